@@ -1,0 +1,23 @@
+"""What goes wrong through bad input, as opposed to a bug.
+
+The command line answers these with their one sentence and exit code 2; anything else is a bug and shows its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the caller gave cannot be used; the message is one sentence that says what, where and what was expected."""
+
+
+class DivergenceError(InputError):
+    """Training produced a loss that is not a finite number."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return the known names as words, the nearest to a mistyped `name` first: " (did you mean 'mnist'? known: ...)"."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f" ({hint}known: {', '.join(known)})"
