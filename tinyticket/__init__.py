@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         where,
     )
     from tinyticket.errors import InputError
+    from tinyticket.lottery import load
     from tinyticket.nn import models
-    from tinyticket.store import load
 
 _HOMES = {
     **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune"], None),
@@ -40,7 +40,7 @@ _HOMES = {
     ),
     "InputError": "errors",
     "models": "nn",
-    "load": "store",
+    "load": "lottery",
 }
 __all__ = [
     "Drawing",

@@ -25,14 +25,15 @@ LAYERS: dict[str, type[Module]] = {
 def describe(model: Module) -> dict[str, Any]:
     """Return a model as nested dicts of JSON values: {"layer": kind, its arguments...}, {"layer": "Sequential", "parts": {...}}.
 
-    A module of a class that is not the library's own becomes {"layer": "custom", "class": name, "shows": repr}: enough to say
-    what it was, not to build it.
+    A module of a class that is not the library's own becomes {"layer": "custom", "class": name, "parameters": shapes}: enough
+    to say what it was, not to build it.
     """
     if type(model) is layers.Sequential:
         return {"layer": "Sequential", "parts": {name: describe(part) for name, part in model.children()}}
     if type(model) in LAYERS.values():
         return {"layer": type(model).__name__, **model.settings()}
-    return {"layer": "custom", "class": f"{type(model).__module__}.{type(model).__qualname__}", "shows": repr(model)}
+    shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+    return {"layer": "custom", "class": f"{type(model).__module__}.{type(model).__qualname__}", "parameters": shapes}
 
 
 def build(description: dict[str, Any]) -> Module:

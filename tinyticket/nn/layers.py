@@ -34,6 +34,8 @@ class Linear(Prunable):
     bias : Parameter, shape (out_features,), or None
     """
 
+    group = "fc"
+
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, rng: Any = None, init: str = "glorot_normal"
     ):

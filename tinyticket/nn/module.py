@@ -140,6 +140,10 @@ class Module:
 
 
 class Prunable(Module):
-    """A module whose `weight` pruning may touch; it knows the fan of each output through the weight's shape (out, in, ...)."""
+    """A module whose `weight`, of shape (out, in, ...), pruning may touch.
 
+    `group` says which layers share a fraction: "fc" or "conv".
+    """
+
+    group: str
     weight: Parameter
