@@ -54,7 +54,7 @@ class Linear(Prunable):
     def reset_parameters(self, rng):
         """Draw the weight anew; the bias starts at zero."""
         self.weight.data[...] = INITIALISERS[self.init](self.weight.shape, rng)
-        self.weight.apply_mask()
+        self.weight.apply_mask(self.weight.data)
         if self.bias is not None:
             self.bias.data[...] = 0
 

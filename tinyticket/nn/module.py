@@ -95,7 +95,7 @@ class Module:
         for name, value in state.items():
             owned[name].data[...] = value
         for parameter in self.parameters():
-            parameter.apply_mask()
+            parameter.apply_mask(parameter.data)
 
     def reset_parameters(self, rng: Any) -> None:
         """Draw all initial values anew from a generator, part by part.

@@ -31,12 +31,12 @@ class Optimizer:
             if parameter.grad is None:
                 continue
             self.steps[i] += 1
-            mask = parameter.mask
-            gradient = parameter.grad if mask is None else np.where(mask, parameter.grad, parameter.dtype.type(0))
+            gradient = parameter.grad
+            if parameter.mask is not None:
+                gradient = gradient.copy()
+                parameter.apply_mask(gradient)
             self._update(i, parameter.data, gradient)
-            if mask is not None:
-                for array in (parameter.data, *self._slots(i)):
-                    np.copyto(array, 0, where=~mask)
+            parameter.apply_mask(parameter.data, *self._slots(i))
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
