@@ -27,8 +27,6 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def print_table(table: Table) -> None:
-    """Print a table whole: into a file or a pipe it is as wide as it needs to be."""
+    """Print a table whole: a file or a pipe has no width that would fold it."""
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(table)
+    (console if console.is_terminal else Console(width=160)).print(table)

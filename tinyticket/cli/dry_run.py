@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.cli.common import print_table
@@ -14,7 +15,9 @@ def show_plan(experiment: Experiment) -> None:
     """Print the rounds with their counts, then sizes and times."""
     settings, plan = experiment.settings, experiment.plan
     shown = Table(
-        title=f"{settings.model} on {settings.data}: nothing is trained yet", title_justify="left", header_style="bold"
+        title=escape(f"{settings.model} on {settings.data}: nothing is trained yet"),
+        title_justify="left",
+        header_style="bold",
     )
     for heading in ("round", "weights left", "density"):
         shown.add_column(heading, justify="right")
@@ -27,7 +30,7 @@ def show_plan(experiment: Experiment) -> None:
     )
     expected = estimate(experiment)
     click.echo(
-        f"trainings: {expected.trainings} of {settings.iterations:,} iterations ({settings.trials} trials, dense, {settings.rounds} "
+        f"trainings: {expected.trainings} of {settings.iterations:,} iterations ({settings.trials} x dense and {settings.rounds} "
         f"rounds, controls: {', '.join(settings.controls) or 'none'})"
     )
     click.echo(

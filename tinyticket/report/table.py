@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.lottery import Result
@@ -11,29 +13,29 @@ from tinyticket.report.series import Point, controls, series
 def table(result: Result) -> Table:
     """Return a table with a row per round: density, early-stopping iteration and test accuracy there, controls beside them.
 
-    With several trials each cell is the mean, and minimum and maximum in brackets.
+    With several trials each cell has the mean, and below it the smallest and the largest.
     """
     trials = len(result.trials)
-    title = f"{result.config['model']} on {result.config['data']}, {trials} {'trials: mean [min, max]' if trials > 1 else 'trial'}"
-    shown = Table(title=title, title_justify="left", header_style="bold")
-    for heading in ("round", "weights left", "density", "early stop at", "test accuracy"):
-        shown.add_column(heading, justify="right")
+    spread = f"{trials} trials: mean, and from smallest to largest" if trials > 1 else "1 trial"
+    title = f"{result.config['model']} on {result.config['data']}, {spread}"
+    shown = Table(title=escape(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("round", "weights\nleft", "density", "early stop\niteration", "test\naccuracy %"):
+        shown.add_column(heading, justify="right", no_wrap=True)
     others = controls(result)
     for name in others:
-        shown.add_column(f"{name}: stop at", justify="right")
-        shown.add_column("accuracy", justify="right")
-    columns = {
-        name: (
+        shown.add_column(f"{name}:\nearly stop", justify="right", no_wrap=True)
+        shown.add_column("\naccuracy %", justify="right", no_wrap=True)
+    columns = [
+        (
             series(result, name, lambda run: run.early_stop_iteration),
-            series(result, name, lambda run: run.test_accuracy),
+            series(result, name, lambda run: 100 * run.test_accuracy),
         )
         for name in ("ticket", *others)
-    }
-    left = {point.round: point for point in series(result, "ticket", lambda run: run.weights_left)}
-    for number, point in left.items():
-        cells = [str(number) if number else "dense", f"{point.mean:,.0f}", f"{point.density:.1%}"]
-        for stops, accuracies in columns.values():
-            cells += [_cell(stops, number, "{:.0f}"), _cell(accuracies, number, "{:.2%}")]
+    ]
+    for left in series(result, "ticket", lambda run: run.weights_left):
+        cells = [str(left.round) if left.round else "dense", f"{left.mean:,.0f}", f"{left.density:.1%}"]
+        for stops, accuracies in columns:
+            cells += [_cell(stops, left.round, ".0f"), _cell(accuracies, left.round, ".2f")]
         shown.add_row(*cells)
     return shown
 
@@ -43,7 +45,5 @@ def _cell(points: list[Point], number: int, form: str) -> str:
     if point is None:
         return ""
     if len(point.values) == 1:
-        return form.format(point.mean)
-    return f"{form.format(point.mean)} [{form.format(point.low)}, {form.format(point.high)}]".replace(
-        "%,", ","
-    ).replace("% [", " [")
+        return f"{point.mean:{form}}"
+    return f"{point.mean:{form}}\n[dim]{point.low:{form}}-{point.high:{form}}[/dim]"
