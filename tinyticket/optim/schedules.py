@@ -35,6 +35,9 @@ class Cosine:
 
     iterations: int
 
+    def __post_init__(self):
+        _check_length(self.iterations)
+
     def __call__(self, iteration: int) -> float:
         return 0.5 * (1 + math.cos(math.pi * min(iteration, self.iterations) / self.iterations))
 
@@ -46,8 +49,16 @@ class Warmup:
     iterations: int
     then: Constant | MultiStep | Cosine = Constant()
 
+    def __post_init__(self):
+        _check_length(self.iterations)
+
     def __call__(self, iteration: int) -> float:
         return min(1.0, iteration / self.iterations) * self.then(iteration)
+
+
+def _check_length(iterations: int) -> None:
+    if iterations < 1:
+        raise InputError(f"a schedule runs over at least one iteration, not {iterations}")
 
 
 Schedule = Constant | MultiStep | Cosine | Warmup
