@@ -25,6 +25,9 @@ class MultiStep:
     milestones: tuple[int, ...]
     gamma: float = 0.1
 
+    def __post_init__(self):
+        object.__setattr__(self, "milestones", tuple(self.milestones))  # a list, as JSON gives it, is the same schedule
+
     def __call__(self, iteration: int) -> float:
         return self.gamma ** sum(iteration >= milestone for milestone in self.milestones)
 
@@ -82,6 +85,4 @@ def from_plain(plain: dict[str, Any]) -> Schedule:
         raise InputError(f"no schedule is called {kind!r}{near(kind, KINDS)}")
     if "then" in fields:
         fields["then"] = from_plain(fields["then"])
-    if "milestones" in fields:
-        fields["milestones"] = tuple(fields["milestones"])  # JSON made it a list
     return KINDS[kind](**fields)
