@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from tinyticket.lottery.result import Result, Round
 
+ROUNDING = 1e-9  # means of equal accuracies in another order may differ by this much
+
 
 def verdict(result: Result) -> dict[str, Any]:
     """Compare the tickets of every round with their own trials' dense networks.
@@ -66,7 +68,7 @@ class Comparison:
     @property
     def wins(self) -> bool:
         """Whether the tickets are at least as accurate in no more iterations."""
-        return self.accuracy_difference >= 0 and self.early_stop <= self.dense_early_stop
+        return self.accuracy_difference >= -ROUNDING and self.early_stop <= self.dense_early_stop
 
     @property
     def early_stop_ratio(self) -> float | None:

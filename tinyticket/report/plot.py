@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import matplotlib
 
@@ -29,6 +30,8 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     InputError
         If the picture cannot be written.
     """
+    if not Path(path).suffix:
+        raise InputError(f"the picture {os.fspath(path)} has no ending that says what it is: .png, .svg or .pdf")
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
     _panel(axes[0], result, lambda run: 100 * run.test_accuracy, "test accuracy at early stop (%)")
     _panel(axes[1], result, lambda run: run.early_stop_iteration, "early-stopping iteration")
