@@ -75,7 +75,7 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
     axis.set_xscale("log")
     axis.invert_xaxis()
     densities = [100 * point.density for point in tickets]
-    axis.set_xticks(densities[:: max(1, len(densities) // 8)])
+    axis.set_xticks(densities[:: -(-len(densities) // 9)])
     axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.3g}"))
     axis.xaxis.set_minor_locator(ticker.NullLocator())
     axis.set_xlabel("weights left (%)")
