@@ -1,0 +1,84 @@
+"""How kernels are compiled and where their machine code is kept.
+
+Three decorators. `device` marks a helper that is inlined into kernels and never cached by itself. `kernel` is a serial entry point; `parallel_kernel`
+its twin over chunks of outputs, under another name, because Numba's cache cannot tell two sets of options of one function apart. No kernel uses
+fastmath: fused multiply-adds are asked for by name, so the order of every sum is the one that is written, and NaN propagates.
+
+Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels therefore live in a folder of
+their own, named after a hash of all kernel sources, the version of Numba and the CPU: an edit, an upgrade or another machine on the same home starts
+a fresh folder. TINYTICKET_CACHE names the parent folder, or switches caching off with "off".
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import config
+
+from tinyticket.kernels.cpu.machine import target
+
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "boundscheck": False, "no_cfunc_wrapper": True}
+_SERIAL_PARTS = ("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion")
+
+
+def device(function: Callable) -> Any:
+    """Compile a helper that only kernels call."""
+    return numba.njit(function, no_cpython_wrapper=True, **_OPTIONS)
+
+
+def kernel(function: Callable) -> Any:
+    """Compile a serial kernel, or the part of one that computes a chunk of the outputs."""
+    with _cache_folder() as cached:
+        return numba.njit(function, cache=cached, **_OPTIONS)
+
+
+def parallel_kernel(function: Callable) -> Any:
+    """Compile a kernel whose `prange` runs over chunks of outputs; nothing else in it is made parallel."""
+    with _cache_folder() as cached:
+        return numba.njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Folder that holds the machine code of this version on this machine; None if caching is off or nothing is writable."""
+    wanted = os.environ.get("TINYTICKET_CACHE", "")
+    if wanted.lower() in ("off", "0"):
+        return None
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyticket"
+    parents = [Path(wanted)] if wanted else [home, Path(tempfile.gettempdir()) / f"tinyticket-{os.getuid()}"]
+    for parent in parents:
+        folder = parent / "kernels" / _fingerprint()
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    return None
+
+
+def _fingerprint() -> str:
+    package = Path(__file__).parents[2]
+    digest = hashlib.sha256(repr((numba.__version__, target())).encode())
+    for folder in ("kernels/cpu", "compiler"):
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _cache_folder() -> Iterator[bool]:
+    """Point Numba at our folder while a function is decorated; it asks only then."""
+    folder = cache_folder()
+    if folder is None:
+        yield False
+        return
+    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+    try:
+        yield True
+    finally:
+        config.CACHE_DIR = before
