@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES
 
 
@@ -31,14 +32,18 @@ def flat_output(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarra
     return array.reshape(-1)
 
 
-def packed_shape(x: np.ndarray, name: str, features: int | None = None) -> tuple[int, int, int]:
-    """Return the shape (tiles, features, lanes) of packed activations after checking it."""
+def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None) -> Shape:
+    """Return the sizes of packed activations after checking them, with those of the matrix (outputs, inputs) they will meet.
+
+    Without a matrix, inputs and outputs are both the features.
+    """
     if x.ndim != 3 or x.shape[2] % LANES or 0 in x.shape:
         raise InputError(f"{name} must be packed as (tiles, features, lanes) with lanes a multiple of {LANES}, not {x.shape}")
-    if features is not None and x.shape[1] != features:
-        raise InputError(f"{name} has {x.shape[1]} features, but {features} were expected")
     tiles, features, lanes = x.shape
-    return tiles, features, lanes
+    outputs, inputs = matrix or (features, features)
+    if features != inputs:
+        raise InputError(f"{name} has {features} features, but {inputs} were expected")
+    return Shape(tiles, inputs, outputs, lanes)
 
 
 def thread_count(threads: int | None) -> int:

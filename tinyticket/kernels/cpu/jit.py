@@ -1,7 +1,8 @@
 """How kernels are compiled and where their machine code is kept.
 
-Three decorators. `device` marks a helper that is inlined into kernels and never cached by itself. `kernel` is a serial entry point; `parallel_kernel`
-its twin over chunks of outputs, under another name, because Numba's cache cannot tell two sets of options of one function apart. No kernel uses
+Two decorators. `kernel` is an entry point: arrays in and out, lazily compiled for the one signature that its Python function in front gives it, and
+cached. It takes the bounds of chunks of its outputs; several chunks run in parallel, one runs without waking other threads, from the same
+machine code. `device` marks the helpers, which take addresses and are compiled into entry points (and into whole training steps). None uses
 fastmath: fused multiply-adds are asked for by name, so the order of every sum is the one that is written, and NaN propagates.
 
 Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels therefore live in a folder of
@@ -33,13 +34,7 @@ def device(function: Callable) -> Any:
 
 
 def kernel(function: Callable) -> Any:
-    """Compile a serial kernel, or the part of one that computes a chunk of the outputs."""
-    with _cache_folder() as cached:
-        return numba.njit(function, cache=cached, **_OPTIONS)
-
-
-def parallel_kernel(function: Callable) -> Any:
-    """Compile a kernel whose `prange` runs over chunks of outputs; nothing else in it is made parallel."""
+    """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
     with _cache_folder() as cached:
         return numba.njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
 

@@ -6,12 +6,23 @@ other, a multiple of sixteen: the whole batch if it is small, so that a fully-co
 into the features. The last tile is padded: what its spare lanes hold never reaches a loss, a gradient or a count.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from tinyticket.kernels.cpu.machine import LANES
 
 WIDEST = 128
 """Lanes beyond which a batch is cut into tiles: the inputs of a layer should stay in the second-level cache."""
+
+
+class Shape(NamedTuple):
+    """The sizes of a layer's work."""
+
+    tiles: int
+    inputs: int
+    outputs: int
+    lanes: int
 
 
 def lanes_for(samples: int) -> int:

@@ -2,9 +2,9 @@
 
 Numba's own loops stop at load, multiply-add, store: what a loop accumulates goes through memory. A value of this type lives in registers instead,
 and tuples of it (tiles.py) are the accumulators of register-blocked kernels. Arithmetic is written with operators; a multiplication followed by an
-addition is fused only where `muladd` says so. Offsets count array elements and are not checked: whoever calls a kernel has validated them.
-
-Addresses are formed with getelementptr only, so that LLVM knows what they point into; loads promise no more than the alignment of a float32, which
+addition is fused only where `muladd` says so. Kernels turn their arrays into plain addresses
+(`pointer`) before they call helpers, because passing an array on counts a reference, twice, each time. Offsets count elements and are not checked:
+whoever calls a kernel has validated them. Addresses are formed with getelementptr only, so that LLVM knows what they point into; loads promise no more than the alignment of a float32, which
 costs nothing when the buffer is in fact aligned to a cache line.
 """
 
@@ -15,7 +15,6 @@ from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
-from numba.np.arrayobj import populate_array
 
 from tinyticket.kernels.cpu.machine import LANES
 
@@ -37,7 +36,7 @@ class ChoiceType(types.Type):
         super().__init__(name=f"boolx{LANES}")
 
 
-vector, choice = VectorType(), ChoiceType()
+vector, choice, floats = VectorType(), ChoiceType(), types.CPointer(types.float32)
 
 
 @register_model(VectorType)
@@ -58,11 +57,6 @@ def splat(value, kind=FLOAT):
 
 
 ZERO = splat(0.0)
-
-
-def address(context, builder, array_type, array, offset):
-    """Address of one element of a flat array."""
-    return builder.gep(context.make_array(array_type)(context, builder, array).data, [offset])
 
 
 def load_at(builder, base, offset=0):
@@ -137,68 +131,98 @@ square_root = _unary(f"llvm.sqrt.v{LANES}f32")
 absolute = _unary(f"llvm.fabs.v{LANES}f32")
 
 
-@intrinsic
-def load(typing, array, offset):
-    """array[offset : offset + 16]."""
+@intrinsic(prefer_literal=False)
+def pointer(typing, array, offset):
+    """Return the address of array[offset]: what kernels pass on to helpers, because arrays would be reference-counted on the way."""
 
     def codegen(context, builder, sig, args):
-        return load_at(builder, address(context, builder, sig.args[0], *args))
+        return builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[1]])
 
-    return vector(array, types.intp), codegen
+    return types.CPointer(array.dtype)(array, types.intp), codegen
 
 
 @intrinsic
-def store(typing, array, offset, value):
-    """array[offset : offset + 16] = value."""
+def advance(typing, place, offset):
+    """Return the address of place[offset]."""
+    return place(place, types.intp), lambda context, builder, sig, args: builder.gep(args[0], [args[1]])
+
+
+@intrinsic(prefer_literal=True)
+def stack_floats(typing, size):
+    """Return the address of uninitialised float32 on the stack, for tiles that are finished vector by vector."""
+    if not isinstance(size, types.IntegerLiteral):
+        return None
 
     def codegen(context, builder, sig, args):
-        store_at(builder, args[2], address(context, builder, sig.args[0], *args[:2]))
+        held = cgutils.alloca_once(builder, VECTOR, size=I64(size.literal_value // LANES))
+        return builder.bitcast(held, FLOAT.as_pointer())
+
+    return floats(size), codegen
+
+
+@intrinsic
+def load(typing, place, offset):
+    """place[offset : offset + 16]."""
+    return vector(floats, types.intp), lambda context, builder, sig, args: load_at(builder, builder.gep(args[0], [args[1]]))
+
+
+@intrinsic
+def store(typing, place, offset, value):
+    """place[offset : offset + 16] = value."""
+
+    def codegen(context, builder, sig, args):
+        store_at(builder, args[2], builder.gep(args[0], [args[1]]))
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, vector), codegen
+    return types.void(floats, types.intp, vector), codegen
 
 
 @intrinsic
-def load_part(typing, array, offset, count):
-    """array[offset : offset + count] followed by zeros; nothing beyond is touched."""
+def load_part(typing, place, offset, count):
+    """place[offset : offset + count] followed by zeros; nothing beyond is touched."""
 
     def codegen(context, builder, sig, args):
-        pointer = builder.bitcast(address(context, builder, sig.args[0], *args[:2]), VECTOR.as_pointer())
-        name = f"llvm.masked.load.v{LANES}f32.p0"
-        return call(builder, name, pointer, I32(4), first_lanes(builder, args[2]), ZERO)
+        start = builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer())
+        return call(builder, f"llvm.masked.load.v{LANES}f32.p0", start, I32(4), first_lanes(builder, args[2]), ZERO)
 
-    return vector(array, types.intp, types.intp), codegen
+    return vector(floats, types.intp, types.intp), codegen
 
 
 @intrinsic
-def store_part(typing, array, offset, value, count):
-    """array[offset : offset + count] = value[:count]."""
+def store_part(typing, place, offset, value, count):
+    """place[offset : offset + count] = value[:count]."""
 
     def codegen(context, builder, sig, args):
-        pointer = builder.bitcast(address(context, builder, sig.args[0], *args[:2]), VECTOR.as_pointer())
-        name = f"llvm.masked.store.v{LANES}f32.p0"
-        call(builder, name, args[2], pointer, I32(4), first_lanes(builder, args[3]), result=ir.VoidType())
+        start = builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer())
+        parts = args[2], start, I32(4), first_lanes(builder, args[3])
+        call(builder, f"llvm.masked.store.v{LANES}f32.p0", *parts, result=ir.VoidType())
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, vector, types.intp), codegen
+    return types.void(floats, types.intp, vector, types.intp), codegen
 
 
 @intrinsic
-def at(typing, array, index):
-    """array[index] without wrap-around or checks; an unsigned integer becomes an intp."""
-    result = types.intp if isinstance(array.dtype, types.Integer) else array.dtype
+def at(typing, place, index):
+    """place[index]; an unsigned integer becomes an intp."""
+    integer = isinstance(place.dtype, types.Integer)
 
     def codegen(context, builder, sig, args):
-        value = builder.load(address(context, builder, sig.args[0], *args))
-        return builder.zext(value, I64) if isinstance(value.type, ir.IntType) and value.type.width < 64 else value
+        value = builder.load(builder.gep(args[0], [args[1]]))
+        return builder.zext(value, I64) if integer and value.type.width < 64 else value
 
-    return result(array, types.intp), codegen
+    return (types.intp if integer else place.dtype)(place, types.intp), codegen
 
 
 @intrinsic
 def broadcast(typing, scalar):
     """Return a vector with a float32 scalar in every lane."""
     return vector(types.float32), lambda context, builder, sig, args: spread(builder, args[0])
+
+
+@intrinsic
+def zero(typing):
+    """Return a vector of zeros."""
+    return vector(), lambda context, builder, sig, args: ZERO
 
 
 @intrinsic
@@ -214,6 +238,12 @@ def select(typing, condition, x, y):
 
 
 @intrinsic
+def relu(typing, x):
+    """Return x with negative lanes set to zero; NaN stays NaN."""
+    return vector(vector), lambda context, builder, sig, args: relu_of(builder, args[0])
+
+
+@intrinsic
 def below(typing, count):
     """Truth in the first `count` lanes."""
     return choice(types.intp), lambda context, builder, sig, args: first_lanes(builder, args[0])
@@ -224,43 +254,10 @@ def surviving(typing, mask, offset, count):
     """Truth where a byte of mask[offset : offset + count] is not zero; no more than sixteen."""
 
     def codegen(context, builder, sig, args):
-        bytes16 = ir.VectorType(ir.IntType(8), LANES)
-        pointer = builder.bitcast(address(context, builder, sig.args[0], *args[:2]), bytes16.as_pointer())
-        name = f"llvm.masked.load.v{LANES}i8.p0"
         none = splat(0, ir.IntType(8))
-        held = call(builder, name, pointer, I32(1), first_lanes(builder, args[2]), none, result=bytes16)
+        start = builder.bitcast(builder.gep(args[0], [args[1]]), none.type.as_pointer())
+        parts = start, I32(1), first_lanes(builder, args[2]), none
+        held = call(builder, f"llvm.masked.load.v{LANES}i8.p0", *parts, result=none.type)
         return builder.icmp_unsigned("!=", held, none)
 
     return choice(mask, types.intp, types.intp), codegen
-
-
-@intrinsic
-def view(typing, array, start, size):
-    """Return array[start : start + size] without counting a reference: the array must outlive the view, as an arena does."""
-    result = types.Array(array.dtype, 1, "C")
-
-    def codegen(context, builder, sig, args):
-        return _flat_array(context, builder, result, address(context, builder, sig.args[0], *args[:2]), args[2])
-
-    return result(array, types.intp, types.intp), codegen
-
-
-@intrinsic(prefer_literal=True)
-def stack_array(typing, size):
-    """Return an uninitialised float32 array on the stack, for tiles that are finished vector by vector."""
-    if not isinstance(size, types.IntegerLiteral):
-        return None
-    result = types.Array(types.float32, 1, "C")
-
-    def codegen(context, builder, sig, args):
-        held = cgutils.alloca_once(builder, VECTOR, size=I64(size.literal_value // LANES))
-        return _flat_array(context, builder, result, builder.bitcast(held, FLOAT.as_pointer()), I64(size.literal_value))
-
-    return result(size), codegen
-
-
-def _flat_array(context, builder, array_type, data, size):
-    array = context.make_array(array_type)(context, builder)
-    itemsize = I64(array_type.dtype.bitwidth // 8)
-    populate_array(array, data, [size], [itemsize], itemsize, meminfo=None)
-    return array._getvalue()

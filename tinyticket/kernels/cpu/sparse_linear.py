@@ -10,16 +10,12 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import flat, flat_output, packed_shape, thread_count
-from tinyticket.kernels.cpu.layout import empty
+from tinyticket.kernels.cpu.layout import Shape, empty
 from tinyticket.kernels.cpu.sparse_passes import (
     Lines,
-    Shape,
-    backward_columns,
-    backward_parallel,
-    forward_parallel,
-    forward_rows,
-    gradient_parallel,
-    gradient_rows,
+    sparse_backward,
+    sparse_forward,
+    sparse_gradient,
 )
 
 
@@ -91,11 +87,7 @@ def sparse_linear(
         flat(x, x.shape, "x"),
         flat_output(y, (shape.tiles, shape.outputs, shape.lanes), "out"),
     )
-    chunks = thread_count(threads)
-    if chunks == 1:
-        forward_rows(pattern.rows, *arrays, shape, 0, shape.outputs, bool(relu))
-    else:
-        forward_parallel(pattern.row_bounds(chunks), pattern.rows, *arrays, shape, bool(relu))
+    sparse_forward(pattern.row_bounds(thread_count(threads)), pattern.rows, *arrays, shape, bool(relu))
     return y
 
 
@@ -138,11 +130,7 @@ def sparse_linear_backward(
         dx.reshape(-1),
         gradient,
     )
-    chunks = thread_count(threads)
-    if chunks == 1:
-        backward_columns(pattern.columns, *arrays, shape, 0, shape.inputs, bool(relu))
-    else:
-        backward_parallel(pattern.column_bounds(chunks), pattern.columns, *arrays, shape, bool(relu))
+    sparse_backward(pattern.column_bounds(thread_count(threads)), pattern.columns, *arrays, shape, bool(relu))
     return dx, gradient
 
 
@@ -166,17 +154,12 @@ def sparse_weight_gradient(
     shape = _shape(pattern, x)
     gradient = empty(pattern.count)
     arrays = flat(x, x.shape, "x"), flat(dy, (shape.tiles, shape.outputs, shape.lanes), "dy"), gradient
-    chunks = thread_count(threads)
-    if chunks == 1:
-        gradient_rows(pattern.rows, *arrays, shape, 0, shape.outputs)
-    else:
-        gradient_parallel(pattern.row_bounds(chunks), pattern.rows, *arrays, shape)
+    sparse_gradient(pattern.row_bounds(thread_count(threads)), pattern.rows, *arrays, shape)
     return gradient
 
 
 def _shape(pattern: Offsets, x: np.ndarray) -> Shape:
-    outputs, inputs = pattern.shape
-    tiles, _, lanes = packed_shape(x, "x", inputs)
-    if lanes != pattern.lanes:
-        raise InputError(f"x has {lanes} lanes, but the pattern was built for {pattern.lanes}")
-    return Shape(tiles, inputs, outputs, lanes)
+    shape = packed_shape(x, "x", pattern.shape)
+    if shape.lanes != pattern.lanes:
+        raise InputError(f"x has {shape.lanes} lanes, but the pattern was built for {pattern.lanes}")
+    return shape

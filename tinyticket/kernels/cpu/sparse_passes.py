@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.jit import device, kernel, parallel_kernel
+from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import LANES, TILES
-from tinyticket.kernels.cpu.simd import at
+from tinyticket.kernels.cpu.simd import advance, at, pointer
 from tinyticket.kernels.cpu.tiles import (
     store_sum,
     store_sums,
@@ -30,15 +30,6 @@ from tinyticket.kernels.cpu.tiles import (
 )
 
 
-class Shape(NamedTuple):
-    """The sizes of a layer's work."""
-
-    tiles: int
-    inputs: int
-    outputs: int
-    lanes: int
-
-
 class Lines(NamedTuple):
     """Survivors line by line, a line being a row or a column.
 
@@ -51,21 +42,25 @@ class Lines(NamedTuple):
     blocks: int
 
 
+@device
+def _addresses(lines):
+    return Lines(pointer(lines.starts, 0), pointer(lines.offsets, 0), lines.blocks)
+
+
 def _forward(width):
     """Make the forward pass over a strip of `width` vectors of samples."""
 
     @device
-    def strip(rows, values, bias, x, x_base, y, y_base, lanes, first, last, relu):
+    def strip(rows, values, bias, x, y, lanes, first, last, rectify):
         for block in range(rows.blocks):
             for row in range(first, last):
                 k = row * rows.blocks + block
-                place = y_base + row * lanes
-                tile = tile_fill(at(bias, row), width) if block == 0 else tile_load(y, place, width)
-                for survivor in range(at(rows.starts, k), at(rows.starts, k + 1)):
-                    tile = tile_axpy(values, rows.offsets, survivor, x, x_base, tile)
-                if relu and block == rows.blocks - 1:
+                tile = tile_fill(at(bias, row), width) if block == 0 else tile_load(y, row * lanes, width)
+                for i in range(at(rows.starts, k), at(rows.starts, k + 1)):
+                    tile = tile_axpy(values, rows.offsets, i, x, tile)
+                if rectify and block == rows.blocks - 1:
                     tile = tile_relu(tile)
-                tile_store(y, place, tile)
+                tile_store(y, row * lanes, tile)
 
     return strip
 
@@ -74,28 +69,27 @@ def _backward(width):
     """Make the fused backward pass over a strip; `add` to the gradients of earlier strips."""
 
     @device
-    def strip(columns, values, x, x_base, dy, dy_base, dx, gradient, lanes, first, last, relu, add):
+    def strip(columns, values, x, dy, dx, gradient, lanes, first, last, rectified, add):
         for block in range(columns.blocks):
             for column in range(first, last):
                 k = column * columns.blocks + block
-                place = x_base + column * lanes
-                inputs = tile_load(x, place, width)
-                tile = tile_fill(np.float32(0), width) if block == 0 else tile_load(dx, place, width)
+                inputs = tile_load(x, column * lanes, width)
+                tile = tile_fill(np.float32(0), width) if block == 0 else tile_load(dx, column * lanes, width)
                 i, stop = at(columns.starts, k), at(columns.starts, k + 1)
                 while i + 4 <= stop:
-                    tile, a = tile_pair(values, columns.offsets, i, dy, dy_base, inputs, tile)
-                    tile, b = tile_pair(values, columns.offsets, i + 1, dy, dy_base, inputs, tile)
-                    tile, c = tile_pair(values, columns.offsets, i + 2, dy, dy_base, inputs, tile)
-                    tile, d = tile_pair(values, columns.offsets, i + 3, dy, dy_base, inputs, tile)
+                    tile, a = tile_pair(values, columns.offsets, i, dy, inputs, tile)
+                    tile, b = tile_pair(values, columns.offsets, i + 1, dy, inputs, tile)
+                    tile, c = tile_pair(values, columns.offsets, i + 2, dy, inputs, tile)
+                    tile, d = tile_pair(values, columns.offsets, i + 3, dy, inputs, tile)
                     store_sums(gradient, i, a, b, c, d, add)
                     i += 4
                 while i < stop:
-                    tile, a = tile_pair(values, columns.offsets, i, dy, dy_base, inputs, tile)
+                    tile, a = tile_pair(values, columns.offsets, i, dy, inputs, tile)
                     store_sum(gradient, i, a, add)
                     i += 1
-                if relu and block == columns.blocks - 1:
+                if rectified and block == columns.blocks - 1:
                     tile = tile_where_positive(inputs, tile)
-                tile_store(dx, place, tile)
+                tile_store(dx, column * lanes, tile)
 
     return strip
 
@@ -104,21 +98,21 @@ def _gradient(width):
     """Make the weight gradient over a strip; `add` to the gradients of earlier strips."""
 
     @device
-    def strip(rows, x, x_base, dy, dy_base, gradient, lanes, first, last, add):
+    def strip(rows, x, dy, gradient, lanes, first, last, add):
         for block in range(rows.blocks):
             for row in range(first, last):
                 k = row * rows.blocks + block
-                tile = tile_load(dy, dy_base + row * lanes, width)
+                tile = tile_load(dy, row * lanes, width)
                 i, stop = at(rows.starts, k), at(rows.starts, k + 1)
                 while i + 4 <= stop:
-                    a = tile_dot(rows.offsets, i, x, x_base, tile)
-                    b = tile_dot(rows.offsets, i + 1, x, x_base, tile)
-                    c = tile_dot(rows.offsets, i + 2, x, x_base, tile)
-                    d = tile_dot(rows.offsets, i + 3, x, x_base, tile)
+                    a = tile_dot(rows.offsets, i, x, tile)
+                    b = tile_dot(rows.offsets, i + 1, x, tile)
+                    c = tile_dot(rows.offsets, i + 2, x, tile)
+                    d = tile_dot(rows.offsets, i + 3, x, tile)
                     store_sums(gradient, i, a, b, c, d, add)
                     i += 4
                 while i < stop:
-                    store_sum(gradient, i, tile_dot(rows.offsets, i, x, x_base, tile), add)
+                    store_sum(gradient, i, tile_dot(rows.offsets, i, x, tile), add)
                     i += 1
 
     return strip
@@ -131,77 +125,101 @@ _backward_wide, _backward_single = _backward(TILES.fused_width), _backward(1)
 _gradient_wide, _gradient_single = _gradient(TILES.sparse_width), _gradient(1)
 
 
-@kernel
-def forward_rows(rows, values, bias, x, y, shape, first, last, relu):
-    """y[first:last] = W x + bias of every tile, perhaps through a ReLU."""
+@device
+def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
+    """y[first:last] = W x + bias of every tile, perhaps through a ReLU; all arguments are addresses."""
     lanes = shape.lanes
     for tile in range(shape.tiles):
-        x_base, y_base = tile * shape.inputs * lanes, tile * shape.outputs * lanes
-        end = x_base + lanes
-        while x_base + _WIDE <= end:
-            _forward_wide(rows, values, bias, x, x_base, y, y_base, lanes, first, last, relu)
-            x_base += _WIDE
-            y_base += _WIDE
-        while x_base < end:
-            _forward_single(rows, values, bias, x, x_base, y, y_base, lanes, first, last, relu)
-            x_base += LANES
-            y_base += LANES
+        lane = 0
+        while lane < lanes:
+            inputs = advance(x, tile * shape.inputs * lanes + lane)
+            outputs = advance(y, tile * shape.outputs * lanes + lane)
+            if lane + _WIDE <= lanes:
+                _forward_wide(rows, values, bias, inputs, outputs, lanes, first, last, rectify)
+                lane += _WIDE
+            else:
+                _forward_single(rows, values, bias, inputs, outputs, lanes, first, last, rectify)
+                lane += LANES
 
 
-@kernel
-def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, relu):
+@device
+def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, rectified):
     """dx[first:last] = W' dy of every tile, and the gradients of the survivors in these columns."""
     lanes = shape.lanes
     for tile in range(shape.tiles):
-        x_base, dy_base = tile * shape.inputs * lanes, tile * shape.outputs * lanes
-        end = x_base + lanes
-        while x_base + _FUSED <= end:
-            add = tile > 0 or x_base + lanes > end
-            _backward_wide(columns, values, x, x_base, dy, dy_base, dx, gradient, lanes, first, last, relu, add)
-            x_base += _FUSED
-            dy_base += _FUSED
-        while x_base < end:
-            add = tile > 0 or x_base + lanes > end
-            _backward_single(columns, values, x, x_base, dy, dy_base, dx, gradient, lanes, first, last, relu, add)
-            x_base += LANES
-            dy_base += LANES
+        lane = 0
+        while lane < lanes:
+            start, add = tile * shape.inputs * lanes + lane, tile + lane > 0
+            before, after = advance(x, start), advance(dx, start)
+            above = advance(dy, tile * shape.outputs * lanes + lane)
+            if lane + _FUSED <= lanes:
+                _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, rectified, add)
+                lane += _FUSED
+            else:
+                _backward_single(columns, values, before, above, after, gradient, lanes, first, last, rectified, add)
+                lane += LANES
 
 
-@kernel
+@device
 def gradient_rows(rows, x, dy, gradient, shape, first, last):
     """Gradients of the survivors in rows first to last, summed over every tile."""
     lanes = shape.lanes
     for tile in range(shape.tiles):
-        x_base, dy_base = tile * shape.inputs * lanes, tile * shape.outputs * lanes
-        end = x_base + lanes
-        while x_base + _WIDE <= end:
-            add = tile > 0 or x_base + lanes > end
-            _gradient_wide(rows, x, x_base, dy, dy_base, gradient, lanes, first, last, add)
-            x_base += _WIDE
-            dy_base += _WIDE
-        while x_base < end:
-            add = tile > 0 or x_base + lanes > end
-            _gradient_single(rows, x, x_base, dy, dy_base, gradient, lanes, first, last, add)
-            x_base += LANES
-            dy_base += LANES
+        lane = 0
+        while lane < lanes:
+            inputs = advance(x, tile * shape.inputs * lanes + lane)
+            above = advance(dy, tile * shape.outputs * lanes + lane)
+            if lane + _WIDE <= lanes:
+                _gradient_wide(rows, inputs, above, gradient, lanes, first, last, tile + lane > 0)
+                lane += _WIDE
+            else:
+                _gradient_single(rows, inputs, above, gradient, lanes, first, last, tile + lane > 0)
+                lane += LANES
 
 
-@parallel_kernel
-def forward_parallel(bounds, rows, values, bias, x, y, shape, relu):
+@device
+def _forward_chunk(rows, values, bias, x, y, shape, rectify, first, last):
+    v, b, inputs, outputs = pointer(values, 0), pointer(bias, 0), pointer(x, 0), pointer(y, 0)
+    forward_rows(_addresses(rows), v, b, inputs, outputs, shape, first, last, rectify)
+
+
+@device
+def _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, first, last):
+    v, before, above, after, g = pointer(values, 0), pointer(x, 0), pointer(dy, 0), pointer(dx, 0), pointer(gradient, 0)
+    backward_columns(_addresses(columns), v, before, above, after, g, shape, first, last, rectified)
+
+
+@device
+def _gradient_chunk(rows, x, dy, gradient, shape, first, last):
+    gradient_rows(_addresses(rows), pointer(x, 0), pointer(dy, 0), pointer(gradient, 0), shape, first, last)
+
+
+@kernel
+def sparse_forward(bounds, rows, values, bias, x, y, shape, rectify):
     """`forward_rows` over chunks of rows."""
-    for chunk in prange(bounds.size - 1):
-        forward_rows(rows, values, bias, x, y, shape, bounds[chunk], bounds[chunk + 1], relu)
+    if bounds.size == 2:
+        _forward_chunk(rows, values, bias, x, y, shape, rectify, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            _forward_chunk(rows, values, bias, x, y, shape, rectify, bounds[chunk], bounds[chunk + 1])
 
 
-@parallel_kernel
-def backward_parallel(bounds, columns, values, x, dy, dx, gradient, shape, relu):
+@kernel
+def sparse_backward(bounds, columns, values, x, dy, dx, gradient, shape, rectified):
     """`backward_columns` over chunks of columns."""
-    for chunk in prange(bounds.size - 1):
-        backward_columns(columns, values, x, dy, dx, gradient, shape, bounds[chunk], bounds[chunk + 1], relu)
+    if bounds.size == 2:
+        _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            first, last = bounds[chunk], bounds[chunk + 1]
+            _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, first, last)
 
 
-@parallel_kernel
-def gradient_parallel(bounds, rows, x, dy, gradient, shape):
+@kernel
+def sparse_gradient(bounds, rows, x, dy, gradient, shape):
     """`gradient_rows` over chunks of rows."""
-    for chunk in prange(bounds.size - 1):
-        gradient_rows(rows, x, dy, gradient, shape, bounds[chunk], bounds[chunk + 1])
+    if bounds.size == 2:
+        _gradient_chunk(rows, x, dy, gradient, shape, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            _gradient_chunk(rows, x, dy, gradient, shape, bounds[chunk], bounds[chunk + 1])

@@ -19,7 +19,7 @@ from tinyticket.kernels.cpu.simd import (
     I32,
     I64,
     ZERO,
-    address,
+    floats,
     fused,
     load_at,
     relu_of,
@@ -38,14 +38,10 @@ def _size(literal):
     return literal.literal_value if isinstance(literal, types.IntegerLiteral) else None
 
 
-def _element(builder, base, index, array_type):
-    """Load one element of an array; an index becomes 64 bits wide, without a sign."""
+def _element(builder, base, index):
+    """Load one element; an index becomes 64 bits wide, without a sign."""
     value = builder.load(builder.gep(base, [index]))
-    return builder.zext(value, I64) if isinstance(array_type.dtype, types.Integer) else value
-
-
-def _base(context, builder, sig, args, position):
-    return context.make_array(sig.args[position])(context, builder, args[position]).data
+    return builder.zext(value, I64) if isinstance(value.type, ir.IntType) else value
 
 
 @intrinsic(prefer_literal=True)
@@ -62,30 +58,30 @@ def tile_fill(typing, scalar, count):
 
 
 @intrinsic(prefer_literal=True)
-def tile_load(typing, array, offset, count):
-    """Return array[offset : offset + 16 * count] as a tile."""
+def tile_load(typing, place, offset, count):
+    """Return place[offset : offset + 16 * count] as a tile."""
     if _size(count) is None:
         return None
     tile = tile_of(_size(count))
 
     def codegen(context, builder, sig, args):
-        base = address(context, builder, sig.args[0], *args[:2])
+        base = builder.gep(args[0], [args[1]])
         return context.make_tuple(builder, tile, [load_at(builder, base, LANES * j) for j in range(tile.count)])
 
-    return tile(array, types.intp, count), codegen
+    return tile(floats, types.intp, count), codegen
 
 
 @intrinsic
-def tile_store(typing, array, offset, tile):
-    """array[offset : offset + 16 * count] = tile."""
+def tile_store(typing, place, offset, tile):
+    """place[offset : offset + 16 * count] = tile."""
 
     def codegen(context, builder, sig, args):
-        base = address(context, builder, sig.args[0], *args[:2])
+        base = builder.gep(args[0], [args[1]])
         for j, value in enumerate(cgutils.unpack_tuple(builder, args[2], tile.count)):
             store_at(builder, value, base, LANES * j)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, tile), codegen
+    return types.void(floats, types.intp, tile), codegen
 
 
 @intrinsic
@@ -112,50 +108,50 @@ def tile_where_positive(typing, condition, tile):
 
 
 @intrinsic
-def tile_axpy(typing, values, offsets, k, array, base, tile):
-    """tile += values[k] * array[base + offsets[k] ...]: one multiply-add with a memory operand for each vector."""
+def tile_axpy(typing, values, offsets, k, x, tile):
+    """tile += values[k] * x[offsets[k] ...]: one multiply-add with a memory operand for each vector."""
 
     def codegen(context, builder, sig, args):
-        weight = spread(builder, _element(builder, _base(context, builder, sig, args, 0), args[2], values))
-        offset = _element(builder, _base(context, builder, sig, args, 1), args[2], offsets)
-        start = builder.gep(address(context, builder, array, args[3], args[4]), [offset])
-        held = cgutils.unpack_tuple(builder, args[5], tile.count)
+        weight = spread(builder, _element(builder, args[0], args[2]))
+        offset = _element(builder, args[1], args[2])
+        start = builder.gep(args[3], [offset])
+        held = cgutils.unpack_tuple(builder, args[4], tile.count)
         done = [fused(builder, weight, load_at(builder, start, LANES * j), acc) for j, acc in enumerate(held)]
         return context.make_tuple(builder, tile, done)
 
-    return tile(values, offsets, types.intp, array, types.intp, tile), codegen
+    return tile(values, offsets, types.intp, x, tile), codegen
 
 
 @intrinsic
-def tile_dot(typing, offsets, k, array, base, tile):
-    """Return the vector sum over j of tile[j] * array[base + offsets[k] + 16 j ...]; its lanes' sum is a weight's gradient."""
+def tile_dot(typing, offsets, k, x, tile):
+    """Return the vector sum over j of tile[j] * x[offsets[k] + 16 j ...]; its lanes' sum is a weight's gradient."""
 
     def codegen(context, builder, sig, args):
-        offset = _element(builder, _base(context, builder, sig, args, 0), args[1], offsets)
-        start = builder.gep(address(context, builder, array, args[2], args[3]), [offset])
-        held = cgutils.unpack_tuple(builder, args[4], tile.count)
+        offset = _element(builder, args[0], args[1])
+        start = builder.gep(args[2], [offset])
+        held = cgutils.unpack_tuple(builder, args[3], tile.count)
         total = builder.fmul(held[0], load_at(builder, start))
         for j in range(1, tile.count):
             total = fused(builder, held[j], load_at(builder, start, LANES * j), total)
         return total
 
-    return vector(offsets, types.intp, array, types.intp, tile), codegen
+    return vector(offsets, types.intp, x, tile), codegen
 
 
 @intrinsic
-def tile_pair(typing, values, offsets, k, array, base, inputs, tile):
+def tile_pair(typing, values, offsets, k, dy, inputs, tile):
     """The fused backward step of survivor k: one load of the outputs' gradient, two multiply-adds.
 
-    Returns tile + values[k] * array[base + offsets[k] ...], which accumulates the input gradient, and the vector sum over j of
-    inputs[j] * array[...], whose lanes' sum is the survivor's own gradient.
+    Returns tile + values[k] * dy[offsets[k] ...], which accumulates the input gradient, and the vector sum over j of
+    inputs[j] * dy[offsets[k] + 16 j ...], whose lanes' sum is the survivor's own gradient.
     """
     result = types.Tuple((tile, vector))
 
     def codegen(context, builder, sig, args):
-        weight = spread(builder, _element(builder, _base(context, builder, sig, args, 0), args[2], values))
-        offset = _element(builder, _base(context, builder, sig, args, 1), args[2], offsets)
-        start = builder.gep(address(context, builder, array, args[3], args[4]), [offset])
-        held_inputs, held = (cgutils.unpack_tuple(builder, arg, tile.count) for arg in args[5:])
+        weight = spread(builder, _element(builder, args[0], args[2]))
+        offset = _element(builder, args[1], args[2])
+        start = builder.gep(args[3], [offset])
+        held_inputs, held = (cgutils.unpack_tuple(builder, arg, tile.count) for arg in args[4:])
         gradients = [load_at(builder, start, LANES * j) for j in range(tile.count)]
         total = builder.fmul(held_inputs[0], gradients[0])
         for x, g in zip(held_inputs[1:], gradients[1:], strict=True):
@@ -163,31 +159,37 @@ def tile_pair(typing, values, offsets, k, array, base, inputs, tile):
         done = [fused(builder, weight, g, acc) for g, acc in zip(gradients, held, strict=True)]
         return context.make_tuple(builder, result, [context.make_tuple(builder, tile, done), total])
 
-    return result(values, offsets, types.intp, array, types.intp, tile, tile), codegen
+    return result(values, offsets, types.intp, dy, tile, tile), codegen
 
 
 @intrinsic(prefer_literal=True)
-def tile_outer(typing, scalars, first, stride, rows_left, array, offset, rows, tile):
-    """Rank-one update tile[i][j] += scalars[first + i * stride] * array[offset + 16 j ...] of a tile of `rows` rows."""
+def tile_outer(typing, scalars, stride, rows_left, x, columns_left, rows, tile):
+    """Rank-one update tile[i][j] += scalars[i * stride] * x[16 j ...] of a tile of `rows` rows.
+
+    Only rows_left rows and columns_left vectors exist; the tile's others repeat the last of them.
+    """
     if _size(rows) is None:
         return None
     height = _size(rows)
     width = tile.count // height
 
     def codegen(context, builder, sig, args):
-        base = address(context, builder, scalars, *args[:2])
-        x_base = address(context, builder, array, args[4], args[5])
-        x = [load_at(builder, x_base, LANES * j) for j in range(width)]
-        held = cgutils.unpack_tuple(builder, args[7], tile.count)
-        last = builder.sub(args[3], I64(1))
+        def clamp(i, left):
+            last = builder.sub(left, I64(1))
+            return builder.select(builder.icmp_signed("<", I64(i), last), I64(i), last)
+
+        scalars, stride, rows_left, x, columns_left = args[:5]
+        columns = [builder.mul(clamp(j, columns_left), I64(LANES)) for j in range(width)]
+        loaded = [load_at(builder, builder.gep(x, [column])) for column in columns]
+        held = cgutils.unpack_tuple(builder, args[6], tile.count)
         done = []
         for i in range(height):
-            row = builder.select(builder.icmp_signed("<", I64(i), last), I64(i), last)
-            w = spread(builder, builder.load(builder.gep(base, [builder.mul(row, args[2])])))
-            done += [fused(builder, w, x[j], held[i * width + j]) for j in range(width)]
+            place = builder.gep(scalars, [builder.mul(clamp(i, rows_left), stride)])
+            w = spread(builder, builder.load(place))
+            done += [fused(builder, w, loaded[j], held[i * width + j]) for j in range(width)]
         return context.make_tuple(builder, tile, done)
 
-    return tile(scalars, types.intp, types.intp, types.intp, array, types.intp, rows, tile), codegen
+    return tile(floats, types.intp, types.intp, floats, types.intp, rows, tile), codegen
 
 
 def sum_of_four(builder, a, b, c, d):
@@ -209,29 +211,29 @@ def sum_of_four(builder, a, b, c, d):
 
 
 @intrinsic
-def store_sums(typing, array, offset, a, b, c, d, add):
-    """array[offset : offset + 4] = the sums over the lanes of four vectors, added to what is there if `add`."""
+def store_sums(typing, place, offset, a, b, c, d, add):
+    """place[offset : offset + 4] = the sums over the lanes of four vectors, added to what is there if `add`."""
 
     def codegen(context, builder, sig, args):
         four = ir.VectorType(FLOAT, 4)
-        pointer = builder.bitcast(address(context, builder, sig.args[0], *args[:2]), four.as_pointer())
+        pointer = builder.bitcast(builder.gep(args[0], [args[1]]), four.as_pointer())
         total = sum_of_four(builder, *args[2:6])
         before = builder.select(args[6], builder.load(pointer, align=4), ir.Constant(four, [FLOAT(0.0)] * 4))
         builder.store(builder.fadd(before, total), pointer, align=4)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, vector, vector, vector, vector, types.boolean), codegen
+    return types.void(floats, types.intp, vector, vector, vector, vector, types.boolean), codegen
 
 
 @intrinsic
-def store_sum(typing, array, offset, a, add):
-    """array[offset] = the sum over the lanes of one vector, added to what is there if `add`; same bits as `store_sums`."""
+def store_sum(typing, place, offset, a, add):
+    """place[offset] = the sum over the lanes of one vector, added to what is there if `add`; same bits as `store_sums`."""
 
     def codegen(context, builder, sig, args):
-        pointer = address(context, builder, sig.args[0], *args[:2])
+        pointer = builder.gep(args[0], [args[1]])
         total = builder.extract_element(sum_of_four(builder, *[args[2]] * 4), I32(0))
         before = builder.select(args[3], builder.load(pointer), FLOAT(0.0))
         builder.store(builder.fadd(before, total), pointer)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, vector, types.boolean), codegen
+    return types.void(floats, types.intp, vector, types.boolean), codegen
