@@ -1,8 +1,8 @@
 """Where the survivors of a masked matrix are, in the two orders that training walks through them.
 
-Forward goes row by row, backward column by column, so both are kept, with the permutation from one to the other. Kernels check no bounds: whatever
-they may reach is validated here, once, when the pattern is built. A pattern is data, an argument of compiled kernels: a new mask brings another
-pattern and compiles nothing.
+Forward goes row by row, backward column by column, so both are kept, with the permutation from one to the other.
+Kernels check no bounds: whatever they may reach is validated here, once, when the pattern is built. A pattern is
+data, an argument of compiled kernels: a new mask brings another pattern and compiles nothing.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.sparse_passes import Lines
 
 CACHE = 24 * 1024
-"""Bytes of activations that a block should read: most of a first-level cache of 32 KiB, the rest is for weights and results."""
+"""Bytes of activations that a block should read: most of a first-level cache of 32 KiB."""
 
 WORTHWHILE = 40
 """Survivors of a line in a block below which cutting the line costs more than the cache saves."""
@@ -57,8 +57,8 @@ class Pattern:
         lanes : int
             Lanes of the packed activations, a multiple of 16.
         row_blocks, column_blocks : int, optional
-            Pieces that rows and columns are cut into; by a rule of size and density if not given. They decide in which order a sum over a
-            block boundary is rounded only through the memory it passes, not its terms: results do not depend on them.
+            Pieces that rows and columns are cut into; by a rule of size and density if not given. Sums keep
+            their order, so the choice changes the speed and not a bit of any result.
         """
         mask = np.ascontiguousarray(mask)
         if mask.ndim != 2 or mask.dtype != np.bool_ or 0 in mask.shape:
@@ -126,12 +126,17 @@ class Pattern:
     def validate(self) -> None:
         """Raise an error if a kernel that walks through this pattern would leave its arrays."""
         outputs, inputs = self.shape
-        for name, lines, length, reach in (("rows", self.rows, outputs, inputs), ("columns", self.columns, inputs, outputs)):
+        for name, lines, length, reach in (
+            ("rows", self.rows, outputs, inputs),
+            ("columns", self.columns, inputs, outputs),
+        ):
             starts, offsets = lines.starts, lines.offsets
             if starts.dtype != np.uint32 or offsets.dtype != np.uint32 or self.to_row.dtype != np.uint32:
                 raise InputError(f"{name} of a pattern must be uint32 throughout")
             if starts.shape != (length * lines.blocks + 1,) or offsets.shape != self.to_row.shape:
-                raise InputError(f"{name} of a pattern have {starts.size} starts and {offsets.size} offsets for {length} lines")
+                raise InputError(
+                    f"{name} of a pattern have {starts.size} starts and {offsets.size} offsets for {length} lines"
+                )
             if starts[0] != 0 or starts[-1] != self.count or np.any(starts[1:] < starts[:-1]):
                 raise InputError(f"{name} of a pattern do not ascend from 0 to the number of survivors, {self.count}")
             if self.count and (offsets.max() > (reach - 1) * self.lanes or np.any(offsets % np.uint32(self.lanes))):

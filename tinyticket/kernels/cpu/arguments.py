@@ -1,6 +1,7 @@
 """What stands between a caller's arrays and a kernel: the right type, order and shape, or one clear sentence.
 
-Kernels take flat, C-contiguous float32 arrays and check nothing; compiling them for anything else would double what a first run must compile.
+Kernels take flat, C-contiguous float32 arrays and check nothing; compiling them for anything else would double what a
+first run must compile.
 """
 
 from collections.abc import Sequence
@@ -26,19 +27,23 @@ def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
 def flat_output(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     """Return an output as a flat view; one that would have to be copied is an error."""
     if array.shape != tuple(shape) or array.dtype != np.float32:
-        raise InputError(f"{name} is {array.dtype} of shape {array.shape}, but float32 of shape {tuple(shape)} was expected")
+        raise InputError(
+            f"{name} is {array.dtype} of shape {array.shape}, but float32 of shape {tuple(shape)} was expected"
+        )
     if not (array.flags.c_contiguous and array.flags.writeable):
         raise InputError(f"{name} must be C-contiguous and writeable, because the result is written into it")
     return array.reshape(-1)
 
 
 def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None) -> Shape:
-    """Return the sizes of packed activations after checking them, with those of the matrix (outputs, inputs) they will meet.
+    """Return the sizes of packed activations after checking them.
 
-    Without a matrix, inputs and outputs are both the features.
+    With the shape (outputs, inputs) of the matrix they will meet; without one, both are the features.
     """
     if x.ndim != 3 or x.shape[2] % LANES or 0 in x.shape:
-        raise InputError(f"{name} must be packed as (tiles, features, lanes) with lanes a multiple of {LANES}, not {x.shape}")
+        raise InputError(
+            f"{name} must be packed as (tiles, features, lanes) with lanes a multiple of {LANES}, not {x.shape}"
+        )
     tiles, features, lanes = x.shape
     outputs, inputs = matrix or (features, features)
     if features != inputs:
@@ -47,7 +52,7 @@ def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None
 
 
 def thread_count(threads: int | None) -> int:
-    """Return the number of chunks to cut a kernel's outputs into: what was asked for, but no more than Numba runs at once."""
+    """Return how many chunks to cut outputs into: as many as asked for, but no more than Numba runs at once."""
     available = numba.get_num_threads()
     return available if threads is None else max(1, min(threads, available))
 

@@ -112,7 +112,13 @@ def dense_weight_gradient(
     """
     shape = _outer_shape(x_samples, dy, samples, inputs)
     gradient = empty(shape.outputs, inputs)
-    arrays = flat(x_samples, x_samples.shape, "x_samples"), flat(dy, dy.shape, "dy"), gradient.reshape(-1), shape, samples
+    arrays = (
+        flat(x_samples, x_samples.shape, "x_samples"),
+        flat(dy, dy.shape, "dy"),
+        gradient.reshape(-1),
+        shape,
+        samples,
+    )
     dense_gradient(even_bounds(shape.outputs, thread_count(threads), OUTER_ROWS), *arrays)
     return gradient
 

@@ -1,9 +1,10 @@
 """The three passes of a dense fully-connected layer on packed activations, blocked for registers.
 
-Forward and input gradient are one loop: a panel of outputs by a strip of samples stays in registers while the depth streams by, and only the strides
-of the weights differ. The weight gradient needs sums over samples, which lie beside each other in the packed layout; taking the inputs sample by
-sample instead (a copy that packing leaves behind) makes it a sum of outer products with no sum across lanes, and a finished tile can go straight
-through the optimizer, so that a dense gradient need never be stored.
+Forward and input gradient are one loop: a panel of outputs by a strip of samples stays in registers while the depth
+streams by, and only the strides of the weights differ. The weight gradient needs sums over samples, which lie beside
+each other in the packed layout; taking the inputs sample by sample instead (a copy that packing leaves behind) makes
+it a sum of outer products with no sum across lanes, and a finished tile can go straight through the optimizer, so
+that a dense gradient need never be stored.
 
 Weights are (outputs, inputs) in C order, as everybody else sees them.
 """
@@ -13,7 +14,6 @@ from numba import prange
 
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import LANES, TILES
-from tinyticket.kernels.cpu.update import addresses, update_vector
 from tinyticket.kernels.cpu.simd import (
     advance,
     at,
@@ -28,6 +28,7 @@ from tinyticket.kernels.cpu.simd import (
     zero,
 )
 from tinyticket.kernels.cpu.tiles import tile_fill, tile_outer, tile_store
+from tinyticket.kernels.cpu.update import addresses, update_vector
 
 ROWS, WIDTH = TILES.dense_rows, TILES.dense_width
 _STRIP, _PANEL = WIDTH * LANES, ROWS * WIDTH * LANES

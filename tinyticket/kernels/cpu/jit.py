@@ -1,13 +1,15 @@
 """How kernels are compiled and where their machine code is kept.
 
-Two decorators. `kernel` is an entry point: arrays in and out, lazily compiled for the one signature that its Python function in front gives it, and
-cached. It takes the bounds of chunks of its outputs; several chunks run in parallel, one runs without waking other threads, from the same
-machine code. `device` marks the helpers, which take addresses and are compiled into entry points (and into whole training steps). None uses
-fastmath: fused multiply-adds are asked for by name, so the order of every sum is the one that is written, and NaN propagates.
+Two decorators. `kernel` is an entry point: arrays in and out, lazily compiled for the one signature that its Python
+function in front gives it, and cached. It takes the bounds of chunks of its outputs; several chunks run in parallel,
+one runs without waking other threads, from the same machine code. `device` marks the helpers, which take addresses
+and are compiled into entry points (and into whole training steps). None uses fastmath: fused multiply-adds are asked
+for by name, so the order of every sum is the one that is written, and NaN propagates.
 
-Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels therefore live in a folder of
-their own, named after a hash of all kernel sources, the version of Numba and the CPU: an edit, an upgrade or another machine on the same home starts
-a fresh folder. TINYTICKET_CACHE names the parent folder, or switches caching off with "off".
+Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels
+therefore live in a folder of their own, named after a hash of all kernel sources, the version of Numba and the CPU:
+an edit, an upgrade or another machine on the same home starts a fresh folder. TINYTICKET_CACHE names the parent
+folder, or switches caching off with "off".
 """
 
 import contextlib
@@ -41,7 +43,7 @@ def kernel(function: Callable) -> Any:
 
 @cache
 def cache_folder() -> Path | None:
-    """Folder that holds the machine code of this version on this machine; None if caching is off or nothing is writable."""
+    """Return the folder of this version's machine code on this machine; None if caching is off or impossible."""
     wanted = os.environ.get("TINYTICKET_CACHE", "")
     if wanted.lower() in ("off", "0"):
         return None

@@ -1,9 +1,10 @@
 """The packed layout of activations: [tile][feature][lanes], the samples of a batch innermost.
 
-A weight then meets a contiguous run of samples, and one loop serves dense and sparse layers alike. `lanes` is how many samples lie beside each
-other, a multiple of sixteen: the whole batch if it is small, so that a fully-connected layer reads its weights once. An image is [tile][channel][row]
-[column][lanes] with sixteen lanes; a fully-connected layer's input is the same thing with one row and one column, or with rows and columns counted
-into the features. The last tile is padded: what its spare lanes hold never reaches a loss, a gradient or a count.
+A weight then meets a contiguous run of samples, and one loop serves dense and sparse layers alike. `lanes` is how
+many samples lie beside each other, a multiple of sixteen: the whole batch if it is small, so that a fully-connected
+layer reads its weights once. An image is [tile][channel][row] [column][lanes] with sixteen lanes; a fully-connected
+layer's input is the same thing with one row and one column, or with rows and columns counted into the features. The
+last tile is padded: what its spare lanes hold never reaches a loss, a gradient or a count.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class Shape(NamedTuple):
 
 
 def lanes_for(samples: int) -> int:
-    """Choose the lanes for a batch: the fewest padded samples, tiles of at most 128, and whole register tiles (64) where they cost little."""
+    """Choose the lanes for a batch: whole vectors up to 48, whole register tiles of 64 beyond, at most 128."""
     rounded = -(-samples // LANES) * LANES
     if rounded <= 48:
         return max(rounded, LANES)
@@ -81,7 +82,8 @@ def pack_samples(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
 
     Returns
     -------
-    float32 array of shape (tiles * lanes, width), both padded with zeros: width is the number of features rounded up to whole vectors.
+    float32 array of shape (tiles * lanes, width), both padded with zeros: width is the number of features rounded up
+    to whole vectors.
     """
     samples, features = x.shape
     lanes = lanes or lanes_for(samples)

@@ -1,9 +1,10 @@
 """The CPU that kernels are compiled for, and the register tiles that suit it.
 
-A vector is always sixteen float32 lanes, one cache line, on every machine: activations then lie the same way everywhere, and LLVM splits a vector
-into two registers on AVX2 and four on NEON. What must differ is how many vectors a loop may hold at once: 32 fit in AVX-512's register file, 8 in
-AVX2's sixteen half-width registers, 8 in NEON's thirty-two quarter-width ones. Tiles larger than that spill to the stack; tiles smaller than the
-latency of a fused multiply-add leave the units idle.
+A vector is always sixteen float32 lanes, one cache line, on every machine: activations then lie the same way
+everywhere, and LLVM splits a vector into two registers on AVX2 and four on NEON. What must differ is how many vectors
+a loop may hold at once: 32 fit in AVX-512's register file, 8 in AVX2's sixteen half-width registers, 8 in NEON's
+thirty-two quarter-width ones. Tiles larger than that spill to the stack; tiles smaller than the latency of a fused
+multiply-add leave the units idle.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,7 @@ class Tiles(NamedTuple):
 
 
 def target() -> tuple[str, str]:
-    """Name and feature string of the CPU that Numba generates code for (NUMBA_CPU_NAME and NUMBA_CPU_FEATURES count)."""
+    """Return name and features of the CPU that Numba generates code for; its environment variables count."""
     name = config.CPU_NAME or llvm.get_host_cpu_name()
     features = config.CPU_FEATURES
     if features is None:

@@ -1,6 +1,7 @@
 """SGD, momentum, Nesterov momentum and Adam over a flat array of weights, as PyTorch defines them.
 
-Scalars that change from step to step (learning rate, bias corrections) come to the kernels in a small array, computed by `settings` in float64.
+Scalars that change from step to step (learning rate, bias corrections) come to the kernels in a small array, computed
+by `settings` in float64.
 """
 
 import numpy as np

@@ -1,11 +1,12 @@
 """A vector of sixteen float32 lanes as a Numba type, with the few operations that kernels need.
 
-Numba's own loops stop at load, multiply-add, store: what a loop accumulates goes through memory. A value of this type lives in registers instead,
-and tuples of it (tiles.py) are the accumulators of register-blocked kernels. Arithmetic is written with operators; a multiplication followed by an
-addition is fused only where `muladd` says so. Kernels turn their arrays into plain addresses
-(`pointer`) before they call helpers, because passing an array on counts a reference, twice, each time. Offsets count elements and are not checked:
-whoever calls a kernel has validated them. Addresses are formed with getelementptr only, so that LLVM knows what they point into; loads promise no more than the alignment of a float32, which
-costs nothing when the buffer is in fact aligned to a cache line.
+Numba's own loops stop at load, multiply-add, store: what a loop accumulates goes through memory. A value of this type
+lives in registers instead, and tuples of it (tiles.py) are the accumulators of register-blocked kernels. Arithmetic
+is written with operators; a multiplication followed by an addition is fused only where `muladd` says so. Kernels turn
+their arrays into plain addresses (`pointer`) before they call helpers, because passing an array on counts a
+reference, twice, each time. Offsets count elements and are not checked: whoever calls a kernel has validated them.
+Addresses are formed with getelementptr only, so that LLVM knows what they point into; loads promise no more than the
+alignment of a float32, which costs nothing when the buffer is in fact aligned to a cache line.
 """
 
 import operator
@@ -85,12 +86,12 @@ def call(builder, name, *args, result=VECTOR):
 
 
 def fused(builder, x, y, z):
-    """x * y + z, fused where the CPU can and never a library call (which llvm.fma would be without FMA units)."""
+    """X * y + z, fused where the CPU can and never a library call (which llvm.fma would be without FMA units)."""
     return call(builder, f"llvm.fmuladd.v{LANES}f32", x, y, z)
 
 
 def relu_of(builder, x):
-    """The larger of x and zero; NaN stays NaN. One instruction, vmaxps, which returns its second operand when unordered."""
+    """Emit the larger of x and zero, NaN where x is: one vmaxps, which returns its second operand when unordered."""
     return builder.select(builder.fcmp_ordered(">", ZERO, x), ZERO, x)
 
 
@@ -133,7 +134,7 @@ absolute = _unary(f"llvm.fabs.v{LANES}f32")
 
 @intrinsic(prefer_literal=False)
 def pointer(typing, array, offset):
-    """Return the address of array[offset]: what kernels pass on to helpers, because arrays would be reference-counted on the way."""
+    """Return the address of array[offset], which kernels pass on because arrays would be reference-counted."""
 
     def codegen(context, builder, sig, args):
         return builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[1]])
@@ -163,7 +164,9 @@ def stack_floats(typing, size):
 @intrinsic
 def load(typing, place, offset):
     """place[offset : offset + 16]."""
-    return vector(floats, types.intp), lambda context, builder, sig, args: load_at(builder, builder.gep(args[0], [args[1]]))
+    return vector(floats, types.intp), lambda context, builder, sig, args: load_at(
+        builder, builder.gep(args[0], [args[1]])
+    )
 
 
 @intrinsic
@@ -227,7 +230,7 @@ def zero(typing):
 
 @intrinsic
 def muladd(typing, x, y, z):
-    """x * y + z in one rounding where the CPU has fused multiply-adds."""
+    """X * y + z in one rounding where the CPU has fused multiply-adds."""
     return vector(vector, vector, vector), lambda context, builder, sig, args: fused(builder, *args)
 
 

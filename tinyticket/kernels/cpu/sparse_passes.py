@@ -1,11 +1,14 @@
 """The three passes of a masked fully-connected layer: what each thread does with its rows or columns.
 
-Forward, a row of survivors at a time: a tile of samples of one output stays in registers while each survivor adds weight times input to it. Backward,
-a column of survivors at a time: the input's tile and its gradient's stay in registers, each survivor loads the gradient of its output once and
-serves both products, so that threads that own columns never write to the same place. A first layer needs no input gradient; its weight gradient is
-a dot product for each survivor, four at a time, row by row. That order is also the forward pass's, so a first layer needs no columns at all.
+Forward, a row of survivors at a time: a tile of samples of one output stays in registers while each survivor adds
+weight times input to it. Backward, a column of survivors at a time: the input's tile and its gradient's stay in
+registers, each survivor loads the gradient of its output once and serves both products, so that threads that own
+columns never write to the same place. A first layer needs no input gradient; its weight gradient is a dot product for
+each survivor, four at a time, row by row. That order is also the forward pass's, so a first layer needs no columns at
+all.
 
-Batches wider than a register tile are done strip by strip; gradients of weights then add up over the strips, always in the same order.
+Batches wider than a register tile are done strip by strip; gradients of weights then add up over the strips, always
+in the same order.
 """
 
 from typing import NamedTuple
@@ -33,8 +36,9 @@ from tinyticket.kernels.cpu.tiles import (
 class Lines(NamedTuple):
     """Survivors line by line, a line being a row or a column.
 
-    Lines are cut into blocks so that what they read stays in the first-level cache: starts[line * blocks + block] is where a line's survivors in a
-    block begin, and the next element is where they end. Offsets are positions in the other direction times the lanes.
+    Lines are cut into blocks so that what they read stays in the first-level cache: starts[line * blocks + block] is
+    where a line's survivors in a block begin, and the next element is where they end. Offsets are positions in the
+    other direction times the lanes.
     """
 
     starts: np.ndarray  # uint32, lines * blocks + 1

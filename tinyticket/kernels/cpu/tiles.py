@@ -1,11 +1,13 @@
 """Register tiles: tuples of vectors that a loop accumulates into, and what kernels do with them.
 
-A tile's size is a compile-time constant, so that LLVM sees straight-line code over named registers. Each operation here is the inner step of one
-family of kernels: `tile_axpy` of the sparse forward pass, `tile_pair` of the fused sparse backward pass, `tile_dot` of the sparse weight gradient,
-`tile_outer` of everything dense. Where a tile reaches over the edge of a matrix, the rows or columns beyond repeat the last one that exists; they
-are computed and not stored, which is cheaper than a second version of the loop.
+A tile's size is a compile-time constant, so that LLVM sees straight-line code over named registers. Each operation
+here is the inner step of one family of kernels: `tile_axpy` of the sparse forward pass, `tile_pair` of the fused
+sparse backward pass, `tile_dot` of the sparse weight gradient, `tile_outer` of everything dense. Where a tile reaches
+over the edge of a matrix, the rows or columns beyond repeat the last one that exists; they are computed and not
+stored, which is cheaper than a second version of the loop.
 
-Sums over the lanes of a vector always follow one tree, whether they come alone or four together, so that grouping never changes bits.
+Sums over the lanes of a vector always follow one tree, whether they come alone or four together, so that grouping
+never changes bits.
 """
 
 from llvmlite import ir
@@ -109,7 +111,7 @@ def tile_where_positive(typing, condition, tile):
 
 @intrinsic
 def tile_axpy(typing, values, offsets, k, x, tile):
-    """tile += values[k] * x[offsets[k] ...]: one multiply-add with a memory operand for each vector."""
+    """Tile += values[k] * x[offsets[k] ...]: one multiply-add with a memory operand for each vector."""
 
     def codegen(context, builder, sig, args):
         weight = spread(builder, _element(builder, args[0], args[2]))
@@ -140,7 +142,7 @@ def tile_dot(typing, offsets, k, x, tile):
 
 @intrinsic
 def tile_pair(typing, values, offsets, k, dy, inputs, tile):
-    """The fused backward step of survivor k: one load of the outputs' gradient, two multiply-adds.
+    """Take the fused backward step of survivor k: one load of the outputs' gradient, two multiply-adds.
 
     Returns tile + values[k] * dy[offsets[k] ...], which accumulates the input gradient, and the vector sum over j of
     inputs[j] * dy[offsets[k] + 16 j ...], whose lanes' sum is the survivor's own gradient.
@@ -227,7 +229,7 @@ def store_sums(typing, place, offset, a, b, c, d, add):
 
 @intrinsic
 def store_sum(typing, place, offset, a, add):
-    """place[offset] = the sum over the lanes of one vector, added to what is there if `add`; same bits as `store_sums`."""
+    """place[offset] = the sum over the lanes of one vector, added to what is there if `add`, as `store_sums`."""
 
     def codegen(context, builder, sig, args):
         pointer = builder.gep(args[0], [args[1]])

@@ -1,9 +1,10 @@
 """The update of sixteen weights, and of a range of them: what every optimizer does, once their gradient is known.
 
-The rule is a run-time number: a branch for each vector that the CPU always predicts costs nothing beside the arithmetic, and four compiled versions
-would. The last weights of an array go through the same vector operations as all others, with fewer lanes, so where threads cut the array never
-shows in the bits. Moments that have decayed below the smallest normal number are set to zero: arithmetic on subnormals is a hundred times slower,
-and a weight that no gradient reaches would otherwise drag the whole step down after some hundred iterations.
+The rule is a run-time number: a branch for each vector that the CPU always predicts costs nothing beside the
+arithmetic, and four compiled versions would. The last weights of an array go through the same vector operations as
+all others, with fewer lanes, so where threads cut the array never shows in the bits. Moments that have decayed below
+the smallest normal number are set to zero: arithmetic on subnormals is a hundred times slower, and a weight that no
+gradient reaches would otherwise drag the whole step down after some hundred iterations.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,7 @@
-"""What the packed kernels compute, in plain NumPy: the same names and arguments as in `kernels.cpu`, no tiles, no threads, float64 inside.
+"""What the packed kernels compute, in plain NumPy: names and arguments of `kernels.cpu`, float64 inside.
 
-Packed activations are (tiles, features, lanes). Here they are brought back to (samples, features), where every kernel is a line or two of algebra.
+Packed activations are (tiles, features, lanes). Here they are brought back to (samples, features), where every kernel
+is a line or two of algebra.
 """
 
 from typing import Any
@@ -20,7 +21,7 @@ def packed_like(rows: np.ndarray, packed: np.ndarray) -> np.ndarray:
 
 
 def dense_linear(weight: np.ndarray, bias: np.ndarray, x: np.ndarray, *, relu: bool = False) -> np.ndarray:
-    """y = x W' + b, perhaps through a ReLU."""
+    """Y = x W' + b, perhaps through a ReLU."""
     y = rows_of(x) @ weight.T + bias
     return packed_like(np.maximum(y, 0) if relu else y, x)
 
@@ -41,7 +42,9 @@ def bias_gradient(dy: np.ndarray) -> np.ndarray:
     return rows_of(dy).sum(axis=0).astype(np.float32)
 
 
-def sparse_linear(pattern: Any, values: np.ndarray, bias: np.ndarray, x: np.ndarray, *, relu: bool = False) -> np.ndarray:
+def sparse_linear(
+    pattern: Any, values: np.ndarray, bias: np.ndarray, x: np.ndarray, *, relu: bool = False
+) -> np.ndarray:
     """Compute `dense_linear` with the survivors put back among zeros."""
     return dense_linear(pattern.dense(values), bias, x, relu=relu)
 
