@@ -1,0 +1,142 @@
+"""Elementwise operations: forward and gradient side by side. `g` is the gradient of the result."""
+
+import numpy as np
+
+from tinyticket.autograd.operation import operation
+from tinyticket.autograd.tensor import Tensor
+
+
+@operation
+def add(a, b):
+    """a + b."""
+    return a + b, (lambda g: g, lambda g: g)
+
+
+@operation
+def subtract(a, b):
+    """a - b."""
+    return a - b, (lambda g: g, lambda g: -g)
+
+
+@operation
+def multiply(a, b):
+    """a * b."""
+    return a * b, (lambda g: g * b, lambda g: g * a)
+
+
+@operation
+def divide(a, b):
+    """a / b."""
+    return a / b, (lambda g: g / b, lambda g: -g * a / (b * b))
+
+
+@operation
+def power(a, b):
+    """a**b. At a = 0 the gradient to b is taken as 0, its limit from above for b > 0."""
+    result = a**b
+
+    def to_base(g):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return g * np.where(b == 0, np.zeros_like(b), b * a ** (b - 1))
+
+    def to_exponent(g):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return g * np.where(a == 0, np.zeros_like(a), result * np.log(a))
+
+    return result, (to_base, to_exponent)
+
+
+@operation
+def negative(a):
+    """-a."""
+    return -a, (lambda g: -g,)
+
+
+@operation
+def exp(a):
+    """E ** a."""
+    result = np.exp(a)
+    return result, (lambda g: g * result,)
+
+
+@operation
+def log(a):
+    """Natural logarithm of a."""
+    return np.log(a), (lambda g: g / a,)
+
+
+@operation
+def sqrt(a):
+    """Square root of a."""
+    result = np.sqrt(a)
+    return result, (lambda g: g / (2 * result),)
+
+
+@operation
+def tanh(a):
+    """Hyperbolic tangent of a."""
+    result = np.tanh(a)
+    return result, (lambda g: g * (1 - result * result),)
+
+
+@operation
+def sigmoid(a):
+    """1 / (1 + exp(-a)), written with tanh so that no argument overflows."""
+    result = 0.5 * (1 + np.tanh(0.5 * a))
+    return result, (lambda g: g * result * (1 - result),)
+
+
+@operation
+def relu(a):
+    """max(a, 0); the gradient at 0 is 0. NaN stays NaN."""
+    return np.maximum(a, 0), (lambda g: g * (a > 0),)
+
+
+@operation
+def leaky_relu(a, *, negative_slope=0.01):
+    """a where a > 0, negative_slope * a elsewhere."""
+    slope = np.where(a > 0, a.dtype.type(1), a.dtype.type(negative_slope))
+    return a * slope, (lambda g: g * slope,)
+
+
+@operation
+def absolute(a):
+    """|a|; the gradient at 0 is 0."""
+    return np.abs(a), (lambda g: g * np.sign(a),)
+
+
+@operation
+def maximum(a, b):
+    """Return the larger of a and b; where they are equal, each gets half the gradient."""
+    return np.maximum(a, b), (lambda g: g * _share(a > b, a == b, g), lambda g: g * _share(b > a, a == b, g))
+
+
+@operation
+def minimum(a, b):
+    """Return the smaller of a and b; where they are equal, each gets half the gradient."""
+    return np.minimum(a, b), (lambda g: g * _share(a < b, a == b, g), lambda g: g * _share(b < a, a == b, g))
+
+
+def _share(chosen, tied, g):
+    return chosen.astype(g.dtype) + g.dtype.type(0.5) * tied
+
+
+@operation
+def clip(a, *, min=None, max=None):
+    """Limit a to [min, max]; the gradient passes inside, borders included."""
+    inside = np.ones(a.shape, bool)
+    if min is not None:
+        inside &= a >= min
+    if max is not None:
+        inside &= a <= max
+    return np.clip(a, min, max), (lambda g: g * inside,)
+
+
+def where(condition, a, b) -> Tensor:
+    """Take a where `condition` holds and b elsewhere; the condition is an array of booleans, without gradient."""
+    return _where(a, b, condition=np.asarray(condition, dtype=bool))
+
+
+@operation
+def _where(a, b, *, condition):
+    return np.where(condition, a, b), (lambda g: g * condition, lambda g: g * ~condition)

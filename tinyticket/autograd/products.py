@@ -1,0 +1,28 @@
+"""Matrix products."""
+
+import numpy as np
+
+from tinyticket.autograd.operation import operation
+
+
+@operation
+def matmul(a, b):
+    """a @ b as in NumPy: vectors, matrices and stacks of matrices."""
+    result = a @ b  # first, so that NumPy reports shapes that do not fit
+    rows = a if a.ndim > 1 else a[np.newaxis, :]
+    columns = b if b.ndim > 1 else b[:, np.newaxis]
+
+    def as_matrices(g):
+        if b.ndim == 1:
+            g = g[..., np.newaxis]
+        return g if a.ndim > 1 else g[..., np.newaxis, :]
+
+    def to_a(g):
+        gradient = as_matrices(g) @ columns.swapaxes(-1, -2)
+        return gradient if a.ndim > 1 else gradient[..., 0, :]
+
+    def to_b(g):
+        gradient = rows.swapaxes(-1, -2) @ as_matrices(g)
+        return gradient if b.ndim > 1 else gradient[..., 0]
+
+    return result, (to_a, to_b)

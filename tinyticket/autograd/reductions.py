@@ -1,0 +1,51 @@
+"""Sums, means, variances and extremes over axes, named and called as in NumPy."""
+
+import numpy as np
+
+from tinyticket.autograd.operation import operation
+
+
+@operation
+def sum(a, *, axis=None, keepdims=False):
+    """Sum of a over `axis`."""
+    return a.sum(axis=axis, keepdims=keepdims), (lambda g: np.broadcast_to(_with_axes(g, a, axis), a.shape),)
+
+
+@operation
+def mean(a, *, axis=None, keepdims=False):
+    """Mean of a over `axis`."""
+    result = a.mean(axis=axis, keepdims=keepdims)
+    count = a.size // result.size
+    return result, (lambda g: np.broadcast_to(_with_axes(g, a, axis) / count, a.shape),)
+
+
+@operation
+def var(a, *, axis=None, ddof=0, keepdims=False):
+    """Variance of a over `axis`: the sum of squared distances from the mean over (count - ddof)."""
+    centred = a - a.mean(axis=axis, keepdims=True)
+    result = a.var(axis=axis, ddof=ddof, keepdims=keepdims)
+    count = a.size // result.size
+    return result, (lambda g: _with_axes(g, a, axis) * centred * (2 / (count - ddof)),)
+
+
+@operation
+def max(a, *, axis=None, keepdims=False):
+    """Maximum of a over `axis`; equal maxima share the gradient evenly."""
+    return a.max(axis=axis, keepdims=keepdims), (lambda g: _to_extremes(g, a, a.max(axis=axis, keepdims=True), axis),)
+
+
+@operation
+def min(a, *, axis=None, keepdims=False):
+    """Minimum of a over `axis`; equal minima share the gradient evenly."""
+    return a.min(axis=axis, keepdims=keepdims), (lambda g: _to_extremes(g, a, a.min(axis=axis, keepdims=True), axis),)
+
+
+def _with_axes(g, a, axis):
+    """Put the axes that a reduction removed back, with length 1."""
+    axes = range(a.ndim) if axis is None else np.atleast_1d(axis) % a.ndim
+    return g.reshape([1 if i in axes else size for i, size in enumerate(a.shape)])
+
+
+def _to_extremes(g, a, extreme, axis):
+    chosen = a == extreme
+    return _with_axes(g, a, axis) * chosen / chosen.sum(axis=axis, keepdims=True, dtype=a.dtype)

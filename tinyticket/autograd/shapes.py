@@ -1,0 +1,69 @@
+"""Operations that move elements without changing them: the gradient moves back the same way."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyticket.autograd.operation import operation
+from tinyticket.autograd.tensor import Tensor
+
+
+@operation
+def reshape(a, *, shape):
+    """Return the elements of a in another shape."""
+    return a.reshape(shape), (lambda g: g.reshape(a.shape),)
+
+
+@operation
+def transpose(a, *, axes=None):
+    """Permute the axes of a; None reverses them."""
+    back = None if axes is None else np.argsort(np.asarray(axes) % a.ndim)
+    return a.transpose(axes), (lambda g: g.transpose(back),)
+
+
+@operation
+def getitem(a, *, index):
+    """a[index], for everything that NumPy indexes with; elements taken twice get both gradients."""
+    if any(isinstance(part, Tensor) for part in (index if isinstance(index, tuple) else (index,))):
+        raise TypeError(
+            "a tensor is no index: use an array of integers or booleans, such as tensor.argmax() or tensor > 0"
+        )
+
+    def gradient(g):
+        scattered = np.zeros(a.shape, g.dtype)
+        np.add.at(scattered, index, g)
+        return scattered
+
+    return a[index], (gradient,)
+
+
+def concatenate(tensors: Sequence, axis: int = 0) -> Tensor:
+    """Join tensors along an axis they have."""
+    return _concatenate(*tensors, axis=axis)
+
+
+@operation
+def _concatenate(*arrays, axis):
+    ends = np.cumsum([array.shape[axis] for array in arrays])
+    pieces = tuple(
+        _piece(end - array.shape[axis], end, axis % array.ndim) for array, end in zip(arrays, ends, strict=True)
+    )
+    return np.concatenate(arrays, axis=axis), pieces
+
+
+def _piece(start, end, axis):
+    return lambda g: g[(slice(None),) * axis + (slice(start, end),)]
+
+
+def stack(tensors: Sequence, axis: int = 0) -> Tensor:
+    """Join tensors of one shape along a new axis."""
+    return _stack(*tensors, axis=axis)
+
+
+@operation
+def _stack(*arrays, axis):
+    return np.stack(arrays, axis=axis), tuple(_layer(i, axis) for i in range(len(arrays)))
+
+
+def _layer(i, axis):
+    return lambda g: np.take(g, i, axis=axis)

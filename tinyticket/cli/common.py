@@ -1,0 +1,32 @@
+"""Options that every command has."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tinyticket._version import __version__
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --quiet and --version to a command; it receives `quiet`."""
+
+    @functools.wraps(command)
+    def with_logging(*args: Any, quiet: bool, **options: Any) -> Any:
+        logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="tinyticket: %(message)s")
+        return command(*args, quiet=quiet, **options)
+
+    with_logging = click.option("-q", "--quiet", is_flag=True, help="Show no progress and no remarks.")(with_logging)
+    return click.version_option(__version__, message="tinyticket %(version)s")(with_logging)
+
+
+def print_table(table: Table) -> None:
+    """Print a table whole: a file or a pipe has no width that would fold it."""
+    console = Console()
+    (console if console.is_terminal else Console(width=160)).print(table)

@@ -1,0 +1,45 @@
+"""`tinyticket find --dry-run`: what would be done, how large it is, and how long it takes on this machine."""
+
+from __future__ import annotations
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from tinyticket.cli.common import print_table
+from tinyticket.lottery import Experiment
+from tinyticket.lottery.estimate import estimate
+
+
+def show_plan(experiment: Experiment) -> None:
+    """Print the rounds with their counts, then sizes and times."""
+    settings, plan = experiment.settings, experiment.plan
+    shown = Table(
+        title=escape(f"{settings.model} on {settings.data}: nothing is trained yet"),
+        title_justify="left",
+        header_style="bold",
+    )
+    for heading in ("round", "weights left", "density"):
+        shown.add_column(heading, justify="right")
+    for number, (left, density) in enumerate(zip(plan.weights_left, plan.densities, strict=True)):
+        shown.add_row(str(number) if number else "dense", f"{left:,}", f"{density:.2%}")
+    print_table(shown)
+    parts = experiment.examples
+    click.echo(
+        f"examples: {len(parts.train[1]):,} training, {len(parts.validation[1]):,} validation, {len(parts.test[1]):,} test"
+    )
+    expected = estimate(experiment)
+    click.echo(
+        f"trainings: {expected.trainings} of {settings.iterations:,} iterations ({settings.trials} x dense and {settings.rounds} "
+        f"rounds, controls: {', '.join(settings.controls) or 'none'})"
+    )
+    click.echo(
+        f"memory: about {expected.memory_bytes / 1e6:,.0f} MB; result file: about {expected.file_bytes / 1e6:,.1f} MB"
+    )
+    click.echo(f"expected time: about {_words(expected.seconds)} on this machine")
+
+
+def _words(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,46 @@
+"""`tinyticket show` and `tinyticket plot`: look at a result."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tinyticket.cli.common import common, print_table
+
+
+@click.command(epilog="\b\nExamples:\n  tinyticket show ticket.h5\n  tinyticket show ticket.h5 --csv > ticket.csv")
+@click.argument("file", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Everything as JSON (docs/format.md says what it holds).")
+@click.option("--csv", "as_csv", is_flag=True, help="A row for every training, comma-separated.")
+@common
+def show(file: str, as_json: bool, as_csv: bool, quiet: bool) -> None:
+    """Show a result as a table with its verdict, or as JSON or CSV."""
+    from tinyticket import load, report
+
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other")
+    result = load(file)
+    if as_json:
+        click.echo(json.dumps(report.summary(result), indent=1))
+    elif as_csv:
+        click.echo(report.to_csv(result), nl=False)
+    else:
+        from tinyticket.report.table import table
+
+        print_table(table(result))
+        click.echo(result.verdict["text"])
+
+
+@click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")
+@click.argument("file", type=click.Path())
+@click.option("-o", "--output", type=click.Path(), required=True, help="The picture: PNG, SVG or PDF, by its ending.")
+@common
+def plot(file: str, output: str, quiet: bool) -> None:
+    """Plot test accuracy and early-stopping iteration against density."""
+    from tinyticket import load
+    from tinyticket.report.plot import plot as write_plot
+
+    write_plot(load(file), output)
+    if not quiet:
+        click.echo(f"wrote {output}", err=True)

@@ -1,0 +1,160 @@
+"""Your own arrays as a `Dataset`: everything that can be wrong with data in memory is noticed here."""
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinyticket.data.dataset import Dataset
+from tinyticket.errors import InputError
+
+MOST_CLASSES = 1_000_000  # a larger label is an identifier, not a class: it would ask for an output layer beyond memory
+HELD_OUT = 0.2  # the share of the examples that become the test part where none is given
+
+
+def from_arrays(
+    x_train: ArrayLike,
+    y_train: ArrayLike,
+    x_test: ArrayLike | None = None,
+    y_test: ArrayLike | None = None,
+    name: str = "arrays",
+    classes: int | None = None,
+) -> Dataset:
+    """Make a data set from arrays, checked and converted.
+
+    Parameters
+    ----------
+    x_train, x_test : array_like
+        Inputs of shape (N, ...), at least two-dimensional; convolutions expect (N, channels, height, width). uint8 is
+        taken for pixels and divided by 255; every other number, bools included, becomes float32 as it is. An array that
+        is C-contiguous float32 already is used without a copy.
+    y_train, y_test : array_like
+        Labels of shape (N,): whole numbers from 0, of any numeric dtype.
+    name : str, optional
+        What to call it in tables and messages.
+    classes : int, optional
+        The number of classes; by default the largest label of both parts plus one.
+
+    Returns
+    -------
+    Dataset
+
+    Notes
+    -----
+    Without a test part a fifth of the examples (rounded, at least one) is held out as one: the first of
+    `numpy.random.default_rng(0).permutation(N)`, so the same data always give the same parts. Both keep the order that
+    the examples came in.
+
+    Raises
+    ------
+    InputError
+        If the arrays are empty, not numeric or of the wrong shape, if an input is NaN, infinite or beyond float32, if a
+        label is negative, not a whole number or not below `classes`, if inputs and labels or the two parts disagree.
+    """
+    if (x_test is None) != (y_test is None):
+        raise InputError("x_test and y_test belong together, but only one of them was given")
+    x_train, y_train = _array(x_train, "x_train"), _array(y_train, "y_train")
+    train = _inputs(x_train, "x_train"), _labels(y_train, "y_train")
+    _check_lengths(*train, "train")
+    if x_test is None:
+        train, test = _hold_out(*train)
+    else:
+        x_test, y_test = _array(x_test, "x_test"), _array(y_test, "y_test")
+        if (x_train.dtype == np.uint8) != (x_test.dtype == np.uint8):
+            raise InputError(
+                f"x_train is {x_train.dtype} and x_test {x_test.dtype}, but uint8 is divided by 255 and other numbers "
+                "are not; expected the same for both"
+            )
+        test = _inputs(x_test, "x_test"), _labels(y_test, "y_test")
+        _check_lengths(*test, "test")
+    return Dataset(name, *train, *test, classes=_count_classes(classes, y_train=train[1], y_test=test[1]))
+
+
+def _array(values: Any, called: str) -> NDArray:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of unequal length
+        raise InputError(f"{called} is not a regular array; expected rows of equal length") from None
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{called} has dtype {array.dtype}; expected integers, floats or bools")
+    if array.size == 0:
+        raise InputError(f"{called} is empty (shape {array.shape}); expected at least one example")
+    return array
+
+
+def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:
+    """Return the inputs as C-contiguous float32."""
+    if x.ndim < 2:
+        raise InputError(f"{called} has shape {x.shape}; expected (N, ...), one example a row")
+    with np.errstate(over="ignore"):  # what overflows is reported below, by its place
+        converted = np.ascontiguousarray(x, dtype=np.float32)
+    if x.dtype == np.uint8:
+        converted /= 255  # its own copy, as the dtypes differ
+    elif not np.isfinite(converted).all():
+        place = _first(~np.isfinite(converted))
+        if np.isfinite(x[place]):
+            raise InputError(f"{called} holds {x[place]} at index {_words(place)}, which is too large for float32")
+        raise InputError(f"{called} holds {x[place]} at index {_words(place)}; expected finite numbers")
+    return converted
+
+
+def _labels(y: NDArray, called: str) -> NDArray[np.int64]:
+    """Return the labels as C-contiguous int64."""
+    if y.ndim != 1:
+        raise InputError(f"{called} has shape {y.shape}; expected (N,), one whole number an example")
+    numbers = y.astype(np.float64)  # in which every class number is exact, NaN differs from itself and inf is too large
+    for wrong, expected in (
+        (numbers != np.floor(numbers), "whole numbers"),
+        (numbers < 0, "numbers from 0"),
+        (numbers >= MOST_CLASSES, f"class numbers below {MOST_CLASSES:,}"),
+    ):
+        if wrong.any():
+            place = _first(wrong)
+            raise InputError(f"{called} holds the label {y[place]} at index {_words(place)}; expected {expected}")
+    return np.ascontiguousarray(y, dtype=np.int64)
+
+
+def _check_lengths(x: NDArray, y: NDArray, part: str) -> None:
+    if len(x) != len(y):
+        raise InputError(f"x_{part} has {len(x)} examples but y_{part} {len(y)} labels; expected one label an example")
+
+
+def _hold_out(x: NDArray, y: NDArray) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
+    """Return the training and the test part of examples that came as one."""
+    if len(x) < 2:
+        raise InputError(
+            "x_train has one example and there is no x_test; expected at least two, to hold one out for it"
+        )
+    count = max(1, round(HELD_OUT * len(x)))
+    held_out = np.zeros(len(x), dtype=bool)
+    held_out[np.random.default_rng(0).permutation(len(x))[:count]] = True
+    return (x[~held_out], y[~held_out]), (x[held_out], y[held_out])
+
+
+def _count_classes(classes: int | None, **labels: NDArray[np.int64]) -> int:
+    if classes is None:
+        return 1 + max(int(y.max()) for y in labels.values())
+    try:
+        count = operator.index(classes)
+    except TypeError:
+        raise InputError(f"classes is {classes!r}; expected a whole number") from None
+    if not 1 <= count <= MOST_CLASSES:
+        raise InputError(f"classes is {count}; expected 1 to {MOST_CLASSES:,}")
+    for called, y in labels.items():
+        if y.max() >= count:
+            place = _first(y >= count)
+            raise InputError(
+                f"{called} holds the label {y[place]} at index {_words(place)}; expected 0 to {count - 1}, "
+                f"as there are {count} classes"
+            )
+    return count
+
+
+def _first(wrong: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Return the index of the first True."""
+    return tuple(int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
+
+
+def _words(place: tuple[int, ...]) -> str:
+    return str(place[0]) if len(place) == 1 else str(place)

@@ -1,0 +1,143 @@
+"""The data sets that have a name, in one table. A new one is one more entry."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+from tinyticket.data.dataset import Dataset
+from tinyticket.data.digits import load_digits, locate_digits
+from tinyticket.data.folders import Folder
+from tinyticket.data.mnist import FASHION_MNIST, MNIST, load_mnist
+from tinyticket.data.npz import load_npz
+from tinyticket.data.published import Publication
+from tinyticket.errors import InputError, near
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What to know about a named data set.
+
+    Parameters
+    ----------
+    description : str
+        One line for people.
+    load : callable
+        Takes a folder to look in, or None for the usual places, and returns the `Dataset`.
+    locate : callable
+        Takes the same and returns where the data lie; raises `InputError` if they are not there.
+    publication : Publication, optional
+        What `fetch` downloads; None if there is nothing to download.
+    """
+
+    description: str
+    load: Callable[[Folder], Dataset]
+    locate: Callable[[Folder], Path]
+    publication: Publication | None = None
+
+
+CATALOGUE = {
+    "digits": Entry(
+        "handwritten digits, 1,797 images of 8 x 8, shipped with scikit-learn",
+        lambda folder: load_digits(),
+        lambda folder: locate_digits(),
+    ),
+    "mnist": Entry(
+        "handwritten digits, 70,000 images of 28 x 28",
+        partial(load_mnist, MNIST),
+        MNIST.locate,
+        MNIST,
+    ),
+    "fashion-mnist": Entry(
+        "pieces of clothing in 10 classes, 70,000 images of 28 x 28",
+        partial(load_mnist, FASHION_MNIST),
+        FASHION_MNIST.locate,
+        FASHION_MNIST,
+    ),
+}
+
+
+class Listing(NamedTuple):
+    """A line of `describe`: a data set's name, what it is, and where it lies (None if it is not on this machine)."""
+
+    name: str
+    description: str
+    path: Path | None
+
+
+def names() -> list[str]:
+    """Return the names that `load` knows."""
+    return list(CATALOGUE)
+
+
+def load(name: str | PathLike[str], folder: Folder = None) -> Dataset:
+    """Load a data set.
+
+    Parameters
+    ----------
+    name : str or path-like
+        One of `names`, or the path of an .npz file (see `tinyticket.data.npz.load_npz`).
+    folder : path-like, optional
+        Look for published files in FOLDER/NAME alone; by default in $TINYTICKET_DATA/NAME and then in the user's cache
+        folder. Digits and .npz files lie elsewhere.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or a file is missing, truncated, damaged or holds what cannot be trained on.
+    """
+    if _is_npz(name):
+        return load_npz(name)
+    return look_up(name).load(folder)
+
+
+def path(name: str | PathLike[str], folder: Folder = None) -> Path:
+    """Return where a data set lies, with the parameters of `load`.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or the data are not on this machine.
+    """
+    if not _is_npz(name):
+        return look_up(name).locate(folder)
+    if not Path(name).is_file():
+        raise InputError(f"{name} does not exist; expected an .npz file")
+    return Path(name)
+
+
+def describe(folder: Folder = None) -> list[Listing]:
+    """Return what there is to load and where it lies, looking in the places of `load`."""
+    return [Listing(name, entry.description, _find(entry, folder)) for name, entry in CATALOGUE.items()]
+
+
+def look_up(name: str | PathLike[str]) -> Entry:
+    """Return a name's entry in the table.
+
+    Raises
+    ------
+    InputError
+        If there is none; the sentence suggests the nearest name.
+    """
+    try:
+        return CATALOGUE[str(name)]
+    except KeyError:
+        hint = near(str(name).lower(), CATALOGUE)
+        raise InputError(f"unknown data set {str(name)!r}{hint}; a file of your own ends in .npz") from None
+
+
+def _is_npz(name: str | PathLike[str]) -> bool:
+    return Path(name).suffix.lower() == ".npz"
+
+
+def _find(entry: Entry, folder: Folder) -> Path | None:
+    try:
+        return entry.locate(folder)
+    except InputError:
+        return None

@@ -1,0 +1,87 @@
+"""A data set: inputs and labels, for training and for testing, in the one form that the rest of the library expects."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyticket.errors import InputError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Examples and their labels, split into a training and a test part.
+
+    `tinyticket.data.from_arrays` makes one from arrays of any numeric dtype, and checks what they hold; the constructor
+    converts nothing and checks only what costs no time: dtypes, shapes and memory layout.
+
+    Parameters
+    ----------
+    name : str
+        What to call it in tables and messages.
+    x_train, x_test : ndarray of float32
+        Inputs, C-contiguous, shape (N, ...): one example a row, images as (N, channels, height, width).
+    y_train, y_test : ndarray of int64
+        Labels, shape (N,), from 0 to classes - 1.
+    classes : int
+        The number of classes.
+
+    Raises
+    ------
+    InputError
+        If an array has another dtype, shape or layout.
+    """
+
+    name: str
+    x_train: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    x_test: NDArray[np.float32]
+    y_test: NDArray[np.int64]
+    classes: int
+
+    def __post_init__(self) -> None:
+        for part in "train", "test":
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            fits = x.dtype == np.float32 and y.dtype == np.int64 and x.ndim >= 2 and y.shape == x.shape[:1]
+            if not (fits and x.flags.c_contiguous and y.flags.c_contiguous):
+                raise InputError(
+                    f"{self.name}: x_{part} is {x.dtype} {x.shape} and y_{part} is {y.dtype} {y.shape}, but a Dataset "
+                    "wants C-contiguous float32 (N, ...) and int64 (N,); tinyticket.data.from_arrays converts"
+                )
+        if self.x_train.shape[1:] != self.x_test.shape[1:]:
+            raise InputError(
+                f"{self.name}: training examples have shape {self.x_train.shape[1:]}, test examples "
+                f"{self.x_test.shape[1:]}; expected the same"
+            )
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example, (channels, height, width) for images."""
+        return self.x_train.shape[1:]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of examples in each part: {"train": ..., "test": ...}."""
+        return {"train": len(self.x_train), "test": len(self.x_test)}
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return what identifies the contents, to tell later whether the data are still the same.
+
+        Returns
+        -------
+        dict of str to str
+            For each of the four arrays "sha256:" and 64 hexadecimal digits: the digest of a line of text with dtype and
+            shape, such as "<f4 (1437, 1, 8, 8)" and a line feed, followed by the array's bytes in C order.
+        """
+        return {name: _fingerprint(getattr(self, name)) for name in ("x_train", "y_train", "x_test", "y_test")}
+
+    def __repr__(self) -> str:
+        sizes = f"{self.sizes['train']} train, {self.sizes['test']} test"
+        return f"Dataset({self.name}: {sizes}, input {self.input_shape}, {self.classes} classes)"
+
+
+def _fingerprint(array: NDArray) -> str:
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
+    digest.update(array.data)
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,60 @@
+"""One update of one parameter, in place. Masks are the caller's business: zero gradients and zero slots make zero updates."""
+
+import numpy as np
+
+
+def sgd_update(weight, gradient, velocity, lr, momentum=0.0, weight_decay=0.0, nesterov=False, first=False):
+    """Stochastic gradient descent as PyTorch defines it, in place on `weight` and `velocity`.
+
+    g = gradient + weight_decay * weight; v = momentum * v + g (v = g the first time); weight -= lr * v, or lr * (g + momentum * v)
+    with Nesterov's look-ahead, or lr * g without momentum.
+
+    Parameters
+    ----------
+    weight, gradient : ndarray
+        Of one shape; `gradient` is not changed.
+    velocity : ndarray or None
+        The momentum slot; None where momentum is 0.
+    lr, momentum, weight_decay : float
+    nesterov, first : bool
+        `first` marks the first update, at which the velocity starts as the gradient itself.
+    """
+    g = gradient + weight_decay * weight if weight_decay else gradient
+    if velocity is not None:
+        if first:
+            velocity[...] = g
+        else:
+            velocity *= momentum
+            velocity += g
+        g = g + momentum * velocity if nesterov else velocity
+    weight -= lr * g
+
+
+def adam_update(weight, gradient, mean, square, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    """Adam (Kingma and Ba 2015, algorithm 1) as PyTorch arranges it, in place on `weight`, `mean` and `square`.
+
+    Parameters
+    ----------
+    weight, gradient, mean, square : ndarray
+        Of one shape; `mean` and `square` are the moments m and v; `gradient` is not changed.
+    step : int
+        Which update this is, counted from 1.
+    lr, eps, weight_decay : float
+        Weight decay is added to the gradient (L2), as in the original Adam.
+    betas : (float, float)
+    """
+    beta1, beta2 = betas
+    g = gradient + weight_decay * weight if weight_decay else gradient
+    mean *= beta1
+    scratch = g * (1 - beta1)
+    mean += scratch
+    square *= beta2
+    np.multiply(g, g, out=scratch)
+    scratch *= 1 - beta2
+    square += scratch
+    np.sqrt(square, out=scratch)
+    scratch /= np.sqrt(1 - beta2**step)
+    scratch += eps
+    np.divide(mean, scratch, out=scratch)
+    scratch *= lr / (1 - beta1**step)
+    weight -= scratch

@@ -1,0 +1,346 @@
+"""The whole experiment: every trial's tickets and controls, committed round by round to one file."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tinyticket import prune as pruning
+from tinyticket.autograd import Tensor, no_grad
+from tinyticket.data import Dataset, from_arrays, load, split_validation
+from tinyticket.errors import DivergenceError, InputError
+from tinyticket.lottery.algorithm import Masks, State, find_tickets
+from tinyticket.lottery.controls import KINDS, Start, kind_of
+from tinyticket.lottery.plan import Plan, make_plan
+from tinyticket.lottery.progress import Progress
+from tinyticket.lottery.result import Result, Round
+from tinyticket.lottery.settings import Settings, resolve
+from tinyticket.lottery.streams import stream
+from tinyticket.lottery.training import Examples, train
+from tinyticket.nn import Module, describe, models
+from tinyticket.optim import Schedule
+from tinyticket.store import Archive, Run, layout
+
+Factory = Callable[[np.random.Generator], Module]
+
+
+def find(
+    model: str | Module | Factory = "lenet-300-100",
+    data: str | Dataset | tuple = "digits",
+    *,
+    rounds: int | None = None,
+    iterations: int | None = None,
+    batch_size: int | None = None,
+    lr: float = 1.2e-3,
+    optimizer: str = "adam",
+    weight_decay: float = 0.0,
+    schedule: Schedule | None = None,
+    prune: float | str | Mapping[str, float] = 0.2,
+    one_shot: Iterable[float] | None = None,
+    scope: str = "layer",
+    trials: int | None = None,
+    controls: str | Iterable[str] = ("reinit", "random"),
+    seed: int = 0,
+    validation: int | None = None,
+    evaluate_every: int | None = None,
+    threads: int | None = None,
+    data_folder: str | os.PathLike | None = None,
+    out: str | os.PathLike | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Find winning tickets: train, prune, reset, and again, with controls beside every ticket (Frankle and Carbin 2019).
+
+    Parameters
+    ----------
+    model
+        A name (`tt.models.create`), a Module of your own, whose initial weights every trial draws anew by `reset_parameters(rng)`,
+        or a function from a generator to a Module.
+    data
+        A name or an .npz file (`tt.data.load`), a Dataset, or a tuple of arrays (x_train, y_train, x_test, y_test).
+    rounds
+        How many times to prune after the dense training.
+    iterations, batch_size, evaluate_every
+        Length of every training, examples in a batch, iterations between evaluations.
+    lr, optimizer, weight_decay, schedule
+        Optimizers are "adam", "sgd", "momentum" and "nesterov"; schedules are in `tt.optim`.
+    prune
+        Fraction of the survivors removed every round; the output layer loses half of it in layer scope. Or one per group of
+        layers: {"conv": 0.1, "fc": 0.2, "output": 0.1}.
+    one_shot
+        Densities to prune the dense network to, each in one shot, instead of rounds.
+    scope : {"layer", "global"}
+        Where magnitudes are compared.
+    trials, seed
+        Independent repetitions, and the number that all randomness comes from.
+    controls
+        Beside every ticket: "reinit" (same mask, new initial weights), "random" (same weights, random mask of the same counts);
+        "reinit-2" is a second one. "none" for none.
+    validation
+        Examples split off the training set, which choose the early-stopping iteration.
+    threads
+        For evaluations; results do not depend on it. Default: the cores this process may use.
+    data_folder
+        Where to look for data sets.
+    out
+        The result file. If it holds rounds of the same experiment, the run goes on after them. None keeps the result in memory.
+    progress
+        Told what happens.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        If anything given cannot be used; nothing has been trained then.
+    DivergenceError
+        If a loss stops being a number; finished rounds are in the file.
+    """
+    experiment = Experiment(
+        model, data, data_folder=data_folder, out=out, threads=threads, progress=progress,
+        rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
+        schedule=schedule, prune=prune, one_shot=one_shot, scope=scope, trials=trials, controls=controls, seed=seed,
+        validation=validation, evaluate_every=evaluate_every,
+    )  # fmt: skip
+    return experiment.run()
+
+
+class Experiment:
+    """An experiment that has been checked and planned, and can be run; takes the arguments of `find`.
+
+    Attributes
+    ----------
+    settings : Settings
+    dataset : Dataset
+    examples : Examples
+    model : Module
+        The network that is trained over and over.
+    plan : Plan
+    """
+
+    def __init__(
+        self,
+        model: str | Module | Factory,
+        data: str | Dataset | tuple,
+        *,
+        data_folder: str | os.PathLike | None = None,
+        out: str | os.PathLike | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ):
+        self.archive = Archive(out)
+        self.progress = progress or Progress()
+        self.threads = _check_threads(threads)
+        self.dataset = _load(data, data_folder)
+        name, self._make = _factory(model, self.dataset)
+        self.settings: Settings = resolve(
+            data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
+        )
+        self.examples = split(self.dataset, self.settings)
+        self.model = self._make(stream(self.settings.seed, 0, "init"))
+        _check_model(self.model, self.dataset)
+        self.plan: Plan = make_plan(self.model, self.settings)
+        self._recorded: list[list[Round]] = []
+
+    def run(self) -> Result:
+        """Train what the file does not hold yet and return the result."""
+        self.archive.check_writable()
+        with self.archive.locked(), threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
+            self._read_recorded()
+            per_trial = 1 + self.settings.rounds * (1 + len(self.settings.controls))
+            done = sum(len(rounds) + sum(len(round.controls) for round in rounds) for rounds in self._recorded)
+            self.progress.begin(self.settings.trials * per_trial, self.settings.iterations, done)
+            try:
+                for trial in range(self.settings.trials):
+                    self._run_trial(trial)
+            finally:
+                self.progress.end()
+        return Result(self.archive)
+
+    def _run_trial(self, trial: int) -> None:
+        if len(self._rounds_of(trial)) == self.settings.rounds + 1:
+            return
+        initial = self._draw(stream(self.settings.seed, trial, "init"))
+
+        def train_or_recall(round: int, start: State, masks: Masks) -> State:
+            return self._recall(trial, round, masks) or self._train_round(trial, round, initial, start, masks)
+
+        tickets = find_tickets(
+            initial,
+            list(self.plan.sizes),
+            train_or_recall,
+            self._prune,
+            self.settings.rounds,
+            iterative=not self.settings.one_shot,
+        )
+        for _ in tickets:
+            pass  # every round is in the file by the time it is yielded
+
+    def _prune(self, round: int, trained: State, masks: Masks) -> Masks:
+        fractions = self.plan.fractions[round - 1]
+        if self.settings.scope == "layer":
+            return pruning.magnitude(trained, masks, fractions, "layer")
+        chosen = [name for name, fraction in fractions.items() if fraction]
+        pruned = pruning.magnitude(
+            {name: trained[name] for name in chosen},
+            {name: masks[name] for name in chosen},
+            fractions[chosen[0]],
+            "global",
+        )
+        return {**masks, **pruned}
+
+    def _train_round(self, trial: int, round: int, initial: State, start: State, masks: Masks) -> State:
+        ticket = self._train(trial, round, None, Start(masks, start, {"weights": "init", "mask": "ticket"}))
+        controls = {}
+        for name in self.settings.controls if round else ():
+            origin = {"stream": [self.settings.seed, trial, name, round]}
+            rng = stream(self.settings.seed, trial, name, round)
+            begin = KINDS[kind_of(name)](masks, initial, self._draw, rng, origin)
+            controls[name] = self._train(trial, round, name, begin)
+        self.archive.commit(lambda file: self._write(file, trial, round, initial, ticket, controls))
+        self.progress.committed(trial, round)
+        return ticket.trained
+
+    def _train(self, trial: int, round: int, control: str | None, start: Start) -> Run:
+        left = sum(int(np.count_nonzero(mask)) for mask in start.masks.values())
+        self.progress.training(trial, round, control, left / self.plan.weights_left[0])
+        order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
+        try:
+            return train(
+                self.model, start, self.settings, self.examples, order, dropout, self.threads, self.progress.evaluated
+            )
+        except DivergenceError as error:
+            which = f" (control {control})" if control else ""
+            kept = "" if self.archive.path is None else f"; the rounds finished before are in {self.archive.path}"
+            raise DivergenceError(f"trial {trial}, round {round}{which}: {error}{kept}") from None
+
+    def _draw(self, rng: np.random.Generator) -> State:
+        return self._make(rng).state_dict()
+
+    # -- the file
+
+    def _write(self, file, trial: int, round: int, initial: State, ticket: Run, controls: dict[str, Run]) -> None:
+        layout.write_header(
+            file,
+            config=self.settings.to_plain(),
+            model=describe(self.model),
+            data=self._data_record(),
+            seed=self.settings.seed,
+        )
+        if round == 0:
+            layout.write_state(layout.ordered_group(file, f"{layout.trial_path(trial)}/init"), initial)
+        group = file.create_group(layout.round_path(trial, round))
+        layout.write_run(group, ticket)
+        beside = layout.ordered_group(group, "controls")
+        for name, run in controls.items():
+            layout.write_run(beside.create_group(name), run)
+
+    def _data_record(self) -> dict[str, Any]:
+        parts = {"train": self.examples.train, "validation": self.examples.validation, "test": self.examples.test}
+        return {
+            "name": self.dataset.name,
+            "classes": self.dataset.classes,
+            "input_shape": list(self.dataset.input_shape),
+            "examples": {part: len(y) for part, (_, y) in parts.items()},
+            "fingerprints": self.dataset.fingerprints(),
+        }
+
+    def _read_recorded(self) -> None:
+        if not self.archive.exists:
+            return
+        recorded, where = Result(self.archive), self.archive.name
+        self.settings.check_continues(Settings.from_plain(recorded.config), where)
+        if recorded.model_description != describe(self.model):
+            raise InputError(
+                f"{where} holds an experiment with another architecture of the model {self.settings.model!r}; "
+                "choose another file"
+            )
+        if recorded.data["fingerprints"] != self.dataset.fingerprints():
+            raise InputError(
+                f"{where} holds an experiment on other data: {self.dataset.name} has changed since; choose another file"
+            )
+        self._recorded = [trial.rounds for trial in recorded.trials]
+
+    def _rounds_of(self, trial: int) -> list[Round]:
+        return self._recorded[trial] if trial < len(self._recorded) else []
+
+    def _recall(self, trial: int, round: int, masks: Masks) -> State | None:
+        if round >= len(self._rounds_of(trial)):
+            return None
+        recorded = self._rounds_of(trial)[round]
+        if any(not np.array_equal(recorded.masks[name], mask) for name, mask in masks.items()):
+            raise InputError(
+                f"{self.archive.name}: the mask of trial {trial}, round {round} does not follow from the weights before "
+                "it; the file has been changed"
+            )
+        return recorded.trained
+
+
+def split(dataset: Dataset, settings: Settings) -> Examples:
+    """Split the validation examples off the training set, the same ones for every trial of a seed."""
+    train_part, validation_part = split_validation(
+        len(dataset.x_train), settings.validation, stream(settings.seed, 0, "validation")
+    )
+    if settings.batch_size > len(train_part):
+        raise InputError(
+            f"a batch of {settings.batch_size} is larger than the {len(train_part)} training examples that are left "
+            f"after {settings.validation} were set aside for validation"
+        )
+    return Examples(
+        train=(dataset.x_train[train_part], dataset.y_train[train_part]),
+        validation=(dataset.x_train[validation_part], dataset.y_train[validation_part]),
+        test=(dataset.x_test, dataset.y_test),
+    )
+
+
+def _load(data: str | Dataset | tuple, folder: str | os.PathLike | None) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, tuple):
+        return from_arrays(*data)
+    return load(data, folder)
+
+
+def _factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str, Factory]:
+    if isinstance(model, str):
+        return model, lambda rng: models.create(model, dataset.input_shape, dataset.classes, rng)
+    if isinstance(model, Module):
+
+        def redraw(rng: np.random.Generator) -> Module:
+            twin = copy.deepcopy(model)
+            twin.reset_parameters(rng)
+            return twin
+
+        return type(model).__name__, redraw
+    if callable(model):
+        return getattr(model, "__name__", type(model).__name__), model
+    raise InputError(
+        f"the model is a name, a Module, or a function from a generator to a Module; not {type(model).__name__}"
+    )
+
+
+def _check_model(model: Module, dataset: Dataset) -> None:
+    if not isinstance(model, Module):
+        raise InputError(f"the model's function returned {type(model).__name__}, not a Module")
+    with no_grad():
+        shape = model.eval()(Tensor(dataset.x_train[:2])).shape
+    if shape != (len(dataset.x_train[:2]), dataset.classes):
+        raise InputError(
+            f"the model gives outputs of shape {shape} for {len(dataset.x_train[:2])} examples; "
+            f"{dataset.classes} classes want ({len(dataset.x_train[:2])}, {dataset.classes})"
+        )
+
+
+def _check_threads(threads: int | None) -> int:
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise InputError(f"threads are at least 1, not {threads}")
+    return threads

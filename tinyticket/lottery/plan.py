@@ -1,0 +1,56 @@
+"""What an experiment will do, worked out before it does it: which layers lose which fraction, and how many weights are left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyticket import prune
+from tinyticket.errors import InputError
+from tinyticket.lottery.settings import Settings
+from tinyticket.nn import Module, Prunable
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The rounds of an experiment.
+
+    Attributes
+    ----------
+    sizes : dict
+        Number of weights of every layer that can be pruned.
+    fractions : list of dict
+        For every round after the dense one, the fraction removed from each layer.
+    weights_left : list of int
+        After every round, the dense one first.
+    """
+
+    sizes: dict[str, int]
+    fractions: list[dict[str, float]]
+    weights_left: list[int]
+
+    @property
+    def densities(self) -> list[float]:
+        """Share of the weights left after every round."""
+        return [left / self.weights_left[0] for left in self.weights_left]
+
+
+def make_plan(model: Module, settings: Settings) -> Plan:
+    """Plan the rounds for a model, or raise InputError where a round would remove nothing from a layer, or all of it."""
+    groups = layer_groups(model)
+    sizes = {name: parameter.size for name, parameter in model.prunable().items()}
+    if settings.one_shot:
+        fractions = [prune.one_shot_fractions(sizes, groups, density, settings.scope) for density in settings.one_shot]
+    else:
+        fractions = [prune.fractions_by_layer(groups, settings.prune)] * settings.rounds
+    return Plan(sizes, fractions, prune.plan_rounds(sizes, fractions, settings.scope, iterative=not settings.one_shot))
+
+
+def layer_groups(model: Module) -> dict[str, str]:
+    """Return the group of every weight that can be pruned: "conv", "fc", or "output" for the last fully-connected layer."""
+    kinds = {id(module.weight): module.group for _, module in model.named_modules() if isinstance(module, Prunable)}
+    groups = {name: kinds[id(parameter)] for name, parameter in model.prunable().items()}
+    if not groups:
+        raise InputError("the model has no layer whose weights can be pruned (Linear)")
+    if last := [name for name, group in groups.items() if group == "fc"]:
+        groups[last[-1]] = "output"
+    return groups

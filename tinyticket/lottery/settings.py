@@ -1,0 +1,178 @@
+"""Everything that decides an experiment's result, checked once and written to its file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from tinyticket.errors import InputError, near
+from tinyticket.lottery.controls import parse_controls
+from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
+from tinyticket.prune import parse_fractions
+
+OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov")
+EXTENDABLE = ("rounds", "trials")  # a later run may ask for more of these
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of an experiment; two runs with equal ones give equal files.
+
+    Attributes
+    ----------
+    data, model : str
+        Names, as the user gave them.
+    rounds : int
+        How many times to prune; with `one_shot`, as many as it has densities.
+    iterations, batch_size, evaluate_every : int
+        Length of a training, examples in a batch, iterations between evaluations.
+    lr : float
+    optimizer : {"adam", "sgd", "momentum", "nesterov"}
+        The last two with momentum 0.9.
+    weight_decay : float
+    schedule : Schedule
+    prune : dict
+        Fraction of the survivors removed per round from each group of layers; empty with `one_shot`.
+    one_shot : tuple of float
+        Densities to prune to in one shot; empty for iterative pruning.
+    scope : {"layer", "global"}
+    trials, seed : int
+    controls : tuple of str
+    validation : int
+        Examples split off the training set.
+    """
+
+    data: str
+    model: str
+    rounds: int
+    iterations: int
+    batch_size: int
+    lr: float
+    optimizer: str
+    weight_decay: float
+    schedule: Schedule
+    prune: dict[str, float]
+    one_shot: tuple[float, ...]
+    scope: str
+    trials: int
+    controls: tuple[str, ...]
+    seed: int
+    validation: int
+    evaluate_every: int
+
+    def __post_init__(self):
+        for name, least in {
+            "rounds": 0,
+            "iterations": 1,
+            "batch_size": 1,
+            "trials": 1,
+            "seed": 0,
+            "validation": 1,
+            "evaluate_every": 1,
+        }.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise InputError(f"{name.replace('_', ' ')} is a whole number of at least {least}, not {value!r}")
+        if not (self.lr > 0 and self.weight_decay >= 0):
+            raise InputError(
+                f"the learning rate is above 0 and the weight decay at least 0; got {self.lr} and {self.weight_decay}"
+            )
+        if self.optimizer not in OPTIMIZERS:
+            raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
+        if self.scope not in ("layer", "global"):
+            raise InputError(f"the scope is 'layer' or 'global', not {self.scope!r}")
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the settings as JSON values."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        lists = {"one_shot": list(self.one_shot), "controls": list(self.controls)}
+        return plain | lists | {"schedule": to_plain(self.schedule)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
+        """Return the settings that `to_plain` wrote."""
+        tuples = {"one_shot": tuple(plain["one_shot"]), "controls": tuple(plain["controls"])}
+        return cls(**{**plain, **tuples, "schedule": from_plain(plain["schedule"])})
+
+    def check_continues(self, recorded: Settings, where: str) -> None:
+        """Raise InputError unless these settings continue or extend the recorded ones; the settings that differ are named."""
+        differing = []
+        for field in dataclasses.fields(self):
+            now, before = getattr(self, field.name), getattr(recorded, field.name)
+            if now != before and not (field.name in EXTENDABLE and now > before):
+                differing.append(f"{field.name.replace('_', '-')} was {_show(before)} and is now {_show(now)}")
+        if differing:
+            raise InputError(
+                f"{where} holds an experiment with other settings: {'; '.join(differing)}. Repeat its settings to go on "
+                "with it (more rounds or trials extend it), or choose another file"
+            )
+
+
+def resolve(
+    *,
+    data: str,
+    model: str,
+    training_examples: int,
+    rounds: int | None = None,
+    iterations: int | None = None,
+    batch_size: int | None = None,
+    lr: float = 1.2e-3,
+    optimizer: str = "adam",
+    weight_decay: float = 0.0,
+    schedule: Schedule | None = None,
+    prune: float | str | Mapping[str, float] = 0.2,
+    one_shot: Iterable[float] | None = None,
+    scope: str = "layer",
+    trials: int | None = None,
+    controls: str | Iterable[str] = ("reinit", "random"),
+    seed: int = 0,
+    validation: int | None = None,
+    evaluate_every: int | None = None,
+) -> Settings:
+    """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
+    small = training_examples < 10_000
+    if one_shot is not None:
+        if rounds is not None:
+            raise InputError(
+                "rounds and one-shot exclude each other: one-shot prunes the dense network once for each density"
+            )
+        one_shot = tuple(float(density) for density in one_shot)
+        if not one_shot or len(set(one_shot)) < len(one_shot):
+            raise InputError(f"one-shot wants one or more different densities; got {one_shot}")
+        rounds, fractions = len(one_shot), {}
+    else:
+        fractions = parse_fractions(prune, scope)
+    return Settings(
+        data=data,
+        model=model,
+        rounds=_default(rounds, 8 if small else 13),
+        iterations=_default(iterations, 600 if small else 10_000),
+        batch_size=_default(batch_size, 60),
+        lr=lr,
+        optimizer=optimizer,
+        weight_decay=weight_decay,
+        schedule=schedule or Constant(),
+        prune=fractions,
+        one_shot=one_shot or (),
+        scope=scope,
+        trials=_default(trials, 3 if small else 1),
+        controls=parse_controls(controls),
+        seed=seed,
+        validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
+        evaluate_every=_default(evaluate_every, 20 if small else 100),
+    )
+
+
+def _default(value: int | None, default: int) -> int:
+    return default if value is None else int(value) if isinstance(value, Integral) else value  # NumPy's integers too
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{key}={number:g}" for key, number in value.items()) or "nothing"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return str(value)

@@ -1,0 +1,60 @@
+"""Describe a model in plain data and build it again from that, so that a result file needs no pickle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyticket.errors import InputError, near
+from tinyticket.nn import layers
+from tinyticket.nn.module import Module
+
+LAYERS: dict[str, type[Module]] = {
+    kind.__name__: kind
+    for kind in (
+        layers.Linear,
+        layers.ReLU,
+        layers.LeakyReLU,
+        layers.Tanh,
+        layers.Sigmoid,
+        layers.Flatten,
+        layers.Dropout,
+    )
+}
+
+
+def describe(model: Module) -> dict[str, Any]:
+    """Return a model as nested dicts of JSON values: {"layer": kind, its arguments...}, {"layer": "Sequential", "parts": {...}}.
+
+    A module of a class that is not the library's own becomes {"layer": "custom", "class": name, "parameters": shapes}: enough
+    to say what it was, not to build it.
+    """
+    if type(model) is layers.Sequential:
+        return {"layer": "Sequential", "parts": {name: describe(part) for name, part in model.children()}}
+    if type(model) in LAYERS.values():
+        return {"layer": type(model).__name__, **model.settings()}
+    shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+    return {"layer": "custom", "class": f"{type(model).__module__}.{type(model).__qualname__}", "parameters": shapes}
+
+
+def build(description: dict[str, Any]) -> Module:
+    """Build the model that `describe` described, with initial weights of seed 0 (load a state over them).
+
+    Raises
+    ------
+    InputError
+        If a part is of a class that is not the library's own.
+    """
+    arguments = dict(description)
+    kind = arguments.pop("layer")
+    if kind == "Sequential":
+        return layers.Sequential({name: build(part) for name, part in arguments["parts"].items()})
+    if kind == "custom":
+        raise InputError(
+            f"the file describes a model of the class {arguments['class']}, which is not one of tinyticket's: "
+            "make it yourself and load the weights with load_state_dict"
+        )
+    if kind not in LAYERS:
+        raise InputError(f"the file describes a layer {kind!r} that this version does not know{near(kind, LAYERS)}")
+    if kind == "Linear":
+        arguments["rng"] = 0
+    return LAYERS[kind](**arguments)

@@ -1,0 +1,73 @@
+"""Parameters, which training changes and masks prune, and buffers, which a model keeps beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyticket.autograd import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that training changes, with an optional mask of what survives.
+
+    Parameters
+    ----------
+    data
+        Initial values.
+    mask : array of bool, optional
+        True where a weight survives. Pruned weights are set to +0.0, and optimizers keep them there.
+    """
+
+    def __init__(self, data: Any, mask: Any = None):
+        super().__init__(data, requires_grad=True)
+        self._mask: np.ndarray | None = None
+        if mask is not None:
+            self.mask = mask
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """True where a weight survives, of the parameter's shape; None if nothing was ever pruned."""
+        return self._mask
+
+    @mask.setter
+    def mask(self, mask: Any) -> None:
+        if mask is None:
+            self._mask = None
+            return
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != self.shape:
+            raise ValueError(
+                f"the mask of a parameter of shape {self.shape} is a boolean array of that shape, "
+                f"not {mask.dtype} of shape {mask.shape}"
+            )
+        self._mask = mask.copy()
+        # All bits set where a weight survives, none where it is pruned: see apply_mask.
+        self._bits = np.where(mask, -1, 0).astype(f"i{self.dtype.itemsize}")
+        self.apply_mask(self.data)
+
+    def apply_mask(self, *arrays: np.ndarray) -> None:
+        """Write +0.0 over the pruned places of arrays shaped like this parameter (its data, gradients, optimizer slots).
+
+        The bits are and-ed: fast, and exact where a product is not (-3 * 0 is -0.0, NaN * 0 is NaN).
+        """
+        if self._mask is not None:
+            for array in arrays:
+                bits = array.view(self._bits.dtype)
+                np.bitwise_and(bits, self._bits, out=bits)
+
+    def __deepcopy__(self, memo: dict) -> Parameter:
+        twin = type(self)(self.data.copy(), self._mask)
+        memo[id(self)] = twin
+        return twin
+
+
+class Buffer:
+    """An array that belongs to a model but is not trained, such as a running mean; `.data` holds it."""
+
+    def __init__(self, data: Any):
+        self.data = np.array(data)
+
+    def __repr__(self) -> str:
+        return f"Buffer({self.data!r})"

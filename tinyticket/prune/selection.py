@@ -1,0 +1,89 @@
+"""Remove an exact number of the smallest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.prune.counts import removed
+
+Arrays = Mapping[str, np.ndarray]
+Masks = dict[str, np.ndarray]
+
+
+def keep_largest(scores: Arrays, masks: Arrays, fraction: float | Mapping[str, float], scope: str = "layer") -> Masks:
+    """Remove the fraction of surviving weights whose scores are smallest.
+
+    Exactly floor(fraction * survivors + 1/2) go, from each layer or from all layers together; among equal scores the one with
+    the higher flat index (in global scope: of the later layer) goes first, so that the result never depends on a sort's whims.
+
+    Parameters
+    ----------
+    scores, masks
+        By layer, of equal shapes; only scores under True count.
+    fraction
+        Between 0 and 1; in layer scope also one per layer, where 0 leaves a layer alone.
+    scope : {"layer", "global"}
+        Whether scores are compared within a layer or over all of them.
+
+    Returns
+    -------
+    dict of boolean arrays
+        New masks; the given ones are not changed.
+
+    Raises
+    ------
+    InputError
+        If names or shapes differ, a score is NaN, a fraction is not in (0, 1), or the scope is unknown.
+    """
+    _check(scores, masks)
+    if scope == "layer":
+        fractions = fraction if isinstance(fraction, Mapping) else dict.fromkeys(scores, checked_fraction(fraction))
+        if fractions.keys() != scores.keys():
+            raise InputError(f"fractions are given for {sorted(fractions)}, but the weights are {sorted(scores)}")
+        kept = {}
+        for name, mask in masks.items():
+            share = fractions[name] and checked_fraction(fractions[name])
+            count = removed(int(np.count_nonzero(mask)), share)
+            kept[name] = _drop_smallest(scores[name].ravel(), mask.ravel(), count).reshape(mask.shape)
+        return kept
+    if scope == "global":
+        if isinstance(fraction, Mapping):
+            raise InputError(
+                "in global scope all layers share one fraction; leave out the layers that shall not be pruned"
+            )
+        together = np.concatenate([mask.ravel() for mask in masks.values()])
+        count = removed(int(np.count_nonzero(together)), checked_fraction(fraction))
+        kept_flat = _drop_smallest(np.concatenate([scores[name].ravel() for name in masks]), together, count)
+        pieces = np.split(kept_flat, np.cumsum([mask.size for mask in masks.values()])[:-1])
+        return {name: piece.reshape(mask.shape) for (name, mask), piece in zip(masks.items(), pieces, strict=True)}
+    raise InputError(f"the scope is 'layer' or 'global', not {scope!r}")
+
+
+def checked_fraction(fraction: float) -> float:
+    """Return `fraction` if it lies strictly between 0 and 1; raise InputError if not."""
+    if not 0 < fraction < 1:
+        raise InputError(f"a fraction to remove lies between 0 and 1, both excluded; got {fraction}")
+    return fraction
+
+
+def _drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
+    survivors = np.flatnonzero(mask)[::-1]  # highest index first: a stable sort then drops it first among equals
+    order = np.argsort(scores[survivors], kind="stable")
+    kept = mask.copy()
+    kept[survivors[order[:count]]] = False
+    return kept
+
+
+def _check(scores: Arrays, masks: Arrays) -> None:
+    if scores.keys() != masks.keys():
+        raise InputError(f"masks are given for {sorted(masks)}, but the weights are {sorted(scores)}")
+    for name, mask in masks.items():
+        if mask.dtype != bool or mask.shape != scores[name].shape:
+            raise InputError(
+                f"the mask of {name} must be boolean of shape {scores[name].shape}, not {mask.dtype} of shape {mask.shape}"
+            )
+        if np.isnan(scores[name][mask]).any():
+            raise InputError(f"{name} has a weight that is not a number; nothing can be said about its magnitude")

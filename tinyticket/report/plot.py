@@ -1,0 +1,80 @@
+"""The picture of a result, in the form of the paper's figures: everything against the share of weights that is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import matplotlib
+
+matplotlib.use("agg")  # a file is wanted, never a window
+from matplotlib import pyplot, ticker
+
+from tinyticket.errors import InputError
+from tinyticket.lottery import Result, Round
+from tinyticket.report.series import controls, series
+
+LABELS = {"ticket": "winning ticket", "reinit": "re-initialised", "random": "random mask"}
+COLOURS = {"ticket": "#1f5fa8", "reinit": "#d9752b", "random": "#4f8f4f"}
+MARKERS = {"ticket": "o", "reinit": "s", "random": "^"}
+
+
+def plot(result: Result, path: str | os.PathLike) -> None:
+    """Write test accuracy and early-stopping iteration against density to a picture (PNG, SVG or PDF, by the file's ending).
+
+    Points are means over trials, bars run from the smallest to the largest; the dashed line is the dense network.
+
+    Raises
+    ------
+    InputError
+        If the picture cannot be written.
+    """
+    figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
+    _panel(axes[0], result, lambda run: 100 * run.test_accuracy, "test accuracy at early stop (%)")
+    _panel(axes[1], result, lambda run: run.early_stop_iteration, "early-stopping iteration")
+    axes[0].legend(frameon=False, fontsize=9)
+    trials = len(result.trials)
+    figure.suptitle(
+        f"{result.config['model']} on {result.config['data']}, {trials} {'trials' if trials > 1 else 'trial'}",
+        fontsize=11,
+    )
+    try:
+        figure.savefig(path, dpi=110)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the picture {os.fspath(path)} cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    finally:
+        pyplot.close(figure)
+
+
+def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str) -> None:
+    tickets = series(result, "ticket", quantity)
+    if tickets:
+        axis.axhline(tickets[0].mean, color="0.45", linestyle="--", linewidth=1, label="dense network")
+    for name in ("ticket", *controls(result)):
+        kind = name.split("-")[0]
+        points = tickets if name == "ticket" else series(result, name, quantity)
+        means = [point.mean for point in points]
+        bars = [[point.mean - point.low for point in points], [point.high - point.mean for point in points]]
+        axis.errorbar(
+            [100 * point.density for point in points],
+            means,
+            bars,
+            label=LABELS.get(name, name),
+            capsize=2.5,
+            color=COLOURS.get(kind),
+            marker=MARKERS.get(kind, "d"),
+            markersize=4,
+            linewidth=1.4,
+            elinewidth=0.9,
+        )
+    axis.set_xscale("log")
+    axis.invert_xaxis()
+    densities = [100 * point.density for point in tickets]
+    axis.set_xticks(densities[:: max(1, len(densities) // 8)])
+    axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axis.xaxis.set_minor_locator(ticker.NullLocator())
+    axis.set_xlabel("weights left (%)")
+    axis.set_ylabel(label)
+    axis.grid(alpha=0.25)

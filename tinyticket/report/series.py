@@ -1,0 +1,53 @@
+"""A quantity over densities, with its mean, minimum and maximum over trials: what tables and plots are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyticket.lottery import Result, Round
+
+
+@dataclass(frozen=True)
+class Point:
+    """One density: the trials' values of one quantity."""
+
+    round: int
+    density: float
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the trials."""
+        return float(np.mean(self.values))
+
+    @property
+    def low(self) -> float:
+        """Smallest value of a trial."""
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        """Largest value of a trial."""
+        return max(self.values)
+
+
+def series(result: Result, network: str, quantity: Callable[[Round], float]) -> list[Point]:
+    """Return a quantity of the tickets ("ticket", the dense network first) or of one control, round by round."""
+    points: dict[int, list[Round]] = {}
+    for trial in result.trials:
+        for round in trial.rounds:
+            chosen = round if network == "ticket" else round.controls.get(network)
+            if chosen is not None:
+                points.setdefault(round.number, []).append(chosen)
+    return [
+        Point(number, float(np.mean([run.density for run in runs])), tuple(quantity(run) for run in runs))
+        for number, runs in sorted(points.items())
+    ]
+
+
+def controls(result: Result) -> list[str]:
+    """Return the names of the controls that a result has."""
+    return list(dict.fromkeys(name for trial in result.trials for round in trial.rounds for name in round.controls))

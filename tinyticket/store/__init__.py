@@ -1,0 +1,10 @@
+"""The result file: HDF5, one file an experiment, readable without this library (docs/format.md).
+
+`run` is what one training leaves, `layout` where everything stands in the file, and `archive` how the file is replaced safely.
+What a reader gets from it is `tinyticket.lottery.result`.
+"""
+
+from tinyticket.store.archive import Archive
+from tinyticket.store.run import HISTORY, Run, summary
+
+__all__ = ["HISTORY", "Archive", "Run", "summary"]

@@ -1,0 +1,122 @@
+"""Where everything stands in the file: the one place that knows its groups and attributes (specified in docs/format.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tinyticket._version import __version__
+from tinyticket.errors import InputError
+from tinyticket.store.run import HISTORY, Run
+
+FORMAT_VERSION = 1
+SCALARS = (
+    "density",
+    "weights_left",
+    "early_stop_iteration",
+    "validation_loss",
+    "test_accuracy",
+    "final_test_accuracy",
+    "seconds",
+)
+
+
+def write_header(file: h5py.File, *, config: Mapping, model: Mapping, data: Mapping, seed: int) -> None:
+    """Write (or renew) what the whole experiment shares, as attributes of the root."""
+    file.attrs["format"] = "tinyticket"
+    file.attrs["format_version"] = FORMAT_VERSION
+    file.attrs["seed"] = seed
+    machine = {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()}
+    texts = {"config": config, "model": model, "data": data, "versions": _versions(), "machine": machine}
+    for name, value in texts.items():
+        file.attrs[name] = json.dumps(value)
+
+
+def _versions() -> dict[str, str]:
+    installed = {name: metadata.version(name) for name in ("numpy", "numba", "scipy", "h5py")}
+    return {"tinyticket": __version__, "python": platform.python_version(), **installed}
+
+
+def check_format(file: h5py.File, where: str) -> None:
+    """Raise InputError unless this is a tinyticket file of a version that can be read."""
+    if file.attrs.get("format") != "tinyticket":
+        raise InputError(f"{where} is an HDF5 file, but not one of tinyticket's")
+    version = int(file.attrs["format_version"])
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{where} has format version {version}; this tinyticket ({__version__}) reads up to {FORMAT_VERSION}"
+        )
+
+
+def trial_path(trial: int) -> str:
+    """Return the group of a trial."""
+    return f"trials/{trial}"
+
+
+def round_path(trial: int, round: int) -> str:
+    """Return the group of a round."""
+    return f"trials/{trial}/rounds/{round:02d}"
+
+
+def write_state(group: h5py.Group, state: Mapping[str, np.ndarray]) -> None:
+    """Write one dataset per parameter or buffer, in the model's order, which `ordered_group` makes the file keep."""
+    for name, value in state.items():
+        group.create_dataset(name, data=value)
+
+
+def ordered_group(parent: h5py.Group, name: str) -> h5py.Group:
+    """Create a group that lists its members in the order in which they were written."""
+    return parent.create_group(name, track_order=True)
+
+
+def read_state(group: h5py.Group) -> dict[str, np.ndarray]:
+    """Read back what `write_state` wrote."""
+    return {name: dataset[()] for name, dataset in group.items()}
+
+
+def write_run(group: h5py.Group, run: Run) -> None:
+    """Write a training: masks as packed bits, survivors of the trained weights, the history and its scalars."""
+    masks = ordered_group(group, "mask")
+    for name, mask in run.masks.items():
+        masks.create_dataset(name, data=np.packbits(mask)).attrs["shape"] = mask.shape
+    survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
+    write_state(ordered_group(group, "trained"), survivors)
+    group.create_dataset("history", data=run.history)
+    group.attrs.update(run.scalars())
+    group.attrs["start"] = json.dumps(run.origin)
+
+
+def read_masks(group: h5py.Group) -> dict[str, np.ndarray]:
+    """Return the masks of a training as boolean arrays."""
+    masks = {}
+    for name, packed in group["mask"].items():
+        shape = tuple(packed.attrs["shape"])
+        masks[name] = np.unpackbits(packed[()], count=int(np.prod(shape))).astype(bool).reshape(shape)
+    return masks
+
+
+def read_trained(group: h5py.Group) -> dict[str, np.ndarray]:
+    """Return all trained parameters and buffers in their full shapes, with zeros where weights were pruned."""
+    masks, state = read_masks(group), read_state(group["trained"])
+    for name, mask in masks.items():
+        whole = np.zeros(mask.shape, state[name].dtype)
+        whole[mask] = state[name]
+        state[name] = whole
+    return state
+
+
+def read_history(group: h5py.Group) -> np.ndarray:
+    """Return the table of evaluations, of dtype HISTORY."""
+    return group["history"][()].astype(HISTORY)
+
+
+def read_scalars(group: h5py.Group) -> dict[str, Any]:
+    """Return the numbers of a training as Python values."""
+    return {name: group.attrs[name].item() for name in SCALARS}

@@ -1,0 +1,65 @@
+"""What one training leaves behind, and the numbers that its history implies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+HISTORY = np.dtype(
+    [
+        ("iteration", np.int64),
+        ("train_loss", np.float64),  # mean over the iterations since the last row
+        ("validation_loss", np.float64),
+        ("validation_accuracy", np.float64),
+        ("test_loss", np.float64),
+        ("test_accuracy", np.float64),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one network.
+
+    Attributes
+    ----------
+    masks : dict of boolean arrays
+        What survived, by weight.
+    trained : dict of arrays
+        All parameters and buffers after the last iteration.
+    history : ndarray of dtype HISTORY
+        A row for every evaluation.
+    origin : dict
+        Where the starting weights came from, in JSON values.
+    seconds : float
+        Wall time of the training.
+    """
+
+    masks: dict[str, np.ndarray]
+    trained: dict[str, np.ndarray]
+    history: np.ndarray
+    origin: dict[str, Any]
+    seconds: float
+
+    def scalars(self) -> dict[str, Any]:
+        """Return the numbers that stand as attributes in the file."""
+        weights = sum(mask.size for mask in self.masks.values())
+        left = sum(int(np.count_nonzero(mask)) for mask in self.masks.values())
+        return {"density": left / weights, "weights_left": left, **summary(self.history), "seconds": self.seconds}
+
+
+def summary(history: np.ndarray) -> Mapping[str, Any]:
+    """Return what the paper reports of a training.
+
+    The early-stopping iteration is that of the smallest validation loss, the first of equals; the test accuracy is read there.
+    """
+    stop = history[np.argmin(history["validation_loss"])]
+    return {
+        "early_stop_iteration": int(stop["iteration"]),
+        "validation_loss": float(stop["validation_loss"]),
+        "test_accuracy": float(stop["test_accuracy"]),
+        "final_test_accuracy": float(history[-1]["test_accuracy"]),
+    }
