@@ -67,13 +67,12 @@ class Pattern:
             raise InputError(f"lanes must be a positive multiple of {LANES}, not {lanes}")
         if max(mask.shape) * lanes >= 2**32 or mask.size >= 2**32:
             raise InputError(f"a mask of shape {mask.shape} with {lanes} lanes needs offsets beyond 32 bits")
-        outputs, inputs = mask.shape
-        row, column = _positions(mask, outputs, inputs)
-        across, down = _positions(mask.T, inputs, outputs)
+        row, column = np.nonzero(mask)
+        across, down = np.nonzero(mask.T)
         rows = _lines(row, column, mask.shape, lanes, row_blocks)
         columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks)
         rank = np.cumsum(mask, dtype=np.uint32) - np.uint32(1)
-        pattern = cls(mask.shape, lanes, rows, columns, rank[down * inputs + across])
+        pattern = cls(mask.shape, lanes, rows, columns, rank[down * mask.shape[1] + across])
         pattern.validate()
         return pattern
 
@@ -153,11 +152,6 @@ class Pattern:
             inner = np.searchsorted(cost, cost[-1] * np.arange(1, chunks) / chunks)
             self._bounds[key] = np.concatenate(([0], inner, [starts.size - 1])).astype(np.int64)
         return self._bounds[key]
-
-
-def _positions(mask: np.ndarray, lines: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Line and place of each survivor, in C order."""
-    return np.nonzero(mask) if mask.size else (np.empty(0, np.int64),) * 2
 
 
 def _lines(line: np.ndarray, place: np.ndarray, shape: tuple[int, int], lanes: int, blocks: int | None) -> Lines:

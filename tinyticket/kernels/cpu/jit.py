@@ -22,23 +22,27 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba import config
+import numba.core.config
 
 from tinyticket.kernels.cpu.machine import target
 
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "boundscheck": False, "no_cfunc_wrapper": True}
+# Numba's annotations know neither all options of njit nor the settings.
+_njit: Any = numba.njit
+_config: Any = numba.core.config
+
+_OPTIONS = {"error_model": "numpy", "nogil": True, "boundscheck": False, "no_cfunc_wrapper": True}
 _SERIAL_PARTS = ("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion")
 
 
 def device(function: Callable) -> Any:
     """Compile a helper that only kernels call."""
-    return numba.njit(function, no_cpython_wrapper=True, **_OPTIONS)
+    return _njit(function, no_cpython_wrapper=True, **_OPTIONS)
 
 
 def kernel(function: Callable) -> Any:
     """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
     with _cache_folder() as cached:
-        return numba.njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
+        return _njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
 
 
 @cache
@@ -74,8 +78,8 @@ def _cache_folder() -> Iterator[bool]:
     if folder is None:
         yield False
         return
-    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
+    before, _config.CACHE_DIR = _config.CACHE_DIR, str(folder)
     try:
         yield True
     finally:
-        config.CACHE_DIR = before
+        _config.CACHE_DIR = before

@@ -7,10 +7,12 @@ thirty-two quarter-width ones. Tiles larger than that spill to the stack; tiles 
 multiply-add leave the units idle.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
-from numba import config
+import numba.core.config
+
+_config: Any = numba.core.config
 
 LANES = 16
 
@@ -28,8 +30,8 @@ class Tiles(NamedTuple):
 
 def target() -> tuple[str, str]:
     """Return name and features of the CPU that Numba generates code for; its environment variables count."""
-    name = config.CPU_NAME or llvm.get_host_cpu_name()
-    features = config.CPU_FEATURES
+    name = _config.CPU_NAME or llvm.get_host_cpu_name()
+    features = _config.CPU_FEATURES
     if features is None:
         features = llvm.get_host_cpu_features().flatten()
     return name, features

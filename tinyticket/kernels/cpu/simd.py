@@ -10,14 +10,18 @@ alignment of a float32, which costs nothing when the buffer is in fact aligned t
 """
 
 import operator
+from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import lower_builtin, models, register_model
 
 from tinyticket.kernels.cpu.machine import LANES
+
+intrinsic: Any = numba_intrinsic  # whose annotations mistake the codegen's arguments for the caller's
 
 FLOAT, I1, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
 VECTOR, BITS, CHOICE = (ir.VectorType(kind, LANES) for kind in (FLOAT, I32, I1))

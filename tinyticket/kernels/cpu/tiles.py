@@ -13,7 +13,6 @@ never changes bits.
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import (
@@ -23,6 +22,7 @@ from tinyticket.kernels.cpu.simd import (
     ZERO,
     floats,
     fused,
+    intrinsic,
     load_at,
     relu_of,
     spread,

@@ -6,10 +6,9 @@ Blocks of two, four and eight lanes are exchanged between registers, then halves
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import I32, I64, VECTOR, ZERO, first_lanes, floats, load_at, store_at
+from tinyticket.kernels.cpu.simd import I32, I64, VECTOR, ZERO, first_lanes, floats, intrinsic, load_at, store_at
 from tinyticket.kernels.cpu.simd import call as call_llvm
 from tinyticket.kernels.cpu.tiles import tile_of
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.kernels.reference.softmax import cross_entropy, cross_entropy_gradient, log_softmax
+
 
 def rows_of(packed: np.ndarray) -> np.ndarray:
     """Packed activations as (tiles * lanes, features), in float64."""
@@ -60,3 +62,57 @@ def sparse_linear_backward(
 def sparse_weight_gradient(pattern: Any, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """Compute the survivors' gradients, row by row: the dense gradient where the mask is true."""
     return (rows_of(dy).T @ rows_of(x)).astype(np.float32)[pattern.mask()]
+
+
+def softmax_cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, int, np.ndarray]:
+    """Compute the mean loss, the hits and the gradient by the logits, which is zero in padded lanes."""
+    samples = len(labels)
+    rows = rows_of(logits)
+    used = rows[:samples]
+    log_probabilities = log_softmax(used)
+    gradient = np.zeros_like(rows)
+    gradient[:samples] = cross_entropy_gradient(log_probabilities, labels, 1 / samples)
+    loss = float(cross_entropy(log_probabilities, labels).mean())
+    return loss, int((used.argmax(axis=1) == labels).sum()), packed_like(gradient, logits)
+
+
+def update(
+    rule: str,
+    scalars: np.ndarray,
+    weights: np.ndarray,
+    slots: tuple[np.ndarray, ...],
+    gradient: np.ndarray,
+    *,
+    mask: np.ndarray | None = None,
+) -> None:
+    """Take one step of an optimizer in place; `scalars` as `kernels.cpu.settings` arranges them."""
+    rate, decay, momentum, fresh, second_kept, second_fresh, correction, epsilon = scalars.astype(np.float64)
+    step = gradient + decay * weights
+    if rule == "adam":
+        first, second = slots
+        first += fresh * (step - first)
+        second *= second_kept
+        second += second_fresh * step**2
+        step = first / (np.sqrt(second) * correction + epsilon)
+    elif rule != "sgd":
+        (velocity,) = slots
+        velocity[...] = momentum * velocity + step
+        step = step + momentum * velocity if rule == "nesterov" else velocity
+    weights -= rate * step
+    if mask is not None:
+        for array in (weights, *slots):
+            array[~mask] = 0
+
+
+def gather(data: np.ndarray, indices: np.ndarray, lanes: int) -> np.ndarray:
+    """Take samples of a data set into the packed layout, zeros in padded lanes."""
+    tiles = -(-len(indices) // lanes)
+    rows = np.zeros((tiles * lanes, data.shape[1]), np.float32)
+    rows[: len(indices)] = data[indices]
+    return np.ascontiguousarray(rows.reshape(tiles, lanes, -1).transpose(0, 2, 1))
+
+
+def transpose_samples(x: np.ndarray) -> np.ndarray:
+    """Bring packed activations into the sample-major layout, columns padded with zeros to whole vectors of sixteen."""
+    rows = rows_of(x).astype(np.float32)
+    return np.pad(rows, ((0, 0), (0, -rows.shape[1] % 16)))
