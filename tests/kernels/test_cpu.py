@@ -131,9 +131,7 @@ def test_update_agrees_with_pytorch(rule):
         peer = torch.optim.Adam([parameter], lr=1e-2, weight_decay=1e-3)
     else:
         momentum = 0.0 if rule == "sgd" else 0.9
-        peer = torch.optim.SGD(
-            [parameter], lr=1e-2, momentum=momentum, weight_decay=1e-3, nesterov=rule == "nesterov"
-        )
+        peer = torch.optim.SGD([parameter], lr=1e-2, momentum=momentum, weight_decay=1e-3, nesterov=rule == "nesterov")
     slots = tuple(np.zeros_like(weights) for _ in range({"sgd": 0, "adam": 2}.get(rule, 1)))
     for step in range(1, 20):
         gradient = rng.standard_normal(100).astype(np.float32)
