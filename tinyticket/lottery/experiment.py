@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket import prune as pruning
-from tinyticket.autograd import Tensor, no_grad
-from tinyticket.data import Dataset, from_arrays, load, split_validation
+from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery.algorithm import Masks, State, find_tickets
 from tinyticket.lottery.controls import KINDS, Start, kind_of
+from tinyticket.lottery.inputs import Factory, check_model, load_dataset, model_factory, split, usable_threads
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.training import Examples, train
-from tinyticket.nn import Module, describe, models
+from tinyticket.lottery.training import train
+from tinyticket.nn import Module, describe
 from tinyticket.optim import Schedule
 from tinyticket.store import Archive, Run, layout
-
-Factory = Callable[[np.random.Generator], Module]
 
 
 def find(
@@ -137,15 +134,16 @@ class Experiment:
     ):
         self.archive = Archive(out)
         self.progress = progress or Progress()
-        self.threads = _check_threads(threads)
-        self.dataset = _load(data, data_folder)
-        name, self._make = _factory(model, self.dataset)
+        self.threads = usable_threads(threads)
+        self.dataset = load_dataset(data, data_folder)
+        name, self._make = model_factory(model, self.dataset)
         self.settings: Settings = resolve(
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
         self.examples = split(self.dataset, self.settings)
         self.model = self._make(stream(self.settings.seed, 0, "init"))
-        _check_model(self.model, self.dataset)
+        check_model(self.model, self.dataset)
+        self._check_factory()
         self.plan: Plan = make_plan(self.model, self.settings)
         self._recorded: list[list[Round]] = []
 
@@ -224,6 +222,14 @@ class Experiment:
     def _draw(self, rng: np.random.Generator) -> State:
         return self._make(rng).state_dict()
 
+    def _check_factory(self) -> None:
+        one, other = (self._draw(stream(self.settings.seed, 0, purpose)) for purpose in ("init", "another init"))
+        if all(np.array_equal(one[name], other[name]) for name in self.model.prunable()):
+            raise InputError(
+                f"the model {self.settings.model!r} draws the same initial weights whatever its rng is: trials and "
+                "re-initialised controls would all be equal; pass the rng on to its layers"
+            )
+
     # -- the file
 
     def _write(self, file, trial: int, round: int, initial: State, ticket: Run, controls: dict[str, Run]) -> None:
@@ -281,66 +287,3 @@ class Experiment:
                 "it; the file has been changed"
             )
         return recorded.trained
-
-
-def split(dataset: Dataset, settings: Settings) -> Examples:
-    """Split the validation examples off the training set, the same ones for every trial of a seed."""
-    train_part, validation_part = split_validation(
-        len(dataset.x_train), settings.validation, stream(settings.seed, 0, "validation")
-    )
-    if settings.batch_size > len(train_part):
-        raise InputError(
-            f"a batch of {settings.batch_size} is larger than the {len(train_part)} training examples that are left "
-            f"after {settings.validation} were set aside for validation"
-        )
-    return Examples(
-        train=(dataset.x_train[train_part], dataset.y_train[train_part]),
-        validation=(dataset.x_train[validation_part], dataset.y_train[validation_part]),
-        test=(dataset.x_test, dataset.y_test),
-    )
-
-
-def _load(data: str | Dataset | tuple, folder: str | os.PathLike | None) -> Dataset:
-    if isinstance(data, Dataset):
-        return data
-    if isinstance(data, tuple):
-        return from_arrays(*data)
-    return load(data, folder)
-
-
-def _factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str, Factory]:
-    if isinstance(model, str):
-        return model, lambda rng: models.create(model, dataset.input_shape, dataset.classes, rng)
-    if isinstance(model, Module):
-
-        def redraw(rng: np.random.Generator) -> Module:
-            twin = copy.deepcopy(model)
-            twin.reset_parameters(rng)
-            return twin
-
-        return type(model).__name__, redraw
-    if callable(model):
-        return getattr(model, "__name__", type(model).__name__), model
-    raise InputError(
-        f"the model is a name, a Module, or a function from a generator to a Module; not {type(model).__name__}"
-    )
-
-
-def _check_model(model: Module, dataset: Dataset) -> None:
-    if not isinstance(model, Module):
-        raise InputError(f"the model's function returned {type(model).__name__}, not a Module")
-    with no_grad():
-        shape = model.eval()(Tensor(dataset.x_train[:2])).shape
-    if shape != (len(dataset.x_train[:2]), dataset.classes):
-        raise InputError(
-            f"the model gives outputs of shape {shape} for {len(dataset.x_train[:2])} examples; "
-            f"{dataset.classes} classes want ({len(dataset.x_train[:2])}, {dataset.classes})"
-        )
-
-
-def _check_threads(threads: int | None) -> int:
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise InputError(f"threads are at least 1, not {threads}")
-    return threads

@@ -37,7 +37,8 @@ def verdict(result: Result) -> dict[str, Any]:
         text = f"winning tickets down to {smallest.words()} ({basis})"
     elif comparisons:
         nearest = max(comparisons, key=lambda comparison: comparison.accuracy_difference)
-        text = f"no winning ticket: none matched the dense network in no more iterations; the most accurate has {nearest.words()} ({basis})"
+        text = "no winning ticket: none matched the dense network in no more iterations; the most accurate has "
+        text += f"{nearest.words()} ({basis})"
     else:
         text = "nothing has been pruned yet: there is no ticket to judge"
     return {

@@ -1,0 +1,83 @@
+"""The functions of tinyticket.nn.functional, each as a strategy of problems (see tests.autograd.problems)."""
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.autograd.problems import SEEDS, elementwise, of_one_array, off_kinks, problem
+from tinyticket.nn import functional as F
+
+FROM_ONE_AXIS = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
+LOGITS = hnp.array_shapes(min_dims=2, max_dims=2, max_side=4)
+
+
+def along_one_axis(name):
+    """Make problems of a function with the argument `dim`."""
+
+    def make(draw, shape):
+        dim = draw(st.integers(-len(shape), len(shape) - 1))
+        return (lambda a: getattr(F, name)(a, dim=dim)), (lambda torch, a: getattr(torch, name)(a, dim=dim))
+
+    return of_one_array(make, FROM_ONE_AXIS)
+
+
+def cross_entropy(reduction):
+    def make(draw, shape):
+        labels = np.array(draw(st.lists(st.integers(0, shape[1] - 1), min_size=shape[0], max_size=shape[0])))
+        return (
+            lambda logits: F.cross_entropy(logits, labels, reduction=reduction),
+            lambda torch, logits: torch.nn.functional.cross_entropy(logits, torch.tensor(labels), reduction=reduction),
+        )
+
+    return of_one_array(make, LOGITS)
+
+
+@st.composite
+def mse_loss(draw, reduction):
+    shape = draw(hnp.array_shapes(min_dims=0, max_dims=3, max_side=3))
+    return problem(
+        off_kinks([shape, shape], draw(SEEDS)),
+        lambda a, b: F.mse_loss(a, b, reduction=reduction),
+        lambda torch, a, b: torch.nn.functional.mse_loss(a, b, reduction=reduction),
+    )
+
+
+@st.composite
+def linear(draw, bias):
+    """Any number of axes before the features, none included."""
+    inputs, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    before = draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=3))
+    shapes = [(*before, inputs), (outputs, inputs), (outputs,)]
+    return problem(
+        off_kinks(shapes if bias else shapes[:2], draw(SEEDS)),
+        F.linear,
+        lambda torch, *tensors: torch.nn.functional.linear(*tensors),
+    )
+
+
+def dropout(draw, shape):
+    p, seed = draw(st.sampled_from([0.2, 0.5, 0.9])), draw(SEEDS)
+    scale = F.dropout(np.ones(shape), p, rng=seed).data
+    return (lambda a: F.dropout(a, p, rng=seed)), (lambda torch, a: a * torch.tensor(scale))
+
+
+def flatten(draw, shape):
+    start_dim = draw(st.integers(-len(shape), len(shape) - 1))
+    return (lambda a: F.flatten(a, start_dim)), (lambda torch, a: torch.flatten(a, start_dim))
+
+
+REDUCTIONS = ("mean", "sum", "none")
+FUNCTIONS = {
+    "relu": elementwise(F.relu, lambda torch, a: torch.relu(a)),
+    "tanh": elementwise(F.tanh, lambda torch, a: torch.tanh(a)),
+    "sigmoid": elementwise(F.sigmoid, lambda torch, a: torch.sigmoid(a)),
+    "leaky_relu": elementwise(F.leaky_relu, lambda torch, a: torch.nn.functional.leaky_relu(a)),
+    "softmax": along_one_axis("softmax"),
+    "log_softmax": along_one_axis("log_softmax"),
+    **{f"cross_entropy, {reduction}": cross_entropy(reduction) for reduction in REDUCTIONS},
+    **{f"mse_loss, {reduction}": mse_loss(reduction) for reduction in REDUCTIONS},
+    "linear": linear(bias=True),
+    "linear without bias": linear(bias=False),
+    "dropout": of_one_array(dropout),
+    "flatten": of_one_array(flatten, FROM_ONE_AXIS),
+}

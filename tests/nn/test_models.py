@@ -1,0 +1,109 @@
+"""Networks by name."""
+
+import numpy as np
+import pytest
+
+import tinyticket as tt
+from tests.nn.bits import same_bits
+from tinyticket.errors import InputError
+from tinyticket.nn import Linear, ReLU, models
+
+
+def weight_counts(model) -> list[int]:
+    return [parameter.size for parameter in model.prunable().values()]
+
+
+def test_lenet_300_100_has_the_papers_266_200_weights():
+    model = models.create("lenet-300-100")
+    assert weight_counts(model) == [784 * 300, 300 * 100, 100 * 10]
+    assert sum(weight_counts(model)) == 266_200
+
+
+def test_lenet_300_100_fits_any_input_and_number_of_classes():
+    model = models.create("lenet-300-100", input_shape=(3, 5, 5), classes=4)
+    assert weight_counts(model) == [75 * 300, 300 * 100, 100 * 4]
+    assert model(np.zeros((2, 3, 5, 5), np.float32)).shape == (2, 4)
+
+
+def test_an_mlp_has_the_sizes_in_its_name_with_relu_between_them():
+    model = models.create("mlp-784-200-50-10")
+    assert [(p.in_features, p.out_features) for p in model if isinstance(p, Linear)] == [
+        (784, 200),
+        (200, 50),
+        (50, 10),
+    ]
+    assert sum(isinstance(part, ReLU) for part in model) == 2
+    assert isinstance(model[-1], Linear)
+
+
+def test_an_mlp_without_hidden_layers_is_one_linear_layer():
+    assert list(models.create("mlp-6-3", (6,), 3).state_dict()) == ["output.weight", "output.bias"]
+
+
+def test_parameter_names_are_fc1_fc2_and_output():
+    assert list(models.create("mlp-4-3-2-2", (4,), 2).state_dict()) == [
+        f"{layer}.{kind}" for layer in ("fc1", "fc2", "output") for kind in ("weight", "bias")
+    ]
+
+
+def test_the_seed_decides_every_weight():
+    def make(rng):
+        return models.create("mlp-4-3-2", (4,), 2, rng=rng).state_dict()
+
+    assert same_bits(make(1), make(np.random.default_rng(1)))
+    assert (make(1)["fc1.weight"] != make(2)["fc1.weight"]).all()
+
+
+def test_layers_of_one_shape_get_different_weights():
+    state = models.create("mlp-4-4-4", (4,), 4, rng=0).state_dict()
+    assert (state["fc1.weight"] != state["output.weight"]).all()
+
+
+def test_weights_are_gaussian_glorot_float32_and_biases_zero():
+    state = models.create("lenet-300-100", rng=0).state_dict()
+    assert state["fc1.weight"].std() == pytest.approx(np.sqrt(2 / 1084), rel=0.02)
+    assert {array.dtype for array in state.values()} == {np.dtype(np.float32)}
+    assert not any(array.any() for name, array in state.items() if name.endswith("bias"))
+
+
+@pytest.mark.parametrize("shape", [(6,), 6, [6], (1, 2, 3)])
+def test_an_input_shape_is_a_tuple_a_list_or_a_number(shape):
+    assert weight_counts(models.create("mlp-6-3", shape, 3)) == [18]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("lenet-300", "no model is called 'lenet-300'.*did you mean 'lenet-300-100'"),
+        ("lenet_300_100", "did you mean 'lenet-300-100'"),
+        ("mlp", "known: .*mlp-IN-HIDDEN-...-OUT"),
+        ("mlp-784", "no model is called 'mlp-784'"),
+        ("mlp-784--10", "no model is called"),
+        ("mlp-784-x-10", "no model is called"),
+        ("", "no model is called ''"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_near_names(name, words):
+    with pytest.raises(InputError, match=words):
+        models.create(name)
+
+
+@pytest.mark.parametrize("name", ["mlp-783-50-10", "mlp-784-50-9"])
+def test_sizes_that_do_not_fit_the_data_are_refused_and_both_named(name):
+    _, inputs, _, outputs = name.split("-")
+    words = f"{name} has {inputs} inputs and {outputs} outputs, but the data have 784 features and 10 classes"
+    with pytest.raises(InputError, match=words):
+        models.create(name)
+
+
+def test_a_layer_without_units_is_refused():
+    with pytest.raises(InputError, match="every layer has at least one unit"):
+        models.create("mlp-784-0-10")
+
+
+def test_names_lists_what_create_knows():
+    assert "lenet-300-100" in models.names()
+
+
+def test_models_are_reached_from_the_top():
+    assert tt.models is models

@@ -1,0 +1,90 @@
+"""What `find` accepts, turned into what an experiment works with: data into examples, a model into a way to draw it."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+
+import numpy as np
+
+from tinyticket.autograd import Tensor, no_grad
+from tinyticket.data import Dataset, from_arrays, load, split_validation
+from tinyticket.errors import InputError
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.streams import stream
+from tinyticket.lottery.training import Examples
+from tinyticket.nn import Module, models
+
+Factory = Callable[[np.random.Generator], Module]
+
+
+def split(dataset: Dataset, settings: Settings) -> Examples:
+    """Split the validation examples off the training set, the same ones for every trial of a seed."""
+    train_part, validation_part = split_validation(
+        len(dataset.x_train), settings.validation, stream(settings.seed, 0, "validation")
+    )
+    if settings.batch_size > len(train_part):
+        raise InputError(
+            f"a batch of {settings.batch_size} is larger than the {len(train_part)} training examples that are left "
+            f"after {settings.validation} were set aside for validation"
+        )
+    return Examples(
+        train=(dataset.x_train[train_part], dataset.y_train[train_part]),
+        validation=(dataset.x_train[validation_part], dataset.y_train[validation_part]),
+        test=(dataset.x_test, dataset.y_test),
+    )
+
+
+def load_dataset(data: str | Dataset | tuple, folder: str | os.PathLike | None) -> Dataset:
+    """Return the data set that `find` was given, by name or as arrays."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, tuple):
+        return from_arrays(*data)
+    return load(data, folder)
+
+
+def model_factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str, Factory]:
+    """Return how the model is called, and a function from a generator to a freshly drawn one."""
+    if isinstance(model, str):
+        return model, lambda rng: models.create(model, dataset.input_shape, dataset.classes, rng)
+    if isinstance(model, Module):
+
+        def redraw(rng: np.random.Generator) -> Module:
+            twin = copy.deepcopy(model)
+            twin.reset_parameters(rng)
+            return twin
+
+        return type(model).__name__, redraw
+    if callable(model):
+        return getattr(model, "__name__", type(model).__name__), model
+    raise InputError(
+        f"the model is a name, a Module, or a function from a generator to a Module; not {type(model).__name__}"
+    )
+
+
+def check_model(model: Module, dataset: Dataset) -> None:
+    """Raise InputError unless the model maps examples to one output per class."""
+    if not isinstance(model, Module):
+        raise InputError(f"the model's function returned {type(model).__name__}, not a Module")
+    few = dataset.x_train[:2]
+    try:
+        with no_grad():
+            shape = model.eval()(Tensor(few)).shape
+    except ValueError as error:
+        raise InputError(f"the model cannot take examples of shape {dataset.input_shape}: {error}") from error
+    if shape != (len(few), dataset.classes):
+        raise InputError(
+            f"the model gives outputs of shape {shape} for {len(few)} examples of {dataset.classes} classes; "
+            f"expected ({len(few)}, {dataset.classes})"
+        )
+
+
+def usable_threads(threads: int | None) -> int:
+    """Return the number of threads asked for, or of the cores that this process may use."""
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise InputError(f"threads are at least 1, not {threads}")
+    return threads
