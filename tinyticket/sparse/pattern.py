@@ -68,11 +68,12 @@ class Pattern:
         if max(mask.shape) * lanes >= 2**32 or mask.size >= 2**32:
             raise InputError(f"a mask of shape {mask.shape} with {lanes} lanes needs offsets beyond 32 bits")
         row, column = np.nonzero(mask)
-        across, down = np.nonzero(mask.T)
+        # A stable sort of 16-bit numbers is a radix sort, several times quicker than looking for survivors down the columns.
+        order = np.argsort(column.astype(np.uint16 if mask.shape[1] < 2**16 else np.uint32), kind="stable")
+        across, down = column[order], row[order]
         rows = _lines(row, column, mask.shape, lanes, row_blocks)
         columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks)
-        rank = np.cumsum(mask, dtype=np.uint32) - np.uint32(1)
-        pattern = cls(mask.shape, lanes, rows, columns, rank[down * mask.shape[1] + across])
+        pattern = cls(mask.shape, lanes, rows, columns, order.astype(np.uint32))
         pattern.validate()
         return pattern
 
