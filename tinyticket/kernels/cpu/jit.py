@@ -17,17 +17,19 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numba
 import numba.core.config
+from numba.types import void
 
 from tinyticket.kernels.cpu.machine import target
 
 # Numba's annotations know neither all options of njit nor the settings.
 _njit: Any = numba.njit
+_cfunc: Any = numba.cfunc
 _config: Any = numba.core.config
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "boundscheck": False, "no_cfunc_wrapper": True}
@@ -43,6 +45,29 @@ def kernel(function: Callable) -> Any:
     """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
     with _cache_folder() as cached:
         return _njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
+
+
+class Routine:
+    """A helper compiled by itself, which training steps call by its address.
+
+    A step that had all its kernels compiled into it would be optimised anew with each level of helpers and take a minute to compile; by address
+    it takes a second or two, each kernel another, and a network that needs only some of them compiles only those.
+
+    Parameters
+    ----------
+    helper : what `device` returned
+    types : Numba types of its arguments; it returns nothing
+    """
+
+    def __init__(self, helper: Any, *types: Any):
+        self._function, self._types = helper.py_func, types
+
+    @cached_property
+    def address(self) -> int:
+        """Where the machine code is, compiled or loaded from the cache when first asked for."""
+        with _cache_folder() as cached:
+            compiled = _cfunc(void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(self._function)
+        return compiled.address
 
 
 @cache
