@@ -27,7 +27,7 @@ def multiply(a, b):
 @operation
 def divide(a, b):
     """a / b."""
-    return a / b, (lambda g: g / b, lambda g: -g * a / (b * b))
+    return a / b, (lambda g: g / b, lambda g: -(g / b) * (a / b))
 
 
 @operation
@@ -81,9 +81,9 @@ def tanh(a):
 
 @operation
 def sigmoid(a):
-    """1 / (1 + exp(-a)), written with tanh so that no argument overflows."""
-    result = 0.5 * (1 + np.tanh(0.5 * a))
-    return result, (lambda g: g * result * (1 - result),)
+    """1 / (1 + exp(-a)), through exp(-|a|): nothing overflows, and small probabilities keep their digits."""
+    e = np.exp(-np.abs(a))
+    return np.where(a >= 0, 1 / (1 + e), e / (1 + e)), (lambda g: g * (e / ((1 + e) * (1 + e))),)
 
 
 @operation
@@ -124,12 +124,10 @@ def _share(chosen, tied, g):
 @operation
 def clip(a, *, min=None, max=None):
     """Limit a to [min, max]; the gradient passes inside, borders included."""
-    inside = np.ones(a.shape, bool)
-    if min is not None:
-        inside &= a >= min
-    if max is not None:
-        inside &= a <= max
-    return np.clip(a, min, max), (lambda g: g * inside,)
+    low = None if min is None else np.asarray(min, a.dtype)  # limits never change the dtype
+    high = None if max is None else np.asarray(max, a.dtype)
+    result = np.clip(a, low, high)
+    return result, (lambda g: g * (result == a),)
 
 
 def where(condition, a, b) -> Tensor:

@@ -52,7 +52,7 @@ def as_tensors(operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """
     if all(isinstance(operand, Tensor) and operand.dtype == operands[0].dtype for operand in operands):
         return operands
-    arrays = [operand.data if isinstance(operand, Tensor) else np.asarray(operand) for operand in operands]
+    arrays = [operand.data if isinstance(operand, Tensor) else _real(operand) for operand in operands]
     floating = [array.dtype.kind == "f" for array in arrays]
     deciding = [array.dtype for array, real in zip(arrays, floating, strict=True) if real and array.ndim]
     deciding = deciding or [operand.dtype for operand in operands if isinstance(operand, Tensor)]
@@ -61,6 +61,13 @@ def as_tensors(operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
         _as_tensor(operand, array, real and array.ndim > 0, dtype)
         for operand, array, real in zip(operands, arrays, floating, strict=True)
     )
+
+
+def _real(operand: Any) -> np.ndarray:
+    array = np.asarray(operand)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"tensors calculate with real numbers, not with {operand!r:.60} (dtype {array.dtype})")
+    return array
 
 
 def _as_tensor(operand: Any, array: np.ndarray, keeps_dtype: bool, dtype: np.dtype) -> Tensor:

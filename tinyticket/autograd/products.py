@@ -8,7 +8,10 @@ from tinyticket.autograd.operation import operation
 @operation
 def matmul(a, b):
     """a @ b as in NumPy: vectors, matrices and stacks of matrices."""
-    result = a @ b  # first, so that NumPy reports shapes that do not fit
+    try:
+        result = a @ b
+    except ValueError:
+        raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit") from None
     rows = a if a.ndim > 1 else a[np.newaxis, :]
     columns = b if b.ndim > 1 else b[:, np.newaxis]
 

@@ -15,7 +15,7 @@ def sum(a, *, axis=None, keepdims=False):
 def mean(a, *, axis=None, keepdims=False):
     """Mean of a over `axis`."""
     result = a.mean(axis=axis, keepdims=keepdims)
-    count = a.size // result.size
+    count = _count(a, axis)
     return result, (lambda g: np.broadcast_to(_with_axes(g, a, axis) / count, a.shape),)
 
 
@@ -24,7 +24,7 @@ def var(a, *, axis=None, ddof=0, keepdims=False):
     """Variance of a over `axis`: the sum of squared distances from the mean over (count - ddof)."""
     centred = a - a.mean(axis=axis, keepdims=True)
     result = a.var(axis=axis, ddof=ddof, keepdims=keepdims)
-    count = a.size // result.size
+    count = _count(a, axis)
     return result, (lambda g: _with_axes(g, a, axis) * centred * (2 / (count - ddof)),)
 
 
@@ -38,6 +38,11 @@ def max(a, *, axis=None, keepdims=False):
 def min(a, *, axis=None, keepdims=False):
     """Minimum of a over `axis`; equal minima share the gradient evenly."""
     return a.min(axis=axis, keepdims=keepdims), (lambda g: _to_extremes(g, a, a.min(axis=axis, keepdims=True), axis),)
+
+
+def _count(a, axis):
+    """Return how many elements are reduced into one."""
+    return a.size if axis is None else int(np.prod([a.shape[i] for i in np.atleast_1d(axis)]))
 
 
 def _with_axes(g, a, axis):

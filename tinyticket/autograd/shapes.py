@@ -44,6 +44,7 @@ def concatenate(tensors: Sequence, axis: int = 0) -> Tensor:
 
 @operation
 def _concatenate(*arrays, axis):
+    _check_shapes("concatenate", arrays, [np.delete(array.shape, axis).tolist() for array in arrays])
     ends = np.cumsum([array.shape[axis] for array in arrays])
     pieces = tuple(
         _piece(end - array.shape[axis], end, axis % array.ndim) for array, end in zip(arrays, ends, strict=True)
@@ -62,7 +63,13 @@ def stack(tensors: Sequence, axis: int = 0) -> Tensor:
 
 @operation
 def _stack(*arrays, axis):
+    _check_shapes("stack", arrays, [array.shape for array in arrays])
     return np.stack(arrays, axis=axis), tuple(_layer(i, axis) for i in range(len(arrays)))
+
+
+def _check_shapes(name, arrays, must_agree):
+    if any(shape != must_agree[0] for shape in must_agree):
+        raise ValueError(f"{name}: shapes {', '.join(str(array.shape) for array in arrays)} do not fit")
 
 
 def _layer(i, axis):

@@ -123,11 +123,11 @@ def backward(output: Tensor, gradient: np.ndarray) -> None:
         for tensor, rule in zip(node.inputs, node.gradients or (), strict=True):
             if not tensor.requires_grad:
                 continue
-            share = unbroadcast(rule(upstream), tensor.shape).astype(tensor.dtype, copy=False)
+            share = unbroadcast(np.asarray(rule(upstream), tensor.dtype), tensor.shape)
             if tensor.node is None:
                 _accumulate(tensor, share, upstream)
             elif tensor.node in pending:
-                pending[tensor.node] = pending[tensor.node] + share
+                pending[tensor.node] = np.asarray(pending[tensor.node] + share)
             else:
                 pending[tensor.node] = share
         node.release()
@@ -135,7 +135,7 @@ def backward(output: Tensor, gradient: np.ndarray) -> None:
 
 def _accumulate(leaf: Tensor, share: np.ndarray, upstream: np.ndarray) -> None:
     if leaf.grad is not None:
-        leaf.grad = leaf.grad + share
+        leaf.grad = np.asarray(leaf.grad + share)
     elif share is upstream or share.base is not None:  # somebody else's memory: a leaf owns its gradient
         leaf.grad = share.copy()
     else:

@@ -56,6 +56,8 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
     names = tuple(names)
     if names in ((), ("none",)):
         return ()
+    if "none" in names:
+        raise InputError(f"'none' means no controls at all; it cannot stand beside others, as in {','.join(names)}")
     for name in names:
         if kind_of(name) not in KINDS:
             raise InputError(f"no control is called {name!r}{near(name, [*KINDS, 'none'])}")
@@ -66,4 +68,4 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
 
 def kind_of(name: str) -> str:
     """Return the kind of a control: "reinit" for "reinit-2"."""
-    return re.sub(r"-[2-9]\d*$", "", name)
+    return re.sub(r"-([2-9]|[1-9]\d+)$", "", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -38,7 +39,7 @@ def find(
     weight_decay: float = 0.0,
     schedule: Schedule | None = None,
     prune: float | str | Mapping[str, float] = 0.2,
-    one_shot: Iterable[float] | None = None,
+    one_shot: float | Iterable[float] | None = None,
     scope: str = "layer",
     trials: int | None = None,
     controls: str | Iterable[str] = ("reinit", "random"),
@@ -141,7 +142,8 @@ class Experiment:
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
         self.examples = split(self.dataset, self.settings)
-        self.model = self._make(stream(self.settings.seed, 0, "init"))
+        # A copy: training leaves masks in it, and a function may hand out one and the same object again and again.
+        self.model = copy.deepcopy(self._make(stream(self.settings.seed, 0, "init")))
         check_model(self.model, self.dataset)
         self._check_factory()
         self.plan: Plan = make_plan(self.model, self.settings)

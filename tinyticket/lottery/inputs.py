@@ -40,7 +40,7 @@ def load_dataset(data: str | Dataset | tuple, folder: str | os.PathLike | None) 
     """Return the data set that `find` was given, by name or as arrays."""
     if isinstance(data, Dataset):
         return data
-    if isinstance(data, tuple):
+    if isinstance(data, tuple | list):
         return from_arrays(*data)
     return load(data, folder)
 
@@ -57,11 +57,9 @@ def model_factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str,
             return twin
 
         return type(model).__name__, redraw
-    if callable(model):
+    if callable(model) and not isinstance(model, type):
         return getattr(model, "__name__", type(model).__name__), model
-    raise InputError(
-        f"the model is a name, a Module, or a function from a generator to a Module; not {type(model).__name__}"
-    )
+    raise InputError(f"the model is a name, a Module, or a function from a generator to a Module; not {model!r:.60}")
 
 
 def check_model(model: Module, dataset: Dataset) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -76,10 +77,12 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise InputError(f"{name.replace('_', ' ')} is a whole number of at least {least}, not {value!r}")
-        if not (self.lr > 0 and self.weight_decay >= 0):
+        if not (0 < self.lr < math.inf and 0 <= self.weight_decay < math.inf):
             raise InputError(
                 f"the learning rate is above 0 and the weight decay at least 0; got {self.lr} and {self.weight_decay}"
             )
+        if not isinstance(self.schedule, Schedule):
+            raise InputError(f"the schedule is one of tinyticket.optim's, not {self.schedule!r:.60}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
         if self.scope not in ("layer", "global"):
@@ -124,7 +127,7 @@ def resolve(
     weight_decay: float = 0.0,
     schedule: Schedule | None = None,
     prune: float | str | Mapping[str, float] = 0.2,
-    one_shot: Iterable[float] | None = None,
+    one_shot: float | Iterable[float] | None = None,
     scope: str = "layer",
     trials: int | None = None,
     controls: str | Iterable[str] = ("reinit", "random"),
@@ -139,6 +142,8 @@ def resolve(
             raise InputError(
                 "rounds and one-shot exclude each other: one-shot prunes the dense network once for each density"
             )
+        if isinstance(one_shot, int | float):
+            one_shot = [one_shot]
         one_shot = tuple(float(density) for density in one_shot)
         if not one_shot or len(set(one_shot)) < len(one_shot):
             raise InputError(f"one-shot wants one or more different densities; got {one_shot}")
@@ -151,16 +156,16 @@ def resolve(
         rounds=_default(rounds, 8 if small else 13),
         iterations=_default(iterations, 600 if small else 10_000),
         batch_size=_default(batch_size, 60),
-        lr=lr,
+        lr=float(lr),  # NumPy's scalars are no JSON
         optimizer=optimizer,
-        weight_decay=weight_decay,
+        weight_decay=float(weight_decay),
         schedule=schedule or Constant(),
         prune=fractions,
         one_shot=one_shot or (),
         scope=scope,
         trials=_default(trials, 3 if small else 1),
         controls=parse_controls(controls),
-        seed=seed,
+        seed=_default(seed, 0),
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
         evaluate_every=_default(evaluate_every, 20 if small else 100),
     )

@@ -27,11 +27,9 @@ __all__ = [
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     """Return input W^T + bias; input (..., in), weight (out, in), bias (out,) or None."""
-    if np.ndim(input) < 1 or np.shape(input)[-1] != np.shape(weight)[-1]:
-        raise ValueError(
-            f"linear: the input has shape {np.shape(input)}, but a weight of shape {np.shape(weight)} "
-            f"wants {np.shape(weight)[-1]} features on its last axis"
-        )
+    x, w = np.shape(input), np.shape(weight)
+    if len(w) != 2 or x[-1:] != w[-1:]:
+        raise ValueError(f"linear wants an input (..., in) and a weight (out, in); got shapes {x} and {w}")
     return _linear(input, weight) if bias is None else _linear(input, weight, bias)
 
 

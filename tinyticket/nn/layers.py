@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ class Linear(Prunable):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, rng: Any = None, init: str = "glorot_normal"
     ):
+        in_features, out_features = operator.index(in_features), operator.index(out_features)
         if in_features < 1 or out_features < 1:
             raise ValueError(f"Linear wants at least one input and one output, not {in_features} and {out_features}")
         if init not in INITIALISERS:
@@ -53,10 +55,9 @@ class Linear(Prunable):
 
     def reset_parameters(self, rng):
         """Draw the weight anew; the bias starts at zero."""
-        self.weight.data[...] = INITIALISERS[self.init](self.weight.shape, rng)
-        self.weight.apply_mask(self.weight.data)
+        self.weight.data = INITIALISERS[self.init](self.weight.shape, rng)
         if self.bias is not None:
-            self.bias.data[...] = 0
+            self.bias.data = zeros(self.bias.shape)
 
     def settings(self):
         """Return the constructor's arguments."""
@@ -80,7 +81,7 @@ class LeakyReLU(Module):
     """x where positive, negative_slope * x elsewhere."""
 
     def __init__(self, negative_slope: float = 0.01):
-        self.negative_slope = negative_slope
+        self.negative_slope = float(negative_slope)
 
     def forward(self, x):
         """Apply it to each element."""
@@ -129,7 +130,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, rng: Any = None):
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p is a probability from 0 up to, not including, 1; got {p}")
-        self.p = p
+        self.p = float(p)
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x):

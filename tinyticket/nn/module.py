@@ -93,9 +93,7 @@ class Module:
             if np.shape(value) != owned[name].data.shape:
                 raise ValueError(f"{name} has shape {owned[name].data.shape} here, {np.shape(value)} in the state")
         for name, value in state.items():
-            owned[name].data[...] = value
-        for parameter in self.parameters():
-            parameter.apply_mask(parameter.data)
+            owned[name].data = value
 
     def reset_parameters(self, rng: Any) -> None:
         """Draw all initial values anew from a generator, part by part.

@@ -15,13 +15,13 @@ class Parameter(Tensor):
     Parameters
     ----------
     data
-        Initial values.
+        Initial values; copied, so that training does not change the caller's array.
     mask : array of bool, optional
         True where a weight survives. Pruned weights are set to +0.0, and optimizers keep them there.
     """
 
     def __init__(self, data: Any, mask: Any = None):
-        super().__init__(data, requires_grad=True)
+        super().__init__(np.array(data), requires_grad=True)
         self._mask: np.ndarray | None = None
         if mask is not None:
             self.mask = mask
@@ -47,6 +47,18 @@ class Parameter(Tensor):
         self._bits = np.where(mask, -1, 0).astype(f"i{self.dtype.itemsize}")
         self.apply_mask(self.data)
 
+    @property
+    def data(self) -> np.ndarray:
+        """The values, in memory that stays the parameter's own: assigning copies into it, under the mask."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if np.shape(value) != self.shape:
+            raise ValueError(f"data of shape {np.shape(value)} do not fit a parameter of shape {self.shape}")
+        self._data[...] = value
+        self.apply_mask(self._data)
+
     def apply_mask(self, *arrays: np.ndarray) -> None:
         """Write +0.0 over the pruned places of arrays shaped like this parameter (its data, gradients, optimizer slots).
 
@@ -58,7 +70,8 @@ class Parameter(Tensor):
                 np.bitwise_and(bits, self._bits, out=bits)
 
     def __deepcopy__(self, memo: dict) -> Parameter:
-        twin = type(self)(self.data.copy(), self._mask)
+        twin = type(self)(self.data, self._mask)
+        twin.requires_grad = self.requires_grad
         memo[id(self)] = twin
         return twin
 
@@ -67,7 +80,16 @@ class Buffer:
     """An array that belongs to a model but is not trained, such as a running mean; `.data` holds it."""
 
     def __init__(self, data: Any):
-        self.data = np.array(data)
+        self._data = np.array(data)
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array; assigning copies into it."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data[...] = value
 
     def __repr__(self) -> str:
         return f"Buffer({self.data!r})"

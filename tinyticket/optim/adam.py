@@ -35,7 +35,7 @@ class Adam(Optimizer):
         super().__init__(params, lr, weight_decay)
         if not all(0 <= beta < 1 for beta in betas) or eps < 0:
             raise ValueError(f"betas lie in [0, 1) and eps is at least 0; got {betas} and {eps}")
-        self.betas, self.eps = betas, eps
+        self.betas, self.eps = (float(betas[0]), float(betas[1])), float(eps)
         self.means = [np.zeros_like(p.data) for p in self.params]
         self.squares = [np.zeros_like(p.data) for p in self.params]
 

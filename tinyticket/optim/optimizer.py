@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tinyticket.autograd import Tensor
 from tinyticket.nn.parameter import Parameter
 
 
@@ -17,12 +18,12 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Parameter], lr: float, weight_decay: float = 0.0):
-        self.params = list(params)
-        if not self.params:
-            raise ValueError("an optimizer wants at least one parameter")
+        self.params = [] if isinstance(params, Tensor) else list(params)
+        if not self.params or not all(isinstance(parameter, Parameter) for parameter in self.params):
+            raise TypeError("an optimizer wants Parameters, one or more: model.parameters(), or a list")
         if not (lr >= 0 and weight_decay >= 0):
             raise ValueError(f"learning rate and weight decay are at least 0, not {lr} and {weight_decay}")
-        self.lr, self.weight_decay = lr, weight_decay
+        self.lr, self.weight_decay = float(lr), float(weight_decay)  # NumPy's scalars would promote float32
         self.steps = [0] * len(self.params)
 
     def step(self) -> None:

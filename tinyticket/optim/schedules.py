@@ -25,6 +25,9 @@ class MultiStep:
     milestones: tuple[int, ...]
     gamma: float = 0.1
 
+    def __post_init__(self):
+        object.__setattr__(self, "milestones", tuple(self.milestones))  # a list, as JSON gives it, is the same schedule
+
     def __call__(self, iteration: int) -> float:
         return self.gamma ** sum(iteration >= milestone for milestone in self.milestones)
 
@@ -34,6 +37,9 @@ class Cosine:
     """Half a cosine from 1 down to 0 over `iterations`."""
 
     iterations: int
+
+    def __post_init__(self):
+        _check_length(self.iterations)
 
     def __call__(self, iteration: int) -> float:
         return 0.5 * (1 + math.cos(math.pi * min(iteration, self.iterations) / self.iterations))
@@ -46,8 +52,16 @@ class Warmup:
     iterations: int
     then: Constant | MultiStep | Cosine = Constant()
 
+    def __post_init__(self):
+        _check_length(self.iterations)
+
     def __call__(self, iteration: int) -> float:
         return min(1.0, iteration / self.iterations) * self.then(iteration)
+
+
+def _check_length(iterations: int) -> None:
+    if iterations < 1:
+        raise InputError(f"a schedule runs over at least one iteration, not {iterations}")
 
 
 Schedule = Constant | MultiStep | Cosine | Warmup
@@ -71,6 +85,4 @@ def from_plain(plain: dict[str, Any]) -> Schedule:
         raise InputError(f"no schedule is called {kind!r}{near(kind, KINDS)}")
     if "then" in fields:
         fields["then"] = from_plain(fields["then"])
-    if "milestones" in fields:
-        fields["milestones"] = tuple(fields["milestones"])  # JSON made it a list
     return KINDS[kind](**fields)

@@ -34,7 +34,7 @@ class SGD(Optimizer):
         super().__init__(params, lr, weight_decay)
         if momentum < 0 or (nesterov and momentum == 0):
             raise ValueError(f"momentum is at least 0, and above 0 with nesterov; got {momentum}")
-        self.momentum, self.nesterov = momentum, nesterov
+        self.momentum, self.nesterov = float(momentum), nesterov
         self.velocities = [np.zeros_like(p.data) if momentum else None for p in self.params]
 
     def _update(self, i, weight, gradient):

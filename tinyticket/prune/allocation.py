@@ -31,13 +31,13 @@ def parse_fractions(value: float | str | Mapping[str, float], scope: str = "laye
         value = _parse(value)
     halve = 1.0 if scope == "global" else 0.5
     if not isinstance(value, Mapping):
-        checked_fraction(value)
-        return {"conv": value, "fc": value, "output": halve * value}
+        fraction = checked_fraction(float(value))
+        return {"conv": fraction, "fc": fraction, "output": halve * fraction}
     for group, fraction in value.items():
         if group not in GROUPS:
             raise InputError(f"no group of layers is called {group!r}{near(group, GROUPS)}")
         _ = fraction and checked_fraction(fraction)
-    fractions = dict(value)
+    fractions = {group: float(fraction) for group, fraction in value.items()}
     if "fc" in fractions:
         fractions.setdefault("output", halve * fractions["fc"])
     if not any(fractions.values()):

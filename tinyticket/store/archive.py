@@ -106,14 +106,14 @@ class Archive:
         """Raise InputError now, rather than after hours of training, if the file could not be written."""
         if self.path is None:
             return
-        if self.path.is_dir():
-            raise InputError(f"{self.path} is a folder; give the name of a file")
-        if not self.path.parent.is_dir():
-            raise InputError(
-                f"the folder {self.path.parent} does not exist, so {self.path.name} cannot be written there"
-            )
         copy = self._copy_path()
         try:
+            if self.path.is_dir():
+                raise InputError(f"{self.path} is a folder; give the name of a file")
+            if not self.path.parent.is_dir():
+                raise InputError(
+                    f"the folder {self.path.parent} does not exist: {self.path.name} cannot be written there"
+                )
             copy.write_bytes(b"")
             copy.unlink()
         except OSError as error:

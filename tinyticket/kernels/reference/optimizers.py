@@ -46,7 +46,7 @@ def adam_update(weight, gradient, mean, square, step, lr, betas=(0.9, 0.999), ep
     beta1, beta2 = betas
     g = gradient + weight_decay * weight if weight_decay else gradient
     mean *= beta1
-    scratch = g * (1 - beta1)
+    scratch = np.multiply(g, 1 - beta1, out=np.empty_like(mean))
     mean += scratch
     square *= beta2
     np.multiply(g, g, out=scratch)
