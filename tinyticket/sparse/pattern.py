@@ -14,11 +14,14 @@ from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.sparse_passes import Lines
 
-CACHE = 24 * 1024
-"""Bytes of activations that a block should read: most of a first-level cache of 32 KiB."""
+CACHE = 32 * 1024
+"""Bytes of activations that a block should read: a first-level cache."""
 
-WORTHWHILE = 40
-"""Survivors of a line in a block below which cutting the line costs more than the cache saves."""
+STRIP = 64
+"""Lanes that kernels work through at a time."""
+
+WORTHWHILE_ROW, WORTHWHILE_COLUMN = 15, 64
+"""Survivors of a line in a block below which cutting lines costs more than the cache saves (measured; columns do more for each)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +74,8 @@ class Pattern:
         # A stable sort of 16-bit numbers is a radix sort, several times quicker than looking for survivors down the columns.
         order = np.argsort(column.astype(np.uint16 if mask.shape[1] < 2**16 else np.uint32), kind="stable")
         across, down = column[order], row[order]
-        rows = _lines(row, column, mask.shape, lanes, row_blocks)
-        columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks)
+        rows = _lines(row, column, mask.shape, lanes, row_blocks, WORTHWHILE_ROW)
+        columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks, WORTHWHILE_COLUMN)
         pattern = cls(mask.shape, lanes, rows, columns, order.astype(np.uint32))
         pattern.validate()
         return pattern
@@ -155,12 +158,14 @@ class Pattern:
         return self._bounds[key]
 
 
-def _lines(line: np.ndarray, place: np.ndarray, shape: tuple[int, int], lanes: int, blocks: int | None) -> Lines:
+def _lines(
+    line: np.ndarray, place: np.ndarray, shape: tuple[int, int], lanes: int, blocks: int | None, worthwhile: int
+) -> Lines:
     """Cut lines into blocks of places and count where each begins."""
     lines, length = shape
     if blocks is None:
-        wanted = -(-length * lanes * 4 // CACHE)
-        blocks = max(1, min(wanted, line.size // (lines * WORTHWHILE)))
+        fitting = -(-length * min(lanes, STRIP) * 4 // CACHE)
+        blocks = min(fitting, line.size // (lines * worthwhile))
     blocks = max(1, min(blocks, length))
     per_line = np.bincount(line * blocks + place * blocks // length, minlength=lines * blocks)
     starts = np.concatenate(([0], np.cumsum(per_line))).astype(np.uint32)

@@ -8,7 +8,7 @@ from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import empty
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import load, pointer, zero
-from tinyticket.kernels.cpu.tiles import store_sum
+from tinyticket.kernels.cpu.tiles import store_sums
 
 
 @device
@@ -25,8 +25,13 @@ def _row_sum(dy, shape, row):
 @device
 def bias_gradient_rows(dy, gradient, shape, first, last):
     """gradient[first:last] = sums of dy over the samples; padded lanes of dy hold zeros. Arguments are addresses."""
-    for row in range(first, last):
-        store_sum(gradient, row, _row_sum(dy, shape, row), False)
+    row = first
+    while row < last:
+        end = last - 1
+        a, b = _row_sum(dy, shape, row), _row_sum(dy, shape, min(row + 1, end))
+        c, d = _row_sum(dy, shape, min(row + 2, end)), _row_sum(dy, shape, min(row + 3, end))
+        store_sums(gradient, row, a, b, c, d, last - row, False)
+        row += 4
 
 
 @kernel

@@ -13,8 +13,9 @@ import numpy as np
 
 from tinyticket.kernels.cpu.machine import LANES
 
-WIDEST = 128
-"""Lanes beyond which a batch is cut into tiles: the inputs of a layer should stay in the second-level cache."""
+WIDEST = 64
+"""Lanes beyond which a batch is cut into tiles: four vectors, what sparse kernels hold at once. A strip of wider tiles would
+use only some of the sets of the first-level cache."""
 
 
 class Shape(NamedTuple):
@@ -27,12 +28,8 @@ class Shape(NamedTuple):
 
 
 def lanes_for(samples: int) -> int:
-    """Choose the lanes for a batch: whole vectors up to 48, whole register tiles of 64 beyond, at most 128."""
-    rounded = -(-samples // LANES) * LANES
-    if rounded <= 48:
-        return max(rounded, LANES)
-    tiles = -(-rounded // WIDEST)
-    return -(-rounded // (tiles * 64)) * 64
+    """Choose the lanes for a batch: as many whole vectors as it fills, at most 64."""
+    return min(max(-(-samples // LANES), 1) * LANES, WIDEST)
 
 
 def tiles_for(samples: int, lanes: int) -> int:

@@ -20,7 +20,6 @@ from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import LANES, TILES
 from tinyticket.kernels.cpu.simd import advance, at, pointer
 from tinyticket.kernels.cpu.tiles import (
-    store_sum,
     store_sums,
     tile_axpy,
     tile_dot,
@@ -85,12 +84,17 @@ def _backward(width):
                     tile, b = tile_pair(values, columns.offsets, i + 1, dy, inputs, tile)
                     tile, c = tile_pair(values, columns.offsets, i + 2, dy, inputs, tile)
                     tile, d = tile_pair(values, columns.offsets, i + 3, dy, inputs, tile)
-                    store_sums(gradient, i, a, b, c, d, add)
+                    store_sums(gradient, i, a, b, c, d, 4, add)
                     i += 4
-                while i < stop:
+                left = stop - i
+                if left:
                     tile, a = tile_pair(values, columns.offsets, i, dy, inputs, tile)
-                    store_sum(gradient, i, a, add)
-                    i += 1
+                    b, c = a, a
+                    if left > 1:
+                        tile, b = tile_pair(values, columns.offsets, i + 1, dy, inputs, tile)
+                    if left > 2:
+                        tile, c = tile_pair(values, columns.offsets, i + 2, dy, inputs, tile)
+                    store_sums(gradient, i, a, b, c, a, left, add)
                 if rectified and block == columns.blocks - 1:
                     tile = tile_where_positive(inputs, tile)
                 tile_store(dx, column * lanes, tile)
@@ -113,11 +117,15 @@ def _gradient(width):
                     b = tile_dot(rows.offsets, i + 1, x, tile)
                     c = tile_dot(rows.offsets, i + 2, x, tile)
                     d = tile_dot(rows.offsets, i + 3, x, tile)
-                    store_sums(gradient, i, a, b, c, d, add)
+                    store_sums(gradient, i, a, b, c, d, 4, add)
                     i += 4
-                while i < stop:
-                    store_sum(gradient, i, tile_dot(rows.offsets, i, x, tile), add)
-                    i += 1
+                left = stop - i
+                if left:
+                    # Beyond the last survivor there is nothing to load: its product stands in and is not stored.
+                    a = tile_dot(rows.offsets, i, x, tile)
+                    b = tile_dot(rows.offsets, i + 1, x, tile) if left > 1 else a
+                    c = tile_dot(rows.offsets, i + 2, x, tile) if left > 2 else a
+                    store_sums(gradient, i, a, b, c, a, left, add)
 
     return strip
 

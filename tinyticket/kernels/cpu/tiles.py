@@ -20,6 +20,7 @@ from tinyticket.kernels.cpu.simd import (
     I32,
     I64,
     ZERO,
+    call,
     floats,
     fused,
     intrinsic,
@@ -213,29 +214,21 @@ def sum_of_four(builder, a, b, c, d):
 
 
 @intrinsic
-def store_sums(typing, place, offset, a, b, c, d, add):
-    """place[offset : offset + 4] = the sums over the lanes of four vectors, added to what is there if `add`."""
+def store_sums(typing, place, offset, a, b, c, d, count, add):
+    """place[offset : offset + count] = the sums over the lanes of up to four vectors, added to what is there if `add`."""
 
     def codegen(context, builder, sig, args):
         four = ir.VectorType(FLOAT, 4)
-        pointer = builder.bitcast(builder.gep(args[0], [args[1]]), four.as_pointer())
+        zeros = ir.Constant(four, [FLOAT(0.0)] * 4)
+        address = builder.bitcast(builder.gep(args[0], [args[1]]), four.as_pointer())
+        numbers = ir.Constant(ir.VectorType(I64, 4), [I64(i) for i in range(4)])
+        first = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), args[6], I32(0))
+        counts = builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, 4), [I32(0)] * 4))
+        present = builder.icmp_signed("<", numbers, counts)
         total = sum_of_four(builder, *args[2:6])
-        before = builder.select(args[6], builder.load(pointer, align=4), ir.Constant(four, [FLOAT(0.0)] * 4))
-        builder.store(builder.fadd(before, total), pointer, align=4)
+        before = call(builder, "llvm.masked.load.v4f32.p0", address, I32(4), present, zeros, result=four)
+        total = builder.fadd(builder.select(args[7], before, zeros), total)
+        call(builder, "llvm.masked.store.v4f32.p0", total, address, I32(4), present, result=ir.VoidType())
         return context.get_dummy_value()
 
-    return types.void(floats, types.intp, vector, vector, vector, vector, types.boolean), codegen
-
-
-@intrinsic
-def store_sum(typing, place, offset, a, add):
-    """place[offset] = the sum over the lanes of one vector, added to what is there if `add`, as `store_sums`."""
-
-    def codegen(context, builder, sig, args):
-        pointer = builder.gep(args[0], [args[1]])
-        total = builder.extract_element(sum_of_four(builder, *[args[2]] * 4), I32(0))
-        before = builder.select(args[3], builder.load(pointer), FLOAT(0.0))
-        builder.store(builder.fadd(before, total), pointer)
-        return context.get_dummy_value()
-
-    return types.void(floats, types.intp, vector, types.boolean), codegen
+    return types.void(floats, types.intp, *[vector] * 4, types.intp, types.boolean), codegen
