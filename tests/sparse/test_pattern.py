@@ -1,0 +1,88 @@
+"""Patterns: the two orders of a mask's survivors, against loops over the mask."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyticket.errors import InputError
+from tinyticket.sparse import Mask, Pattern
+
+sizes = st.integers(1, 12)
+
+
+@settings(deadline=None)
+@given(sizes, sizes, st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([None, 1, 4]), st.integers(0, 99))
+def test_both_orders_list_every_survivor_once(outputs, inputs, density, blocks, seed):
+    mask = np.random.default_rng(seed).random((outputs, inputs)) < density
+    pattern = Pattern.from_mask(mask, 32, row_blocks=blocks, column_blocks=blocks)
+    in_rows = [(r, c) for r in range(outputs) for c in range(inputs) if mask[r, c]]
+    in_columns = [(r, c) for c in range(inputs) for r in range(outputs) if mask[r, c]]
+    assert [32 * c for _, c in in_rows] == pattern.rows.offsets.tolist()
+    assert [32 * r for r, _ in in_columns] == pattern.columns.offsets.tolist()
+    assert [in_rows.index(place) for place in in_columns] == pattern.to_row.tolist()
+    assert pattern.count == mask.sum()
+    starts = pattern.rows.starts[:: pattern.rows.blocks]
+    np.testing.assert_array_equal(np.diff(starts.astype(int)), mask.sum(axis=1))
+    np.testing.assert_array_equal(pattern.mask(), mask)
+
+
+def test_values_there_and_back():
+    rng = np.random.default_rng(0)
+    mask = rng.random((20, 30)) < 0.2
+    weight = np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
+    pattern = Pattern.from_mask(Mask(mask), 16)
+    values = pattern.values(weight)
+    np.testing.assert_array_equal(values, weight[mask])
+    np.testing.assert_array_equal(pattern.by_column(values), weight.T[mask.T])
+    np.testing.assert_array_equal(pattern.by_row(pattern.by_column(values)), values)
+    dense = pattern.dense(values)
+    np.testing.assert_array_equal(dense, weight)
+    assert not dense[~mask].view(np.uint32).any()
+
+
+@given(st.integers(1, 40), st.integers(1, 6), st.floats(0, 1))
+def test_chunks_cover_all_lines_evenly(outputs, chunks, density):
+    mask = np.random.default_rng(outputs).random((outputs, 50)) < density
+    pattern = Pattern.from_mask(mask, 16)
+    bounds = pattern.row_bounds(chunks)
+    assert bounds[0] == 0
+    assert bounds[-1] == outputs
+    assert bounds.size == chunks + 1
+    assert (np.diff(bounds) >= 0).all()
+    heaviest = max(mask[a:b].sum() for a, b in itertools.pairwise(bounds))
+    assert heaviest <= mask.sum() / chunks + 2 * mask.sum(axis=1).max() + 4 * outputs / chunks
+
+
+def test_dense_lines_are_cut_into_blocks_and_thin_ones_are_not():
+    assert Pattern.from_mask(np.ones((30, 784), bool), 64).rows.blocks > 4
+    assert Pattern.from_mask(np.eye(784, dtype=bool), 64).rows.blocks == 1
+
+
+@pytest.mark.parametrize(
+    ("mask", "lanes", "words"),
+    [
+        (np.ones(3, bool), 16, "bool mask"),
+        (np.ones((2, 2)), 16, "bool mask"),
+        (np.ones((0, 2), bool), 16, "bool mask"),
+        (np.ones((2, 2), bool), 24, "multiple of 16"),
+        (np.ones((2, 2), bool), 2**31, "beyond 32 bits"),
+    ],
+)
+def test_what_no_pattern_can_be_built_from(mask, lanes, words):
+    with pytest.raises(InputError, match=words):
+        Pattern.from_mask(mask, lanes)
+
+
+def test_a_pattern_that_would_leave_its_arrays_is_refused():
+    pattern = Pattern.from_mask(np.eye(4, dtype=bool), 16)
+    beyond = pattern.rows._replace(offsets=pattern.rows.offsets + np.uint32(16))
+    with pytest.raises(InputError, match="reach beyond"):
+        dataclasses.replace(pattern, rows=beyond).validate()
+    with pytest.raises(InputError, match="do not ascend"):
+        dataclasses.replace(pattern, rows=pattern.rows._replace(starts=pattern.rows.starts[::-1].copy())).validate()
+    with pytest.raises(InputError, match="permutation"):
+        dataclasses.replace(pattern, to_row=pattern.to_row + np.uint32(1)).validate()

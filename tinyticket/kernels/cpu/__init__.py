@@ -1,0 +1,52 @@
+"""Fast kernels in Numba on the packed layout [tile][feature][lanes]: arrays in, arrays out.
+
+    x = pack(samples)                                    # (samples, features) to (tiles, features, lanes)
+    y = dense_linear(weight, bias, x, relu=True)
+    outputs = unpack(y, len(samples))
+
+Every function has its specification, under the same name and with the same arguments, in
+`tinyticket.kernels.reference.packed`. Results have the same bits for any number of threads, because work is only ever
+divided over outputs. The first call of each compiles for a second or so and keeps the machine code (jit.py says
+where).
+"""
+
+from tinyticket.kernels.cpu.bias import bias_gradient
+from tinyticket.kernels.cpu.dense_linear import (
+    dense_input_gradient,
+    dense_linear,
+    dense_weight_gradient,
+    dense_weight_update,
+)
+from tinyticket.kernels.cpu.gather import gather, transpose_samples
+from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, pack, pack_samples, tiles_for, unpack
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.optimizers import settings, update
+from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
+from tinyticket.kernels.cpu.sparse_linear import sparse_linear, sparse_linear_backward, sparse_weight_gradient
+from tinyticket.kernels.cpu.sparse_passes import Lines
+
+__all__ = [
+    "LANES",
+    "CrossEntropy",
+    "Lines",
+    "Shape",
+    "bias_gradient",
+    "dense_input_gradient",
+    "dense_linear",
+    "dense_weight_gradient",
+    "dense_weight_update",
+    "empty",
+    "gather",
+    "lanes_for",
+    "pack",
+    "pack_samples",
+    "settings",
+    "softmax_cross_entropy",
+    "sparse_linear",
+    "sparse_linear_backward",
+    "sparse_weight_gradient",
+    "tiles_for",
+    "transpose_samples",
+    "unpack",
+    "update",
+]

@@ -1,0 +1,154 @@
+"""From rows of a data set to the packed layout, in one pass over the batch.
+
+Packing at the edge of a network is part of its cost, so a batch is packed while it is gathered: sixteen rows by
+sixteen features are read, perhaps left behind sample by sample (what a dense first layer's weight gradient wants),
+turned in registers and stored. `transpose_samples` is the way back, for hidden layers whose weight gradient is dense.
+"""
+
+import numpy as np
+from numba import prange
+
+from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape, thread_count
+from tinyticket.kernels.cpu.jit import device, kernel
+from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, tiles_for
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.transpose import (
+    put,
+    square_of_lines,
+    square_of_rows,
+    stack_starts,
+    store_square,
+    transposed,
+)
+
+
+@device
+def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last):
+    """Pack features 16 * first to 16 * last of the samples that `indices` name; arguments are addresses."""
+    features, lanes = shape.inputs, shape.lanes
+    width = (features + LANES - 1) // LANES * LANES
+    starts = stack_starts()
+    for sample in range(0, shape.tiles * lanes, LANES):
+        for i in range(LANES):
+            put(starts, i, at(indices, min(sample + i, samples - 1)) * features)
+        base = sample // lanes * features * lanes + sample % lanes
+        for block in range(first, last):
+            f = block * LANES
+            count = min(LANES, features - f)
+            square = square_of_rows(data, starts, f, count)
+            if both:
+                store_square(advance(x_samples, sample * width + f), width, square, LANES)
+            square = transposed(square, samples - sample)
+            store_square(advance(x, base + f * lanes), lanes, square, count)
+
+
+@device
+def sample_blocks(x, x_samples, shape, first, last):
+    """Copy features 16 * first to 16 * last of packed activations into the sample-major layout."""
+    features, lanes = shape.inputs, shape.lanes
+    width = (features + LANES - 1) // LANES * LANES
+    for sample in range(0, shape.tiles * lanes, LANES):
+        base = sample // lanes * features * lanes + sample % lanes
+        for block in range(first, last):
+            f = block * LANES
+            count = min(LANES, features - f)
+            square = transposed(square_of_lines(advance(x, base + f * lanes), lanes, count), count)
+            store_square(advance(x_samples, sample * width + f), width, square, LANES)
+
+
+@device
+def _gather_chunk(data, indices, x, x_samples, both, shape, samples, first, last):
+    d, i, packed, s = pointer(data, 0), pointer(indices, 0), pointer(x, 0), pointer(x_samples, 0)
+    gather_blocks(d, i, packed, s, both, shape, samples, first, last)
+
+
+@kernel
+def gather_batch(bounds, data, indices, x, x_samples, both, shape, samples):
+    """`gather_blocks` over chunks of features."""
+    if bounds.size == 2:
+        _gather_chunk(data, indices, x, x_samples, both, shape, samples, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            _gather_chunk(data, indices, x, x_samples, both, shape, samples, bounds[chunk], bounds[chunk + 1])
+
+
+@kernel
+def samples_beside(bounds, x, x_samples, shape):
+    """`sample_blocks` over chunks of features."""
+    if bounds.size == 2:
+        sample_blocks(pointer(x, 0), pointer(x_samples, 0), shape, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            sample_blocks(pointer(x, 0), pointer(x_samples, 0), shape, bounds[chunk], bounds[chunk + 1])
+
+
+def gather(
+    data: np.ndarray,
+    indices: np.ndarray,
+    *,
+    lanes: int | None = None,
+    sample_major: bool = False,
+    threads: int | None = None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Take samples of a data set into the packed layout.
+
+    Parameters
+    ----------
+    data : float32 array of shape (examples, features)
+    indices : integer array of shape (samples,)
+        Which examples, in which order; repeats are allowed.
+    lanes : int, optional
+        Chosen by `lanes_for` if not given.
+    sample_major : bool
+        Leave a copy sample by sample too.
+    threads : int, optional
+
+    Returns
+    -------
+    x : array of shape (tiles, features, lanes), zeros in padded lanes
+    x_samples : array of shape (tiles * lanes, features rounded up to whole vectors), or None
+        Rows of padded lanes hold no particular sample.
+    """
+    data, indices = np.asarray(data), np.asarray(indices)
+    if data.ndim != 2 or indices.ndim != 1 or not indices.size or not np.issubdtype(indices.dtype, np.integer):
+        raise InputError(f"gather needs data (examples, features) and some indices, not {data.shape} and {indices!r}")
+    if indices.min() < 0 or indices.max() >= len(data):
+        raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
+    lanes = lanes or lanes_for(indices.size)
+    tiles, features = tiles_for(indices.size, lanes), data.shape[1]
+    blocks = -(-features // LANES)
+    x = empty(tiles, features, lanes)
+    x_samples = empty(tiles * lanes, blocks * LANES) if sample_major else empty(1, 1)
+    gather_batch(
+        even_bounds(blocks, thread_count(threads)),
+        flat(data, data.shape, "data"),
+        np.array(indices, np.int64),
+        x.reshape(-1),
+        x_samples.reshape(-1),
+        bool(sample_major),
+        Shape(tiles, features, features, lanes),
+        indices.size,
+    )
+    return x, x_samples if sample_major else None
+
+
+def transpose_samples(x: np.ndarray, *, threads: int | None = None) -> np.ndarray:
+    """Bring packed activations into the sample-major layout of the dense weight gradient.
+
+    Parameters
+    ----------
+    x : array of shape (tiles, features, lanes)
+    threads : int, optional
+
+    Returns
+    -------
+    array of shape (tiles * lanes, features rounded up to whole vectors), zeros in the columns beyond
+    """
+    shape = packed_shape(x, "x")
+    blocks = -(-shape.inputs // LANES)
+    x_samples = empty(shape.tiles * shape.lanes, blocks * LANES)
+    bounds = even_bounds(blocks, thread_count(threads))
+    samples_beside(bounds, flat(x, x.shape, "x"), x_samples.reshape(-1), shape)
+    return x_samples

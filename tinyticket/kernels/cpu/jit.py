@@ -1,0 +1,110 @@
+"""How kernels are compiled and where their machine code is kept.
+
+Two decorators. `kernel` is an entry point: arrays in and out, lazily compiled for the one signature that its Python
+function in front gives it, and cached. It takes the bounds of chunks of its outputs; several chunks run in parallel,
+one runs without waking other threads, from the same machine code. `device` marks the helpers, which take addresses
+and are compiled into entry points (and into whole training steps). None uses fastmath: fused multiply-adds are asked
+for by name, so the order of every sum is the one that is written, and NaN propagates.
+
+Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels
+therefore live in a folder of their own, named after a hash of all kernel sources, the version of Numba and the CPU:
+an edit, an upgrade or another machine on the same home starts a fresh folder. TINYTICKET_CACHE names the parent
+folder, or switches caching off with "off".
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numba
+import numba.core.config
+from numba.types import void
+
+from tinyticket.kernels.cpu.machine import target
+
+# Numba's annotations know neither all options of njit nor the settings.
+_njit: Any = numba.njit
+_cfunc: Any = numba.cfunc
+_config: Any = numba.core.config
+
+_OPTIONS = {"error_model": "numpy", "nogil": True, "boundscheck": False, "no_cfunc_wrapper": True}
+_SERIAL_PARTS = ("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion")
+
+
+def device(function: Callable) -> Any:
+    """Compile a helper that only kernels call."""
+    return _njit(function, no_cpython_wrapper=True, **_OPTIONS)
+
+
+def kernel(function: Callable) -> Any:
+    """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
+    with _cache_folder() as cached:
+        return _njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
+
+
+class Routine:
+    """A helper compiled by itself, which training steps call by its address.
+
+    A step that had all its kernels compiled into it would be optimised anew with each level of helpers and take a minute to compile; by address
+    it takes a second or two, each kernel another, and a network that needs only some of them compiles only those.
+
+    Parameters
+    ----------
+    helper : what `device` returned
+    types : Numba types of its arguments; it returns nothing
+    """
+
+    def __init__(self, helper: Any, *types: Any):
+        self._function, self._types = helper.py_func, types
+
+    @cached_property
+    def address(self) -> int:
+        """Where the machine code is, compiled or loaded from the cache when first asked for."""
+        with _cache_folder() as cached:
+            compiled = _cfunc(void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(self._function)
+        return compiled.address
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Return the folder of this version's machine code on this machine; None if caching is off or impossible."""
+    wanted = os.environ.get("TINYTICKET_CACHE", "")
+    if wanted.lower() in ("off", "0"):
+        return None
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyticket"
+    parents = [Path(wanted)] if wanted else [home, Path(tempfile.gettempdir()) / f"tinyticket-{os.getuid()}"]
+    for parent in parents:
+        folder = parent / "kernels" / _fingerprint()
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    return None
+
+
+def _fingerprint() -> str:
+    package = Path(__file__).parents[2]
+    digest = hashlib.sha256(repr((numba.__version__, target())).encode())
+    for folder in ("kernels/cpu", "compiler"):
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _cache_folder() -> Iterator[bool]:
+    """Point Numba at our folder while a function is decorated; it asks only then."""
+    folder = cache_folder()
+    if folder is None:
+        yield False
+        return
+    before, _config.CACHE_DIR = _config.CACHE_DIR, str(folder)
+    try:
+        yield True
+    finally:
+        _config.CACHE_DIR = before

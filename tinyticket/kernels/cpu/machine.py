@@ -1,0 +1,47 @@
+"""The CPU that kernels are compiled for, and the register tiles that suit it.
+
+A vector is always sixteen float32 lanes, one cache line, on every machine: activations then lie the same way
+everywhere, and LLVM splits a vector into two registers on AVX2 and four on NEON. What must differ is how many vectors
+a loop may hold at once: 32 fit in AVX-512's register file, 8 in AVX2's sixteen half-width registers, 8 in NEON's
+thirty-two quarter-width ones. Tiles larger than that spill to the stack; tiles smaller than the latency of a fused
+multiply-add leave the units idle.
+"""
+
+from typing import Any, NamedTuple
+
+import llvmlite.binding as llvm
+import numba.core.config
+
+_config: Any = numba.core.config
+
+LANES = 16
+
+
+class Tiles(NamedTuple):
+    """Sizes of register tiles, in vectors of sixteen lanes."""
+
+    dense_rows: int  # outputs that share one load of the activations ...
+    dense_width: int  # ... and vectors of samples beside each other
+    outer_rows: int  # outputs of a dense weight gradient's tile ...
+    outer_width: int  # ... and vectors of inputs
+    sparse_width: int  # vectors of samples held while a row of survivors streams by
+    fused_width: int  # the same in the fused backward pass, which holds three tiles
+
+
+def target() -> tuple[str, str]:
+    """Return name and features of the CPU that Numba generates code for; its environment variables count."""
+    name = _config.CPU_NAME or llvm.get_host_cpu_name()
+    features = _config.CPU_FEATURES
+    if features is None:
+        features = llvm.get_host_cpu_features().flatten()
+    return name, features
+
+
+def tiles() -> Tiles:
+    """Choose the tiles for the target CPU."""
+    if "+avx512f" in target()[1].split(","):
+        return Tiles(dense_rows=5, dense_width=4, outer_rows=3, outer_width=7, sparse_width=4, fused_width=4)
+    return Tiles(dense_rows=6, dense_width=1, outer_rows=6, outer_width=1, sparse_width=4, fused_width=2)
+
+
+TILES = tiles()

@@ -1,0 +1,237 @@
+"""The three passes of a masked fully-connected layer: what each thread does with its rows or columns.
+
+Forward, a row of survivors at a time: a tile of samples of one output stays in registers while each survivor adds
+weight times input to it. Backward, a column of survivors at a time: the input's tile and its gradient's stay in
+registers, each survivor loads the gradient of its output once and serves both products, so that threads that own
+columns never write to the same place. A first layer needs no input gradient; its weight gradient is a dot product for
+each survivor, four at a time, row by row. That order is also the forward pass's, so a first layer needs no columns at
+all.
+
+Batches wider than a register tile are done strip by strip; gradients of weights then add up over the strips, always
+in the same order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from tinyticket.kernels.cpu.jit import device, kernel
+from tinyticket.kernels.cpu.machine import LANES, TILES
+from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.tiles import (
+    store_sums,
+    tile_axpy,
+    tile_dot,
+    tile_fill,
+    tile_load,
+    tile_pair,
+    tile_relu,
+    tile_store,
+    tile_where_positive,
+)
+
+
+class Lines(NamedTuple):
+    """Survivors line by line, a line being a row or a column.
+
+    Lines are cut into blocks so that what they read stays in the first-level cache: starts[line * blocks + block] is
+    where a line's survivors in a block begin, and the next element is where they end. Offsets are positions in the
+    other direction times the lanes.
+    """
+
+    starts: np.ndarray  # uint32, lines * blocks + 1
+    offsets: np.ndarray  # uint32, survivors
+    blocks: int
+
+
+@device
+def _addresses(lines):
+    return Lines(pointer(lines.starts, 0), pointer(lines.offsets, 0), lines.blocks)
+
+
+def _forward(width):
+    """Make the forward pass over a strip of `width` vectors of samples."""
+
+    @device
+    def strip(rows, values, bias, x, y, lanes, first, last, rectify):
+        for block in range(rows.blocks):
+            for row in range(first, last):
+                k = row * rows.blocks + block
+                tile = tile_fill(at(bias, row), width) if block == 0 else tile_load(y, row * lanes, width)
+                for i in range(at(rows.starts, k), at(rows.starts, k + 1)):
+                    tile = tile_axpy(values, rows.offsets, i, x, tile)
+                if rectify and block == rows.blocks - 1:
+                    tile = tile_relu(tile)
+                tile_store(y, row * lanes, tile)
+
+    return strip
+
+
+def _backward(width):
+    """Make the fused backward pass over a strip; `add` to the gradients of earlier strips."""
+
+    @device
+    def strip(columns, values, x, dy, dx, gradient, lanes, first, last, rectified, add):
+        for block in range(columns.blocks):
+            for column in range(first, last):
+                k = column * columns.blocks + block
+                inputs = tile_load(x, column * lanes, width)
+                tile = tile_fill(np.float32(0), width) if block == 0 else tile_load(dx, column * lanes, width)
+                i, stop = at(columns.starts, k), at(columns.starts, k + 1)
+                while i + 4 <= stop:
+                    tile, a = tile_pair(values, columns.offsets, i, dy, inputs, tile)
+                    tile, b = tile_pair(values, columns.offsets, i + 1, dy, inputs, tile)
+                    tile, c = tile_pair(values, columns.offsets, i + 2, dy, inputs, tile)
+                    tile, d = tile_pair(values, columns.offsets, i + 3, dy, inputs, tile)
+                    store_sums(gradient, i, a, b, c, d, 4, add)
+                    i += 4
+                left = stop - i
+                if left:
+                    tile, a = tile_pair(values, columns.offsets, i, dy, inputs, tile)
+                    b, c = a, a
+                    if left > 1:
+                        tile, b = tile_pair(values, columns.offsets, i + 1, dy, inputs, tile)
+                    if left > 2:
+                        tile, c = tile_pair(values, columns.offsets, i + 2, dy, inputs, tile)
+                    store_sums(gradient, i, a, b, c, a, left, add)
+                if rectified and block == columns.blocks - 1:
+                    tile = tile_where_positive(inputs, tile)
+                tile_store(dx, column * lanes, tile)
+
+    return strip
+
+
+def _gradient(width):
+    """Make the weight gradient over a strip; `add` to the gradients of earlier strips."""
+
+    @device
+    def strip(rows, x, dy, gradient, lanes, first, last, add):
+        for block in range(rows.blocks):
+            for row in range(first, last):
+                k = row * rows.blocks + block
+                tile = tile_load(dy, row * lanes, width)
+                i, stop = at(rows.starts, k), at(rows.starts, k + 1)
+                while i + 4 <= stop:
+                    a = tile_dot(rows.offsets, i, x, tile)
+                    b = tile_dot(rows.offsets, i + 1, x, tile)
+                    c = tile_dot(rows.offsets, i + 2, x, tile)
+                    d = tile_dot(rows.offsets, i + 3, x, tile)
+                    store_sums(gradient, i, a, b, c, d, 4, add)
+                    i += 4
+                left = stop - i
+                if left:
+                    # Beyond the last survivor there is nothing to load: its product stands in and is not stored.
+                    a = tile_dot(rows.offsets, i, x, tile)
+                    b = tile_dot(rows.offsets, i + 1, x, tile) if left > 1 else a
+                    c = tile_dot(rows.offsets, i + 2, x, tile) if left > 2 else a
+                    store_sums(gradient, i, a, b, c, a, left, add)
+
+    return strip
+
+
+# Numba folds names of a module into constants, but not attributes of a tuple.
+_WIDE, _FUSED = TILES.sparse_width * LANES, TILES.fused_width * LANES
+_forward_wide, _forward_single = _forward(TILES.sparse_width), _forward(1)
+_backward_wide, _backward_single = _backward(TILES.fused_width), _backward(1)
+_gradient_wide, _gradient_single = _gradient(TILES.sparse_width), _gradient(1)
+
+
+@device
+def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
+    """y[first:last] = W x + bias of every tile, perhaps through a ReLU; all arguments are addresses."""
+    lanes = shape.lanes
+    for tile in range(shape.tiles):
+        lane = 0
+        while lane < lanes:
+            inputs = advance(x, tile * shape.inputs * lanes + lane)
+            outputs = advance(y, tile * shape.outputs * lanes + lane)
+            if lane + _WIDE <= lanes:
+                _forward_wide(rows, values, bias, inputs, outputs, lanes, first, last, rectify)
+                lane += _WIDE
+            else:
+                _forward_single(rows, values, bias, inputs, outputs, lanes, first, last, rectify)
+                lane += LANES
+
+
+@device
+def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, rectified):
+    """dx[first:last] = W' dy of every tile, and the gradients of the survivors in these columns."""
+    lanes = shape.lanes
+    for tile in range(shape.tiles):
+        lane = 0
+        while lane < lanes:
+            start, add = tile * shape.inputs * lanes + lane, tile + lane > 0
+            before, after = advance(x, start), advance(dx, start)
+            above = advance(dy, tile * shape.outputs * lanes + lane)
+            if lane + _FUSED <= lanes:
+                _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, rectified, add)
+                lane += _FUSED
+            else:
+                _backward_single(columns, values, before, above, after, gradient, lanes, first, last, rectified, add)
+                lane += LANES
+
+
+@device
+def gradient_rows(rows, x, dy, gradient, shape, first, last):
+    """Gradients of the survivors in rows first to last, summed over every tile."""
+    lanes = shape.lanes
+    for tile in range(shape.tiles):
+        lane = 0
+        while lane < lanes:
+            inputs = advance(x, tile * shape.inputs * lanes + lane)
+            above = advance(dy, tile * shape.outputs * lanes + lane)
+            if lane + _WIDE <= lanes:
+                _gradient_wide(rows, inputs, above, gradient, lanes, first, last, tile + lane > 0)
+                lane += _WIDE
+            else:
+                _gradient_single(rows, inputs, above, gradient, lanes, first, last, tile + lane > 0)
+                lane += LANES
+
+
+@device
+def _forward_chunk(rows, values, bias, x, y, shape, rectify, first, last):
+    v, b, inputs, outputs = pointer(values, 0), pointer(bias, 0), pointer(x, 0), pointer(y, 0)
+    forward_rows(_addresses(rows), v, b, inputs, outputs, shape, first, last, rectify)
+
+
+@device
+def _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, first, last):
+    v, before, above, after, g = pointer(values, 0), pointer(x, 0), pointer(dy, 0), pointer(dx, 0), pointer(gradient, 0)
+    backward_columns(_addresses(columns), v, before, above, after, g, shape, first, last, rectified)
+
+
+@device
+def _gradient_chunk(rows, x, dy, gradient, shape, first, last):
+    gradient_rows(_addresses(rows), pointer(x, 0), pointer(dy, 0), pointer(gradient, 0), shape, first, last)
+
+
+@kernel
+def sparse_forward(bounds, rows, values, bias, x, y, shape, rectify):
+    """`forward_rows` over chunks of rows."""
+    if bounds.size == 2:
+        _forward_chunk(rows, values, bias, x, y, shape, rectify, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            _forward_chunk(rows, values, bias, x, y, shape, rectify, bounds[chunk], bounds[chunk + 1])
+
+
+@kernel
+def sparse_backward(bounds, columns, values, x, dy, dx, gradient, shape, rectified):
+    """`backward_columns` over chunks of columns."""
+    if bounds.size == 2:
+        _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            first, last = bounds[chunk], bounds[chunk + 1]
+            _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, first, last)
+
+
+@kernel
+def sparse_gradient(bounds, rows, x, dy, gradient, shape):
+    """`gradient_rows` over chunks of rows."""
+    if bounds.size == 2:
+        _gradient_chunk(rows, x, dy, gradient, shape, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            _gradient_chunk(rows, x, dy, gradient, shape, bounds[chunk], bounds[chunk + 1])
