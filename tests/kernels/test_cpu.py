@@ -174,6 +174,16 @@ def test_gather(samples, features, lanes):
     np.testing.assert_array_equal(by_sample[:samples], reference.transpose_samples(x)[:samples])
 
 
+def test_pixels_are_divided_exactly():
+    pixels = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    x, by_sample = cpu.gather(pixels, np.arange(8), sample_major=True)
+    np.testing.assert_array_equal(x, reference.gather(pixels, np.arange(8), 16))
+    np.testing.assert_array_equal(by_sample[:8], reference.transpose_samples(x)[:8])
+    odd = np.arange(250, dtype=np.uint8).reshape(10, 25)
+    chosen = np.array([9, 0, 9, 3])
+    np.testing.assert_array_equal(cpu.gather(odd, chosen, threads=2)[0], reference.gather(odd, chosen, 16))
+
+
 @given(st.integers(1, 200), st.integers(1, 20), st.sampled_from([None, 16, 80]))
 def test_unpack_undoes_pack(samples, features, lanes):
     x = np.random.default_rng(0).standard_normal((samples, features)).astype(np.float32)

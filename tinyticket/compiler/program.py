@@ -1,8 +1,8 @@
 """What a compiled step is told about a network: a table of integers, nothing that would need another compilation.
 
-Every layer is a row of the table. Most of its fields are places in one of three arenas: float32 for parameters, slots, gradients and activations,
-uint32 for patterns, uint8 for masks. A step is one compiled function of the arenas and the table; another network, mask or batch size is another
-table.
+Every layer is a row of the table. Most of its fields are places in one of three arenas: float32 for parameters, slots,
+gradients and activations, uint32 for patterns, uint8 for masks. A step is one compiled function of the arenas and the
+table; another network, mask or batch size is another table.
 """
 
 from typing import NamedTuple
@@ -70,6 +70,8 @@ class Memory(NamedTuple):
 class Data(NamedTuple):
     """Where samples come from."""
 
-    examples: np.ndarray  # float32 (examples, features), flat
+    examples: np.ndarray  # float32 (examples, features), flat; a single number if there are pixels
+    pixels: np.ndarray  # uint8, to be divided by 255, and sixteen more
+    as_pixels: bool
     labels: np.ndarray  # float32
     count: int

@@ -14,7 +14,7 @@ from tinyticket.kernels.cpu.dense_passes import (
     dense_input_gradient_columns,
     dense_weight_update_rows,
 )
-from tinyticket.kernels.cpu.gather import gather_blocks, sample_blocks
+from tinyticket.kernels.cpu.gather import gather_blocks, gather_pixel_blocks, sample_blocks
 from tinyticket.kernels.cpu.jit import Routine
 from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.simd import floats, intrinsic
@@ -37,12 +37,13 @@ _range = _integer, _integer
     DENSE_BACKWARD,
     DENSE_UPDATE,
     GATHER,
+    GATHER_PIXELS,
     TRANSPOSE,
     LOSS,
     UPDATE,
     BIAS,
     COUNT,
-) = range(12)
+) = range(13)
 
 ROUTINES = {
     SPARSE_FORWARD: Routine(forward_rows, _lines, *[floats] * 4, _shape, *_range, _flag),
@@ -54,6 +55,9 @@ ROUTINES = {
         dense_weight_update_rows, floats, floats, _state, _integer, floats, _shape, _integer, *_range
     ),
     GATHER: Routine(gather_blocks, floats, _indices, floats, floats, _flag, _shape, _integer, *_range),
+    GATHER_PIXELS: Routine(
+        gather_pixel_blocks, types.CPointer(types.uint8), _indices, floats, floats, _flag, _shape, _integer, *_range
+    ),
     TRANSPOSE: Routine(sample_blocks, floats, floats, _shape, *_range),
     LOSS: Routine(cross_entropy_vectors, *[floats] * 5, _shape, _integer, types.float32, *_range),
     UPDATE: Routine(update_range, _integer, floats, _state, floats, *_range),
@@ -63,7 +67,7 @@ ROUTINES = {
 
 def addresses(sparse: bool, dense: bool, hidden: bool) -> np.ndarray:
     """Compile what a network with sparse, dense or hidden layers needs, and return the addresses."""
-    needed = {GATHER, LOSS, UPDATE, BIAS}
+    needed = {GATHER, GATHER_PIXELS, LOSS, UPDATE, BIAS}
     if sparse:
         needed |= {SPARSE_FORWARD, SPARSE_GRADIENT} | ({SPARSE_BACKWARD} if hidden else set())
     if dense:

@@ -1,9 +1,11 @@
 """A whole training step of a fully-connected network in one compiled function, and in one parallel region.
 
-Each thread owns some rows and some columns of every layer, and works through the step without leaving its region: it meets the others wherever it
-needs what they have computed. To meet less often, each packs the whole batch for itself, and computes the small last layer and the loss for itself.
+Each thread owns some rows and some columns of every layer, and works through the step without leaving its region: it
+meets the others wherever it needs what they have computed. To meet less often, each packs the whole batch for itself, and
+computes the small last layer and the loss for itself.
 
-    gather, forward 1 | forward 2 | ... | forward L, loss, backward L | update L, backward L-1 | ... | update 2, gradient 1 and update 1
+    gather, forward 1 | forward 2 | ... | forward L, loss, backward L | update L, backward L-1 | ... | update 2, gradient
+    1 and update 1
 """
 
 import numpy as np
@@ -38,11 +40,13 @@ from tinyticket.compiler.program import (
     Data,
     Memory,
 )
+from tinyticket.compiler.routines import BIAS as BIAS_SUMS
 from tinyticket.compiler.routines import (
     DENSE_BACKWARD,
     DENSE_FORWARD,
     DENSE_UPDATE,
     GATHER,
+    GATHER_PIXELS,
     LOSS,
     SPARSE_BACKWARD,
     SPARSE_FORWARD,
@@ -51,7 +55,6 @@ from tinyticket.compiler.routines import (
     UPDATE,
     call,
 )
-from tinyticket.compiler.routines import BIAS as BIAS_SUMS
 from tinyticket.kernels.cpu.barrier import ALONE, DECISION, SIZE, meet, together
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import Shape
@@ -177,7 +180,12 @@ def _step(memory, batch, data, indices, rule, scalars, results, meeting, round_,
     shape = _shape(memory, batch, 0)
     blocks = (shape.inputs + LANES - 1) // LANES
     both = _field(memory, 0, SPARSE) == 0
-    call(memory.routines, GATHER, (data.examples, indices, x, x_samples, both, shape, batch.samples, 0, blocks))
+    if data.as_pixels:
+        call(
+            memory.routines, GATHER_PIXELS, (data.pixels, indices, x, x_samples, both, shape, batch.samples, 0, blocks)
+        )
+    else:
+        call(memory.routines, GATHER, (data.examples, indices, x, x_samples, both, shape, batch.samples, 0, blocks))
 
     last = batch.layers - 1
     below = x
@@ -239,7 +247,9 @@ def _steps(memory, bounds, batch, data, indices, steps, rule, scalars, results, 
         pointer(bounds, 0),
         pointer(memory.routines, 0),
     )
-    source = Data(pointer(data.examples, 0), pointer(data.labels, 0), data.count)
+    source = Data(
+        pointer(data.examples, 0), pointer(data.pixels, 0), data.as_pixels, pointer(data.labels, 0), data.count
+    )
     round_ = 1
     for step in range(steps):
         i, s, r = pointer(indices, step * batch.samples), pointer(scalars, 8 * step), pointer(results, 2 * step)

@@ -138,10 +138,11 @@ def resolve(
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
     if one_shot is not None:
-        if rounds is not None or prune is not None:
-            raise InputError(
-                "one-shot prunes the dense network once to each density; it goes without rounds and without a fraction to prune"
-            )
+        for name, value in {"rounds": rounds, "prune": prune}.items():
+            if value is not None:
+                raise InputError(
+                    f"{name} and one-shot exclude each other: one-shot prunes the dense network once to each density"
+                )
         if isinstance(one_shot, int | float):
             one_shot = [one_shot]
         one_shot = tuple(float(density) for density in one_shot)

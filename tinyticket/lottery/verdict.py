@@ -77,9 +77,9 @@ class Comparison:
 
     def words(self) -> str:
         """Say it in words."""
-        beside = "".join(f", {name} {100 * difference:+.2f}" for name, difference in self.control_differences.items())
+        beside = "".join(f", {name} {_points(difference)}" for name, difference in self.control_differences.items())
         return (
-            f"{self.density:.1%} density: test accuracy {100 * self.accuracy_difference:+.2f} points against the dense network"
+            f"{self.density:.1%} density: test accuracy {_points(self.accuracy_difference)} points against the dense network"
             f"{beside}; early stop at iteration {self.early_stop:.0f} against {self.dense_early_stop:.0f}"
         )
 
@@ -97,6 +97,10 @@ def _compare(result: Result, number: int) -> Comparison:
         early_stop=_mean(tickets, "early_stop_iteration"),
         dense_early_stop=_mean(dense, "early_stop_iteration"),
     )
+
+
+def _points(difference: float) -> str:
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"  # adding 0.0 turns -0.0 into 0.0
 
 
 def _mean(rounds: list[Round], name: str) -> float:

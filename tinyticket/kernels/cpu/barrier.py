@@ -1,8 +1,9 @@
 """Threads that meet inside one parallel region, so that a whole training step needs only one.
 
-Opening a parallel region costs about two microseconds, meeting at a counter a tenth of that; a step of a small sparse network is fifty. Spinning is only
-safe among threads that really run side by side, which no threading layer promises. So they first meet once with a time limit: either all have arrived
-and go on together, or one gives up, all return without having done anything, and the caller does the work alone.
+Opening a parallel region costs about two microseconds, meeting at a counter a tenth of that; a step of a small sparse
+network is fifty. Spinning is only safe among threads that really run side by side, which no threading layer promises. So
+they first meet once with a time limit: either all have arrived and go on together, or one gives up, all return without
+having done anything, and the caller does the work alone.
 """
 
 import platform

@@ -17,6 +17,7 @@ from tinyticket.kernels.cpu.simd import advance, at, pointer
 from tinyticket.kernels.cpu.transpose import (
     put,
     square_of_lines,
+    square_of_pixels,
     square_of_rows,
     stack_starts,
     store_square,
@@ -25,23 +26,48 @@ from tinyticket.kernels.cpu.transpose import (
 
 
 @device
+def _find_rows(indices, starts, features, sample, samples):
+    """Write where sixteen samples begin; beyond the last sample, the last one stands in."""
+    for i in range(LANES):
+        put(starts, i, at(indices, min(sample + i, samples - 1)) * features)
+
+
+@device
+def _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count):
+    """Store sixteen samples' features f to f + count in the packed layout, and perhaps sample by sample too."""
+    lanes = shape.lanes
+    if both:
+        store_square(advance(x_samples, sample * width + f), width, square, LANES)
+    place = (sample // lanes * shape.inputs + f) * lanes + sample % lanes
+    store_square(advance(x, place), lanes, transposed(square, samples - sample), count)
+
+
+@device
 def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last):
     """Pack features 16 * first to 16 * last of the samples that `indices` name; arguments are addresses."""
-    features, lanes = shape.inputs, shape.lanes
+    features = shape.inputs
     width = (features + LANES - 1) // LANES * LANES
     starts = stack_starts()
-    for sample in range(0, shape.tiles * lanes, LANES):
-        for i in range(LANES):
-            put(starts, i, at(indices, min(sample + i, samples - 1)) * features)
-        base = sample // lanes * features * lanes + sample % lanes
-        for block in range(first, last):
-            f = block * LANES
+    for sample in range(0, shape.tiles * shape.lanes, LANES):
+        _find_rows(indices, starts, features, sample, samples)
+        for f in range(first * LANES, last * LANES, LANES):
             count = min(LANES, features - f)
             square = square_of_rows(data, starts, f, count)
-            if both:
-                store_square(advance(x_samples, sample * width + f), width, square, LANES)
-            square = transposed(square, samples - sample)
-            store_square(advance(x, base + f * lanes), lanes, square, count)
+            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count)
+
+
+@device
+def gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, first, last):
+    """`gather_blocks` from bytes, which are divided by 255; sixteen bytes beyond the last are read."""
+    features = shape.inputs
+    width = (features + LANES - 1) // LANES * LANES
+    starts = stack_starts()
+    for sample in range(0, shape.tiles * shape.lanes, LANES):
+        _find_rows(indices, starts, features, sample, samples)
+        for f in range(first * LANES, last * LANES, LANES):
+            square = square_of_pixels(pixels, starts, f)
+            count = min(LANES, features - f)
+            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count)
 
 
 @device
@@ -74,6 +100,22 @@ def gather_batch(bounds, data, indices, x, x_samples, both, shape, samples):
             _gather_chunk(data, indices, x, x_samples, both, shape, samples, bounds[chunk], bounds[chunk + 1])
 
 
+@device
+def _gather_pixel_chunk(pixels, indices, x, x_samples, both, shape, samples, first, last):
+    d, i, packed, s = pointer(pixels, 0), pointer(indices, 0), pointer(x, 0), pointer(x_samples, 0)
+    gather_pixel_blocks(d, i, packed, s, both, shape, samples, first, last)
+
+
+@kernel
+def gather_pixel_batch(bounds, pixels, indices, x, x_samples, both, shape, samples):
+    """`gather_pixel_blocks` over chunks of features."""
+    if bounds.size == 2:
+        _gather_pixel_chunk(pixels, indices, x, x_samples, both, shape, samples, bounds[0], bounds[1])
+    else:
+        for chunk in prange(bounds.size - 1):
+            _gather_pixel_chunk(pixels, indices, x, x_samples, both, shape, samples, bounds[chunk], bounds[chunk + 1])
+
+
 @kernel
 def samples_beside(bounds, x, x_samples, shape):
     """`sample_blocks` over chunks of features."""
@@ -96,7 +138,8 @@ def gather(
 
     Parameters
     ----------
-    data : float32 array of shape (examples, features)
+    data : array of shape (examples, features)
+        float32, or uint8, which is taken for pixels and divided by 255.
     indices : integer array of shape (samples,)
         Which examples, in which order; repeats are allowed.
     lanes : int, optional
@@ -121,16 +164,20 @@ def gather(
     blocks = -(-features // LANES)
     x = empty(tiles, features, lanes)
     x_samples = empty(tiles * lanes, blocks * LANES) if sample_major else empty(1, 1)
-    gather_batch(
-        even_bounds(blocks, thread_count(threads)),
-        flat(data, data.shape, "data"),
-        np.array(indices, np.int64),
+    rest = (
         x.reshape(-1),
         x_samples.reshape(-1),
         bool(sample_major),
         Shape(tiles, features, features, lanes),
         indices.size,
     )
+    bounds = even_bounds(blocks, thread_count(threads))
+    if data.dtype == np.uint8:
+        # The kernel reads whole vectors of bytes, also past the last: give it these samples alone, with room behind them.
+        pixels = np.append(data[indices].reshape(-1), np.zeros(LANES, np.uint8))
+        gather_pixel_batch(bounds, pixels, np.arange(indices.size), *rest)
+    else:
+        gather_batch(bounds, flat(data, data.shape, "data"), np.array(indices, np.int64), *rest)
     return x, x_samples if sample_major else None
 
 

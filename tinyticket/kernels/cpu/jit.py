@@ -50,8 +50,9 @@ def kernel(function: Callable) -> Any:
 class Routine:
     """A helper compiled by itself, which training steps call by its address.
 
-    A step that had all its kernels compiled into it would be optimised anew with each level of helpers and take a minute to compile; by address
-    it takes a second or two, each kernel another, and a network that needs only some of them compiles only those.
+    A step that had all its kernels compiled into it would be optimised anew with each level of helpers and take a minute
+    to compile; by address it takes a second or two, each kernel another, and a network that needs only some of them
+    compiles only those.
 
     Parameters
     ----------

@@ -3,12 +3,25 @@
 Blocks of two, four and eight lanes are exchanged between registers, then halves; each step is one shuffle a register.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import I32, I64, VECTOR, ZERO, first_lanes, floats, intrinsic, load_at, store_at
+from tinyticket.kernels.cpu.simd import (
+    I32,
+    I64,
+    VECTOR,
+    ZERO,
+    first_lanes,
+    floats,
+    fused,
+    intrinsic,
+    load_at,
+    splat,
+    store_at,
+)
 from tinyticket.kernels.cpu.simd import call as call_llvm
 from tinyticket.kernels.cpu.tiles import tile_of
 
@@ -45,6 +58,29 @@ def square_of_rows(typing, data, starts, offset, count):
         return context.make_tuple(builder, SQUARE, rows)
 
     return SQUARE(floats, types.CPointer(types.int64), types.intp, types.intp), codegen
+
+
+@intrinsic
+def square_of_pixels(typing, data, starts, offset):
+    """Return the tile of data[starts[i] + offset : ... + 16] / 255 for sixteen rows of bytes, correctly rounded.
+
+    The quotient's error is found and taken back with two fused multiply-adds, many times quicker than dividing. Sixteen
+    bytes are always read.
+    """
+
+    def codegen(context, builder, sig, args):
+        divisor, inverse = splat(255.0), splat(float(np.float32(1) / np.float32(255)))
+        rows = []
+        for i in range(LANES):
+            start = builder.add(builder.load(builder.gep(args[1], [I64(i)])), args[2])
+            place = builder.bitcast(builder.gep(args[0], [start]), ir.VectorType(ir.IntType(8), LANES).as_pointer())
+            pixel = builder.uitofp(builder.load(place, align=1), VECTOR)
+            quotient = builder.fmul(pixel, inverse)
+            error = fused(builder, builder.fneg(quotient), divisor, pixel)
+            rows.append(fused(builder, error, inverse, quotient))
+        return context.make_tuple(builder, SQUARE, rows)
+
+    return SQUARE(types.CPointer(types.uint8), types.CPointer(types.int64), types.intp), codegen
 
 
 @intrinsic

@@ -105,7 +105,8 @@ def update(
 
 
 def gather(data: np.ndarray, indices: np.ndarray, lanes: int) -> np.ndarray:
-    """Take samples of a data set into the packed layout, zeros in padded lanes."""
+    """Take samples of a data set into the packed layout, zeros in padded lanes; bytes are pixels, divided by 255."""
+    data = data / np.float32(255) if data.dtype == np.uint8 else data
     tiles = -(-len(indices) // lanes)
     rows = np.zeros((tiles * lanes, data.shape[1]), np.float32)
     rows[: len(indices)] = data[indices]

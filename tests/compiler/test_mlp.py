@@ -1,0 +1,149 @@
+"""The compiled step against the same step written out in float64."""
+
+import itertools
+import tracemalloc
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyticket.compiler import MLPStep
+from tinyticket.errors import InputError
+from tinyticket.kernels import cpu
+from tinyticket.kernels.reference import packed as reference
+
+RULES = ("sgd", "momentum", "nesterov", "adam")
+
+
+def network(sizes, density, seed=0):
+    """Draw weights, biases and masks; a density of None is no mask."""
+    rng = np.random.default_rng(seed)
+    shapes = [(o, i) for i, o in itertools.pairwise(sizes)]
+    weights = [(rng.standard_normal(shape) * (2 / sum(shape)) ** 0.5).astype(np.float32) for shape in shapes]
+    biases = [0.1 * rng.standard_normal(o).astype(np.float32) for o, _ in shapes]
+    masks = None if density is None else [rng.random(shape) < density for shape in shapes]
+    return weights, biases, masks
+
+
+def examples(features, classes, pixels=False, count=200):
+    rng = np.random.default_rng(7)
+    x = rng.random((count, features), np.float32)
+    return (np.rint(x * 255) / np.float32(255) if pixels else x).astype(np.float32), rng.integers(0, classes, count)
+
+
+def train_in_float64(weights, biases, masks, x, y, batches, rule, **options):
+    """Return losses, weights and biases after plain training."""
+    kept = [np.ones(w.shape, bool) for w in weights] if masks is None else masks
+    weights = [w.astype(float) * m for w, m in zip(weights, kept, strict=True)]
+    biases = [b.astype(float) for b in biases]
+    parameters = weights + biases
+    slots = [[np.zeros_like(p) for _ in range({"sgd": 0, "adam": 2}.get(rule, 1))] for p in parameters]
+    losses = []
+    for step, batch in enumerate(batches, 1):
+        acts = [x[batch].astype(float)]
+        for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            z = acts[-1] @ w.T + b
+            acts.append(np.maximum(z, 0) if i < len(weights) - 1 else z)
+        z = acts[-1] - acts[-1].max(axis=1, keepdims=True)
+        log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        rows = np.arange(len(batch))
+        losses.append(-log_p[rows, y[batch]].mean())
+        d = np.exp(log_p)
+        d[rows, y[batch]] -= 1
+        d /= len(batch)
+        gradients = []
+        for i in reversed(range(len(weights))):
+            gradients.insert(0, (d.T @ acts[i] * kept[i], d.sum(axis=0)))
+            if i:
+                d = (d @ weights[i]) * (acts[i] > 0)
+        scalars = cpu.settings(rule, step, **options)
+        every = [g for g, _ in gradients] + [g for _, g in gradients]
+        for p, s, g, m in zip(parameters, slots, every, [*kept, *[None] * len(biases)], strict=True):
+            reference.update(rule, scalars, p, tuple(s), g, mask=m)
+    return np.array(losses), weights, biases
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.sampled_from([2, 10, 16, 31, 70]), min_size=2, max_size=4),
+    st.sampled_from([None, 0.0, 0.1, 0.5, 1.0]),
+    st.sampled_from([1, 20, 60, 100]),
+    st.sampled_from(RULES),
+    st.booleans(),
+    st.sampled_from([0.0, 0.7, 1.1]),
+)
+def test_steps_agree_with_float64_and_do_not_depend_on_threads(sizes, density, batch, rule, pixels, sparse_below):
+    weights, biases, masks = network(sizes, density)
+    x, y = examples(sizes[0], sizes[-1], pixels)
+    batches = np.random.default_rng(3).integers(0, len(x), (4, batch))
+    options = {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 1e-3}
+    losses, want_weights, want_biases = train_in_float64(weights, biases, masks, x, y, batches, rule, **options)
+    steps = [
+        MLPStep(weights, biases, masks, batch_size=batch, rule=rule, threads=t, sparse_below=sparse_below, **options)
+        for t in (1, 2)
+    ]
+    for step in steps:
+        got = [step(step.bind(x, y), indices) for indices in batches]
+        np.testing.assert_allclose(got, losses, rtol=1e-4, atol=1e-5)
+    for layer, (w, b) in enumerate(zip(want_weights, want_biases, strict=True)):
+        np.testing.assert_array_equal(steps[0].weight(layer), steps[1].weight(layer))
+        np.testing.assert_array_equal(steps[0].bias(layer), steps[1].bias(layer))
+        if rule != "adam":  # whose first steps turn a gradient that is all rounding error into a full step
+            np.testing.assert_allclose(steps[0].weight(layer), w, rtol=1e-3, atol=1e-4)
+            np.testing.assert_allclose(steps[0].bias(layer), b, rtol=1e-3, atol=1e-4)
+        if masks is not None:
+            assert not steps[0].weight(layer)[~masks[layer]].view(np.uint32).any()
+
+
+def lenet(threads=1, density=0.1, **options):
+    weights, biases, masks = network([50, 40, 20, 10], density)
+    step = MLPStep(weights, biases, masks, batch_size=60, threads=threads, **options)
+    return step, step.bind(*examples(50, 10))
+
+
+def test_several_steps_in_one_call_are_the_same_steps():
+    batches = np.random.default_rng(0).integers(0, 200, (6, 60))
+    one, data = lenet(threads=2)
+    many, _ = lenet(threads=2)
+    losses = [one(data, indices) for indices in batches]
+    np.testing.assert_array_equal(many.run(data, batches)[:, 0], losses)
+    for layer in range(3):
+        np.testing.assert_array_equal(one.weight(layer), many.weight(layer))
+
+
+def test_a_thread_that_never_comes_is_done_without():
+    batches = np.random.default_rng(0).integers(0, 200, (2, 60))
+    alone, data = lenet(threads=1)
+    pair, _ = lenet(threads=2)
+    numba.set_num_threads(1)  # both halves of the parallel region now fall to one thread
+    try:
+        assert [pair(data, b) for b in batches] == [alone(data, b) for b in batches]
+    finally:
+        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+
+
+def test_a_step_allocates_nothing_that_stays():
+    step, data = lenet()
+    indices = np.arange(60)
+    step(data, indices)
+    tracemalloc.start()
+    for _ in range(5):
+        step(data, indices)
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(200):
+        step(data, indices)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 1000
+
+
+def test_indices_beyond_the_data_are_refused_before_anything_happens():
+    step, data = lenet()
+    before = step.weight(0)
+    with pytest.raises(InputError, match="from 0 to 199"):
+        step(data, np.full(60, 200))
+    with pytest.raises(InputError, match="60"):
+        step(data, np.arange(10))
+    np.testing.assert_array_equal(step.weight(0), before)
