@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         stack,
         where,
     )
+    from tinyticket.compiler import compile
     from tinyticket.errors import InputError
     from tinyticket.lottery import load
     from tinyticket.nn import models
@@ -41,6 +42,7 @@ _HOMES = {
     "InputError": "errors",
     "models": "nn",
     "load": "lottery",
+    "compile": "compiler",
 }
 __all__ = [
     "Drawing",

@@ -63,7 +63,8 @@ Run the same command again to go on after an interruption; a larger --rounds or 
     help="What runs beside every ticket; reinit-2 is a second; or none.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
-@click.option("--threads", type=int, help="Threads for evaluations; never changes a result.  [all cores]")
+@click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
+@click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")
 @click.option("--validation", type=int, help="Examples split off the training set.  [digits: 200, larger data: 5000]")
 @click.option("--evaluate-every", type=int, help="Iterations between evaluations.  [digits: 20, larger data: 100]")
 @click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")

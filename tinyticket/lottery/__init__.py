@@ -5,7 +5,6 @@
 """
 
 from tinyticket.lottery.algorithm import find_tickets, reset
-from tinyticket.lottery.eager import EagerStep
 from tinyticket.lottery.experiment import Experiment, find
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.result import Result, Round, Trial, load
@@ -14,7 +13,6 @@ from tinyticket.lottery.streams import stream
 from tinyticket.lottery.verdict import verdict
 
 __all__ = [
-    "EagerStep",
     "Experiment",
     "Progress",
     "Result",

@@ -10,8 +10,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.data import batches
-from tinyticket.lottery.eager import EagerStep
-from tinyticket.lottery.training import make_optimizer
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -34,19 +32,18 @@ def estimate(experiment: Experiment) -> Estimate:
     settings, examples, model = experiment.settings, experiment.examples, experiment.model
     for parameter in model.prunable().values():
         parameter.mask = np.ones(parameter.shape, bool)  # as in the run, where every round has a mask
-    step = EagerStep(model, make_optimizer(model, settings), experiment.threads)
-    x, y = examples.train
-    feed = batches(len(x), settings.batch_size, np.random.default_rng(0))
+    step, train = experiment.trainer.step, examples.train
+    feed = batches(len(train[0]), settings.batch_size, np.random.default_rng(0))
     with threadpool_limits(1, user_api="blas"):
         for _ in range(3):
-            step(x[batch := next(feed)], y[batch])  # the first steps are slower
+            step(train, next(feed))  # the first steps are slower
         start = time.perf_counter()
         for _ in range(STEPS):
-            step(x[batch := next(feed)], y[batch])
+            step(train, next(feed))
         per_step = (time.perf_counter() - start) / STEPS
         start = time.perf_counter()
-        step.evaluate(*examples.validation)
-        step.evaluate(*examples.test)
+        step.evaluate(examples.validation)
+        step.evaluate(examples.test)
         per_evaluation = time.perf_counter() - start
 
     per_ticket = 1 + len(settings.controls)

@@ -21,7 +21,7 @@ from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.training import train
+from tinyticket.lottery.training import Trainer
 from tinyticket.nn import Module, describe
 from tinyticket.optim import Schedule
 from tinyticket.store import Archive, Run, layout
@@ -47,6 +47,7 @@ def find(
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
+    eager: bool = False,
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
@@ -81,7 +82,9 @@ def find(
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
-        For evaluations; results do not depend on it. Default: the cores this process may use.
+        Results do not depend on it. Default: the cores this process may use.
+    eager
+        Train through the autograd instead of compiled kernels, whose float32 rounding is another.
     data_folder
         Where to look for data sets.
     out
@@ -101,7 +104,7 @@ def find(
         If a loss stops being a number; finished rounds are in the file.
     """
     experiment = Experiment(
-        model, data, data_folder=data_folder, out=out, threads=threads, progress=progress,
+        model, data, data_folder=data_folder, out=out, threads=threads, eager=eager, progress=progress,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, scope=scope, trials=trials, controls=controls, seed=seed,
         validation=validation, evaluate_every=evaluate_every,
@@ -130,6 +133,7 @@ class Experiment:
         data_folder: str | os.PathLike | None = None,
         out: str | os.PathLike | None = None,
         threads: int | None = None,
+        eager: bool = False,
         progress: Progress | None = None,
         **options: Any,
     ):
@@ -147,6 +151,7 @@ class Experiment:
         check_model(self.model, self.dataset)
         self._check_factory()
         self.plan: Plan = make_plan(self.model, self.settings)
+        self.trainer = Trainer(self.model, self.settings, self.examples, self.threads, eager)
         self._recorded: list[list[Round]] = []
 
     def run(self) -> Result:
@@ -212,9 +217,7 @@ class Experiment:
         self.progress.training(trial, round, control, left / self.plan.weights_left[0])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         try:
-            return train(
-                self.model, start, self.settings, self.examples, order, dropout, self.threads, self.progress.evaluated
-            )
+            return self.trainer.train(start, order, dropout, self.progress.evaluated)
         except DivergenceError as error:
             which = f" (control {control})" if control else ""
             kept = (

@@ -86,6 +86,11 @@ class Round:
         """Where the starting weights came from."""
         return self._read(lambda group: json.loads(group.attrs["start"]))
 
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """How it was executed: eagerly, or with which kernel for each layer."""
+        return self._read(lambda group: json.loads(group.attrs["plan"]))
+
     def _read(self, reader):
         with self._archive.read() as file:
             return reader(file[self._path])

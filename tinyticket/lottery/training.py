@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.compiler import EagerStep, compile
 from tinyticket.data import batches
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery.controls import Start
-from tinyticket.lottery.eager import EagerStep
 from tinyticket.lottery.settings import Settings
-from tinyticket.nn import Dropout, Module
+from tinyticket.nn import Dropout, Module, functional
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
@@ -29,67 +29,88 @@ class Examples:
     test: tuple[np.ndarray, np.ndarray]
 
 
-def train(
-    model: Module,
-    start: Start,
-    settings: Settings,
-    examples: Examples,
-    order: np.random.Generator,
-    dropout: np.random.Generator,
-    threads: int = 1,
-    watch: Callable[[dict[str, Any]], None] = lambda row: None,
-) -> Run:
-    """Train a network from `start` for the whole budget and return what came of it.
+class Trainer:
+    """Trains one network over and over, from one start after another.
 
     Parameters
     ----------
     model
-        Is overwritten: it gets the start's masks and weights.
-    start
-        Masks and masked initial weights.
-    order, dropout
-        Streams of the batches' order and of dropout; a ticket and its controls get equal ones.
-    watch
-        Called with every row of the history.
-
-    Raises
-    ------
-    DivergenceError
-        If a loss is not a finite number.
+        Is overwritten: every training gives it the start's masks and weights.
+    settings, examples
+        How, and on what.
+    threads : int
+        Results do not depend on it.
+    eager : bool
+        Train through the autograd, even where the model could be compiled.
     """
-    for name, parameter in model.named_parameters():
-        parameter.mask = start.masks.get(name)
-    model.load_state_dict(start.weights)
-    for _, module in model.named_modules():
-        if isinstance(module, Dropout):
-            module.rng = dropout
-    optimizer = make_optimizer(model, settings)
-    step = EagerStep(model, optimizer, threads)
-    x, y = examples.train
-    feed = batches(len(x), settings.batch_size, order)
 
-    began = time.perf_counter()
-    rows: list[tuple] = []
-    losses: list[float] = []
-    for iteration in range(settings.iterations + 1):
-        if iteration % settings.evaluate_every == 0 or iteration == settings.iterations:
-            row = (
-                iteration,
-                np.mean(losses) if losses else math.nan,
-                *step.evaluate(*examples.validation),
-                *step.evaluate(*examples.test),
-            )
-            rows.append(row)
-            losses = []
-            watch(dict(zip(HISTORY.names or (), row, strict=True)))
-            _require_finite(row[2], "validation loss", iteration, settings)
-        if iteration < settings.iterations:
-            optimizer.lr = settings.lr * settings.schedule(iteration)
-            batch = next(feed)
-            losses.append(step(x[batch], y[batch]))
-            _require_finite(losses[-1], "training loss", iteration + 1, settings)
-    seconds = time.perf_counter() - began
-    return Run(start.masks, model.state_dict(), np.array(rows, HISTORY), start.origin, seconds)
+    def __init__(self, model: Module, settings: Settings, examples: Examples, threads: int = 1, eager: bool = False):
+        self.model, self.settings, self.examples = model, settings, examples
+        self.optimizer = make_optimizer(model, settings)
+        loss = functional.cross_entropy
+        self.step = (
+            EagerStep(model, self.optimizer, threads)
+            if eager
+            else compile(model, loss, self.optimizer, settings.batch_size, threads=threads)
+        )
+
+    def train(
+        self,
+        start: Start,
+        order: np.random.Generator,
+        dropout: np.random.Generator,
+        watch: Callable[[dict[str, Any]], None] = lambda row: None,
+    ) -> Run:
+        """Train from `start` for the whole budget and return what came of it.
+
+        Parameters
+        ----------
+        start
+            Masks and masked initial weights.
+        order, dropout
+            Streams of the batches' order and of dropout; a ticket and its controls get equal ones.
+        watch
+            Called with every row of the history.
+
+        Raises
+        ------
+        DivergenceError
+            If a loss is not a finite number.
+        """
+        self._begin(start, dropout)
+        settings, step, optimizer = self.settings, self.step, self.optimizer
+        feed = batches(len(self.examples.train[0]), settings.batch_size, order)
+        began = time.perf_counter()
+        rows: list[tuple] = []
+        losses: list[float] = []
+        for iteration in range(settings.iterations + 1):
+            if iteration % settings.evaluate_every == 0 or iteration == settings.iterations:
+                mean_loss = np.mean(losses) if losses else math.nan
+                row = (
+                    iteration,
+                    mean_loss,
+                    *step.evaluate(self.examples.validation),
+                    *step.evaluate(self.examples.test),
+                )
+                rows.append(row)
+                losses = []
+                watch(dict(zip(HISTORY.names or (), row, strict=True)))
+                _require_finite(row[2], "validation loss", iteration, settings)
+            if iteration < settings.iterations:
+                optimizer.lr = settings.lr * settings.schedule(iteration)
+                losses.append(step(self.examples.train, next(feed)))
+                _require_finite(losses[-1], "training loss", iteration + 1, settings)
+        seconds = time.perf_counter() - began
+        return Run(start.masks, self.model.state_dict(), np.array(rows, HISTORY), start.origin, step.plan(), seconds)
+
+    def _begin(self, start: Start, dropout: np.random.Generator) -> None:
+        self.optimizer.reset()
+        for name, parameter in self.model.named_parameters():
+            parameter.mask = start.masks.get(name)
+        self.model.load_state_dict(start.weights)
+        for _, module in self.model.named_modules():
+            if isinstance(module, Dropout):
+                module.rng = dropout
 
 
 def make_optimizer(model: Module, settings: Settings) -> Optimizer:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tinyticket.autograd import Tensor
+
+
+class Holder(Protocol):
+    """A compiled step, which holds the newest values of its model's parameters in memory of its own."""
+
+    def fetch(self) -> None:
+        """Write the newest values into the parameters, and take them from there again before the next step."""
 
 
 class Parameter(Tensor):
@@ -23,6 +30,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any, mask: Any = None):
         super().__init__(np.array(data), requires_grad=True)
         self._mask: np.ndarray | None = None
+        self._holder: Holder | None = None
         if mask is not None:
             self.mask = mask
 
@@ -33,6 +41,7 @@ class Parameter(Tensor):
 
     @mask.setter
     def mask(self, mask: Any) -> None:
+        self.fetch()
         if mask is None:
             self._mask = None
             return
@@ -45,17 +54,33 @@ class Parameter(Tensor):
         self._mask = mask.copy()
         # All bits set where a weight survives, none where it is pruned: see apply_mask.
         self._bits = np.where(mask, -1, 0).astype(f"i{self.dtype.itemsize}")
-        self.apply_mask(self.data)
+        self.apply_mask(self._data)
+
+    def held_by(self, holder: Holder) -> None:
+        """Let a compiled step hold the values from now on; one that holds them already gives them back first."""
+        if self._holder is not holder:
+            self.fetch()
+            self._holder = holder
+
+    def fetch(self) -> None:
+        """Make sure that the values here are the newest."""
+        if self._holder is not None:
+            self._holder.fetch()
 
     @property
     def data(self) -> np.ndarray:
-        """The values, in memory that stays the parameter's own: assigning copies into it, under the mask."""
+        """The values, in memory that stays the parameter's own: assigning copies into it, under the mask.
+
+        What is written into the array is seen by the next step; after a compiled step, read it again.
+        """
+        self.fetch()
         return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
         if np.shape(value) != self.shape:
             raise ValueError(f"data of shape {np.shape(value)} do not fit a parameter of shape {self.shape}")
+        self.fetch()
         self._data[...] = value
         self.apply_mask(self._data)
 
@@ -71,7 +96,7 @@ class Parameter(Tensor):
 
     def convert(self, dtype: Any) -> None:
         """Turn the values into float32 or float64; a gradient is forgotten."""
-        self._data, self.grad = self._data.astype(dtype), None
+        self._data, self.grad = self.data.astype(dtype), None
         self.mask = self._mask
 
     def __deepcopy__(self, memo: dict) -> Parameter:

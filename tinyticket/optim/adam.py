@@ -52,5 +52,5 @@ class Adam(Optimizer):
             self.weight_decay,
         )
 
-    def _slots(self, i):
+    def slots(self, i):
         return self.means[i], self.squares[i]

@@ -33,15 +33,25 @@ class Optimizer:
                 continue
             self.steps[i] += 1
             self._update(i, parameter.data, np.asarray(parameter.grad, parameter.dtype))
-            parameter.apply_mask(parameter.data, *self._slots(i))
+            parameter.apply_mask(parameter.data, *self.slots(i))
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
         for parameter in self.params:
             parameter.grad = None
 
+    def reset(self) -> None:
+        """Forget everything: slots are zero and no step has been taken, as in a new optimizer."""
+        for i, parameter in enumerate(self.params):
+            parameter.fetch()  # a compiled step would write its slots over the zeros
+            for slot in self.slots(i):
+                slot[...] = 0
+        self.steps = [0] * len(self.params)
+        self.zero_grad()
+
     def _update(self, i: int, weight: np.ndarray, gradient: np.ndarray) -> None:
         raise NotImplementedError
 
-    def _slots(self, i: int) -> tuple[np.ndarray, ...]:
+    def slots(self, i: int) -> tuple[np.ndarray, ...]:
+        """Return what the optimizer remembers of parameter i: momentum, or Adam's two moments."""
         raise NotImplementedError

@@ -43,6 +43,6 @@ class SGD(Optimizer):
             weight, gradient, self.velocities[i], float(self.lr), self.momentum, self.weight_decay, self.nesterov, first
         )
 
-    def _slots(self, i):
+    def slots(self, i):
         velocity = self.velocities[i]
         return () if velocity is None else (velocity,)

@@ -91,6 +91,7 @@ def write_run(group: h5py.Group, run: Run) -> None:
     group.create_dataset("history", data=run.history)
     group.attrs.update(run.scalars())
     group.attrs["start"] = json.dumps(run.origin)
+    group.attrs["plan"] = json.dumps(run.plan)
 
 
 def read_masks(group: h5py.Group) -> dict[str, np.ndarray]:

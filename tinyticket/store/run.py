@@ -34,6 +34,8 @@ class Run:
         A row for every evaluation.
     origin : dict
         Where the starting weights came from, in JSON values.
+    plan : dict
+        How the training was executed (eagerly, or with which kernel for each layer), in JSON values.
     seconds : float
         Wall time of the training.
     """
@@ -42,6 +44,7 @@ class Run:
     trained: dict[str, np.ndarray]
     history: np.ndarray
     origin: dict[str, Any]
+    plan: dict[str, Any]
     seconds: float
 
     def scalars(self) -> dict[str, Any]:

@@ -1,0 +1,88 @@
+"""Training steps and evaluations through the eager autograd: the reference of the compiled ones, and their stand-in."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from tinyticket.autograd import Tensor, no_grad
+from tinyticket.compiler.sources import Pair, test_part, training_part
+from tinyticket.data import Dataset
+from tinyticket.nn import Module, functional
+from tinyticket.optim import Optimizer
+
+CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not depend on the number of threads
+
+QUIETLY = np.errstate(
+    over="ignore", invalid="ignore", divide="ignore"
+)  # a loss that is no number is reported by training
+
+
+class EagerStep:
+    """Calls are training steps: forward, backward, update.
+
+    Parameters
+    ----------
+    model, optimizer
+        What is trained, and how.
+    threads : int
+        Threads that evaluate chunks of a data set side by side; a training step uses one.
+    reason : str
+        Why it is not compiled, for `explain`.
+    """
+
+    compiled = False
+
+    def __init__(self, model: Module, optimizer: Optimizer, threads: int = 1, reason: str = "asked for"):
+        self.model, self.optimizer, self.threads, self.reason = model, optimizer, threads, reason
+
+    @QUIETLY
+    def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
+        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
+        x, y = (source, which) if isinstance(source, np.ndarray) else (part[which] for part in training_part(source))
+        self._backward(x, y)
+        self.optimizer.step()
+        return self._loss.item()
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
+        self._backward(x, y)
+        named = {name: parameter.grad for name, parameter in self.model.named_parameters()}
+        self.optimizer.zero_grad()
+        return {name: gradient for name, gradient in named.items() if gradient is not None}
+
+    def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
+        """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
+        x, y = test_part(source)
+        self.model.eval()
+        chunks = [slice(start, start + CHUNK) for start in range(0, len(x), CHUNK)]
+        if self.threads == 1 or len(chunks) == 1:
+            sums = [self._chunk(x[chunk], y[chunk]) for chunk in chunks]
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                sums = list(pool.map(lambda chunk: self._chunk(x[chunk], y[chunk]), chunks))
+        losses, hits = zip(*sums, strict=True)
+        return sum(losses) / len(x), sum(hits) / len(x)
+
+    def explain(self) -> str:
+        """Say why the model runs eagerly."""
+        return f"eager: {self.reason}"
+
+    def plan(self) -> dict[str, Any]:
+        """Return what a result file records of how the step was executed."""
+        return {"mode": "eager"}
+
+    def _backward(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.model.train()
+        self.optimizer.zero_grad()
+        self._loss = functional.cross_entropy(self.model(Tensor(x)), y)
+        self._loss.backward()
+
+    @QUIETLY
+    def _chunk(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+        with no_grad():
+            logits = self.model(Tensor(x))
+            losses = functional.cross_entropy(logits, y, reduction="none").data
+        return float(losses.sum(dtype=np.float64)), int((logits.argmax(axis=1) == y).sum())
