@@ -124,19 +124,48 @@ def test_a_thread_that_never_comes_is_done_without():
         numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
 
-def test_a_step_allocates_nothing_that_stays():
-    step, data = lenet()
-    indices = np.arange(60)
+def test_a_step_allocates_no_arrays():
+    weights, biases, masks = network([784, 300, 100, 10], 0.1)
+    step = MLPStep(weights, biases, masks, batch_size=60)
+    data, indices = step.bind(*examples(784, 10)), np.arange(60)
     step(data, indices)
     tracemalloc.start()
-    for _ in range(5):
+    for _ in range(100):
         step(data, indices)
     before = tracemalloc.get_traced_memory()[0]
-    for _ in range(200):
+    tracemalloc.reset_peak()
+    for _ in range(100):
         step(data, indices)
-    grown = tracemalloc.get_traced_memory()[0] - before
+    peak = tracemalloc.get_traced_memory()[1] - before
     tracemalloc.stop()
-    assert grown < 1000
+    assert peak < 20_000, "a batch of inputs alone has 200,000 bytes"
+
+
+def test_evaluation_is_that_of_the_same_network_for_any_threads():
+    step, data = lenet(threads=2)
+    alone, _ = lenet(threads=1)
+    x, y = examples(50, 10)
+    weights, biases = [step.weight(i) for i in range(3)], [step.bias(i) for i in range(3)]
+    for w, b in zip(weights, biases, strict=True):
+        x = x @ w.T + b if w is weights[-1] else np.maximum(x @ w.T + b, 0)
+    loss, correct, _ = reference.softmax_cross_entropy(cpu.pack(x), y)
+    score = step.evaluate(data)
+    assert score == alone.evaluate(data)
+    assert score.loss == pytest.approx(loss, rel=1e-5)
+    assert (score.correct, score.examples) == (correct, 200)
+    some = step.evaluate(data, np.arange(7))
+    assert some.correct == (x[:7].argmax(axis=1) == y[:7]).sum()
+
+
+def test_rewinding_under_a_new_mask_compiles_nothing_and_forgets_everything():
+    step, data = lenet()
+    batches = np.random.default_rng(0).integers(0, 200, (3, 60))
+    step.run(data, batches)
+    weights, biases, masks = network([50, 40, 20, 10], 0.5)
+    step.rewind(weights, biases, masks)
+    fresh = MLPStep(weights, biases, masks, batch_size=60, threads=1)
+    np.testing.assert_array_equal(step.run(data, batches), fresh.run(data, batches))
+    np.testing.assert_array_equal(step.weight(0), fresh.weight(0))
 
 
 def test_indices_beyond_the_data_are_refused_before_anything_happens():
@@ -144,6 +173,10 @@ def test_indices_beyond_the_data_are_refused_before_anything_happens():
     before = step.weight(0)
     with pytest.raises(InputError, match="from 0 to 199"):
         step(data, np.full(60, 200))
-    with pytest.raises(InputError, match="60"):
+    with pytest.raises(InputError, match="from 0 to 199"):
+        step.evaluate(data, np.array([-1]))
+    with pytest.raises(InputError, match="a batch is 60"):
         step(data, np.arange(10))
+    with pytest.raises(InputError, match="labels must be from 0 to 9"):
+        step.bind(np.zeros((2, 50)), [0, 10])
     np.testing.assert_array_equal(step.weight(0), before)

@@ -54,6 +54,8 @@ class Batch(NamedTuple):
     logits_gradient: int
     losses: int
     hits: int
+    even: int  # and two layers' activations of one tile, for evaluation
+    odd: int
 
 
 class Memory(NamedTuple):
@@ -74,4 +76,4 @@ class Data(NamedTuple):
     pixels: np.ndarray  # uint8, to be divided by 255, and sixteen more
     as_pixels: bool
     labels: np.ndarray  # float32
-    count: int
+    size: int  # how many examples

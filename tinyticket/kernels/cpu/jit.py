@@ -23,13 +23,14 @@ from typing import Any
 
 import numba
 import numba.core.config
-from numba.types import void
+import numba.core.types
 
 from tinyticket.kernels.cpu.machine import target
 
 # Numba's annotations know neither all options of njit nor the settings.
 _njit: Any = numba.njit
 _cfunc: Any = numba.cfunc
+_types: Any = numba.core.types
 _config: Any = numba.core.config
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "boundscheck": False, "no_cfunc_wrapper": True}
@@ -67,7 +68,7 @@ class Routine:
     def address(self) -> int:
         """Where the machine code is, compiled or loaded from the cache when first asked for."""
         with _cache_folder() as cached:
-            compiled = _cfunc(void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(self._function)
+            compiled = _cfunc(_types.void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(self._function)
         return compiled.address
 
 

@@ -1,0 +1,77 @@
+"""Loss and hits of a network over a data set, in one compiled function over the same arena as its training.
+
+Each thread takes tiles of samples of its own through all layers, so threads never wait for each other. Sums are kept tile by
+tile and added up in the order of the data afterwards: their bits do not depend on the number of threads.
+"""
+
+import numpy as np
+from numba import prange
+
+from tinyticket.compiler.layers import addresses_of, field, forward, gather, indices_are_known, source_of
+from tinyticket.compiler.program import INPUTS, OUTPUTS
+from tinyticket.compiler.routines import LOSS, call
+from tinyticket.kernels.cpu.jit import device, kernel
+from tinyticket.kernels.cpu.layout import Shape
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.transpose import put
+
+
+@device
+def _evaluate_tile(memory, batch, data, indices, samples, sums, thread):
+    """Take one tile of samples through the network; add their losses and hits up."""
+    own = advance(memory.floats, batch.private + thread * batch.private_size)
+    x, labels, logits = advance(own, batch.x), advance(own, batch.labels), advance(own, batch.logits)
+    losses, hits = advance(own, batch.losses), advance(own, batch.hits)
+    shape = Shape(1, field(memory, 0, INPUTS), field(memory, 0, OUTPUTS), batch.lanes)
+    gather(memory, data, indices, shape, samples, x, x, False, labels)
+    below = x
+    for layer in range(batch.layers):
+        shape = Shape(1, field(memory, layer, INPUTS), field(memory, layer, OUTPUTS), batch.lanes)
+        hidden = layer < batch.layers - 1
+        above = advance(own, (batch.odd if layer % 2 else batch.even) if hidden else batch.logits)
+        forward(memory, layer, shape, below, above, 0, shape.outputs, hidden)
+        below = above
+    gradient, vectors = advance(own, batch.logits_gradient), batch.lanes // LANES
+    call(memory.routines, LOSS, (logits, labels, gradient, losses, hits, shape, samples, np.float32(1), 0, vectors))
+    loss, correct = 0.0, 0.0
+    for sample in range(samples):
+        loss += at(losses, sample)
+        correct += at(hits, sample)
+    put(sums, 0, loss)
+    put(sums, 1, correct)
+
+
+@device
+def _evaluate_tiles(memory, batch, data, indices, sums, first, last, thread):
+    place, source = addresses_of(memory, memory.bounds), source_of(data)
+    for tile in range(first, last):
+        start = tile * batch.lanes
+        samples = min(batch.lanes, indices.size - start)
+        _evaluate_tile(place, batch, source, pointer(indices, start), samples, pointer(sums, 2 * tile), thread)
+
+
+@kernel
+def evaluate(memory, batch, data, indices, sums, threads):
+    """Write the sums of losses and hits of each tile of `indices`; false if an index is not in the data.
+
+    Parameters
+    ----------
+    memory : Memory
+    batch : Batch
+        Tiles have its lanes; threads beyond those it has memory for are not allowed.
+    data : Data
+    indices : int64 array
+    sums : float64 array of tiles * 2
+    threads : int
+    """
+    if not indices_are_known(indices, data):
+        return False
+    tiles = sums.size // 2
+    if threads == 1:
+        _evaluate_tiles(memory, batch, data, indices, sums, 0, tiles, 0)
+    else:
+        for thread in prange(threads):
+            first, last = thread * tiles // threads, (thread + 1) * tiles // threads
+            _evaluate_tiles(memory, batch, data, indices, sums, first, last, thread)
+    return True

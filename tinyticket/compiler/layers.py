@@ -1,0 +1,94 @@
+"""What training and evaluation share: reading the table, gathering a batch, the forward pass of a layer."""
+
+from tinyticket.compiler.program import (
+    BIAS,
+    FIELDS,
+    INPUTS,
+    OUTPUTS,
+    ROW_BLOCKS,
+    ROW_OFFSETS,
+    ROW_STARTS,
+    SPARSE,
+    WEIGHTS,
+    Data,
+    Memory,
+)
+from tinyticket.compiler.routines import DENSE_FORWARD, GATHER, GATHER_PIXELS, SPARSE_FORWARD, call
+from tinyticket.kernels.cpu.jit import device
+from tinyticket.kernels.cpu.layout import Shape
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cpu.transpose import put
+
+
+@device
+def addresses_of(memory, bounds):
+    """Return the memory with addresses in place of arrays."""
+    floats, offsets, masks = pointer(memory.floats, 0), pointer(memory.offsets, 0), pointer(memory.masks, 0)
+    return Memory(floats, offsets, masks, pointer(memory.table, 0), pointer(bounds, 0), pointer(memory.routines, 0))
+
+
+@device
+def source_of(data):
+    """Return the data with addresses in place of arrays."""
+    examples, pixels, labels = pointer(data.examples, 0), pointer(data.pixels, 0), pointer(data.labels, 0)
+    return Data(examples, pixels, data.as_pixels, labels, data.size)
+
+
+@device
+def indices_are_known(indices, data):
+    """Are all indices in the data? Kernels would read whatever lies there."""
+    unknown = 0
+    for i in range(indices.size):
+        unknown += indices[i] < 0 or indices[i] >= data.size
+    return unknown == 0
+
+
+@device
+def field(memory, layer, name):
+    """Return a layer's entry in the table."""
+    return at(memory.table, layer * FIELDS + name)
+
+
+@device
+def floats_of(memory, layer, name):
+    """Return where a layer's floats of that name begin."""
+    return advance(memory.floats, at(memory.table, layer * FIELDS + name))
+
+
+@device
+def shape_of(memory, batch, layer):
+    """Return the sizes of a layer's work."""
+    return Shape(batch.tiles, field(memory, layer, INPUTS), field(memory, layer, OUTPUTS), batch.lanes)
+
+
+@device
+def rows_of(memory, layer):
+    """Return a sparse layer's survivors row by row."""
+    starts = advance(memory.offsets, field(memory, layer, ROW_STARTS))
+    return Lines(starts, advance(memory.offsets, field(memory, layer, ROW_OFFSETS)), field(memory, layer, ROW_BLOCKS))
+
+
+@device
+def forward(memory, layer, shape, x, y, first, last, rectify):
+    """Compute some rows of a layer, dense or sparse."""
+    weights, bias = floats_of(memory, layer, WEIGHTS), floats_of(memory, layer, BIAS)
+    if field(memory, layer, SPARSE):
+        call(
+            memory.routines, SPARSE_FORWARD, (rows_of(memory, layer), weights, bias, x, y, shape, first, last, rectify)
+        )
+    else:
+        call(memory.routines, DENSE_FORWARD, (weights, bias, x, y, shape, first, last, rectify))
+
+
+@device
+def gather(memory, data, indices, shape, samples, x, x_samples, both, labels):
+    """Bring some samples and their labels into a thread's own memory."""
+    for sample in range(samples):
+        put(labels, sample, at(data.labels, at(indices, sample)))
+    blocks = (shape.inputs + LANES - 1) // LANES
+    if data.as_pixels:
+        call(memory.routines, GATHER_PIXELS, (data.pixels, indices, x, x_samples, both, shape, samples, 0, blocks))
+    else:
+        call(memory.routines, GATHER, (data.examples, indices, x, x_samples, both, shape, samples, 0, blocks))
