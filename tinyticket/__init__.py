@@ -49,6 +49,7 @@ __all__ = [
     "InputError",
     "Tensor",
     "__version__",
+    "compile",
     "concatenate",
     "data",
     "draw",

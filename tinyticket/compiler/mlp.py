@@ -13,10 +13,7 @@ from tinyticket.compiler.train import train
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
 from tinyticket.kernels.cpu.barrier import SIZE
-from tinyticket.kernels.cpu.optimizers import RULES
-
-SPARSE_BELOW = 0.7
-"""Density below which a layer's sparse kernels are quicker than its dense ones, on the machine this was measured on."""
+from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
 
 _CHUNK = 2**18  # numbers that are looked at together while data are bound
 
@@ -34,55 +31,51 @@ class MLPStep:
 
     Parameters
     ----------
-    weights : sequence of arrays of shape (outputs, inputs)
-        Starting values, copied; from the first layer to the last.
-    biases : sequence of arrays of shape (outputs,)
-    masks : sequence of bool arrays or None, optional
+    shapes : sequence of (outputs, inputs)
+        Of the layers, from the first to the last.
+    masks : sequence of bool arrays or None
         What is pruned stays +0.0.
+    sparse : sequence of bool
+        Which layers run sparse; they have masks.
+    biased : sequence of bool
+        Which layers have a bias.
     batch_size : int
+        The largest batch.
     rule : {"sgd", "momentum", "nesterov", "adam"}
-    learning_rate : float
-        May be changed between steps.
     threads : int, optional
         All that Numba may use if not given. Results have the same bits for any number.
-    sparse_below : float
-        Layers of less density run sparse.
     **options
-        The other arguments of `kernels.cpu.settings`.
+        Further arguments of `kernels.cpu.settings`, apart from the learning rate.
     """
 
     def __init__(
         self,
-        weights: Sequence[np.ndarray],
-        biases: Sequence[np.ndarray],
-        masks: Sequence[np.ndarray | None] | None = None,
+        shapes: Sequence[tuple[int, int]],
+        masks: Sequence[np.ndarray | None],
+        sparse: Sequence[bool],
+        biased: Sequence[bool],
         *,
         batch_size: int,
         rule: str = "adam",
-        learning_rate: float = 1e-3,
         threads: int | None = None,
-        sparse_below: float = SPARSE_BELOW,
         **options: Any,
     ):
-        settings(rule, 1, learning_rate, **options)  # says what is wrong with them
-        self.batch_size, self.learning_rate = batch_size, learning_rate
+        settings(rule, 1, 1e-3, **options)  # says what is wrong with them
+        self.batch_size, self.steps_taken = batch_size, 0
         self.threads = min(threads or numba.get_num_threads(), numba.get_num_threads())
-        self._rule, self._options, self._sparse_below = rule, options, sparse_below
+        self._rule, self._options = rule, options
         self._meeting, self._result = empty(SIZE, dtype=np.int64), np.zeros(2)
-        self.rewind(weights, biases, masks)
+        self._plan = Plan(shapes, masks, sparse, biased, SLOTS[RULES[rule]], batch_size, self.threads)
 
-    def rewind(
-        self,
-        weights: Sequence[np.ndarray],
-        biases: Sequence[np.ndarray],
-        masks: Sequence[np.ndarray | None] | None = None,
-    ) -> None:
-        """Start again from these values under these masks, the optimizer too; compiles nothing that is compiled already."""
-        self.steps_taken = 0
-        shapes = [(int(outputs), int(inputs)) for outputs, inputs in (w.shape for w in weights)]
-        kept = [None] * len(shapes) if masks is None else masks
-        self._plan = Plan(shapes, kept, self._sparse_below, self.batch_size, self.threads)
-        self._plan.fill(weights, biases)
+    def write(self, state: Sequence[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]], steps_taken: int = 0) -> None:
+        """Take over values: for each layer its weight and its bias, each followed by its slots if they are not zero."""
+        self.steps_taken = steps_taken
+        for layer, (weight, bias) in enumerate(state):
+            self._plan.write(layer, weight, bias)
+
+    def read(self, layer: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return copies of a layer's weight and bias, each followed by its slots."""
+        return self._plan.read(layer)
 
     def bind(self, examples: np.ndarray, labels: np.ndarray) -> Data:
         """Bring a data set into the form that steps read.
@@ -90,7 +83,7 @@ class MLPStep:
         Examples become float32, or bytes if they are pixels divided by 255: gathering a batch is a good part of a sparse
         step, and bytes are a quarter of the memory traffic. The bits of a step are the same.
         """
-        examples = np.ascontiguousarray(examples, np.float32)
+        examples = np.ascontiguousarray(examples, np.float32).reshape(len(examples), -1)
         (classes, _), (_, features) = self._plan.shapes[-1], self._plan.shapes[0]
         if examples.ndim != 2 or examples.shape[1] != features or len(labels) != len(examples):
             raise InputError(
@@ -104,18 +97,18 @@ class MLPStep:
             return Data(examples.reshape(-1), np.zeros(1, np.uint8), False, wide, len(examples))
         return Data(np.zeros(1, np.float32), pixels, True, wide, len(examples))
 
-    def __call__(self, data: Data, indices: np.ndarray) -> float:
-        """Take one step on the examples that `indices` name, as many as the batch size; return the loss."""
-        self._train(data, indices, 1, self._scalars(1), self._result)
-        return float(self._result[0])
-
-    def run(self, data: Data, indices: np.ndarray) -> np.ndarray:
-        """Take a step for each row of `indices`; return each one's loss and number of correct answers."""
-        steps = len(indices)
-        results = np.zeros((steps, 2))
-        scalars = np.concatenate([self._scalars(ahead) for ahead in range(1, steps + 1)])
-        self._train(data, indices, steps, scalars, results.reshape(-1))
-        return results
+    def step(self, data: Data, indices: np.ndarray, learning_rate: float) -> float:
+        """Take one step on the examples that `indices` (int64) name, at most the batch size; return the loss."""
+        scalars = settings(self._rule, self.steps_taken + 1, learning_rate, **self._options)
+        plan, samples = self._plan, indices.size
+        if not 0 < samples <= self.batch_size:
+            raise InputError(f"a batch of {samples} examples, but the step is compiled for 1 to {self.batch_size}")
+        batch = plan.batch if samples == self.batch_size else plan.batch._replace(samples=samples)
+        rule, meeting, result = RULES[self._rule], self._meeting, self._result
+        if not train(plan.memory, plan.alone, batch, data, indices, 1, rule, scalars, result, meeting, self.threads):
+            raise InputError(f"indices must be from 0 to {data.size - 1}")
+        self.steps_taken += 1
+        return float(result[0])
 
     def evaluate(self, data: Data, indices: np.ndarray | None = None) -> Score:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
@@ -126,28 +119,6 @@ class MLPStep:
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         loss, correct = sums.sum(axis=0)
         return Score(float(loss) / chosen.size, int(correct), chosen.size)
-
-    def weight(self, layer: int) -> np.ndarray:
-        """Return a copy of a layer's weights, pruned ones +0.0."""
-        return self._plan.weight(layer)
-
-    def bias(self, layer: int) -> np.ndarray:
-        """Return a copy of a layer's bias."""
-        return self._plan.bias(layer)
-
-    def _scalars(self, ahead: int) -> np.ndarray:
-        return settings(self._rule, self.steps_taken + ahead, self.learning_rate, **self._options)
-
-    def _train(self, data: Data, indices: np.ndarray, steps: int, scalars: np.ndarray, results: np.ndarray) -> None:
-        if indices.size != steps * self.batch_size:
-            raise InputError(f"{indices.size} indices for {steps} steps, but a batch is {self.batch_size}")
-        flat, plan = np.ascontiguousarray(indices, np.int64).reshape(-1), self._plan
-        rule, meeting = RULES[self._rule], self._meeting
-        if not train(
-            plan.memory, plan.alone, plan.batch, data, flat, steps, rule, scalars, results, meeting, self.threads
-        ):
-            raise InputError(f"indices must be from 0 to {data.size - 1}")
-        self.steps_taken += steps
 
 
 def _as_pixels(numbers: np.ndarray) -> np.ndarray | None:

@@ -25,8 +25,12 @@ class Plan:
     ----------
     shapes : sequence of (outputs, inputs)
     masks : sequence of bool arrays or None
-    sparse_below : float
-        Layers of less density run sparse.
+    sparse : sequence of bool
+        Which layers run sparse; they have masks.
+    biased : sequence of bool
+        Which layers have a bias.
+    slots : int
+        How many arrays the optimizer remembers of each parameter.
     batch_size, threads : int
     """
 
@@ -34,15 +38,17 @@ class Plan:
         self,
         shapes: Sequence[tuple[int, int]],
         masks: Sequence[np.ndarray | None],
-        sparse_below: float,
+        sparse: Sequence[bool],
+        biased: Sequence[bool],
+        slots: int,
         batch_size: int,
         threads: int,
     ):
-        self.shapes, self.masks = list(shapes), list(masks)
+        self.shapes, self.masks, self.biased, self.slots = list(shapes), list(masks), list(biased), slots
         self.lanes = lanes_for(batch_size)
         self.patterns = [
-            Pattern.from_mask(mask, self.lanes) if mask is not None and np.mean(mask) < sparse_below else None
-            for mask in masks
+            Pattern.from_mask(mask, self.lanes) if run_sparse else None
+            for mask, run_sparse in zip(masks, sparse, strict=True)
         ]
         self.spots = tiles_for(batch_size, self.lanes) * self.lanes
         self._floats, self._offsets, self._masks = _Places(4), _Places(4), _Places(1)
@@ -50,7 +56,6 @@ class Plan:
         for layer in range(len(shapes)):
             self._place_layer(layer)
         self.batch = self._place_batch(batch_size, threads)
-        sparse = [pattern is not None for pattern in self.patterns]
         self.alone = self._bounds(1)
         self.memory = Memory(
             _zeros(self._floats.size, np.float32),
@@ -61,38 +66,57 @@ class Plan:
             addresses(any(sparse), not all(sparse), len(sparse) > 1),
         )
 
-    def fill(self, weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]) -> None:
-        """Write parameters, patterns and masks; slots are zero already."""
+        self._write_patterns()
+
+    def _write_patterns(self) -> None:
         memory = self.memory
-        for row, weight, bias, mask, pattern in zip(
-            self.table, weights, biases, self.masks, self.patterns, strict=True
-        ):
-            _write(memory.floats, row[program.BIAS], bias)
+        for row, mask, pattern in zip(self.table, self.masks, self.patterns, strict=True):
             if pattern is None:
-                _write(memory.floats, row[program.WEIGHTS], weight if mask is None else np.where(mask, weight, 0))
                 if mask is not None:
                     _write(memory.masks, row[program.MASK], mask)
                 continue
-            values = pattern.values(weight)
-            _write(memory.floats, row[program.WEIGHTS], values)
             _write(memory.offsets, row[program.ROW_STARTS], pattern.rows.starts)
             _write(memory.offsets, row[program.ROW_OFFSETS], pattern.rows.offsets)
             if row[program.MASTER] != row[program.WEIGHTS]:
-                _write(memory.floats, row[program.MASTER], pattern.by_column(values))
                 _write(memory.offsets, row[program.COLUMN_STARTS], pattern.columns.starts)
                 _write(memory.offsets, row[program.COLUMN_OFFSETS], pattern.columns.offsets)
                 _write(memory.offsets, row[program.TO_ROW], pattern.to_row)
 
-    def weight(self, layer: int) -> np.ndarray:
-        """Return a copy of a layer's weights, pruned ones +0.0."""
-        place, pattern = self.table[layer, program.WEIGHTS], self.patterns[layer]
-        values = self.memory.floats[place : place + self._size(layer)]
-        return values.reshape(self.shapes[layer]).copy() if pattern is None else pattern.dense(values)
+    def write(self, layer: int, weight: Sequence[np.ndarray], bias: Sequence[np.ndarray]) -> None:
+        """Write a layer's parameters, each followed by its slots; what is missing becomes zero, and so does what is pruned."""
+        row, floats, pattern, mask = self.table[layer], self.memory.floats, self.patterns[layer], self.masks[layer]
+        for place, value in zip(self._bias_places(layer), _padded(bias, np.zeros(self.shapes[layer][0])), strict=True):
+            _write(floats, place, value)
+        values = _padded(weight, np.zeros(self.shapes[layer]))
+        if pattern is None:
+            for place, value in zip(self._weight_places(layer), values, strict=True):
+                _write(floats, place, value if mask is None else np.where(mask, value, np.float32(0)))
+            return
+        survivors = [pattern.values(value) for value in values]
+        _write(floats, row[program.WEIGHTS], survivors[0])
+        in_columns = row[program.MASTER] != row[program.WEIGHTS]
+        for place, value in zip(self._weight_places(layer), survivors, strict=True):
+            _write(floats, place, pattern.by_column(value) if in_columns else value)
 
-    def bias(self, layer: int) -> np.ndarray:
-        """Return a copy of a layer's bias."""
-        place = self.table[layer, program.BIAS]
-        return self.memory.floats[place : place + self.shapes[layer][0]].copy()
+    def read(self, layer: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return copies of a layer's weight and bias, each followed by its slots; pruned places are +0.0."""
+        row, pattern, (outputs, _) = self.table[layer], self.patterns[layer], self.shapes[layer]
+        flat = [self._take(place, self._size(layer)) for place in self._weight_places(layer)[: 1 + self.slots]]
+        if pattern is None:
+            weights = [values.reshape(self.shapes[layer]) for values in flat]
+        else:
+            in_columns = row[program.MASTER] != row[program.WEIGHTS]
+            weights = [pattern.dense(pattern.by_row(values) if in_columns else values) for values in flat]
+        return weights, [self._take(place, outputs) for place in self._bias_places(layer)[: 1 + self.slots]]
+
+    def _take(self, place: int, size: int) -> np.ndarray:
+        return self.memory.floats[place : place + size].copy()
+
+    def _weight_places(self, layer: int) -> list[int]:
+        return [int(self.table[layer, field]) for field in (program.MASTER, program.FIRST, program.SECOND)]
+
+    def _bias_places(self, layer: int) -> list[int]:
+        return [int(self.table[layer, field]) for field in (program.BIAS, program.BIAS_FIRST, program.BIAS_SECOND)]
 
     def _size(self, layer: int) -> int:
         pattern = self.patterns[layer]
@@ -104,7 +128,7 @@ class Plan:
         row[[program.INPUTS, program.OUTPUTS, program.SPARSE]] = inputs, outputs, pattern is not None
         for name in (program.WEIGHTS, program.FIRST, program.SECOND):
             row[name] = floats.take(size)
-        row[program.MASTER] = row[program.WEIGHTS]
+        row[program.MASTER], row[program.BIASED] = row[program.WEIGHTS], self.biased[layer]
         for name in (program.BIAS, program.BIAS_FIRST, program.BIAS_SECOND, program.BIAS_GRADIENT):
             row[name] = floats.take(outputs)
         if layer < len(self.shapes) - 1:  # the last layer's lie in each thread's own memory
@@ -154,6 +178,11 @@ class _Places:
         place = self.size
         self.size += -(-max(count, 1) // self._line) * self._line
         return place
+
+
+def _padded(arrays: Sequence[np.ndarray], zeros: np.ndarray) -> list[np.ndarray]:
+    """Return a parameter and its two slots, zeros for those that there are not."""
+    return [*arrays, *[zeros] * (3 - len(arrays))]
 
 
 def _whole(features: int) -> int:

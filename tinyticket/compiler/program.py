@@ -17,6 +17,7 @@ import numpy as np
     MASTER,  # what the optimizer updates: the same place, or the survivors column by column
     FIRST,  # momentum, or Adam's first moment, in the master's order
     SECOND,  # Adam's second moment
+    BIASED,  # whether there is a bias to be trained; without one it stays zero
     BIAS,
     BIAS_FIRST,
     BIAS_SECOND,
@@ -35,7 +36,7 @@ import numpy as np
     COLUMN_BLOCKS,
     TO_ROW,
     FIELDS,
-) = range(25)
+) = range(26)
 
 
 class Batch(NamedTuple):

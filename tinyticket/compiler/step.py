@@ -8,19 +8,21 @@ to the step, and nothing is copied while nobody looks.
 from __future__ import annotations
 
 import logging
-import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinyticket.compiler.eager import EagerStep
-from tinyticket.compiler.mlp import MLPStep
 from tinyticket.compiler.sources import Pair, test_part, training_part
-from tinyticket.compiler.trace import LinearLayer, Unsupported, trace
+from tinyticket.compiler.trace import LinearLayer, UnsupportedError, trace
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter, functional
 from tinyticket.optim import SGD, Adam, Optimizer
+
+if TYPE_CHECKING:
+    from tinyticket.compiler.mlp import MLPStep
+    from tinyticket.compiler.program import Data
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ def compile(
     try:
         layers = trace(model, (_features(model),))
         rule, options = _rule(optimizer, layers)
-    except Unsupported as reason:
+    except UnsupportedError as reason:
         log.info("the model runs eagerly: %s", reason)
         return EagerStep(model, optimizer, threads or 1, reason=str(reason))
     return CompiledStep(model, layers, optimizer, rule, options, batch_size, threads, kernels or {})
@@ -96,36 +98,61 @@ class CompiledStep:
     ):
         self.model, self.layers, self.optimizer, self.batch_size = model, layers, optimizer, batch_size
         self._rule, self._options, self._threads, self._kernels = rule, options, threads, kernels
-        order = {id(parameter): i for i, parameter in enumerate(optimizer.params)}
-        self._places = [
-            (order[id(layer.weight)], order[id(layer.bias)] if layer.bias is not None else None) for layer in layers
-        ]
+        self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params)}
         self._program: MLPStep | None = None
         self._masks: list[np.ndarray | None] = []
+        self._sparse: list[bool] = []
         self._ahead = False  # whether the arena is newer than the parameters
-        self._sources: dict[tuple[int, int], tuple[Pair, Any]] = {}
+        self._sources: dict[tuple[int, int], tuple[Pair, Data]] = {}
 
     # -- training and evaluation
 
     def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
         """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
-        program = self._program if self._ahead else self._take_over()
+        program = self._program if self._ahead and self._program else self._take_over()
         if isinstance(source, np.ndarray):
             data, indices = program.bind(source, which), np.arange(len(which))
         else:
-            data, indices = self._bound(training_part(source)), which
+            data, indices = self._bound(program, training_part(source)), np.ascontiguousarray(which, np.int64)
         loss = program.step(data, indices, self.optimizer.lr)
         self._ahead = True
         return loss
 
     def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
-        program = self._program if self._ahead else self._take_over()
-        return program.evaluate(self._bound(test_part(source)))
+        program = self._program if self._ahead and self._program else self._take_over()
+        score = program.evaluate(self._bound(program, test_part(source)))
+        return score.loss, score.correct / score.examples
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
         return EagerStep(self.model, self.optimizer).gradients(x, y)
+
+    # -- what it does
+
+    def explain(self) -> str:
+        """Return a table of the layers: shape, density, kernel, and microseconds of a step, expected and measured."""
+        from tinyticket.compiler.explain import explain
+
+        return explain(self.layers, self._chosen(), self.batch_size, self._threads)
+
+    def plan(self) -> dict[str, Any]:
+        """Return what a result file records of how the step was executed."""
+        kernels = {layer.name: KERNELS[sparse] for layer, sparse in zip(self.layers, self._chosen(), strict=True)}
+        return {"mode": "compiled", "kernels": kernels}
+
+    def _chosen(self) -> list[bool]:
+        """Return for every layer, under its present mask, whether it runs sparse."""
+        return [self._runs_sparse(layer) for layer in self.layers]
+
+    def _runs_sparse(self, layer: LinearLayer) -> bool:
+        if layer.weight.mask is None:
+            return False
+        if layer.name in self._kernels:
+            return self._kernels[layer.name] == "sparse"
+        from tinyticket.sparse import choice
+
+        return choice.sparse_is_faster(layer.weight.shape, float(layer.weight.mask.mean()), layer is self.layers[0])
 
     # -- where the values are
 
@@ -135,11 +162,10 @@ class CompiledStep:
             return
         self._ahead = False
         assert self._program is not None
-        for i, (layer, places) in enumerate(zip(self.layers, self._places, strict=True)):
-            for parameter, place, values in zip((layer.weight, layer.bias), places, self._program.read(i), strict=True):
-                if parameter is not None:
-                    for array, value in zip((parameter.data, *self.optimizer.slots(place)), values, strict=True):
-                        array[...] = value
+        for i, layer in enumerate(self.layers):
+            for parameter, values in zip((layer.weight, layer.bias), self._program.read(i), strict=True):
+                for array, value in zip(self._arrays(parameter), values, strict=False):
+                    array[...] = value
         self.optimizer.steps = [self._program.steps_taken] * len(self.optimizer.params)
 
     def _take_over(self) -> MLPStep:
@@ -147,33 +173,58 @@ class CompiledStep:
         for parameter in self.optimizer.params:
             parameter.held_by(self)
         masks = [layer.weight.mask for layer in self.layers]
-        state = [
-            tuple(
-                None if parameter is None else (parameter.data, *self.optimizer.slots(place))
-                for parameter, place in zip((layer.weight, layer.bias), places, strict=True)
-            )
-            for layer, places in zip(self.layers, self._places, strict=True)
-        ]
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
-            sparse = [self._chooses_sparse(layer) for layer in self.layers]
-            self._program = MLPStep(
-                [layer.weight.shape for layer in self.layers],
-                masks,
-                sparse,
-                batch_size=self.batch_size,
-                rule=self._rule,
-                threads=self._threads,
-                **self._options,
-            )
-            self._masks, self._sources = masks, {}
+            self._program = self._new_program(masks)
+            self._masks = masks
+        state = [(self._arrays(layer.weight), self._arrays(layer.bias)) for layer in self.layers]
         self._program.write(state, self.optimizer.steps[0])
         return self._program
 
-    def _bound(self, pair: Pair) -> Any:
+    def _new_program(self, masks: list[np.ndarray | None]) -> MLPStep:
+
+        from tinyticket.compiler.mlp import MLPStep  # Numba is imported when something is compiled, not before
+
+        return MLPStep(
+            [(layer.weight.shape[0], layer.weight.shape[1]) for layer in self.layers],
+            masks,
+            self._chosen(),
+            [layer.bias is not None for layer in self.layers],
+            batch_size=self.batch_size,
+            rule=self._rule,
+            threads=self._threads,
+            **self._options,
+        )
+
+    def _arrays(self, parameter: Parameter | None) -> tuple[np.ndarray, ...]:
+        """Return a parameter's values and its optimizer slots."""
+        if parameter is None:
+            return ()
+        return parameter.data, *self.optimizer.slots(self._places[id(parameter)])
+
+    def _bound(self, program: MLPStep, pair: Pair) -> Data:
         key = id(pair[0]), id(pair[1])
         if key not in self._sources:
             if len(self._sources) >= 8:
                 self._sources.clear()
-            assert self._program is not None
-            self._sources[key] = pair, self._program.bind(*pair)  # the pair is kept, so that its id stays its own
+            self._sources[key] = pair, program.bind(*pair)  # the pair is kept, so that its id stays its own
         return self._sources[key][1]
+
+
+def _features(model: Module) -> int:
+    for parameter in model.prunable().values():
+        return parameter.shape[1]
+    raise UnsupportedError("the model has no linear layer")
+
+
+def _rule(optimizer: Optimizer, layers: list[LinearLayer]) -> tuple[str, dict[str, Any]]:
+    """Return the name of the optimizer's kernel and its settings."""
+    wanted = {id(parameter) for layer in layers for parameter in (layer.weight, layer.bias) if parameter is not None}
+    if wanted != {id(parameter) for parameter in optimizer.params}:
+        raise UnsupportedError("the optimizer does not update exactly the model's parameters")
+    options: dict[str, Any] = {"weight_decay": optimizer.weight_decay}
+    if type(optimizer) is Adam:
+        return "adam", options | {"betas": optimizer.betas, "epsilon": optimizer.eps}
+    if type(optimizer) is SGD:
+        rule = "nesterov" if optimizer.nesterov else "momentum" if optimizer.momentum else "sgd"
+        return rule, options | {"momentum": optimizer.momentum}
+    raise UnsupportedError(f"there is no compiled kernel for the optimizer {type(optimizer).__name__}")

@@ -18,7 +18,7 @@ from tinyticket.autograd.tape import Node, nodes_before
 from tinyticket.nn import Module, Parameter
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The model has something that no compiled kernel does; the message names the layer."""
 
 
@@ -47,7 +47,7 @@ def trace(model: Module, input_shape: tuple[int, ...]) -> list[LinearLayer]:
 
     Raises
     ------
-    Unsupported
+    UnsupportedError
         If the model is anything else.
     """
     start = Tensor(np.zeros((1, *input_shape), np.float32), requires_grad=True)
@@ -63,7 +63,7 @@ def trace(model: Module, input_shape: tuple[int, ...]) -> list[LinearLayer]:
         elif node.name == "relu" and layers and not layers[-1].relu:
             layers[-1] = LinearLayer(layers[-1].name, layers[-1].weight, layers[-1].bias, relu=True)
         elif not (node.name == "flatten" and not layers):
-            raise Unsupported(f"{where}: there is no compiled kernel for {node.name} here")
+            raise UnsupportedError(f"{where}: there is no compiled kernel for {node.name} here")
     _check(model, layers)
     return layers
 
@@ -75,7 +75,7 @@ def _chain(start: Tensor, output: Tensor, layer_of) -> list[Node]:
     for node in nodes:
         straight = (node.inputs[0] is start) if before is None else (node.inputs[0].node is before)
         if not straight or any(not isinstance(tensor, Parameter) for tensor in node.inputs[1:]):
-            raise Unsupported(
+            raise UnsupportedError(
                 f"{layer_of(node)}: {node.name} joins several paths or uses tensors that are no parameters"
             )
         before = node
@@ -86,9 +86,9 @@ def _linear(node: Node, names: dict[int, str], where: str) -> LinearLayer:
     weight, bias = node.inputs[1], node.inputs[2] if len(node.inputs) == 3 else None
     for tensor in (weight, bias):
         if tensor is not None and (id(tensor) not in names or tensor.dtype != np.float32):
-            raise Unsupported(f"{where}: compiled kernels want float32 parameters of the model itself")
+            raise UnsupportedError(f"{where}: compiled kernels want float32 parameters of the model itself")
         if tensor is not None and not tensor.requires_grad:
-            raise Unsupported(f"{where}: its parameters are frozen, which compiled steps do not know")
+            raise UnsupportedError(f"{where}: its parameters are frozen, which compiled steps do not know")
     assert isinstance(weight, Parameter)
     assert bias is None or isinstance(bias, Parameter)
     return LinearLayer(names[id(weight)], weight, bias, relu=False)
@@ -96,18 +96,18 @@ def _linear(node: Node, names: dict[int, str], where: str) -> LinearLayer:
 
 def _check(model: Module, layers: list[LinearLayer]) -> None:
     if not layers:
-        raise Unsupported("the model has no linear layer")
+        raise UnsupportedError("the model has no linear layer")
     if layers[-1].relu:
-        raise Unsupported(f"{layers[-1].name}: a ReLU after the last layer")
+        raise UnsupportedError(f"{layers[-1].name}: a ReLU after the last layer")
     if missing := [layer.name for layer in layers[:-1] if not layer.relu]:
-        raise Unsupported(f"{missing[0]}: no ReLU between it and the next layer")
+        raise UnsupportedError(f"{missing[0]}: no ReLU between it and the next layer")
     used = [id(tensor) for layer in layers for tensor in (layer.weight, layer.bias) if tensor is not None]
     if len(set(used)) < len(used):
-        raise Unsupported("two layers share a parameter")
+        raise UnsupportedError("two layers share a parameter")
     if unused := [name for name, parameter in model.named_parameters() if id(parameter) not in used]:
-        raise Unsupported(f"{unused[0]}: a parameter that the output does not depend on")
+        raise UnsupportedError(f"{unused[0]}: a parameter that the output does not depend on")
     if buffers := [name for name, _ in model.named_buffers()]:
-        raise Unsupported(f"{buffers[0]}: compiled steps do not update buffers")
+        raise UnsupportedError(f"{buffers[0]}: compiled steps do not update buffers")
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from tinyticket.compiler.program import (
     BIAS_FIRST,
     BIAS_GRADIENT,
     BIAS_SECOND,
+    BIASED,
     COLUMN_BLOCKS,
     COLUMN_OFFSETS,
     COLUMN_STARTS,
@@ -139,7 +140,8 @@ def _update(memory, batch, layer, x, x_samples, dy, rule, scalars, threads, thre
         columns = _columns(memory, layer)
         left, right = _bound(memory, layer, 1, threads, thread), _bound(memory, layer, 1, threads, thread + 1)
         _update_survivors(memory, layer, rule, scalars, columns.starts, columns.blocks, left, right, True)
-    _update_bias(memory, batch, layer, dy, rule, scalars, top, bottom)
+    if field(memory, layer, BIASED):
+        _update_bias(memory, batch, layer, dy, rule, scalars, top, bottom)
 
 
 @device

@@ -68,7 +68,9 @@ class Routine:
     def address(self) -> int:
         """Where the machine code is, compiled or loaded from the cache when first asked for."""
         with _cache_folder() as cached:
-            compiled = _cfunc(_types.void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(self._function)
+            compiled = _cfunc(_types.void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(
+                self._function
+            )
         return compiled.address
 
 
