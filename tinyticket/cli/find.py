@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common
 from tinyticket.cli.own_model import load_model
+from tinyticket.cli.show import show_result
 from tinyticket.errors import InputError
 
 EXAMPLES = """
@@ -93,11 +94,10 @@ def find(
         kept = f"the finished rounds are in {out}. Run" if experiment.archive.exists else "no round was finished. Run"
         click.echo(f"\nstopped; {kept} the same command again to go on.", err=True)
         raise
-    if not quiet:
-        from tinyticket.report.table import table
-
-        print_table(table(result))
-    click.echo(result.verdict["text"])
+    if quiet:
+        click.echo(result.verdict["text"])
+    else:
+        show_result(result)
 
 
 def _densities(text: str | None) -> list[float] | None:

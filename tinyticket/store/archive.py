@@ -1,7 +1,8 @@
 """Keep a file whole at every instant.
 
-HDF5 has no journal: a process killed while it writes leaves a file that may not open. So a round is added to a copy, the copy is
-brought to disk, and then takes the file's name in one step. Whatever happens, the name stands for the old state or the new.
+HDF5 has no journal: a process killed while it writes leaves a file that may not open, and a full disk crashes it. So HDF5 only ever
+writes to memory: a round is added to an image of the file, the image is brought to disk under another name, and then takes the
+file's name in one step. Whatever happens, the name stands for the old state or the new.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -77,17 +77,14 @@ class Archive:
         InputError
             If the disk is full or the folder cannot be written; the file is as it was before.
         """
+        image = self._bytes() if self.exists else b""
+        buffer = io.BytesIO(image)
+        with h5py.File(buffer, "r+" if image else "w") as file:
+            write(file)
         if self.path is None:
-            buffer = io.BytesIO(self._image)
-            with h5py.File(buffer, "r+" if self._image else "w") as file:
-                write(file)
             self._image = buffer.getvalue()
-            return
-        with _replacing(self.path) as copy:
-            if self.path.exists():
-                shutil.copyfile(self.path, copy)
-            with h5py.File(copy, "a") as file:
-                write(file)
+        else:
+            replace(self.path, buffer.getbuffer())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -101,10 +98,10 @@ class Archive:
         if self.path is None:
             yield
             return
-        lock = self.path.with_name(f".{self.path.name}.lock")
         try:
             if self.path.is_dir():
                 raise InputError(f"{self.path} is a folder; give the name of a file")
+            lock = self.path.with_name(f".{self.path.name}.lock")
             handle = _open_locked(lock)
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {_first_line(error)}") from None
@@ -118,35 +115,36 @@ class Archive:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a copy to another path, in one step."""
-        with _replacing(Path(path)) as copy:
-            copy.write_bytes(self._image if self.path is None else self.path.read_bytes())
+        replace(Path(path), self._bytes())
+
+    def _bytes(self) -> bytes:
+        return self._image if self.path is None else self.path.read_bytes()
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write a new state to; once that is on disk it takes the name, and if anything fails it goes."""
+def replace(path: Path, content: bytes | memoryview) -> None:
+    """Give a file new content in one step: it is written beside it and brought to disk, and then takes its name.
+
+    Raises
+    ------
+    InputError
+        If that cannot be done; the file is as it was before.
+    """
     path = Path(os.path.realpath(path))  # of a link, what it points to is replaced
     copy = path.with_name(f".{path.name}.partial")
     try:
-        copy.unlink(missing_ok=True)  # what a killed run left
-        yield copy
-        _to_disk(copy)
-        os.replace(copy, path)
+        try:
+            with open(copy, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(copy, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                copy.unlink(missing_ok=True)
+            raise
         _to_disk(path.parent)
-    except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
-        _discard(copy)
-        raise InputError(
-            f"{path} cannot be written: {_first_line(error)}; what it held before is untouched, "
-            "and the same command goes on from there"
-        ) from error
-    except BaseException:
-        _discard(copy)
-        raise
-
-
-def _discard(copy: Path) -> None:
-    with contextlib.suppress(OSError):
-        copy.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {_first_line(error)}; what it held before is untouched") from error
 
 
 def _open_locked(lock: Path) -> IO | None:
@@ -166,8 +164,9 @@ def _open_locked(lock: Path) -> IO | None:
         handle.close()
 
 
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _to_disk(folder: Path) -> None:
+    """Bring a folder's names to disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -175,4 +174,4 @@ def _to_disk(path: Path) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
