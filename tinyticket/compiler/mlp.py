@@ -141,11 +141,11 @@ class MLPStep:
     def _train(self, data: Data, indices: np.ndarray, steps: int, scalars: np.ndarray, results: np.ndarray) -> None:
         if indices.size != steps * self.batch_size:
             raise InputError(f"{indices.size} indices for {steps} steps, but a batch is {self.batch_size}")
-        flat, plan = np.ascontiguousarray(indices, np.int64).reshape(-1), self._plan
-        rule, meeting = RULES[self._rule], self._meeting
-        if not train(
-            plan.memory, plan.alone, plan.batch, data, flat, steps, rule, scalars, results, meeting, self.threads
-        ):
+        flat, plan, rule = np.ascontiguousarray(indices, np.int64).reshape(-1), self._plan, RULES[self._rule]
+        memory, threads = plan.memory, self.threads
+        if numba.get_num_threads() < threads:  # lowered since: do not wait for threads that cannot come
+            memory, threads = memory._replace(bounds=plan.alone), 1
+        if not train(memory, plan.alone, plan.batch, data, flat, steps, rule, scalars, results, self._meeting, threads):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         self.steps_taken += steps
 
