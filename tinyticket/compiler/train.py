@@ -4,8 +4,8 @@ Each thread owns some rows and some columns of every layer, and works through th
 meets the others wherever it needs what they have computed. To meet less often, each packs the whole batch for itself, and
 computes the small last layer and the loss for itself.
 
-    gather, forward 1 | forward 2 | ... | forward L, loss, backward L | update L, backward L-1 | ... | update 2, gradient
-    1 and update 1
+    gather, forward 1 | forward 2 | ... | forward L, loss, backward L | update L, backward L-1 | ... |
+    update 2, gradient and update 1 |
 """
 
 import numpy as np
