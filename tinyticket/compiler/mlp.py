@@ -105,7 +105,10 @@ class MLPStep:
             raise InputError(f"a batch of {samples} examples, but the step is compiled for 1 to {self.batch_size}")
         batch = plan.batch if samples == self.batch_size else plan.batch._replace(samples=samples)
         rule, meeting, result = RULES[self._rule], self._meeting, self._result
-        if not train(plan.memory, plan.alone, batch, data, indices, 1, rule, scalars, result, meeting, self.threads):
+        memory, threads = plan.memory, self.threads
+        if numba.get_num_threads() < threads:  # lowered since: do not wait for threads that cannot come
+            memory, threads = memory._replace(bounds=plan.alone), 1
+        if not train(memory, plan.alone, batch, data, indices, 1, rule, scalars, result, meeting, threads):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         self.steps_taken += 1
         return float(result[0])

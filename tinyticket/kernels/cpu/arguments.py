@@ -5,6 +5,7 @@ first run must compile.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numba
 import numpy as np
@@ -57,6 +58,7 @@ def thread_count(threads: int | None) -> int:
     return available if threads is None else max(1, min(threads, available))
 
 
+@cache
 def even_bounds(count: int, chunks: int, multiple: int = 1) -> np.ndarray:
     """Cut `count` outputs into chunks of nearly equal size that start at multiples of a tile."""
     blocks = -(-count // multiple)

@@ -1,9 +1,10 @@
 """How kernels are compiled and where their machine code is kept.
 
-Two decorators. `kernel` is an entry point: arrays in and out, lazily compiled for the one signature that its Python
+Three ways. `kernel` is an entry point: arrays in and out, lazily compiled for the one signature that its Python
 function in front gives it, and cached. It takes the bounds of chunks of its outputs; several chunks run in parallel,
 one runs without waking other threads, from the same machine code. `device` marks the helpers, which take addresses
-and are compiled into entry points (and into whole training steps). None uses fastmath: fused multiply-adds are asked
+and are compiled into entry points. A `Routine` makes one of them callable by address, for whole training steps. None
+uses fastmath: fused multiply-adds are asked
 for by name, so the order of every sum is the one that is written, and NaN propagates.
 
 Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels
@@ -13,6 +14,7 @@ folder, or switches caching off with "off".
 """
 
 import contextlib
+import getpass
 import hashlib
 import os
 import tempfile
@@ -81,14 +83,20 @@ def cache_folder() -> Path | None:
     if wanted.lower() in ("off", "0"):
         return None
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyticket"
-    parents = [Path(wanted)] if wanted else [home, Path(tempfile.gettempdir()) / f"tinyticket-{os.getuid()}"]
+    parents = [Path(wanted)] if wanted else [home, Path(tempfile.gettempdir()) / f"tinyticket-{getpass.getuser()}"]
     for parent in parents:
         folder = parent / "kernels" / _fingerprint()
         with contextlib.suppress(OSError):
+            parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
+            if os.access(folder, os.W_OK) and _is_ours(parent):
                 return folder
     return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Does the folder belong to this user? Cached code is run, so it must not be what somebody else left in /tmp."""
+    return not hasattr(os, "getuid") or folder.stat().st_uid in (os.getuid(), 0)
 
 
 def _fingerprint() -> str:

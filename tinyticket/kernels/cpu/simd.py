@@ -35,7 +35,7 @@ class VectorType(types.Type):
 
 
 class ChoiceType(types.Type):
-    """Sixteen truth values: what comparing vectors gives, for `select` and `store_where`."""
+    """Sixteen truth values: what comparing vectors gives, for `select`."""
 
     def __init__(self):
         super().__init__(name=f"boolx{LANES}")
@@ -90,7 +90,7 @@ def call(builder, name, *args, result=VECTOR):
 
 
 def fused(builder, x, y, z):
-    """X * y + z, fused where the CPU can and never a library call (which llvm.fma would be without FMA units)."""
+    """Emit x * y + z, fused where the CPU can and never a library call (which llvm.fma would be without FMA units)."""
     return call(builder, f"llvm.fmuladd.v{LANES}f32", x, y, z)
 
 

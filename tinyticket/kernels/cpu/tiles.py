@@ -112,7 +112,7 @@ def tile_where_positive(typing, condition, tile):
 
 @intrinsic
 def tile_axpy(typing, values, offsets, k, x, tile):
-    """Tile += values[k] * x[offsets[k] ...]: one multiply-add with a memory operand for each vector."""
+    """Return tile + values[k] * x[offsets[k] ...]: one multiply-add with a memory operand for each vector."""
 
     def codegen(context, builder, sig, args):
         weight = spread(builder, _element(builder, args[0], args[2]))

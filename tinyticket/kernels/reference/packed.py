@@ -23,7 +23,7 @@ def packed_like(rows: np.ndarray, packed: np.ndarray) -> np.ndarray:
 
 
 def dense_linear(weight: np.ndarray, bias: np.ndarray, x: np.ndarray, *, relu: bool = False) -> np.ndarray:
-    """Y = x W' + b, perhaps through a ReLU."""
+    """Compute y = x W' + b, perhaps through a ReLU."""
     y = rows_of(x) @ weight.T + bias
     return packed_like(np.maximum(y, 0) if relu else y, x)
 
