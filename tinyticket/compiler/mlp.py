@@ -15,7 +15,7 @@ from tinyticket.kernels.cpu import LANES, empty, settings
 from tinyticket.kernels.cpu.barrier import SIZE
 from tinyticket.kernels.cpu.optimizers import RULES
 
-SPARSE_BELOW = 0.7
+SPARSE_BELOW = 0.8
 """Density below which a layer's sparse kernels are quicker than its dense ones, on the machine this was measured on."""
 
 _CHUNK = 2**18  # numbers that are looked at together while data are bound
