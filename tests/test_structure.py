@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import contextlib
 import re
 import subprocess
 import sys
@@ -56,8 +57,8 @@ def test_importing_pulls_in_nothing_heavy():
 
 
 def test_using_tensors_and_data_needs_neither_numba_nor_h5py():
-    code = "import sys, tinyticket as tt; tt.Tensor, tt.nn, tt.data.load('digits'); print({'numba','h5py','sklearn'} & set(sys.modules))"
-    assert run_python(code).strip() == "set()"
+    use = "import sys, tinyticket as tt; tt.Tensor, tt.nn, tt.data.load('digits')"
+    assert run_python(use + "; print({'numba', 'h5py', 'sklearn'} & set(sys.modules))").strip() == "set()"
 
 
 def test_every_public_name_exists():
@@ -78,10 +79,8 @@ def test_the_version_is_one_everywhere():
     version = tinyticket.__version__
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
     assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.M)
-    try:
+    with contextlib.suppress(metadata.PackageNotFoundError):  # run from a checkout that is not installed
         assert metadata.version("tinyticket") == version
-    except metadata.PackageNotFoundError:
-        pass  # run from a checkout that is not installed
 
 
 def test_markers_and_extras_are_documented():
@@ -91,5 +90,9 @@ def test_markers_and_extras_are_documented():
 
 
 def test_no_file_grows_beyond_what_one_idea_needs():
-    long = {str(path.relative_to(ROOT)): count for path in PACKAGE.rglob("*.py") if (count := len(path.read_text().splitlines())) > 350}
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in PACKAGE.rglob("*.py")
+        if (count := len(path.read_text().splitlines())) > 350
+    }
     assert not long

@@ -9,16 +9,17 @@ def main() -> None:
     """Run the command line, or say in one sentence that its packages are missing."""
     try:
         from tinyticket.cli import run
+
+        code = run()
     except ModuleNotFoundError as error:
         if error.name not in NEEDS:
             raise
-        sys.exit(_missing(error.name))
-    sys.exit(run())
-
-
-def _missing(package: str) -> int:
-    print(f"tinyticket: the command line needs the package {package}: pip install 'tinyticket[app]'", file=sys.stderr)
-    return 2
+        print(
+            f"tinyticket: the command line needs the package {error.name}: pip install 'tinyticket[app]'",
+            file=sys.stderr,
+        )
+        code = 2
+    sys.exit(code)
 
 
 if __name__ == "__main__":

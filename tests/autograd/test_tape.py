@@ -175,6 +175,17 @@ def test_only_needed_gradients_are_computed(of_a, of_b, expected):
     assert (a.grad is not None, b.grad is not None) == (of_a, of_b)
 
 
+def test_no_gradient_passes_an_intermediate_result_that_requires_none_any_more():
+    product, calls = counting_product()
+    x, weight = leaf(2.0), leaf(5.0)
+    frozen = product(x, np.array([3.0]))
+    frozen.requires_grad = False
+    (frozen * weight).backward()
+    assert calls == []
+    assert x.grad is None
+    assert weight.grad.tolist() == [6]
+
+
 def test_nothing_is_recorded_where_no_input_requires_a_gradient():
     product, _ = counting_product()
     result = product(tt.Tensor([2.0]), np.array([3.0]))
@@ -203,25 +214,34 @@ def test_the_graph_is_free_after_backward():
     assert intermediate() is None
 
 
-def test_the_graph_is_freed_on_the_way():
-    """When the walk arrives at the first operation, the arrays of the later ones have gone already."""
-    alive = {}
+def test_arrays_and_gradients_are_freed_on_the_way():
+    """When the walk arrives at the first operation, what the later ones needed has gone already."""
+    arrays, alive = [], []
 
     @operation
     def first(a):
         def gradient(g):
-            alive["at the first operation"] = later() is not None
+            alive.extend(array() is not None for array in arrays)
             return g
 
         return a * 1.0, (gradient,)
 
-    y = first(leaf(1.0, 2.0)) * 2
-    z = y.exp()
-    later = weakref.ref(z.data)
-    loss = (z * z).sum()
-    del y, z
+    @operation
+    def later(a):
+        result = np.exp(a)
+        arrays.append(weakref.ref(result))
+
+        def gradient(g):
+            arrays.append(weakref.ref(g))
+            return g * result
+
+        return result, (gradient,)
+
+    y = later(first(leaf(1.0, 2.0)).exp())
+    loss = (y * y).sum()
+    del y
     loss.backward()
-    assert alive == {"at the first operation": False}
+    assert alive == [False, False]
 
 
 def test_a_branch_that_nobody_differentiates_is_not_kept_alive():
@@ -254,6 +274,18 @@ def test_gradients_share_no_memory(f):
     x.grad += 100
     np.testing.assert_array_equal(y.grad, before)
     np.testing.assert_array_equal(upstream, np.ones(result.shape))
+
+
+def test_gradients_on_their_way_share_no_memory():
+    """u and v get one and the same array from u + v; what u gets from elsewhere must not reach v, nor the caller's array."""
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    u, v = x * 1.0, y * 1.0
+    doubled = u * 2
+    gradient = np.array([1.0, 10.0])
+    ((u + v) + doubled).backward(gradient)
+    assert x.grad.tolist() == [3, 30]
+    assert y.grad.tolist() == [1, 10]
+    assert gradient.tolist() == [1, 10]
 
 
 def test_the_gradient_given_to_a_leaf_is_copied():
@@ -294,6 +326,14 @@ def test_no_grad_records_nothing_and_ends_with_its_block():
             assert not (x * 2).requires_grad
         assert not (x * 2).requires_grad
     assert (x * 2).requires_grad
+
+
+def test_no_grad_covers_the_change_of_dtype_too():
+    factor = tt.Tensor(np.float64(2), requires_grad=True)
+    with tt.no_grad():
+        result = tt.Tensor(np.ones(3, np.float32)) * factor
+    assert result.dtype == np.float32
+    assert not result.requires_grad
 
 
 def test_no_grad_ends_when_its_block_raises():

@@ -64,12 +64,13 @@ def test_a_class_of_ones_own_is_described_but_not_built():
     part = description["parts"]["0"]
     assert part["layer"] == "custom"
     assert part["class"].endswith("test_description.Unknown")
+    assert part["parameters"] == {"weight": [3, 2], "bias": [3]}
     with pytest.raises(InputError, match=r"class .*Unknown, which is not one of tinyticket's.*load_state_dict"):
         nn.build(description)
 
 
 def test_a_layer_of_a_later_version_is_refused_with_near_names():
-    with pytest.raises(InputError, match="layer 'Liner' that this version does not know.*did you mean 'Linear'"):
+    with pytest.raises(InputError, match=r"layer 'Liner' that this version does not know.*did you mean 'Linear'"):
         nn.build({"layer": "Liner"})
 
 

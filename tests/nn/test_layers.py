@@ -50,7 +50,7 @@ def test_reset_parameters_sets_the_bias_back_to_zero():
 
 
 def test_an_unknown_initialisation_is_refused_with_the_near_name():
-    with pytest.raises(ValueError, match="unknown initialisation 'glorot'.*did you mean 'glorot_"):
+    with pytest.raises(ValueError, match=r"unknown initialisation 'glorot'.*did you mean 'glorot_"):
         nn.Linear(3, 5, init="glorot")
 
 

@@ -48,6 +48,23 @@ def test_the_mask_is_copied():
     np.testing.assert_array_equal(parameter.mask, MASK)
 
 
+@pytest.mark.parametrize("shape", [(2,), (1, 1), ()])
+def test_new_data_of_another_shape_are_refused_even_if_they_would_broadcast(shape):
+    parameter = Parameter(VALUES)
+    with pytest.raises(ValueError, match=r"do not fit a parameter of shape \(2, 2\)"):
+        parameter.data = np.zeros(shape)
+    np.testing.assert_array_equal(parameter.data, VALUES)
+
+
+def test_new_data_are_written_where_the_parameter_is():
+    """Whoever holds the array, an optimizer or an arena, sees the new values."""
+    parameter = Parameter(VALUES)
+    array = parameter.data
+    parameter.data = VALUES + 1
+    assert parameter.data is array
+    np.testing.assert_array_equal(array, VALUES + 1)
+
+
 @pytest.mark.parametrize("mask", [np.ones(2, bool), np.ones((2, 2)), np.ones((2, 2), np.uint8)])
 def test_a_mask_of_another_shape_or_kind_is_refused_and_changes_nothing(mask):
     parameter = Parameter(VALUES.copy())
@@ -95,3 +112,6 @@ def test_a_buffer_copies_its_data_and_shows_them():
     data += 1
     assert buffer.data.tolist() == [0, 0]
     assert "0., 0." in repr(buffer)
+    buffer.data = data
+    data += 1
+    assert buffer.data.tolist() == [1, 1]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.nn.bits import assert_positive_zeros
 from tinyticket import nn, optim
 from tinyticket.nn.functional import cross_entropy
 
@@ -48,6 +49,8 @@ def test_training_ends_where_pytorchs_does(kind, settings, tolerance, weight_dec
         assert parameter.dtype == np.float64
         assert np.abs(parameter.data - expected).max() <= tolerance * np.abs(expected).max()
         assert np.abs(parameter.data - start[name]).max() > 0.01  # it was trained
+        if parameter.mask is not None:
+            assert_positive_zeros(parameter.data[~parameter.mask])
 
 
 def float64_network(rng) -> nn.Sequential:

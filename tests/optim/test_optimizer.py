@@ -120,7 +120,6 @@ def test_numpy_scalars_as_betas_give_the_same_bits_as_python_numbers():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda p: optim.SGD([], 0.1), "at least one parameter"),
         (lambda p: optim.SGD(p, -0.1), "learning rate and weight decay are at least 0, not -0.1"),
         (lambda p: optim.SGD(p, float("nan")), "learning rate .* not nan"),
         (lambda p: optim.Adam(p, 0.1, weight_decay=-1), "not 0.1 and -1"),
@@ -138,6 +137,7 @@ def test_settings_out_of_range_are_refused(make, words):
 NOT_PARAMETERS = {
     "one parameter, whose rows would be taken": nn.Parameter(random_weights()),
     "pairs of named_parameters": list(nn.Linear(2, 2).named_parameters()),
+    "no parameter": [],
     "tensors": [Tensor(random_weights(), requires_grad=True)],
 }
 

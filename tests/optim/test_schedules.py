@@ -56,6 +56,10 @@ def test_a_schedule_comes_back_from_json(schedule):
     assert [again(i) for i in range(60)] == [schedule(i) for i in range(60)]
 
 
+def test_milestones_in_a_list_are_the_same_schedule():
+    assert MultiStep([10, 20]) == MultiStep((10, 20))
+
+
 def test_plain_schedules_say_their_kind():
     assert to_plain(Warmup(5, Cosine(50))) == {
         "kind": "warmup",
@@ -65,7 +69,7 @@ def test_plain_schedules_say_their_kind():
 
 
 def test_an_unknown_kind_is_refused_with_near_names():
-    with pytest.raises(InputError, match="no schedule is called 'cosin'.*did you mean 'cosine'"):
+    with pytest.raises(InputError, match=r"no schedule is called 'cosin'.*did you mean 'cosine'"):
         from_plain({"kind": "cosin", "iterations": 3})
 
 

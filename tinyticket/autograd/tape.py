@@ -106,7 +106,7 @@ def backward(output: Tensor, gradient: np.ndarray) -> None:
     Inner gradients live in a local table and go as soon as they are used; only leaves keep theirs.
     """
     if output.node is None:
-        _accumulate(output, gradient, gradient)
+        _accumulate(output, gradient, shared=True)
         return
     order = nodes_before(output.node)
     if any(node.consumed for node in order):
@@ -120,23 +120,25 @@ def backward(output: Tensor, gradient: np.ndarray) -> None:
             node.release()
             continue
         upstream = pending.pop(node)
+        handed_out = [upstream]
         for tensor, rule in zip(node.inputs, node.gradients or (), strict=True):
             if not tensor.requires_grad:
                 continue
             share = unbroadcast(np.asarray(rule(upstream), tensor.dtype), tensor.shape)
             if tensor.node is None:
-                _accumulate(tensor, share, upstream)
+                _accumulate(tensor, share, shared=any(share is other for other in handed_out))
             elif tensor.node in pending:
                 pending[tensor.node] = np.asarray(pending[tensor.node] + share)
             else:
                 pending[tensor.node] = share
+            handed_out.append(share)
         node.release()
 
 
-def _accumulate(leaf: Tensor, share: np.ndarray, upstream: np.ndarray) -> None:
+def _accumulate(leaf: Tensor, share: np.ndarray, shared: bool) -> None:
     if leaf.grad is not None:
         leaf.grad = np.asarray(leaf.grad + share)
-    elif share is upstream or share.base is not None:  # somebody else's memory: a leaf owns its gradient
+    elif shared or share.base is not None:  # somebody else's memory: a leaf owns its gradient
         leaf.grad = share.copy()
     else:
         leaf.grad = share

@@ -47,6 +47,10 @@ class Tensor:
     def __init__(self, data: Any, requires_grad: bool = False):
         if isinstance(data, Tensor):
             raise TypeError("Tensor(...) wants numbers, not a Tensor; write tensor.detach() for one outside the graph")
+        if isinstance(data, list | tuple) and any(isinstance(part, Tensor) for part in data):
+            raise TypeError(
+                "Tensor(...) wants numbers, not a list of Tensors; write tt.stack(...) to keep their gradients"
+            )
         array = np.asarray(data)
         if array.dtype.kind in "biu":
             array = array.astype(np.float64)
@@ -125,6 +129,9 @@ class Tensor:
     def __bool__(self) -> bool:
         return bool(self.data)
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+
     def __repr__(self) -> str:
         origin = f", from={self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({np.array2string(self.data, separator=', ', prefix='Tensor(')}, {self.dtype}{origin})"
@@ -191,6 +198,9 @@ class Tensor:
 
     def __rpow__(self, other):
         return elementwise.power(other, self)
+
+    def __pos__(self):
+        return self
 
     def __neg__(self):
         return elementwise.negative(self)

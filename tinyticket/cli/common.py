@@ -29,4 +29,4 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 def print_table(table: Table) -> None:
     """Print a table whole: a file or a pipe has no width that would fold it."""
     console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
+    (console if console.is_terminal else Console(width=10_000)).print(table)

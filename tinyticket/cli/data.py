@@ -6,6 +6,7 @@ import sys
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -30,7 +31,7 @@ def list_(data_folder: str | None, quiet: bool) -> None:
     for heading in ("name", "what it is", "where"):
         shown.add_column(heading)
     for name, description, path in datasets.describe(data_folder):
-        shown.add_row(name, description, str(path) if path else f"not here: tinyticket data fetch {name}")
+        shown.add_row(name, description, escape(str(path)) if path else f"not here: tinyticket data fetch {name}")
     print_table(shown)
 
 

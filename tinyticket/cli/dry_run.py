@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import click
-from rich.markup import escape
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from tinyticket.cli.common import print_table
@@ -14,11 +14,8 @@ from tinyticket.lottery.estimate import estimate
 def show_plan(experiment: Experiment) -> None:
     """Print the rounds with their counts, then sizes and times."""
     settings, plan = experiment.settings, experiment.plan
-    shown = Table(
-        title=escape(f"{settings.model} on {settings.data}: nothing is trained yet"),
-        title_justify="left",
-        header_style="bold",
-    )
+    click.echo(f"{settings.model} on {settings.data}: nothing is trained yet")
+    shown = Table(header_style="bold", box=SIMPLE_HEAD)
     for heading in ("round", "weights left", "density"):
         shown.add_column(heading, justify="right")
     for number, (left, density) in enumerate(zip(plan.weights_left, plan.densities, strict=True)):

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common
 from tinyticket.cli.own_model import load_model
+from tinyticket.cli.show import show_result
 from tinyticket.errors import InputError
 
 EXAMPLES = """
@@ -48,10 +49,8 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 @click.option("--weight-decay", type=float, default=0.0, show_default=True, help="L2 penalty added to the gradients.")
 @click.option(
     "--prune",
-    default="0.2",
-    show_default=True,
     metavar="FRACTION",
-    help="Fraction of the survivors removed every round (output layer: half of it), or conv=0.1,fc=0.2,output=0.1.",
+    help="Fraction of the survivors removed every round (output layer: half of it), or conv=0.1,fc=0.2,output=0.1.  [0.2]",
 )
 @click.option(
     "--one-shot", metavar="DENSITY,...", help="Prune the dense network once to each density, instead of rounds."
@@ -73,7 +72,7 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 @click.option("--out", type=click.Path(), required=True, help="The result file (HDF5); continued if it is there.")
 @common
 def find(
-    data: str, model: str, prune: str, one_shot: str | None, dry_run: bool, quiet: bool, out: str, **options: Any
+    data: str, model: str, prune: str | None, one_shot: str | None, dry_run: bool, quiet: bool, out: str, **options: Any
 ) -> None:
     """Find winning tickets: train, prune the smallest weights, reset the rest to their initial values, and again."""
     from tinyticket import lottery
@@ -91,13 +90,13 @@ def find(
     try:
         result = experiment.run()
     except KeyboardInterrupt:
-        click.echo(f"\nstopped; the finished rounds are in {out}. Run the same command again to go on.", err=True)
+        kept = f"the finished rounds are in {out}. Run" if experiment.archive.exists else "no round was finished. Run"
+        click.echo(f"\nstopped; {kept} the same command again to go on.", err=True)
         raise
-    if not quiet:
-        from tinyticket.report.table import table
-
-        print_table(table(result))
-    click.echo(result.verdict["text"])
+    if quiet:
+        click.echo(result.verdict["text"])
+    else:
+        show_result(result)
 
 
 def _densities(text: str | None) -> list[float] | None:

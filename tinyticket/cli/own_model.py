@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ def load_model(name: str, data: str, folder: str | None) -> Callable[[Any], Any]
     path = Path(file)
     if path.suffix != ".py" or not path.is_file():
         raise InputError(f"the model {name!r} names no Python file: {file} does not exist or does not end in .py")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"_own_model_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as an import would: dataclasses look their module up
     spec.loader.exec_module(module)
     make = getattr(module, function, None)
     if not callable(make):

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from tinyticket.cli.common import common, print_table
+
+if TYPE_CHECKING:
+    from tinyticket.lottery import Result
+
+
+def show_result(result: Result) -> None:
+    """Print title, table and verdict."""
+    from tinyticket.report.table import table, title
+
+    click.echo(title(result))
+    print_table(table(result))
+    click.echo(result.verdict["text"])
 
 
 @click.command(epilog="\b\nExamples:\n  tinyticket show ticket.h5\n  tinyticket show ticket.h5 --csv > ticket.csv")
@@ -26,10 +39,7 @@ def show(file: str, as_json: bool, as_csv: bool, quiet: bool) -> None:
     elif as_csv:
         click.echo(report.to_csv(result), nl=False)
     else:
-        from tinyticket.report.table import table
-
-        print_table(table(result))
-        click.echo(result.verdict["text"])
+        show_result(result)
 
 
 @click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")

@@ -12,6 +12,10 @@ from tinyticket.optim import Optimizer
 
 CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not depend on the number of threads
 
+QUIETLY = np.errstate(
+    over="ignore", invalid="ignore", divide="ignore"
+)  # a loss that is no number is reported by training
+
 
 class EagerStep:
     """Calls are training steps: forward, backward, update.
@@ -27,6 +31,7 @@ class EagerStep:
     def __init__(self, model: Module, optimizer: Optimizer, threads: int = 1):
         self.model, self.optimizer, self.threads = model, optimizer, threads
 
+    @QUIETLY
     def __call__(self, x: np.ndarray, y: np.ndarray) -> float:
         """Train on one batch and return its loss before the update."""
         self.model.train()
@@ -48,6 +53,7 @@ class EagerStep:
         losses, hits = zip(*sums, strict=True)
         return sum(losses) / len(x), sum(hits) / len(x)
 
+    @QUIETLY
     def _chunk(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
         with no_grad():
             logits = self.model(Tensor(x))

@@ -38,7 +38,7 @@ def find(
     optimizer: str = "adam",
     weight_decay: float = 0.0,
     schedule: Schedule | None = None,
-    prune: float | str | Mapping[str, float] = 0.2,
+    prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
     scope: str = "layer",
     trials: int | None = None,
@@ -67,10 +67,10 @@ def find(
     lr, optimizer, weight_decay, schedule
         Optimizers are "adam", "sgd", "momentum" and "nesterov"; schedules are in `tt.optim`.
     prune
-        Fraction of the survivors removed every round; the output layer loses half of it in layer scope. Or one per group of
-        layers: {"conv": 0.1, "fc": 0.2, "output": 0.1}.
+        Fraction of the survivors removed every round, 0.2 if not given; the output layer loses half of it in layer scope. Or
+        one per group of layers: {"conv": 0.1, "fc": 0.2, "output": 0.1}.
     one_shot
-        Densities to prune the dense network to, each in one shot, instead of rounds.
+        Densities to prune the dense network to, each in one shot, instead of `rounds` and `prune`.
     scope : {"layer", "global"}
         Where magnitudes are compared.
     trials, seed
@@ -151,7 +151,6 @@ class Experiment:
 
     def run(self) -> Result:
         """Train what the file does not hold yet and return the result."""
-        self.archive.check_writable()
         with self.archive.locked(), threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
             self._read_recorded()
             per_trial = 1 + self.settings.rounds * (1 + len(self.settings.controls))
@@ -218,7 +217,11 @@ class Experiment:
             )
         except DivergenceError as error:
             which = f" (control {control})" if control else ""
-            kept = "" if self.archive.path is None else f"; the rounds finished before are in {self.archive.path}"
+            kept = (
+                f"; the rounds finished before are in {self.archive.path}"
+                if self.archive.exists and self.archive.path
+                else ""
+            )
             raise DivergenceError(f"trial {trial}, round {round}{which}: {error}{kept}") from None
 
     def _draw(self, rng: np.random.Generator) -> State:

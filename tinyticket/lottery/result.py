@@ -133,8 +133,8 @@ class Result:
                 }
                 self.seed = int(file.attrs["seed"])
                 self.trials = [Trial(int(t), _rounds(archive, file, int(t))) for t in sorted(file["trials"], key=int)]
-            except KeyError as error:
-                raise InputError(f"{archive.name} is damaged or incomplete: {error.args[0]}") from None
+            except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, OSError) as error:
+                raise InputError(f"{archive.name} is damaged: {str(error).splitlines()[0]}") from error
         self.config, self._model, self.data = texts["config"], texts["model"], texts["data"]
         self.versions, self.machine = texts["versions"], texts["machine"]
 

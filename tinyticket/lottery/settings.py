@@ -126,7 +126,7 @@ def resolve(
     optimizer: str = "adam",
     weight_decay: float = 0.0,
     schedule: Schedule | None = None,
-    prune: float | str | Mapping[str, float] = 0.2,
+    prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
     scope: str = "layer",
     trials: int | None = None,
@@ -138,10 +138,11 @@ def resolve(
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
     if one_shot is not None:
-        if rounds is not None:
-            raise InputError(
-                "rounds and one-shot exclude each other: one-shot prunes the dense network once for each density"
-            )
+        for name, value in {"rounds": rounds, "prune": prune}.items():
+            if value is not None:
+                raise InputError(
+                    f"{name} and one-shot exclude each other: one-shot prunes the dense network once to each density"
+                )
         if isinstance(one_shot, int | float):
             one_shot = [one_shot]
         one_shot = tuple(float(density) for density in one_shot)
@@ -149,7 +150,7 @@ def resolve(
             raise InputError(f"one-shot wants one or more different densities; got {one_shot}")
         rounds, fractions = len(one_shot), {}
     else:
-        fractions = parse_fractions(prune, scope)
+        fractions = parse_fractions(0.2 if prune is None else prune, scope)
     return Settings(
         data=data,
         model=model,

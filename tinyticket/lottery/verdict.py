@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from tinyticket.lottery.result import Result, Round
 
+ROUNDING = 1e-9  # means of equal accuracies in another order may differ by this much
+
 
 def verdict(result: Result) -> dict[str, Any]:
     """Compare the tickets of every round with their own trials' dense networks.
@@ -66,7 +68,7 @@ class Comparison:
     @property
     def wins(self) -> bool:
         """Whether the tickets are at least as accurate in no more iterations."""
-        return self.accuracy_difference >= 0 and self.early_stop <= self.dense_early_stop
+        return self.accuracy_difference >= -ROUNDING and self.early_stop <= self.dense_early_stop
 
     @property
     def early_stop_ratio(self) -> float | None:
@@ -75,9 +77,9 @@ class Comparison:
 
     def words(self) -> str:
         """Say it in words."""
-        beside = "".join(f", {name} {100 * difference:+.2f}" for name, difference in self.control_differences.items())
+        beside = "".join(f", {name} {_points(difference)}" for name, difference in self.control_differences.items())
         return (
-            f"{self.density:.1%} density: test accuracy {100 * self.accuracy_difference:+.2f} points against the dense network"
+            f"{self.density:.1%} density: test accuracy {_points(self.accuracy_difference)} points against the dense network"
             f"{beside}; early stop at iteration {self.early_stop:.0f} against {self.dense_early_stop:.0f}"
         )
 
@@ -95,6 +97,10 @@ def _compare(result: Result, number: int) -> Comparison:
         early_stop=_mean(tickets, "early_stop_iteration"),
         dense_early_stop=_mean(dense, "early_stop_iteration"),
     )
+
+
+def _points(difference: float) -> str:
+    return f"{round(100 * difference, 2) + 0.0:+.2f}"  # adding 0.0 turns -0.0 into 0.0
 
 
 def _mean(rounds: list[Round], name: str) -> float:

@@ -109,6 +109,12 @@ class Module:
         for _, child in self.children():
             child.reset_parameters(rng)
 
+    def astype(self, dtype: Any) -> Module:
+        """Turn all parameters into float32 or float64, in place; make optimizers afterwards."""
+        for parameter in self.parameters():
+            parameter.convert(dtype)
+        return self
+
     # -- training or evaluation
 
     def train(self, mode: bool = True) -> Module:

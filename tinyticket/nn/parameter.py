@@ -69,6 +69,11 @@ class Parameter(Tensor):
                 bits = array.view(self._bits.dtype)
                 np.bitwise_and(bits, self._bits, out=bits)
 
+    def convert(self, dtype: Any) -> None:
+        """Turn the values into float32 or float64; a gradient is forgotten."""
+        self._data, self.grad = self._data.astype(dtype), None
+        self.mask = self._mask
+
     def __deepcopy__(self, memo: dict) -> Parameter:
         twin = type(self)(self.data, self._mask)
         twin.requires_grad = self.requires_grad

@@ -13,8 +13,8 @@ from tinyticket.nn.parameter import Parameter
 class Optimizer:
     """Base of the optimizers. Set `.lr` before a step to follow a schedule.
 
-    Pruned weights get a gradient of exactly zero and keep zero slots, so momentum, Adam's moments and weight decay cannot revive
-    them; that they are +0.0 afterwards is written, not hoped for.
+    After every update +0.0 is written over pruned weights and over their slots, so that neither momentum nor Adam's moments nor
+    weight decay can revive them, whatever their gradients are.
     """
 
     def __init__(self, params: Iterable[Parameter], lr: float, weight_decay: float = 0.0):
@@ -32,11 +32,7 @@ class Optimizer:
             if parameter.grad is None:
                 continue
             self.steps[i] += 1
-            gradient = parameter.grad
-            if parameter.mask is not None:
-                gradient = gradient.copy()
-                parameter.apply_mask(gradient)
-            self._update(i, parameter.data, gradient)
+            self._update(i, parameter.data, np.asarray(parameter.grad, parameter.dtype))
             parameter.apply_mask(parameter.data, *self._slots(i))
 
     def zero_grad(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import matplotlib
 
@@ -13,7 +15,9 @@ from matplotlib import pyplot, ticker
 from tinyticket.errors import InputError
 from tinyticket.lottery import Result, Round
 from tinyticket.report.series import controls, series
+from tinyticket.store import replace
 
+ENDINGS = (".png", ".svg", ".pdf")
 LABELS = {"ticket": "winning ticket", "reinit": "re-initialised", "random": "random mask"}
 COLOURS = {"ticket": "#1f5fa8", "reinit": "#d9752b", "random": "#4f8f4f"}
 MARKERS = {"ticket": "o", "reinit": "s", "random": "^"}
@@ -29,6 +33,9 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     InputError
         If the picture cannot be written.
     """
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"the picture {path} has no ending that says what it is: {', '.join(ENDINGS)}")
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
     _panel(axes[0], result, lambda run: 100 * run.test_accuracy, "test accuracy at early stop (%)")
     _panel(axes[1], result, lambda run: run.early_stop_iteration, "early-stopping iteration")
@@ -38,14 +45,10 @@ def plot(result: Result, path: str | os.PathLike) -> None:
         f"{result.config['model']} on {result.config['data']}, {trials} {'trials' if trials > 1 else 'trial'}",
         fontsize=11,
     )
-    try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"the picture {os.fspath(path)} cannot be written: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    finally:
-        pyplot.close(figure)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110, format=path.suffix[1:].lower())
+    pyplot.close(figure)
+    replace(path, picture.getbuffer())
 
 
 def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str) -> None:
@@ -72,7 +75,7 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
     axis.set_xscale("log")
     axis.invert_xaxis()
     densities = [100 * point.density for point in tickets]
-    axis.set_xticks(densities[:: max(1, len(densities) // 8)])
+    axis.set_xticks(densities[:: -(-len(densities) // 9)])
     axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.3g}"))
     axis.xaxis.set_minor_locator(ticker.NullLocator())
     axis.set_xlabel("weights left (%)")

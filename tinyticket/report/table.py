@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.lottery import Result
 from tinyticket.report.series import Point, controls, series
+
+
+def title(result: Result) -> str:
+    """Return the line above the table."""
+    trials = len(result.trials)
+    spread = f"{trials} trials: mean, and from smallest to largest" if trials > 1 else "1 trial"
+    return f"{result.config['model']} on {result.config['data']}, {spread}"
 
 
 def table(result: Result) -> Table:
@@ -15,10 +21,7 @@ def table(result: Result) -> Table:
 
     With several trials each cell has the mean, and below it the smallest and the largest.
     """
-    trials = len(result.trials)
-    spread = f"{trials} trials: mean, and from smallest to largest" if trials > 1 else "1 trial"
-    title = f"{result.config['model']} on {result.config['data']}, {spread}"
-    shown = Table(title=escape(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("round", "weights\nleft", "density", "early stop\niteration", "test\naccuracy %"):
         shown.add_column(heading, justify="right", no_wrap=True)
     others = controls(result)

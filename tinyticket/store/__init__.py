@@ -4,7 +4,7 @@
 What a reader gets from it is `tinyticket.lottery.result`.
 """
 
-from tinyticket.store.archive import Archive
+from tinyticket.store.archive import Archive, replace
 from tinyticket.store.run import HISTORY, Run, summary
 
-__all__ = ["HISTORY", "Archive", "Run", "summary"]
+__all__ = ["HISTORY", "Archive", "Run", "replace", "summary"]

@@ -1,7 +1,8 @@
 """Keep a file whole at every instant.
 
-HDF5 has no journal: a process killed while it writes leaves a file that may not open. So a round is added to a copy, the copy is
-brought to disk, and then takes the file's name in one step. Whatever happens, the name stands for the old state or the new.
+HDF5 has no journal: a process killed while it writes leaves a file that may not open, and a full disk crashes it. So HDF5 only ever
+writes to memory: a round is added to an image of the file, the image is brought to disk under another name, and then takes the
+file's name in one step. Whatever happens, the name stands for the old state or the new.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import h5py
 
@@ -56,8 +57,10 @@ class Archive:
         InputError
             If it does not exist, is no HDF5 file or a damaged one, or is not tinyticket's.
         """
-        if self.path is not None and not self.path.exists():
-            raise InputError(f"{self.path} does not exist")
+        if self.path is not None and not self.path.is_file():
+            raise InputError(
+                f"{self.path} {'is a folder' if self.path.is_dir() else 'does not exist'}; expected a result file"
+            )
         try:
             file = h5py.File(io.BytesIO(self._image) if self.path is None else self.path, "r")
         except OSError as error:
@@ -74,69 +77,37 @@ class Archive:
         InputError
             If the disk is full or the folder cannot be written; the file is as it was before.
         """
+        image = self._bytes() if self.exists else b""
+        buffer = io.BytesIO(image)
+        with h5py.File(buffer, "r+" if image else "w") as file:
+            write(file)
         if self.path is None:
-            buffer = io.BytesIO(self._image)
-            with h5py.File(buffer, "r+" if self._image else "w") as file:
-                write(file)
             self._image = buffer.getvalue()
-            return
-        copy = self._copy_path()
-        try:
-            if self.path.exists():
-                shutil.copyfile(self.path, copy)
-                mode = "r+"
-            else:
-                mode = "w"
-            with h5py.File(copy, mode) as file:
-                write(file)
-            _to_disk(copy)
-            os.replace(copy, self.path)
-            _to_disk(self.path.parent)
-        except (OSError, RuntimeError) as error:  # HDF5 reports a full disk as either
-            copy.unlink(missing_ok=True)
-            raise InputError(
-                f"{self.path} cannot be written: {_first_line(error)}; what it held before is untouched, "
-                "and the same command goes on from there"
-            ) from error
-        except BaseException:
-            copy.unlink(missing_ok=True)
-            raise
-
-    def check_writable(self) -> None:
-        """Raise InputError now, rather than after hours of training, if the file could not be written."""
-        if self.path is None:
-            return
-        copy = self._copy_path()
-        try:
-            if self.path.is_dir():
-                raise InputError(f"{self.path} is a folder; give the name of a file")
-            if not self.path.parent.is_dir():
-                raise InputError(
-                    f"the folder {self.path.parent} does not exist: {self.path.name} cannot be written there"
-                )
-            copy.write_bytes(b"")
-            copy.unlink()
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be written: {error.strerror}") from None
+        else:
+            replace(self.path, buffer.getbuffer())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file against a second run.
+        """Hold the file against a second run, and make sure that it can be written before hours of training.
 
         Raises
         ------
         InputError
-            If another process holds it.
+            If another process holds it, or nothing can be written there.
         """
-        if self.path is None or fcntl is None:
+        if self.path is None:
             yield
             return
-        lock = self.path.with_name(f".{self.path.name}.lock")
-        with _open_and_lock(lock) as taken:
-            if not taken:
-                raise InputError(
-                    f"{self.path} is being written by another process; wait for it, or choose another file"
-                )
+        try:
+            if self.path.is_dir():
+                raise InputError(f"{self.path} is a folder; give the name of a file")
+            lock = self.path.with_name(f".{self.path.name}.lock")
+            handle = _open_locked(lock)
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {_first_line(error)}") from None
+        if handle is None:
+            raise InputError(f"{self.path} is being written by another process; wait for it, or choose another file")
+        with handle:
             try:
                 yield
             finally:
@@ -144,36 +115,58 @@ class Archive:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a copy to another path, in one step."""
-        target = Archive(path)
-        target.check_writable()
-        copy = target._copy_path()
-        copy.write_bytes(self._image if self.path is None else self.path.read_bytes())
-        _to_disk(copy)
-        os.replace(copy, path)
+        replace(Path(path), self._bytes())
 
-    def _copy_path(self) -> Path:
-        assert self.path is not None
-        return self.path.with_name(f".{self.path.name}.partial")
+    def _bytes(self) -> bytes:
+        return self._image if self.path is None else self.path.read_bytes()
 
 
-@contextlib.contextmanager
-def _open_and_lock(lock: Path) -> Iterator[bool]:
-    """Take the lock file, or say that somebody else has it."""
+def replace(path: Path, content: bytes | memoryview) -> None:
+    """Give a file new content in one step: it is written beside it and brought to disk, and then takes its name.
+
+    Raises
+    ------
+    InputError
+        If that cannot be done; the file is as it was before.
+    """
+    path = Path(os.path.realpath(path))  # of a link, what it points to is replaced
+    copy = path.with_name(f".{path.name}.partial")
+    try:
+        try:
+            with open(copy, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(copy, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                copy.unlink(missing_ok=True)
+            raise
+        _to_disk(path.parent)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {_first_line(error)}; what it held before is untouched") from error
+
+
+def _open_locked(lock: Path) -> IO | None:
+    """Open and lock a file, or return None if somebody else has it."""
     while True:
-        with open(lock, "w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                yield False
-                return
-            # Its last holder may have removed the file between our opening and locking it: then this lock guards nothing.
-            if lock.exists() and os.path.samestat(os.fstat(handle.fileno()), lock.stat()):
-                yield True
-                return
+        handle = open(lock, "w")  # noqa: SIM115 - the lock lives as long as the handle
+        if fcntl is None:
+            return handle
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.close()
+            return None
+        # Its last holder may have removed the file between our opening and locking it: then this lock guards nothing.
+        if lock.exists() and os.path.samestat(os.fstat(handle.fileno()), lock.stat()):
+            return handle
+        handle.close()
 
 
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _to_disk(folder: Path) -> None:
+    """Bring a folder's names to disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -181,4 +174,4 @@ def _to_disk(path: Path) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]

@@ -48,7 +48,7 @@ def check_format(file: h5py.File, where: str) -> None:
     """Raise InputError unless this is a tinyticket file of a version that can be read."""
     if file.attrs.get("format") != "tinyticket":
         raise InputError(f"{where} is an HDF5 file, but not one of tinyticket's")
-    version = int(file.attrs["format_version"])
+    version = int(file.attrs.get("format_version", 0))
     if version > FORMAT_VERSION:
         raise InputError(
             f"{where} has format version {version}; this tinyticket ({__version__}) reads up to {FORMAT_VERSION}"
