@@ -4,8 +4,8 @@ Three ways. `kernel` is an entry point: arrays in and out, lazily compiled for t
 function in front gives it, and cached. It takes the bounds of chunks of its outputs; several chunks run in parallel,
 one runs without waking other threads, from the same machine code. `device` marks the helpers, which take addresses
 and are compiled into entry points. A `Routine` makes one of them callable by address, for whole training steps. None
-uses fastmath: fused multiply-adds are asked
-for by name, so the order of every sum is the one that is written, and NaN propagates.
+uses fastmath: fused multiply-adds are asked for by name, so the order of every sum is the one that is written, and NaN
+propagates.
 
 Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels
 therefore live in a folder of their own, named after a hash of all kernel sources, the version of Numba and the CPU:
