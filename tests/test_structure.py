@@ -15,7 +15,20 @@ import tinyticket
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "tinyticket"
-ROOMS = ["kernels", "autograd", "nn", "optim", "data", "prune", "store", "lottery", "report", "cli"]  # lowest first
+ROOMS = [
+    "kernels",
+    "autograd",
+    "nn",
+    "optim",
+    "sparse",
+    "data",
+    "compiler",
+    "prune",
+    "store",
+    "lottery",
+    "report",
+    "cli",
+]  # lowest first
 FREE = {"errors", "_version"}  # below everything
 
 

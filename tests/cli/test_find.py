@@ -89,11 +89,24 @@ def test_every_option_reaches_the_experiment(name, find_command, out):
     assert tt.load(out).config[name] == expected
 
 
+def test_eager_goes_through_the_autograd_and_the_file_says_so(find_command, out):
+    assert find_command("--eager", rounds=0).code == 0
+    assert tt.load(out).trials[0].rounds[0].plan == {"mode": "eager"}
+    assert "eager was True and is now False" in find_command(rounds=0).err
+
+
+def test_without_eager_the_file_names_every_layers_kernel(find_command, out):
+    assert find_command(rounds=1).code == 0
+    dense, ticket = tt.load(out).trials[0].rounds
+    assert dense.plan == {"mode": "compiled", "kernels": dict.fromkeys(dense.masks, "dense")}
+    assert ticket.plan["kernels"].keys() == ticket.masks.keys()
+
+
 def test_no_option_is_left_out_of_the_tests_above(command):
     explained = command("find", "--help").out
     options = {word.strip(",") for word in explained.split() if word.startswith("--")}
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
-    elsewhere = {"--data", "--one-shot", "--threads", "--data-folder", "--dry-run", "--out", "--quiet"}
+    elsewhere = {"--data", "--eager", "--one-shot", "--threads", "--data-folder", "--dry-run", "--out", "--quiet"}
     assert options == tested | elsewhere | {"--help", "--version"}
 
 

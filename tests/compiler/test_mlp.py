@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyticket.compiler import MLPStep
+from tinyticket.compiler.mlp import MLPStep
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
 from tinyticket.kernels.reference import packed as reference
@@ -65,6 +65,27 @@ def train_in_float64(weights, biases, masks, x, y, batches, rule, **options):
     return np.array(losses), weights, biases
 
 
+class Steps:
+    """A program with its learning rate, filled with weights; layers below a density run sparse."""
+
+    def __init__(self, weights, biases, masks, *, sparse_below=0.8, learning_rate=1e-3, **options):
+        shapes, self.learning_rate = [w.shape for w in weights], learning_rate
+        masks = [None] * len(weights) if masks is None else masks
+        sparse = [mask is not None and bool(mask.mean() < sparse_below) for mask in masks]
+        self.program = MLPStep(shapes, masks, sparse, [True] * len(weights), **options)
+        self.program.write([([w], [b]) for w, b in zip(weights, biases, strict=True)])
+        self.bind, self.evaluate = self.program.bind, self.program.evaluate
+
+    def __call__(self, data, indices):
+        return self.program.step(data, indices, self.learning_rate)
+
+    def weight(self, layer):
+        return self.program.read(layer)[0][0]
+
+    def bias(self, layer):
+        return self.program.read(layer)[1][0]
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.sampled_from([2, 10, 16, 31, 70]), min_size=2, max_size=4),
@@ -81,7 +102,7 @@ def test_steps_agree_with_float64_and_do_not_depend_on_threads(sizes, density, b
     options = {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 1e-3}
     losses, want_weights, want_biases = train_in_float64(weights, biases, masks, x, y, batches, rule, **options)
     steps = [
-        MLPStep(weights, biases, masks, batch_size=batch, rule=rule, threads=t, sparse_below=sparse_below, **options)
+        Steps(weights, biases, masks, batch_size=batch, rule=rule, threads=t, sparse_below=sparse_below, **options)
         for t in (1, 2)
     ]
     for step in steps:
@@ -99,18 +120,8 @@ def test_steps_agree_with_float64_and_do_not_depend_on_threads(sizes, density, b
 
 def lenet(threads=1, density=0.1, **options):
     weights, biases, masks = network([50, 40, 20, 10], density)
-    step = MLPStep(weights, biases, masks, batch_size=60, threads=threads, **options)
+    step = Steps(weights, biases, masks, batch_size=60, threads=threads, **options)
     return step, step.bind(*examples(50, 10))
-
-
-def test_several_steps_in_one_call_are_the_same_steps():
-    batches = np.random.default_rng(0).integers(0, 200, (6, 60))
-    one, data = lenet(threads=2)
-    many, _ = lenet(threads=2)
-    losses = [one(data, indices) for indices in batches]
-    np.testing.assert_array_equal(many.run(data, batches)[:, 0], losses)
-    for layer in range(3):
-        np.testing.assert_array_equal(one.weight(layer), many.weight(layer))
 
 
 @pytest.mark.parametrize("hidden", [False, True])
@@ -118,9 +129,7 @@ def test_a_thread_that_never_comes_is_done_without(monkeypatch, hidden):
     batches = np.random.default_rng(0).integers(0, 200, (2, 60))
     alone, data = lenet(threads=1)
     pair, _ = lenet(threads=2)
-    if (
-        hidden
-    ):  # even from the step: both halves of its parallel region then fall to one thread, which waits and gives up
+    if hidden:  # from the step too: both halves of its parallel region fall to one thread, which waits and gives up
         monkeypatch.setattr("tinyticket.compiler.mlp.numba.get_num_threads", lambda: 2)
     numba.set_num_threads(1)
     try:
@@ -131,7 +140,7 @@ def test_a_thread_that_never_comes_is_done_without(monkeypatch, hidden):
 
 def test_a_step_allocates_no_arrays():
     weights, biases, masks = network([784, 300, 100, 10], 0.1)
-    step = MLPStep(weights, biases, masks, batch_size=60)
+    step = Steps(weights, biases, masks, batch_size=60)
     data, indices = step.bind(*examples(784, 10)), np.arange(60)
     step(data, indices)
     tracemalloc.start()
@@ -162,15 +171,37 @@ def test_evaluation_is_that_of_the_same_network_for_any_threads():
     assert some.correct == (x[:7].argmax(axis=1) == y[:7]).sum()
 
 
-def test_rewinding_under_a_new_mask_compiles_nothing_and_forgets_everything():
-    step, data = lenet()
-    batches = np.random.default_rng(0).integers(0, 200, (3, 60))
-    step.run(data, batches)
-    weights, biases, masks = network([50, 40, 20, 10], 0.5)
-    step.rewind(weights, biases, masks)
-    fresh = MLPStep(weights, biases, masks, batch_size=60, threads=1)
-    np.testing.assert_array_equal(step.run(data, batches), fresh.run(data, batches))
-    np.testing.assert_array_equal(step.weight(0), fresh.weight(0))
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("density", [None, 0.3])
+def test_what_is_read_and_written_back_goes_on_as_if_nothing_had_happened(rule, density):
+    batches = np.random.default_rng(0).integers(0, 200, (6, 60))
+    straight, data = lenet(density=density, rule=rule, momentum=0.9)
+    broken, _ = lenet(density=density, rule=rule, momentum=0.9)
+    for indices in batches[:3]:
+        straight(data, indices), broken(data, indices)
+    other, _ = lenet(density=density, rule=rule, momentum=0.9)
+    other.program.write([broken.program.read(i) for i in range(3)], steps_taken=3)
+    assert [other(data, b) for b in batches[3:]] == [straight(data, b) for b in batches[3:]]
+    np.testing.assert_array_equal(other.weight(1), straight.weight(1))
+
+
+def test_a_layer_without_bias_keeps_none():
+    weights, _, masks = network([50, 40, 10], 0.3)
+    program = MLPStep([w.shape for w in weights], masks, [True, True], [False, True], batch_size=20)
+    program.write([([w], []) for w in weights])
+    data = program.bind(*examples(50, 10))
+    for _ in range(3):
+        program.step(data, np.arange(20), 0.01)
+    assert not program.read(0)[1][0].any()
+    assert program.read(1)[1][0].any()
+
+
+def test_a_smaller_batch_is_the_mean_over_its_own_examples():
+    small, data = lenet()
+    weights, biases, masks = network([50, 40, 20, 10], 0.1)
+    exact = Steps(weights, biases, masks, batch_size=7, threads=1)
+    assert small(data, np.arange(7)) == pytest.approx(exact(exact.bind(*examples(50, 10)), np.arange(7)), rel=1e-6)
+    np.testing.assert_allclose(small.weight(0), exact.weight(0), atol=1e-6)
 
 
 def test_indices_beyond_the_data_are_refused_before_anything_happens():
@@ -180,8 +211,10 @@ def test_indices_beyond_the_data_are_refused_before_anything_happens():
         step(data, np.full(60, 200))
     with pytest.raises(InputError, match="from 0 to 199"):
         step.evaluate(data, np.array([-1]))
-    with pytest.raises(InputError, match="a batch is 60"):
-        step(data, np.arange(10))
+    with pytest.raises(InputError, match="compiled for 1 to 60"):
+        step(data, np.arange(61))
+    with pytest.raises(InputError, match="compiled for 1 to 60"):
+        step(data, np.arange(0))
     with pytest.raises(InputError, match="labels must be from 0 to 9"):
         step.bind(np.zeros((2, 50)), [0, 10])
     np.testing.assert_array_equal(step.weight(0), before)

@@ -25,7 +25,7 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import Experiment, reset, stream
 from tinyticket.lottery.controls import Start
-from tinyticket.lottery.training import train
+from tinyticket.lottery.training import Trainer
 from tinyticket.nn import models
 from tinyticket.optim import Cosine, MultiStep
 
@@ -55,7 +55,7 @@ def test_every_ticket_is_its_mask_and_theta_0_trained(small):
     for trial, round in every_round(small):
         start = Start(round.masks, reset(small.init(trial), round.masks), {})
         streams = (stream(0, trial, purpose, round.number) for purpose in ("batches", "dropout"))
-        run = train(experiment.model, start, experiment.settings, experiment.examples, *streams)
+        run = Trainer(experiment.model, experiment.settings, experiment.examples).train(start, *streams)
         assert same_bytes(run.trained, round.trained)
         assert run.history.tobytes() == round.history.tobytes()
 
@@ -137,7 +137,7 @@ def test_every_control_can_be_replayed_from_the_file_alone(tmp_path):
                 masks = tt.prune.random(masks, stream(*origin["mask"]["stream"]))
             start = Start(masks, reset(weights, masks), {})
             streams = (stream(0, 0, purpose, round.number) for purpose in ("batches", "dropout"))
-            run = train(experiment.model, start, experiment.settings, experiment.examples, *streams)
+            run = Trainer(experiment.model, experiment.settings, experiment.examples).train(start, *streams)
             assert same_bytes(run.trained, control.trained)
             starts.append(start.weights["fc1.weight"].tobytes())
     assert len(set(starts)) == 6  # every control of every round is another network

@@ -11,7 +11,7 @@ from tinyticket.lottery import reset, stream
 from tinyticket.lottery.controls import Start
 from tinyticket.lottery.inputs import split
 from tinyticket.lottery.settings import resolve
-from tinyticket.lottery.training import make_optimizer, train
+from tinyticket.lottery.training import Trainer, make_optimizer
 from tinyticket.nn import Dropout, Linear, Sequential, models
 from tinyticket.optim import SGD, Adam, MultiStep, Warmup
 
@@ -35,7 +35,7 @@ def start(masks=MASKS, weights=None):
 def run(model=None, begin=None, watch=lambda row: None, threads=1, order=0, **changes):
     settings = setting(**changes)
     streams = stream(order, 0, "batches"), stream(0, 0, "dropout")
-    return train(model or fresh(), begin or start(), settings, split(DATA, settings), *streams, threads, watch)
+    return Trainer(model or fresh(), settings, split(DATA, settings), threads).train(begin or start(), *streams, watch)
 
 
 @pytest.mark.parametrize(

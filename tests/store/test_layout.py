@@ -98,7 +98,7 @@ def test_json_attributes_say_what_was_done(file):
 
 def test_every_training_has_the_specified_attributes(file):
     for path, group in trainings(file):
-        assert set(group.attrs) == {*SCALARS, "start"}, path
+        assert set(group.attrs) == {*SCALARS, "start", "plan"}, path
         for name, kind in SCALARS.items():
             assert group.attrs[name].dtype == kind, name
         assert group.attrs["seconds"] > 0

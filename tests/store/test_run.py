@@ -46,6 +46,6 @@ def test_the_first_of_the_smallest_losses_counts(losses, stop):
 
 def test_scalars_are_python_numbers_and_count_over_all_masks():
     masks = {"a": np.array([True, False, True, False]), "b": np.ones((2, 3), bool)}
-    scalars = Run(masks, {}, history([2.0, 1.0], [0.25, 0.5]), {}, 1.5).scalars()
+    scalars = Run(masks, {}, history([2.0, 1.0], [0.25, 0.5]), {}, {}, 1.5).scalars()
     assert (scalars["weights_left"], scalars["density"], scalars["seconds"]) == (8, 0.8, 1.5)
     assert {type(value) for value in scalars.values()} == {int, float}

@@ -104,10 +104,10 @@ def find(
         If a loss stops being a number; finished rounds are in the file.
     """
     experiment = Experiment(
-        model, data, data_folder=data_folder, out=out, threads=threads, eager=eager, progress=progress,
+        model, data, data_folder=data_folder, out=out, threads=threads, progress=progress,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, scope=scope, trials=trials, controls=controls, seed=seed,
-        validation=validation, evaluate_every=evaluate_every,
+        validation=validation, evaluate_every=evaluate_every, eager=eager,
     )  # fmt: skip
     return experiment.run()
 
@@ -133,7 +133,6 @@ class Experiment:
         data_folder: str | os.PathLike | None = None,
         out: str | os.PathLike | None = None,
         threads: int | None = None,
-        eager: bool = False,
         progress: Progress | None = None,
         **options: Any,
     ):
@@ -151,7 +150,7 @@ class Experiment:
         check_model(self.model, self.dataset)
         self._check_factory()
         self.plan: Plan = make_plan(self.model, self.settings)
-        self.trainer = Trainer(self.model, self.settings, self.examples, self.threads, eager)
+        self.trainer = Trainer(self.model, self.settings, self.examples, self.threads)
         self._recorded: list[list[Round]] = []
 
     def run(self) -> Result:

@@ -44,6 +44,8 @@ class Settings:
     controls : tuple of str
     validation : int
         Examples split off the training set.
+    eager : bool
+        Whether training goes through the autograd where it could be compiled: float32 rounds differently there.
     """
 
     data: str
@@ -63,6 +65,7 @@ class Settings:
     seed: int
     validation: int
     evaluate_every: int
+    eager: bool = False
 
     def __post_init__(self):
         for name, least in {
@@ -134,6 +137,7 @@ def resolve(
     seed: int = 0,
     validation: int | None = None,
     evaluate_every: int | None = None,
+    eager: bool = False,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -169,6 +173,7 @@ def resolve(
         seed=_default(seed, 0),
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
         evaluate_every=_default(evaluate_every, 20 if small else 100),
+        eager=bool(eager),
     )
 
 

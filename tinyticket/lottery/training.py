@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler import EagerStep, compile
+from tinyticket.compiler import CompiledStep, EagerStep, compile
 from tinyticket.data import batches
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery.controls import Start
 from tinyticket.lottery.settings import Settings
-from tinyticket.nn import Dropout, Module, functional
+from tinyticket.nn import Dropout, Module, functional, own_class
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
@@ -37,22 +37,21 @@ class Trainer:
     model
         Is overwritten: every training gives it the start's masks and weights.
     settings, examples
-        How, and on what.
+        How, and on what. Models with classes of your own are always trained eagerly.
     threads : int
         Results do not depend on it.
-    eager : bool
-        Train through the autograd, even where the model could be compiled.
     """
 
-    def __init__(self, model: Module, settings: Settings, examples: Examples, threads: int = 1, eager: bool = False):
+    def __init__(self, model: Module, settings: Settings, examples: Examples, threads: int = 1):
         self.model, self.settings, self.examples = model, settings, examples
         self.optimizer = make_optimizer(model, settings)
-        loss = functional.cross_entropy
-        self.step = (
-            EagerStep(model, self.optimizer, threads)
-            if eager
-            else compile(model, loss, self.optimizer, settings.batch_size, threads=threads)
-        )
+        self.step: CompiledStep | EagerStep
+        if settings.eager:
+            self.step = EagerStep(model, self.optimizer, threads)
+        elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
+            self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
+        else:
+            self.step = compile(model, functional.cross_entropy, self.optimizer, settings.batch_size, threads=threads)
 
     def train(
         self,

@@ -1,7 +1,7 @@
 """Layers, their functions, initial weights, and networks by name; names and shapes are PyTorch's."""
 
 from tinyticket.nn import functional, init, models
-from tinyticket.nn.description import build, describe
+from tinyticket.nn.description import build, describe, own_class
 from tinyticket.nn.layers import Dropout, Flatten, LeakyReLU, Linear, ReLU, Sequential, Sigmoid, Tanh
 from tinyticket.nn.module import Module, Prunable
 from tinyticket.nn.parameter import Buffer, Parameter
@@ -24,4 +24,5 @@ __all__ = [
     "functional",
     "init",
     "models",
+    "own_class",
 ]

@@ -36,6 +36,12 @@ def describe(model: Module) -> dict[str, Any]:
     return {"layer": "custom", "class": f"{type(model).__module__}.{type(model).__qualname__}", "parameters": shapes}
 
 
+def own_class(model: Module) -> str | None:
+    """Return the name of the first class in a model that is not the library's own, or None if all are."""
+    known = {layers.Sequential, *LAYERS.values()}
+    return next((type(part).__name__ for _, part in model.named_modules() if type(part) not in known), None)
+
+
 def build(description: dict[str, Any]) -> Module:
     """Build the model that `describe` described, with initial weights of seed 0 (load a state over them).
 

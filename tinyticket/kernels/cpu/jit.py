@@ -83,7 +83,9 @@ def cache_folder() -> Path | None:
     if wanted.lower() in ("off", "0"):
         return None
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyticket"
-    parents = [Path(wanted)] if wanted else [home, Path(tempfile.gettempdir()) / f"tinyticket-{getpass.getuser()}"]
+    parents = [Path(wanted)] if wanted else [home]
+    with contextlib.suppress(OSError):  # there may be no place for temporary files either
+        parents += [] if wanted else [Path(tempfile.gettempdir()) / f"tinyticket-{getpass.getuser()}"]
     for parent in parents:
         folder = parent / "kernels" / _fingerprint()
         with contextlib.suppress(OSError):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.lottery.experiments import DATA, MODEL, clusters
-from tinyticket.lottery import EagerStep
-from tinyticket.lottery.eager import CHUNK
+from tinyticket.compiler import EagerStep
+from tinyticket.compiler.eager import CHUNK
 from tinyticket.nn import Dropout, Linear, Sequential, models
 from tinyticket.optim import SGD
 
@@ -29,7 +29,7 @@ def by_hand(model, x, y):
 def test_evaluation_is_the_mean_over_all_examples_whatever_the_chunks(count):
     data = clusters(train=count)
     stepper = step()
-    loss, accuracy = stepper.evaluate(data.x_train, data.y_train)
+    loss, accuracy = stepper.evaluate((data.x_train, data.y_train))
     expected_loss, expected_accuracy = by_hand(stepper.model, data.x_train, data.y_train)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     assert accuracy == expected_accuracy
@@ -37,24 +37,24 @@ def test_evaluation_is_the_mean_over_all_examples_whatever_the_chunks(count):
 
 def test_threads_change_no_bit_of_an_evaluation():
     data = clusters(train=4 * CHUNK + 50)
-    results = {threads: step(threads=threads).evaluate(data.x_train, data.y_train) for threads in (1, 2, 5)}
+    results = {threads: step(threads=threads).evaluate((data.x_train, data.y_train)) for threads in (1, 2, 5)}
     assert results[1] == results[2] == results[5]
 
 
 def test_a_step_returns_the_loss_before_its_update():
     stepper = step()
     x, y = DATA.x_train[:20], DATA.y_train[:20]
-    before = stepper.evaluate(x, y)[0]
+    before = stepper.evaluate((x, y))[0]
     assert stepper(x, y) == pytest.approx(before, rel=1e-6)
-    assert stepper.evaluate(x, y)[0] < before
+    assert stepper.evaluate((x, y))[0] < before
 
 
 def test_dropout_drops_in_steps_and_not_in_evaluations():
     model = Sequential(Linear(12, 3, rng=0), Dropout(0.5, rng=0))
     stepper = step(model)
-    first = stepper.evaluate(DATA.x_test, DATA.y_test)
-    assert first == stepper.evaluate(DATA.x_test, DATA.y_test)
+    first = stepper.evaluate((DATA.x_test, DATA.y_test))
+    assert first == stepper.evaluate((DATA.x_test, DATA.y_test))
     stepper(DATA.x_train[:20], DATA.y_train[:20])
     assert model.training
-    stepper.evaluate(DATA.x_test, DATA.y_test)
+    stepper.evaluate((DATA.x_test, DATA.y_test))
     assert not model.training
