@@ -1,0 +1,103 @@
+"""Linear layers, forward and backward, from dense to 2%: our two kinds of kernels and everybody else's.
+
+Three peers are compared with one thread a side (peers.SERIAL); the others, and tinyticket alone, with --threads.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks import environment
+from benchmarks.arguments import Options
+from benchmarks.layer import Layer
+from benchmarks.own_layer import OwnDense, OwnSparse, OwnSparsePacking, chosen
+from benchmarks.peer_layers import LAYERS
+from benchmarks.peers import SERIAL, Peers
+from benchmarks.rows import Row, row
+from benchmarks.timing import Discipline, interleave
+
+DENSITIES = (1, 0.5, 0.4, 0.2, 0.1, 0.05, 0.02)
+SQUARE = (1024, 1024, 128)
+WIDE = (768, 3072, 2048)
+WIDE_DENSITIES = (0.1, 0.02)
+
+
+def square(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
+    """1024 to 1024, batch 128: dense and sparse kernels at each density, forward and all three passes."""
+    inputs, outputs, batch = SQUARE
+    for density in options.densities or DENSITIES:
+        layer = Layer(inputs, outputs, options.batch_size or batch, density)
+        owns = {"sparse": OwnSparse(layer), "dense": OwnDense(layer)}
+        for backward in (True, False):
+            yield from _compare(layer, owns, chosen(layer), backward, options, peers, discipline)
+
+
+def wide(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
+    """768 to 3072, batch 2048, sparseprop's own example: activations packed before, or packed and unpacked each time."""
+    inputs, outputs, batch = WIDE
+    for density in options.densities or WIDE_DENSITIES:
+        layer = Layer(inputs, outputs, options.batch_size or batch, density)
+        owns = {"sparse": OwnSparse(layer), "packing": OwnSparsePacking(layer)}
+        for name in owns:
+            yield from _compare(layer, owns, name, True, options, peers.among("torch", "sparseprop"), discipline)
+
+
+def _compare(
+    layer: Layer,
+    owns: dict[str, Any],
+    kernel: str,
+    backward: bool,
+    options: Options,
+    peers: Peers,
+    discipline: Discipline,
+) -> Iterator[Row]:
+    sides = {name: LAYERS[name](layer) for name in _able(peers.present, backward)}
+    errors = {name: _verify(layer, name, side, True) for name, side in owns.items()}
+    peer_errors = {name: _verify(layer, name, side, backward) for name, side in sides.items()}
+    case = f"linear-{layer.inputs}x{layer.outputs}-b{layer.batch}"
+    case += {"packing": "-packing"}.get(kernel, "") + ("" if backward else "-forward")
+    work = {"flops": layer.flops(backward), "bytes": layer.bytes(backward, kernel != "dense")}
+    groups = _groups(_able([*peers.present, *peers.missing], backward), options.threads)
+    for number, (threads, names) in enumerate(groups):
+        own_names = [kernel] if number else list(owns)  # the second group only serves serial peers
+        calls = {f"own {name}": _call(owns[name], backward) for name in own_names}
+        calls |= {name: _call(sides[name], backward) for name in names if name in sides}
+        with environment.threads(threads):
+            timings = interleave(calls, discipline)
+        kernels = {f"{name}_seconds": timings[f"own {name}"].median for name in own_names}
+        extra = {"kernel": kernel, "error": errors[kernel], **work, **kernels}
+        shared = ("kernels", case, layer.density, threads, timings[f"own {kernel}"])
+        for name in names:
+            if name in sides:
+                yield row(*shared, name, timings[name], **extra, peer_error=peer_errors[name])
+            else:
+                yield row(*shared, name, None, **extra, note=peers.missing[name])
+        if not names:
+            yield row(*shared, **extra)
+
+
+def _able(names: list[str], backward: bool) -> list[str]:
+    return [name for name in names if not backward or LAYERS[name].backward is not None]
+
+
+def _groups(names: list[str], threads: int) -> list[tuple[int, list[str]]]:
+    """Split peers into those that run on all threads and those that are compared on one."""
+    serial, parallel = [n for n in names if n in SERIAL], [n for n in names if n not in SERIAL]
+    if threads == 1:
+        return [(1, names)]
+    return [(threads, parallel)] * bool(parallel or not serial) + [(1, serial)] * bool(serial)
+
+
+def _call(side: Any, backward: bool) -> Callable[[], None]:
+    if not backward:
+        return side.forward
+
+    def both() -> None:
+        side.forward()
+        side.backward()
+
+    return both
+
+
+def _verify(layer: Layer, name: str, side: Any, backward: bool) -> float:
+    _call(side, backward or side.backward is not None)()
+    return layer.check(name, side.results())
