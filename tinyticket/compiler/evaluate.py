@@ -24,13 +24,13 @@ def _evaluate_tile(memory, batch, data, indices, samples, sums, thread):
     x, labels, logits = advance(own, batch.x), advance(own, batch.labels), advance(own, batch.logits)
     losses, hits = advance(own, batch.losses), advance(own, batch.hits)
     shape = Shape(1, field(memory, 0, INPUTS), field(memory, 0, OUTPUTS), batch.lanes)
-    gather(memory, data, indices, shape, samples, x, x, False, labels)
+    gather(memory, data, indices, shape, samples, x, x, samples < 0, labels)
     below = x
     for layer in range(batch.layers):
         shape = Shape(1, field(memory, layer, INPUTS), field(memory, layer, OUTPUTS), batch.lanes)
         hidden = layer < batch.layers - 1
         above = advance(own, (batch.odd if layer % 2 else batch.even) if hidden else batch.logits)
-        forward(memory, layer, shape, below, above, 0, shape.outputs, hidden)
+        forward(memory, layer, shape, below, above, np.int64(0), shape.outputs, hidden)
         below = above
     gradient, vectors = advance(own, batch.logits_gradient), batch.lanes // LANES
     call(memory.routines, LOSS, (logits, labels, gradient, losses, hits, shape, samples, np.float32(1), 0, vectors))
@@ -69,9 +69,10 @@ def evaluate(memory, batch, data, indices, sums, threads):
         return False
     tiles = sums.size // 2
     if threads == 1:
-        _evaluate_tiles(memory, batch, data, indices, sums, 0, tiles, 0)
+        _evaluate_tiles(memory, batch, data, indices, sums, np.int64(0), tiles, np.int64(0))
     else:
         for thread in prange(threads):
-            first, last = thread * tiles // threads, (thread + 1) * tiles // threads
-            _evaluate_tiles(memory, batch, data, indices, sums, first, last, thread)
+            me = np.int64(thread)
+            first, last = me * tiles // threads, (me + 1) * tiles // threads
+            _evaluate_tiles(memory, batch, data, indices, sums, first, last, me)
     return True

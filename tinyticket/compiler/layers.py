@@ -1,5 +1,7 @@
 """What training and evaluation share: reading the table, gathering a batch, the forward pass of a layer."""
 
+from numba import types
+
 from tinyticket.compiler.program import (
     BIAS,
     FIELDS,
@@ -17,7 +19,7 @@ from tinyticket.compiler.routines import DENSE_FORWARD, GATHER, GATHER_PIXELS, S
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.simd import I64, advance, at, floats, intrinsic, pointer
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cpu.transpose import put
 
@@ -45,16 +47,31 @@ def indices_are_known(indices, data):
     return unknown == 0
 
 
-@device
-def field(memory, layer, name):
+@intrinsic
+def field(typing, memory, layer, name):
     """Return a layer's entry in the table."""
-    return at(memory.table, layer * FIELDS + name)
+
+    def codegen(context, builder, sig, args):
+        return _entry(builder, *args)
+
+    return types.intp(memory, types.intp, types.intp), codegen
 
 
-@device
-def floats_of(memory, layer, name):
+@intrinsic
+def floats_of(typing, memory, layer, name):
     """Return where a layer's floats of that name begin."""
-    return advance(memory.floats, at(memory.table, layer * FIELDS + name))
+
+    def codegen(context, builder, sig, args):
+        arena = builder.extract_value(args[0], Memory._fields.index("floats"))
+        return builder.gep(arena, [_entry(builder, *args)])
+
+    return floats(memory, types.intp, types.intp), codegen
+
+
+def _entry(builder, memory, layer, name):
+    """Emit a read of the table. As a helper of its own it would be compiled for every constant that it is called with."""
+    table = builder.extract_value(memory, Memory._fields.index("table"))
+    return builder.load(builder.gep(table, [builder.add(builder.mul(layer, I64(FIELDS)), name)]))
 
 
 @device

@@ -77,8 +77,13 @@ def _state(memory, layer):
 
 
 @device
-def _bound(memory, layer, columns, threads, thread):
-    return at(memory.bounds, (2 * layer + columns) * (threads + 1) + thread)
+def _row_bound(memory, layer, threads, chunk):
+    return at(memory.bounds, 2 * layer * (threads + 1) + chunk)
+
+
+@device
+def _column_bound(memory, layer, threads, chunk):
+    return at(memory.bounds, (2 * layer + 1) * (threads + 1) + chunk)
 
 
 @device
@@ -109,12 +114,12 @@ def _update_bias(memory, batch, layer, dy, rule, scalars, first, last):
 
 
 @device
-def _update_survivors(memory, layer, rule, scalars, starts, blocks, first, last, to_rows):
+def _update_survivors(memory, layer, rule, scalars, starts, blocks, first, last):
     """Update the survivors of some lines, and perhaps the forward pass's copy of them."""
     begin, end = at(starts, first * blocks), at(starts, last * blocks)
     gradient, master = floats_of(memory, layer, GRADIENT), floats_of(memory, layer, MASTER)
     call(memory.routines, UPDATE, (rule, scalars, _state(memory, layer), gradient, begin, end))
-    if to_rows:
+    if layer > 0:
         weights, to_row = floats_of(memory, layer, WEIGHTS), advance(memory.offsets, field(memory, layer, TO_ROW))
         for survivor in range(begin, end):
             put(weights, at(to_row, survivor), at(master, survivor))
@@ -123,7 +128,7 @@ def _update_survivors(memory, layer, rule, scalars, starts, blocks, first, last,
 @device
 def _update(memory, batch, layer, x, x_samples, dy, rule, scalars, threads, thread):
     """Update what a thread owns of a layer: rows of a dense or a first layer, columns of another sparse one."""
-    top, bottom = _bound(memory, layer, 0, threads, thread), _bound(memory, layer, 0, threads, thread + 1)
+    top, bottom = _row_bound(memory, layer, threads, thread), _row_bound(memory, layer, threads, thread + 1)
     if not field(memory, layer, SPARSE):
         shape, state = shape_of(memory, batch, layer), _state(memory, layer)
         call(memory.routines, DENSE_UPDATE, (x_samples, dy, state, rule, scalars, shape, batch.samples, top, bottom))
@@ -134,11 +139,11 @@ def _update(memory, batch, layer, x, x_samples, dy, rule, scalars, threads, thre
             SPARSE_GRADIENT,
             (rows, x, dy, floats_of(memory, layer, GRADIENT), shape_of(memory, batch, layer), top, bottom),
         )
-        _update_survivors(memory, layer, rule, scalars, rows.starts, rows.blocks, top, bottom, False)
+        _update_survivors(memory, layer, rule, scalars, rows.starts, rows.blocks, top, bottom)
     else:
         columns = _columns(memory, layer)
-        left, right = _bound(memory, layer, 1, threads, thread), _bound(memory, layer, 1, threads, thread + 1)
-        _update_survivors(memory, layer, rule, scalars, columns.starts, columns.blocks, left, right, True)
+        left, right = _column_bound(memory, layer, threads, thread), _column_bound(memory, layer, threads, thread + 1)
+        _update_survivors(memory, layer, rule, scalars, columns.starts, columns.blocks, left, right)
     _update_bias(memory, batch, layer, dy, rule, scalars, top, bottom)
 
 
@@ -147,15 +152,16 @@ def _step(memory, batch, data, indices, rule, scalars, results, meeting, round_,
     """Take one training step; return the number of the next meeting."""
     own = advance(memory.floats, batch.private + thread * batch.private_size)
     x, x_samples, labels = advance(own, batch.x), advance(own, batch.x_samples), advance(own, batch.labels)
-    shape, both = shape_of(memory, batch, 0), field(memory, 0, SPARSE) == 0
+    bottom_layer = np.int64(0)  # not a constant, for which helpers would be compiled once more
+    shape, both = shape_of(memory, batch, bottom_layer), field(memory, 0, SPARSE) == 0
     gather(memory, data, indices, shape, batch.samples, x, x_samples, both, labels)
 
     last = batch.layers - 1
     below = x
     for layer in range(last):
-        top, bottom = _bound(memory, layer, 0, threads, thread), _bound(memory, layer, 0, threads, thread + 1)
+        top, bottom = _row_bound(memory, layer, threads, thread), _row_bound(memory, layer, threads, thread + 1)
         above = floats_of(memory, layer, OUTPUT)
-        forward(memory, layer, shape_of(memory, batch, layer), below, above, top, bottom, True)
+        forward(memory, layer, shape_of(memory, batch, layer), below, above, top, bottom, layer < last)
         round_ = meet(meeting, threads, round_)
         below = above
         if not field(memory, layer + 1, SPARSE):
@@ -171,7 +177,7 @@ def _step(memory, batch, data, indices, rule, scalars, results, meeting, round_,
     shape = shape_of(memory, batch, last)
     logits, dy = advance(own, batch.logits), advance(own, batch.logits_gradient)
     losses, hits = advance(own, batch.losses), advance(own, batch.hits)
-    forward(memory, last, shape, below, logits, 0, shape.outputs, False)
+    forward(memory, last, shape, below, logits, bottom_layer, shape.outputs, last < 0)
     scale = np.float32(1) / np.float32(batch.samples)
     vectors = batch.tiles * batch.lanes // LANES
     call(memory.routines, LOSS, (logits, labels, dy, losses, hits, shape, batch.samples, scale, 0, vectors))
@@ -184,7 +190,7 @@ def _step(memory, batch, data, indices, rule, scalars, results, meeting, round_,
         put(results, 1, correct)
 
     for layer in range(last, 0, -1):
-        left, right = _bound(memory, layer, 1, threads, thread), _bound(memory, layer, 1, threads, thread + 1)
+        left, right = _column_bound(memory, layer, threads, thread), _column_bound(memory, layer, threads, thread + 1)
         below = floats_of(memory, layer - 1, OUTPUT)
         dx = floats_of(memory, layer - 1, OUTPUT_GRADIENT)
         _backward(memory, batch, layer, below, dy, dx, left, right)
@@ -194,7 +200,7 @@ def _step(memory, batch, data, indices, rule, scalars, results, meeting, round_,
         dy = dx
     if last == 0:
         round_ = meet(meeting, threads, round_)
-    _update(memory, batch, 0, x, x_samples, dy, rule, scalars, threads, thread)
+    _update(memory, batch, bottom_layer, x, x_samples, dy, rule, scalars, threads, thread)
     return meet(meeting, threads, round_)
 
 
@@ -202,7 +208,7 @@ def _step(memory, batch, data, indices, rule, scalars, results, meeting, round_,
 def _steps(memory, bounds, batch, data, indices, steps, rule, scalars, results, meeting, threads, thread):
     """Take several steps as one of some threads."""
     place, source = addresses_of(memory, bounds), source_of(data)
-    round_ = 1
+    round_ = np.int64(1)
     for step in range(steps):
         i, s, r = pointer(indices, step * batch.samples), pointer(scalars, 8 * step), pointer(results, 2 * step)
         round_ = _step(place, batch, source, i, rule, s, r, pointer(meeting, 0), round_, threads, thread)
@@ -230,14 +236,17 @@ def train(memory, alone, batch, data, indices, steps, rule, scalars, results, me
     """
     if not indices_are_known(indices, data):
         return False
+    # Helpers are compiled anew for constants and for unsigned numbers, such as prange gives; these are neither.
+    one, first = np.int64(1), np.int64(0)
     if threads == 1:
-        _steps(memory, memory.bounds, batch, data, indices, steps, rule, scalars, results, meeting, 1, 0)
+        _steps(memory, memory.bounds, batch, data, indices, steps, rule, scalars, results, meeting, threads, first)
         return True
     for i in range(SIZE):
         meeting[i] = 0
     for thread in prange(threads):
         if together(pointer(meeting, 0), threads):
-            _steps(memory, memory.bounds, batch, data, indices, steps, rule, scalars, results, meeting, threads, thread)
+            me = np.int64(thread)
+            _steps(memory, memory.bounds, batch, data, indices, steps, rule, scalars, results, meeting, threads, me)
     if meeting[DECISION] == ALONE:
-        _steps(memory, alone, batch, data, indices, steps, rule, scalars, results, meeting, 1, 0)
+        _steps(memory, alone, batch, data, indices, steps, rule, scalars, results, meeting, one, first)
     return True

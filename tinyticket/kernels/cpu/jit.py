@@ -13,6 +13,7 @@ folder, or switches caching off with "off".
 """
 
 import contextlib
+import getpass
 import hashlib
 import os
 import tempfile
@@ -68,7 +69,9 @@ class Routine:
     def address(self) -> int:
         """Where the machine code is, compiled or loaded from the cache when first asked for."""
         with _cache_folder() as cached:
-            compiled = _cfunc(_types.void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(self._function)
+            compiled = _cfunc(_types.void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(
+                self._function
+            )
         return compiled.address
 
 
@@ -79,14 +82,20 @@ def cache_folder() -> Path | None:
     if wanted.lower() in ("off", "0"):
         return None
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyticket"
-    parents = [Path(wanted)] if wanted else [home, Path(tempfile.gettempdir()) / f"tinyticket-{os.getuid()}"]
+    parents = [Path(wanted)] if wanted else [home, Path(tempfile.gettempdir()) / f"tinyticket-{getpass.getuser()}"]
     for parent in parents:
         folder = parent / "kernels" / _fingerprint()
         with contextlib.suppress(OSError):
+            parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
+            if os.access(folder, os.W_OK) and _is_ours(parent):
                 return folder
     return None
+
+
+def _is_ours(folder: Path) -> bool:
+    """Does the folder belong to this user? Cached code is run, so it must not be what somebody else left in /tmp."""
+    return not hasattr(os, "getuid") or folder.stat().st_uid in (os.getuid(), 0)
 
 
 def _fingerprint() -> str:

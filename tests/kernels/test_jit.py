@@ -1,0 +1,65 @@
+"""Where compiled code is kept, and that it may be made by many processes at once."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tinyticket.kernels.cpu import jit
+
+USE = """
+import numpy as np
+from tinyticket.kernels import cpu
+from tinyticket.kernels.cpu import bias
+print(cpu.bias_gradient(cpu.pack(np.ones((5, 3))), threads=1).tolist(), bool(bias.bias_sums.stats.cache_hits))
+"""
+
+
+def start(cache, **environment):
+    environment = {**os.environ, "TINYTICKET_CACHE": str(cache), **environment}
+    return subprocess.Popen([sys.executable, "-c", USE], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_eight_processes_may_start_cold_at_once_and_the_ninth_finds_their_code(tmp_path):
+    outputs = [process.communicate(timeout=120)[0] for process in [start(tmp_path) for _ in range(8)]]
+    assert all(output.startswith("[5.0, 5.0, 5.0]") for output in outputs)
+    assert start(tmp_path).communicate(timeout=60)[0] == "[5.0, 5.0, 5.0] True\n"
+    (folder,) = (tmp_path / "kernels").iterdir()
+    assert any(folder.rglob("*.nbi"))
+
+
+def test_off_leaves_nothing_behind(tmp_path):
+    output = start("off", XDG_CACHE_HOME=str(tmp_path)).communicate(timeout=60)[0]
+    assert output == "[5.0, 5.0, 5.0] False\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def unsettled():
+    jit.cache_folder.cache_clear()
+    yield
+    jit.cache_folder.cache_clear()
+
+
+@pytest.mark.usefixtures("unsettled")
+def test_the_folder_is_named_after_sources_version_and_cpu(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYTICKET_CACHE", str(tmp_path))
+    folder = jit.cache_folder()
+    assert folder.parent == tmp_path / "kernels"
+    monkeypatch.setattr(jit, "target", lambda: ("another cpu", ""))
+    jit.cache_folder.cache_clear()
+    assert jit.cache_folder() != folder
+
+
+@pytest.mark.usefixtures("unsettled")
+def test_a_home_that_cannot_be_written_to_gives_way_to_a_temporary_folder(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    monkeypatch.delenv("TINYTICKET_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    monkeypatch.setattr(jit.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert jit.cache_folder().is_relative_to(tmp_path)
+    monkeypatch.setattr(jit.tempfile, "gettempdir", lambda: str(blocked))
+    jit.cache_folder.cache_clear()
+    assert jit.cache_folder() is None
