@@ -21,6 +21,8 @@ def compare(
 ) -> Iterator[Row]:
     """Time calls against each other, ours under the name "", and yield a row for each peer, missing ones included."""
     with environment.threads(options.threads):
+        for call in calls.values():
+            call()
         timings = interleave(calls, discipline)
     shared = ("kernels", case, density, options.threads, timings[""])
     for name in calls:

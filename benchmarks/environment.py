@@ -66,7 +66,7 @@ def describe(versions: Mapping[str, str]) -> list[str]:
     (np.ones((2, 2)) @ np.ones((2, 2))).sum()  # makes sure that BLAS is there to be asked
     blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     kernels = ", ".join(f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}" for pool in blas)
-    peers = "".join(f", {name} {version}" for name, version in versions.items())
+    peers = "".join(f", {name} {version}" for name, version in versions.items() if name != "numpy")
     lines = [
         f"{_cpu()}, {cores()} cores, compiled for {machine.target()[0]}",
         f"Python {platform.python_version()}, tinyticket {tinyticket.__version__}, NumPy {np.__version__}, "

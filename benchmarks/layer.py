@@ -1,4 +1,4 @@
-"""One masked linear layer as a problem: the numbers, what is exact, and what it costs at least."""
+"""One masked linear layer as a problem: the numbers, what is exact, and what work it is."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmarks.check import require_near
 from benchmarks.masks import uniform_mask
+from tinyticket.kernels.cpu.machine import LANES, TILES
 
 TOLERANCE = 2e-5
 """Relative to the largest exact value; sums of a thousand float32 products come within a tenth of it."""
@@ -63,10 +64,15 @@ class Layer:
         """Useful operations: two for each surviving weight and sample forward, four backward."""
         return (6 if backward else 2) * self.survivors * self.batch
 
-    def bytes(self, backward: bool, sparse: bool) -> int:
-        """What must at least be moved: each array once; survivors carry four bytes of offset."""
-        weights = self.survivors * 8 if sparse else self.weight.nbytes
-        forward = weights + self.x.nbytes + self.dy.nbytes
-        # Backward reads weights, x and dy, and writes dx and the weights' gradient.
-        gradients = self.survivors * 4 if sparse else self.weight.nbytes
-        return forward + (weights + gradients + 2 * self.x.nbytes + self.dy.nbytes if backward else 0)
+    def bytes(self, backward: bool, sparse: bool) -> float:
+        """What passes between registers and the first-level cache, the traffic that limits these kernels.
+
+        A sparse kernel loads value, offset and a vector of samples for each survivor; backward that vector serves two
+        products, and a gradient is stored. A dense kernel shares its loads within a register tile, pruned weights or not.
+        """
+        if not sparse:
+            rows, vectors = TILES.dense_rows, TILES.dense_width
+            tile = (4 * rows + 4 * LANES * vectors) / (2 * LANES * rows * vectors)
+            return tile * (6 if backward else 2) * self.mask.size * self.batch
+        forward = self.survivors * (8 + 4 * self.batch) + self.dy.nbytes
+        return forward + (self.survivors * (12 + 4 * self.batch) + 2 * self.x.nbytes if backward else 0)

@@ -13,7 +13,7 @@ from benchmarks.own_layer import OwnDense, OwnSparse, OwnSparsePacking, chosen
 from benchmarks.peer_layers import LAYERS
 from benchmarks.peers import SERIAL, Peers
 from benchmarks.rows import Row, row
-from benchmarks.timing import Discipline, interleave
+from benchmarks.timing import Discipline, first_call, interleave
 
 DENSITIES = (1, 0.5, 0.4, 0.2, 0.1, 0.05, 0.02)
 SQUARE = (1024, 1024, 128)
@@ -51,8 +51,8 @@ def _compare(
     discipline: Discipline,
 ) -> Iterator[Row]:
     sides = {name: LAYERS[name](layer) for name in _able(peers.present, backward)}
-    errors = {name: _verify(layer, name, side, True) for name, side in owns.items()}
-    peer_errors = {name: _verify(layer, name, side, backward) for name, side in sides.items()}
+    checked = {name: _verify(layer, name, side) for name, side in owns.items()}
+    peers_checked = {name: _verify(layer, name, side, "peer_") for name, side in sides.items()}
     case = f"linear-{layer.inputs}x{layer.outputs}-b{layer.batch}"
     case += {"packing": "-packing"}.get(kernel, "") + ("" if backward else "-forward")
     work = {"flops": layer.flops(backward), "bytes": layer.bytes(backward, kernel != "dense")}
@@ -64,11 +64,11 @@ def _compare(
         with environment.threads(threads):
             timings = interleave(calls, discipline)
         kernels = {f"{name}_seconds": timings[f"own {name}"].median for name in own_names}
-        extra = {"kernel": kernel, "error": errors[kernel], **work, **kernels}
+        extra = {"kernel": kernel, **checked[kernel], **work, **kernels}
         shared = ("kernels", case, layer.density, threads, timings[f"own {kernel}"])
         for name in names:
             if name in sides:
-                yield row(*shared, name, timings[name], **extra, peer_error=peer_errors[name])
+                yield row(*shared, name, timings[name], **extra, **peers_checked[name])
             else:
                 yield row(*shared, name, None, **extra, note=peers.missing[name])
         if not names:
@@ -98,6 +98,7 @@ def _call(side: Any, backward: bool) -> Callable[[], None]:
     return both
 
 
-def _verify(layer: Layer, name: str, side: Any, backward: bool) -> float:
-    _call(side, backward or side.backward is not None)()
-    return layer.check(name, side.results())
+def _verify(layer: Layer, name: str, side: Any, prefix: str = "") -> dict[str, float]:
+    """Call a side for the first time, check its results, and return error and seconds for its rows."""
+    _, seconds = first_call(_call(side, side.backward is not None))
+    return {f"{prefix}error": layer.check(name, side.results()), f"{prefix}first_call": seconds}

@@ -21,7 +21,7 @@ PACKAGES = {
 COMPARED = {
     "kernels": ("numpy", "torch", "torch-sparse", "scipy", "sparseprop"),
     "step": ("torch", "torch-masked", "torch-compile", "jax", "sparseprop"),
-    "run": ("torch", "torch-masked"),
+    "run": ("torch-masked",),
 }
 INCLUDES = {
     "step": {"torch": ("torch", "torch-masked", "torch-compile")},

@@ -47,6 +47,8 @@ def break_even(densities: Sequence[float], ours: Sequence[float], theirs: Sequen
 
 
 def _density_curve(path: Path, case: str, rows: Sequence[Row]) -> Path:
+    from matplotlib.ticker import NullLocator
+
     figure, axes = _figure()
     threads = rows[0]["threads"]
     lines = _curves(rows)
@@ -60,11 +62,13 @@ def _density_curve(path: Path, case: str, rows: Sequence[Row]) -> Path:
         shared = sorted({d for d, _ in sparse} & {d for d, _ in dense})
         crossing = break_even(shared, [dict(sparse)[d] for d in shared], [dict(dense)[d] for d in shared])
         if crossing:
-            axes.axvline(crossing, color="0.6", lw=1)
-            axes.text(crossing, axes.get_ylim()[0], f" break-even {crossing:.2f}", rotation=90, va="bottom", ha="right")
+            axes.axvline(crossing, color="0.6", lw=1, label=f"break-even with dense: {crossing:.2f}")
     axes.set(xscale="log", yscale="log", xlabel="density (share of weights left)", ylabel="milliseconds", title=case)
+    densities = sorted({r["density"] for r in rows})
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(densities, [f"{density:.3g}" for density in densities], fontsize=8)
     axes.invert_xaxis()
-    axes.legend(title=f"{threads} threads", fontsize=8)
+    figure.legend(title=f"{threads} thread" + "s" * (threads > 1), fontsize=8, loc="outside right upper")
     return _save(figure, path)
 
 
@@ -92,7 +96,7 @@ def _roofline(path: Path, rows: Sequence[Row], threads: int) -> Path:
 
     found = peaks(threads)
     figure, axes = _figure()
-    span = [10 ** (k / 20) for k in range(-50, 41)]
+    span = [10 ** (k / 20) for k in range(-40, 31)]
     for level in LEVELS:
         rates = [min(found["flops"], found[level] / b) / 1e9 for b in span]
         axes.plot(span, rates, lw=1, label=f"{level}, {found[level] / 1e9:.0f} GB/s")
@@ -106,7 +110,7 @@ def _roofline(path: Path, rows: Sequence[Row], threads: int) -> Path:
         axes.plot([x], [y], "o" if "forward" in r["case"] else "s", color="k", ms=4)
         axes.annotate(f"{r['density']:g}", (x, y), fontsize=6, xytext=(3, 2), textcoords="offset points")
     axes.set(
-        xscale="log", yscale="log", xlabel="bytes per operation (each array moved once)", ylabel="GFLOP/s",
+        xscale="log", yscale="log", xlabel="bytes between cache and registers per useful operation", ylabel="GFLOP/s",
         title=f"roofline, {threads} threads, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
     )  # fmt: skip
     axes.legend(fontsize=8)
@@ -116,7 +120,7 @@ def _roofline(path: Path, rows: Sequence[Row], threads: int) -> Path:
 def _figure() -> tuple[Any, Any]:
     from matplotlib.figure import Figure  # draws without a window, and changes no global state
 
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.grid(True, which="both", alpha=0.2)
     return figure, axes

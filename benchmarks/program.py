@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import arguments, environment, kernels, peers, processes, rows, run, step
+from benchmarks import arguments, environment, kernels, peers, plots, processes, rows, run, step
 from benchmarks.arguments import Options
 from benchmarks.check import WrongResultError
 from benchmarks.rows import Row
@@ -18,6 +18,8 @@ def main(given: Sequence[str] | None = None, discipline: Discipline | None = Non
     """Run a benchmark and return the exit code: 0, 1 for a wrong result, 2 for bad input."""
     try:
         options = arguments.parse(given)
+        if options.plot:
+            plots.require()
         if options.processes > 1:
             found = processes.middle_of_many(options, list(sys.argv[1:] if given is None else given))
         else:
@@ -37,11 +39,12 @@ def measure(options: Options, discipline: Discipline) -> list[Row]:
     asked = peers.resolve(options.benchmark, list(options.peers), options.threads)
     for line in environment.describe(asked.versions):
         print(line)
-    print(
-        f"{options.threads} threads; medians of {discipline.blocks} alternating blocks of at least {discipline.calls} calls"
-    )
+    many = f"{options.threads} thread" + "s" * (options.threads > 1)
+    print(f"{many}; medians of {discipline.blocks} alternating blocks of at least {discipline.calls} calls")
     for name, reason in asked.missing.items():
         print(f"peer {name}: {reason}")
+    for name in asked.elsewhere:
+        print(f"peer {name}: {options.benchmark} does not compare with it")
     sys.stdout.flush()
     probe = Probe(options.threads, discipline.rest)
     probe.read()
@@ -70,7 +73,5 @@ def _deliver(options: Options, found: list[Row]) -> None:
     if options.json:
         rows.write(options.json, found)
     if options.plot:
-        from benchmarks import plots
-
         for path in plots.draw(options, found):
             print(f"wrote {path}")

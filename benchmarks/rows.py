@@ -25,8 +25,7 @@ def row(
 ) -> Row:
     """Make a row; `extra` says what the fixed keys have no room for.
 
-    Of timings it keeps the quartiles ("spread", "peer_spread"), the calls measured and the first call, which compiles
-    or loads.
+    Of timings it keeps the quartiles ("spread", "peer_spread") and the number of calls too.
     """
     seconds, details = _seconds(own, "")
     peer_seconds, peer_details = _seconds(theirs, "peer_")
@@ -40,7 +39,6 @@ def _seconds(timing: Timing | float | None, prefix: str) -> tuple[float | None, 
     return timing.median, {
         f"{prefix}spread": [timing.lower, timing.upper],
         f"{prefix}calls": timing.calls,
-        f"{prefix}first_call": timing.first,
     }
 
 

@@ -36,8 +36,9 @@ def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe
     """Yield a row for every round and peer, and one for the whole experiment."""
     problem = problems.make(MODEL, options.batch_size or BATCH_SIZE, options.examples)
     rounds = [(1 - FRACTION) ** number for number in range(ROUNDS)]
-    wanted = options.densities or rounds
-    choices = masks_for(problem.model(), wanted, options.masks)
+    if options.masks != "uniform":  # that experiment's own rounds, however many
+        rounds = [density for density, _ in masks_for(problem.model(), None, options.masks)]
+    choices = masks_for(problem.model(), options.densities or rounds, options.masks)
     measured: dict[float, Costs] = {}
     failed = dict(peers.missing)
     with environment.threads(options.threads):
@@ -52,7 +53,7 @@ def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe
         extra = {"round": number, "interpolated": density not in measured, "batch_size": problem.batch_size}
         parts = {name: _seconds(cost) for name, cost in costs.items()}
         yield from _rows(MODEL, density, parts, failed, options, extra)
-    yield from _rows(f"{MODEL} total", None, totals, failed, options, {"rounds": ROUNDS})
+    yield from _rows(f"{MODEL} total", None, totals, failed, options, {"rounds": len(rounds)})
 
 
 def _costs(
@@ -63,6 +64,8 @@ def _costs(
 
     sides: dict[str, Any] = {"": OwnStep(problem, masks if density < 1 else None)}
     sides |= {name: TorchStep(problem, name, masks) for name in peers.present}
+    for side in sides.values():
+        side(), side.evaluate()
     steps = interleave(sides, discipline)
     evaluations = interleave({name: side.evaluate for name, side in sides.items()}, discipline)
     return {name: (steps[name].median, evaluations[name].median) for name in sides}
@@ -112,7 +115,7 @@ def remarks(rows: list[Row]) -> list[str]:
     """Say what the figures of this run are and are not."""
     lines = [
         f"Extrapolated: the measured steps times {ITERATIONS:,} and the measured evaluations times {EVALUATIONS} in "
-        f"each of {ROUNDS} rounds; nothing was run to its end.",
+        f"each of {max(r.get('rounds', 0) for r in rows)} rounds; nothing was run to its end.",
     ]
     if between := sum(r.get("interpolated", False) for r in rows):
         lines.append(f"{between} of these rows lie between densities that were measured.")

@@ -11,7 +11,7 @@ from benchmarks.own_step import OwnStep
 from benchmarks.peers import Peers
 from benchmarks.problems import Problem
 from benchmarks.rows import Row, row
-from benchmarks.timing import Discipline, Probe, interleave
+from benchmarks.timing import Discipline, Probe, first_call, interleave
 
 DENSITIES = (1, 0.51, 0.21, 0.1, 0.05, 0.02)
 MODELS = ("lenet-300-100",)
@@ -27,10 +27,12 @@ DENSE = ("torch", "torch-compile", "jax")
 
 
 class Contestant:
-    """A training step whose first losses were noted."""
+    """A training step whose first losses were noted, and how long the very first took: it compiles or loads."""
 
     def __init__(self, step: Callable[[], Any]):
-        self.step, self.losses = step, [float(step()) for _ in range(CHECKED)]
+        first, self.first_call = first_call(step)
+        losses = [first, *(step() for _ in range(CHECKED - 1))]
+        self.step, self.losses = step, [float(loss.detach() if hasattr(loss, "detach") else loss) for loss in losses]
 
 
 def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe) -> Iterator[Row]:
@@ -58,7 +60,7 @@ def _at_density(
     own = Contestant(OwnStep(problem, masks if density < 1 else None))
     exact = problems.exact_losses(problem, masks, CHECKED)
     error = require_near(f"{problem.name} at density {density:g}", own.losses, exact, TOLERANCE)
-    contestants, failed, peer_errors = {"": own.step}, dict(peers.missing), {}
+    contestants, failed, details = {"": own.step}, dict(peers.missing), {}
     for name in peers.present:
         made = dense.get(name) or _try(problem, name, masks)
         if name in DENSE:
@@ -67,14 +69,15 @@ def _at_density(
             failed[name] = made
             continue
         right = problems.exact_losses(problem, None, CHECKED) if name in DENSE else exact
-        peer_errors[name] = require_near(f"{name} at density {density:g}", made.losses, right, TOLERANCE)
+        peer_error = require_near(f"{name} at density {density:g}", made.losses, right, TOLERANCE)
+        details[name] = {"peer_error": peer_error, "peer_first_call": made.first_call}
         contestants[name] = made.step
     timings = interleave(contestants, discipline)
     shared = ("step", problem.name, density, options.threads, timings[""])
-    extra = {"batch_size": problem.batch_size, "masks": options.masks, "error": error}
+    extra = {"batch_size": problem.batch_size, "masks": options.masks, "error": error, "first_call": own.first_call}
     for name in peers.present:
         if name in timings:
-            yield row(*shared, name, timings[name], **extra, peer_error=peer_errors[name])
+            yield row(*shared, name, timings[name], **extra, **details[name])
     for name, reason in failed.items():
         yield row(*shared, name, None, **extra, note=reason)
     if not peers.present and not failed:

@@ -56,19 +56,18 @@ QUICK = Discipline(blocks=2, seconds=0.0, longest=0.2, settle_seconds=0.0, rest=
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call: median, quartiles, how many calls they come from, and the very first call, compilation included."""
+    """Seconds a call: median, quartiles, and how many calls they come from."""
 
     median: float
     lower: float
     upper: float
     calls: int
-    first: float
 
     @classmethod
-    def of(cls, samples: list[float], first: float) -> "Timing":
+    def of(cls, samples: list[float]) -> "Timing":
         """Sum up the calls that were kept."""
         lower, median, upper = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
-        return cls(median, lower, upper, len(samples), first)
+        return cls(median, lower, upper, len(samples))
 
 
 def interleave(
@@ -79,17 +78,14 @@ def interleave(
     Parameters
     ----------
     contestants
-        What to call, by name; a call is one step and may change state of its own.
+        What to call, by name; a call is one step and may change state of its own. Each must have been called before, so
+        that nothing is compiled while the clock runs.
     discipline
         How long.
     clock
         Seconds, for tests.
     """
-    firsts, samples = {}, {name: [] for name in contestants}
-    for name, call in contestants.items():
-        began = clock()
-        call()
-        firsts[name] = clock() - began
+    samples: dict[str, list[float]] = {name: [] for name in contestants}
     collected = gc.isenabled()
     gc.collect()
     gc.disable()  # a collection belongs to nobody in particular
@@ -101,7 +97,14 @@ def interleave(
     finally:
         if collected:
             gc.enable()
-    return {name: Timing.of(samples[name], firsts[name]) for name in contestants}
+    return {name: Timing.of(kept) for name, kept in samples.items()}
+
+
+def first_call(call: Callable[[], Any], clock: Clock = time.perf_counter) -> tuple[Any, float]:
+    """Return what a first call returns and its seconds: compiling, or loading what was compiled, is reported apart."""
+    began = clock()
+    result = call()
+    return result, clock() - began
 
 
 def _settle(call: Callable[[], Any], discipline: Discipline, clock: Clock) -> None:
