@@ -75,6 +75,8 @@ class OwnDense:
 
 def chosen(layer: Layer) -> str:
     """Return the kernels that the library would use for a layer: "sparse" or "dense"."""
-    from tinyticket.compiler.mlp import SPARSE_BELOW
-
-    return "sparse" if layer.density < SPARSE_BELOW else "dense"
+    try:
+        from tinyticket.sparse.choice import sparse_is_faster
+    except ImportError:  # before the library chooses
+        return "sparse" if layer.density < 0.7 else "dense"
+    return "sparse" if sparse_is_faster(layer.mask.shape, layer.density, first=False) else "dense"

@@ -40,6 +40,7 @@ class OwnStep:
     def _parts(self) -> list[Any]:
         return [self.problem.validation, (self.problem.data.x_test, self.problem.data.y_test)]
 
-    def explain(self) -> str:
-        """Return what the step says of its layers: shape, density, kernel, time."""
-        return str(self._step.explain())
+    @property
+    def remark(self) -> dict[str, str]:
+        """What a row must admit: that the model did not compile, and why."""
+        return {} if getattr(self._step, "compiled", True) else {"own_note": str(self._step.explain())}

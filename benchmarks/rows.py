@@ -88,8 +88,9 @@ def table(rows: Sequence[Row]) -> str:
             )
         )
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    notes = dict.fromkeys(f"{r['peer'] or r['case']} {r['note']}" for r in rows if ":" in r.get("note", ""))
-    return "\n".join([*(_align(line, widths) for line in lines), *notes])
+    notes = [f"{r['peer'] or r['case']} {r['note']}" for r in rows if ":" in r.get("note", "")]
+    notes += [f"{r['case']}: {r['own_note']}" for r in rows if "own_note" in r]
+    return "\n".join([*(_align(line, widths) for line in lines), *dict.fromkeys(notes)])
 
 
 def _align(line: Sequence[str], widths: Sequence[int]) -> str:

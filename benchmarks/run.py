@@ -7,7 +7,9 @@ alternating blocks, and multiplied. What that leaves out, on both sides: pruning
 (milliseconds), writing files, and that steps slow down a little as training goes on.
 """
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,7 +68,7 @@ def _costs(
     sides |= {name: TorchStep(problem, name, masks) for name in peers.present}
     for side in sides.values():
         side(), side.evaluate()
-    steps = interleave(sides, discipline)
+    steps = interleave(sides, replace(discipline, longest=math.inf))
     evaluations = interleave({name: side.evaluate for name, side in sides.items()}, discipline)
     return {name: (steps[name].median, evaluations[name].median) for name in sides}
 

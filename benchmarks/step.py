@@ -1,6 +1,8 @@
 """`step`: one whole training step of a model, batch gathering included, at each density."""
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from benchmarks import environment, problems
@@ -37,6 +39,7 @@ class Contestant:
 
 def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe) -> Iterator[Row]:
     """Yield a row for every model, density and peer."""
+    discipline = replace(discipline, longest=math.inf)  # a block of steps has all its calls, however slow
     for name in options.models or MODELS:
         problem = problems.make(name, options.batch_size or BATCH_SIZE, options.examples)
         densities = options.densities or (DENSITIES if options.masks == "uniform" else None)
@@ -57,7 +60,8 @@ def _at_density(
     dense: dict[str, Contestant | str],
     discipline: Discipline,
 ) -> Iterator[Row]:
-    own = Contestant(OwnStep(problem, masks if density < 1 else None))
+    mine = OwnStep(problem, masks if density < 1 else None)
+    own = Contestant(mine)
     exact = problems.exact_losses(problem, masks, CHECKED)
     error = require_near(f"{problem.name} at density {density:g}", own.losses, exact, TOLERANCE)
     contestants, failed, details = {"": own.step}, dict(peers.missing), {}
@@ -74,7 +78,13 @@ def _at_density(
         contestants[name] = made.step
     timings = interleave(contestants, discipline)
     shared = ("step", problem.name, density, options.threads, timings[""])
-    extra = {"batch_size": problem.batch_size, "masks": options.masks, "error": error, "first_call": own.first_call}
+    extra = {
+        "batch_size": problem.batch_size,
+        "masks": options.masks,
+        "error": error,
+        "first_call": own.first_call,
+        **mine.remark,
+    }
     for name in peers.present:
         if name in timings:
             yield row(*shared, name, timings[name], **extra, **details[name])

@@ -34,7 +34,8 @@ class Discipline:
     calls, seconds : int, float
         A block keeps at least so many calls and at least so much time ...
     longest : float
-        ... but stops when it has kept this many seconds and five calls: calls of 0.3 s need no fifty to settle.
+        ... but stops when it has kept this many seconds and five calls: calls of 0.3 s outlast whatever spins beside
+        them. Infinite for training steps, which always come in fifties.
     settle_calls, settle_seconds : int, float
         What is thrown away first is at least so many calls and at least so much time (of slow calls, one).
     rest : float
@@ -113,7 +114,7 @@ def _settle(call: Callable[[], Any], discipline: Discipline, clock: Clock) -> No
         call()
         calls += 1
         if clock() - began > max(discipline.settle_seconds, discipline.longest / 5):
-            return
+            return  # such slow calls outlast whatever spins beside them
 
 
 def _block(call: Callable[[], Any], discipline: Discipline, clock: Clock) -> list[float]:

@@ -27,7 +27,9 @@ def test_alone_it_needs_no_peer(eager_step, tiny, tmp_path, capsys, monkeypatch)
         (MODEL, 0.1, 1, None),
     ]
     assert all(r["seconds"] > 0 and r["ratio"] is None and r["error"] < 1e-4 for r in rows)
-    assert "NumPy's BLAS" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "NumPy's BLAS" in said
+    assert "eager: nothing compiles here" in said
 
 
 def test_the_default_model_and_densities(eager_step, tiny, tmp_path):
