@@ -28,7 +28,7 @@ def square(options: Options, peers: Peers, discipline: Discipline) -> Iterator[R
         layer = Layer(inputs, outputs, options.batch_size or batch, density)
         owns = {"sparse": OwnSparse(layer), "dense": OwnDense(layer)}
         for backward in (True, False):
-            yield from _compare(layer, owns, chosen(layer), backward, options, peers, discipline)
+            yield from _compare(layer, owns, {chosen(layer): ""}, backward, options, peers, discipline)
 
 
 def wide(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
@@ -37,42 +37,43 @@ def wide(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row
     for density in options.densities or WIDE_DENSITIES:
         layer = Layer(inputs, outputs, options.batch_size or batch, density)
         owns = {"sparse": OwnSparse(layer), "packing": OwnSparsePacking(layer)}
-        for name in owns:
-            yield from _compare(layer, owns, name, True, options, peers.among("torch", "sparseprop"), discipline)
+        cases = {"sparse": "", "packing": "-packing"}
+        yield from _compare(layer, owns, cases, True, options, peers.among("torch", "sparseprop"), discipline)
 
 
 def _compare(
     layer: Layer,
     owns: dict[str, Any],
-    kernel: str,
+    cases: dict[str, str],
     backward: bool,
     options: Options,
     peers: Peers,
     discipline: Discipline,
 ) -> Iterator[Row]:
+    """Time all sides together; `cases` maps those of our own that get rows to what their case's name ends in."""
     sides = {name: LAYERS[name](layer) for name in _able(peers.present, backward)}
     checked = {name: _verify(layer, name, side) for name, side in owns.items()}
     peers_checked = {name: _verify(layer, name, side, "peer_") for name, side in sides.items()}
-    case = f"linear-{layer.inputs}x{layer.outputs}-b{layer.batch}"
-    case += {"packing": "-packing"}.get(kernel, "") + ("" if backward else "-forward")
-    work = {"flops": layer.flops(backward), "bytes": layer.bytes(backward, kernel != "dense")}
     groups = _groups(_able([*peers.present, *peers.missing], backward), options.threads)
     for number, (threads, names) in enumerate(groups):
-        own_names = [kernel] if number else list(owns)  # the second group only serves serial peers
+        own_names = list(cases if number else owns)  # the second group only serves serial peers
         calls = {f"own {name}": _call(owns[name], backward) for name in own_names}
         calls |= {name: _call(sides[name], backward) for name in names if name in sides}
         with environment.threads(threads):
             timings = interleave(calls, discipline)
-        kernels = {f"{name}_seconds": timings[f"own {name}"].median for name in own_names}
-        extra = {"kernel": kernel, **checked[kernel], **work, **kernels}
-        shared = ("kernels", case, layer.density, threads, timings[f"own {kernel}"])
-        for name in names:
-            if name in sides:
-                yield row(*shared, name, timings[name], **extra, **peers_checked[name])
-            else:
-                yield row(*shared, name, None, **extra, note=peers.missing[name])
-        if not names:
-            yield row(*shared, **extra)
+        both = {f"{name}_seconds": timings[f"own {name}"].median for name in own_names}
+        for kernel, suffix in cases.items():
+            case = f"linear-{layer.inputs}x{layer.outputs}-b{layer.batch}{suffix}{'' if backward else '-forward'}"
+            work = {"flops": layer.flops(backward), "bytes": layer.bytes(backward, kernel != "dense")}
+            extra = {"kernel": kernel, **checked[kernel], **work, **both}
+            shared = ("kernels", case, layer.density, threads, timings[f"own {kernel}"])
+            for name in names:
+                if name in sides:
+                    yield row(*shared, name, timings[name], **extra, **peers_checked[name])
+                else:
+                    yield row(*shared, name, None, **extra, note=peers.missing[name])
+            if not names:
+                yield row(*shared, **extra)
 
 
 def _able(names: list[str], backward: bool) -> list[str]:
