@@ -1,7 +1,7 @@
 """What `python -m benchmarks` does: measure, show, write."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks import arguments, environment, kernels, peers, plots, processes, rows, run, step
@@ -49,7 +49,7 @@ def measure(options: Options, discipline: Discipline) -> list[Row]:
     probe = Probe(options.threads, discipline.rest)
     probe.read()
     found = []
-    for each in MEASURES[options.benchmark](options, asked, discipline, probe):
+    for each in _until_stopped(MEASURES[options.benchmark](options, asked, discipline, probe)):
         found.append(each)
         if sys.stderr.isatty():
             print(f"\r{len(found)} rows: {each['case']} {each['density'] or ''} \033[K", end="", file=sys.stderr)
@@ -62,6 +62,14 @@ def measure(options: Options, discipline: Discipline) -> list[Row]:
             each["peer_version"] = version
     print(probe.report() if discipline.rest else "")
     return found
+
+
+def _until_stopped(measured: Iterator[Row]) -> Iterator[Row]:
+    """Pass rows on until Ctrl-C: what was measured by then is shown and written."""
+    try:
+        yield from measured
+    except KeyboardInterrupt:
+        print("benchmarks: stopped; these are the rows so far", file=sys.stderr)
 
 
 def _deliver(options: Options, found: list[Row]) -> None:

@@ -117,12 +117,12 @@ def remarks(rows: list[Row]) -> list[str]:
     """Say what the figures of this run are and are not."""
     lines = [
         f"Extrapolated: the measured steps times {ITERATIONS:,} and the measured evaluations times {EVALUATIONS} in "
-        f"each of {max(r.get('rounds', 0) for r in rows)} rounds; nothing was run to its end.",
+        f"each of {max((r.get('rounds', 0) for r in rows), default=0)} rounds; nothing was run to its end.",
     ]
     if between := sum(r.get("interpolated", False) for r in rows):
         lines.append(f"{between} of these rows lie between densities that were measured.")
     for r in rows:
-        if r["density"] is None:
+        if r["density"] is None and "training_seconds" in r:
             own = f"training {r['training_seconds']:.0f} s, evaluation {r['evaluation_seconds']:.0f} s"
             if r["ratio"] is None:
                 lines.append(f"Of the total: {own}.")

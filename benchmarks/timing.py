@@ -34,7 +34,7 @@ class Discipline:
     calls, seconds : int, float
         A block keeps at least so many calls and at least so much time ...
     longest : float
-        ... but stops when it has kept this many seconds and five calls: calls of 0.3 s outlast whatever spins beside
+        ... but stops when it has kept this many seconds and seven calls: calls of 0.3 s outlast whatever spins beside
         them. Infinite for training steps, which always come in fifties.
     settle_calls, settle_seconds : int, float
         What is thrown away first is at least so many calls and at least so much time (of slow calls, one).
@@ -45,7 +45,7 @@ class Discipline:
     blocks: int = 5
     calls: int = 50
     seconds: float = 0.05
-    longest: float = 1.5
+    longest: float = 0.6
     settle_calls: int = 5
     settle_seconds: float = 0.1
     rest: float = 0.15
@@ -125,7 +125,7 @@ def _block(call: Callable[[], Any], discipline: Discipline, clock: Clock) -> lis
         call()
         kept.append(clock() - began)
         total += kept[-1]
-        if total >= discipline.longest and len(kept) >= min(5, discipline.calls):
+        if total >= discipline.longest and len(kept) >= min(7, discipline.calls):
             break
     return kept
 
