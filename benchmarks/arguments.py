@@ -1,0 +1,131 @@
+"""The command line: what may be asked, and one sentence for what may not."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from benchmarks import environment, peers, rows
+from tinyticket.errors import InputError, near
+
+BENCHMARKS = ("kernels", "step", "run")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; None where the benchmark has its own default."""
+
+    benchmark: str
+    threads: int
+    models: tuple[str, ...] | None = None
+    densities: tuple[float, ...] | None = None
+    masks: str = "uniform"
+    batch_size: int | None = None
+    peers: tuple[str, ...] = ()
+    json: str | None = None
+    plot: str | None = None
+    cases: tuple[str, ...] | None = None
+    processes: int = 1
+    quick: bool = False
+    examples: dict[str, int] | None = None  # of synthetic data; for tests
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the options."""
+    p = _Parser(
+        prog="python -m benchmarks",
+        description="Times tinyticket against its peers, in alternating blocks, and checks its results against float64.",
+        epilog="kernels: layers and the small kernels; step: whole training steps of a model; run: the published Lenet "
+        "experiment, extrapolated from a few hundred steps of each round. Ratios above 1: tinyticket is faster.",
+        allow_abbrev=False,
+    )
+    p.add_argument("benchmark", metavar="{kernels,step,run}")
+    p.add_argument("--models", metavar="NAMES", help="step: models, such as lenet-300-100,mlp-784-200-50-10")
+    p.add_argument("--densities", metavar="LIST", help="shares of weights left, such as 1,0.51,0.1")
+    p.add_argument("--masks", default="uniform", metavar="uniform|FILE", help="FILE: the rounds of a result file")
+    p.add_argument("--batch-size", type=int, metavar="N")
+    p.add_argument("--threads", type=int, default=environment.cores(), metavar="N", help="default: %(default)s")
+    p.add_argument("--peers", default="", metavar="NAMES", help=f"of {','.join(peers.PACKAGES)}")
+    p.add_argument("--json", metavar="FILE", help="write the rows")
+    p.add_argument("--plot", metavar="FOLDER", help="write pictures (needs matplotlib)")
+    p.add_argument("--cases", metavar="NAMES", help="kernels: only these parts")
+    p.add_argument("--processes", type=int, default=1, metavar="N",
+                   help="run in N processes one after the other and keep the middle one of each row")  # fmt: skip
+    p.add_argument("--quick", action="store_true", help="only see that it runs: the figures mean nothing")
+    return p
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Read the command line.
+
+    Raises
+    ------
+    InputError
+        In one sentence, for anything that cannot be.
+    """
+    given = parser().parse_args(arguments)
+    if given.benchmark not in BENCHMARKS:
+        raise InputError(f"no benchmark is called {given.benchmark!r}{near(given.benchmark, BENCHMARKS)}")
+    options = Options(
+        given.benchmark,
+        _between("--threads", given.threads, 1, environment.cores()),
+        tuple(_words("--models", given.models)) if given.models is not None else None,
+        _densities(given.densities),
+        given.masks,
+        None if given.batch_size is None else _between("--batch-size", given.batch_size, 1, 1_000_000),
+        tuple(peers.parse(given.peers)),
+        given.json,
+        given.plot,
+        tuple(_words("--cases", given.cases)) if given.cases is not None else None,
+        _between("--processes", given.processes, 1, 99),
+        given.quick,
+    )
+    _check(options)
+    return options
+
+
+def _check(options: Options) -> None:
+    for option, value, benchmarks in (
+        ("--models", options.models, ("step",)),
+        ("--masks", options.masks if options.masks != "uniform" else None, ("step", "run")),
+        ("--cases", options.cases, ("kernels",)),
+    ):
+        if value and options.benchmark not in benchmarks:
+            raise InputError(f"{option} belongs to {' and '.join(benchmarks)}, not to {options.benchmark}")
+    if options.masks != "uniform" and not Path(options.masks).is_file():
+        raise InputError(f"--masks is uniform or a result file, and there is no file {options.masks}")
+    if complaint := rows.check_writable(options.json):
+        raise InputError(complaint)
+    if options.plot is not None and Path(options.plot).exists() and not Path(options.plot).is_dir():
+        raise InputError(f"--plot {options.plot} is a file; expected a folder")
+
+
+def _words(option: str, text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise InputError(f"{option} names nothing")
+    return list(dict.fromkeys(words))
+
+
+def _between(option: str, value: Any, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise InputError(f"{option} is {value}; expected {least} to {most}")
+    return value
+
+
+def _densities(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    found = []
+    for word in _words("--densities", text):
+        if not re.fullmatch(r"\d*\.?\d+(e-?\d+)?", word) or not 0 < float(word) <= 1:
+            raise InputError(f"--densities holds {word!r}; expected numbers above 0 and up to 1")
+        found.append(float(word))
+    return tuple(dict.fromkeys(found))

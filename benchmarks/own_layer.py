@@ -1,0 +1,82 @@
+"""tinyticket's side of the layers: sparse kernels, dense kernels, and which of them the library would choose."""
+
+import numpy as np
+
+from benchmarks.layer import Layer, Results
+from tinyticket.kernels import cpu
+from tinyticket.sparse import Pattern
+
+
+class OwnSparse:
+    """Sparse kernels on activations that are packed already, as between the layers of a compiled step."""
+
+    def __init__(self, layer: Layer):
+        lanes = cpu.lanes_for(layer.batch)
+        self.layer, self.pattern = layer, Pattern.from_mask(layer.mask, lanes)
+        self.values = self.pattern.values(layer.weight)
+        self.by_column = self.pattern.by_column(self.values)
+        self.x, self.dy = cpu.pack(layer.x, lanes), cpu.pack(layer.dy, lanes)
+        self.y = cpu.empty(*self.dy.shape)
+
+    def forward(self) -> None:
+        cpu.sparse_linear(self.pattern, self.values, self.layer.bias, self.x, out=self.y)
+
+    def backward(self) -> None:
+        self.dx, self.gradient = cpu.sparse_linear_backward(self.pattern, self.by_column, self.x, self.dy)
+
+    def results(self) -> Results:
+        count = self.layer.batch
+        return Results(cpu.unpack(self.y, count), cpu.unpack(self.dx, count), self.pattern.by_row(self.gradient))
+
+
+class OwnSparsePacking(OwnSparse):
+    """The same between layers of somebody else: samples are packed and results brought back, every time."""
+
+    def __init__(self, layer: Layer):
+        super().__init__(layer)
+        self.everything = np.arange(layer.batch)
+
+    def forward(self) -> None:
+        self.x, _ = cpu.gather(self.layer.x, self.everything, lanes=self.pattern.lanes)
+        super().forward()
+        self.y_samples = cpu.transpose_samples(self.y)
+
+    def backward(self) -> None:
+        self.dy, _ = cpu.gather(self.layer.dy, self.everything, lanes=self.pattern.lanes)
+        super().backward()
+        self.dx_samples = cpu.transpose_samples(self.dx)
+
+    def results(self) -> Results:
+        count, layer = self.layer.batch, self.layer
+        y, dx = self.y_samples[:count, : layer.outputs], self.dx_samples[:count, : layer.inputs]
+        return Results(y, dx, self.pattern.by_row(self.gradient))
+
+
+class OwnDense:
+    """Dense kernels on packed activations; the sample-major copy that the weight gradient wants is counted."""
+
+    def __init__(self, layer: Layer):
+        self.layer = layer
+        self.x, self.dy = cpu.pack(layer.x), cpu.pack(layer.dy)
+        self.y = cpu.empty(*self.dy.shape)
+
+    def forward(self) -> None:
+        cpu.dense_linear(self.layer.weight, self.layer.bias, self.x, out=self.y)
+
+    def backward(self) -> None:
+        self.dx = cpu.dense_input_gradient(self.layer.weight, self.x, self.dy)
+        samples = cpu.transpose_samples(self.x)
+        self.dw = cpu.dense_weight_gradient(samples, self.dy, self.layer.batch, self.layer.inputs)
+
+    def results(self) -> Results:
+        count = self.layer.batch
+        return Results(cpu.unpack(self.y, count), cpu.unpack(self.dx, count), self.dw[self.layer.mask])
+
+
+def chosen(layer: Layer) -> str:
+    """Return the kernels that the library would use for a layer: "sparse" or "dense"."""
+    try:
+        from tinyticket.sparse.choice import sparse_is_faster
+    except ImportError:  # before the library chooses
+        return "sparse" if layer.density < 0.7 else "dense"
+    return "sparse" if sparse_is_faster(layer.mask.shape, layer.density, first=False) else "dense"

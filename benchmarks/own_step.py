@@ -1,0 +1,46 @@
+"""tinyticket's side of `step` and `run`: the compiled step, or one clear sentence where there is none."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import tinyticket as tt
+from benchmarks.problems import LEARNING_RATE, Problem
+from tinyticket.errors import InputError
+from tinyticket.nn import functional
+
+
+class OwnStep:
+    """A call is one whole training step of the compiled model: gather, forward, backward, Adam.
+
+    Parameters
+    ----------
+    problem
+    masks
+        None for a dense model.
+    """
+
+    def __init__(self, problem: Problem, masks: dict[str, np.ndarray] | None):
+        compile_step: Callable[..., Any] | None = getattr(tt, "compile", None)
+        if compile_step is None:
+            raise InputError("this tinyticket has no tt.compile, which the benchmark needs")
+        self.problem, self._feed = problem, problem.batches()
+        model = problem.model(masks)
+        optimizer = tt.optim.Adam(model.parameters(), LEARNING_RATE)
+        self._step = compile_step(model, functional.cross_entropy, optimizer, problem.batch_size)
+
+    def __call__(self) -> float:
+        return self._step(self.problem.data, next(self._feed))
+
+    def evaluate(self) -> list[Any]:
+        """Evaluate validation and test examples, as the experiment does now and then."""
+        return [self._step.evaluate(part) for part in self._parts()]
+
+    def _parts(self) -> list[Any]:
+        return [self.problem.validation, (self.problem.data.x_test, self.problem.data.y_test)]
+
+    @property
+    def remark(self) -> dict[str, str]:
+        """What a row must admit: that the model did not compile, and why."""
+        return {} if getattr(self._step, "compiled", True) else {"own_note": str(self._step.explain())}

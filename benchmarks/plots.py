@@ -1,0 +1,131 @@
+"""Pictures of a run: time against density with the density where sparse starts to win, and a roofline."""
+
+import importlib.util
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from benchmarks.arguments import Options
+from benchmarks.rows import Row
+from tinyticket.errors import InputError
+
+
+def require() -> None:
+    """Complain if there is nothing to draw with, before anything is measured."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError("--plot needs the package matplotlib: pip install matplotlib")
+
+
+def draw(options: Options, rows: Sequence[Row]) -> Iterator[Path]:
+    """Write the pictures of a run and yield where they are."""
+    folder = Path(options.plot or ".")
+    folder.mkdir(parents=True, exist_ok=True)
+    curves = {r["case"]: [] for r in rows if r["density"] is not None}
+    for r in rows:
+        if r["density"] is not None:
+            curves[r["case"]].append(r)
+    for case, found in curves.items():
+        if len({r["density"] for r in found}) > 1:
+            yield _density_curve(folder / f"{options.benchmark}-{case}.png", case, found)
+    if any("flops" in r for r in rows):
+        yield _roofline(folder / "roofline.png", [r for r in rows if "flops" in r], options.threads)
+
+
+def break_even(densities: Sequence[float], ours: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """Return the density at which two curves cross, straight between points on logarithmic axes; None if they do not.
+
+    Where they cross more than once, the smallest.
+    """
+    points = sorted(zip(densities, ours, theirs, strict=True))
+    gaps = [(math.log(d), math.log(a / b)) for d, a, b in points]
+    for (left, low), (right, high) in pairwise(gaps):
+        if low <= 0 < high:
+            return math.exp(left + (right - left) * -low / (high - low))
+    return None
+
+
+def _density_curve(path: Path, case: str, rows: Sequence[Row]) -> Path:
+    from matplotlib.ticker import NullLocator
+
+    figure, axes = _figure()
+    threads = rows[0]["threads"]
+    lines = _curves(rows)
+    sparse = lines.get("tinyticket, sparse kernels") or lines["tinyticket"]
+    for label, points in lines.items():
+        densities, seconds = zip(*points, strict=True)
+        own = label.startswith("tinyticket")
+        axes.plot(densities, [s * 1e3 for s in seconds], "o-" if own else "s--", label=label, lw=2 if own else 1)
+    dense = lines.get("tinyticket, dense kernels") or lines.get("numpy") or lines.get("torch")
+    if dense and dense is not sparse:
+        shared = sorted({d for d, _ in sparse} & {d for d, _ in dense})
+        crossing = break_even(shared, [dict(sparse)[d] for d in shared], [dict(dense)[d] for d in shared])
+        if crossing:
+            axes.axvline(crossing, color="0.6", lw=1, label=f"break-even with dense: {crossing:.2f}")
+    axes.set(xscale="log", yscale="log", xlabel="density (share of weights left)", ylabel="milliseconds", title=case)
+    densities = sorted({r["density"] for r in rows})
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(densities, [f"{density:.3g}" for density in densities], fontsize=8)
+    axes.invert_xaxis()
+    figure.legend(title=f"{threads} thread" + "s" * (threads > 1), fontsize=8, loc="outside right upper")
+    return _save(figure, path)
+
+
+def _curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
+    """Return (density, seconds) by what was measured; peers that run on fewer threads say so."""
+    lines: dict[str, dict[float, float]] = {}
+    most = max(r["threads"] for r in rows)
+    for r in rows:
+        beside = "" if r["threads"] == most else f", {r['threads']} thread"
+        if r["peer_seconds"]:
+            lines.setdefault(f"{r['peer']}{beside}", {})[r["density"]] = r["peer_seconds"]
+        if not r["seconds"] or beside:
+            continue
+        lines.setdefault("tinyticket", {})[r["density"]] = r["seconds"]
+        for kernel in ("sparse", "dense"):
+            if f"{kernel}_seconds" in r:
+                lines.setdefault(f"tinyticket, {kernel} kernels", {})[r["density"]] = r[f"{kernel}_seconds"]
+    if "tinyticket, sparse kernels" in lines:
+        del lines["tinyticket"]  # is one or the other of them
+    return {label: sorted(points.items()) for label, points in lines.items()}
+
+
+def _roofline(path: Path, rows: Sequence[Row], threads: int) -> Path:
+    from benchmarks.roofline import LEVELS, peaks
+
+    found = peaks(threads)
+    figure, axes = _figure()
+    span = [10 ** (k / 20) for k in range(-40, 31)]
+    for level in LEVELS:
+        rates = [min(found["flops"], found[level] / b) / 1e9 for b in span]
+        axes.plot(span, rates, lw=1, label=f"{level}, {found[level] / 1e9:.0f} GB/s")
+    done = set()
+    for r in rows:
+        key = (r["case"], r["density"])
+        if r["threads"] != threads or key in done or not r["seconds"]:
+            continue
+        done.add(key)
+        x, y = r["bytes"] / r["flops"], r["flops"] / r["seconds"] / 1e9
+        axes.plot([x], [y], "o" if "forward" in r["case"] else "s", color="k", ms=4)
+        axes.annotate(f"{r['density']:g}", (x, y), fontsize=6, xytext=(3, 2), textcoords="offset points")
+    axes.set(
+        xscale="log", yscale="log", xlabel="bytes between cache and registers per useful operation", ylabel="GFLOP/s",
+        title=f"roofline, {threads} threads, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
+    )  # fmt: skip
+    axes.legend(fontsize=8)
+    return _save(figure, path)
+
+
+def _figure() -> tuple[Any, Any]:
+    from matplotlib.figure import Figure  # draws without a window, and changes no global state
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(True, which="both", alpha=0.2)
+    return figure, axes
+
+
+def _save(figure: Any, path: Path) -> Path:
+    figure.savefig(path, dpi=120)
+    return path

@@ -1,0 +1,103 @@
+"""What `step` and `run` train: a model by name, synthetic data of the shape it takes, and the order of its batches."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+import tinyticket as tt
+from tinyticket.data import Dataset, from_arrays
+from tinyticket.nn import Module, Parameter
+
+LEARNING_RATE = 1.2e-3  # the paper's for Lenet-300-100
+EXAMPLES = {"train": 55_000, "validation": 5_000, "test": 10_000}
+"""MNIST as the paper splits it: enough that gathering a batch goes to memory, as it does in earnest."""
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model's name and data, and batches in an order that every contestant follows from its beginning."""
+
+    name: str
+    data: Dataset
+    validation: tuple[np.ndarray, np.ndarray]
+    batch_size: int
+
+    def model(self, masks: dict[str, np.ndarray] | None = None) -> Module:
+        """Make the model with the initial weights that all contestants start from, masked if `masks` are given."""
+        model = tt.models.create(self.name, self.data.input_shape, self.data.classes, rng=SEED)
+        for name, parameter in model.prunable().items():
+            parameter.mask = None if masks is None else masks[name]
+        return model
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """Yield the indices of one batch after the other, for ever: random, without repeats within an epoch."""
+        return itertools.cycle(self._batches())
+
+    def _batches(self) -> list[np.ndarray]:
+        count = len(self.data.x_train) // self.batch_size
+        order = np.random.default_rng(SEED).permutation(len(self.data.x_train))[: count * self.batch_size]
+        return list(order.astype(np.int64).reshape(count, self.batch_size))
+
+
+def make(name: str, batch_size: int, examples: dict[str, int] | None = None) -> Problem:
+    """Make the problem of a model; an unknown name is an error, and costs no time."""
+    shape, classes = _fits(name)
+    tt.models.create(name, shape, classes, rng=SEED)
+    data, validation = _synthetic(shape, classes, *(examples or EXAMPLES).values())
+    if batch_size > len(data.x_train):
+        raise tt.InputError(f"--batch-size {batch_size} is more than the {len(data.x_train)} training examples")
+    return Problem(name, data, validation, batch_size)
+
+
+def _fits(name: str) -> tuple[tuple[int, ...], int]:
+    """Return the shape of an example and the number of classes for a model."""
+    sizes = name.split("-")[1:]
+    if name.startswith("mlp-") and len(sizes) > 1 and all(size.isdigit() for size in sizes):
+        return (int(sizes[0]),), int(sizes[-1])
+    return (1, 28, 28), 10
+
+
+@cache
+def _synthetic(
+    shape: tuple[int, ...], classes: int, train: int, validation: int, test: int
+) -> tuple[Dataset, tuple[np.ndarray, np.ndarray]]:
+    """Make images that can be learnt, in 256 grey levels: a pattern for each class, some pixels flipped, a fifth bright.
+
+    Some pixels are dark in every image, as in MNIST; weights behind them have gradients of exactly zero.
+    """
+    rng = np.random.default_rng(SEED)
+    features = int(np.prod(shape))
+    count = train + validation + test
+    lit = rng.random(features) < 0.7
+    prototypes = (rng.random((classes, features)) < 0.3) & lit
+    y = rng.integers(0, classes, count)
+    x = rng.integers(1, 256, (count, features), np.uint8)
+    x *= prototypes[y] ^ ((x < 12) & lit)
+    x = x.reshape(count, *shape)
+    parts = np.split(np.arange(count), [train, train + validation])
+    dataset = from_arrays(x[parts[0]], y[parts[0]], x[parts[2]], y[parts[2]], name="synthetic", classes=classes)
+    return dataset, (x[parts[1]].astype(np.float32) / 255, y[parts[1]].astype(np.int64))
+
+
+def exact_losses(problem: Problem, masks: dict[str, np.ndarray] | None, steps: int) -> list[float]:
+    """Train a few steps in float64, eagerly, and return the losses that everybody must come near."""
+    model = problem.model(masks)
+    for _, module in model.named_modules():
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Parameter):
+                setattr(module, name, Parameter(value.data.astype(np.float64), value.mask))
+    optimizer = tt.optim.Adam(model.parameters(), LEARNING_RATE)
+    losses = []
+    for batch in itertools.islice(problem.batches(), steps):
+        optimizer.zero_grad()
+        x = tt.Tensor(problem.data.x_train[batch].astype(np.float64))
+        loss = tt.nn.functional.cross_entropy(model(x), problem.data.y_train[batch])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

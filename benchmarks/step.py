@@ -1,0 +1,105 @@
+"""`step`: one whole training step of a model, batch gathering included, at each density."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from benchmarks import environment, problems
+from benchmarks.arguments import Options
+from benchmarks.check import require_near
+from benchmarks.masks import Masks, masks_for
+from benchmarks.own_step import OwnStep
+from benchmarks.peers import Peers
+from benchmarks.problems import Problem
+from benchmarks.rows import Row, row
+from benchmarks.timing import Discipline, Probe, first_call, interleave
+
+DENSITIES = (1, 0.51, 0.21, 0.1, 0.05, 0.02)
+MODELS = ("lenet-300-100",)
+BATCH_SIZE = 60
+
+CHECKED = 5
+"""Steps whose losses are compared with float64 before the clock runs."""
+
+TOLERANCE = 1e-3
+"""Losses may differ so much, relative to the exact ones: Adam's first steps turn rounding of tiny gradients into signs."""
+
+DENSE = ("torch", "torch-compile", "jax")
+
+
+class Contestant:
+    """A training step whose first losses were noted, and how long the very first took: it compiles or loads."""
+
+    def __init__(self, step: Callable[[], Any]):
+        first, self.first_call = first_call(step)
+        losses = [first, *(step() for _ in range(CHECKED - 1))]
+        self.step, self.losses = step, [float(loss.detach() if hasattr(loss, "detach") else loss) for loss in losses]
+
+
+def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe) -> Iterator[Row]:
+    """Yield a row for every model, density and peer."""
+    discipline = replace(discipline, longest=math.inf)  # a block of steps has all its calls, however slow
+    for name in options.models or MODELS:
+        problem = problems.make(name, options.batch_size or BATCH_SIZE, options.examples)
+        densities = options.densities or (DENSITIES if options.masks == "uniform" else None)
+        choices = masks_for(problem.model(), densities, options.masks)
+        with environment.threads(options.threads):
+            dense: dict[str, Contestant | str] = {}
+            for density, masks in choices:
+                yield from _at_density(problem, density, masks, options, peers, dense, discipline)
+                probe.read()
+
+
+def _at_density(
+    problem: Problem,
+    density: float,
+    masks: Masks,
+    options: Options,
+    peers: Peers,
+    dense: dict[str, Contestant | str],
+    discipline: Discipline,
+) -> Iterator[Row]:
+    mine = OwnStep(problem, masks if density < 1 else None)
+    own = Contestant(mine)
+    exact = problems.exact_losses(problem, masks, CHECKED)
+    error = require_near(f"{problem.name} at density {density:g}", own.losses, exact, TOLERANCE)
+    contestants, failed, details = {"": own.step}, dict(peers.missing), {}
+    for name in peers.present:
+        made = dense.get(name) or _try(problem, name, masks)
+        if name in DENSE:
+            dense[name] = made
+        if isinstance(made, str):
+            failed[name] = made
+            continue
+        right = problems.exact_losses(problem, None, CHECKED) if name in DENSE else exact
+        peer_error = require_near(f"{name} at density {density:g}", made.losses, right, TOLERANCE)
+        details[name] = {"peer_error": peer_error, "peer_first_call": made.first_call}
+        contestants[name] = made.step
+    timings = interleave(contestants, discipline)
+    shared = ("step", problem.name, density, options.threads, timings[""])
+    extra = {
+        "batch_size": problem.batch_size,
+        "masks": options.masks,
+        "error": error,
+        "first_call": own.first_call,
+        **mine.remark,
+    }
+    for name in peers.present:
+        if name in timings:
+            yield row(*shared, name, timings[name], **extra, **details[name])
+    for name, reason in failed.items():
+        yield row(*shared, name, None, **extra, note=reason)
+    if not peers.present and not failed:
+        yield row(*shared, **extra)
+
+
+def _try(problem: Problem, name: str, masks: Masks) -> Contestant | str:
+    """Make a peer's step, or say why it does not work here: a compiler may be missing, a layer unknown."""
+    from benchmarks.jax_step import JaxStep
+    from benchmarks.torch_step import TorchStep
+
+    try:
+        return Contestant(JaxStep(problem) if name == "jax" else TorchStep(problem, name, masks))
+    except Exception as error:
+        return f"failed: {type(error).__name__}: {str(error).strip().splitlines()[0][:80] if str(error) else ''}"

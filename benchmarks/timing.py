@@ -1,0 +1,191 @@
+"""The discipline that every figure here is measured by.
+
+Two libraries in one process disturb each other: each keeps a pool of threads that goes on spinning on both cores for
+some milliseconds (OpenBLAS: up to a tenth of a second) after its last call. So contestants run in alternating blocks,
+A B C A B C, and the beginning of each block is thrown away, by calls AND by time, because five calls of a quick
+contestant are over before the other's threads have gone to sleep. Alternating also spreads a slow minute of the
+machine over everybody. What is kept are single calls: their median is the figure, their quartiles the spread.
+
+A machine that is shared tells lies that no median mends. `Probe` times the same fixed work before, between and after
+the measurements; where it varies, the run says so.
+"""
+
+import gc
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Discipline:
+    """How long everything is measured.
+
+    Attributes
+    ----------
+    blocks : int
+        Blocks of each contestant.
+    calls, seconds : int, float
+        A block keeps at least so many calls and at least so much time ...
+    longest : float
+        ... but stops when it has kept this many seconds and seven calls: calls of 0.3 s outlast whatever spins beside
+        them. Infinite for training steps, which always come in fifties.
+    settle_calls, settle_seconds : int, float
+        What is thrown away first is at least so many calls and at least so much time (of slow calls, one).
+    rest : float
+        Seconds of quiet before the probe, for spinning threads to fall asleep.
+    """
+
+    blocks: int = 5
+    calls: int = 50
+    seconds: float = 0.05
+    longest: float = 0.6
+    settle_calls: int = 5
+    settle_seconds: float = 0.1
+    rest: float = 0.15
+
+
+QUICK = Discipline(blocks=2, seconds=0.0, longest=0.2, settle_seconds=0.0, rest=0.0)
+"""For seeing that everything runs: its figures mean nothing."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call: median, quartiles, and how many calls they come from."""
+
+    median: float
+    lower: float
+    upper: float
+    calls: int
+
+    @classmethod
+    def of(cls, samples: list[float]) -> "Timing":
+        """Sum up the calls that were kept."""
+        lower, median, upper = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
+        return cls(median, lower, upper, len(samples))
+
+
+def interleave(
+    contestants: Mapping[str, Callable[[], Any]], discipline: Discipline, clock: Clock = time.perf_counter
+) -> dict[str, Timing]:
+    """Time contestants against each other in alternating blocks.
+
+    Parameters
+    ----------
+    contestants
+        What to call, by name; a call is one step and may change state of its own. Each must have been called before, so
+        that nothing is compiled while the clock runs.
+    discipline
+        How long.
+    clock
+        Seconds, for tests.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in contestants}
+    collected = gc.isenabled()
+    gc.collect()
+    gc.disable()  # a collection belongs to nobody in particular
+    try:
+        for _ in range(discipline.blocks):
+            for name, call in contestants.items():
+                _settle(call, discipline, clock)
+                samples[name] += _block(call, discipline, clock)
+    finally:
+        if collected:
+            gc.enable()
+    return {name: Timing.of(kept) for name, kept in samples.items()}
+
+
+def first_call(call: Callable[[], Any], clock: Clock = time.perf_counter) -> tuple[Any, float]:
+    """Return what a first call returns and its seconds: compiling, or loading what was compiled, is reported apart."""
+    began = clock()
+    result = call()
+    return result, clock() - began
+
+
+def _settle(call: Callable[[], Any], discipline: Discipline, clock: Clock) -> None:
+    began, calls = clock(), 0
+    while calls < discipline.settle_calls or clock() - began < discipline.settle_seconds:
+        call()
+        calls += 1
+        if clock() - began > max(discipline.settle_seconds, discipline.longest / 5):
+            return  # such slow calls outlast whatever spins beside them
+
+
+def _block(call: Callable[[], Any], discipline: Discipline, clock: Clock) -> list[float]:
+    kept: list[float] = []
+    total = 0.0
+    while len(kept) < discipline.calls or total < discipline.seconds:
+        began = clock()
+        call()
+        kept.append(clock() - began)
+        total += kept[-1]
+        if total >= discipline.longest and len(kept) >= min(7, discipline.calls):
+            break
+    return kept
+
+
+@dataclass
+class Probe:
+    """Fixed work on as many threads as the benchmark uses, timed now and then: if it varies, so did the machine.
+
+    Parameters
+    ----------
+    threads : int
+    rest : float
+        Seconds to be quiet first.
+    clock
+        Seconds, for tests.
+    """
+
+    threads: int
+    rest: float = 0.15
+    clock: Clock = time.perf_counter
+    readings: list[float] = field(default_factory=list)
+
+    TOLERANCE = 0.2
+    _BLOCK, _TIMES, _REPEATS = bytes(256 * 1024), 20, 5  # some milliseconds of SHA-256, which lets other threads run
+
+    def read(self) -> float:
+        """Time the fixed work once more; the middle of five goes, the slowest thread of each."""
+        time.sleep(self.rest)
+        goes = []
+        for _ in range(self._REPEATS):
+            seconds: list[float] = []
+            spinners = [threading.Thread(target=self._spin, args=(seconds,)) for _ in range(self.threads)]
+            for spinner in spinners:
+                spinner.start()
+            for spinner in spinners:
+                spinner.join()
+            goes.append(max(seconds))
+        self.readings.append(float(np.median(goes)))
+        return self.readings[-1]
+
+    def _spin(self, seconds: list[float]) -> None:
+        began = self.clock()
+        work = hashlib.sha256()
+        for _ in range(self._TIMES):
+            work.update(self._BLOCK)
+        seconds.append(self.clock() - began)
+
+    @property
+    def variation(self) -> float:
+        """By how much the slowest reading exceeds the quickest, as a fraction."""
+        return max(self.readings) / min(self.readings) - 1 if self.readings else 0.0
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the readings vary by more than a fifth."""
+        return self.variation > self.TOLERANCE
+
+    def report(self) -> str:
+        """Say in one sentence whether the machine was free."""
+        said = f"the probe took {min(self.readings) * 1e3:.1f} to {max(self.readings) * 1e3:.1f} ms"
+        if self.disturbed:
+            return f"WARNING: this run was disturbed: {said}, and should not vary by more than {self.TOLERANCE:.0%}"
+        return f"undisturbed: {said}"
