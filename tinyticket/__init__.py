@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         stack,
         where,
     )
-    from tinyticket.compiler import compile
+    from tinyticket.compiler import compile, warmup
     from tinyticket.errors import InputError
     from tinyticket.lottery import load
     from tinyticket.nn import models
@@ -43,6 +43,7 @@ _HOMES = {
     "models": "nn",
     "load": "lottery",
     "compile": "compiler",
+    "warmup": "compiler",
 }
 __all__ = [
     "Drawing",
@@ -65,6 +66,7 @@ __all__ = [
     "optim",
     "prune",
     "stack",
+    "warmup",
     "where",
 ]
 

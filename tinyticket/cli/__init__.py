@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tinyticket._version import __version__
+from tinyticket.cli.bench import bench
 from tinyticket.cli.data import data
 from tinyticket.cli.find import find
 from tinyticket.cli.show import plot, show
@@ -27,7 +28,7 @@ def app() -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, show, plot, data):
+for command in (find, show, plot, data, bench):
     app.add_command(command)
 
 

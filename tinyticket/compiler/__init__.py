@@ -7,5 +7,6 @@
 
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.step import CompiledStep, compile
+from tinyticket.compiler.warmup import warmup
 
-__all__ = ["CompiledStep", "EagerStep", "compile"]
+__all__ = ["CompiledStep", "EagerStep", "compile", "warmup"]

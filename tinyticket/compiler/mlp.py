@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from tinyticket.compiler.evaluate import evaluate
@@ -14,6 +13,7 @@ from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
 from tinyticket.kernels.cpu.barrier import SIZE
 from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
+from tinyticket.kernels.cpu.threads import available_threads, thread_count
 
 _CHUNK = 2**18  # numbers that are looked at together while data are bound
 
@@ -62,7 +62,7 @@ class MLPStep:
     ):
         settings(rule, 1, 1e-3, **options)  # says what is wrong with them
         self.batch_size, self.steps_taken = batch_size, 0
-        self.threads = min(threads or numba.get_num_threads(), numba.get_num_threads())
+        self.threads = thread_count(threads)
         self._rule, self._options = rule, options
         self._meeting, self._result = empty(SIZE, dtype=np.int64), np.zeros(2)
         self._plan = Plan(shapes, masks, sparse, biased, SLOTS[RULES[rule]], batch_size, self.threads)
@@ -106,7 +106,7 @@ class MLPStep:
         batch = plan.batch if samples == self.batch_size else plan.batch._replace(samples=samples)
         rule, meeting, result = RULES[self._rule], self._meeting, self._result
         memory, threads = plan.memory, self.threads
-        if numba.get_num_threads() < threads:  # lowered since: do not wait for threads that cannot come
+        if available_threads() < threads:  # fewer than there were: do not wait for threads that cannot come
             memory, threads = memory._replace(bounds=plan.alone), 1
         if not train(memory, plan.alone, batch, data, indices, 1, rule, scalars, result, meeting, threads):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
@@ -118,7 +118,7 @@ class MLPStep:
         chosen = np.arange(data.size) if indices is None else np.ascontiguousarray(indices, np.int64)
         sums = np.zeros((-(-chosen.size // self._plan.lanes), 2))
         plan = self._plan
-        if not evaluate(plan.memory, plan.batch, data, chosen, sums.reshape(-1), self.threads):
+        if not evaluate(plan.memory, plan.batch, data, chosen, sums.reshape(-1), thread_count(self.threads)):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         loss, correct = sums.sum(axis=0)
         return Score(float(loss) / chosen.size, int(correct), chosen.size)

@@ -15,6 +15,7 @@ import numpy as np
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.sources import Pair, test_part, training_part
 from tinyticket.compiler.trace import LinearLayer, UnsupportedError, trace
+from tinyticket.compiler.warmup import announce_if_cold
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter, functional
@@ -184,6 +185,8 @@ class CompiledStep:
 
         from tinyticket.compiler.mlp import MLPStep  # Numba is imported when something is compiled, not before
 
+        if self._program is None:
+            announce_if_cold()
         return MLPStep(
             [(layer.weight.shape[0], layer.weight.shape[1]) for layer in self.layers],
             masks,

@@ -7,7 +7,6 @@ first run must compile.
 from collections.abc import Sequence
 from functools import cache
 
-import numba
 import numpy as np
 
 from tinyticket.errors import InputError
@@ -50,12 +49,6 @@ def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None
     if features != inputs:
         raise InputError(f"{name} has {features} features, but {inputs} were expected")
     return Shape(tiles, inputs, outputs, lanes)
-
-
-def thread_count(threads: int | None) -> int:
-    """Return how many chunks to cut outputs into: as many as asked for, but no more than Numba runs at once."""
-    available = numba.get_num_threads()
-    return available if threads is None else max(1, min(threads, available))
 
 
 @cache

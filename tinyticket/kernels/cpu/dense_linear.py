@@ -6,7 +6,7 @@
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output, packed_shape, thread_count
+from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output, packed_shape
 from tinyticket.kernels.cpu.dense_passes import (
     OUTER_ROWS,
     ROWS,
@@ -18,6 +18,7 @@ from tinyticket.kernels.cpu.dense_passes import (
 from tinyticket.kernels.cpu.layout import Shape, empty
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.optimizers import RULES, state_of
+from tinyticket.kernels.cpu.threads import thread_count
 
 
 def dense_linear(

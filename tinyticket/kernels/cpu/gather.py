@@ -9,11 +9,12 @@ import numpy as np
 from numba import prange
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape, thread_count
+from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, tiles_for
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.transpose import (
     put,
     square_of_lines,

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import flat, flat_output, packed_shape, thread_count
+from tinyticket.kernels.cpu.arguments import flat, flat_output, packed_shape
 from tinyticket.kernels.cpu.layout import Shape, empty
 from tinyticket.kernels.cpu.sparse_passes import (
     Lines,
@@ -17,6 +17,7 @@ from tinyticket.kernels.cpu.sparse_passes import (
     sparse_forward,
     sparse_gradient,
 )
+from tinyticket.kernels.cpu.threads import thread_count
 
 
 class Offsets(Protocol):

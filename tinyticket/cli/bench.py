@@ -1,0 +1,71 @@
+"""`tinyticket bench`: what kernels run on, and how fast they are on this machine."""
+
+from __future__ import annotations
+
+import click
+
+from tinyticket.cli.common import common
+
+EXAMPLES = "\b\nExamples:\n  tinyticket bench --info\n  tinyticket bench --calibrate"
+
+
+@click.command(epilog=EXAMPLES)
+@click.option("--info", is_flag=True, help="Say what kernels are compiled for, what runs them and where they are kept.")
+@click.option("--calibrate", is_flag=True, help="Measure dense and sparse layers and remember which is faster when.")
+@common
+def bench(info: bool, calibrate: bool, quiet: bool) -> None:
+    """Look at the compiled kernels of this machine; `python -m benchmarks` in a checkout compares them with others."""
+    if not (info or calibrate):
+        raise click.UsageError("say --info or --calibrate")
+    if info:
+        for name, value in information().items():
+            click.echo(f"{name + ':':18} {value}")
+    if calibrate:
+        _calibrate(quiet)
+
+
+def information() -> dict[str, str]:
+    """Return what kernels depend on."""
+    import numba
+
+    from tinyticket.kernels.cpu import jit, machine, threads
+    from tinyticket.sparse import choice
+
+    name, features = machine.target()
+    widest = next((word for word in ("avx512f", "avx2", "neon") if f"+{word}" in features), "no wide vectors")
+    calibrated = choice.calibration_file()
+    return {
+        "numba": numba.__version__,
+        "compiled for": f"{name} ({widest}), vectors of {machine.LANES} float32",
+        "threads": str(threads.available_threads()),
+        "threading layer": threads.threading_layer(),
+        "kernel cache": str(jit.cache_folder() or "off"),
+        "dense or sparse": f"measured here, {calibrated}"
+        if calibrated.exists()
+        else "built-in rates (--calibrate measures)",
+    }
+
+
+def _calibrate(quiet: bool) -> None:
+    from tinyticket import warmup
+    from tinyticket.compiler.calibrate import calibrate
+    from tinyticket.sparse import choice
+
+    warmup()
+    rates = calibrate()
+    path = choice.remember(rates)
+    if not quiet:
+        for first in (True, False):
+            dense, sparse = (rates.dense_first, rates.sparse_first) if first else (rates.dense, rates.sparse)
+            layer = "a first layer" if first else "a later layer"
+            click.echo(
+                f"{layer}: {dense:.2f} ns for a dense weight, {sparse:.2f} ns for a survivor; "
+                f"sparse below about {_break_even((300, 784) if first else (256, 256), first):.0%} density"
+            )
+        click.echo(f"remembered in {path}")
+
+
+def _break_even(shape: tuple[int, int], first: bool) -> float:
+    from tinyticket.sparse import choice
+
+    return sum(choice.sparse_is_faster(shape, percent / 100, first) for percent in range(1, 101)) / 100
