@@ -29,6 +29,7 @@ class Options:
     cases: tuple[str, ...] | None = None
     processes: int = 1
     quick: bool = False
+    steps_per_call: int = 1
     examples: dict[str, int] | None = None  # of synthetic data; for tests
 
 
@@ -58,6 +59,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--cases", metavar="NAMES", help="kernels: only these parts")
     p.add_argument("--processes", type=int, default=1, metavar="N",
                    help="run in N processes one after the other and keep the middle one of each row")  # fmt: skip
+    p.add_argument(
+        "--steps-per-call",
+        type=int,
+        default=1,
+        metavar="N",
+        help="step: take so many of tinyticket's steps in one call, as its training loop does (default: 1)",
+    )
     p.add_argument("--quick", action="store_true", help="only see that it runs: the figures mean nothing")
     return p
 
@@ -86,6 +94,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         tuple(_words("--cases", given.cases)) if given.cases is not None else None,
         _between("--processes", given.processes, 1, 99),
         given.quick,
+        steps_per_call=_between("--steps-per-call", given.steps_per_call, 1, 1000),
     )
     _check(options)
     return options
@@ -96,6 +105,7 @@ def _check(options: Options) -> None:
         ("--models", options.models, ("step",)),
         ("--masks", options.masks if options.masks != "uniform" else None, ("step", "run")),
         ("--cases", options.cases, ("kernels",)),
+        ("--steps-per-call", options.steps_per_call > 1, ("step",)),
     ):
         if value and options.benchmark not in benchmarks:
             raise InputError(f"{option} belongs to {' and '.join(benchmarks)}, not to {options.benchmark}")

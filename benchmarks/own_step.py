@@ -33,6 +33,10 @@ class OwnStep:
     def __call__(self) -> float:
         return self._step(self.problem.data, next(self._feed))
 
+    def in_runs(self, steps: int) -> Callable[[], Any]:
+        """Return a call that takes so many steps at once, as the experiment does between two evaluations."""
+        return lambda: self._step.run(self.problem.data, np.array([next(self._feed) for _ in range(steps)]))
+
     def evaluate(self) -> list[Any]:
         """Evaluate validation and test examples, as the experiment does now and then."""
         return [self._step.evaluate(part) for part in self._parts()]

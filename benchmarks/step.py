@@ -76,11 +76,15 @@ def _at_density(
         peer_error = require_near(f"{name} at density {density:g}", made.losses, right, TOLERANCE)
         details[name] = {"peer_error": peer_error, "peer_first_call": made.first_call}
         contestants[name] = made.step
+    if options.steps_per_call > 1:
+        contestants[""] = mine.in_runs(options.steps_per_call)
     timings = interleave(contestants, discipline)
+    timings[""] = timings[""].divided(options.steps_per_call)
     shared = ("step", problem.name, density, options.threads, timings[""])
     extra = {
         "batch_size": problem.batch_size,
         "masks": options.masks,
+        "steps_per_call": options.steps_per_call,
         "error": error,
         "first_call": own.first_call,
         **mine.remark,

@@ -70,6 +70,10 @@ class Timing:
         lower, median, upper = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
         return cls(median, lower, upper, len(samples))
 
+    def divided(self, parts: int) -> "Timing":
+        """Return the seconds of one of the equal parts that a call was made of."""
+        return Timing(self.median / parts, self.lower / parts, self.upper / parts, self.calls)
+
 
 def interleave(
     contestants: Mapping[str, Callable[[], Any]], discipline: Discipline, clock: Clock = time.perf_counter

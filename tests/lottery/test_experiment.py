@@ -487,6 +487,7 @@ def test_the_configuration_is_recorded_whole(out):
         "seed": 0,
         "validation": 40,
         "evaluate_every": 5,
+        "eager": False,
     }
     assert {field.name for field in dataclasses.fields(tt.lottery.Settings)} == set(config)
 

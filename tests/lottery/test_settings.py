@@ -171,6 +171,7 @@ OTHER = {
     "seed": 7,
     "validation": 7,
     "evaluate_every": 7,
+    "eager": True,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -45,6 +46,15 @@ class EagerStep:
         self._backward(x, y)
         self.optimizer.step()
         return self._loss.item()
+
+    def run(self, source: Dataset | Pair, batches: np.ndarray, rates: Sequence[float] | None = None) -> np.ndarray:
+        """Train on several batches, given by the indices of their examples, and return each one's loss before its update."""
+        losses = []
+        for i, batch in enumerate(batches):
+            if rates is not None:
+                self.optimizer.lr = rates[i]
+            losses.append(self(source, batch))
+        return np.array(losses)
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""

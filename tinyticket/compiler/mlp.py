@@ -100,18 +100,33 @@ class MLPStep:
     def step(self, data: Data, indices: np.ndarray, learning_rate: float) -> float:
         """Take one step on the examples that `indices` (int64) name, at most the batch size; return the loss."""
         scalars = settings(self._rule, self.steps_taken + 1, learning_rate, **self._options)
-        plan, samples = self._plan, indices.size
+        self._train(data, indices, 1, scalars, self._result)
+        return float(self._result[0])
+
+    def run(self, data: Data, indices: np.ndarray, learning_rates: Sequence[float]) -> np.ndarray:
+        """Take a step for each row of `indices` (int64), with its own learning rate; return each one's loss.
+
+        One call for many steps saves what entering compiled code costs, some ten microseconds a step.
+        """
+        scalars = [
+            settings(self._rule, self.steps_taken + ahead, rate, **self._options)
+            for ahead, rate in enumerate(learning_rates, start=1)
+        ]
+        results = np.zeros((len(indices), 2))
+        self._train(data, indices.reshape(-1), len(indices), np.concatenate(scalars), results.reshape(-1))
+        return results[:, 0]
+
+    def _train(self, data: Data, indices: np.ndarray, steps: int, scalars: np.ndarray, results: np.ndarray) -> None:
+        plan, samples = self._plan, indices.size // steps
         if not 0 < samples <= self.batch_size:
             raise InputError(f"a batch of {samples} examples, but the step is compiled for 1 to {self.batch_size}")
         batch = plan.batch if samples == self.batch_size else plan.batch._replace(samples=samples)
-        rule, meeting, result = RULES[self._rule], self._meeting, self._result
-        memory, threads = plan.memory, self.threads
+        memory, threads, rule = plan.memory, self.threads, RULES[self._rule]
         if available_threads() < threads:  # fewer than there were: do not wait for threads that cannot come
             memory, threads = memory._replace(bounds=plan.alone), 1
-        if not train(memory, plan.alone, batch, data, indices, 1, rule, scalars, result, meeting, threads):
+        if not train(memory, plan.alone, batch, data, indices, steps, rule, scalars, results, self._meeting, threads):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
-        self.steps_taken += 1
-        return float(result[0])
+        self.steps_taken += steps
 
     def evaluate(self, data: Data, indices: np.ndarray | None = None) -> Score:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""

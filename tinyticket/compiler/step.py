@@ -8,6 +8,7 @@ to the step, and nothing is copied while nobody looks.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,6 +119,30 @@ class CompiledStep:
         loss = program.step(data, indices, self.optimizer.lr)
         self._ahead = True
         return loss
+
+    def run(self, source: Dataset | Pair, batches: np.ndarray, rates: Sequence[float] | None = None) -> np.ndarray:
+        """Train on several batches in one call, which saves some ten microseconds a step.
+
+        Parameters
+        ----------
+        source
+            A data set or a pair of arrays.
+        batches : integer array of shape (steps, batch size)
+            Indices of each step's examples.
+        rates : sequence of float, optional
+            Each step's learning rate; the optimizer's if not given.
+
+        Returns
+        -------
+        float64 array of shape (steps,)
+            Each step's loss before its update.
+        """
+        program = self._program if self._ahead and self._program else self._take_over()
+        batches = np.ascontiguousarray(batches, np.int64)
+        rates = [self.optimizer.lr] * len(batches) if rates is None else rates
+        losses = program.run(self._bound(program, training_part(source)), batches, rates)
+        self._ahead = True
+        return losses
 
     def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""

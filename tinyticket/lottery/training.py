@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -77,30 +77,29 @@ class Trainer:
             If a loss is not a finite number.
         """
         self._begin(start, dropout)
-        settings, step, optimizer = self.settings, self.step, self.optimizer
-        feed = batches(len(self.examples.train[0]), settings.batch_size, order)
+        settings, examples = self.settings, self.examples
+        feed = batches(len(examples.train[0]), settings.batch_size, order)
         began = time.perf_counter()
-        rows: list[tuple] = []
-        losses: list[float] = []
-        for iteration in range(settings.iterations + 1):
-            if iteration % settings.evaluate_every == 0 or iteration == settings.iterations:
-                mean_loss = np.mean(losses) if losses else math.nan
-                row = (
-                    iteration,
-                    mean_loss,
-                    *step.evaluate(self.examples.validation),
-                    *step.evaluate(self.examples.test),
-                )
-                rows.append(row)
-                losses = []
-                watch(dict(zip(HISTORY.names or (), row, strict=True)))
-                _require_finite(row[2], "validation loss", iteration, settings)
-            if iteration < settings.iterations:
-                optimizer.lr = settings.lr * settings.schedule(iteration)
-                losses.append(step(self.examples.train, next(feed)))
-                _require_finite(losses[-1], "training loss", iteration + 1, settings)
+        rows = [self._row(0, np.array([math.nan]), watch)]
+        for first in range(0, settings.iterations, settings.evaluate_every):
+            last = min(first + settings.evaluate_every, settings.iterations)
+            rates = [settings.lr * settings.schedule(iteration) for iteration in range(first, last)]
+            losses = self.step.run(examples.train, np.array([next(feed) for _ in rates]), rates)
+            if not np.isfinite(losses).all():
+                _raise_diverged("training loss", losses, first + 1, settings)
+            rows.append(self._row(last, losses, watch))
         seconds = time.perf_counter() - began
-        return Run(start.masks, self.model.state_dict(), np.array(rows, HISTORY), start.origin, step.plan(), seconds)
+        plan = self.step.plan()
+        return Run(start.masks, self.model.state_dict(), np.array(rows, HISTORY), start.origin, plan, seconds)
+
+    def _row(self, iteration: int, losses: np.ndarray, watch: Callable[[dict[str, Any]], None]) -> tuple:
+        """Evaluate, and return a row of the history."""
+        validation, test = self.step.evaluate(self.examples.validation), self.step.evaluate(self.examples.test)
+        row = (iteration, losses.mean(), *validation, *test)
+        watch(dict(zip(HISTORY.names or (), row, strict=True)))
+        if not math.isfinite(validation[0]):
+            _raise_diverged("validation loss", np.array([validation[0]]), iteration, self.settings)
+        return row
 
     def _begin(self, start: Start, dropout: np.random.Generator) -> None:
         self.optimizer.reset()
@@ -122,9 +121,9 @@ def make_optimizer(model: Module, settings: Settings) -> Optimizer:
     )
 
 
-def _require_finite(loss: float, what: str, iteration: int, settings: Settings) -> None:
-    if not math.isfinite(loss):
-        raise DivergenceError(
-            f"the {what} is {loss} at iteration {iteration}; try a learning rate below {settings.lr:g}"
-            + (", or a longer warm-up" if settings.optimizer != "adam" else "")
-        )
+def _raise_diverged(what: str, losses: np.ndarray, first: int, settings: Settings) -> NoReturn:
+    bad = int(np.argmin(np.isfinite(losses)))
+    raise DivergenceError(
+        f"the {what} is {losses[bad]} at iteration {first + bad}; try a learning rate below {settings.lr:g}"
+        + (", or a longer warm-up" if settings.optimizer != "adam" else "")
+    )

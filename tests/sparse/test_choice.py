@@ -1,0 +1,42 @@
+"""Dense or sparse: the cost model, and where a machine's own rates are kept."""
+
+import logging
+
+import pytest
+
+from tinyticket.sparse import choice
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    choice.current.cache_clear()
+    yield
+    choice.current.cache_clear()
+
+
+def test_sparse_wins_at_low_density_and_never_at_full():
+    for shape in ((300, 784), (100, 300), (1024, 1024)):
+        for first in (True, False):
+            assert choice.sparse_is_faster(shape, 0.05, first)
+            assert not choice.sparse_is_faster(shape, 1.0, first)
+
+
+def test_the_break_even_sparsity_of_a_large_layer_is_below_forty_percent():
+    assert choice.sparse_is_faster((1024, 1024), 0.61, first=False)
+
+
+def test_measured_rates_are_remembered_and_used():
+    never = choice.Rates(dense=1.0, sparse=1000.0, dense_first=1.0, sparse_first=1000.0, line=0.0)
+    assert choice.remember(never) == choice.calibration_file()
+    assert choice.current() == never
+    assert not choice.sparse_is_faster((300, 784), 0.05, first=True)
+
+
+def test_damaged_rates_are_named_and_not_used(caplog):
+    choice.remember(choice.DEFAULT)
+    choice.calibration_file().write_text("{")
+    choice.current.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert choice.current() == choice.DEFAULT
+    assert "bench --calibrate" in caplog.text
