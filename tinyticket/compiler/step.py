@@ -83,7 +83,10 @@ def compile(
 
 
 class CompiledStep:
-    """A compiled training step; `compile` makes it."""
+    """A compiled training step; `compile` makes it.
+
+    Data sets and pairs of arrays that it is given are taken to stay as they are: they are brought into its own form once.
+    """
 
     compiled = True
 
@@ -103,7 +106,6 @@ class CompiledStep:
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params)}
         self._program: MLPStep | None = None
         self._masks: list[np.ndarray | None] = []
-        self._sparse: list[bool] = []
         self._ahead = False  # whether the arena is newer than the parameters
         self._sources: dict[tuple[int, int], tuple[Pair, Data]] = {}
 
@@ -111,7 +113,7 @@ class CompiledStep:
 
     def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
         """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
-        program = self._program if self._ahead and self._program else self._take_over()
+        program = self._current()
         if isinstance(source, np.ndarray):
             data, indices = program.bind(source, which), np.arange(len(which))
         else:
@@ -137,7 +139,7 @@ class CompiledStep:
         float64 array of shape (steps,)
             Each step's loss before its update.
         """
-        program = self._program if self._ahead and self._program else self._take_over()
+        program = self._current()
         batches = np.ascontiguousarray(batches, np.int64)
         rates = [self.optimizer.lr] * len(batches) if rates is None else rates
         losses = program.run(self._bound(program, training_part(source)), batches, rates)
@@ -146,7 +148,7 @@ class CompiledStep:
 
     def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
-        program = self._program if self._ahead and self._program else self._take_over()
+        program = self._current()
         score = program.evaluate(self._bound(program, test_part(source)))
         return score.loss, score.correct / score.examples
 
@@ -193,6 +195,10 @@ class CompiledStep:
                 for array, value in zip(self._arrays(parameter), values, strict=False):
                     array[...] = value
         self.optimizer.steps = [self._program.steps_taken] * len(self.optimizer.params)
+
+    def _current(self) -> MLPStep:
+        """Return the program with the newest values in its arena."""
+        return self._program if self._ahead and self._program else self._take_over()
 
     def _take_over(self) -> MLPStep:
         """Take parameters, masks and slots as they are now; new masks bring new patterns, and compile nothing."""

@@ -16,6 +16,7 @@ folder, or switches caching off with "off".
 import contextlib
 import getpass
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -28,6 +29,8 @@ import numba.core.config
 import numba.core.types
 
 from tinyticket.kernels.cpu.machine import target
+
+log = logging.getLogger(__name__)
 
 # Numba's annotations know neither all options of njit nor the settings.
 _njit: Any = numba.njit
@@ -47,7 +50,22 @@ def device(function: Callable) -> Any:
 def kernel(function: Callable) -> Any:
     """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
     with _cache_folder() as cached:
-        return _njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
+        compiled = _njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
+    if cached:
+        compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
+    return compiled
+
+
+def _if_there_is_room(save: Callable) -> Callable:
+    """Let a kernel run although its machine code could not be kept, on a full disk say, where Numba would raise."""
+
+    def save_if_possible(*args: Any) -> None:
+        try:
+            save(*args)
+        except OSError as error:
+            log.info("machine code is not kept: %s", error)
+
+    return save_if_possible
 
 
 class Routine:
@@ -69,11 +87,16 @@ class Routine:
     @cached_property
     def address(self) -> int:
         """Where the machine code is, compiled or loaded from the cache when first asked for."""
-        with _cache_folder() as cached:
-            compiled = _cfunc(_types.void(*self._types), cache=cached, error_model="numpy", boundscheck=False)(
-                self._function
-            )
-        return compiled.address
+        try:
+            with _cache_folder() as cached:
+                return self._compile(cached)
+        except OSError as error:  # no room for the machine code
+            log.info("machine code is not kept: %s", error)
+            return self._compile(cached=False)
+
+    def _compile(self, cached: bool) -> int:
+        signature = _types.void(*self._types)
+        return _cfunc(signature, cache=cached, error_model="numpy", boundscheck=False)(self._function).address
 
 
 @cache
