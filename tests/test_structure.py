@@ -82,6 +82,13 @@ def test_every_public_name_exists():
         _ = tinyticket.tensor
 
 
+def test_every_kernel_is_a_name_of_kernels():
+    for name in tinyticket.kernels.cpu.__all__:
+        assert getattr(tinyticket.kernels, name) is getattr(tinyticket.kernels.cpu, name)
+    with pytest.raises(AttributeError, match="no attribute 'dense'"):
+        _ = tinyticket.kernels.dense
+
+
 def settings():
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")

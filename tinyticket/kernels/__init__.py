@@ -1,5 +1,25 @@
 """Kernels: arrays in, arrays out. Nothing here knows a Tensor.
 
-`reference` holds the plain NumPy versions in the usual layouts, a few lines each: the specification that every fast kernel is
-tested against, and what the eager operations call.
+`reference` holds plain NumPy versions, a few lines each: the specification that every fast kernel is tested against, and what the
+eager operations call. `cpu` holds the fast ones, on the packed layout; all of them, with `pack` and `unpack`, are names of this
+module too, imported (and Numba with them) when first used:
+
+    x = tt.kernels.pack(samples)
+    y = tt.kernels.dense_linear(weight, bias, x, relu=True)
+    outputs = tt.kernels.unpack(y, len(samples))
 """
+
+import importlib
+from typing import Any
+
+__all__ = ["cpu", "reference"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f"tinyticket.kernels.{name}")
+    if not name.startswith("_"):
+        cpu = importlib.import_module("tinyticket.kernels.cpu")
+        if name in cpu.__all__:
+            return getattr(cpu, name)
+    raise AttributeError(f"module 'tinyticket.kernels' has no attribute {name!r}")
