@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -18,6 +18,8 @@ from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Dropout, Module, functional, own_class
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
+
+STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,26 @@ class Trainer:
             If a loss is not a finite number.
         """
         self._begin(start, dropout)
-        settings, examples = self.settings, self.examples
-        feed = batches(len(examples.train[0]), settings.batch_size, order)
+        settings = self.settings
+        feed = batches(len(self.examples.train[0]), settings.batch_size, order)
         began = time.perf_counter()
         rows = [self._row(0, np.array([math.nan]), watch)]
         for first in range(0, settings.iterations, settings.evaluate_every):
             last = min(first + settings.evaluate_every, settings.iterations)
-            rates = [settings.lr * settings.schedule(iteration) for iteration in range(first, last)]
-            losses = self.step.run(examples.train, np.array([next(feed) for _ in rates]), rates)
-            if not np.isfinite(losses).all():
-                _raise_diverged("training loss", losses, first + 1, settings)
-            rows.append(self._row(last, losses, watch))
+            calls = [range(begin, min(begin + STEPS_A_CALL, last)) for begin in range(first, last, STEPS_A_CALL)]
+            rows.append(self._row(last, np.concatenate([self._steps(call, feed) for call in calls]), watch))
         seconds = time.perf_counter() - began
         plan = self.step.plan()
         return Run(start.masks, self.model.state_dict(), np.array(rows, HISTORY), start.origin, plan, seconds)
+
+    def _steps(self, iterations: range, feed: Iterator[np.ndarray]) -> np.ndarray:
+        """Train for some iterations, and return their losses."""
+        settings = self.settings
+        rates = [settings.lr * settings.schedule(iteration) for iteration in iterations]
+        losses = self.step.run(self.examples.train, np.array([next(feed) for _ in rates]), rates)
+        if not np.isfinite(losses).all():
+            _raise_diverged("training loss", losses, iterations.start + 1, settings)
+        return losses
 
     def _row(self, iteration: int, losses: np.ndarray, watch: Callable[[dict[str, Any]], None]) -> tuple:
         """Evaluate, and return a row of the history."""
