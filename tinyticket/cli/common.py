@@ -27,6 +27,5 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def print_table(table: Table) -> None:
-    """Print a table whole: a file or a pipe has no width that would fold it."""
-    console = Console()
-    (console if console.is_terminal else Console(width=10_000)).print(table)
+    """Print a table as wide as it needs to be: a number that is cut is worse than a line that wraps."""
+    Console(width=10_000).print(table)

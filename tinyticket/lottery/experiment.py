@@ -203,6 +203,10 @@ class Experiment:
             rng = stream(self.settings.seed, trial, name, round)
             begin = KINDS[kind_of(name)](masks, initial, self._draw, rng, origin)
             controls[name] = self._train(trial, round, name, begin)
+        if (trial, round) != (0, 0) and not self.archive.exists:
+            raise InputError(
+                f"{self.archive.name} has disappeared while the experiment ran; its finished rounds went with it"
+            )
         self.archive.commit(lambda file: self._write(file, trial, round, initial, ticket, controls))
         self.progress.committed(trial, round)
         return ticket.trained

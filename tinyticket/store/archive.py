@@ -101,7 +101,8 @@ class Archive:
         try:
             if self.path.is_dir():
                 raise InputError(f"{self.path} is a folder; give the name of a file")
-            lock = self.path.with_name(f".{self.path.name}.lock")
+            whole = Path(os.path.realpath(self.path))  # however it was named: through a link it is the same file
+            lock = whole.with_name(f".{whole.name}.lock")
             handle = _open_locked(lock)
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {_first_line(error)}") from None

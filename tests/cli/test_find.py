@@ -1,0 +1,252 @@
+"""`tinyticket find`: the main job."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+
+import tinyticket as tt
+from tests.cli.commands import one_sentence
+from tests.lottery.experiments import MODEL, contents, differing
+from tinyticket.lottery import Experiment
+
+
+def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, ticket):
+    outcome = find_command(trials=2)
+    assert outcome.code == 0
+    assert differing(contents(out), contents(ticket)) == []  # the library's
+    lines = outcome.out.splitlines()
+    assert MODEL in lines[0]
+    assert lines[-1] == tt.load(out).verdict["text"]
+    assert os.listdir(out.parent) == [out.name]
+
+
+def test_where_nobody_watches_progress_is_a_line_a_training(find_command):
+    lines = find_command(rounds=1).err.splitlines()
+    assert [line[: line.index(":")] for line in lines] == [
+        "[1/4] trial 0, round 0 (100.0%), dense",
+        "[2/4] trial 0, round 1 (80.8%), ticket",
+        "[3/4] trial 0, round 1 (80.8%), reinit",
+        "[4/4] trial 0, round 1 (80.8%), random",
+    ]
+
+
+def test_a_progress_line_tells_what_the_file_does(find_command, out):
+    (line,) = find_command(rounds=0).err.splitlines()
+    dense = tt.load(out).trials[0].rounds[0]
+    assert f"early stop at {dense.early_stop_iteration}, test accuracy {dense.test_accuracy:.2%}" in line
+
+
+def test_nothing_is_coloured_or_drawn_where_nobody_watches(find_command):
+    outcome = find_command(rounds=1)
+    assert "\x1b" not in outcome.out + outcome.err
+    assert "\r" not in outcome.out + outcome.err
+
+
+def test_quiet_leaves_the_verdict_alone(find_command, out):
+    outcome = find_command("--quiet")
+    assert outcome == (0, tt.load(out).verdict["text"] + "\n", "")
+
+
+def test_the_same_command_goes_on_and_a_larger_one_extends(find_command, out, ticket):
+    find_command(rounds=1)
+    outcome = find_command(trials=2)
+    assert outcome.err.splitlines()[0] == "4 of 14 trainings are in the file already"
+    assert outcome.err.splitlines()[1].startswith("[5/14] trial 0, round 2")
+    assert outcome.err.splitlines()[-1].startswith("[14/14] trial 1, round 2")
+    assert differing(contents(out), contents(ticket)) == []
+    again = find_command(trials=2)
+    assert again.err.splitlines() == ["14 of 14 trainings are in the file already"]
+    assert again.out == outcome.out
+
+
+# -- every option does what it says
+
+OPTIONS = {
+    "rounds": ("1", 1),
+    "iterations": ("7", 7),
+    "batch_size": ("10", 10),
+    "lr": ("0.5", 0.5),
+    "optimizer": ("momentum", "momentum"),
+    "weight_decay": ("0.1", 0.1),
+    "prune": ("fc=0.3,output=0.1", {"fc": 0.3, "output": 0.1}),
+    "scope": ("global", "global"),
+    "trials": ("2", 2),
+    "controls": ("random,random-2", ["random", "random-2"]),
+    "seed": ("3", 3),
+    "validation": ("50", 50),
+    "evaluate_every": ("6", 6),
+    "model": ("mlp-12-9-8-3", "mlp-12-9-8-3"),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_reaches_the_experiment(name, find_command, out):
+    text, expected = OPTIONS[name]
+    assert find_command(**{"rounds": 0, name: text}).code == 0
+    assert tt.load(out).config[name] == expected
+
+
+def test_no_option_is_left_out_of_the_tests_above(command):
+    explained = command("find", "--help").out
+    options = {word.strip(",") for word in explained.split() if word.startswith("--")}
+    tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
+    elsewhere = {"--data", "--one-shot", "--threads", "--data-folder", "--dry-run", "--out", "--quiet"}
+    assert options == tested | elsewhere | {"--help", "--version"}
+
+
+def test_the_only_rate_is_the_learning_rate(command):
+    """Published code said "prune rate" for the share that stays in one place and for the share that goes in another."""
+    explained = command("find", "--help").out
+    assert re.findall(r"(\S+\s+)?\brate\b", explained) == ["Learning "]
+    assert "Fraction of the survivors removed every round" in " ".join(explained.split())
+
+
+def test_one_shot_takes_densities(find_command, out):
+    assert find_command(rounds=None, one_shot="0.5,0.2").code == 0
+    result = tt.load(out)
+    assert result.config["one_shot"] == [0.5, 0.2]
+    assert [round(r.density, 2) for r in result.trials[0].rounds] == [1.0, 0.5, 0.2]
+
+
+def test_threads_reach_the_experiment_and_change_nothing_in_the_file(find_command, out, monkeypatch, ticket):
+    used = []
+    original = Experiment.run
+    monkeypatch.setattr(Experiment, "run", lambda self: used.append(self.threads) or original(self))
+    find_command(trials=2, threads=3)
+    assert used == [3]
+    assert differing(contents(out), contents(ticket)) == []
+
+
+def test_no_controls_make_a_table_without_them(find_command, out):
+    outcome = find_command(controls="none")
+    assert "reinit" not in outcome.out
+    assert all(round.controls == {} for round in tt.load(out).trials[0].rounds)
+
+
+def test_the_data_folder_is_where_data_are_looked_for(find_command, tmp_path):
+    assert str(tmp_path / "mnist") in one_sentence(find_command(data="mnist", data_folder=tmp_path))
+
+
+def test_the_digits_are_the_default(command, out):
+    outcome = command(
+        "find", "--iterations", 1, "--rounds", 0, "--trials", 1, "--model", "mlp-64-10", "--quiet", "--out", out
+    )
+    assert outcome.code == 0
+    assert tt.load(out).config["data"] == "digits"
+
+
+# -- --dry-run
+
+
+def test_a_dry_run_trains_nothing_and_writes_nothing(find_command, out, monkeypatch):
+    monkeypatch.setattr(Experiment, "run", lambda self: pytest.fail("it ran"))
+    outcome = find_command("--dry-run", trials=3)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert os.listdir(out.parent) == []
+    for words in ("nothing is trained yet", "344", "278", "225", "100.00%", "80.81%", "65.41%"):
+        assert words in outcome.out
+    for words in ("160 training, 40 validation, 60 test", "trainings: 21 of 20 iterations", "expected time", "memory"):
+        assert words in outcome.out
+
+
+def test_a_dry_run_prints_the_papers_counts(command, out):
+    """Lenet-300-100 of MNIST's size, from arrays that have nothing but the shape."""
+    rng = np.random.default_rng(0)
+    np.savez(out.with_name("shaped.npz"), x=rng.random((100, 784), np.float32), y=np.arange(100) % 10)
+    outcome = command(
+        "find", "--data", out.with_name("shaped.npz"), "--rounds", 16, "--batch-size", 10, "--dry-run", "--out", out
+    )
+    assert outcome.code == 0
+    for percent in ("51.28%", "21.07%", "13.52%", "3.58%", "2.87%"):
+        assert percent in outcome.out
+    assert "266,200" in outcome.out
+
+
+def test_a_dry_run_refuses_what_the_run_would_refuse(find_command):
+    assert "round 16 would remove nothing" in one_sentence(find_command("--dry-run", rounds=20))
+
+
+# -- a model of one's own
+
+OWN_MODEL = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyticket import nn
+
+
+@dataclass
+class Sizes:
+    hidden: int = 9
+
+
+class Net(nn.Module):
+    def __init__(self, inputs, classes, rng):
+        self.first = nn.Linear(inputs, Sizes().hidden, rng=rng)
+        self.act = nn.Tanh()
+        self.last = nn.Linear(Sizes().hidden, classes, rng=rng)
+
+    def forward(self, x):
+        return self.last(self.act(self.first(x)))
+
+
+def make(input_shape, classes, rng):
+    return Net(input_shape[0], classes, rng)
+
+
+def too_wide(input_shape, classes, rng):
+    return nn.Sequential(nn.Linear(13, classes, rng=rng))
+
+
+def unfinished(input_shape, classes, rng):
+    raise ZeroDivisionError("in the user's code")
+
+
+number = 5
+"""
+
+
+@pytest.fixture
+def own_model(tmp_path):
+    path = tmp_path / "my_model.py"
+    path.write_text(OWN_MODEL)
+    return path
+
+
+def test_a_model_of_ones_own_comes_from_a_function_in_a_file(find_command, own_model, out):
+    for _ in range(2):  # the second goes on
+        outcome = find_command("--quiet", model=f"{own_model}:make", rounds=1)
+        assert outcome.code == 0
+    result = tt.load(out)
+    assert result.config["model"] == "my_model.py:make"
+    assert {name: mask.shape for name, mask in result.trials[0].rounds[1].masks.items()} == {
+        "first.weight": (9, 12),
+        "last.weight": (3, 9),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nothing.py:make", "names no Python file"),
+        ("{}:build", "has no function 'build'"),
+        ("{}:number", "has no function 'number'"),
+        ("{}:too_wide", "cannot take examples of shape (12,)"),
+    ],
+)
+def test_a_model_that_is_not_there_or_does_not_fit_is_refused(name, words, find_command, own_model):
+    assert words in one_sentence(find_command(model=name.format(own_model)))
+
+
+def test_an_error_in_the_users_code_keeps_its_traceback(find_command, own_model):
+    with pytest.raises(ZeroDivisionError, match="in the user's code"):
+        find_command(model=f"{own_model}:unfinished")
+
+
+def test_the_config_is_what_show_prints(find_command, command, out):
+    find_command("--quiet", rounds=0)
+    assert json.loads(command("show", out, "--json").out)["config"] == tt.load(out).config

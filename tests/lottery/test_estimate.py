@@ -1,0 +1,40 @@
+"""What --dry-run promises."""
+
+import pytest
+
+from tests.lottery.experiments import DATA, MODEL, SMALL, find
+from tinyticket.lottery import Experiment
+from tinyticket.lottery.estimate import estimate
+
+
+@pytest.mark.parametrize(
+    ("changes", "trainings"),
+    [
+        ({}, 1 + 2 * 3),
+        ({"trials": 3}, 3 * (1 + 2 * 3)),
+        ({"controls": "none"}, 1 + 2),
+        ({"rounds": 0}, 1),
+        ({"rounds": None, "one_shot": [0.5], "controls": "reinit,reinit-2"}, 1 + 3),
+    ],
+)
+def test_trainings_are_counted(changes, trainings):
+    assert estimate(Experiment(MODEL, DATA, **{**SMALL, **changes})).trainings == trainings
+
+
+def test_the_time_grows_with_what_there_is_to_do():
+    short, long = (estimate(Experiment(MODEL, DATA, **{**SMALL, "iterations": n})).seconds for n in (10, 100_000))
+    assert 0 < short < long
+
+
+def test_the_size_of_the_file_is_near(out):
+    model, changes = "mlp-12-600-100-3", {"rounds": 2, "iterations": 2, "controls": "random"}
+    expected = estimate(Experiment(model, DATA, **{**SMALL, **changes})).file_bytes
+    find(model, out=out, **changes)
+    assert 0.8 < out.stat().st_size / expected < 1.3
+
+
+def test_a_model_is_measured_and_not_left_in_another_state_than_the_run_expects():
+    experiment = Experiment(MODEL, DATA, **{**SMALL, "rounds": 0})
+    estimate(experiment)
+    run = experiment.run().trials[0].rounds[0]
+    assert run.trained["fc1.weight"].tobytes() == find(rounds=0).trials[0].rounds[0].trained["fc1.weight"].tobytes()
