@@ -1,11 +1,15 @@
 """Where compiled code is kept, and that it may be made by many processes at once."""
 
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
+from tinyticket import compiler
+from tinyticket.kernels import cpu
 from tinyticket.kernels.cpu import jit
 
 USE = """
@@ -63,3 +67,15 @@ def test_a_home_that_cannot_be_written_to_gives_way_to_a_temporary_folder(tmp_pa
     monkeypatch.setattr(jit.tempfile, "gettempdir", lambda: str(blocked))
     jit.cache_folder.cache_clear()
     assert jit.cache_folder() is None
+
+
+def test_no_two_helpers_share_a_name():
+    """Code cached by different processes is linked by name: two closures under one name have been taken for each other."""
+    named = {}
+    for package in (cpu, compiler):
+        for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            for value in vars(importlib.import_module(found.name)).values():
+                if function := getattr(value, "py_func", None):
+                    name = f"{function.__module__}.{function.__qualname__}"
+                    assert named.setdefault(name, value) is value, name
+    assert len(named) > 40

@@ -12,7 +12,7 @@ Weights are (outputs, inputs) in C order, as everybody else sees them.
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.jit import device, kernel
+from tinyticket.kernels.cpu.jit import device, kernel, variant
 from tinyticket.kernels.cpu.machine import LANES, TILES
 from tinyticket.kernels.cpu.simd import (
     advance,
@@ -41,7 +41,7 @@ def _product(width):
     """Make the product of a panel of weights with a strip of `width` vectors, which is written to `panel`."""
     size = ROWS * width
 
-    @device
+    @variant(f"dense_product_{width}")
     def product(weights, row_stride, depth_stride, depth, rows_left, x, lanes, panel):
         tile = tile_fill(np.float32(0), size)
         for k in range(depth):

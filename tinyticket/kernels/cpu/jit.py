@@ -47,6 +47,20 @@ def device(function: Callable) -> Any:
     return _njit(function, no_cpython_wrapper=True, **_OPTIONS)
 
 
+def variant(name: str) -> Callable[[Callable], Any]:
+    """Compile a helper that closes over a constant, under a name that says which constant.
+
+    Numba tells two closures of one function apart by a number that counts anew in every process. When code that
+    different processes have cached meets in a third, the linker would take one for the other, without a word.
+    """
+
+    def compile_named(function: Callable) -> Any:
+        function.__name__ = function.__qualname__ = name
+        return device(function)
+
+    return compile_named
+
+
 def kernel(function: Callable) -> Any:
     """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
     with _cache_folder() as cached:

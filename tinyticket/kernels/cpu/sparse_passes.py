@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.jit import device, kernel
+from tinyticket.kernels.cpu.jit import device, kernel, variant
 from tinyticket.kernels.cpu.machine import LANES, TILES
 from tinyticket.kernels.cpu.simd import advance, at, pointer
 from tinyticket.kernels.cpu.tiles import (
@@ -53,7 +53,7 @@ def _addresses(lines):
 def _forward(width):
     """Make the forward pass over a strip of `width` vectors of samples."""
 
-    @device
+    @variant(f"sparse_forward_strip_{width}")
     def strip(rows, values, bias, x, y, lanes, first, last, rectify):
         for block in range(rows.blocks):
             for row in range(first, last):
@@ -71,7 +71,7 @@ def _forward(width):
 def _backward(width):
     """Make the fused backward pass over a strip; `add` to the gradients of earlier strips."""
 
-    @device
+    @variant(f"sparse_backward_strip_{width}")
     def strip(columns, values, x, dy, dx, gradient, lanes, first, last, rectified, add):
         for block in range(columns.blocks):
             for column in range(first, last):
@@ -105,7 +105,7 @@ def _backward(width):
 def _gradient(width):
     """Make the weight gradient over a strip; `add` to the gradients of earlier strips."""
 
-    @device
+    @variant(f"sparse_gradient_strip_{width}")
     def strip(rows, x, dy, gradient, lanes, first, last, add):
         for block in range(rows.blocks):
             for row in range(first, last):
