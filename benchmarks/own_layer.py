@@ -5,6 +5,7 @@ import numpy as np
 from benchmarks.layer import Layer, Results
 from tinyticket.kernels import cpu
 from tinyticket.sparse import Pattern
+from tinyticket.sparse.choice import sparse_is_faster
 
 
 class OwnSparse:
@@ -75,8 +76,4 @@ class OwnDense:
 
 def chosen(layer: Layer) -> str:
     """Return the kernels that the library would use for a layer: "sparse" or "dense"."""
-    try:
-        from tinyticket.sparse.choice import sparse_is_faster
-    except ImportError:  # before the library chooses
-        return "sparse" if layer.density < 0.7 else "dense"
     return "sparse" if sparse_is_faster(layer.mask.shape, layer.density, first=False) else "dense"

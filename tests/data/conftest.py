@@ -15,7 +15,5 @@ def own_folders(monkeypatch, tmp_path):
 
 @pytest.fixture
 def mnist_folder():
-    """The folder with the real MNIST."""
-    if not REAL_FOLDER:
-        pytest.skip("needs the real MNIST: set TINYTICKET_DATA to the folder that has mnist/train-images-idx3-ubyte.gz")
+    """The folder with the real MNIST, for tests marked `data`: others have no business with it."""
     return Path(REAL_FOLDER)

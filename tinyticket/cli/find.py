@@ -76,11 +76,13 @@ def find(
     data: str, model: str, prune: str | None, one_shot: str | None, dry_run: bool, quiet: bool, out: str, **options: Any
 ) -> None:
     """Find winning tickets: train, prune the smallest weights, reset the rest to their initial values, and again."""
+    from tinyticket import data as datasets
     from tinyticket import lottery
     from tinyticket.cli.progress import watcher
 
+    dataset = datasets.load(data, options["data_folder"])
     experiment = lottery.Experiment(
-        load_model(model, data, options["data_folder"]) if ":" in model else model, data, out=out, progress=watcher(quiet),
+        load_model(model, dataset) if ":" in model else model, dataset, out=out, progress=watcher(quiet),
         prune=prune, one_shot=_densities(one_shot), **options,
     )  # fmt: skip
     if dry_run:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinyticket import data as datasets
+from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 
 
-def load_model(name: str, data: str, folder: str | None) -> Callable[[Any], Any]:
+def load_model(name: str, dataset: Dataset) -> Callable[[Any], Any]:
     """Return a function from a generator to a Module, made of the user's function (input_shape, classes, rng).
 
     Raises
@@ -33,7 +33,6 @@ def load_model(name: str, data: str, folder: str | None) -> Callable[[Any], Any]
     make = getattr(module, function, None)
     if not callable(make):
         raise InputError(f"{file} has no function {function!r}")
-    dataset = datasets.load(data, folder)
 
     def own_model(rng: Any) -> Any:
         return make(dataset.input_shape, dataset.classes, rng)
