@@ -34,7 +34,7 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     InputError
         If the picture cannot be written.
     """
-    path = _checked(path)
+    path = checked(path)
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
     _panel(axes[0], result, lambda run: 100 * run.test_accuracy, "test accuracy at early stop (%)")
     _panel(axes[1], result, lambda run: run.early_stop_iteration, "early-stopping iteration")
@@ -44,7 +44,7 @@ def plot(result: Result, path: str | os.PathLike) -> None:
         f"{result.config['model']} on {result.config['data']}, {trials} {'trials' if trials > 1 else 'trial'}",
         fontsize=11,
     )
-    _write(figure, path)
+    write(figure, path)
 
 
 def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
@@ -55,7 +55,7 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
     InputError
         If the picture cannot be written.
     """
-    path = _checked(path)
+    path = checked(path)
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
     for which, name in enumerate(comparison.names):
         sides = [side for row in comparison.rows if (side := row[which])]
@@ -67,19 +67,21 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
         axes[1].plot(densities, [side.early_stop for side in sides], **style)
     shown = [100 * max(side.density for side in row if side) for row in comparison.rows]
     for axis, label in zip(axes, ("test accuracy at early stop (%)", "early-stopping iteration"), strict=True):
-        _against_density(axis, shown, label)
+        against_density(axis, shown, label)
     axes[0].legend(frameon=False, fontsize=9)
-    _write(figure, path)
+    write(figure, path)
 
 
-def _checked(path: str | os.PathLike) -> Path:
+def checked(path: str | os.PathLike) -> Path:
+    """Return the path of a picture, if its ending says what it shall be."""
     path = Path(path)
     if path.suffix.lower() not in ENDINGS:
         raise InputError(f"the picture {path} has no ending that says what it is: {', '.join(ENDINGS)}")
     return path
 
 
-def _write(figure, path: Path) -> None:
+def write(figure, path: Path) -> None:
+    """Write a finished figure to its file, in one step, and close it."""
     picture = io.BytesIO()
     figure.savefig(picture, dpi=110, format=path.suffix[1:].lower())
     pyplot.close(figure)
@@ -107,10 +109,11 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
             linewidth=1.4,
             elinewidth=0.9,
         )
-    _against_density(axis, [100 * point.density for point in tickets], label)
+    against_density(axis, [100 * point.density for point in tickets], label)
 
 
-def _against_density(axis, densities: list[float], label: str) -> None:
+def against_density(axis, densities: list[float], label: str) -> None:
+    """Give an axis the papers' form: percent of weights left, logarithmic, from dense to sparse."""
     axis.set_xscale("log")
     axis.invert_xaxis()
     axis.set_xticks(densities[:: -(-len(densities) // 9)])
