@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyticket.compiler import CompiledStep, EagerStep, compile
+from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery.controls import Start
@@ -26,9 +27,9 @@ STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough
 class Examples:
     """The three parts of the data: training trains, validation chooses the early-stopping iteration, test only reports."""
 
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
+    train: Pair
+    validation: Pair
+    test: Pair
 
 
 class Trainer:
