@@ -6,7 +6,10 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from tinyticket.data.idx import GZIP_START
 from tinyticket.errors import InputError
+
+BLOCK = 1 << 20
 
 
 def read_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
@@ -47,12 +50,16 @@ def _from_tar(path: Path, names: list[str]) -> dict[str, bytes]:
     """Return the wanted members, in one pass and without writing anything."""
     found = {}
     try:
-        with tarfile.open(path, "r|*") as archive:
-            for member in archive:
-                name = member.name.rpartition("/")[2]
-                if name in names and member.isfile():
-                    stream = archive.extractfile(member)
-                    found[name] = stream.read() if stream else b""
+        with path.open("rb") as file:
+            start = file.read(2)
+        with gzip.open(path) if start == GZIP_START else path.open("rb") as stream:
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                for member in archive:
+                    name = member.name.rpartition("/")[2]
+                    if name in names and member.isfile() and (content := archive.extractfile(member)):
+                        found[name] = content.read()
+            while stream.read(BLOCK):  # gzip's checksum comes at the very end
+                pass
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path} is truncated or damaged ({error}); expected a tar file, gzipped or not") from None
     except OSError as error:

@@ -30,6 +30,11 @@ def split(dataset: Dataset, settings: Settings) -> Examples:
             f"a batch of {settings.batch_size} is larger than the {len(train_part)} training examples that are left "
             f"after {settings.validation} were set aside for validation"
         )
+    if settings.augment != "none" and len(dataset.input_shape) != 3:
+        raise InputError(
+            f"the augmentation {settings.augment} wants images (channels, height, width), but examples of {dataset.name} have "
+            f"the shape {dataset.input_shape}"
+        )
     return Examples(
         train=(select(dataset.x_train, train_part), dataset.y_train[train_part]),
         validation=(select(dataset.x_train, validation_part), dataset.y_train[validation_part]),

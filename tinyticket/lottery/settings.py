@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
-from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
+from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 
 OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov")
@@ -46,6 +47,10 @@ class Settings:
         Examples split off the training set.
     eager : bool
         Whether training goes through the autograd where it could be compiled: float32 rounds differently there.
+    augment : {"none", "flip-crop"}
+        What happens to images whenever they are trained on.
+    recipe : str
+        Name of the recipe that filled in what was not given, or "none".
     """
 
     data: str
@@ -66,6 +71,8 @@ class Settings:
     validation: int
     evaluate_every: int
     eager: bool = False
+    augment: str = "none"
+    recipe: str = "none"
 
     def __post_init__(self):
         for name, least in {
@@ -88,6 +95,7 @@ class Settings:
             raise InputError(f"the schedule is one of tinyticket.optim's, not {self.schedule!r:.60}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
+        by_name(self.augment)  # says what is wrong with it
         if self.scope not in ("layer", "global"):
             raise InputError(f"the scope is 'layer' or 'global', not {self.scope!r}")
 
@@ -128,7 +136,7 @@ def resolve(
     lr: float = 1.2e-3,
     optimizer: str = "adam",
     weight_decay: float = 0.0,
-    schedule: Schedule | None = None,
+    schedule: Schedule | str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
     scope: str = "layer",
@@ -138,6 +146,8 @@ def resolve(
     validation: int | None = None,
     evaluate_every: int | None = None,
     eager: bool = False,
+    augment: str = "none",
+    recipe: str = "none",
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -164,7 +174,7 @@ def resolve(
         lr=float(lr),  # NumPy's scalars are no JSON
         optimizer=optimizer,
         weight_decay=float(weight_decay),
-        schedule=schedule or Constant(),
+        schedule=parse(schedule) if isinstance(schedule, str) else schedule or Constant(),
         prune=fractions,
         one_shot=one_shot or (),
         scope=scope,
@@ -174,6 +184,8 @@ def resolve(
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
         evaluate_every=_default(evaluate_every, 20 if small else 100),
         eager=bool(eager),
+        augment=augment,
+        recipe=recipe,
     )
 
 

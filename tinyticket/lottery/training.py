@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import numpy as np
 from tinyticket.compiler import CompiledStep, EagerStep, compile
 from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery.controls import Start
 from tinyticket.lottery.settings import Settings
@@ -20,6 +22,7 @@ from tinyticket.nn import Dropout, Module, functional, own_class
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
+Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
 STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
 
@@ -62,6 +65,7 @@ class Trainer:
         order: np.random.Generator,
         dropout: np.random.Generator,
         watch: Callable[[dict[str, Any]], None] = lambda row: None,
+        augment: np.random.Generator | None = None,
     ) -> Run:
         """Train from `start` for the whole budget and return what came of it.
 
@@ -73,6 +77,8 @@ class Trainer:
             Streams of the batches' order and of dropout; a ticket and its controls get equal ones.
         watch
             Called with every row of the history.
+        augment
+            Stream of the shifts and mirrorings, if the settings ask for any; equal for a ticket and its controls too.
 
         Raises
         ------
@@ -81,7 +87,9 @@ class Trainer:
         """
         self._begin(start, dropout)
         settings = self.settings
-        feed = batches(len(self.examples.train[0]), settings.batch_size, order)
+        feed: Iterator[Batch] = zip(
+            batches(len(self.examples.train[0]), settings.batch_size, order), self._draws(augment), strict=False
+        )
         began = time.perf_counter()
         rows = [self._row(0, np.array([math.nan]), watch)]
         for first in range(0, settings.iterations, settings.evaluate_every):
@@ -92,11 +100,20 @@ class Trainer:
         plan = self.step.plan()
         return Run(start.masks, self.model.state_dict(), np.array(rows, HISTORY), start.origin, plan, seconds)
 
-    def _steps(self, iterations: range, feed: Iterator[np.ndarray]) -> np.ndarray:
+    def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
+        """Return what happens to the images of batch after batch."""
+        augmentation = by_name(self.settings.augment)
+        if augmentation is None:
+            return itertools.repeat(None)
+        return augmentation.draws(np.random.default_rng(augment), self.settings.batch_size)
+
+    def _steps(self, iterations: range, feed: Iterator[Batch]) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
         rates = [settings.lr * settings.schedule(iteration) for iteration in iterations]
-        losses = self.step.run(self.examples.train, np.array([next(feed) for _ in rates]), rates)
+        indices, draws = zip(*(next(feed) for _ in rates), strict=True)
+        augmented = None if draws[0] is None else np.array(draws)
+        losses = self.step.run(self.examples.train, np.array(indices), rates, augmented)
         if not np.isfinite(losses).all():
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
