@@ -1,7 +1,7 @@
 """Controls: networks that share everything with a ticket but one thing. If they do as well, that thing did not matter.
 
 `redrawn` (new weights under the ticket's mask), `rearranged` (the ticket's own weights, permuted or with noise) and `masks` (other
-masks of the same counts) are the families; `checks` makes sure that each differs from its ticket in what it claims and nothing else.
+masks of the same counts) are the families; `checks` makes sure that each differs from its ticket in what it claims alone.
 A control of a mask shuffled inside each layer and one of a random mask of the layer's count are the same thing: both draw every
 mask of that count with equal probability. It is called `random`.
 """
