@@ -39,6 +39,7 @@ def test_the_digits_get_a_short_recipe():
         seed=0,
         validation=200,
         evaluate_every=20,
+        eager=False,
     )
 
 
@@ -172,6 +173,9 @@ OTHER = {
     "validation": 7,
     "evaluate_every": 7,
     "eager": True,
+    "rewind": "lr",
+    "rewind_to": 7,
+    "strategy": "continue",
 }
 
 

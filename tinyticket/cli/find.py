@@ -26,6 +26,17 @@ Examples:
       a published experiment; what is given besides replaces its settings
   tinyticket find --one-shot 0.5,0.2,0.1 --out oneshot.h5
       prune the dense network once to each density
+  tinyticket find --rewind-to 60 --controls reinit,reshuffle,prune-at-0 --out late.h5
+      restart from iteration 60 instead of 0, beside other controls
+
+\b
+Rewinding. Each of these trains a pruned network from iteration K to the last (K is --rewind-to):
+  --rewind weights --rewind-to 0   restart from the initial weights (the default: the paper's reset)
+  --rewind weights --rewind-to K   go back to iteration K of the dense training in everything
+  --rewind lr --rewind-to K        keep the trained weights, repeat the learning rates from K on
+  --rewind finetune --rewind-to K  keep the trained weights and the last learning rate
+  --strategy continue              let one network keep its weights from round to round and choose
+                                   the masks; the tickets beside it are rewound as said above
 
 Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
 """
@@ -74,6 +85,27 @@ class _Find(click.Command):
 @click.option("--scope", help="Compare magnitudes within each `layer`, or `global`.  [layer]")
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
 @click.option("--controls", help="What runs beside every ticket; reinit-2 is a second; or none.  [reinit,random]")
+@click.option(
+    "--rewind",
+    default="weights",
+    show_default=True,
+    help="What goes back after pruning: `weights` (with optimizer, statistics and learning rate), `lr` (the learning rate alone), "
+    "or `finetune` (nothing: training goes on at the last learning rate).",
+)
+@click.option(
+    "--rewind-to",
+    metavar="ITERATION",
+    type=int,
+    default=0,
+    show_default=True,
+    help="How far it goes back; all retrainings last from there to the last iteration.",
+)
+@click.option(
+    "--strategy",
+    default="reset",
+    show_default=True,
+    help="`reset` prunes what the last ticket became; `continue` a network that keeps its weights between prunings.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")

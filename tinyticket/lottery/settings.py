@@ -12,6 +12,7 @@ from typing import Any
 from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
+from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 
@@ -51,6 +52,15 @@ class Settings:
         What happens to images whenever they are trained on.
     recipe : str
         Name of the recipe that filled in what was not given, or "none".
+    rewind : {"weights", "lr", "finetune"}
+        What goes back after pruning.
+    rewind_to : int
+        The iteration to which it goes back.
+    strategy : {"reset", "continue"}
+        Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
+
+    Settings with a default came after the first files. They are written only where they differ from it, and a file without them
+    means it: that is what was done before there was a choice.
     """
 
     data: str
@@ -70,7 +80,10 @@ class Settings:
     seed: int
     validation: int
     evaluate_every: int
-    eager: bool = False
+    eager: bool
+    rewind: str = "weights"
+    rewind_to: int = 0
+    strategy: str = "reset"
     augment: str = "none"
     recipe: str = "none"
 
@@ -98,16 +111,32 @@ class Settings:
         by_name(self.augment)  # says what is wrong with it
         if self.scope not in ("layer", "global"):
             raise InputError(f"the scope is 'layer' or 'global', not {self.scope!r}")
+        check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Return the settings as JSON values, without those that are at their defaults."""
+        plain = {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
         lists = {"one_shot": list(self.one_shot), "controls": list(self.controls)}
         return plain | lists | {"schedule": to_plain(self.schedule)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
-        """Return the settings that `to_plain` wrote."""
+        """Return the settings that `to_plain` wrote.
+
+        Raises
+        ------
+        InputError
+            If there are some that this version does not know.
+        """
+        if unknown := plain.keys() - {field.name for field in dataclasses.fields(cls)}:
+            raise InputError(
+                f"the experiment has the setting {', '.join(sorted(unknown))}, which this version of tinyticket does not know; "
+                "go on with it with the version that wrote it, or a newer one"
+            )
         tuples = {"one_shot": tuple(plain["one_shot"]), "controls": tuple(plain["controls"])}
         return cls(**{**plain, **tuples, "schedule": from_plain(plain["schedule"])})
 
@@ -148,6 +177,9 @@ def resolve(
     eager: bool = False,
     augment: str = "none",
     recipe: str = "none",
+    rewind: str = "weights",
+    rewind_to: int = 0,
+    strategy: str = "reset",
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -186,6 +218,9 @@ def resolve(
         eager=bool(eager),
         augment=augment,
         recipe=recipe,
+        rewind=rewind,
+        rewind_to=_default(rewind_to, 0),
+        strategy=strategy,
     )
 
 
