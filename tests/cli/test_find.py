@@ -126,7 +126,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     explained = command("find", "--help").out
     options = {word.strip(",") for word in explained.split() if word.startswith("--")}
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
-    elsewhere = "recipe augment data eager one-shot threads data-folder dry-run out quiet".split()
+    elsewhere = ["recipe", "augment", "data", "eager", "one-shot", "threads", "data-folder", "dry-run", "out", "quiet"]
     assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
 
 

@@ -3,9 +3,10 @@ import itertools
 import numpy as np
 import pytest
 
-from tinyticket.data import Augmentation, augment
+from tinyticket.data import Augmentation, Pixels, augment
 from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError
+from tinyticket.kernels.reference.packed_images import gather_images
 
 
 def slowly(x, draws):
@@ -83,3 +84,12 @@ def test_a_padding_that_is_none(pad):
 def test_shapes_that_do_not_fit(shape, draws):
     with pytest.raises(InputError, match=r"expected \(n, channels, height, width\) and \(n, 3\)"):
         augment(np.zeros(shape), np.zeros(draws, np.int64))
+
+
+@pytest.mark.parametrize("count", [16, 5])
+def test_the_packed_gather_of_kernels_is_specified_alike(count):
+    rng = np.random.default_rng(0)
+    pixels = Pixels(rng.integers(0, 256, (9, 3, 8, 8), np.uint8), (0.5, 0.4, 0.3), (0.3, 0.2, 0.1))
+    indices, draws = rng.integers(0, 9, count), Augmentation().draw(rng, count)
+    packed = gather_images(pixels.pixels, indices, crops=draws, mean=pixels.mean, std=pixels.std)
+    np.testing.assert_array_equal(np.moveaxis(packed[0], -1, 0)[:count], augment(pixels[indices], draws))
