@@ -50,7 +50,8 @@ def trace(model: Module, input_shape: tuple[int, ...]) -> list[LinearLayer]:
     UnsupportedError
         If the model is anything else.
     """
-    start = Tensor(np.zeros((1, *input_shape), np.float32), requires_grad=True)
+    # Two examples: batch normalisation has no variance to train with in one.
+    start = Tensor(np.zeros((2, *input_shape), np.float32), requires_grad=True)
     with _training(model), _layer_names(model) as layer_of:
         output = model(start)
         chain = _chain(start, output, layer_of)
@@ -112,12 +113,15 @@ def _check(model: Module, layers: list[LinearLayer]) -> None:
 
 @contextlib.contextmanager
 def _training(model: Module) -> Iterator[None]:
-    """Put the model in training mode for the pass: dropout must show on the tape."""
+    """Put the model in training mode for the pass, since dropout must show on the tape; its buffers come back as they were."""
     before = {module: module.training for _, module in model.named_modules()}
+    buffers = {buffer: buffer.data.copy() for _, buffer in model.named_buffers()}
     model.train()
     try:
         yield
     finally:
+        for buffer, values in buffers.items():
+            buffer.data = values
         for module, mode in before.items():
             module.training = mode
 

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tinyticket.errors import InputError, near
 from tinyticket.nn import layers
-from tinyticket.nn.module import Module
+from tinyticket.nn.module import Module, Prunable
 
-LAYERS: dict[str, type[Module]] = {
-    kind.__name__: kind
-    for kind in (
-        layers.Linear,
-        layers.ReLU,
-        layers.LeakyReLU,
-        layers.Tanh,
-        layers.Sigmoid,
-        layers.Flatten,
-        layers.Dropout,
-    )
+CONTAINERS: dict[str, Callable[[dict[str, Module]], Module]] = {
+    "Sequential": layers.Sequential,
+    "Residual": lambda parts: layers.Residual(**parts),
 }
+LAYERS: dict[str, type[Module]] = {name: getattr(layers, name) for name in layers.__all__ if name not in CONTAINERS}
 
 
 def describe(model: Module) -> dict[str, Any]:
     """Return a model as nested dicts of JSON values: {"layer": kind, its arguments...}, {"layer": "Sequential", "parts": {...}}.
 
+    A Residual is described like a Sequential, with the parts "body" and, if it has one, "shortcut".
     A module of a class that is not the library's own becomes {"layer": "custom", "class": name, "parameters": shapes}: enough
     to say what it was, not to build it.
     """
-    if type(model) is layers.Sequential:
-        return {"layer": "Sequential", "parts": {name: describe(part) for name, part in model.children()}}
+    if type(model) in (layers.Sequential, layers.Residual):
+        return {"layer": type(model).__name__, "parts": {name: describe(part) for name, part in model.children()}}
     if type(model) in LAYERS.values():
         return {"layer": type(model).__name__, **model.settings()}
     shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
@@ -38,7 +33,7 @@ def describe(model: Module) -> dict[str, Any]:
 
 def own_class(model: Module) -> str | None:
     """Return the name of the first class in a model that is not the library's own, or None if all are."""
-    known = {layers.Sequential, *LAYERS.values()}
+    known = {layers.Sequential, layers.Residual, *LAYERS.values()}
     return next((type(part).__name__ for _, part in model.named_modules() if type(part) not in known), None)
 
 
@@ -52,8 +47,8 @@ def build(description: dict[str, Any]) -> Module:
     """
     arguments = dict(description)
     kind = arguments.pop("layer")
-    if kind == "Sequential":
-        return layers.Sequential({name: build(part) for name, part in arguments["parts"].items()})
+    if kind in CONTAINERS:
+        return CONTAINERS[kind]({name: build(part) for name, part in arguments["parts"].items()})
     if kind == "custom":
         raise InputError(
             f"the file describes a model of the class {arguments['class']}, which is not one of tinyticket's: "
@@ -61,6 +56,6 @@ def build(description: dict[str, Any]) -> Module:
         )
     if kind not in LAYERS:
         raise InputError(f"the file describes a layer {kind!r} that this version does not know{near(kind, LAYERS)}")
-    if kind == "Linear":
+    if issubclass(LAYERS[kind], Prunable):
         arguments["rng"] = 0
     return LAYERS[kind](**arguments)

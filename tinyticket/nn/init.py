@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.errors import near
+
 Shape = tuple[int, ...]
 
 
@@ -68,3 +70,9 @@ def signed_constant(shape: Shape, rng: Any = None) -> np.ndarray:
 
 
 INITIALISERS = {f.__name__: f for f in (glorot_normal, glorot_uniform, he_normal, he_uniform, zeros, signed_constant)}
+
+
+def check_init(name: str) -> None:
+    """Raise ValueError, with the nearest name, unless `name` is one of INITIALISERS."""
+    if name not in INITIALISERS:
+        raise ValueError(f"unknown initialisation {name!r}{near(name, INITIALISERS)}")

@@ -110,9 +110,11 @@ class Module:
             child.reset_parameters(rng)
 
     def astype(self, dtype: Any) -> Module:
-        """Turn all parameters into float32 or float64, in place; make optimizers afterwards."""
+        """Turn all parameters and floating buffers into float32 or float64, in place; make optimizers afterwards."""
         for parameter in self.parameters():
             parameter.convert(dtype)
+        for _, buffer in self.named_buffers():
+            buffer.convert(dtype)
         return self
 
     # -- training or evaluation

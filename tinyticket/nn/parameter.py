@@ -121,5 +121,10 @@ class Buffer:
     def data(self, value: Any) -> None:
         self._data[...] = value
 
+    def convert(self, dtype: Any) -> None:
+        """Turn floating numbers into float32 or float64; others stay."""
+        if self._data.dtype.kind == "f":
+            self._data = self._data.astype(dtype)
+
     def __repr__(self) -> str:
         return f"Buffer({self.data!r})"

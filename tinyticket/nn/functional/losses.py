@@ -1,4 +1,4 @@
-"""Layers as functions: each is one node of the tape, on top of the reference kernels. Names and arguments are PyTorch's."""
+"""Softmax and the losses."""
 
 from __future__ import annotations
 
@@ -7,51 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, operation
-from tinyticket.autograd.elementwise import leaky_relu, relu, sigmoid, tanh
 from tinyticket.kernels import reference
-
-__all__ = [
-    "cross_entropy",
-    "dropout",
-    "flatten",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "mse_loss",
-    "relu",
-    "sigmoid",
-    "softmax",
-    "tanh",
-]
-
-
-def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
-    """Return input W^T + bias; input (..., in), weight (out, in), bias (out,) or None."""
-    x, w = np.shape(input), np.shape(weight)
-    if len(w) != 2 or x[-1:] != w[-1:]:
-        raise ValueError(f"linear wants an input (..., in) and a weight (out, in); got shapes {x} and {w}")
-    return _linear(input, weight) if bias is None else _linear(input, weight, bias)
-
-
-@operation
-def _linear(x, weight, bias=None):
-    gradients = (
-        lambda g: reference.linear_input_gradient(g, weight),
-        lambda g: reference.linear_weight_gradient(g, x),
-        lambda g: reference.linear_bias_gradient(g),
-    )
-    return reference.linear(x, weight, bias), gradients[: 2 if bias is None else 3]
-
-
-def flatten(input: Any, start_dim: int = 1) -> Tensor:
-    """Join the axes from `start_dim` on into one."""
-    shape = np.shape(input)
-    return _flatten(input, shape=(*shape[:start_dim], int(np.prod(shape[start_dim:]))))
-
-
-@operation
-def _flatten(x, *, shape):
-    return x.reshape(shape), (lambda g: g.reshape(x.shape),)
 
 
 @operation
@@ -137,21 +93,3 @@ def _mse_loss(input, target, *, reduction):
     squares = difference * difference
     result = squares if reduction == "none" else squares.mean() if reduction == "mean" else squares.sum()
     return result, (lambda g: g * difference * scale, lambda g: -g * difference * scale)
-
-
-def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) -> Tensor:
-    """Set elements to zero with probability `p` and scale the others by 1 / (1 - p); without `training`, do nothing.
-
-    `rng` is a generator or a seed; None draws fresh randomness.
-    """
-    if not 0 <= p < 1:
-        raise ValueError(f"dropout: p is a probability from 0 up to, not including, 1; got {p}")
-    if not training or p == 0:
-        return input if isinstance(input, Tensor) else Tensor(input)
-    return _dropout(input, keep=np.random.default_rng(rng).random(np.shape(input), dtype=np.float32) >= p, p=p)
-
-
-@operation
-def _dropout(x, *, keep, p):
-    scale = keep * x.dtype.type(1 / (1 - p))
-    return x * scale, (lambda g: g * scale,)

@@ -1,0 +1,66 @@
+"""Maxima and means over windows of images, and their gradients."""
+
+import math
+
+import numpy as np
+
+from tinyticket.kernels.reference.windows import Pair, positions, with_border, without_border
+
+
+def max_pool2d(x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
+    """Return the maximum of every window, and where in its window it is.
+
+    Parameters
+    ----------
+    x : ndarray, shape (N, C, H, W)
+    kernel_size, stride, padding : (int, int)
+        Rows and columns of a window, from window to window, and of -inf on each side.
+
+    Returns
+    -------
+    maximum : ndarray, shape (N, C, OH, OW)
+        NaN if anything in the window is.
+    winner : ndarray of ints, of that shape
+        Its position in the window, in row order; of equal ones the first.
+    """
+    views = list(positions(with_border(x, padding, -np.inf), kernel_size, stride))
+    maximum, winner = views[0].copy(), np.zeros(views[0].shape, np.intp)
+    for position, pixels in enumerate(views[1:], start=1):
+        larger = (pixels > maximum) | np.isnan(pixels)
+        maximum[larger] = pixels[larger]
+        winner[larger] = position
+    return maximum, winner
+
+
+def max_pool2d_gradient(dy, winner, shape, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
+    """Return dx of the `shape` of x: every maximum's gradient goes to the pixel that it was."""
+    dx = with_border(np.zeros(shape, dy.dtype), padding)
+    for position, pixels in enumerate(positions(dx, kernel_size, stride)):
+        pixels += dy * (winner == position)
+    return np.ascontiguousarray(without_border(dx, padding))
+
+
+def avg_pool2d(x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
+    """Return the mean of every window, shape (N, C, OH, OW); zeros of the padding count (PyTorch's count_include_pad)."""
+    total = sum(positions(with_border(x, padding), kernel_size, stride))
+    return total * x.dtype.type(1 / math.prod(kernel_size))
+
+
+def avg_pool2d_gradient(dy, shape, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
+    """Return dx of the `shape` of x: every pixel of a window gets an equal share of its mean's gradient."""
+    dx = with_border(np.zeros(shape, dy.dtype), padding)
+    share = dy * dy.dtype.type(1 / math.prod(kernel_size))
+    for pixels in positions(dx, kernel_size, stride):
+        pixels += share
+    return np.ascontiguousarray(without_border(dx, padding))
+
+
+def global_avg_pool2d(x):
+    """Return every channel's mean over rows and columns, shape (N, C)."""
+    return x.mean(axis=(2, 3))
+
+
+def global_avg_pool2d_gradient(dy, shape):
+    """Return dx of the `shape` of x: an equal share for every pixel."""
+    share = dy * dy.dtype.type(1 / (shape[2] * shape[3]))
+    return np.broadcast_to(share[:, :, np.newaxis, np.newaxis], shape)

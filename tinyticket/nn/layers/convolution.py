@@ -1,0 +1,81 @@
+"""The convolution of images."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from tinyticket.nn import functional
+from tinyticket.nn.functional.windows import pair
+from tinyticket.nn.init import INITIALISERS, check_init, zeros
+from tinyticket.nn.layers.sizes import plain
+from tinyticket.nn.module import Prunable
+from tinyticket.nn.parameter import Parameter
+
+
+class Conv2d(Prunable):
+    """Convolution of images (in fact the correlation, as in all of deep learning) plus a bias for each channel.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding : int or (int, int)
+        Rows and columns of a window, from window to window, and of zeros on each side.
+    bias : bool
+        Whether there is a bias; it starts at zero. Before a batch normalisation it would do nothing.
+    rng : Generator, int or None
+        Where the initial weights come from.
+    init : str
+        Name of their distribution, a function of `nn.init`; the papers' Gaussian Glorot by default.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels, kernel rows, kernel columns)
+    bias : Parameter, shape (out_channels,), or None
+    """
+
+    group = "conv"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        *,
+        bias: bool = True,
+        rng: Any = None,
+        init: str = "glorot_normal",
+    ):
+        self.in_channels, self.out_channels = operator.index(in_channels), operator.index(out_channels)
+        if self.in_channels < 1 or self.out_channels < 1:
+            raise ValueError(f"Conv2d wants at least one channel in and out, not {in_channels} and {out_channels}")
+        self.kernel_size, self.stride = pair(kernel_size, "Conv2d: kernel_size"), pair(stride, "Conv2d: stride")
+        self.padding = pair(padding, "Conv2d: padding", least=0)
+        check_init(init)
+        self.init = init
+        self.weight = Parameter(INITIALISERS[init]((self.out_channels, self.in_channels, *self.kernel_size), rng))
+        self.bias = Parameter(zeros((self.out_channels,))) if bias else None
+
+    def forward(self, x):
+        """Map (N, in_channels, H, W) to (N, out_channels, (H + 2 padding - kernel) // stride + 1, ... of W)."""
+        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+    def reset_parameters(self, rng):
+        """Draw the weight anew; the bias starts at zero."""
+        self.weight.data = INITIALISERS[self.init](self.weight.shape, rng)
+        if self.bias is not None:
+            self.bias.data = zeros(self.bias.shape)
+
+    def settings(self):
+        """Return the constructor's arguments."""
+        return {
+            "in_channels": self.in_channels,
+            "out_channels": self.out_channels,
+            "kernel_size": plain(self.kernel_size),
+            "stride": plain(self.stride),
+            "padding": plain(self.padding),
+            "bias": self.bias is not None,
+            "init": self.init,
+        }
