@@ -66,7 +66,17 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 @click.option(
     "--one-shot", metavar="DENSITY,...", help="Prune the dense network once to each density, instead of rounds."
 )
-@click.option("--scope", default="layer", show_default=True, help="Compare magnitudes within each layer, or `global`.")
+@click.option(
+    "--criterion",
+    default="magnitude",
+    show_default=True,
+    help="What makes a weight worth keeping; see below.",
+)
+@click.option(
+    "--scope",
+    help="Compare scores within each `layer` or in the `global` network; with --one-shot also `uniform` or `erk` densities.  "
+    "[layer; global for criteria before training]",
+)
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
 @click.option(
     "--controls",

@@ -43,7 +43,8 @@ def find(
     schedule: Schedule | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
-    scope: str = "layer",
+    criterion: str = "magnitude",
+    scope: str | None = None,
     trials: int | None = None,
     controls: str | Iterable[str] = ("reinit", "random"),
     seed: int = 0,
@@ -78,8 +79,12 @@ def find(
         one per group of layers: {"conv": 0.1, "fc": 0.2, "output": 0.1}.
     one_shot
         Densities to prune the dense network to, each in one shot, instead of `rounds` and `prune`.
-    scope : {"layer", "global"}
-        Where magnitudes are compared.
+    criterion
+        What makes a weight worth keeping: "magnitude", another of `tt.prune.CRITERIA`, or "random"; or, with `one_shot`, "snip",
+        "grasp", "synflow" and "magnitude-init", which prune theta_0 before it is trained.
+    scope : {"layer", "global", "uniform", "erk"}
+        Whether scores are compared in each layer (the default) or over all of them (the default of criteria before training).
+        With `one_shot` also: every layer has the same density, or the densities of an Erdos-Renyi kernel.
     trials, seed
         Independent repetitions, and the number that all randomness comes from.
     controls
@@ -120,7 +125,7 @@ def find(
     experiment = Experiment(
         model, data, data_folder=data_folder, out=out, threads=threads, progress=progress,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
-        schedule=schedule, prune=prune, one_shot=one_shot, scope=scope, trials=trials, controls=controls, seed=seed,
+        schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials, controls=controls, seed=seed,
         validation=validation, evaluate_every=evaluate_every, eager=eager,
         rewind=rewind, rewind_to=rewind_to, strategy=strategy,
     )  # fmt: skip
@@ -182,7 +187,9 @@ class Experiment:
         return Result(self.archive)
 
     def _trial(self, trial: int, record: Record) -> TrialRun:
-        pruner = Pruner(self.plan, self.settings.scope)
+        def pruner(initial: State) -> Pruner:
+            return Pruner(self.settings, self.plan, trial, initial, self.model, self.examples.train)
+
         train = functools.partial(self._train, trial)
         return TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, record.of(trial))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
+from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
 from tinyticket.prune import parse_fractions
@@ -40,7 +41,7 @@ class Settings:
         Fraction of the survivors removed per round from each group of layers; empty with `one_shot`.
     one_shot : tuple of float
         Densities to prune to in one shot; empty for iterative pruning.
-    scope : {"layer", "global"}
+    scope : {"layer", "global", "uniform", "erk"}
     trials, seed : int
     controls : tuple of str
     validation : int
@@ -51,6 +52,8 @@ class Settings:
         What goes back after pruning.
     rewind_to : int
         The iteration to which it goes back.
+    criterion : str
+        A name in `pruning.AFTER_TRAINING`, or with `one_shot` in `pruning.AT_INIT`.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
 
@@ -79,6 +82,7 @@ class Settings:
     rewind: str = "weights"
     rewind_to: int = 0
     strategy: str = "reset"
+    criterion: str = "magnitude"
 
     def __post_init__(self):
         for name, least in {
@@ -101,8 +105,8 @@ class Settings:
             raise InputError(f"the schedule is one of tinyticket.optim's, not {self.schedule!r:.60}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
-        if self.scope not in ("layer", "global"):
-            raise InputError(f"the scope is 'layer' or 'global', not {self.scope!r}")
+        rewinds = self.rewind != "weights" or self.rewind_to != 0
+        check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds)
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
 
     def to_plain(self) -> dict[str, Any]:
@@ -160,7 +164,8 @@ def resolve(
     schedule: Schedule | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
-    scope: str = "layer",
+    criterion: str = "magnitude",
+    scope: str | None = None,
     trials: int | None = None,
     controls: str | Iterable[str] = ("reinit", "random"),
     seed: int = 0,
@@ -173,6 +178,7 @@ def resolve(
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
+    scope = scope or ("global" if criterion in AT_INIT else "layer")
     if one_shot is not None:
         for name, value in {"rounds": rounds, "prune": prune}.items():
             if value is not None:
@@ -209,6 +215,7 @@ def resolve(
         rewind=rewind,
         rewind_to=_default(rewind_to, 0),
         strategy=strategy,
+        criterion=criterion,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.store import Checkpoint
 
@@ -33,6 +35,11 @@ class Start:
     iteration: int = 0
     optimizer: Checkpoint | None = None
     last_rate: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many weights survive in each layer."""
+        return {name: int(np.count_nonzero(mask)) for name, mask in self.masks.items()}
 
     def record(self) -> dict[str, Any]:
         """Return what the file says about it, in JSON values."""

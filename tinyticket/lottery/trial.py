@@ -62,8 +62,10 @@ class TrialRun:
     Parameters
     ----------
     number : int
-    settings, plan, pruner
+    settings, plan
         Of the experiment.
+    pruner : callable
+        theta_0 -> what chooses the masks.
     draw : callable
         generator -> a freshly drawn theta_0.
     train : callable
@@ -77,14 +79,15 @@ class TrialRun:
         number: int,
         settings: Settings,
         plan: Plan,
-        pruner: Pruner,
+        pruner: Callable[[State], Pruner],
         draw: Callable[[np.random.Generator], State],
         train: Callable[[int, str | None, Start, int], Run],
         memory: Memory,
     ):
-        self.number, self.settings, self.plan, self.pruner = number, settings, plan, pruner
+        self.number, self.settings, self.plan = number, settings, plan
         self._draw, self._train, self._memory = draw, train, memory
         self.initial = draw(stream(settings.seed, number, "init"))
+        self.pruner = pruner(self.initial)
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
         self.continues = settings.strategy == "continue"
         self._checkpoint: Checkpoint | None = None
@@ -128,7 +131,7 @@ class TrialRun:
         return Finished(self.initial, run, {})
 
     def _train_round(self, round: int, start: State, masks: Masks) -> Finished:
-        ticket = self._ticket(masks)
+        ticket = self._ticket(round, masks)
         run = self._train(round, None, ticket.start, 0)
         others = {}
         for name in self.settings.controls:
@@ -141,16 +144,17 @@ class TrialRun:
             continued = self._train(round, CONTINUED, stays.start(None, start, masks, {"mask": "ticket"}), 0)
         return Finished(self.initial, run, others, continued)
 
-    def _ticket(self, masks: Masks) -> controls.Ticket:
+    def _ticket(self, round: int, masks: Masks) -> controls.Ticket:
         """Return the ticket with these masks, and what its controls are made from."""
         rewinding, weights_stay = self.rewinding, self.settings.rewind != "weights"
         # Where weights are rewound, another mask may keep any of them: the dense network is what it chooses from.
         among, trained = self._before if weights_stay else self._dense
+        start = rewinding.start(self._checkpoint, trained, masks, {"mask": "ticket"})
         return controls.Ticket(
-            start=rewinding.start(self._checkpoint, trained, masks, {"mask": "ticket"}),
+            start=start,
             source=rewinding.target(self._checkpoint, trained),
             among=among,
-            scores=lambda: self.pruner.scores(trained),
+            inverted=lambda: self.pruner.inverted(round, trained, among, start.counts),
             initial=self.initial,
             draw=self._draw,
         )
