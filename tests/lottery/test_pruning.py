@@ -1,5 +1,7 @@
 """Every criterion in the experiment: its own masks, exact counts, the same bits, and an inversion that is one."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_masks_are_the_criterions_own_with_the_counts_of_any_other(criterion):
     result = find(criterion=criterion, controls="inverted")
     rounds = result.trials[0].rounds
     assert [round.weights_left for round in rounds] == [344, 278, 225]
-    for before, after in zip(rounds, rounds[1:], strict=False):
+    for before, after in itertools.pairwise(rounds):
         expected = prune.prune_by(
             AFTER_TRAINING[criterion], of(before.trained), of(result.init(0)), before.masks, FRACTIONS,
             rng=stream(0, 0, "criterion", after.number),

@@ -28,6 +28,28 @@ Examples:
       restart from iteration 60 instead of 0, beside other controls
 
 \b
+Controls, each of which differs from its ticket in one thing, and is checked before it is trained:
+  reinit           the ticket's mask, new initial weights
+  reinit-signed    the same, with the signs of the ticket's
+  constant-signed  those signs times the deviation of the layer's initial weights
+  reshuffle        the ticket's initial weights, permuted among the survivors of each layer
+  reshuffle-signed the same, positive and negative ones apart
+  noise-0.5, noise-1, noise-2, noise-3
+                   its weights with noise of so many deviations of the layer's initial weights
+  random           its weights where a mask shuffled inside each layer lets them (which is the same
+                   thing as a random mask of the layer's count)
+  prune-at-0       its weights where the initial ones are largest
+  inverted         its weights where the criterion's scores are smallest
+
+\b
+Criteria. Of a trained network, in every round or with --one-shot:
+  magnitude (the paper's), large_final (another name for it), small_final, large_init, small_init,
+  large_init_large_final, small_init_small_final, magnitude_increase, movement, random, and
+  large_final and magnitude_increase with _same_sign or _diff_sign
+Of initial weights, before they are trained, with --one-shot only:
+  snip, grasp, synflow, magnitude-init
+
+\b
 Rewinding. Each of these trains a pruned network from iteration K to the last (K is --rewind-to):
   --rewind weights --rewind-to 0   restart from the initial weights (the default: the paper's reset)
   --rewind weights --rewind-to K   go back to iteration K of the dense training in everything
@@ -82,7 +104,7 @@ Run the same command again to go on after an interruption; a larger --rounds or 
     "--controls",
     default="reinit,random",
     show_default=True,
-    help="What runs beside every ticket; reinit-2 is a second; or none.",
+    help="What runs beside every ticket, see below; reinit-2 is a second; or none.",
 )
 @click.option(
     "--rewind",

@@ -125,8 +125,8 @@ def find(
     experiment = Experiment(
         model, data, data_folder=data_folder, out=out, threads=threads, progress=progress,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
-        schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials, controls=controls, seed=seed,
-        validation=validation, evaluate_every=evaluate_every, eager=eager,
+        schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
+        controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
         rewind=rewind, rewind_to=rewind_to, strategy=strategy,
     )  # fmt: skip
     return experiment.run()

@@ -10,11 +10,11 @@ from tests.lottery.controls.tickets import (
     PRUNABLE,
     THETA_0,
     TICKETS,
+    TRAINED,
     control,
     equal_bytes,
     kept,
     rewound,
-    TRAINED,
 )
 from tinyticket import prune
 from tinyticket.lottery import reset
