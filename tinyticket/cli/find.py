@@ -30,6 +30,28 @@ Examples:
       restart from iteration 60 instead of 0, beside other controls
 
 \b
+Controls, each of which differs from its ticket in one thing, and is checked before it is trained:
+  reinit           the ticket's mask, new initial weights
+  reinit-signed    the same, with the signs of the ticket's
+  constant-signed  those signs times the deviation of the layer's initial weights
+  reshuffle        the ticket's initial weights, permuted among the survivors of each layer
+  reshuffle-signed the same, positive and negative ones apart
+  noise-0.5, noise-1, noise-2, noise-3
+                   its weights with noise of so many deviations of the layer's initial weights
+  random           its weights where a mask shuffled inside each layer lets them (which is the same
+                   thing as a random mask of the layer's count)
+  prune-at-0       its weights where the initial ones are largest
+  inverted         its weights where the criterion's scores are smallest
+
+\b
+Criteria. Of a trained network, in every round or with --one-shot:
+  magnitude (the paper's), large_final (another name for it), small_final, large_init, small_init,
+  large_init_large_final, small_init_small_final, magnitude_increase, movement, random, and
+  large_final and magnitude_increase with _same_sign or _diff_sign
+Of initial weights, before they are trained, with --one-shot only:
+  snip, grasp, synflow, magnitude-init
+
+\b
 Rewinding. Each of these trains a pruned network from iteration K to the last (K is --rewind-to):
   --rewind weights --rewind-to 0   restart from the initial weights (the default: the paper's reset)
   --rewind weights --rewind-to K   go back to iteration K of the dense training in everything
@@ -82,9 +104,18 @@ class _Find(click.Command):
 @click.option(
     "--one-shot", metavar="DENSITY,...", help="Prune the dense network once to each density, instead of rounds."
 )
-@click.option("--scope", help="Compare magnitudes within each `layer`, or `global`.  [layer]")
+@click.option(
+    "--criterion", default="magnitude", show_default=True, help="What makes a weight worth keeping; see below."
+)
+@click.option(
+    "--scope",
+    help="Compare scores within each `layer` or in the `global` network; with --one-shot also `uniform` or `erk` densities.  "
+    "[layer; global for criteria before training]",
+)
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
-@click.option("--controls", help="What runs beside every ticket; reinit-2 is a second; or none.  [reinit,random]")
+@click.option(
+    "--controls", help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random]"
+)
 @click.option(
     "--rewind",
     default="weights",
@@ -105,6 +136,11 @@ class _Find(click.Command):
     default="reset",
     show_default=True,
     help="`reset` prunes what the last ticket became; `continue` a network that keeps its weights between prunings.",
+)
+@click.option(
+    "--gradual",
+    metavar="BEGIN,END,EVERY",
+    help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")

@@ -110,6 +110,11 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def starts_anew(name: str) -> bool:
+    """Whether a control of this name always starts at iteration 0, however late its ticket does."""
+    return kind_of(name) in ("reinit", "reinit-signed", "constant-signed")
+
+
 def kind_of(name: str) -> str:
     """Return the kind of a control: "reinit" for "reinit-2", but "noise-2" for "noise-2"."""
     return name if name in KINDS else re.sub(r"-([2-9]|[1-9]\d+)$", "", name)
