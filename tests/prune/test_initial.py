@@ -180,6 +180,9 @@ def test_what_is_missing_is_asked_for(arguments, words):
 def test_so_are_rounds_weights_and_shapes():
     with pytest.raises(InputError, match="at least 1 round, not 0"):
         prune_at_init("synflow", mlp(), 0.1, rounds=0)
+    for data in (np.ones((12, 6)), (np.ones((12, 6)), np.ones(11, int)), (np.ones((12, 6)),)):
+        with pytest.raises(InputError, match=r"data is one batch, \(x, y\)"):
+            prune_at_init("snip", mlp(), 0.1, data=data)
     with pytest.raises(InputError, match="give input_shape="):
         prune_at_init("synflow", convnet(), 0.1)
     with pytest.raises(InputError, match="no weights that could be pruned"):

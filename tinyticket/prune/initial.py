@@ -117,6 +117,8 @@ def prune_at_init(
         raise InputError(f"no method prunes at initialisation by the name {method!r}{near(method, METHODS)}")
     if method in NEED_DATA and data is None:
         raise InputError(f"{method} scores weights by a batch of examples: give data=(x, y)")
+    if data is not None and (not isinstance(data, tuple | list) or len(data) != 2 or len(data[0]) != len(data[1])):
+        raise InputError("data is one batch, (x, y): as many inputs as labels")
     if method == "random" and rng is None:
         raise InputError("random masks need rng, a generator or a seed")
     rounds = ROUNDS.get(method, 1) if rounds is None else rounds
