@@ -10,7 +10,6 @@ from tests.autograd.problems import EXAMPLES, check_dtypes, check_gradient
 from tests.nn.functions import FUNCTIONS
 from tinyticket.nn import functional as F
 
-
 every_function = pytest.mark.parametrize("problems", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
 

@@ -35,3 +35,27 @@ def test_sequential_refuses_what_is_no_module():
 def test_sequential_refuses_names_that_would_hide_its_own_or_break_paths(name):
     with pytest.raises(ValueError, match="cannot name a layer"):
         nn.Sequential({name: nn.ReLU()})
+
+
+def test_a_residual_block_adds_body_and_shortcut_and_applies_relu():
+    body, shortcut = nn.Linear(3, 2, rng=0), nn.Linear(3, 2, rng=1)
+    np.testing.assert_array_equal(nn.Residual(body, shortcut)(X).data, (body(X) + shortcut(X)).relu().data)
+    square = nn.Linear(3, 3, rng=2)
+    np.testing.assert_array_equal(nn.Residual(square)(X).data, (square(X) + X).relu().data)
+
+
+def test_the_parameters_of_a_residual_block_are_its_bodys_and_its_shortcuts():
+    block = nn.Residual(nn.Linear(3, 2, bias=False), nn.Linear(3, 2))
+    assert list(block.state_dict()) == ["body.weight", "shortcut.weight", "shortcut.bias"]
+    assert list(nn.Residual(nn.Linear(3, 3, bias=False)).state_dict()) == ["body.weight"]
+
+
+def test_both_ways_of_a_residual_block_must_agree_in_shape():
+    with pytest.raises(ValueError, match=r"body gives shape \(4, 1\), the shortcut \(4, 3\)"):
+        nn.Residual(nn.Linear(3, 1))(X)
+
+
+@pytest.mark.parametrize(("parts", "words"), [((None,), "body is a NoneType"), ((nn.ReLU(), 3), "shortcut is a int")])
+def test_a_residual_block_refuses_what_is_no_module(parts, words):
+    with pytest.raises(TypeError, match=f"Residual wants Modules; {words}"):
+        nn.Residual(*parts)
