@@ -245,7 +245,9 @@ class CompiledStep:
 
 
 def _features(model: Module) -> int:
-    for parameter in model.prunable().values():
+    for name, parameter in model.prunable().items():
+        if parameter.ndim != 2:
+            raise UnsupportedError(f"{name}: there is no compiled kernel for convolutions")
         return parameter.shape[1]
     raise UnsupportedError("the model has no linear layer")
 
