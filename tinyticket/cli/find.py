@@ -10,6 +10,7 @@ from tinyticket.cli.common import common
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
 from tinyticket.errors import InputError
+from tinyticket.nn import models
 
 EXAMPLES = """
 \b
@@ -80,7 +81,7 @@ class _Find(click.Command):
     "--recipe", metavar="NAME", help="A published experiment, listed below, whose settings hold where none are given."
 )
 @click.option("--data", help="A data set's name (see `tinyticket data list`) or an .npz file.  [digits]")
-@click.option("--model", help="A network's name, mlp-IN-...-OUT, or FILE.py:FUNCTION.  [lenet-300-100]")
+@click.option("--model", help=f"{', '.join(models.names())}, or FILE.py:FUNCTION.  [lenet-300-100]")
 @click.option(
     "--rounds", type=int, help="How many times to prune after the dense training.  [digits: 8, larger data: 13]"
 )
