@@ -15,6 +15,10 @@ class DivergenceError(InputError):
     """Training produced a loss that is not a finite number."""
 
 
+class WorkerError(RuntimeError):
+    """A process that trained beside this one has died: killed, or out of memory."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Return the known names as words, the nearest to a mistyped `name` first: " (did you mean 'mnist'? known: ...)"."""
     known = sorted(known)

@@ -181,6 +181,8 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "one-shot",
         "gradual",
         "threads",
+        "workers",
+        "workers",
         "data-folder",
         "dry-run",
         "out",

@@ -1,7 +1,12 @@
 """Ctrl-C, and a second run into the same file, in real processes."""
 
+import contextlib
 import os
+import re
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -73,3 +78,57 @@ def test_the_lock_dies_with_its_holder(arguments, out):
     assert f".{out.name}.lock" in os.listdir(out.parent)
     assert call(arguments).code == 0
     assert os.listdir(out.parent) == [out.name]
+
+
+# -- with trials side by side
+
+SIDE_BY_SIDE = {"trials": 2, "rounds": 1, "iterations": 1500, "evaluate_every": 50, "workers": 2, "controls": "none"}
+
+
+@pytest.fixture
+def running(npz, out):
+    """A run whose two workers have each finished a training or more, and which has some seconds to go."""
+    process = start(find_arguments(npz, out, model=MODEL, **SIDE_BY_SIDE))
+    seen = ""
+    while not {"trial 0, round 0", "trial 1, round 0"} <= set(re.findall(r"trial \d, round \d", seen)):
+        line = process.stderr.readline()
+        assert line, seen
+        seen += line
+    yield process
+    process.communicate(timeout=60)
+
+
+def test_ctrl_c_stops_all_workers_and_the_same_command_goes_on(running, npz, out):
+    running.send_signal(signal.SIGINT)
+    printed, errors = running.communicate(timeout=60)
+    if running.returncode == 0:
+        pytest.skip("the machine was too fast")
+    assert (running.returncode, printed) == (130, "")
+    assert "Traceback" not in errors
+    assert f"the finished rounds are in {out}. Run the same command again to go on." in errors
+    assert os.listdir(out.parent) == [out.name]
+    arguments = find_arguments(npz, out, model=MODEL, **SIDE_BY_SIDE)
+    assert call(arguments).code == 0
+    whole = out.with_name("whole.h5")
+    assert call([*arguments, "--workers", "1", "--out", whole]).code == 0
+    assert differing(contents(out), contents(whole)) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+def test_workers_do_not_outlive_a_killed_parent(running):
+    workers = [pid for pid, parent, _ in processes() if parent == running.pid]
+    assert len(workers) == 2
+    running.kill()
+    running.wait(60)
+    deadline = time.monotonic() + 30
+    while any(pid in workers and state != "Z" for pid, _, state in processes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def processes():
+    """Yield (pid, its parent's, state) of all processes."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent, *_ = status.read_text().rpartition(") ")[2].split()
+            yield int(status.parent.name), int(parent), state

@@ -103,3 +103,42 @@ def test_a_real_terminal_gets_bars_and_the_table_stays_in_the_pipe(npz, out):
     assert "all iterations" not in printed
     assert "\x1b" not in printed
     assert "round" in printed
+
+
+def events_of(progress, trial):
+    """Begin a trial's first training and yield at every step."""
+    told = progress.of_trial(trial)
+    told.training(trial, 0, None, 1.0)
+    yield
+    row = {"iteration": 20, "validation_loss": 0.5 + trial, "validation_accuracy": 0.9}
+    told.evaluated(row)
+    yield
+    told.trained({"early_stop_iteration": 10 + trial, "test_accuracy": 0.8})
+
+
+def test_lines_of_trials_side_by_side_are_not_mixed_up(capsys):
+    progress = LineProgress()
+    progress.begin(4, 20, 0)
+    for _ in zip(events_of(progress, 0), events_of(progress, 1), strict=True):
+        pass
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("[1/4] trial 0, round 0 (100.0%), dense: early stop at 10, ")
+    assert second.startswith("[2/4] trial 1, round 0 (100.0%), dense: early stop at 11, ")
+
+
+def test_trials_side_by_side_have_a_bar_each_and_finished_ones_make_room():
+    def run():
+        progress = TerminalProgress()
+        progress.begin(4, 20, 0)
+        for _ in zip(events_of(progress, 0), events_of(progress, 1), strict=True):
+            pass
+        progress.bars.refresh()
+        next(events_of(progress, 2))
+        shown = [task.description for task in progress.bars.tasks if task.visible]
+        progress.end()
+        assert shown == ["all iterations", "trial 2, round 0 (100.0%), dense"]
+
+    seen = plain(seen_by(run))
+    assert "trial 0, round 0 (100.0%), dense, loss 0.500, accuracy 90.0%" in seen
+    assert "trial 1, round 0 (100.0%), dense, loss 1.500, accuracy 90.0%" in seen
+    assert "40/80" in seen

@@ -1,5 +1,8 @@
 """Networks of one's own, as users write them."""
 
+import os
+import signal
+
 import numpy as np
 
 from tinyticket import nn
@@ -68,3 +71,37 @@ class Watching(nn.Module):
 
 def plain(rng=None):
     return nn.Sequential(nn.Linear(12, 8, rng=rng), nn.ReLU(), nn.Linear(8, 3, rng=rng))
+
+
+class Fragile(nn.Module):
+    """A network that gives NaN in training if a number drawn with its weights is below a limit."""
+
+    def __init__(self, limit: float, rng=None):
+        rng = np.random.default_rng(rng)
+        self.layers = plain(rng)
+        self.flag = nn.Buffer(rng.random(1))
+        self._limit = limit
+
+    def forward(self, x: Tensor):
+        logits = self.layers(x)
+        return logits * np.float32(np.nan) if self.training and self.flag.data[0] < self._limit else logits
+
+
+class Dying(nn.Module):
+    """A network that kills its process in the training step that the environment names, or fails if that is negative."""
+
+    steps = 0
+
+    def __init__(self, rng=None):
+        self.layers = plain(rng)
+
+    def forward(self, x: Tensor):
+        if self.training:
+            Dying.steps += 1
+            if Dying.steps == abs(int(os.environ.get("DIES_AT", 0))):
+                os.kill(os.getpid(), signal.SIGKILL) if int(os.environ["DIES_AT"]) > 0 else 1 // 0
+        return self.layers(x)
+
+
+def dying(rng=None):
+    return Dying(rng)

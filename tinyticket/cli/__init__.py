@@ -11,7 +11,7 @@ from tinyticket.cli.compare import compare
 from tinyticket.cli.data import data
 from tinyticket.cli.find import find
 from tinyticket.cli.show import plot, show
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, WorkerError
 
 EXAMPLES = """
 \b
@@ -35,12 +35,18 @@ for command in (find, show, plot, compare, analyze, data, bench):
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 2 for bad input, 130 after Ctrl-C. A bug shows its traceback."""
+    """Run a command and return its exit code: 0, 1 for a worker that died, 2 for bad input, 130 after Ctrl-C.
+
+    A bug shows its traceback.
+    """
     try:
         app.main(arguments, prog_name="tinyticket", standalone_mode=False)
     except InputError as error:
         click.echo(f"tinyticket: {error}", err=True)
         return 2
+    except WorkerError as error:
+        click.echo(f"tinyticket: {error}", err=True)
+        return 1
     except click.ClickException as error:
         error.show()
         return error.exit_code

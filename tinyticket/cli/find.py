@@ -145,6 +145,11 @@ class _Find(click.Command):
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
+@click.option(
+    "--workers",
+    type=int,
+    help="Processes that run trials side by side and share the threads.  [as many as there are threads]",
+)
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")
 @click.option("--validation", type=int, help="Examples split off the training set.  [digits: 200, larger data: 5000]")
 @click.option("--evaluate-every", type=int, help="Iterations between evaluations.  [digits: 20, larger data: 100]")

@@ -12,18 +12,40 @@ from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 
 
-def load_model(name: str, dataset: Dataset) -> Callable[[Any], Any]:
-    """Return a function from a generator to a Module, made of the user's function (input_shape, classes, rng).
+class OwnModel:
+    """A function from a generator to a Module, made of the user's function (input_shape, classes, rng).
+
+    In another process the file is loaded again: that is how it is sent.
 
     Raises
     ------
     InputError
         If there is no such file or function. An error inside the user's code stays as it is, with its traceback.
     """
-    file, _, function = name.rpartition(":")
-    path = Path(file)
-    if path.suffix != ".py" or not path.is_file():
-        raise InputError(f"the model {name!r} names no Python file: {file} does not exist or does not end in .py")
+
+    def __init__(self, name: str, input_shape: tuple[int, ...], classes: int):
+        file, _, function = name.rpartition(":")
+        path = Path(file)
+        if path.suffix != ".py" or not path.is_file():
+            raise InputError(f"the model {name!r} names no Python file: {file} does not exist or does not end in .py")
+        self._given = (f"{path.resolve()}:{function}", input_shape, classes)
+        self._make = _load(path, function)
+        self.__name__ = f"{path.name}:{function}"
+
+    def __call__(self, rng: Any) -> Any:
+        _, input_shape, classes = self._given
+        return self._make(input_shape, classes, rng)
+
+    def __reduce__(self) -> tuple:
+        return OwnModel, self._given
+
+
+def load_model(name: str, dataset: Dataset) -> OwnModel:
+    """Return the function that FILE.py:FUNCTION names, for a data set."""
+    return OwnModel(name, dataset.input_shape, dataset.classes)
+
+
+def _load(path: Path, function: str) -> Callable[..., Any]:
     spec = importlib.util.spec_from_file_location(f"_own_model_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -32,10 +54,5 @@ def load_model(name: str, dataset: Dataset) -> Callable[[Any], Any]:
     spec.loader.exec_module(module)
     make = getattr(module, function, None)
     if not callable(make):
-        raise InputError(f"{file} has no function {function!r}")
-
-    def own_model(rng: Any) -> Any:
-        return make(dataset.input_shape, dataset.classes, rng)
-
-    own_model.__name__ = f"{path.name}:{function}"
-    return own_model
+        raise InputError(f"{path} has no function {function!r}")
+    return make

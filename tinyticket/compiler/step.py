@@ -102,7 +102,8 @@ class CompiledStep:
         kernels: dict[str, str],
     ):
         self.model, self.layers, self.optimizer, self.batch_size = model, layers, optimizer, batch_size
-        self._rule, self._options, self._threads, self._kernels = rule, options, threads, kernels
+        self._rule, self._options, self._kernels = rule, options, kernels
+        self.threads = threads  # of programs for masks to come
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params)}
         self._program: MLPStep | None = None
         self._masks: list[np.ndarray | None] = []
@@ -184,7 +185,7 @@ class CompiledStep:
         """Return a table of the layers: shape, density, kernel, and microseconds of a step, expected and measured."""
         from tinyticket.compiler.explain import explain
 
-        return explain(self.layers, self._chosen(), self.batch_size, self._threads)
+        return explain(self.layers, self._chosen(), self.batch_size, self.threads)
 
     def plan(self) -> dict[str, Any]:
         """Return what a result file records of how the step was executed."""
@@ -247,7 +248,7 @@ class CompiledStep:
             [layer.bias is not None for layer in self.layers],
             batch_size=self.batch_size,
             rule=self._rule,
-            threads=self._threads,
+            threads=self.threads,
             **self._options,
         )
 

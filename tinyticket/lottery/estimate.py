@@ -30,8 +30,13 @@ class Estimate:
 
 
 def estimate(experiment: Experiment) -> Estimate:
-    """Measure training steps and one evaluation of the dense network and multiply."""
+    """Measure training steps and one evaluation of the dense network and multiply.
+
+    Trials that run side by side are taken to share the threads without getting into each other's way.
+    """
     settings, examples, model = experiment.settings, experiment.examples, experiment.model
+    workers = min(experiment.workers, settings.trials)
+    experiment.trainer.threads = max(1, experiment.threads // workers)
     for parameter in model.prunable().values():
         parameter.mask = np.ones(parameter.shape, bool)  # as in the run, where every round has a mask
     step, train = experiment.trainer.step, examples.train
@@ -56,7 +61,8 @@ def estimate(experiment: Experiment) -> Estimate:
     arrays = [x for part in (examples.train, examples.validation, examples.test) for x in part]
     dataset = experiment.dataset
     state = sum(parameter.data.nbytes for parameter in model.parameters())
-    memory = sum(a.nbytes for a in arrays) + dataset.x_train.nbytes + dataset.y_train.nbytes + 8 * state
+    processes = workers + 1 if workers > 1 else 1  # all of which have the parts of the data; the whole they share
+    memory = processes * (sum(a.nbytes for a in arrays) + 8 * state) + dataset.x_train.nbytes + dataset.y_train.nbytes
     itemsize, weights = 4, experiment.plan.weights_left[0]
     stored = [itemsize * left + weights // 8 + 48 * evaluations for left in experiment.plan.weights_left]
     file = settings.trials * (state + stored[0] + per_ticket * sum(stored[1:]))
@@ -64,4 +70,5 @@ def estimate(experiment: Experiment) -> Estimate:
         file += settings.trials * 3 * state  # weights and what an optimizer remembers of each
     steps = count * settings.iterations - late
     rows = count * evaluations - late / settings.evaluate_every
-    return Estimate(count, steps * per_step + rows * per_evaluation, memory, file)
+    one_after_another = -(-settings.trials // workers) / settings.trials
+    return Estimate(count, one_after_another * (steps * per_step + rows * per_evaluation), memory, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +16,15 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import State
-from tinyticket.lottery.inputs import Factory, check_model, load_dataset, model_factory, split, usable_threads
+from tinyticket.lottery.inputs import (
+    Factory,
+    check_model,
+    load_dataset,
+    model_factory,
+    split,
+    usable_threads,
+    usable_workers,
+)
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.pruning import Pruner
@@ -25,10 +34,12 @@ from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
-from tinyticket.lottery.trial import CONTINUED, TrialRun, reached, trainings
+from tinyticket.lottery.trial import CONTINUED, Memory, TrialRun, reached, trainings
 from tinyticket.nn import Module
 from tinyticket.optim import Schedule
 from tinyticket.store import Archive, Run
+
+log = logging.getLogger(__name__)
 
 
 def find(
@@ -58,6 +69,7 @@ def find(
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
+    workers: int | None = 1,
     eager: bool = False,
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
@@ -117,6 +129,9 @@ def find(
         Examples split off the training set, which choose the early-stopping iteration.
     threads
         Results do not depend on it. Default: the cores this process may use.
+    workers
+        In how many processes trials run side by side, which share the threads; None for as many as there are threads. Results do
+        not depend on it. Models of classes or functions of the script that calls this cannot be sent to another process.
     eager
         Train through the autograd instead of compiled kernels, whose float32 rounding is another.
     data_folder
@@ -138,7 +153,7 @@ def find(
         If a loss stops being a number; finished rounds are in the file.
     """
     experiment = Experiment(
-        model, data, data_folder=data_folder, out=out, threads=threads, progress=progress,
+        model, data, data_folder=data_folder, out=out, threads=threads, workers=workers, progress=progress,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
@@ -148,7 +163,9 @@ def find(
 
 
 class Experiment:
-    """An experiment that has been checked and planned, and can be run; takes the arguments of `find`.
+    """An experiment that has been checked and planned, and can be run.
+
+    Takes the arguments of `find`; or instead of those that decide a result `settings` that have been resolved before.
 
     Attributes
     ----------
@@ -169,16 +186,20 @@ class Experiment:
         data_folder: str | os.PathLike | None = None,
         out: str | os.PathLike | None = None,
         threads: int | None = None,
+        workers: int | None = 1,
         progress: Progress | None = None,
+        settings: Settings | None = None,
         **options: Any,
     ):
         self.archive = Archive(out)
         self.progress = progress or Progress()
         self.threads = usable_threads(threads)
+        self.workers = usable_workers(workers, self.threads)
         options = recipes.fill(recipe, {"model": model, "data": data, **options})
         self.dataset = load_dataset(options.pop("data"), data_folder)
-        name, self._make = model_factory(options.pop("model"), self.dataset)
-        self.settings: Settings = resolve(
+        self.factory = options.pop("model")
+        name, self._make = model_factory(self.factory, self.dataset)
+        self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
         self.examples = split(self.dataset, self.settings)
@@ -195,36 +216,54 @@ class Experiment:
             record, settings = Record(self), self.settings
             done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
             self.progress.begin(settings.trials * trainings(settings), settings.iterations, done)
+            unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
-                for trial in range(settings.trials):
-                    if len(record.rounds(trial)) < settings.rounds + 1:
-                        self._trial(trial, record).run()
+                diverged = self._run_trials(record, unfinished)
             finally:
                 self.progress.end()
+        if diverged:
+            also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])
+            raise DivergenceError(f"{diverged[0]}{also}; {record.kept()}".rstrip("."))
         return Result(self.archive)
 
-    def _trial(self, trial: int, record: Record) -> TrialRun:
+    def _run_trials(self, record: Record, trials: list[int]) -> list[DivergenceError]:
+        """Run trials, side by side if there are workers for it; one that diverges does not keep the others from their end."""
+        workers = min(self.workers, len(trials))
+        if workers > 1:
+            from tinyticket.lottery.parallel import UnshareableError, run_trials
+
+            try:
+                return run_trials(self, record, trials, workers)
+            except UnshareableError as reason:
+                log.warning("trials run one after another: the model cannot be sent to another process (%s)", reason)
+        diverged = []
+        for trial in trials:
+            try:
+                self.run_trial(trial, record.of(trial))
+            except DivergenceError as error:
+                diverged.append(error)
+        return diverged
+
+    def run_trial(self, trial: int, memory: Memory) -> None:
+        """Train what of one trial the memory does not hold."""
+
         def pruner(initial: State) -> Pruner:
             return Pruner(self.settings, self.plan, trial, initial, self.model, self.examples.train)
 
         train = functools.partial(self._train, trial)
-        return TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, record.of(trial))
+        TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, memory).run()
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        self.progress.training(trial, round, control, self.plan.densities[round])
+        progress = self.progress.of_trial(trial)
+        progress.training(trial, round, control, self.plan.densities[round])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         augment = stream(self.settings.seed, trial, "augment", round)
         try:
-            run = self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at, augment)
+            run = self.trainer.train(start, order, dropout, progress.evaluated, keep_at, augment)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
-            kept = (
-                f"; the rounds finished before are in {self.archive.path}"
-                if self.archive.exists and self.archive.path
-                else ""
-            )
-            raise DivergenceError(f"trial {trial}, round {round}{which}: {error}{kept}") from None
-        self.progress.trained(run.scalars())
+            raise DivergenceError(f"trial {trial}, round {round}{which}: {error}") from None
+        progress.trained(run.scalars())
         return run
 
     def _draw(self, rng: np.random.Generator) -> State:

@@ -92,3 +92,10 @@ def usable_threads(threads: int | None) -> int:
     if threads < 1:
         raise InputError(f"threads are at least 1, not {threads}")
     return threads
+
+
+def usable_workers(workers: int | None, threads: int) -> int:
+    """Return the number of processes asked for, or of the threads that they would share."""
+    if workers is not None and workers < 1:
+        raise InputError(f"workers are at least 1, not {workers}")
+    return threads if workers is None else workers

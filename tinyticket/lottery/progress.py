@@ -11,6 +11,10 @@ class Progress:
     def begin(self, trainings: int, iterations: int, done: int) -> None:
         """Start of the run: `trainings` of `iterations` each, of which `done` are in the file already."""
 
+    def of_trial(self, trial: int) -> Progress:
+        """Return who is told about one trial, where several may run at once; the very same unless told apart here."""
+        return self
+
     def training(self, trial: int, round: int, control: str | None, density: float) -> None:
         """Start of one training; `control` is None for the ticket itself."""
 

@@ -30,16 +30,17 @@ class Record:
 
     def __init__(self, experiment: Experiment):
         self._experiment = experiment
-        self._trials: list[list[Round]] = []
+        self._trials: dict[int, list[Round]] = {}
         self._result: Result | None = None
+        self._begun = experiment.archive.exists
         if experiment.archive.exists:
             self._result = Result(experiment.archive)
             _check_continues(experiment, self._result)
-            self._trials = [trial.rounds for trial in self._result.trials]
+            self._trials = {trial.number: trial.rounds for trial in self._result.trials}
 
     def rounds(self, trial: int) -> list[Round]:
         """Return the finished rounds of a trial as they were when the run began."""
-        return self._trials[trial] if trial < len(self._trials) else []
+        return self._trials.get(trial, [])
 
     def of(self, trial: int) -> TrialRecord:
         """Return the record of one trial, its memory."""
@@ -65,12 +66,18 @@ class Record:
     def commit(self, trial: int, round: int, finished: Finished) -> None:
         """Write a finished round, all of it or nothing."""
         archive = self._experiment.archive
-        if (trial, round) != (0, 0) and not archive.exists:
+        if self._begun and not archive.exists:
             raise InputError(
                 f"{archive.name} has disappeared while the experiment ran; its finished rounds went with it"
             )
         archive.commit(lambda file: self._write(file, trial, round, finished))
+        self._begun = True
         self._experiment.progress.committed(trial, round)
+
+    def kept(self) -> str:
+        """Return where the finished rounds are, as the end of a message."""
+        path = self._experiment.archive.path
+        return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
     def _write(self, file: h5py.File, trial: int, round: int, finished: Finished) -> None:
         experiment = self._experiment

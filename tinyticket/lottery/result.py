@@ -212,11 +212,12 @@ class Result:
         self._archive.save(path)
 
     def _trial(self, trial: int) -> Trial:
-        if not 0 <= trial < len(self.trials):
-            raise InputError(
-                f"{self._archive.name} has {len(self.trials)} trials, counted from 0; there is no trial {trial}"
-            )
-        return self.trials[trial]
+        for found in self.trials:  # of an unfinished experiment one before it may be missing
+            if found.number == trial:
+                return found
+        raise InputError(
+            f"{self._archive.name} has {len(self.trials)} trials, counted from 0; there is no trial {trial}"
+        )
 
     def _round(self, trial: int, round: int) -> Round:
         rounds = self._trial(trial).rounds

@@ -61,6 +61,15 @@ class Trainer:
         else:
             self.step = compile(model, functional.cross_entropy, self.optimizer, settings.batch_size, threads=threads)
 
+    @property
+    def threads(self) -> int | None:
+        """How many threads the next training uses."""
+        return self.step.threads
+
+    @threads.setter
+    def threads(self, threads: int) -> None:
+        self.step.threads = threads
+
     def train(
         self,
         start: Start,

@@ -1,0 +1,160 @@
+"""Trials in processes side by side: the same file, and what happens when one of them ends badly."""
+
+import functools
+import logging
+import subprocess
+import sys
+
+import pytest
+
+import tinyticket as tt
+from tests.cli.commands import ENVIRONMENT
+from tests.lottery.experiments import DATA, SMALL, Interrupt, InterruptAt, Recorder, contents, differing, find
+from tests.lottery.networks import Fragile, dying, plain
+from tinyticket.errors import DivergenceError, InputError, WorkerError
+from tinyticket.lottery.streams import stream
+
+THREE = {"trials": 3, "rounds": 1}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Three trials one after another."""
+    path = tmp_path_factory.mktemp("whole") / "ticket.h5"
+    find(out=path, **THREE)
+    return contents(path)
+
+
+def test_any_number_of_workers_and_threads_leaves_the_same_file(whole, out, tmp_path):
+    progress = Recorder()
+    result = find(out=out, workers=2, threads=3, progress=progress, **THREE)
+    assert differing(contents(out), whole) == []
+    assert [len(trial.rounds) for trial in result.trials] == [2, 2, 2]
+    assert list(tmp_path.iterdir()) == [out]
+    assert progress.of("begin") == [(12, 20, 0)]
+    assert {arguments[:3] for arguments in progress.of("training")} == {
+        (trial, *which) for trial in range(3) for which in [(0, None), (1, None), (1, "reinit"), (1, "random")]
+    }
+    assert sorted(progress.of("committed")) == [(trial, round) for trial in range(3) for round in range(2)]
+    assert len(progress.of("end")) == 1
+
+
+def test_what_is_finished_is_not_trained_again_and_more_trials_extend_it(whole, out):
+    find(out=out, trials=1, rounds=1)
+    with pytest.raises(Interrupt):
+        find(out=out, workers=2, progress=InterruptAt("committed", after=1), **THREE)
+    before = {trial.number: len(trial.rounds) for trial in tt.load(out).trials}
+    assert sum(before.values()) == 4
+    progress = Recorder()
+    find(out=out, workers=3, progress=progress, **THREE)
+    assert differing(contents(out), whole) == []
+    assert len(progress.of("committed")) == 2
+
+
+def test_a_result_in_memory_can_have_workers_too(whole, tmp_path):
+    assert differing(contents(find(workers=2, rounds=1, trials=3), tmp_path), whole) == []
+
+
+def test_a_model_that_cannot_be_sent_is_trained_here_with_a_remark(caplog, tmp_path):
+    with caplog.at_level(logging.WARNING):
+        found = find(lambda rng: plain(rng), workers=2, trials=2, rounds=0)
+    assert "trials run one after another: the model cannot be sent to another process" in caplog.text
+    assert len(found.trials) == 2
+
+
+# -- endings
+
+
+def flags(seed=0, trials=3):
+    return [float(Fragile(0, stream(seed, trial, "init")).flag.data[0]) for trial in range(trials)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_diverging_trial_does_not_keep_the_others_from_their_end(workers, out):
+    drawn = flags()
+    bad = drawn.index(min(drawn))
+    limit = sum(sorted(drawn)[:2]) / 2
+    with pytest.raises(DivergenceError, match=f"^trial {bad}, round 0: the training loss is nan.* are in {out}$"):
+        find(functools.partial(Fragile, limit), out=out, controls="none", workers=workers, **THREE)
+    assert {trial.number: len(trial.rounds) for trial in tt.load(out).trials} == {
+        trial: 2 for trial in range(3) if trial != bad
+    }
+
+
+def test_a_trial_before_others_may_be_missing_and_come_later(out):
+    several = {"trials": 2, "rounds": 1, "controls": "none"}
+    with pytest.raises(
+        DivergenceError, match=r"^trial 0, round 0: .*; trial 1, round 0 diverged too; no round was fin"
+    ):
+        find(functools.partial(Fragile, 2), **several)
+    seed, drawn = next((seed, found) for seed in range(20) if (found := flags(seed, 2))[0] < found[1])
+    with pytest.raises(DivergenceError):
+        find(functools.partial(Fragile, sum(drawn) / 2), out=out, seed=seed, **several)
+    result = tt.load(out)
+    assert [trial.number for trial in result.trials] == [1]
+    assert result.verdict["text"]
+    assert result.init(1)
+    with pytest.raises(InputError, match="there is no trial 0"):
+        result.init(0)
+    find(functools.partial(Fragile, 0), out=out, seed=seed, **several)
+    find(functools.partial(Fragile, 0), out=out.with_name("whole.h5"), seed=seed, **several)
+    assert differing(contents(out), contents(out.with_name("whole.h5"))) == []
+
+
+def test_a_killed_worker_is_named_and_what_was_finished_is_kept(out, monkeypatch):
+    monkeypatch.setenv("DIES_AT", str(SMALL["iterations"] + 7))
+    with pytest.raises(
+        WorkerError, match=r"^the process of trial \d was killed \(SIGKILL\); the finished rounds are in"
+    ):
+        find(dying, out=out, trials=2, rounds=1, workers=2)
+    assert sum(len(trial.rounds) for trial in tt.load(out).trials) >= 1
+    monkeypatch.delenv("DIES_AT")
+    assert [len(trial.rounds) for trial in find(dying, out=out, trials=2, rounds=1, workers=2).trials] == [2, 2]
+
+
+def test_a_bug_in_a_model_shows_where_it_is(monkeypatch):
+    monkeypatch.setenv("DIES_AT", "-3")
+    with pytest.raises(RuntimeError, match=r"(?s)trial \d failed in its own process.*networks.py.*ZeroDivisionError"):
+        find(dying, trials=2, rounds=0, workers=2)
+
+
+# -- scripts that nobody guarded
+
+SCRIPT = """
+import sys
+import tinyticket as tt
+from tests.lottery.experiments import SMALL, clusters
+
+print("begins", flush=True)
+
+class Mine(tt.nn.Sequential):
+    pass
+
+model = {model}
+result = tt.lottery.find(model, clusters(), workers=2, **dict(SMALL, trials=2, rounds=0))
+print(len(result.trials))
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "remark"),
+    [
+        ('"mlp-12-16-8-3"', ""),
+        (
+            "Mine(tt.nn.Linear(12, 3, rng=0))",
+            "trials run one after another: the model cannot be sent to another process",
+        ),
+    ],
+)
+def test_a_script_without_a_guard_runs_once(model, remark, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(model=model))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "begins\n2\n"), done.stderr
+    assert (remark in done.stderr) if remark else done.stderr == ""
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": -2}])
+def test_workers_are_at_least_one(wrong):
+    with pytest.raises(InputError, match="workers are at least 1"):
+        find(data=DATA, **wrong)
