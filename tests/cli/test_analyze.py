@@ -5,7 +5,7 @@ import json
 import matplotlib.image
 import pytest
 
-from tinyticket.lottery.analyses import ANALYSES
+from tinyticket.lottery.analyses import ANALYSES, TRAINING
 
 
 @pytest.mark.parametrize("what", ANALYSES)
@@ -22,16 +22,30 @@ def test_every_analysis_has_a_table_json_and_a_picture(command, ticket, what, tm
 
 def test_the_help_lists_every_analysis(command):
     said = command("analyze", "--help").out
-    assert all(f"  {what}  " in said for what in ANALYSES)
+    assert all(f"  {what}  " in said for what in (*ANALYSES, *TRAINING))
 
 
 def test_bad_input_is_one_sentence(command, ticket, tmp_path):
     for arguments, words in (
         ((ticket, "layer"), "no analysis is called 'layer' (did you mean 'layers'?"),
         ((tmp_path / "no.h5", "layers"), "no.h5"),
+        ((ticket, "layers", "--round", 1), "--round chooses networks to train"),
+        ((ticket, "instability", "--round", 9), "there is no round 9"),
         ((ticket, "layers", "-o", tmp_path / "picture.gif"), "ending"),
     ):
         outcome = command("analyze", *arguments)
         assert (outcome.code, outcome.out) == (2, "")
         assert words in outcome.err
         assert outcome.err.count("\n") == 1
+
+
+def test_instability_trains_once_and_draws_the_line(command, ticket, npz, out, tmp_path):
+    out.write_bytes(ticket.read_bytes())
+    picture = tmp_path / "line.png"
+    first = command("analyze", out, "instability", "--round", 0, "--round", 2, "--data", npz, "-o", picture)
+    assert first.code == 0
+    assert "trial 1, round 2 (65.4%), instability-2" in first.err
+    assert "barrier" in first.out
+    assert matplotlib.image.imread(picture).std() > 0
+    found = json.loads(command("analyze", out, "instability", "--round", 2, "--json").out)["rows"]
+    assert [(row["trial"], row["round"]) for row in found] == [(0, 2), (1, 2)]

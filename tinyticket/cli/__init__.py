@@ -10,7 +10,9 @@ from tinyticket.cli.bench import bench
 from tinyticket.cli.compare import compare
 from tinyticket.cli.data import data
 from tinyticket.cli.find import find
+from tinyticket.cli.replay import replay
 from tinyticket.cli.show import plot, show
+from tinyticket.cli.verify import verify
 from tinyticket.errors import InputError, WorkerError
 
 EXAMPLES = """
@@ -30,7 +32,7 @@ def app() -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, show, plot, compare, analyze, data, bench):
+for command in (find, show, plot, compare, analyze, replay, verify, data, bench):
     app.add_command(command)
 
 
@@ -40,7 +42,7 @@ def run(arguments: list[str] | None = None) -> int:
     A bug shows its traceback.
     """
     try:
-        app.main(arguments, prog_name="tinyticket", standalone_mode=False)
+        code = app.main(arguments, prog_name="tinyticket", standalone_mode=False)
     except InputError as error:
         click.echo(f"tinyticket: {error}", err=True)
         return 2
@@ -55,4 +57,4 @@ def run(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # whoever read the output has left, as `| head` does
         return 1
-    return 0
+    return code if isinstance(code, int) else 0  # of an answer that is no

@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
 from tinyticket.cli.common import common, print_table
+from tinyticket.cli.own_model import from_file
 
 QUESTIONS = """
 \b
-  layers     density of every layer, round by round
-  overlap    how much of their masks trials share, against chance
-  degrees    how evenly survivors are spread over inputs and outputs
-  movement   how far kept and pruned weights moved, and how many changed sign
-  cost       multiply-adds and bytes
+  layers       density of every layer, round by round
+  overlap      how much of their masks trials share, against chance
+  degrees      how evenly survivors are spread over inputs and outputs
+  movement     how far kept and pruned weights moved, and how many changed sign
+  cost         multiply-adds and bytes
+  instability  the error barrier between two copies trained with different data orders;
+               trains two networks a round, once: what it finds is kept in FILE
 """
 
 
 @click.command(
     epilog=f"\b\nWHAT is one of:{QUESTIONS}\n\b\nExamples:\n  tinyticket analyze ticket.h5 layers\n"
-    "  tinyticket analyze ticket.h5 degrees -o degrees.png"
+    "  tinyticket analyze ticket.h5 degrees -o degrees.png\n"
+    "  tinyticket analyze ticket.h5 instability --round 0 --round 4 -o line.png"
 )
 @click.argument("file", type=click.Path())
 @click.argument("what")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
 @click.option("-o", "--output", type=click.Path(), help="A picture too: PNG, SVG or PDF, by its ending.")
+@click.option("--round", "rounds", type=int, multiple=True, help="Of instability: which rounds.  [all]")
+@from_file
 @common
-def analyze(file: str, what: str, as_json: bool, output: str | None, quiet: bool) -> None:
+def analyze(
+    file: str, what: str, as_json: bool, output: str | None, rounds: tuple[int, ...], quiet: bool, **options: Any
+) -> None:
     """Analyse the networks of a result file."""
     from tinyticket import load
     from tinyticket.errors import InputError, near
-    from tinyticket.lottery.analyses import ANALYSES
+    from tinyticket.lottery.analyses import ANALYSES, TRAINING
 
-    if what not in ANALYSES:
-        raise InputError(f"no analysis is called {what!r}{near(what, ANALYSES)}")
-    found = ANALYSES[what](load(file))
+    if what not in (*ANALYSES, *TRAINING):
+        raise InputError(f"no analysis is called {what!r}{near(what, (*ANALYSES, *TRAINING))}")
+    if what in TRAINING:
+        from tinyticket.cli.progress import watcher
+        from tinyticket.lottery.analyses.instability import instability
+
+        found = instability(load(file), rounds or None, progress=watcher(quiet), **options)
+    else:
+        if rounds:
+            raise InputError(f"--round chooses networks to train, which the analysis {what} does not")
+        found = ANALYSES[what](load(file))
     if output:
         from tinyticket.report.analysis import plot_analysis
 

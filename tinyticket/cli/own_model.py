@@ -1,12 +1,15 @@
-"""A network of the user's own, from FILE.py:FUNCTION."""
+"""A network of the user's own, from FILE.py:FUNCTION, and what else commands need that go on from a result file."""
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import click
 
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
@@ -56,3 +59,29 @@ def _load(path: Path, function: str) -> Callable[..., Any]:
     if not callable(make):
         raise InputError(f"{path} has no function {function!r}")
     return make
+
+
+def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --data, --data-folder, --model and --threads to a command about a file that trains or evaluates.
+
+    It receives `data`, `data_folder`, `model` and `threads`, as `lottery.again.Again` takes them.
+    """
+
+    @functools.wraps(command)
+    def with_model(*args: Any, data: str | None, data_folder: str | None, model: str | None, **options: Any) -> Any:
+        if model is not None:
+            from tinyticket import load
+            from tinyticket.lottery.again import data_of
+
+            data = data_of(load(options["file"]), data, data_folder)  # type: ignore[assignment]
+            model = load_model(model, data)  # type: ignore[assignment,arg-type]
+        return command(*args, data=data, data_folder=data_folder, model=model, **options)
+
+    for option in (
+        click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]"),
+        click.option("--model", metavar="FILE.py:FUNCTION", help="The network, if it has a class of your own."),
+        click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone."),
+        click.option("--data", help="The data set, if its name in the file does not say where it is."),
+    ):
+        with_model = option(with_model)
+    return with_model

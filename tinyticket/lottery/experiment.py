@@ -251,7 +251,11 @@ class Experiment:
             return Pruner(self.settings, self.plan, trial, initial, self.model, self.examples.train)
 
         train = functools.partial(self._train, trial)
-        TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, memory).run()
+        TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, memory, self._initial(trial)).run()
+
+    def _initial(self, trial: int) -> State | None:
+        """Return theta_0 of a trial where it is not to be drawn."""
+        return None
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
         progress = self.progress.of_trial(trial)

@@ -152,6 +152,11 @@ class Result:
         self.versions, self.machine = texts["versions"], texts["machine"]
 
     @property
+    def archive(self) -> Archive:
+        """The file, or what stands for it in memory."""
+        return self._archive
+
+    @property
     def path(self) -> str | None:
         """Where the file is; None for a result in memory."""
         return None if self._archive.path is None else str(self._archive.path)
@@ -165,6 +170,10 @@ class Result:
     def verdict(self) -> dict[str, Any]:
         """What the trials say, in a sentence ("text") and in numbers."""
         return verdict(self)
+
+    def round(self, trial: int, round: int) -> Round:
+        """Return a round of a trial, or raise InputError if there is none."""
+        return self._round(trial, round)
 
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -48,18 +48,35 @@ class Trainer:
         How, and on what. Models with classes of your own are always trained eagerly.
     threads : int
         Results do not depend on it.
+    plan : dict, optional
+        How a training of before was executed, to execute this one in the same way: `Run.plan`.
     """
 
-    def __init__(self, model: Module, settings: Settings, examples: Examples, threads: int = 1):
+    def __init__(
+        self,
+        model: Module,
+        settings: Settings,
+        examples: Examples,
+        threads: int = 1,
+        plan: Mapping[str, Any] | None = None,
+    ):
         self.model, self.settings, self.examples = model, settings, examples
         self.optimizer = make_optimizer(model, settings)
         self.step: CompiledStep | EagerStep
-        if settings.eager:
+        plan = plan or {}
+        if settings.eager or plan.get("mode") == "eager":
             self.step = EagerStep(model, self.optimizer, threads)
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
             self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
         else:
-            self.step = compile(model, functional.cross_entropy, self.optimizer, settings.batch_size, threads=threads)
+            self.step = compile(
+                model,
+                functional.cross_entropy,
+                self.optimizer,
+                settings.batch_size,
+                threads=threads,
+                kernels=plan.get("kernels"),
+            )
 
     @property
     def threads(self) -> int | None:

@@ -73,6 +73,8 @@ class TrialRun:
         (round, name of a control or None, start, iteration to keep) -> Run.
     memory
         Where finished rounds are.
+    initial : dict of arrays, optional
+        theta_0, where it is not drawn.
     """
 
     def __init__(
@@ -84,10 +86,11 @@ class TrialRun:
         draw: Callable[[np.random.Generator], State],
         train: Callable[[int, str | None, Start, int], Run],
         memory: Memory,
+        initial: State | None = None,
     ):
         self.number, self.settings, self.plan = number, settings, plan
         self._draw, self._train, self._memory = draw, train, memory
-        self.initial = draw(stream(settings.seed, number, "init"))
+        self.initial = draw(stream(settings.seed, number, "init")) if initial is None else initial
         self.pruner = pruner(self.initial)
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
         self.continues = settings.strategy == "continue"

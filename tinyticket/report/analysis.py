@@ -35,7 +35,7 @@ def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
 
     from tinyticket.report.plot import against_density, checked, write
 
-    path = checked(path)
+    path, found = checked(path), found.picture or found
     if not found.rows:
         raise InputError("there is nothing to draw: the result has no round for this analysis yet")
     figure, axes = pyplot.subplots(

@@ -33,13 +33,18 @@ def write_header(file: h5py.File, *, config: Mapping, model: Mapping, data: Mapp
     file.attrs["format"] = "tinyticket"
     file.attrs["format_version"] = FORMAT_VERSION
     file.attrs["seed"] = seed
-    machine = {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()}
-    texts = {"config": config, "model": model, "data": data, "versions": _versions(), "machine": machine}
+    texts = {"config": config, "model": model, "data": data, "versions": versions(), "machine": machine()}
     for name, value in texts.items():
         file.attrs[name] = json.dumps(value)
 
 
-def _versions() -> dict[str, str]:
+def machine() -> dict[str, Any]:
+    """Return what this machine is."""
+    return {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this program and of what it is built on."""
     installed = {name: metadata.version(name) for name in ("numpy", "numba", "scipy", "h5py")}
     return {"tinyticket": __version__, "python": platform.python_version(), **installed}
 
@@ -68,6 +73,11 @@ def rewind_path(trial: int) -> str:
 def round_path(trial: int, round: int) -> str:
     """Return the group of a round."""
     return f"trials/{trial}/rounds/{round:02d}"
+
+
+def instability_path(trial: int, round: int) -> str:
+    """Return the group of what an instability analysis found about a round."""
+    return f"analyses/instability/{trial}/{round:02d}"
 
 
 def write_state(group: h5py.Group, state: Mapping[str, np.ndarray]) -> None:

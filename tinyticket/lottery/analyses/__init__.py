@@ -1,6 +1,7 @@
 """Analyses of a result file: each a function from a `Result` to a table, one idea a file.
 
-To add one, write such a function and list it below; the command line and the pictures need nothing more.
+To add one, write such a function and list it below; the command line and the pictures need nothing more. `instability` is another
+kind: it trains, and keeps what it found in the file; it is imported where it is asked for.
 """
 
 from tinyticket.lottery.analyses.analysis import Analysis
@@ -11,5 +12,6 @@ from tinyticket.lottery.analyses.movement import movement
 from tinyticket.lottery.analyses.overlap import overlap
 
 ANALYSES = {"layers": layers, "overlap": overlap, "degrees": degrees, "movement": movement, "cost": cost}
+TRAINING = ("instability",)
 
-__all__ = ["ANALYSES", "Analysis", "cost", "degrees", "layers", "movement", "overlap"]
+__all__ = ["ANALYSES", "TRAINING", "Analysis", "cost", "degrees", "layers", "movement", "overlap"]

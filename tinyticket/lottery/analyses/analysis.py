@@ -24,6 +24,8 @@ class Analysis:
         The column that tells its lines apart.
     log_x : bool
         Whether x is a density, shown as the papers do: logarithmic, from dense to sparse.
+    picture : Analysis or None
+        What a picture shows instead of this table.
     """
 
     title: str
@@ -32,3 +34,4 @@ class Analysis:
     y: tuple[str, ...]
     by: str | None = None
     log_x: bool = True
+    picture: Analysis | None = None

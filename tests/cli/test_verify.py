@@ -1,0 +1,34 @@
+"""`tinyticket verify`: a table of checks, and an exit code."""
+
+import h5py
+
+from tests.cli.commands import one_sentence
+
+
+def test_a_sound_file(command, ticket, npz):
+    outcome = command("verify", ticket, "--data", npz)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("passed") == 9
+    assert command("verify", ticket, "--data", npz, "--quiet") == (0, "", "")
+
+
+def test_without_the_data_set_the_rest_is_checked(command, ticket):
+    outcome = command("verify", ticket)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.count("passed") == 8
+    assert "not checked, the final test accuracies are those of the networks: " in outcome.out
+
+
+def test_a_file_that_was_changed(command, ticket, npz, out):
+    out.write_bytes(ticket.read_bytes())
+    with h5py.File(out, "r+") as file:
+        file["trials/1/rounds/02"].attrs["final_test_accuracy"] = 1.0
+    outcome = command("verify", out, "--data", npz)
+    assert outcome.code == 1
+    assert "failed, early stop and accuracies follow from the history: trial 1, round 2: final_test_acc" in outcome.out
+    assert command("verify", out, "--quiet").out.count("\n") == 1
+
+
+def test_what_is_no_result_is_one_sentence(command, npz, tmp_path):
+    assert "cannot be read as an HDF5 file" in one_sentence(command("verify", npz))
+    assert "does not exist" in one_sentence(command("verify", tmp_path / "no.h5"))

@@ -1,0 +1,46 @@
+"""`tinyticket verify`: check what a result file says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tinyticket.cli.common import common, print_table
+from tinyticket.cli.own_model import from_file
+
+SHOWN = 10  # failures of one check
+
+
+@click.command(
+    epilog="\b\nExamples:\n  tinyticket verify ticket.h5\n  tinyticket verify ticket.h5 --data-folder DIR\n\n"
+    "The exit code is 0 if nothing failed, 1 if something did."
+)
+@click.argument("file", type=click.Path())
+@from_file
+@common
+def verify(file: str, quiet: bool, **options: Any) -> None:
+    """Check a result without training: masks, counts, controls, histories, and with the data at hand the accuracies."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from tinyticket import load
+    from tinyticket.lottery.verify import verify as check
+
+    checks = check(load(file), **options)
+    if not quiet:
+        shown = Table("check", "trainings", "")
+        for found in checks:
+            shown.add_row(found.what, str(found.checked or ""), found.standing)
+        print_table(shown)
+        for found in checks:
+            if found.reason:
+                click.echo(f"not checked, {found.what}: {escape(found.reason)}")
+    failed = [found for found in checks if found.failures]
+    for found in failed:
+        for failure in found.failures[:SHOWN]:
+            click.echo(f"failed, {found.what}: {failure}")
+        if len(found.failures) > SHOWN:
+            click.echo(f"failed, {found.what}: and {len(found.failures) - SHOWN} more")
+    if failed:
+        raise click.exceptions.Exit(1)

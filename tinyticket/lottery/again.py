@@ -1,0 +1,209 @@
+"""An experiment made again from its file: the same settings, data and network, to repeat a part of it or to go further."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from tinyticket.data import Dataset
+from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.controls import starts_anew
+from tinyticket.lottery.experiment import Experiment
+from tinyticket.lottery.inputs import Factory, load_dataset
+from tinyticket.lottery.progress import Progress
+from tinyticket.lottery.result import Result, Round
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.start import Start
+from tinyticket.lottery.streams import stream
+from tinyticket.lottery.training import Trainer
+from tinyticket.lottery.trial import CONTINUED, Finished
+from tinyticket.nn import Module, build, describe, models
+from tinyticket.store import Checkpoint, Run
+
+
+class Again(Experiment):
+    """The experiment of a result.
+
+    Parameters
+    ----------
+    result
+    data, data_folder
+        The data set, if its name does not say where it is.
+    model
+        A Module or a function, needed if the network has a class of your own.
+    threads, progress
+        As in `find`.
+
+    Raises
+    ------
+    InputError
+        If something of it cannot be had any more.
+    """
+
+    def __init__(
+        self,
+        result: Result,
+        *,
+        data: str | Dataset | tuple | None = None,
+        data_folder: str | os.PathLike | None = None,
+        model: str | Module | Factory | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ):
+        settings = Settings.from_plain(result.config)
+        dataset = data_of(result, data, data_folder)
+        made = model if model is not None else network_of(result)
+        super().__init__(made, dataset, settings=settings, threads=threads, progress=progress)
+        self.result = result
+        self._wanted: tuple[int, str | None] = (0, None)
+        self._trains = False
+        if describe(self.model) != result.model_description:
+            raise InputError(f"the model is not of the architecture that {result.path or 'the result'} describes")
+
+    def start_of(self, trial: int, round: int, control: str | None = None) -> Start:
+        """Return where a training of the file started."""
+        return self._reach(trial, round, control).start
+
+    def train_again(self, trial: int, round: int, control: str | None = None) -> Run:
+        """Train a network of the file once more, executed as it was then."""
+        self.execute_as(self.recorded(trial, round, control))
+        self._trains = True
+        try:
+            run = self._reach(trial, round, control).run
+        finally:
+            self._trains = False
+        assert run is not None
+        return run
+
+    def execute_as(self, recorded: Round) -> None:
+        """Have the trainings to come executed as one of the file was: with the same kernels."""
+        self.trainer = Trainer(self.model, self.settings, self.examples, self.threads, recorded.plan)
+
+    def recorded(self, trial: int, round: int, control: str | None = None) -> Round:
+        """Return what the file holds of a training; raise InputError if it does not."""
+        found = self.result.round(trial, round)
+        if control is None:
+            return found
+        beside = {**found.controls, **({CONTINUED: found.continued} if found.continued else {})}
+        if control not in beside:
+            raise InputError(
+                f"trial {trial}, round {round} of {self.result.path or 'the result'} has no control {control!r}; it has "
+                f"{', '.join(beside) or 'none'}"
+            )
+        return beside[control]
+
+    # -- going through a trial up to one training
+
+    def _reach(self, trial: int, round: int, control: str | None) -> _ReachedError:
+        self.recorded(trial, round, control)
+        self._wanted = round, control
+        try:
+            self.run_trial(trial, _Recalled(self.result, trial, round))
+        except _ReachedError as reached:
+            return reached
+        raise AssertionError(f"trial {trial} has no training of round {round}, {control}")
+
+    def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
+        if (round, control) != self._wanted:  # a control may be made of what the ticket's training led to
+            return _as_run(self.recorded(trial, round, control))
+        if control and starts_anew(control) and "stream" in str(start.origin["weights"]):
+            self._check_draws(trial, control)
+        raise _ReachedError(start, super()._train(trial, round, control, start, keep_at) if self._trains else None)
+
+    def _initial(self, trial: int) -> State:
+        return self.result.init(trial)
+
+    def _check_draws(self, trial: int, control: str) -> None:
+        drawn, recorded = self._draw(stream(self.settings.seed, trial, "init")), self.result.init(trial)
+        if any(drawn[name].tobytes() != value.tobytes() for name, value in recorded.items()):
+            raise InputError(
+                f"the control {control} started from weights that a function of its own drew, which is not in the file: "
+                "give the model that the experiment was given"
+            )
+
+
+class _ReachedError(Exception):
+    """Ends the way through a trial at the training that is wanted."""
+
+    def __init__(self, start: Start, run: Run | None):
+        self.start, self.run = start, run
+
+
+class _Recalled:
+    """Every round of the file but the one that is wanted."""
+
+    def __init__(self, result: Result, trial: int, wanted: int):
+        self._result, self._trial, self._wanted = result, trial, wanted
+
+    def recall(self, round: int, masks: Masks, **more: Any) -> Round | None:
+        """Return a finished round, or None for the one that is wanted."""
+        return None if round == self._wanted else self._result.round(self._trial, round)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what the tickets rewind to."""
+        return self._result.rewind(self._trial)
+
+    def commit(self, round: int, finished: Finished) -> None:
+        """Keep nothing: what is wanted has been reached before."""
+
+
+def _as_run(recorded: Round) -> Run:
+    return Run(
+        recorded.masks, recorded.trained, recorded.history, recorded.origin, recorded.plan, float(recorded.seconds)
+    )
+
+
+def data_of(
+    result: Result, data: str | Dataset | tuple | None = None, folder: str | os.PathLike | None = None
+) -> Dataset:
+    """Return the data set that a result was trained on, looked for by its name unless it is given.
+
+    Raises
+    ------
+    InputError
+        If it is not found, or not the same any more.
+    """
+    name = result.data["name"]
+    try:
+        dataset = load_dataset(name if data is None else data, folder)
+    except InputError as error:
+        hint = "" if data is not None else f"; say where the data are that {result.path or 'the result'} is about"
+        raise InputError(f"{error}{hint}") from None
+    now, before = dataset.fingerprints(), result.data["fingerprints"]
+    if different := [part for part in before if now.get(part) != before[part]]:
+        raise InputError(
+            f"{dataset.name} is not what {result.path or 'the result'} was trained on: by their fingerprints "
+            f"{', '.join(different)} of {name} are others"
+        )
+    return dataset
+
+
+def network_of(result: Result) -> str | Module:
+    """Return the network of a result in a form that can be drawn again.
+
+    Raises
+    ------
+    InputError
+        If it has a class of its own.
+    """
+    name, description = result.config["model"], result.model_description
+    try:
+        if describe(models.create(name, tuple(result.data["input_shape"]), result.data["classes"])) == description:
+            return name
+    except InputError:
+        pass  # not a name of ours
+    try:
+        return build(description)
+    except InputError:
+        raise InputError(
+            f"the network of {result.path or 'the result'}, {name}, has a class of its own, which is not in the file: give the "
+            "model (--model FILE.py:FUNCTION)"
+        ) from None
+
+
+def same_bits(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two arrays are equal in dtype, shape and every bit."""
+    return first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()
