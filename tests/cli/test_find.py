@@ -182,6 +182,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "gradual",
         "threads",
         "workers",
+        "masks-from",
         "workers",
         "data-folder",
         "dry-run",

@@ -9,6 +9,7 @@ from tinyticket.cli.analyze import analyze
 from tinyticket.cli.bench import bench
 from tinyticket.cli.compare import compare
 from tinyticket.cli.data import data
+from tinyticket.cli.export import export
 from tinyticket.cli.find import find
 from tinyticket.cli.replay import replay
 from tinyticket.cli.show import plot, show
@@ -32,7 +33,7 @@ def app() -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, show, plot, compare, analyze, replay, verify, data, bench):
+for command in (find, show, plot, compare, analyze, replay, verify, export, data, bench):
     app.add_command(command)
 
 

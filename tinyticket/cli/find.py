@@ -27,6 +27,8 @@ Examples:
       a published experiment; what is given besides replaces its settings
   tinyticket find --one-shot 0.5,0.2,0.1 --out oneshot.h5
       prune the dense network once to each density
+  tinyticket find --masks-from mnist.h5 --data fashion-mnist --out transfer.h5
+      tickets that were found on other data
   tinyticket find --rewind-to 60 --controls reinit,reshuffle,prune-at-0 --out late.h5
       restart from iteration 60 instead of 0, beside other controls
 
@@ -143,6 +145,12 @@ class _Find(click.Command):
     metavar="BEGIN,END,EVERY",
     help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
 )
+@click.option(
+    "--masks-from",
+    metavar="FILE",
+    type=click.Path(),
+    help="Prune nothing: train the masks and initial weights of another result, on other data of the same shapes.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option(
@@ -163,7 +171,11 @@ def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, o
     from tinyticket import lottery
     from tinyticket.cli.progress import watcher
 
-    options = lottery.recipes.fill(recipe, {**options, "one_shot": _densities(one_shot)})
+    options["one_shot"] = _densities(one_shot)
+    if options["masks_from"]:
+        options["masks_from"] = source = lottery.load(options["masks_from"])
+        options["model"] = options["model"] or source.config["model"]
+    options = lottery.recipes.fill(recipe, options)
     options["data"] = dataset = datasets.load(options["data"], options.get("data_folder"))
     if ":" in options["model"]:
         options["model"] = load_model(options["model"], dataset)

@@ -56,7 +56,8 @@ class Again(Experiment):
         settings = Settings.from_plain(result.config)
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else network_of(result)
-        super().__init__(made, dataset, settings=settings, threads=threads, progress=progress)
+        given = result if settings.masks_from != "none" else None  # the masks are in this file too
+        super().__init__(made, dataset, settings=settings, masks_from=given, threads=threads, progress=progress)
         self.result = result
         self._wanted: tuple[int, str | None] = (0, None)
         self._trains = False

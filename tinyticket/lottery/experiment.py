@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError, InputError
-from tinyticket.lottery import recipes
+from tinyticket.lottery import recipes, transfer
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import (
     Factory,
@@ -66,6 +66,7 @@ def find(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    masks_from: Result | str | os.PathLike | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -125,6 +126,9 @@ def find(
     gradual : (begin, end, every)
         With `one_shot`: prune in the course of one training from theta_0, at iteration begin, every so many, until end, fast
         at first and then ever slower (Zhu and Gupta 2017). Controls get the masks that come of it.
+    masks_from
+        A result or its file whose masks and initial weights are taken, trial by trial and round by round, instead of pruning:
+        its tickets on other data. Rounds, trials and model are the file's unless given.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -158,6 +162,7 @@ def find(
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
         recipe=recipe, augment=augment, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
+        masks_from=masks_from,
     )  # fmt: skip
     return experiment.run()
 
@@ -183,6 +188,7 @@ class Experiment:
         data: str | Dataset | tuple | None = None,
         *,
         recipe: str | None = None,
+        masks_from: Result | str | os.PathLike | None = None,
         data_folder: str | os.PathLike | None = None,
         out: str | os.PathLike | None = None,
         threads: int | None = None,
@@ -195,8 +201,14 @@ class Experiment:
         self.progress = progress or Progress()
         self.threads = usable_threads(threads)
         self.workers = usable_workers(workers, self.threads)
-        options = recipes.fill(recipe, {"model": model, "data": data, **options})
+        self.source = transfer.opened(masks_from)
+        options = {"model": model, "data": data, **options}
+        if self.source:
+            options = transfer.adopt(self.source, options)
+        options = recipes.fill(recipe, options)
         self.dataset = load_dataset(options.pop("data"), data_folder)
+        if self.source:
+            transfer.check_data(self.source, self.dataset)
         self.factory = options.pop("model")
         name, self._make = model_factory(self.factory, self.dataset)
         self.settings: Settings = settings or resolve(
@@ -208,6 +220,9 @@ class Experiment:
         check_model(self.model, self.dataset)
         self._check_factory()
         self.plan: Plan = make_plan(self.model, self.settings)
+        if self.source:
+            transfer.check_model(self.source, self.model, self.settings)
+            self.plan = transfer.planned(self.source, self.plan)
         self.trainer = Trainer(self.model, self.settings, self.examples, self.threads)
 
     def run(self) -> Result:
@@ -248,6 +263,8 @@ class Experiment:
         """Train what of one trial the memory does not hold."""
 
         def pruner(initial: State) -> Pruner:
+            if self.source:
+                return transfer.Given(self.source, trial)
             return Pruner(self.settings, self.plan, trial, initial, self.model, self.examples.train)
 
         train = functools.partial(self._train, trial)
@@ -255,7 +272,7 @@ class Experiment:
 
     def _initial(self, trial: int) -> State | None:
         """Return theta_0 of a trial where it is not to be drawn."""
-        return None
+        return self.source.init(trial) if self.source else None
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
         progress = self.progress.of_trial(trial)

@@ -63,6 +63,8 @@ class Settings:
     gradual : tuple of int
         With `one_shot`: at which iteration pruning begins, at which it ends, and how many lie between two prunings; empty for
         pruning between trainings.
+    masks_from : str
+        What identifies the file whose masks and initial weights these are (`transfer.label`), or "none".
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
 
@@ -95,6 +97,7 @@ class Settings:
     recipe: str = "none"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
+    masks_from: str = "none"
 
     def __post_init__(self):
         for name, least in {
@@ -195,6 +198,7 @@ def resolve(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    masks_from: str = "none",
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -239,6 +243,7 @@ def resolve(
         strategy=strategy,
         criterion=criterion,
         gradual=parse_gradual(gradual),
+        masks_from=masks_from,
     )
 
 

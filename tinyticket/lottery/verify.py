@@ -220,8 +220,10 @@ def _follows(result: Result, settings: Settings, model: Module | None, tickets: 
     """Prune again from the weights that the file holds of the round before."""
     what = "masks follow from the weights before them"
     tickets = [found for found in tickets if found.run.origin.get("mask") == "ticket"]
-    if model is None or settings.criterion in AT_INIT or not tickets:
-        return Check(what, 0, [], "they were chosen by examples, in training, or for a network that is not in the file")
+    if model is None or settings.criterion in AT_INIT or settings.masks_from != "none" or not tickets:
+        return Check(
+            what, 0, [], "they were given, chosen by examples or in training, or the network is not in the file"
+        )
     plan, nothing = make_plan(model, settings), np.zeros(0, np.float32)
 
     def claim(found: _Training) -> str | None:

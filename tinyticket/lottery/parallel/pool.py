@@ -45,7 +45,7 @@ def run_trials(experiment: Experiment, record: Record, trials: Iterable[int], wo
     """
     with tempfile.TemporaryDirectory(prefix="tinyticket-", ignore_cleanup_errors=True) as folder:
         try:
-            pack((experiment.factory, experiment.dataset, experiment.settings), Path(folder))
+            pack((experiment.factory, experiment.dataset, experiment.settings, experiment.source), Path(folder))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UnshareableError(str(error).splitlines()[0]) from error
         pool = _Pool(experiment, record, list(trials), workers, folder)

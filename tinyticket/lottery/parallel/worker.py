@@ -37,12 +37,14 @@ def _work(channel: Channel) -> None:
     folder, out, threads = channel.receive()
     progress = _Tell(channel)
     try:
-        model, dataset, settings = unpack(Path(folder))
+        model, dataset, settings, source = unpack(Path(folder))
     except Exception as error:
         channel.send(("unloadable", f"{type(error).__name__}: {error}"))
         return
     try:
-        experiment = Experiment(model, dataset, settings=settings, out=out, threads=threads, progress=progress)
+        experiment = Experiment(
+            model, dataset, settings=settings, masks_from=source, out=out, threads=threads, progress=progress
+        )
         progress.trainer = experiment.trainer
         record = Record(experiment)
     except Exception as error:

@@ -1,0 +1,56 @@
+"""A ticket for use elsewhere: whole arrays under the names of `state_dict`, and its masks, in a file that any program reads."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.lottery import Result, reset
+from tinyticket.store import replace
+
+ENDINGS = (".npz", ".h5")
+
+
+def export(result: Result, path: str | os.PathLike, trial: int = 0, round: int = 0, weights: str = "trained") -> None:
+    """Write one network of a result to a file of its own.
+
+    It holds every parameter and buffer under its name, such as "fc1.weight", in PyTorch's shapes, with zeros where weights were
+    pruned; and for every weight that can be pruned the mask, boolean, as "mask/fc1.weight".
+
+    Parameters
+    ----------
+    result
+    path
+        A NumPy archive (.npz) or HDF5 (.h5), by its ending.
+    trial, round
+        Which network.
+    weights : {"trained", "init"}
+        After training, or the winning ticket as it starts: theta_0 under the mask.
+
+    Raises
+    ------
+    InputError
+        If there is no such network, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise InputError(f"{path}: the ending says what is written, {' or '.join(ENDINGS)}; not {path.suffix!r}")
+    if weights not in ("trained", "init"):
+        raise InputError(f"weights are 'trained' or 'init', not {weights!r}")
+    chosen = result.round(trial, round)
+    state = chosen.trained if weights == "trained" else reset(result.init(trial), chosen.masks)
+    arrays = {**state, **{f"mask/{name}": mask for name, mask in chosen.masks.items()}}
+    buffer = io.BytesIO()
+    if path.suffix == ".npz":
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    else:
+        import h5py
+
+        with h5py.File(buffer, "w") as file:
+            for name, value in arrays.items():
+                file.create_dataset(name, data=value)
+    replace(path, buffer.getbuffer())
