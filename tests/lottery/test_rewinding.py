@@ -193,6 +193,25 @@ def test_continued_trainings_are_counted_and_told():
     ]  # fmt: skip
 
 
+@modes
+def test_the_result_gives_every_start_and_its_first_accuracy(mode):
+    result = find(controls="none", **mode)
+    for round in result.trials[0].rounds:
+        start = result.start(0, round.number)
+        run = replay(
+            result, round.number,
+            Start(
+                round.masks, start, {}, round.origin["iteration"],
+                optimizer=result.rewind(0) if round.origin["optimizer"] == "rewind" else None,
+                last_rate=round.origin["learning_rate"] == "last",
+            ), **mode,
+        )  # fmt: skip
+        assert same(run.trained, round.trained)
+        with tt.no_grad():
+            predicted = result.model(0, round.number, "start")(tt.Tensor(DATA.x_test)).data.argmax(axis=1)
+        assert round.history["test_accuracy"][0] == (predicted == DATA.y_test).mean()
+
+
 # -- controls
 
 
