@@ -6,6 +6,7 @@
 
 from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import find_tickets, reset
+from tinyticket.lottery.comparison import compare
 from tinyticket.lottery.experiment import Experiment, find
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.result import Result, Round, Trial, load
@@ -20,6 +21,7 @@ __all__ = [
     "Round",
     "Settings",
     "Trial",
+    "compare",
     "find",
     "find_tickets",
     "load",
