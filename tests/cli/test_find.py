@@ -55,6 +55,7 @@ def test_options_of_rewinding_reach_the_experiment(find_command, out):
         ({"strategy": "continue"}, "[5/5] trial 0, round 2 (65.4%), continued"),
         ({"rounds": None, "one_shot": "0.5,0.3", "criterion": "snip"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
         ({"rounds": None, "one_shot": "0.5,0.3", "scope": "erk"}, "[3/3] trial 0, round 2 ("),
+        ({"rounds": None, "one_shot": "0.5,0.3", "gradual": "2,14,3"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
     ],
 )
 def test_every_mode_runs_from_the_command_line(options, last, find_command, out):
@@ -114,6 +115,10 @@ OPTIONS = {
     "weight_decay": ("0.1", 0.1),
     "prune": ("fc=0.3,output=0.1", {"fc": 0.3, "output": 0.1}),
     "scope": ("global", "global"),
+    "criterion": ("movement", "movement"),
+    "rewind": ("finetune", "finetune"),
+    "rewind_to": ("11", 11),
+    "strategy": ("continue", "continue"),
     "trials": ("2", 2),
     "controls": ("random,random-2", ["random", "random-2"]),
     "seed": ("3", 3),
@@ -145,16 +150,26 @@ def test_without_eager_the_file_names_every_layers_kernel(find_command, out):
 
 def test_no_option_is_left_out_of_the_tests_above(command):
     explained = command("find", "--help").out
-    options = {word.strip(",") for word in explained.split() if word.startswith("--")}
+    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Controls, each")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
-    elsewhere = {"--data", "--eager", "--one-shot", "--threads", "--data-folder", "--dry-run", "--out", "--quiet"}
+    elsewhere = {
+        "--data",
+        "--eager",
+        "--one-shot",
+        "--gradual",
+        "--threads",
+        "--data-folder",
+        "--dry-run",
+        "--out",
+        "--quiet",
+    }
     assert options == tested | elsewhere | {"--help", "--version"}
 
 
 def test_the_only_rate_is_the_learning_rate(command):
     """Published code said "prune rate" for the share that stays in one place and for the share that goes in another."""
     explained = command("find", "--help").out
-    assert re.findall(r"(\S+\s+)?\brate\b", explained) == ["Learning "]
+    assert {word.strip().lower() for word in re.findall(r"(\S+\s+)?\brates?\b", explained)} == {"learning"}
     assert "Fraction of the survivors removed every round" in " ".join(explained.split())
 
 

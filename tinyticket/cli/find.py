@@ -127,6 +127,11 @@ Run the same command again to go on after an interruption; a larger --rounds or 
     show_default=True,
     help="`reset` prunes what the last ticket became; `continue` a network that keeps its weights between prunings.",
 )
+@click.option(
+    "--gradual",
+    metavar="BEGIN,END,EVERY",
+    help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")

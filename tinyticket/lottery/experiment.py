@@ -51,6 +51,7 @@ def find(
     rewind: str = "weights",
     rewind_to: int = 0,
     strategy: str = "reset",
+    gradual: str | Iterable[int] | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -98,6 +99,9 @@ def find(
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket trained in the round before, or a network beside it that keeps its weights from round to
         round, while the tickets are rewound as ever (the paper's strategies 1 and 2).
+    gradual : (begin, end, every)
+        With `one_shot`: prune in the course of one training from theta_0, at iteration begin, every so many, until end, fast
+        at first and then ever slower (Zhu and Gupta 2017). Controls get the masks that come of it.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -127,7 +131,7 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        rewind=rewind, rewind_to=rewind_to, strategy=strategy,
+        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
     )  # fmt: skip
     return experiment.run()
 
@@ -194,11 +198,10 @@ class Experiment:
         return TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, record.of(trial))
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        left = sum(int(np.count_nonzero(mask)) for mask in start.masks.values())
-        self.progress.training(trial, round, control, left / self.plan.weights_left[0])
+        self.progress.training(trial, round, control, self.plan.densities[round])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         try:
-            return self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at)
+            run = self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             kept = (
@@ -207,6 +210,8 @@ class Experiment:
                 else ""
             )
             raise DivergenceError(f"trial {trial}, round {round}{which}: {error}{kept}") from None
+        self.progress.trained(run.scalars())
+        return run
 
     def _draw(self, rng: np.random.Generator) -> State:
         return self._make(rng).state_dict()

@@ -11,6 +11,7 @@ from typing import Any
 
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
+from tinyticket.lottery.gradual import check_gradual, parse_gradual
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
@@ -54,6 +55,9 @@ class Settings:
         The iteration to which it goes back.
     criterion : str
         A name in `pruning.AFTER_TRAINING`, or with `one_shot` in `pruning.AT_INIT`.
+    gradual : tuple of int
+        With `one_shot`: at which iteration pruning begins, at which it ends, and how many lie between two prunings; empty for
+        pruning between trainings.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
 
@@ -83,6 +87,7 @@ class Settings:
     rewind_to: int = 0
     strategy: str = "reset"
     criterion: str = "magnitude"
+    gradual: tuple[int, ...] = ()
 
     def __post_init__(self):
         for name, least in {
@@ -107,6 +112,10 @@ class Settings:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
         rewinds = self.rewind != "weights" or self.rewind_to != 0
         check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds)
+        after_training = self.criterion not in AT_INIT
+        check_gradual(
+            self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
+        )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
 
     def to_plain(self) -> dict[str, Any]:
@@ -116,7 +125,7 @@ class Settings:
             for field in dataclasses.fields(self)
             if (value := getattr(self, field.name)) != field.default
         }
-        lists = {"one_shot": list(self.one_shot), "controls": list(self.controls)}
+        lists = {name: list(value) for name, value in plain.items() if isinstance(value, tuple)}
         return plain | lists | {"schedule": to_plain(self.schedule)}
 
     @classmethod
@@ -133,7 +142,7 @@ class Settings:
                 f"the experiment has the setting {', '.join(sorted(unknown))}, which this version of tinyticket does not know; "
                 "go on with it with the version that wrote it, or a newer one"
             )
-        tuples = {"one_shot": tuple(plain["one_shot"]), "controls": tuple(plain["controls"])}
+        tuples = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
         return cls(**{**plain, **tuples, "schedule": from_plain(plain["schedule"])})
 
     def check_continues(self, recorded: Settings, where: str) -> None:
@@ -175,6 +184,7 @@ def resolve(
     rewind: str = "weights",
     rewind_to: int = 0,
     strategy: str = "reset",
+    gradual: str | Iterable[int] | None = None,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -216,6 +226,7 @@ def resolve(
         rewind_to=_default(rewind_to, 0),
         strategy=strategy,
         criterion=criterion,
+        gradual=parse_gradual(gradual),
     )
 
 
