@@ -58,6 +58,13 @@ Rewinding. Each of these trains a pruned network from iteration K to the last (K
   --strategy continue              let one network keep its weights from round to round and choose
                                    the masks; the tickets beside it are rewound as said above
 
+\b
+Methods. Beside pruning there are masks of weights that are never trained; controls are then
+evaluated without training too:
+  supermask    each weight has a probability, which is learned; one round, whose density it finds
+  edge-popup   each weight has a score, which is learned; the highest of each layer are kept, a share
+               given by --one-shot
+
 Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
 """
 
@@ -132,6 +139,24 @@ Run the same command again to go on after an interruption; a larger --rounds or 
     metavar="BEGIN,END,EVERY",
     help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
 )
+@click.option(
+    "--mask-0",
+    default="zero",
+    show_default=True,
+    help="What pruned weights are: `zero`, or frozen at their initial values, all (`freeze`) or those that had moved away from "
+    "zero (`freeze-away`); these are trained eagerly.",
+)
+@click.option(
+    "--method",
+    default="prune",
+    show_default=True,
+    help="What makes a round's network: `prune`, or a learned mask of untrained weights, see below.",
+)
+@click.option(
+    "--signed-constant", is_flag=True, help="Untrained weights are a constant of their layer, with their signs."
+)
+@click.option("--rescale", is_flag=True, help="Supermasks: multiply a layer's weights by size / sum of the mask.")
+@click.option("--score-lr", type=float, help="Learning rate of a mask's scores.  [supermask: 100, edge-popup: 0.1]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")

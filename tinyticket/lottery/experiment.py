@@ -15,6 +15,7 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import Factory, check_model, load_dataset, model_factory, split, usable_threads
+from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.pruning import Pruner
@@ -52,6 +53,11 @@ def find(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    mask_0: str = "zero",
+    method: str = "prune",
+    signed_constant: bool = False,
+    rescale: bool = False,
+    score_lr: float | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -102,6 +108,18 @@ def find(
     gradual : (begin, end, every)
         With `one_shot`: prune in the course of one training from theta_0, at iteration begin, every so many, until end, fast
         at first and then ever slower (Zhu and Gupta 2017). Controls get the masks that come of it.
+    mask_0 : {"zero", "freeze", "freeze-away"}
+        What pruned weights are: 0, their initial value, or that only where they had moved away from zero (Zhou et al. 2019).
+        What is frozen is trained eagerly.
+    method
+        What makes a round's network: "prune" the one before, as above; "supermask", one round, or "edge-popup", with `one_shot`,
+        learn a mask and leave the weights at theta_0. Their controls are evaluated untrained too.
+    signed_constant
+        With these methods: the sign of every weight times the deviation of its layer (supermask) or sqrt(2 / fan_in) (edge-popup).
+    rescale
+        With "supermask": whether the weights of a layer are multiplied by size / sum of its mask.
+    score_lr
+        With these methods: the learning rate of the mask's scores, 100 for supermasks and 0.1 for edge-popup if not given.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -131,7 +149,8 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
+        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
+        method=method, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
     )  # fmt: skip
     return experiment.run()
 
@@ -200,8 +219,9 @@ class Experiment:
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
         self.progress.training(trial, round, control, self.plan.densities[round])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
+        trainer = MaskTrainer(self.trainer, start.untrained, start.weights) if start.untrained else self.trainer
         try:
-            run = self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at)
+            run = trainer.train(start, order, dropout, self.progress.evaluated, keep_at)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             kept = (

@@ -89,6 +89,16 @@ class Round:
         """All parameters and buffers after the last iteration, pruned weights zero."""
         return self._read(layout.read_trained)
 
+    @property
+    def frozen(self) -> dict[str, np.ndarray]:
+        """What pruned weights are where they are not zero, by weight, 0 under survivors; empty where all are zero."""
+        return self._read(lambda group: layout.read_beside(group, "frozen"))
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """The scores of weights whose mask was learned; empty elsewhere."""
+        return self._read(lambda group: layout.read_beside(group, "scores"))
+
     @cached_property
     def origin(self) -> dict[str, Any]:
         """Where the training started, and where its weights, mask and statistics came from."""
@@ -197,14 +207,18 @@ class Result:
             After training, or the winning ticket as it starts: theta_0 under the mask.
         into
             A module of the same architecture to fill; needed where the experiment's model was of a class of your own.
+
+        Where pruned weights are frozen at a value other than zero, they are there, and their layers have no masks.
         """
         if weights not in ("trained", "init"):
             raise InputError(f"weights are 'trained' or 'init', not {weights!r}")
         chosen = self._round(trial, round)
         model = build(self._model) if into is None else into
+        frozen, state = chosen.frozen, chosen.trained if weights == "trained" else self.init(trial)
         for name, parameter in model.named_parameters():
-            parameter.mask = chosen.masks.get(name)
-        model.load_state_dict(chosen.trained if weights == "trained" else self.init(trial))
+            parameter.mask = None if name in frozen else chosen.masks.get(name)
+        state |= {name: np.where(chosen.masks[name], state[name], value) for name, value in frozen.items()}
+        model.load_state_dict(state)
         return model.eval()
 
     def save(self, path: str | os.PathLike) -> None:

@@ -12,8 +12,11 @@ from typing import Any
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
+from tinyticket.lottery.mask_0 import check_mask_0
+from tinyticket.lottery.methods import ONE_ROUND, check_method
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
+from tinyticket.lottery.untrained import RATES
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
 from tinyticket.prune import parse_fractions
 
@@ -60,6 +63,12 @@ class Settings:
         pruning between trainings.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
+    mask_0 : {"zero", "freeze", "freeze-away"}
+        What pruned weights are.
+    method : str
+        What makes a round's network: "prune", or a name in `methods.METHODS`.
+    signed_constant, rescale, score_lr : bool, bool, float
+        Of the methods that leave weights untrained; the rate is 0 for others.
 
     Settings with a default came after the first files. They are written only where they differ from it, and a file without them
     means it: that is what was done before there was a choice.
@@ -88,6 +97,11 @@ class Settings:
     strategy: str = "reset"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
+    mask_0: str = "zero"
+    method: str = "prune"
+    signed_constant: bool = False
+    rescale: bool = False
+    score_lr: float = 0.0
 
     def __post_init__(self):
         for name, least in {
@@ -117,6 +131,8 @@ class Settings:
             self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
         )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
+        check_mask_0(self)
+        check_method(self)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as JSON values, without those that are at their defaults."""
@@ -185,10 +201,15 @@ def resolve(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    mask_0: str = "zero",
+    method: str = "prune",
+    signed_constant: bool = False,
+    rescale: bool = False,
+    score_lr: float | None = None,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
-    scope = scope or ("global" if criterion in AT_INIT else "layer")
+    scope = scope or ("global" if criterion in AT_INIT else "uniform" if method == "edge-popup" else "layer")
     if one_shot is not None:
         for name, value in {"rounds": rounds, "prune": prune}.items():
             if value is not None:
@@ -201,6 +222,8 @@ def resolve(
         if not one_shot or len(set(one_shot)) < len(one_shot):
             raise InputError(f"one-shot wants one or more different densities; got {one_shot}")
         rounds, fractions = len(one_shot), {}
+    elif method in ONE_ROUND:
+        rounds, fractions = _default(rounds, 1), parse_fractions(prune, scope) if prune is not None else {}
     else:
         fractions = parse_fractions(0.2 if prune is None else prune, scope)
     return Settings(
@@ -227,6 +250,11 @@ def resolve(
         strategy=strategy,
         criterion=criterion,
         gradual=parse_gradual(gradual),
+        mask_0=mask_0,
+        method=method,
+        signed_constant=bool(signed_constant),
+        rescale=bool(rescale),
+        score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),
     )
 
 

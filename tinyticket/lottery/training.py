@@ -19,6 +19,7 @@ from tinyticket.lottery.algorithm import Masks
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.nn import Dropout, Module, functional, own_class
+from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
@@ -86,25 +87,35 @@ class Trainer:
             If a loss is not a finite number.
         """
         self._begin(start, dropout)
+        step, last = self._step_of(start), self.settings.iterations if start.trains else start.iteration
         settings, checkpoint = self.settings, None
         feed = batches(len(self.examples.train[0]), settings.batch_size, order)
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
         cuts = (keep_at, *(start.revision.iterations if start.revision else ()))
         began = time.perf_counter()
         masks = self._revised(start, start.iteration, start.masks)
-        rows, losses = [self._row(start.iteration, np.array([math.nan]), watch)], []
-        for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, cuts):
-            losses.append(self._steps(iterations, feed, start.last_rate))
+        rows, losses = [self._row(step, start.iteration, np.array([math.nan]), watch)], []
+        for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts):
+            losses.append(self._steps(step, iterations, feed, start.last_rate))
             masks = self._revised(start, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
             if iterations.stop % settings.evaluate_every == 0 or iterations.stop == settings.iterations:
-                rows.append(self._row(iterations.stop, np.concatenate(losses), watch))
+                rows.append(self._row(step, iterations.stop, np.concatenate(losses), watch))
                 losses = []
         seconds = time.perf_counter() - began
-        history, plan = np.array(rows, HISTORY), self.step.plan()
+        history, plan = np.array(rows, HISTORY), step.plan()
         final = max(start.revision.iterations) if start.revision else 0
-        return Run(masks, self.model.state_dict(), history, start.record(), plan, seconds, checkpoint, final)
+        state = self.model.state_dict()
+        return Run(masks, state, history, start.record(), plan, seconds, checkpoint, final, start.frozen)
+
+    def _step_of(self, start: Start) -> CompiledStep | EagerStep:
+        """Return the step to train with: where pruned weights are not zero, kernels that skip them are of no use."""
+        if not start.frozen:
+            return self.step
+        prunable = self.model.prunable()
+        sources = {name: Frozen(prunable[name], value) for name, value in start.frozen.items()}
+        return EagerStep(Sourced(self.model, sources), self.optimizer, reason="pruned weights are frozen, not zero")
 
     def _revised(self, start: Start, iteration: int, masks: Masks) -> Masks:
         """Change the masks after an iteration if that is due."""
@@ -117,19 +128,27 @@ class Trainer:
             parameter.apply_mask(*self.optimizer.slots(i))
         return masks
 
-    def _steps(self, iterations: range, feed: Iterator[np.ndarray], last_rate: bool) -> np.ndarray:
+    def _steps(
+        self, step: CompiledStep | EagerStep, iterations: range, feed: Iterator[np.ndarray], last_rate: bool
+    ) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
         moments = [settings.iterations - 1] * len(iterations) if last_rate else iterations
         rates = [settings.lr * settings.schedule(moment) for moment in moments]
-        losses = self.step.run(self.examples.train, np.array([next(feed) for _ in rates]), rates)
+        losses = step.run(self.examples.train, np.array([next(feed) for _ in rates]), rates)
         if not np.isfinite(losses).all():
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
 
-    def _row(self, iteration: int, losses: np.ndarray, watch: Callable[[dict[str, Any]], None]) -> tuple:
+    def _row(
+        self,
+        step: CompiledStep | EagerStep,
+        iteration: int,
+        losses: np.ndarray,
+        watch: Callable[[dict[str, Any]], None],
+    ) -> tuple:
         """Evaluate, and return a row of the history."""
-        validation, test = self.step.evaluate(self.examples.validation), self.step.evaluate(self.examples.test)
+        validation, test = step.evaluate(self.examples.validation), step.evaluate(self.examples.test)
         row = (iteration, losses.mean(), *validation, *test)
         watch(dict(zip(HISTORY.names or (), row, strict=True)))
         if not math.isfinite(validation[0]):

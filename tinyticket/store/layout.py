@@ -93,6 +93,9 @@ def write_run(group: h5py.Group, run: Run) -> None:
         masks.create_dataset(name, data=np.packbits(mask)).attrs["shape"] = mask.shape
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
     write_state(ordered_group(group, "trained"), survivors)
+    for name, beside in (("frozen", run.frozen), ("scores", run.scores)):
+        if beside:
+            write_state(ordered_group(group, name), beside)
     group.create_dataset("history", data=run.history)
     group.attrs.update(run.scalars())
     group.attrs["start"] = json.dumps(run.origin)
@@ -116,6 +119,11 @@ def read_trained(group: h5py.Group) -> dict[str, np.ndarray]:
         whole[mask] = state[name]
         state[name] = whole
     return state
+
+
+def read_beside(group: h5py.Group, name: str) -> dict[str, np.ndarray]:
+    """Return the "frozen" values of pruned weights or the "scores" of a learned mask, empty where there are none."""
+    return read_state(group[name]) if name in group else {}
 
 
 def read_history(group: h5py.Group) -> np.ndarray:
