@@ -112,6 +112,8 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"weight_decay": math.nan}, "weight decay at least 0"),
         ({"weight_decay": math.inf}, "weight decay"),
         ({"optimizer": "adamw"}, "no optimizer is called 'adamw'.*did you mean 'adam'"),
+        ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
+        ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
         ({"scope": "network"}, "scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not 'network'"),
         ({"scope": "erk"}, "the scope 'erk' shares a density among the layers: give the densities with one-shot"),
         ({"criterion": "magnitud"}, "no criterion is called 'magnitud'.*did you mean 'magnitude'"),
@@ -184,6 +186,8 @@ OTHER = {
     "rewind": "lr",
     "rewind_to": 7,
     "strategy": "continue",
+    "augment": "flip-crop",
+    "recipe": "frankle-carbin/lenet",
     "criterion": "movement",
 }
 
@@ -214,3 +218,16 @@ def test_all_differences_are_named_at_once():
 def test_other_densities_of_one_shot_are_a_difference():
     with pytest.raises(InputError, match=r"one-shot was 0\.5 and is now 0\.5,0\.2"):
         settings(one_shot=[0.5, 0.2]).check_continues(settings(one_shot=[0.5]), "ticket.h5")
+
+
+def test_a_schedule_may_be_text():
+    assert settings(schedule="warmup:5+step:7,9").schedule == Warmup(5, MultiStep((7, 9)))
+
+
+def test_what_came_later_is_left_out_of_a_file_where_it_is_as_ever():
+    plain = settings().to_plain()
+    assert not {"augment", "recipe"} & plain.keys()
+    assert Settings.from_plain(plain).augment == "none"
+    plain = json.loads(json.dumps(settings(augment="flip-crop", recipe="frankle-carbin/lenet").to_plain()))
+    assert (plain["augment"], plain["recipe"]) == ("flip-crop", "frankle-carbin/lenet")
+    assert Settings.from_plain(plain) == settings(augment="flip-crop", recipe="frankle-carbin/lenet")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
@@ -17,7 +18,7 @@ from tinyticket.lottery.methods import ONE_ROUND, check_method
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.lottery.untrained import RATES
-from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
+from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 
 OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov")
@@ -52,6 +53,10 @@ class Settings:
         Examples split off the training set.
     eager : bool
         Whether training goes through the autograd where it could be compiled: float32 rounds differently there.
+    augment : {"none", "flip-crop"}
+        What happens to images whenever they are trained on.
+    recipe : str
+        Name of the recipe that filled in what was not given, or "none".
     rewind : {"weights", "lr", "finetune"}
         What goes back after pruning.
     rewind_to : int
@@ -95,6 +100,8 @@ class Settings:
     rewind: str = "weights"
     rewind_to: int = 0
     strategy: str = "reset"
+    augment: str = "none"
+    recipe: str = "none"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
     mask_0: str = "zero"
@@ -124,6 +131,7 @@ class Settings:
             raise InputError(f"the schedule is one of tinyticket.optim's, not {self.schedule!r:.60}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
+        by_name(self.augment)  # says what is wrong with it
         rewinds = self.rewind != "weights" or self.rewind_to != 0
         check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds)
         after_training = self.criterion not in AT_INIT
@@ -186,7 +194,7 @@ def resolve(
     lr: float = 1.2e-3,
     optimizer: str = "adam",
     weight_decay: float = 0.0,
-    schedule: Schedule | None = None,
+    schedule: Schedule | str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
     criterion: str = "magnitude",
@@ -197,6 +205,8 @@ def resolve(
     validation: int | None = None,
     evaluate_every: int | None = None,
     eager: bool = False,
+    augment: str = "none",
+    recipe: str = "none",
     rewind: str = "weights",
     rewind_to: int = 0,
     strategy: str = "reset",
@@ -235,7 +245,7 @@ def resolve(
         lr=float(lr),  # NumPy's scalars are no JSON
         optimizer=optimizer,
         weight_decay=float(weight_decay),
-        schedule=schedule or Constant(),
+        schedule=parse(schedule) if isinstance(schedule, str) else schedule or Constant(),
         prune=fractions,
         one_shot=one_shot or (),
         scope=scope,
@@ -245,6 +255,8 @@ def resolve(
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
         evaluate_every=_default(evaluate_every, 20 if small else 100),
         eager=bool(eager),
+        augment=augment,
+        recipe=recipe,
         rewind=rewind,
         rewind_to=_default(rewind_to, 0),
         strategy=strategy,

@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyticket.compiler import CompiledStep, EagerStep, compile
+from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery import checkpoints
 from tinyticket.lottery.algorithm import Masks
@@ -23,6 +25,7 @@ from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
+Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
 STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
 
@@ -30,9 +33,9 @@ STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough
 class Examples:
     """The three parts of the data: training trains, validation chooses the early-stopping iteration, test only reports."""
 
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
+    train: Pair
+    validation: Pair
+    test: Pair
 
 
 class Trainer:
@@ -66,6 +69,7 @@ class Trainer:
         dropout: np.random.Generator,
         watch: Callable[[dict[str, Any]], None] = lambda row: None,
         keep_at: int = 0,
+        augment: np.random.Generator | None = None,
     ) -> Run:
         """Train from `start` to the last iteration and return what came of it.
 
@@ -80,6 +84,8 @@ class Trainer:
             Called with every row of the history.
         keep_at : int
             The iteration after which to keep a checkpoint to rewind to; 0 for none.
+        augment
+            Stream of the shifts and mirrorings, if the settings ask for any; treated as the batches' order is.
 
         Raises
         ------
@@ -89,7 +95,8 @@ class Trainer:
         self._begin(start, dropout)
         step, last = self._step_of(start), self.settings.iterations if start.trains else start.iteration
         settings, checkpoint = self.settings, None
-        feed = batches(len(self.examples.train[0]), settings.batch_size, order)
+        indices = batches(len(self.examples.train[0]), settings.batch_size, order)
+        feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
         cuts = (keep_at, *(start.revision.iterations if start.revision else ()))
         began = time.perf_counter()
@@ -128,14 +135,23 @@ class Trainer:
             parameter.apply_mask(*self.optimizer.slots(i))
         return masks
 
+    def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
+        """Return what happens to the images of batch after batch."""
+        augmentation = by_name(self.settings.augment)
+        if augmentation is None:
+            return itertools.repeat(None)
+        return augmentation.draws(np.random.default_rng(augment), self.settings.batch_size)
+
     def _steps(
-        self, step: CompiledStep | EagerStep, iterations: range, feed: Iterator[np.ndarray], last_rate: bool
+        self, step: CompiledStep | EagerStep, iterations: range, feed: Iterator[Batch], last_rate: bool
     ) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
         moments = [settings.iterations - 1] * len(iterations) if last_rate else iterations
         rates = [settings.lr * settings.schedule(moment) for moment in moments]
-        losses = step.run(self.examples.train, np.array([next(feed) for _ in rates]), rates)
+        indices, draws = zip(*(next(feed) for _ in rates), strict=True)
+        augmented = None if draws[0] is None else np.array(draws)
+        losses = step.run(self.examples.train, np.array(indices), rates, augmented)
         if not np.isfinite(losses).all():
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
