@@ -5,6 +5,7 @@
 """
 
 from tinyticket.lottery.algorithm import find_tickets, reset
+from tinyticket.lottery.comparison import compare
 from tinyticket.lottery.experiment import Experiment, find
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.result import Result, Round, Trial, load
@@ -19,6 +20,7 @@ __all__ = [
     "Round",
     "Settings",
     "Trial",
+    "compare",
     "find",
     "find_tickets",
     "load",
