@@ -113,7 +113,7 @@ def _check(model: Module, layers: list[LinearLayer]) -> None:
 
 @contextlib.contextmanager
 def _training(model: Module) -> Iterator[None]:
-    """Put the model in training mode for the pass, since dropout must show on the tape; running statistics come back as they were."""
+    """Put the model in training mode for the pass, since dropout must show on the tape; its buffers come back as they were."""
     before = {module: module.training for _, module in model.named_modules()}
     buffers = {buffer: buffer.data.copy() for _, buffer in model.named_buffers()}
     model.train()

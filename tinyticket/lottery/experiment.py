@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError, InputError
+from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import Factory, check_model, load_dataset, model_factory, split, usable_threads
 from tinyticket.lottery.plan import Plan, make_plan
@@ -31,26 +32,29 @@ from tinyticket.store import Archive, Run
 
 
 def find(
-    model: str | Module | Factory = "lenet-300-100",
-    data: str | Dataset | tuple = "digits",
+    model: str | Module | Factory | None = None,
+    data: str | Dataset | tuple | None = None,
     *,
+    recipe: str | None = None,
     rounds: int | None = None,
     iterations: int | None = None,
     batch_size: int | None = None,
-    lr: float = 1.2e-3,
-    optimizer: str = "adam",
-    weight_decay: float = 0.0,
-    schedule: Schedule | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    weight_decay: float | None = None,
+    schedule: Schedule | str | None = None,
+    augment: str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
     criterion: str = "magnitude",
     scope: str | None = None,
     trials: int | None = None,
-    controls: str | Iterable[str] = ("reinit", "random"),
+    controls: str | Iterable[str] | None = None,
     seed: int = 0,
     rewind: str = "weights",
     rewind_to: int = 0,
     strategy: str = "reset",
+    gradual: str | Iterable[int] | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -65,15 +69,22 @@ def find(
     ----------
     model
         A name (`tt.models.create`), a Module of your own, whose initial weights every trial draws anew by `reset_parameters(rng)`,
-        or a function from a generator to a Module.
+        or a function from a generator to a Module. "lenet-300-100" if not given.
     data
         A name or an .npz file (`tt.data.load`), a Dataset, or a tuple of arrays (x_train, y_train, x_test, y_test).
+        "digits" if not given.
+    recipe
+        A published experiment (`tinyticket.lottery.recipes`), such as "frankle-carbin/conv-2", whose settings hold wherever none is
+        given here.
     rounds
         How many times to prune after the dense training.
     iterations, batch_size, evaluate_every
         Length of every training, examples in a batch, iterations between evaluations.
     lr, optimizer, weight_decay, schedule
-        Optimizers are "adam", "sgd", "momentum" and "nesterov"; schedules are in `tt.optim`.
+        Optimizers are "adam" (the default, at 1.2e-3), "sgd", "momentum" and "nesterov"; schedules are in `tt.optim`, or text such
+        as "step:20000,25000" or "warmup:10000".
+    augment : {"none", "flip-crop"}
+        Whether training images are shifted by up to four pixels and mirrored at random, in a ticket and its controls alike.
     prune
         Fraction of the survivors removed every round, 0.2 if not given; the output layer loses half of it in layer scope. Or
         one per group of layers: {"conv": 0.1, "fc": 0.2, "output": 0.1}.
@@ -89,7 +100,8 @@ def find(
         Independent repetitions, and the number that all randomness comes from.
     controls
         Beside every ticket: "reinit" (same mask, new initial weights), "random" (same weights, random mask of the same counts);
-        others are in `tinyticket.lottery.controls.KINDS`. "reinit-2" is a second one. "none" for none.
+        others are in `tinyticket.lottery.controls.KINDS`. "reinit-2" is a second one. "none" for none; reinit and
+        random if not given.
     rewind : {"weights", "lr", "finetune"}
         What goes back before a pruned network is trained: weights, buffers, optimizer and learning rate; the learning rate
         alone; or nothing, so that training goes on at the last learning rate.
@@ -98,6 +110,9 @@ def find(
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket trained in the round before, or a network beside it that keeps its weights from round to
         round, while the tickets are rewound as ever (the paper's strategies 1 and 2).
+    gradual : (begin, end, every)
+        With `one_shot`: prune in the course of one training from theta_0, at iteration begin, every so many, until end, fast
+        at first and then ever slower (Zhu and Gupta 2017). Controls get the masks that come of it.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -127,7 +142,8 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        rewind=rewind, rewind_to=rewind_to, strategy=strategy,
+        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
+        recipe=recipe, augment=augment,
     )  # fmt: skip
     return experiment.run()
 
@@ -147,9 +163,10 @@ class Experiment:
 
     def __init__(
         self,
-        model: str | Module | Factory,
-        data: str | Dataset | tuple,
+        model: str | Module | Factory | None = None,
+        data: str | Dataset | tuple | None = None,
         *,
+        recipe: str | None = None,
         data_folder: str | os.PathLike | None = None,
         out: str | os.PathLike | None = None,
         threads: int | None = None,
@@ -159,8 +176,9 @@ class Experiment:
         self.archive = Archive(out)
         self.progress = progress or Progress()
         self.threads = usable_threads(threads)
-        self.dataset = load_dataset(data, data_folder)
-        name, self._make = model_factory(model, self.dataset)
+        options = recipes.fill(recipe, {"model": model, "data": data, **options})
+        self.dataset = load_dataset(options.pop("data"), data_folder)
+        name, self._make = model_factory(options.pop("model"), self.dataset)
         self.settings: Settings = resolve(
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
@@ -194,11 +212,11 @@ class Experiment:
         return TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, record.of(trial))
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        left = sum(int(np.count_nonzero(mask)) for mask in start.masks.values())
-        self.progress.training(trial, round, control, left / self.plan.weights_left[0])
+        self.progress.training(trial, round, control, self.plan.densities[round])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
+        augment = stream(self.settings.seed, trial, "augment", round)
         try:
-            return self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at)
+            run = self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at, augment)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             kept = (
@@ -207,6 +225,8 @@ class Experiment:
                 else ""
             )
             raise DivergenceError(f"trial {trial}, round {round}{which}: {error}{kept}") from None
+        self.progress.trained(run.scalars())
+        return run
 
     def _draw(self, rng: np.random.Generator) -> State:
         return self._make(rng).state_dict()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinyticket import prune
+from tinyticket.data import Pixels
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.streams import stream
@@ -65,7 +66,7 @@ class Pruner:
         trial: int,
         initial: State,
         model: Module,
-        examples: tuple[np.ndarray, np.ndarray],
+        examples: tuple[np.ndarray | Pixels, np.ndarray],
     ):
         self.settings, self.plan, self.trial, self.initial = settings, plan, trial, initial
         self._model, self._examples = model, examples
@@ -104,14 +105,22 @@ class Pruner:
             densities = {name: counts[name] / size for name, size in self.plan.sizes.items()}
             density = sum(counts.values()) / sum(self.plan.sizes.values())
             return self._before_training(density, densities, invert=True)
-        scores, rng = {}, self._rng(round)
-        for name, mask in among.items():
-            final, initial = trained[name][mask], self.initial[name][mask]
-            name_of = AFTER_TRAINING[self.settings.criterion]
-            score = rng.random(final.shape) if name_of == "random" else prune.CRITERIA[name_of](final, initial)
-            scores[name] = np.zeros(mask.shape)
-            scores[name][mask] = -score
-        return prune.keep_counts(scores, among, counts)
+        scores = self.scores(round)(trained, among)
+        return prune.keep_counts({name: -score for name, score in scores.items()}, among, counts)
+
+    def scores(self, round: int) -> Callable[[State, Masks], State]:
+        """Return a function from weights and masks to the scores of the survivors; a round has its own random ones."""
+        criterion, rng = AFTER_TRAINING[self.settings.criterion], self._rng(round)
+
+        def score(weights: State, masks: Masks) -> State:
+            scores = {name: np.zeros(mask.shape) for name, mask in masks.items()}
+            for name, mask in masks.items():
+                final, initial = weights[name][mask], self.initial[name][mask]
+                random = criterion == "random"
+                scores[name][mask] = rng.random(final.shape) if random else prune.CRITERIA[criterion](final, initial)
+            return scores
+
+        return score
 
     def _before_training(
         self, density: float, densities: Mapping[str, float] | None = None, invert: bool = False

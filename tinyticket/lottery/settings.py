@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
+from tinyticket.lottery.gradual import check_gradual, parse_gradual
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
-from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
+from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 
 OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov")
@@ -48,12 +50,19 @@ class Settings:
         Examples split off the training set.
     eager : bool
         Whether training goes through the autograd where it could be compiled: float32 rounds differently there.
+    augment : {"none", "flip-crop"}
+        What happens to images whenever they are trained on.
+    recipe : str
+        Name of the recipe that filled in what was not given, or "none".
     rewind : {"weights", "lr", "finetune"}
         What goes back after pruning.
     rewind_to : int
         The iteration to which it goes back.
     criterion : str
         A name in `pruning.AFTER_TRAINING`, or with `one_shot` in `pruning.AT_INIT`.
+    gradual : tuple of int
+        With `one_shot`: at which iteration pruning begins, at which it ends, and how many lie between two prunings; empty for
+        pruning between trainings.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
 
@@ -83,6 +92,9 @@ class Settings:
     rewind_to: int = 0
     strategy: str = "reset"
     criterion: str = "magnitude"
+    gradual: tuple[int, ...] = ()
+    augment: str = "none"
+    recipe: str = "none"
 
     def __post_init__(self):
         for name, least in {
@@ -105,8 +117,13 @@ class Settings:
             raise InputError(f"the schedule is one of tinyticket.optim's, not {self.schedule!r:.60}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
+        by_name(self.augment)  # says what is wrong with it
         rewinds = self.rewind != "weights" or self.rewind_to != 0
         check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds)
+        after_training = self.criterion not in AT_INIT
+        check_gradual(
+            self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
+        )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
 
     def to_plain(self) -> dict[str, Any]:
@@ -116,7 +133,7 @@ class Settings:
             for field in dataclasses.fields(self)
             if (value := getattr(self, field.name)) != field.default
         }
-        lists = {"one_shot": list(self.one_shot), "controls": list(self.controls)}
+        lists = {name: list(value) for name, value in plain.items() if isinstance(value, tuple)}
         return plain | lists | {"schedule": to_plain(self.schedule)}
 
     @classmethod
@@ -133,7 +150,7 @@ class Settings:
                 f"the experiment has the setting {', '.join(sorted(unknown))}, which this version of tinyticket does not know; "
                 "go on with it with the version that wrote it, or a newer one"
             )
-        tuples = {"one_shot": tuple(plain["one_shot"]), "controls": tuple(plain["controls"])}
+        tuples = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
         return cls(**{**plain, **tuples, "schedule": from_plain(plain["schedule"])})
 
     def check_continues(self, recorded: Settings, where: str) -> None:
@@ -161,7 +178,7 @@ def resolve(
     lr: float = 1.2e-3,
     optimizer: str = "adam",
     weight_decay: float = 0.0,
-    schedule: Schedule | None = None,
+    schedule: Schedule | str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
     criterion: str = "magnitude",
@@ -172,9 +189,12 @@ def resolve(
     validation: int | None = None,
     evaluate_every: int | None = None,
     eager: bool = False,
+    augment: str = "none",
+    recipe: str = "none",
     rewind: str = "weights",
     rewind_to: int = 0,
     strategy: str = "reset",
+    gradual: str | Iterable[int] | None = None,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -202,7 +222,7 @@ def resolve(
         lr=float(lr),  # NumPy's scalars are no JSON
         optimizer=optimizer,
         weight_decay=float(weight_decay),
-        schedule=schedule or Constant(),
+        schedule=parse(schedule) if isinstance(schedule, str) else schedule or Constant(),
         prune=fractions,
         one_shot=one_shot or (),
         scope=scope,
@@ -212,10 +232,13 @@ def resolve(
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
         evaluate_every=_default(evaluate_every, 20 if small else 100),
         eager=bool(eager),
+        augment=augment,
+        recipe=recipe,
         rewind=rewind,
         rewind_to=_default(rewind_to, 0),
         strategy=strategy,
         criterion=criterion,
+        gradual=parse_gradual(gradual),
     )
 
 

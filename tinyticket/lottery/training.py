@@ -12,15 +12,19 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyticket.compiler import CompiledStep, EagerStep, compile
+from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery import checkpoints
+from tinyticket.lottery.algorithm import Masks
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.nn import Dropout, Module, functional, own_class
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
+Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
 STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
 
@@ -28,9 +32,9 @@ STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough
 class Examples:
     """The three parts of the data: training trains, validation chooses the early-stopping iteration, test only reports."""
 
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
+    train: Pair
+    validation: Pair
+    test: Pair
 
 
 class Trainer:
@@ -64,6 +68,7 @@ class Trainer:
         dropout: np.random.Generator,
         watch: Callable[[dict[str, Any]], None] = lambda row: None,
         keep_at: int = 0,
+        augment: np.random.Generator | None = None,
     ) -> Run:
         """Train from `start` to the last iteration and return what came of it.
 
@@ -78,6 +83,8 @@ class Trainer:
             Called with every row of the history.
         keep_at : int
             The iteration after which to keep a checkpoint to rewind to; 0 for none.
+        augment
+            Stream of the shifts and mirrorings, if the settings ask for any; treated as the batches' order is.
 
         Raises
         ------
@@ -86,12 +93,16 @@ class Trainer:
         """
         self._begin(start, dropout)
         settings, checkpoint = self.settings, None
-        feed = batches(len(self.examples.train[0]), settings.batch_size, order)
+        indices = batches(len(self.examples.train[0]), settings.batch_size, order)
+        feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
+        cuts = (keep_at, *(start.revision.iterations if start.revision else ()))
         began = time.perf_counter()
+        masks = self._revised(start, start.iteration, start.masks)
         rows, losses = [self._row(start.iteration, np.array([math.nan]), watch)], []
-        for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, keep_at):
+        for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, cuts):
             losses.append(self._steps(iterations, feed, start.last_rate))
+            masks = self._revised(start, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
             if iterations.stop % settings.evaluate_every == 0 or iterations.stop == settings.iterations:
@@ -99,14 +110,35 @@ class Trainer:
                 losses = []
         seconds = time.perf_counter() - began
         history, plan = np.array(rows, HISTORY), self.step.plan()
-        return Run(start.masks, self.model.state_dict(), history, start.record(), plan, seconds, checkpoint)
+        final = max(start.revision.iterations) if start.revision else 0
+        return Run(masks, self.model.state_dict(), history, start.record(), plan, seconds, checkpoint, final)
 
-    def _steps(self, iterations: range, feed: Iterator[np.ndarray], last_rate: bool) -> np.ndarray:
+    def _revised(self, start: Start, iteration: int, masks: Masks) -> Masks:
+        """Change the masks after an iteration if that is due."""
+        if start.revision is None or iteration not in start.revision.iterations:
+            return masks
+        masks = start.revision(iteration, self.model.state_dict(), masks)
+        for name, parameter in self.model.named_parameters():
+            parameter.mask = masks.get(name)
+        for i, parameter in enumerate(self.optimizer.params):
+            parameter.apply_mask(*self.optimizer.slots(i))
+        return masks
+
+    def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
+        """Return what happens to the images of batch after batch."""
+        augmentation = by_name(self.settings.augment)
+        if augmentation is None:
+            return itertools.repeat(None)
+        return augmentation.draws(np.random.default_rng(augment), self.settings.batch_size)
+
+    def _steps(self, iterations: range, feed: Iterator[Batch], last_rate: bool) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
         moments = [settings.iterations - 1] * len(iterations) if last_rate else iterations
         rates = [settings.lr * settings.schedule(moment) for moment in moments]
-        losses = self.step.run(self.examples.train, np.array([next(feed) for _ in rates]), rates)
+        indices, draws = zip(*(next(feed) for _ in rates), strict=True)
+        augmented = None if draws[0] is None else np.array(draws)
+        losses = self.step.run(self.examples.train, np.array(indices), rates, augmented)
         if not np.isfinite(losses).all():
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
@@ -132,9 +164,9 @@ class Trainer:
                 module.rng = dropout
 
 
-def _calls(first: int, last: int, evaluate_every: int, keep_at: int) -> Iterator[range]:
+def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...]) -> Iterator[range]:
     """Cut the iterations into calls of a few steps, with a cut wherever something is to be done in between."""
-    cuts = {last, *range(evaluate_every, last, evaluate_every), *({keep_at} if keep_at else ())}
+    cuts = {last, *range(evaluate_every, last, evaluate_every), *others}
     for until in sorted(cut for cut in cuts if first < cut <= last):
         yield from (range(begin, min(begin + STEPS_A_CALL, until)) for begin in range(first, until, STEPS_A_CALL))
         first = until

@@ -1,10 +1,11 @@
-"""Networks by name: `create("lenet-300-100")`, `create("mlp-784-200-50-10")`.
+"""Networks by name: `create("lenet-300-100")`, `create("mlp-784-200-50-10")`, `create("resnet-20", (3, 32, 32))`.
 
 To add one, write a function (name, input_shape, classes, rng) -> Module in a file of this folder and list its pattern below.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,13 +13,22 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError, near
+from tinyticket.nn.models.conv import conv, lenet_5
 from tinyticket.nn.models.mlp import lenet_300_100, mlp
+from tinyticket.nn.models.resnet import resnet
+from tinyticket.nn.models.vgg import CONVOLUTIONS, vgg
 from tinyticket.nn.module import Module
 
 FAMILIES: dict[str, tuple[str, Callable[..., Module]]] = {
     # shown to people: (pattern of the names, maker)
     "lenet-300-100": (r"lenet-300-100", lenet_300_100),
     "mlp-IN-HIDDEN-...-OUT": (r"mlp(-\d+){2,}", mlp),
+    "lenet-5": (r"lenet-5", lenet_5),
+    **{name: (re.escape(name), conv) for depth in (2, 4, 6) for name in (f"conv-{depth}", f"conv-{depth}-dropout")},
+    "resnet-20": (r"resnet-20", resnet),
+    "resnet-N": (r"resnet-\d+", resnet),
+    "resnet-N-identity": (r"resnet-\d+-identity", resnet),
+    **{name: (re.escape(name), vgg) for name in CONVOLUTIONS},
 }
 
 
@@ -33,9 +43,11 @@ def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int =
     Parameters
     ----------
     name
-        "lenet-300-100", or any fully-connected network as "mlp-" and its layer sizes, such as "mlp-784-200-50-10".
+        "lenet-300-100", or any fully-connected network as "mlp-" and its layer sizes, such as "mlp-784-200-50-10"; for images
+        "lenet-5", "conv-2", "conv-4" and "conv-6" (with dropout as "conv-2-dropout"), "vgg-11", "vgg-16" and "vgg-19", and
+        "resnet-20" or any other 6n + 2 layers, with projections in its shortcuts or, as "resnet-20-identity", without.
     input_shape
-        Shape of one example, such as (1, 28, 28) or (64,).
+        Shape of one example, such as (1, 28, 28) or (64,); images as (channels, height, width).
     classes
         Number of outputs.
     rng : Generator, int or None
@@ -46,6 +58,7 @@ def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int =
     InputError
         If there is no such network, or its sizes do not fit the data.
     """
+    classes = operator.index(classes)
     if isinstance(input_shape, int):
         input_shape = (input_shape,)
     for pattern, make in FAMILIES.values():
