@@ -23,6 +23,11 @@ from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, pack, pack_sa
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.optimizers import settings, update
 from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
+from tinyticket.kernels.cpu.sparse_convolution import (
+    sparse_convolution,
+    sparse_convolution_backward,
+    sparse_convolution_gradient,
+)
 from tinyticket.kernels.cpu.sparse_linear import sparse_linear, sparse_linear_backward, sparse_weight_gradient
 from tinyticket.kernels.cpu.sparse_passes import Lines
 
@@ -47,6 +52,9 @@ __all__ = [
     "pack_samples",
     "settings",
     "softmax_cross_entropy",
+    "sparse_convolution",
+    "sparse_convolution_backward",
+    "sparse_convolution_gradient",
     "sparse_linear",
     "sparse_linear_backward",
     "sparse_weight_gradient",
