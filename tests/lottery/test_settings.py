@@ -189,11 +189,13 @@ OTHER = {
     "augment": "flip-crop",
     "recipe": "frankle-carbin/lenet",
     "criterion": "movement",
+    "mask_0": "freeze",
 }
 
 
 def test_the_table_of_other_settings_is_complete():
-    assert {*OTHER, "one_shot", "gradual"} == {field.name for field in dataclasses.fields(Settings)}
+    elsewhere = {"one_shot", "gradual", "method", "update_every", "drop", "signed_constant", "rescale", "score_lr"}
+    assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -62,11 +62,20 @@ Rewinding. Each of these trains a pruned network from iteration K to the last (K
                                    the masks; the tickets beside it are rewound as said above
 
 \b
-Methods. Beside pruning there are masks of weights that are never trained; controls are then
-evaluated without training too:
+Methods that learn a mask of weights which are never trained; controls are then evaluated without
+training too (see docs/supermasks.md):
   supermask    each weight has a probability, which is learned; one round, whose density it finds
   edge-popup   each weight has a score, which is learned; the highest of each layer are kept, a share
                given by --one-shot
+
+\b
+Methods whose masks are found while one network trains (--one-shot gives the densities; see docs/dynamic.md):
+  set, rigl, snfs  a random mask that moves: the smallest weights are dropped, and as many grown at
+                   random, where gradients are largest, or where their momentum is (snfs also moves
+                   weights between layers; snfs-grow does not); beside it run the controls
+                   static (the random mask, kept) and rewound (theta_0 under the final mask)
+  set-original     SET as first published: once an epoch, by sign, with new random weights
+  early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
 
 Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
 """
@@ -159,9 +168,13 @@ class _Find(click.Command):
 )
 @click.option(
     "--method",
-    default="prune",
+    default="tickets",
     show_default=True,
-    help="What makes a round's network: `prune`, or a learned mask of untrained weights, see below.",
+    help="What makes a round's network: pruning, or a method that finds its mask in one training, see below.",
+)
+@click.option("--update-every", type=int, help="Iterations between updates of a mask that moves.  [100]")
+@click.option(
+    "--drop", type=float, default=0.3, show_default=True, help="First fraction of a layer that an update drops."
 )
 @click.option(
     "--signed-constant", is_flag=True, help="Untrained weights are a constant of their layer, with their signs."

@@ -8,7 +8,7 @@ to the step, and nothing is copied while nobody looks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,7 +176,21 @@ class CompiledStep:
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
-        return EagerStep(self.model, self.optimizer).gradients(x, y)
+        return self.backward(x, y)[1]
+
+    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
+        return EagerStep(self.model, self.optimizer).backward(x, y)
+
+    # -- masks that change while training goes on
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights that can be pruned, to look at."""
+        return EagerStep(self.model, self.optimizer).weights()
+
+    def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
+        """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
+        EagerStep(self.model, self.optimizer).change_masks(masks)
 
     # -- what it does
 

@@ -84,6 +84,11 @@ class Round:
         """What survived, True for survivors, by weight."""
         return self._read(layout.read_masks)
 
+    @cached_property
+    def start_masks(self) -> dict[str, np.ndarray]:
+        """What the training began with: other masks than `masks` if they changed on the way."""
+        return self._read(layout.read_start_masks)
+
     @property
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""

@@ -14,7 +14,7 @@ from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
 from tinyticket.lottery.mask_0 import check_mask_0
-from tinyticket.lottery.methods import ONE_ROUND, check_method
+from tinyticket.lottery.methods import DROP, ONE_ROUND, SPARSE, TICKETS, UPDATE_EVERY, check_method
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.lottery.untrained import RATES
@@ -66,12 +66,14 @@ class Settings:
     gradual : tuple of int
         With `one_shot`: at which iteration pruning begins, at which it ends, and how many lie between two prunings; empty for
         pruning between trainings.
+    method : str
+        A name in `methods.METHODS`: how masks are found.
+    update_every, drop : int, float
+        Of dynamic sparse training: iterations between updates of the mask, and the first fraction dropped.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
     mask_0 : {"zero", "freeze", "freeze-away"}
         What pruned weights are.
-    method : str
-        What makes a round's network: "prune", or a name in `methods.METHODS`.
     signed_constant, rescale, score_lr : bool, bool, float
         Of the methods that leave weights untrained; the rate is 0 for others.
 
@@ -100,12 +102,14 @@ class Settings:
     rewind: str = "weights"
     rewind_to: int = 0
     strategy: str = "reset"
-    augment: str = "none"
-    recipe: str = "none"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
+    method: str = TICKETS
+    update_every: int = UPDATE_EVERY
+    drop: float = DROP
+    augment: str = "none"
+    recipe: str = "none"
     mask_0: str = "zero"
-    method: str = "prune"
     signed_constant: bool = False
     rescale: bool = False
     score_lr: float = 0.0
@@ -119,6 +123,7 @@ class Settings:
             "seed": 0,
             "validation": 1,
             "evaluate_every": 1,
+            "update_every": 1,
         }.items():
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -200,7 +205,7 @@ def resolve(
     criterion: str = "magnitude",
     scope: str | None = None,
     trials: int | None = None,
-    controls: str | Iterable[str] = ("reinit", "random"),
+    controls: str | Iterable[str] | None = None,
     seed: int = 0,
     validation: int | None = None,
     evaluate_every: int | None = None,
@@ -211,15 +216,28 @@ def resolve(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    method: str = TICKETS,
+    update_every: int | None = None,
+    drop: float = DROP,
     mask_0: str = "zero",
-    method: str = "prune",
     signed_constant: bool = False,
     rescale: bool = False,
     score_lr: float | None = None,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
-    scope = scope or ("global" if criterion in AT_INIT else "uniform" if method == "edge-popup" else "layer")
+    if scope is None:
+        scope = (
+            "erk"
+            if method in SPARSE
+            else "uniform"
+            if method == "edge-popup"
+            else "global"
+            if criterion in AT_INIT or method == "early-bird"
+            else "layer"
+        )
+    if controls is None:
+        controls = ("static",) if method in SPARSE else ("random",) if method == "early-bird" else ("reinit", "random")
     if one_shot is not None:
         for name, value in {"rounds": rounds, "prune": prune}.items():
             if value is not None:
@@ -262,8 +280,10 @@ def resolve(
         strategy=strategy,
         criterion=criterion,
         gradual=parse_gradual(gradual),
-        mask_0=mask_0,
         method=method,
+        update_every=_default(update_every, UPDATE_EVERY),
+        drop=float(drop),
+        mask_0=mask_0,
         signed_constant=bool(signed_constant),
         rescale=bool(rescale),
         score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),

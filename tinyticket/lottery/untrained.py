@@ -13,6 +13,7 @@ drawn from its probabilities; the authors draw too, and average the accuracy of 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyticket import prune
+from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.controls.ticket import Draw, Ticket
 from tinyticket.lottery.start import Start
@@ -27,8 +29,8 @@ from tinyticket.nn.sources import kaiming_constant, signed_deviation
 from tinyticket.optim.schedules import Constant, Cosine
 
 if TYPE_CHECKING:
+    from tinyticket.lottery.plan import Plan
     from tinyticket.lottery.settings import Settings
-    from tinyticket.lottery.trial import TrialRun
     from tinyticket.store import Run
 
 CONSTANTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -36,6 +38,8 @@ CONSTANTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "edge-popup": kaiming_constant,
 }
 RATES = {"supermask": 100.0, "edge-popup": 0.1}
+UNTRAINED = tuple(RATES)
+ONLY_FOR = {"signed_constant": UNTRAINED, "score_lr": UNTRAINED, "rescale": ("supermask",)}
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,17 @@ class Untrained:
         }
 
 
+def check_untrained(settings: Settings) -> None:
+    """Raise InputError unless settings of untrained weights come with a method that leaves them untrained."""
+    for name, methods in ONLY_FOR.items():
+        if getattr(settings, name) and settings.method not in methods:
+            raise InputError(
+                f"{name.replace('_', '-')} is a setting of the method {' or '.join(methods)}, not of {settings.method}"
+            )
+    if settings.method in UNTRAINED and not 0 < settings.score_lr < math.inf:
+        raise InputError(f"the learning rate of the scores is above 0; got {settings.score_lr}")
+
+
 def score_settings(settings: Settings) -> Settings:
     """Return the settings by which scores are trained."""
     cosine = settings.method == "edge-popup"
@@ -89,22 +104,22 @@ def score_settings(settings: Settings) -> Settings:
     )
 
 
-def untrained_start(trial: TrialRun, round: int) -> Start:
+def untrained_start(settings: Settings, plan: Plan, trial: int, round: int, initial: State) -> Start:
     """Return the start of a round in which a mask of untrained weights is learned."""
-    settings, sizes = trial.settings, trial.plan.sizes
+    sizes = plan.sizes
     counts = dict(sizes)
     if settings.one_shot:
-        fractions = trial.plan.fractions[round - 1]
+        fractions = plan.fractions[round - 1]
         counts = {name: size - prune.removed(size, fractions[name]) for name, size in sizes.items()}
     origin = {
         "weights": "constant" if settings.signed_constant else "init",
         "mask": settings.method,
         "statistics": "init",
     }
-    key = settings.seed, trial.number, round
+    key = settings.seed, trial, round
     how = Untrained(settings.method, counts, settings.signed_constant, settings.rescale, key)
-    masks = {name: np.ones(trial.initial[name].shape, bool) for name in sizes}
-    return Start(masks, how.weights(trial.initial), origin, untrained=how)
+    masks = {name: np.ones(initial[name].shape, bool) for name in sizes}
+    return Start(masks, how.weights(initial), origin, untrained=how)
 
 
 def untrained_ticket(start: Start, run: Run, initial: State, draw: Draw) -> Ticket:

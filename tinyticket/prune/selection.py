@@ -91,15 +91,24 @@ def checked_fraction(fraction: float) -> float:
 
 def drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     """Return a copy of a flat mask without `count` survivors of the smallest scores; of equal ones the higher index goes."""
-    kept = mask.copy()
-    if count:
-        survivors = np.flatnonzero(mask)
-        alive = scores[survivors]
-        last = np.partition(alive, count - 1)[count - 1]  # the largest score that goes: a full sort would say no more
-        below, equal = alive < last, np.flatnonzero(alive == last)
-        kept[survivors[below]] = False
-        kept[survivors[equal[len(equal) - (count - np.count_nonzero(below)) :]]] = False
+    survivors = np.flatnonzero(mask)
+    kept = np.zeros(mask.shape, bool)
+    kept[survivors[largest(scores[survivors], survivors.size - count)]] = True
     return kept
+
+
+def largest(scores: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of the `count` largest of flat scores, ascending; of equal ones the lower index is taken.
+
+    No sort: finding the smallest that is taken is enough, and several times quicker.
+    """
+    if count == 0:
+        return np.zeros(0, np.intp)
+    bar = np.partition(scores, scores.size - count)[scores.size - count]
+    taken = scores > bar
+    equal = np.flatnonzero(scores == bar)
+    taken[equal[: count - np.count_nonzero(taken)]] = True
+    return np.flatnonzero(taken)
 
 
 def check(scores: Arrays, masks: Arrays) -> None:

@@ -63,6 +63,21 @@ KINDS = {
 }
 
 
+BESIDE = {
+    "static": "the random mask with which dynamic sparse training starts, which stays",
+    "rewound": "theta_0 under the mask that was found in training",
+}
+"""Controls of networks whose mask changes while they train. They draw nothing, so there is one of each."""
+
+
+def beside(name: str, ticket: Ticket, begun: Start | None) -> Start | None:
+    """Return where a control of BESIDE starts, None for others; `begun` is how the training began that found the ticket's mask."""
+    if name not in BESIDE:
+        return None
+    assert begun is not None
+    return ticket.start if name == "rewound" else dataclasses.replace(begun, revision=None)
+
+
 def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -> Start:
     """Return where a control of a ticket starts, checked against what it claims.
 
@@ -103,8 +118,8 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
     if "none" in names:
         raise InputError(f"'none' means no controls at all; it cannot stand beside others, as in {','.join(names)}")
     for name in names:
-        if kind_of(name) not in KINDS:
-            raise InputError(f"no control is called {name!r}{near(name, [*KINDS, 'none'])}")
+        if kind_of(name) not in KINDS and name not in BESIDE:
+            raise InputError(f"no control is called {name!r}{near(name, [*KINDS, *BESIDE, 'none'])}")
         if names.count(name) > 1:
             raise InputError(f"the control {name!r} is given twice; call a second one {kind_of(name)}-2")
     return names
