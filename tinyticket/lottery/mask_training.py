@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler import EagerStep
+from tinyticket.errors import DivergenceError
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
 from tinyticket.lottery.untrained import Untrained, score_settings
@@ -46,6 +47,11 @@ class MaskTrainer(Trainer):
     def train(self, *arguments: Any, **options: Any) -> Run:
         """Learn the mask and return it, with the weights that it leaves and the scores; arguments as of `Trainer.train`."""
         run = super().train(*arguments, **options)
+        for name, source in self.sources.items():
+            if not np.isfinite(source.scores.data).all():
+                raise DivergenceError(
+                    f"the scores of {name} are no numbers any more; try a learning rate below {self.settings.lr:g}"
+                )
         self.step.model.eval()  # the mask of evaluation, by which the last row of the history was made
         return dataclasses.replace(
             run,

@@ -115,6 +115,8 @@ def moments(settings: Settings, epoch: int) -> tuple[tuple[int, ...], int]:
         If the training is too short for the method.
     """
     last = int(REST * settings.iterations)
+    if settings.method in UNTRAINED:
+        return (), 0  # their masks change at every iteration
     if settings.method == "set-original":
         when, last = tuple(range(epoch, settings.iterations, epoch)), settings.iterations
     elif settings.method == "early-bird":

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -39,7 +40,16 @@ def test_the_gradient_reaches_every_score_as_if_its_weight_were_there():
     scores = Tensor(SCORES, requires_grad=True)
     (popped_up(scores, weight=WEIGHT, count=4) * UPWARD).sum().backward()
     for i, j in np.ndindex(5, 7):
-        assert scores.grad[i, j] == UPWARD[i, j] * WEIGHT[i, j]
+        assert scores.grad[i, j] == UPWARD[i, j] * WEIGHT[i, j] * (1 if SCORES[i, j] > 0 else -1)
+
+
+def test_the_gradient_is_that_of_the_mask_plus_its_scores_magnitude_minus_that_detached():
+    s = torch.tensor(SCORES, requires_grad=True)
+    mask = torch.tensor(slow(np.abs(SCORES), 4)) + s.abs() - s.abs().detach()
+    (torch.tensor(WEIGHT) * mask * torch.tensor(UPWARD)).sum().backward()
+    scores = Tensor(SCORES, requires_grad=True)
+    (popped_up(scores, weight=WEIGHT, count=4) * UPWARD).sum().backward()
+    np.testing.assert_allclose(scores.grad, s.grad.numpy(), rtol=1e-6)
 
 
 def test_scores_start_kaiming_uniform_with_a_of_root_five():

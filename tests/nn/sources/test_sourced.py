@@ -27,7 +27,7 @@ def network():
 
 
 def test_the_layer_computes_with_the_sources_weight_and_gets_its_own_back():
-    model, source, sourced = network()
+    model, _, sourced = network()
     own = model.fc.weight
     hidden = np.maximum(X.sum(axis=1, keepdims=True).repeat(3, 1), 0)
     expected = hidden @ model.output.weight.data.T
@@ -66,5 +66,5 @@ def test_convolutions_take_sources_too():
 
 def test_only_weights_that_pruning_may_touch_have_sources():
     model, source, _ = network()
-    with pytest.raises(ValueError, match="no weight 'fc.bias' of a Linear or Conv2d"):
+    with pytest.raises(ValueError, match=r"no weight 'fc\.bias' of a Linear or Conv2d"):
         Sourced(model, {"fc.bias": source})

@@ -1,7 +1,8 @@
 """Edge-popup (Ramanujan, Wortsman, Kembhavi, Farhadi and Rastegari 2020): w where |s| is among the layer's k largest, 0 elsewhere.
 
-The gradient passes to s as if every weight were there: ds = w dw_eff, also where w_eff is 0. So a weight that is not there gains
-score as long as it would lower the loss, and pops up.
+The gradient passes to |s| as if that were what weights are multiplied by: d|s| = w dw_eff, also where w_eff is 0, and
+ds = sign(s) d|s|, as in the authors' code. So a weight that is not there gains score as long as it would lower the loss, and
+pops up.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class EdgePopup(Source):
 def popped_up(scores, *, weight, count):
     """Return w where |s| is among the `count` largest and 0 elsewhere."""
     mask = largest(np.abs(scores), count)
-    return np.where(mask, weight, weight.dtype.type(0)), (lambda g: g * weight,)
+    return np.where(mask, weight, weight.dtype.type(0)), (lambda g: g * weight * np.sign(scores),)
 
 
 def largest(values: np.ndarray, count: int) -> np.ndarray:
