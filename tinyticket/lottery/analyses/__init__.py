@@ -21,6 +21,6 @@ ANALYSES: dict[str, Callable[..., Analysis]] = {
     "cost": cost,
     "supermask": supermask,
 }
-NEED_DATA = ("supermask",)  # these take the argument `folder`, where data sets lie
+NEED_DATA = ("supermask",)  # these take the arguments `data` and `folder` of `find`
 
 __all__ = ["ANALYSES", "NEED_DATA", "Analysis", "cost", "degrees", "layers", "movement", "overlap", "supermask"]

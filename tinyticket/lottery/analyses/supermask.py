@@ -10,11 +10,11 @@ import numpy as np
 
 from tinyticket import prune
 from tinyticket.compiler import EagerStep
-from tinyticket.data import Dataset, load
+from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.analyses.analysis import Analysis
-from tinyticket.lottery.inputs import split
+from tinyticket.lottery.inputs import load_dataset, split
 from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
@@ -26,7 +26,9 @@ WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"initial": np.copy, "c
 PRUNINGS = (1, 2, 4, 6, 8, 10, 13, 16)  # one-shot, as much as so many rounds would remove
 
 
-def supermask(result: Result, data: Dataset | None = None, folder: str | os.PathLike | None = None) -> Analysis:
+def supermask(
+    result: Result, data: str | Dataset | tuple | None = None, folder: str | os.PathLike | None = None
+) -> Analysis:
     """Return the accuracy of m * theta_0, untrained, for every criterion's mask m (Zhou et al. 2019, section 5).
 
     The masks are pruned from the trained dense network in one shot, by each of `prune.CRITERIA` and, for a baseline, at random, to
@@ -39,7 +41,7 @@ def supermask(result: Result, data: Dataset | None = None, folder: str | os.Path
     result
         Only theta_0 and the dense network of every trial are looked at.
     data
-        The data set of the experiment, found by its name if not given.
+        The data set of the experiment, as `find` was given it; found by its name if not given.
     folder
         Where to look for it.
 
@@ -49,32 +51,27 @@ def supermask(result: Result, data: Dataset | None = None, folder: str | os.Path
         If the data are not those of the experiment.
     """
     settings = Settings.from_plain(result.config)
-    data = load(settings.data, folder) if data is None else data
+    data = load_dataset(settings.data if data is None else data, folder)
     if data.fingerprints() != result.data["fingerprints"]:
         raise InputError(f"the data set {data.name} is not the one that {result.path or 'the result'} was made with")
     examples = split(data, settings)
-    held: dict[tuple[str, str, float], list[tuple[float, float]]] = {}
+    held: dict[tuple[str, float], list[list[float]]] = {}
     for trial in result.trials:
         model = build(result.model_description)
         step, initial = EagerStep(model, SGD(model.parameters(), 0.0)), result.init(trial.number)
         for criterion, density, masks in _masks(model, trial.rounds[0].trained, initial, result.seed, trial.number):
-            for kind, make in WEIGHTS.items():
+            scores = []
+            for make in WEIGHTS.values():
                 weights = {name: make(value) if name in masks else value for name, value in initial.items()}
                 model.load_state_dict(reset(weights, masks))
-                scores = [step.evaluate(part)[1] for part in (examples.validation, examples.test)]
-                held.setdefault((criterion, kind, density), []).append((scores[0], scores[1]))
-    rows: list[dict[str, Any]] = []
-    for (criterion, kind, density), found in sorted(held.items(), key=lambda item: item[0][:2]):
-        validation, test = np.mean(found, axis=0)
-        rows.append(
-            {
-                "mask": f"{criterion}, {kind}",
-                "density": density,
-                "validation_accuracy": float(validation),
-                "test_accuracy": float(test),
-            }
-        )
-    return Analysis(_title(rows), rows, "density", ("test_accuracy",), "mask")
+                scores += [step.evaluate(part)[1] for part in (examples.validation, examples.test)]
+            held.setdefault((criterion, density), []).append(scores)
+    columns = [f"{kind}_{part}" for kind in WEIGHTS for part in ("validation_accuracy", "test_accuracy")]
+    rows: list[dict[str, Any]] = [
+        {"mask": criterion, "density": density} | dict(zip(columns, np.mean(found, axis=0).tolist(), strict=True))
+        for (criterion, density), found in sorted(held.items(), key=lambda item: item[0][0])
+    ]
+    return Analysis(_title(rows), rows, "density", tuple(f"{kind}_test_accuracy" for kind in WEIGHTS), "mask")
 
 
 def _masks(model: Module, trained: State, initial: State, seed: int, trial: int) -> Iterator[tuple[str, float, Masks]]:
@@ -91,9 +88,14 @@ def _masks(model: Module, trained: State, initial: State, seed: int, trial: int)
 
 
 def _title(rows: list[dict[str, Any]]) -> str:
-    best = max(rows, key=lambda row: row["validation_accuracy"])
-    chance = max((row for row in rows if row["mask"].startswith("random,")), key=lambda row: row["validation_accuracy"])
+    def best(among: list[dict[str, Any]]) -> tuple[float, dict[str, Any], str]:
+        validated = [(row, kind) for row in among for kind in WEIGHTS]
+        row, kind = max(validated, key=lambda each: each[0][f"{each[1]}_validation_accuracy"])
+        return row[f"{kind}_test_accuracy"], row, kind
+
+    accuracy, row, kind = best(rows)
+    chance, _, _ = best([row for row in rows if row["mask"] == "random"])
     return (
-        f"Untrained weights under masks of the trained network: at best {best['test_accuracy']:.1%} test accuracy "
-        f"({best['mask']} weights, density {best['density']:.1%}), random masks at best {chance['test_accuracy']:.1%}"
+        f"Untrained weights under masks of the trained network: at best {accuracy:.1%} test accuracy "
+        f"({row['mask']}, {kind} weights, density {row['density']:.1%}), random masks at best {chance:.1%}"
     )
