@@ -31,20 +31,6 @@ Examples:
       restart from iteration 60 instead of 0, beside other controls
 
 \b
-Controls, each of which differs from its ticket in one thing, and is checked before it is trained:
-  reinit           the ticket's mask, new initial weights
-  reinit-signed    the same, with the signs of the ticket's
-  constant-signed  those signs times the deviation of the layer's initial weights
-  reshuffle        the ticket's initial weights, permuted among the survivors of each layer
-  reshuffle-signed the same, positive and negative ones apart
-  noise-0.5, noise-1, noise-2, noise-3
-                   its weights with noise of so many deviations of the layer's initial weights
-  random           its weights where a mask shuffled inside each layer lets them (which is the same
-                   thing as a random mask of the layer's count)
-  prune-at-0       its weights where the initial ones are largest
-  inverted         its weights where the criterion's scores are smallest
-
-\b
 Criteria. Of a trained network, in every round or with --one-shot:
   magnitude (the paper's), large_final (another name for it), small_final, large_init, small_init,
   large_init_large_final, small_init_small_final, magnitude_increase, movement, random, and
@@ -82,13 +68,16 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 
 
 class _Find(click.Command):
-    """Lists the recipes in its help; they are looked up only then."""
+    """Lists the recipes and controls in its help; they are looked up only then."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from tinyticket.lottery.controls import KINDS
         from tinyticket.lottery.recipes import RECIPES, describe
 
         with formatter.section("Recipes"):
             formatter.write_dl([(name, describe(name)) for name in RECIPES])
+        with formatter.section("Controls, each of which differs from its ticket in one thing"):
+            formatter.write_dl([(name, kind.words) for name, kind in KINDS.items()])
         super().format_epilog(ctx, formatter)
 
 
