@@ -86,7 +86,7 @@ def test_a_weight_that_comes_back_starts_at_0_with_slots_of_0():
     """Not gradual pruning's matter, but what dynamic sparse training relies on."""
     seen = []
 
-    class Swap:
+    class Swap(Revision):
         iterations = (4, 8)
 
         def __call__(self, iteration, weights, masks):
