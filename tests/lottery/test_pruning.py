@@ -148,6 +148,20 @@ def test_inverted_before_training_keeps_the_smallest_of_every_layer():
             assert magnitudes[mask].max() <= magnitudes[~mask].min()
 
 
+@pytest.mark.parametrize("criterion", ["snip", "grasp"])
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_layer_that_lost_everything_is_trained_all_the_same_and_so_are_its_controls(criterion, eager):
+    """Layer collapse, as SynFlow's authors call it: the network answers with its biases."""
+    result = find(
+        rounds=None, one_shot=[0.02], criterion=criterion, controls="reinit,random,inverted,reshuffle", eager=eager
+    )
+    ticket = result.trials[0].rounds[1]
+    assert prune.collapsed(ticket.masks)
+    for run in (ticket, *ticket.controls.values()):
+        assert run.weights_left == 7
+        assert prune.collapsed(run.masks) == prune.collapsed(ticket.masks)
+
+
 def test_pruning_at_0_is_no_control_of_itself():
     with pytest.raises(tt.errors.InputError, match="the control prune-at-0 came out equal to its ticket"):
         before_training(criterion="magnitude-init", scope="layer", controls="prune-at-0")

@@ -107,9 +107,11 @@ class Pruner:
             Weights to keep, by layer.
         """
         if self.settings.criterion in AT_INIT:
-            densities = {name: counts[name] / size for name, size in self.plan.sizes.items()}
-            density = sum(counts.values()) / sum(self.plan.sizes.values())
-            return self._before_training(density, densities, invert=True)
+            some = {name: max(count, 1) for name, count in counts.items()}  # of a layer that is empty, one for now
+            densities = {name: some[name] / size for name, size in self.plan.sizes.items()}
+            density = sum(some.values()) / sum(self.plan.sizes.values())
+            masks = self._before_training(density, densities, invert=True)
+            return {name: mask & bool(counts[name]) for name, mask in masks.items()}
         scores = self.scores(round)(trained, among)
         return prune.keep_counts({name: -score for name, score in scores.items()}, among, counts)
 
