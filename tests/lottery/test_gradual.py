@@ -41,7 +41,10 @@ def train(revision, **changes):
     experiment = Experiment(MODEL, DATA, **{**SMALL, **changes})
     model = experiment.model
     start = Start(
-        {n: np.ones(p.shape, bool) for n, p in model.prunable().items()}, model.state_dict(), {"mask": "gradual"}, revision=revision
+        {n: np.ones(p.shape, bool) for n, p in model.prunable().items()},
+        model.state_dict(),
+        {"mask": "gradual"},
+        revision=revision,
     )
     streams = (stream(0, 0, purpose, 1) for purpose in ("batches", "dropout"))
     return experiment.trainer.train(start, *streams), experiment
