@@ -127,6 +127,7 @@ def test_static_is_the_same_start_never_changed_and_rewound_the_final_mask_at_th
     result = sparse(controls="static,rewound,reinit,random,prune-at-0")
     ticket = result.trials[0].rounds[1]
     static, rewound = ticket.controls["static"], ticket.controls["rewound"]
+    assert static.origin["mask"] == {"stream": [0, 0, "sparse", 1]}
     for name, mask in ticket.start_masks.items():
         np.testing.assert_array_equal(static.masks[name], mask)
         np.testing.assert_array_equal(rewound.masks[name], ticket.masks[name])

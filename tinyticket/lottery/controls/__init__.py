@@ -75,7 +75,10 @@ def beside(name: str, ticket: Ticket, begun: Start | None) -> Start | None:
     if name not in BESIDE:
         return None
     assert begun is not None
-    return ticket.start if name == "rewound" else dataclasses.replace(begun, revision=None)
+    if name == "rewound":
+        return ticket.start
+    stays = {"stream": begun.origin["mask"]["stream"]}
+    return dataclasses.replace(begun, revision=None, origin={**begun.origin, "mask": stays})
 
 
 def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -> Start:
