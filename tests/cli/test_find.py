@@ -15,6 +15,7 @@ from tinyticket.lottery.controls import BESIDE, KINDS
 from tinyticket.lottery.methods import METHODS
 from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT
 from tinyticket.lottery.rewinding import REWINDS, STRATEGIES
+from tinyticket.nn import models
 
 
 def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, ticket):
@@ -184,6 +185,11 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     elsewhere = ["recipe", "augment", "data", "eager", "one-shot", "threads", "data-folder", "dry-run", "out", "quiet"]
     elsewhere += ["gradual", "method", "update-every", "drop"]
     assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
+
+
+def test_the_help_names_every_network(command):
+    explained = "".join(command("find", "--help").out.split())
+    assert f"{','.join(models.names())},orFILE.py:FUNCTION" in explained
 
 
 def test_the_only_rate_is_the_learning_rate(command):

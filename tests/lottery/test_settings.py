@@ -186,9 +186,9 @@ OTHER = {
     "rewind": "lr",
     "rewind_to": 7,
     "strategy": "continue",
-    "criterion": "movement",
     "augment": "flip-crop",
     "recipe": "frankle-carbin/lenet",
+    "criterion": "movement",
 }
 
 

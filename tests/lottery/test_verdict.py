@@ -159,6 +159,16 @@ def test_a_dense_network_that_never_improves_has_no_ratio():
     assert standings(found) == ["undecided"]
 
 
+def test_networks_that_keep_their_weights_are_judged_by_accuracy_alone():
+    made = result(*five((0.98, 5000), (0.983, 6000)))
+    made.config["rewind"] = "lr"
+    found = verdict(made)
+    assert (found["winning_rounds"], found["early_stop_ratio"]) == ([1], None)
+    assert found["text"].startswith(
+        "matching network, whose weights were not rewound, at 80.0%: +0.30 points [+0.25, +0.35]; 5"
+    )
+
+
 def test_a_result_judges_itself(small):
     assert small.verdict == verdict(small)
     assert small.verdict["trials"] == 2

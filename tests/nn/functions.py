@@ -5,6 +5,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.autograd.problems import SEEDS, elementwise, of_one_array, off_kinks, problem
+from tests.nn.image_functions import IMAGE_FUNCTIONS
 from tinyticket.nn import functional as F
 
 FROM_ONE_AXIS = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
@@ -80,4 +81,5 @@ FUNCTIONS = {
     "linear without bias": linear(bias=False),
     "dropout": of_one_array(dropout),
     "flatten": of_one_array(flatten, FROM_ONE_AXIS),
+    **IMAGE_FUNCTIONS,
 }

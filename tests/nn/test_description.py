@@ -22,24 +22,55 @@ def one_of_each() -> nn.Sequential:
     )
 
 
-def test_a_model_comes_back_from_json_with_the_same_layers_and_settings():
-    model = one_of_each()
+def one_of_each_for_images() -> nn.Sequential:
+    block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1, bias=False, rng=3), nn.BatchNorm2d(4, eps=1e-3, momentum=0.2))
+    return nn.Sequential(
+        {
+            "pad": nn.ZeroPad2d((1, 0, 2, 1)),
+            "conv": nn.Conv2d(2, 3, (2, 3), (1, 2), (0, 1), rng=4, init="he_normal"),
+            "max": nn.MaxPool2d(2, 1),
+            "more": nn.ZeroPadChannels((0, 1)),
+            "plain": nn.Residual(block),
+            "projected": nn.Residual(nn.Conv2d(4, 6, 1, rng=5), nn.Sequential(nn.Conv2d(4, 6, 1, rng=6))),
+            "avg": nn.AvgPool2d((3, 1), 1, (1, 0)),
+            "mean": nn.GlobalAvgPool2d(),
+            "norm": nn.BatchNorm1d(6, affine=False),
+        }
+    )
+
+
+every_model = pytest.mark.parametrize("make", [one_of_each, one_of_each_for_images])
+
+
+def test_every_layer_of_the_library_is_described():
+    kinds = {type(part) for make in (one_of_each, one_of_each_for_images) for _, part in make().named_modules()}
+    assert kinds == {getattr(nn.layers, name) for name in nn.layers.__all__}
+
+
+@every_model
+def test_a_model_comes_back_from_json_with_the_same_layers_and_settings(make):
+    model = make()
     again = nn.build(json.loads(json.dumps(nn.describe(model))))
     assert repr(again) == repr(model)
     assert nn.describe(again) == nn.describe(model)
 
 
-def test_a_rebuilt_model_takes_the_weights_and_computes_the_same():
-    model = one_of_each().eval()
+@every_model
+def test_a_rebuilt_model_takes_the_weights_and_computes_the_same(make):
+    model = make()
+    x = np.random.default_rng(0).standard_normal((3, 2, 5, 6) if make is one_of_each_for_images else (3, 2, 3))
+    x = x.astype(np.float32)
+    model(x)  # running statistics move
+    model.eval()
     again = nn.build(nn.describe(model)).eval()
     assert not same_bits(again.state_dict(), model.state_dict())
     again.load_state_dict(model.state_dict())
-    x = np.random.default_rng(0).standard_normal((3, 2, 3)).astype(np.float32)
     assert again(x).data.tobytes() == model(x).data.tobytes()
 
 
-def test_building_twice_gives_the_same_weights():
-    description = nn.describe(one_of_each())
+@every_model
+def test_building_twice_gives_the_same_weights(make):
+    description = nn.describe(make())
     assert same_bits(nn.build(description).state_dict(), nn.build(description).state_dict())
 
 
@@ -74,8 +105,9 @@ def test_a_layer_of_a_later_version_is_refused_with_near_names():
         nn.build({"layer": "Liner"})
 
 
-def test_building_leaves_the_description_as_it_was():
-    description = nn.describe(one_of_each())
+@every_model
+def test_building_leaves_the_description_as_it_was(make):
+    description = nn.describe(make())
     kept = json.dumps(description)
     nn.build(description)
     assert json.dumps(description) == kept

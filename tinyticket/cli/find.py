@@ -10,6 +10,7 @@ from tinyticket.cli.common import common
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
 from tinyticket.errors import InputError
+from tinyticket.nn import models
 
 EXAMPLES = """
 \b
@@ -28,20 +29,6 @@ Examples:
       prune the dense network once to each density
   tinyticket find --rewind-to 60 --controls reinit,reshuffle,prune-at-0 --out late.h5
       restart from iteration 60 instead of 0, beside other controls
-
-\b
-Controls, each of which differs from its ticket in one thing, and is checked before it is trained:
-  reinit           the ticket's mask, new initial weights
-  reinit-signed    the same, with the signs of the ticket's
-  constant-signed  those signs times the deviation of the layer's initial weights
-  reshuffle        the ticket's initial weights, permuted among the survivors of each layer
-  reshuffle-signed the same, positive and negative ones apart
-  noise-0.5, noise-1, noise-2, noise-3
-                   its weights with noise of so many deviations of the layer's initial weights
-  random           its weights where a mask shuffled inside each layer lets them (which is the same
-                   thing as a random mask of the layer's count)
-  prune-at-0       its weights where the initial ones are largest
-  inverted         its weights where the criterion's scores are smallest
 
 \b
 Criteria. Of a trained network, in every round or with --one-shot:
@@ -64,8 +51,7 @@ Rewinding. Each of these trains a pruned network from iteration K to the last (K
 Methods whose masks are found while one network trains (--one-shot gives the densities; see docs/dynamic.md):
   set, rigl, snfs  a random mask that moves: the smallest weights are dropped, and as many grown at
                    random, where gradients are largest, or where their momentum is (snfs also moves
-                   weights between layers; snfs-grow does not); beside it run the controls
-                   static (the random mask, kept) and rewound (theta_0 under the final mask)
+                   weights between layers; snfs-grow does not); the control static runs beside it
   set-original     SET as first published: once an epoch, by sign, with new random weights
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
 
@@ -74,13 +60,16 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 
 
 class _Find(click.Command):
-    """Lists the recipes in its help; they are looked up only then."""
+    """Lists the recipes and controls in its help; they are looked up only then."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from tinyticket.lottery.controls import BESIDE, KINDS
         from tinyticket.lottery.recipes import RECIPES, describe
 
         with formatter.section("Recipes"):
             formatter.write_dl([(name, describe(name)) for name in RECIPES])
+        with formatter.section("Controls, each of which differs from its ticket in one thing"):
+            formatter.write_dl([*((name, kind.words) for name, kind in KINDS.items()), *BESIDE.items()])
         super().format_epilog(ctx, formatter)
 
 
@@ -89,7 +78,7 @@ class _Find(click.Command):
     "--recipe", metavar="NAME", help="A published experiment, listed below, whose settings hold where none are given."
 )
 @click.option("--data", help="A data set's name (see `tinyticket data list`) or an .npz file.  [digits]")
-@click.option("--model", help="A network's name, mlp-IN-...-OUT, or FILE.py:FUNCTION.  [lenet-300-100]")
+@click.option("--model", help=f"{', '.join(models.names())}, or FILE.py:FUNCTION.  [lenet-300-100]")
 @click.option(
     "--rounds", type=int, help="How many times to prune after the dense training.  [digits: 8, larger data: 13]"
 )
@@ -114,10 +103,7 @@ class _Find(click.Command):
     "--one-shot", metavar="DENSITY,...", help="Prune the dense network once to each density, instead of rounds."
 )
 @click.option(
-    "--criterion",
-    default="magnitude",
-    show_default=True,
-    help="What makes a weight worth keeping; see below.",
+    "--criterion", default="magnitude", show_default=True, help="What makes a weight worth keeping; see below."
 )
 @click.option(
     "--scope",
@@ -126,7 +112,8 @@ class _Find(click.Command):
 )
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
 @click.option(
-    "--controls", help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random]"
+    "--controls",
+    help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random; static where a mask moves]",
 )
 @click.option(
     "--rewind",

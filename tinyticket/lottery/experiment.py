@@ -151,9 +151,8 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
+        recipe=recipe, augment=augment, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
         method=method, update_every=update_every, drop=drop,
-        recipe=recipe, augment=augment,
     )  # fmt: skip
     return experiment.run()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyticket import prune
-from tinyticket.data import Pixels
+from tinyticket.compiler.sources import Pair
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.streams import stream
@@ -66,7 +66,7 @@ class Pruner:
         trial: int,
         initial: State,
         model: Module,
-        examples: tuple[np.ndarray | Pixels, np.ndarray],
+        examples: Pair,
     ):
         self.settings, self.plan, self.trial, self.initial = settings, plan, trial, initial
         self._model, self._examples = model, examples

@@ -96,13 +96,13 @@ class Settings:
     rewind: str = "weights"
     rewind_to: int = 0
     strategy: str = "reset"
+    augment: str = "none"
+    recipe: str = "none"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
     method: str = TICKETS
     update_every: int = UPDATE_EVERY
     drop: float = DROP
-    augment: str = "none"
-    recipe: str = "none"
 
     def __post_init__(self):
         for name, least in {

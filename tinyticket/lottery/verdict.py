@@ -47,6 +47,9 @@ class Comparison:
         Ratio of early-stopping iterations, ticket over dense; None where one of them is 0.
     controls : dict of (Interval, Interval)
         By kind (several controls of a kind are averaged within a trial): control minus dense, and ticket minus control.
+    timed : bool
+        False where weights were not rewound (learning-rate rewinding, fine-tuning): they carry earlier training, so that iterations
+        do not compare, and accuracy alone decides.
     standing : {"winning", "losing", "undecided"}
         Losing: shown to be less accurate than the margin allows, or to stop later.
     """
@@ -57,12 +60,14 @@ class Comparison:
     accuracy: Interval
     early_stop: Interval | None
     controls: dict[str, tuple[Interval, Interval]]
+    timed: bool = True
     standing: str = "undecided"
 
     @property
     def passes(self) -> bool:
         """Whether both tests pass, taken by themselves."""
-        return self.accuracy.low > -MARGIN and self.early_stop is not None and self.early_stop.high <= 1
+        in_time = not self.timed or (self.early_stop is not None and self.early_stop.high <= 1)
+        return self.accuracy.low > -MARGIN and in_time
 
     @property
     def fails(self) -> bool:
@@ -153,7 +158,10 @@ def _compare(result: Result, number: int) -> Comparison:
     grain = 1 / result.data["examples"]["test"]
     pairs = [(trial.rounds[0], trial.rounds[number]) for trial in result.trials if len(trial.rounds) > number]
     dense, tickets = zip(*pairs, strict=True)
-    stops = ratio_interval(_early_stops(tickets), _early_stops(dense), result.config["evaluate_every"])
+    timed = result.config.get("rewind", "weights") == "weights"
+    stops = (
+        ratio_interval(_early_stops(tickets), _early_stops(dense), result.config["evaluate_every"]) if timed else None
+    )
     controls = {}
     for kind in dict.fromkeys(kind_of(name) for name in tickets[0].controls):
         beside = [
@@ -170,6 +178,7 @@ def _compare(result: Result, number: int) -> Comparison:
         accuracy=interval(_accuracies(tickets) - _accuracies(dense), grain),
         early_stop=stops,
         controls=controls,
+        timed=timed,
     )
 
 
@@ -184,7 +193,8 @@ def _sentence(
             f"{winner.density:.1%}" for winner in sorted(winners, key=lambda w: -w.density) if winner is not smallest
         ]
         more = f"; winning too at {', '.join(others)}" if others else ""
-        return f"winning ticket at {smallest.words()}; {basis}{more}"
+        found = "winning ticket" if smallest.timed else "matching network, whose weights were not rewound,"
+        return f"{found} at {smallest.words()}; {basis}{more}"
     if all(comparison.standing == "losing" for comparison in comparisons):
         nearest = max(comparisons, key=lambda comparison: comparison.accuracy.mean)
         why = "every one is less accurate than dense, or later"
@@ -199,7 +209,8 @@ def _nearest(comparisons: Iterable[Comparison]) -> Comparison:
     matching = [
         comparison
         for comparison in undecided
-        if comparison.accuracy.mean >= 0 and comparison.early_stop and comparison.early_stop.mean <= 1
+        if comparison.accuracy.mean >= 0
+        and (not comparison.timed or (comparison.early_stop and comparison.early_stop.mean <= 1))
     ]
     if matching:
         return min(matching, key=lambda comparison: comparison.density)

@@ -7,7 +7,6 @@ from tests.lottery.experiments import SIZES, find
 from tinyticket.errors import InputError
 from tinyticket.lottery.analyses import degrees, layers, overlap
 from tinyticket.lottery.analyses.degrees import degrees_of
-from tinyticket.lottery.analyses.overlap import by_chance, jaccard
 
 
 def test_layers_count_what_is_left(small):
@@ -17,19 +16,6 @@ def test_layers_count_what_is_left(small):
     last = {row["layer"]: row["weights_left"] for row in rows[-3:]}
     assert last == {name: np.count_nonzero(mask) for name, mask in small.trials[0].rounds[2].masks.items()}
     assert rows[-1]["density"] == small.trials[0].rounds[2].density
-
-
-def test_overlap_is_intersection_over_union():
-    a, b = np.array([1, 1, 0, 0], bool), np.array([0, 1, 1, 0], bool)
-    assert jaccard(a, b) == pytest.approx(1 / 3)
-    assert jaccard(a, a) == 1
-    assert jaccard(a & False, b & False) == 1
-
-
-def test_chance_is_what_random_masks_share():
-    rng = np.random.default_rng(0)
-    a, b = rng.random(200_000) < 0.3, rng.random(200_000) < 0.5
-    assert by_chance(a, b) == pytest.approx(jaccard(a, b), rel=0.02)
 
 
 def test_overlap_of_a_result(small):

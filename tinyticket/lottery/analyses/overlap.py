@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.analyses.analysis import Analysis
 from tinyticket.lottery.analyses.layers import by_number
@@ -15,9 +16,8 @@ from tinyticket.lottery.result import Result
 def overlap(result: Result) -> Analysis:
     """Return how much of their masks pairs of trials share: intersection over union of the survivors (Jaccard 1901).
 
-    Beside it stands what two random masks of the same densities share in expectation, to first order: with densities a and b,
-    ab / (a + b - ab). Trials start from different weights, so units have no common order: more than chance comes from the
-    inputs and outputs, which have one.
+    Beside it stands what two random masks of the same counts are expected to share (`prune.expected_overlap`). Trials start
+    from different weights, so units have no common order: more than chance comes from the inputs and outputs, which have one.
 
     Raises
     ------
@@ -29,28 +29,16 @@ def overlap(result: Result) -> Analysis:
     rows = []
     for number, rounds in by_number(result).items():
         for name in rounds[0].masks if len(rounds) > 1 and number else ():
-            pairs = list(combinations([round.masks[name] for round in rounds], 2))
+            pairs = list(combinations([{name: round.masks[name]} for round in rounds], 2))
             rows.append(
                 {
                     "round": number,
                     "density": float(np.mean([round.density for round in rounds])),
                     "layer": name,
-                    "overlap": float(np.mean([jaccard(a, b) for a, b in pairs])),
-                    "by_chance": float(np.mean([by_chance(a, b) for a, b in pairs])),
+                    "overlap": float(np.mean([prune.overlap(*pair) for pair in pairs])),
+                    "by_chance": float(np.mean([prune.expected_overlap(*pair) for pair in pairs])),
                 }
             )
     for row in rows:
         row["over_chance"] = row["overlap"] / row["by_chance"]
     return Analysis("Overlap of the masks of two trials", rows, "density", ("overlap", "over_chance"), "layer")
-
-
-def jaccard(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the share of positions that survive in both masks among those that survive in one of them."""
-    union = np.count_nonzero(a | b)
-    return np.count_nonzero(a & b) / union if union else 1.0
-
-
-def by_chance(a: np.ndarray, b: np.ndarray) -> float:
-    """Return what random masks of the same densities share."""
-    p, q = a.mean(), b.mean()
-    return float(p * q / (p + q - p * q))

@@ -1,12 +1,14 @@
 """Networks by name."""
 
+import json
+
 import numpy as np
 import pytest
 
 import tinyticket as tt
 from tests.nn.bits import same_bits
 from tinyticket.errors import InputError
-from tinyticket.nn import Linear, ReLU, models
+from tinyticket.nn import Linear, Module, ReLU, build, describe, models
 
 
 def weight_counts(model) -> list[int]:
@@ -81,6 +83,10 @@ def test_an_input_shape_is_a_tuple_a_list_or_a_number(shape):
         ("mlp-784--10", "no model is called"),
         ("mlp-784-x-10", "no model is called"),
         ("", "no model is called ''"),
+        ("conv-3", "no model is called 'conv-3'.*did you mean 'conv-"),
+        ("conv2", "did you mean 'conv-2'"),
+        ("resnet20", "did you mean 'resnet-20'"),
+        ("vgg-13", "no model is called 'vgg-13'.*did you mean 'vgg-1"),
     ],
 )
 def test_an_unknown_name_is_refused_with_near_names(name, words):
@@ -103,6 +109,40 @@ def test_a_layer_without_units_is_refused():
 
 def test_names_lists_what_create_knows():
     assert "lenet-300-100" in models.names()
+    for name in models.names():
+        if not name.isupper() and "N" not in name:  # families are shown by their pattern
+            assert isinstance(models.create(name, (3, 32, 32)), Module)
+
+
+IMAGE_NETWORKS = ["lenet-5", "conv-2", "conv-4-dropout", "resnet-8", "resnet-8-identity", "vgg-11"]
+
+
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+def test_a_network_for_images_takes_any_channels_and_classes_and_comes_back_from_its_description(name):
+    model = models.create(name, (2, 16, 32), classes=np.int64(3), rng=0)
+    assert model(np.zeros((2, 2, 16, 32), np.float32)).shape == (2, 3)
+    assert repr(build(json.loads(json.dumps(describe(model))))) == repr(model)
+
+
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+def test_the_seed_decides_every_weight_of_a_network_for_images(name):
+    def make(rng):
+        return models.create(name, (1, 16, 16), rng=rng)
+
+    assert same_bits(make(1).state_dict(), make(np.random.default_rng(1)).state_dict())
+    one, other = make(1), make(2)
+    assert all((one.prunable()[key].data != other.prunable()[key].data).all() for key in one.prunable())
+    other.reset_parameters(3)
+    assert all((one.prunable()[key].data != other.prunable()[key].data).all() for key in one.prunable())
+
+
+@pytest.mark.parametrize("name", IMAGE_NETWORKS)
+@pytest.mark.parametrize("shape", [(784,), (28, 28), (1, 0, 28), (2, 1, 28, 28)])
+def test_what_is_no_image_is_refused(name, shape):
+    with pytest.raises(
+        InputError, match=rf"{name} takes images of shape \(channels, height, width\); the data have shape"
+    ):
+        models.create(name, shape)
 
 
 def test_models_are_reached_from_the_top():

@@ -1,0 +1,57 @@
+"""Losses: extreme logits and refusals."""
+
+import numpy as np
+import pytest
+
+import tinyticket as tt
+from tinyticket.nn import functional as F
+
+
+def test_cross_entropy_is_the_mean_negative_log_probability_of_the_labels():
+    logits, labels = np.array([[1.0, 2, 3], [0, 0, 0]]), np.array([2, 0])
+    first = -np.log(np.exp(3) / (np.exp(1) + np.exp(2) + np.exp(3)))
+    np.testing.assert_allclose(F.cross_entropy(logits, labels).item(), (first + np.log(3)) / 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huge_logits_neither_overflow_nor_lose_the_gradient(dtype):
+    logits = tt.Tensor(np.array([[1e4, 0, -1e4]], dtype), requires_grad=True)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        loss = F.cross_entropy(logits, [1])
+        loss.backward()
+        assert F.softmax(logits).data.tolist() == [[1, 0, 0]]
+    assert loss.item() == 1e4
+    assert logits.grad.tolist() == [[1, -1, 0]]
+
+
+@pytest.mark.parametrize("labels", [[0, 2], np.array([0, 2], np.uint8), np.array([0, 2], np.int32)])
+def test_labels_are_integers_of_any_kind(labels):
+    assert F.cross_entropy(np.zeros((2, 3)), labels).item() == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "words"),
+    [
+        (np.zeros((2, 3)), [0, 3], "labels run from 0 to 3, but there are 3 classes"),
+        (np.zeros((2, 3)), [-1, 0], "labels run from -1 to 0, but there are 3 classes"),
+        (np.zeros((2, 3)), [0, 1, 2], r"\(2, 3\) and int64 \(3,\)"),
+        (np.zeros((2, 3)), [0.0, 1.0], "integer labels.*float64"),
+        (np.zeros(3), [0], r"logits \(N, classes\).*\(3,\)"),
+        (np.zeros((2, 3)), [[0], [1]], r"\(2, 1\)"),
+    ],
+)
+def test_labels_that_do_not_fit_the_logits_are_refused(logits, labels, words):
+    with pytest.raises(ValueError, match=words):
+        F.cross_entropy(logits, labels)
+
+
+def test_mse_loss_refuses_to_broadcast():
+    """(N,) against (N, 1) would silently compare every example with every other."""
+    with pytest.raises(ValueError, match=r"\(3,\).*\(3, 1\)"):
+        F.mse_loss(np.zeros(3), np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.mse_loss])
+def test_an_unknown_reduction_is_refused(loss):
+    with pytest.raises(ValueError, match="'mean', 'sum' or 'none', not 'average'"):
+        loss(np.zeros((2, 2)), np.zeros(2, int) if loss is F.cross_entropy else np.zeros((2, 2)), reduction="average")
