@@ -53,6 +53,14 @@ def test_no_weight_is_changed_by_a_bit(found, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_a_result_gives_the_weights_that_it_began_with(found, name):
+    initial, start = found[name].init(0), found[name].start(0, 1)
+    for layer, value in initial.items():
+        expected = untrained(name, value) if layer.endswith("weight") else value
+        assert start[layer].tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_the_file_has_scores_a_history_and_a_network_that_does_what_it_says(found, name):
     result = found[name]
     for number, round in enumerate(result.trials[0].rounds[1:], start=1):

@@ -58,8 +58,7 @@ training too (see docs/supermasks.md):
 Methods whose masks are found while one network trains (--one-shot gives the densities; see docs/dynamic.md):
   set, rigl, snfs  a random mask that moves: the smallest weights are dropped, and as many grown at
                    random, where gradients are largest, or where their momentum is (snfs also moves
-                   weights between layers; snfs-grow does not); beside it run the controls
-                   static (the random mask, kept) and rewound (theta_0 under the final mask)
+                   weights between layers; snfs-grow does not); the control static runs beside it
   set-original     SET as first published: once an epoch, by sign, with new random weights
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
 
@@ -71,13 +70,13 @@ class _Find(click.Command):
     """Lists the recipes and controls in its help; they are looked up only then."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from tinyticket.lottery.controls import KINDS
+        from tinyticket.lottery.controls import BESIDE, KINDS
         from tinyticket.lottery.recipes import RECIPES, describe
 
         with formatter.section("Recipes"):
             formatter.write_dl([(name, describe(name)) for name in RECIPES])
         with formatter.section("Controls, each of which differs from its ticket in one thing"):
-            formatter.write_dl([(name, kind.words) for name, kind in KINDS.items()])
+            formatter.write_dl([*((name, kind.words) for name, kind in KINDS.items()), *BESIDE.items()])
         super().format_epilog(ctx, formatter)
 
 
@@ -120,7 +119,8 @@ class _Find(click.Command):
 )
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
 @click.option(
-    "--controls", help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random]"
+    "--controls",
+    help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random; static where a mask moves]",
 )
 @click.option(
     "--rewind",

@@ -91,8 +91,10 @@ class EagerStep:
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
         places = {id(parameter): i for i, parameter in enumerate(self.optimizer.params)}
-        for name, weight in self.model.prunable().items():
-            weight.mask = masks[name]
+        weights = self.model.prunable()
+        for name, mask in masks.items():
+            weight = weights[name]
+            weight.mask = mask
             weight.apply_mask(*self.optimizer.slots(places[id(weight)]))
 
     def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:

@@ -180,17 +180,40 @@ class CompiledStep:
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
-        return EagerStep(self.model, self.optimizer).backward(x, y)
+        if not (self._ahead and self._program):
+            return EagerStep(self.model, self.optimizer).backward(x, y)
+        loss, gradients = self._program.dense_gradients(x, y)
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        pairs = [(layer.weight, layer.bias) for layer in self.layers]
+        return loss, {
+            names[id(parameter)]: gradient
+            for pair, found in zip(pairs, gradients, strict=True)
+            for parameter, gradient in zip(pair, found, strict=True)
+            if parameter is not None
+        }
 
     # -- masks that change while training goes on
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return the weights that can be pruned, to look at."""
-        return EagerStep(self.model, self.optimizer).weights()
+        if not (self._ahead and self._program):
+            return EagerStep(self.model, self.optimizer).weights()
+        return {layer.name: self._program.weight(i) for i, layer in enumerate(self.layers)}
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
-        EagerStep(self.model, self.optimizer).change_masks(masks)
+        weights = self.model.prunable()
+        left = {}
+        for name, mask in masks.items():
+            before = weights[name].mask
+            if before is None or not np.array_equal(mask, before):
+                left[name] = mask
+        for i, layer in enumerate(self.layers if self._ahead and self._program else ()):
+            assert self._program is not None
+            if layer.name in left and self._program.change_mask(i, left[layer.name]):  # in place: nothing is fetched
+                layer.weight.held_under(left.pop(layer.name))
+                self._masks[i] = layer.weight.mask
+        EagerStep(self.model, self.optimizer).change_masks(left)
 
     # -- what it does
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import reset
+from tinyticket.lottery.untrained import CONSTANTS
 from tinyticket.lottery.verdict import verdict
 from tinyticket.nn import Module, build
 from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint
@@ -205,8 +206,8 @@ class Result:
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, pruned weights zero.
 
-        They are theta_0, what late rewinding went back to, or the trained weights of the round before, under the round's mask;
-        a network that was pruned in the course of its training began dense.
+        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under the mask that the
+        training began with.
         """
         chosen = self._round(trial, round)
         where = chosen.origin["weights"]
@@ -214,7 +215,10 @@ class Result:
             state = self._round(trial, 0 if self.config["one_shot"] else round - 1).trained
         else:
             state = self.rewind(trial).state if where == "rewind" else self.init(trial)
-        return reset(state, {} if chosen.origin["mask"] == "gradual" else chosen.masks)
+        if where == "constant":
+            constant = CONSTANTS[self.config["method"]]
+            state = {name: constant(value) if name in chosen.masks else value for name, value in state.items()}
+        return reset(state, chosen.start_masks)
 
     def model(self, trial: int, round: int, weights: str = "trained", into: Module | None = None) -> Module:
         """Return a network of the experiment, masks set, in evaluation mode.
@@ -236,10 +240,11 @@ class Result:
         chosen = self._round(trial, round)
         model = build(self._model) if into is None else into
         frozen, state = chosen.frozen, chosen.trained if weights == "trained" else self.init(trial)
+        masks = chosen.start_masks if weights == "start" else chosen.masks
         if weights == "start":
             state = self.start(trial, round)
         for name, parameter in model.named_parameters():
-            parameter.mask = None if name in frozen else chosen.masks.get(name)
+            parameter.mask = None if name in frozen else masks.get(name)
         state |= {name: np.where(chosen.masks[name], state[name], value) for name, value in frozen.items()}
         model.load_state_dict(state)
         return model.eval()

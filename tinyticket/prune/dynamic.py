@@ -61,7 +61,8 @@ def rigl_masks(weights: Arrays, masks: Arrays, gradients: Arrays, fraction: floa
     Parameters
     ----------
     weights, masks, gradients
-        By layer, of equal shapes; gradients of all weights, those pruned included. Of equal ones the lower flat index grows.
+        By layer, of equal shapes; gradients of all weights, those pruned included, and of whatever else. Of equal ones the lower
+        flat index grows.
     fraction
         Of a layer's survivors that is dropped: `drop_fraction` of the iteration.
 
@@ -149,7 +150,8 @@ def _grow(name: str, mask: np.ndarray, count: int, choose: Callable[[str, np.nda
 
 def _by(scores: Arrays, masks: Arrays) -> Callable[[str, np.ndarray, int], np.ndarray]:
     """Return a choice of the largest magnitudes; every score must be a number, wherever it stands."""
-    check(scores, {name: np.ones(mask.shape, bool) for name, mask in masks.items()})
+    everywhere = {name: np.ones(mask.shape, bool) for name, mask in masks.items()}
+    check({name: scores[name] for name in masks if name in scores}, everywhere)
 
     def choose(name: str, empty: np.ndarray, count: int) -> np.ndarray:
         return empty[largest(np.abs(scores[name].ravel()[empty]), count)]

@@ -91,9 +91,14 @@ def checked_fraction(fraction: float) -> float:
 
 def drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     """Return a copy of a flat mask without `count` survivors of the smallest scores; of equal ones the higher index goes."""
-    survivors = np.flatnonzero(mask)
-    kept = np.zeros(mask.shape, bool)
-    kept[survivors[largest(scores[survivors], survivors.size - count)]] = True
+    kept = mask.copy()
+    if count:
+        survivors = np.flatnonzero(mask)
+        alive = scores[survivors]
+        last = np.partition(alive, count - 1)[count - 1]  # the largest score that goes: a full sort would say no more
+        below, equal = alive < last, np.flatnonzero(alive == last)
+        kept[survivors[below]] = False
+        kept[survivors[equal[len(equal) - (count - np.count_nonzero(below)) :]]] = False
     return kept
 
 

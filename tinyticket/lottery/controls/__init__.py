@@ -76,8 +76,8 @@ KINDS = {
 
 
 BESIDE = {
-    "static": "the random mask with which dynamic sparse training starts, which stays",
-    "rewound": "theta_0 under the mask that was found in training",
+    "static": "where --method moves a mask: the random one that it starts with, kept",
+    "rewound": "where a mask is found while training: theta_0 under it, from the start",
 }
 """Controls of networks whose mask changes while they train. They draw nothing, so there is one of each."""
 
@@ -87,7 +87,10 @@ def beside(name: str, ticket: Ticket, begun: Start | None) -> Start | None:
     if name not in BESIDE:
         return None
     assert begun is not None
-    return ticket.start if name == "rewound" else dataclasses.replace(begun, revision=None)
+    if name == "rewound":
+        return ticket.start
+    stays = {"stream": begun.origin["mask"]["stream"]}
+    return dataclasses.replace(begun, revision=None, origin={**begun.origin, "mask": stays})
 
 
 def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -> Start:
