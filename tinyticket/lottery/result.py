@@ -206,8 +206,8 @@ class Result:
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, pruned weights zero.
 
-        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under the mask that the
-        training began with.
+        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under
+        the mask that the training began with.
         """
         chosen = self._round(trial, round)
         where = chosen.origin["weights"]

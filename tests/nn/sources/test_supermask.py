@@ -8,7 +8,7 @@ import torch
 
 from tinyticket import Tensor
 from tinyticket.nn.sources import Supermask
-from tinyticket.nn.sources.supermask import bernoulli
+from tinyticket.nn.sources.supermask import bernoulli, probability
 
 RNG = np.random.default_rng(0)
 WEIGHT, SCORES, DRAW, UPWARD = (RNG.normal(size=(5, 7)).astype(np.float32) for _ in range(4))
@@ -81,6 +81,12 @@ def test_the_scores_are_the_only_parameters():
 def test_a_mask_without_weights_is_no_division_by_zero():
     result = bernoulli(Tensor(SCORES), weight=WEIGHT, draw=np.ones_like(DRAW), rescale=True)
     assert not result.data.any()
+
+
+def test_probabilities_reach_0_and_1_without_a_warning():
+    found = probability(np.array([-200, -100, -60, 0, 60, 200], np.float32))
+    assert found.tolist() == [0, 0, pytest.approx(math.exp(-60), rel=1e-5), 0.5, 1, 1]
+    assert found.dtype == np.float32
 
 
 def test_thresholds_of_another_shape_are_refused():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.autograd import Tensor, elementwise, operation
+from tinyticket.autograd import Tensor, operation
 from tinyticket.nn.parameter import Parameter
 from tinyticket.nn.sources.sourced import Source
 
@@ -48,12 +48,18 @@ class Supermask(Source):
 
     def mask(self) -> np.ndarray:
         """Return the mask of evaluation."""
-        return self._evaluation < elementwise.sigmoid(self.scores).data
+        return self._evaluation < probability(self.scores.data)
 
     def _draw(self) -> np.ndarray:
         if not self.training:
             return self._evaluation
         return self._rng.random(self._weight.shape, np.float32)
+
+
+def probability(scores: np.ndarray) -> np.ndarray:
+    """Return sigmoid(s); where exp(-s) overflows it is 0. In every step, this and the draws cost more than the network."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-scores))
 
 
 @operation
@@ -63,16 +69,17 @@ def bernoulli(scores, *, weight, draw, rescale):
     The gradient goes through that factor too, as in the authors' code: with b the mask, S its sum and c = size / S,
     db_i = c w_i g_i - (c / S) sum_j g_j w_j b_j.
     """
-    probability = elementwise.sigmoid(Tensor(scores)).data
-    mask = draw < probability
+    p = probability(scores)
+    mask = draw < p
     kept = int(np.count_nonzero(mask))
     factor = weight.dtype.type(weight.size / max(kept, 1) if rescale else 1)
-    effective = np.where(mask, weight * factor, weight.dtype.type(0))
+    scaled = weight * factor if rescale else weight
+    effective = np.where(mask, scaled, weight.dtype.type(0))
 
     def to_scores(g):
-        to_mask = g * weight * factor
+        to_mask = g * scaled
         if rescale:
             to_mask -= np.vdot(g, effective) / max(kept, 1)
-        return to_mask * probability * (1 - probability)
+        return to_mask * p * (1 - p)
 
     return effective, (to_scores,)
