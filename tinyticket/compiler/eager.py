@@ -79,7 +79,10 @@ class EagerStep:
     @QUIETLY
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
+        statistics = [(buffer, buffer.data.copy()) for _, buffer in self.model.named_buffers()]
         self._backward(x, y)
+        for buffer, before in statistics:
+            buffer.data = before
         named = {name: parameter.grad for name, parameter in self.model.named_parameters()}
         self.optimizer.zero_grad()
         return self._loss.item(), {name: gradient for name, gradient in named.items() if gradient is not None}
