@@ -149,6 +149,17 @@ def test_controls_are_evaluated_and_not_trained(found):
         assert scores[mask].max() <= scores[~mask].min()
 
 
+def test_the_control_rewound_is_the_network_found_trained(found):
+    round = find(**METHODS["edge-constant"], iterations=60, controls="rewound").trials[0].rounds[1]
+    control = round.controls["rewound"]
+    assert control.history["iteration"].tolist() == list(range(0, 61, 5))
+    assert control.history["test_loss"][0] == pytest.approx(round.history["test_loss"][-1], rel=1e-5)
+    assert control.history["train_loss"][-1] < round.history["train_loss"][-1]
+    for layer, mask in round.masks.items():
+        np.testing.assert_array_equal(control.masks[layer], mask)
+        assert (control.trained[layer][mask] != round.trained[layer][mask]).any()
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(found, name, tmp_path):
     options = {**METHODS[name], "iterations": 60, "threads": 1}

@@ -177,14 +177,18 @@ class TrialRun:
         return Finished(self.initial, run, others, continued)
 
     def _train_controls(self, round: int, ticket: controls.Ticket, begun: Start | None = None) -> dict[str, Run]:
-        """Train the controls of a ticket, whose own training may have begun with another mask."""
+        """Train the controls of a ticket, whose own training may have begun with another mask.
+
+        Those of a ticket that is not trained are not either, but for `rewound`, which is what training makes of it.
+        """
         runs = {}
         for name in self.settings.controls:
             origin = {"stream": [self.settings.seed, self.number, name, round]}
             rng = stream(self.settings.seed, self.number, name, round)
             start = controls.beside(name, ticket, begun) or controls.begin(name, ticket, rng, origin)
             frozen = self._frozen_beside(ticket.start, start)
-            runs[name] = self._train(round, name, replace(start, frozen=frozen, trains=ticket.start.trains), 0)
+            trains = ticket.start.trains or name == "rewound"
+            runs[name] = self._train(round, name, replace(start, frozen=frozen, trains=trains), 0)
         return runs
 
     def _freeze(self, masks: Masks) -> None:

@@ -130,7 +130,14 @@ def untrained_ticket(start: Start, run: Run, initial: State, draw: Draw) -> Tick
     how = start.untrained
     assert how is not None
     source = how.rescaled(start.weights, run.masks)
-    found = dataclasses.replace(start, masks=run.masks, weights=reset(source, run.masks), untrained=None, trains=False)
+    found = dataclasses.replace(
+        start,
+        masks=run.masks,
+        weights=reset(source, run.masks),
+        origin={**start.origin, "mask": "ticket"},
+        untrained=None,
+        trains=False,
+    )
     scores = {name: -(np.abs(score) if how.method == "edge-popup" else score) for name, score in run.scores.items()}
     return Ticket(
         start=found,
