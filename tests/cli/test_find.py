@@ -11,7 +11,8 @@ import tinyticket as tt
 from tests.cli.commands import one_sentence
 from tests.lottery.experiments import MODEL, contents, differing
 from tinyticket.lottery import Experiment
-from tinyticket.lottery.controls import KINDS
+from tinyticket.lottery.controls import BESIDE, KINDS
+from tinyticket.lottery.methods import METHODS
 from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT
 from tinyticket.lottery.rewinding import REWINDS, STRATEGIES
 from tinyticket.nn import models
@@ -29,7 +30,7 @@ def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, t
 
 def test_help_names_every_control_criterion_and_way_to_rewind(command):
     text = command("find", "--help").out
-    for name in (*KINDS, *REWINDS, *STRATEGIES, *AT_INIT):
+    for name in (*KINDS, *BESIDE, *METHODS, *REWINDS, *STRATEGIES, *AT_INIT):
         assert name in text
     for name in AFTER_TRAINING:
         assert name in text or name.removesuffix("_same_sign").removesuffix("_diff_sign") in text
@@ -57,6 +58,14 @@ def test_options_of_rewinding_reach_the_experiment(find_command, out):
         ({"rounds": None, "one_shot": "0.5,0.3", "criterion": "snip"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
         ({"rounds": None, "one_shot": "0.5,0.3", "scope": "erk"}, "[3/3] trial 0, round 2 ("),
         ({"rounds": None, "one_shot": "0.5,0.3", "gradual": "2,14,3"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
+        (
+            {"rounds": None, "one_shot": "0.5,0.3", "method": "rigl", "update_every": 4, "drop": 0.2},
+            "[3/3] trial 0, round 2 (",
+        ),
+        (
+            {"rounds": None, "one_shot": "0.5", "method": "early-bird", "iterations": 54},
+            "[2/2] trial 0, round 1 (50.0%), ticket",
+        ),
     ],
 )
 def test_every_mode_runs_from_the_command_line(options, last, find_command, out):
@@ -121,6 +130,7 @@ OPTIONS = {
     "rewind": ("finetune", "finetune"),
     "rewind_to": ("11", 11),
     "strategy": ("continue", "continue"),
+    "mask_0": ("freeze-away", "freeze-away"),
     "trials": ("2", 2),
     "controls": ("random,random-2", ["random", "random-2"]),
     "seed": ("3", 3),
@@ -141,6 +151,16 @@ def test_eager_goes_through_the_autograd_and_the_file_says_so(find_command, out)
     assert find_command("--eager", rounds=0).code == 0
     assert tt.load(out).trials[0].rounds[0].plan == {"mode": "eager"}
     assert "eager was True and is now False" in find_command(rounds=0).err
+
+
+def test_masks_of_untrained_weights(find_command, out):
+    options = {"rounds": None, "method": "supermask", "score_lr": "50", "controls": "random"}
+    assert find_command("--signed-constant", "--rescale", **options).code == 0
+    config = tt.load(out).config
+    names = ("method", "score_lr", "signed_constant", "rescale", "rounds")
+    assert [config[name] for name in names] == ["supermask", 50, True, True, 1]
+    again = find_command("--signed-constant", **options)
+    assert (again.code, "rescale was True and is now False" in again.err) == (2, True)
 
 
 def test_a_recipe_fills_in_what_is_not_given(find_command, out, command):
@@ -173,8 +193,27 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     explained = command("find", "--help").out
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Recipes:")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
-    elsewhere = ["recipe", "augment", "data", "eager", "one-shot", "threads", "data-folder", "dry-run", "out", "quiet"]
-    elsewhere += ["gradual", "workers", "masks-from"]
+    elsewhere = [
+        "drop",
+        "method",
+        "rescale",
+        "score-lr",
+        "signed-constant",
+        "update-every",
+        "recipe",
+        "augment",
+        "data",
+        "eager",
+        "one-shot",
+        "gradual",
+        "threads",
+        "workers",
+        "masks-from",
+        "data-folder",
+        "dry-run",
+        "out",
+        "quiet",
+    ]
     assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
 
 

@@ -22,6 +22,12 @@ MODES = {
     "continue": {"strategy": "continue"},
     "one-shot, global": {"rounds": None, "one_shot": [0.5, 0.2], "scope": "global"},
     "gradual": {"rounds": None, "one_shot": [0.5, 0.2], "gradual": (2, 12, 2)},
+    "freeze": {"mask_0": "freeze-away"},
+    "rigl": {"rounds": None, "one_shot": [0.5, 0.2], "method": "rigl", "update_every": 4},
+    "set": {"rounds": None, "one_shot": [0.5], "method": "set", "update_every": 5},
+    "early-bird": {"rounds": None, "one_shot": [0.5], "method": "early-bird", "iterations": 60},
+    "supermask": {"rounds": None, "method": "supermask"},
+    "edge-popup": {"rounds": None, "one_shot": [0.5], "method": "edge-popup"},
     "snip": {"rounds": None, "one_shot": [0.5, 0.2], "criterion": "snip"},
 }
 

@@ -17,6 +17,7 @@ QUESTIONS = """
   degrees      how evenly survivors are spread over inputs and outputs
   movement     how far kept and pruned weights moved, and how many changed sign
   cost         multiply-adds and bytes
+  supermask    accuracy of initial weights, untrained, under masks of the trained network (needs the data)
   instability  the error barrier between two copies trained with different data orders;
                trains two networks a round, once: what it finds is kept in FILE
 """
@@ -40,7 +41,7 @@ def analyze(
     """Analyse the networks of a result file."""
     from tinyticket import load
     from tinyticket.errors import InputError, near
-    from tinyticket.lottery.analyses import ANALYSES, TRAINING
+    from tinyticket.lottery.analyses import ANALYSES, NEED_DATA, TRAINING
 
     if what not in (*ANALYSES, *TRAINING):
         raise InputError(f"no analysis is called {what!r}{near(what, (*ANALYSES, *TRAINING))}")
@@ -52,7 +53,12 @@ def analyze(
     else:
         if rounds:
             raise InputError(f"--round chooses networks to train, which the analysis {what} does not")
-        found = ANALYSES[what](load(file))
+        names = {"data": "data", "data_folder": "folder"} if what in NEED_DATA else {}
+        given = {name: value for name, value in options.items() if value is not None}
+        if unused := given.keys() - names.keys():
+            does = "trains nothing" if names else "looks at no data and trains nothing"
+            raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
+        found = ANALYSES[what](load(file), **{names[name]: value for name, value in given.items()})
     if output:
         from tinyticket.report.analysis import plot_analysis
 

@@ -49,6 +49,21 @@ Rewinding. Each of these trains a pruned network from iteration K to the last (K
   --strategy continue              let one network keep its weights from round to round and choose
                                    the masks; the tickets beside it are rewound as said above
 
+\b
+Methods that learn a mask of weights which are never trained; controls are then evaluated without
+training too (see docs/supermasks.md):
+  supermask    each weight has a probability, which is learned; one round, whose density it finds
+  edge-popup   each weight has a score, which is learned; the highest of each layer are kept, a share
+               given by --one-shot
+
+\b
+Methods whose masks are found while one network trains (--one-shot gives the densities; see docs/dynamic.md):
+  set, rigl, snfs  a random mask that moves: the smallest weights are dropped, and as many grown at
+                   random, where gradients are largest, or where their momentum is (snfs also moves
+                   weights between layers; snfs-grow does not); the control static runs beside it
+  set-original     SET as first published: once an epoch, by sign, with new random weights
+  early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
+
 Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
 """
 
@@ -57,13 +72,13 @@ class _Find(click.Command):
     """Lists the recipes and controls in its help; they are looked up only then."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from tinyticket.lottery.controls import KINDS
+        from tinyticket.lottery.controls import BESIDE, KINDS
         from tinyticket.lottery.recipes import RECIPES, describe
 
         with formatter.section("Recipes"):
             formatter.write_dl([(name, describe(name)) for name in RECIPES])
         with formatter.section("Controls, each of which differs from its ticket in one thing"):
-            formatter.write_dl([(name, kind.words) for name, kind in KINDS.items()])
+            formatter.write_dl([*((name, kind.words) for name, kind in KINDS.items()), *BESIDE.items()])
         super().format_epilog(ctx, formatter)
 
 
@@ -106,7 +121,8 @@ class _Find(click.Command):
 )
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
 @click.option(
-    "--controls", help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random]"
+    "--controls",
+    help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random; static where a mask moves]",
 )
 @click.option(
     "--rewind",
@@ -140,6 +156,28 @@ class _Find(click.Command):
     type=click.Path(),
     help="Prune nothing: train the masks and initial weights of another result, on other data of the same shapes.",
 )
+@click.option(
+    "--mask-0",
+    default="zero",
+    show_default=True,
+    help="What pruned weights are: `zero`, or frozen at their initial values, all (`freeze`) or those that had moved away from "
+    "zero (`freeze-away`); these are trained eagerly.",
+)
+@click.option(
+    "--method",
+    default="tickets",
+    show_default=True,
+    help="What makes a round's network: pruning, or a method that finds its mask in one training, see below.",
+)
+@click.option("--update-every", type=int, help="Iterations between updates of a mask that moves.  [100]")
+@click.option(
+    "--drop", type=float, default=0.3, show_default=True, help="First fraction of a layer that an update drops."
+)
+@click.option(
+    "--signed-constant", is_flag=True, help="Untrained weights are a constant of their layer, with their signs."
+)
+@click.option("--rescale", is_flag=True, help="Supermasks: multiply a layer's weights by size / sum of the mask.")
+@click.option("--score-lr", type=float, help="Learning rate of a mask's scores.  [supermask: 100, edge-popup: 0.1]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option(

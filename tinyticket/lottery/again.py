@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 
@@ -139,7 +138,7 @@ class _Recalled:
     def __init__(self, result: Result, trial: int, wanted: int):
         self._result, self._trial, self._wanted = result, trial, wanted
 
-    def recall(self, round: int, masks: Masks, **more: Any) -> Round | None:
+    def recall(self, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round, or None for the one that is wanted."""
         return None if round == self._wanted else self._result.round(self._trial, round)
 
@@ -153,8 +152,24 @@ class _Recalled:
 
 def _as_run(recorded: Round) -> Run:
     return Run(
-        recorded.masks, recorded.trained, recorded.history, recorded.origin, recorded.plan, float(recorded.seconds)
+        recorded.masks,
+        recorded.trained,
+        recorded.history,
+        recorded.origin,
+        recorded.plan,
+        float(recorded.seconds),
+        start_masks=recorded.start_masks,
+        frozen=recorded.frozen,
+        scores=recorded.scores,
     )
+
+
+def fill(model: Module, masks: Masks, state: State, frozen: State) -> None:
+    """Give a model masks and weights, the frozen values of pruned ones included, whose layers then have no masks."""
+    for name, parameter in model.named_parameters():
+        parameter.mask = None if name in frozen else masks.get(name)
+    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
+    model.load_state_dict({**state, **held})
 
 
 def data_of(

@@ -25,6 +25,8 @@ from tinyticket.lottery.inputs import (
     usable_threads,
     usable_workers,
 )
+from tinyticket.lottery.mask_training import MaskTrainer
+from tinyticket.lottery.methods import TICKETS, moments
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.pruning import Pruner
@@ -67,6 +69,13 @@ def find(
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
     masks_from: Result | str | os.PathLike | None = None,
+    mask_0: str = "zero",
+    method: str = "tickets",
+    update_every: int | None = None,
+    drop: float = 0.3,
+    signed_constant: bool = False,
+    rescale: bool = False,
+    score_lr: float | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -114,7 +123,7 @@ def find(
     controls
         Beside every ticket: "reinit" (same mask, new initial weights), "random" (same weights, random mask of the same counts);
         others are in `tinyticket.lottery.controls.KINDS`. "reinit-2" is a second one. "none" for none; reinit and
-        random if not given.
+        random if not given, for methods that find their mask in training "static" or "random".
     rewind : {"weights", "lr", "finetune"}
         What goes back before a pruned network is trained: weights, buffers, optimizer and learning rate; the learning rate
         alone; or nothing, so that training goes on at the last learning rate.
@@ -129,6 +138,22 @@ def find(
     masks_from
         A result or its file whose masks and initial weights are taken, trial by trial and round by round, instead of pruning:
         its tickets on other data. Rounds, trials and model are the file's unless given.
+    mask_0 : {"zero", "freeze", "freeze-away"}
+        What pruned weights are: 0, their initial value, or that only where they had moved away from zero (Zhou et al. 2019).
+        What is frozen is trained eagerly.
+    method
+        "tickets", or with `one_shot` a method that finds its mask in the course of one training from theta_0: "set", "rigl",
+        "snfs" and variants (`tinyticket.lottery.methods.METHODS`), with the default scope "erk", or "early-bird", with "global".
+        "supermask", one round, and "edge-popup", with `one_shot`, learn a mask and leave the weights at theta_0; their controls are
+        evaluated untrained too.
+    update_every, drop
+        Of dynamic sparse training: iterations between updates of the mask (100), and the first fraction of a layer that is dropped.
+    signed_constant
+        With the last two: the sign of every weight times the deviation of its layer (supermask) or sqrt(2 / fan_in) (edge-popup).
+    rescale
+        With "supermask": whether the weights of a layer are multiplied by size / sum of its mask.
+    score_lr
+        With them: the learning rate of the mask's scores, 100 for supermasks and 0.1 for edge-popup if not given.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -161,8 +186,10 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        recipe=recipe, augment=augment, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
         masks_from=masks_from,
+        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
+        method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
+        recipe=recipe, augment=augment,
     )  # fmt: skip
     return experiment.run()
 
@@ -223,6 +250,8 @@ class Experiment:
         if self.source:
             transfer.check_model(self.source, self.model, self.settings)
             self.plan = transfer.planned(self.source, self.plan)
+        if self.settings.method != TICKETS:
+            moments(self.settings, len(self.examples.train[0]) // self.settings.batch_size)  # says what is too short
         self.trainer = Trainer(self.model, self.settings, self.examples, self.threads)
 
     def run(self) -> Result:
@@ -279,8 +308,9 @@ class Experiment:
         progress.training(trial, round, control, self.plan.densities[round])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         augment = stream(self.settings.seed, trial, "augment", round)
+        trainer = MaskTrainer(self.trainer, start.untrained, start.weights) if start.untrained else self.trainer
         try:
-            run = self.trainer.train(start, order, dropout, progress.evaluated, keep_at, augment)
+            run = trainer.train(start, order, dropout, progress.evaluated, keep_at, augment)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             raise DivergenceError(f"trial {trial}, round {round}{which}: {error}") from None

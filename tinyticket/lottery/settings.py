@@ -13,8 +13,11 @@ from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
+from tinyticket.lottery.mask_0 import check_mask_0
+from tinyticket.lottery.methods import DROP, ONE_ROUND, SPARSE, TICKETS, UPDATE_EVERY, check_method
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
+from tinyticket.lottery.untrained import RATES
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 
@@ -65,8 +68,16 @@ class Settings:
         pruning between trainings.
     masks_from : str
         What identifies the file whose masks and initial weights these are (`transfer.label`), or "none".
+    method : str
+        A name in `methods.METHODS`: how masks are found.
+    update_every, drop : int, float
+        Of dynamic sparse training: iterations between updates of the mask, and the first fraction dropped.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
+    mask_0 : {"zero", "freeze", "freeze-away"}
+        What pruned weights are.
+    signed_constant, rescale, score_lr : bool, bool, float
+        Of the methods that leave weights untrained; the rate is 0 for others.
 
     Settings with a default came after the first files. They are written only where they differ from it, and a file without them
     means it: that is what was done before there was a choice.
@@ -93,11 +104,18 @@ class Settings:
     rewind: str = "weights"
     rewind_to: int = 0
     strategy: str = "reset"
-    augment: str = "none"
-    recipe: str = "none"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
     masks_from: str = "none"
+    method: str = TICKETS
+    update_every: int = UPDATE_EVERY
+    drop: float = DROP
+    augment: str = "none"
+    recipe: str = "none"
+    mask_0: str = "zero"
+    signed_constant: bool = False
+    rescale: bool = False
+    score_lr: float = 0.0
 
     def __post_init__(self):
         for name, least in {
@@ -108,6 +126,7 @@ class Settings:
             "seed": 0,
             "validation": 1,
             "evaluate_every": 1,
+            "update_every": 1,
         }.items():
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -128,6 +147,8 @@ class Settings:
             self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
         )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
+        check_mask_0(self)
+        check_method(self)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as JSON values, without those that are at their defaults."""
@@ -187,7 +208,7 @@ def resolve(
     criterion: str = "magnitude",
     scope: str | None = None,
     trials: int | None = None,
-    controls: str | Iterable[str] = ("reinit", "random"),
+    controls: str | Iterable[str] | None = None,
     seed: int = 0,
     validation: int | None = None,
     evaluate_every: int | None = None,
@@ -199,10 +220,28 @@ def resolve(
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
     masks_from: str = "none",
+    method: str = TICKETS,
+    update_every: int | None = None,
+    drop: float = DROP,
+    mask_0: str = "zero",
+    signed_constant: bool = False,
+    rescale: bool = False,
+    score_lr: float | None = None,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
-    scope = scope or ("global" if criterion in AT_INIT else "layer")
+    if scope is None:
+        scope = (
+            "erk"
+            if method in SPARSE
+            else "uniform"
+            if method == "edge-popup"
+            else "global"
+            if criterion in AT_INIT or method == "early-bird"
+            else "layer"
+        )
+    if controls is None:
+        controls = ("static",) if method in SPARSE else ("random",) if method == "early-bird" else ("reinit", "random")
     if one_shot is not None:
         for name, value in {"rounds": rounds, "prune": prune}.items():
             if value is not None:
@@ -215,6 +254,8 @@ def resolve(
         if not one_shot or len(set(one_shot)) < len(one_shot):
             raise InputError(f"one-shot wants one or more different densities; got {one_shot}")
         rounds, fractions = len(one_shot), {}
+    elif method in ONE_ROUND:
+        rounds, fractions = _default(rounds, 1), parse_fractions(prune, scope) if prune is not None else {}
     else:
         fractions = parse_fractions(0.2 if prune is None else prune, scope)
     return Settings(
@@ -244,6 +285,13 @@ def resolve(
         criterion=criterion,
         gradual=parse_gradual(gradual),
         masks_from=masks_from,
+        method=method,
+        update_every=_default(update_every, UPDATE_EVERY),
+        drop=float(drop),
+        mask_0=mask_0,
+        signed_constant=bool(signed_constant),
+        rescale=bool(rescale),
+        score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),
     )
 
 

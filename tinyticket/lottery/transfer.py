@@ -25,7 +25,15 @@ from tinyticket.lottery.result import Result, load
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module, describe
 
-OWN = {"prune": None, "one_shot": None, "scope": None, "criterion": "magnitude", "gradual": None, "strategy": "reset"}
+OWN = {
+    "prune": None,
+    "one_shot": None,
+    "scope": None,
+    "criterion": "magnitude",
+    "gradual": None,
+    "strategy": "reset",
+    "method": "tickets",
+}
 
 
 def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:

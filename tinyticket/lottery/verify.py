@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.again import Again, network_of
+from tinyticket.lottery.again import Again, fill, network_of
 from tinyticket.lottery.controls import KINDS, kind_of
 from tinyticket.lottery.plan import make_plan
 from tinyticket.lottery.pruning import AT_INIT, Pruner
@@ -85,12 +85,15 @@ def verify(result: Result, **options: Any) -> list[Check]:
         _check("early stop and accuracies follow from the history", runs, _scalars),
     ]
     tickets = [found for found in runs if found.control is None and found.run.number]
-    controls = [found for found in runs if found.ticket is not None and found.control in settings.controls]
+    controls = [found for found in runs if found.ticket is not None and kind_of(found.control or "") in KINDS]
     model: Module | None
     try:
         model = _model(result, options)
         planned = _Planned(make_plan(model, settings).weights_left)
-        checks.append(_check("every round has as many weights as planned", tickets, planned))
+        of_plan = [
+            found for found in tickets if found.run.origin.get("mask") != "supermask"
+        ]  # whose density comes of it
+        checks.append(_check("every round has as many weights as planned", of_plan, planned, "learning decides it"))
     except InputError as error:
         model = None
         checks.append(Check("every round has as many weights as planned", 0, [], str(error)))
@@ -177,6 +180,8 @@ class _History:
         settings, history = self._settings, found.run.history
         first = found.run.origin.get("iteration", 0)
         every, last = settings.evaluate_every, settings.iterations
+        if found.run.origin.get("training") == "none":  # evaluated as it starts
+            last = first
         expected = sorted({first, last, *(i for i in range(every, last, every) if i > first)})
         if history["iteration"].tolist() != expected:
             return f"it has the iterations {history['iteration'].tolist()[:4]}..., not {expected[:4]}..."
@@ -266,10 +271,7 @@ def _evaluated(result: Result, runs: list[_Training], options: dict[str, Any]) -
 
     def claim(found: _Training) -> str | None:
         experiment.execute_as(found.run)
-        model = experiment.model
-        for name, parameter in model.named_parameters():
-            parameter.mask = found.run.masks.get(name)
-        model.load_state_dict(found.run.trained)
+        fill(experiment.model, found.run.masks, found.run.trained, found.run.frozen)
         loss, accuracy = experiment.trainer.step.evaluate(experiment.examples.test)
         last = found.run.history[-1]
         if abs(accuracy - last["test_accuracy"]) > ROUNDING or abs(loss / last["test_loss"] - 1) > ROUNDING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,14 @@ class Run:
         Wall time of the training.
     checkpoint : Checkpoint or None
         The training at the iteration that was asked for, if any.
+    start_masks : dict of boolean arrays or None
+        What the training began with, where that was drawn and has changed since.
     final_mask : int
-        The iteration from which on the masks are those above, where they changed during the training.
+        The iteration from which on the network is the one that is reported: before, gradual pruning was under way.
+    frozen : dict of arrays
+        What pruned weights were where not zero, by weight: 0 under survivors.
+    scores : dict of arrays
+        Of weights whose mask was learned, by weight.
     """
 
     masks: dict[str, np.ndarray]
@@ -54,6 +60,9 @@ class Run:
     seconds: float
     checkpoint: Checkpoint | None = None
     final_mask: int = 0
+    start_masks: dict[str, np.ndarray] | None = None
+    frozen: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""

@@ -26,6 +26,8 @@ class Tiles(NamedTuple):
     outer_width: int  # ... and vectors of inputs
     sparse_width: int  # vectors of samples held while a row of survivors streams by
     fused_width: int  # the same in the fused backward pass, which holds three tiles
+    patch: int  # pixels of an image, a vector each, held by a sparse convolution ...
+    fused_patch: int  # ... and by its fused backward pass
 
 
 def target() -> tuple[str, str]:
@@ -40,8 +42,19 @@ def target() -> tuple[str, str]:
 def tiles() -> Tiles:
     """Choose the tiles for the target CPU."""
     if "+avx512f" in target()[1].split(","):
-        return Tiles(dense_rows=5, dense_width=4, outer_rows=3, outer_width=7, sparse_width=4, fused_width=4)
-    return Tiles(dense_rows=6, dense_width=1, outer_rows=6, outer_width=1, sparse_width=4, fused_width=2)
+        return Tiles(
+            dense_rows=5,
+            dense_width=4,
+            outer_rows=3,
+            outer_width=7,
+            sparse_width=4,
+            fused_width=4,
+            patch=16,
+            fused_patch=16,
+        )
+    return Tiles(
+        dense_rows=6, dense_width=1, outer_rows=6, outer_width=1, sparse_width=4, fused_width=2, patch=4, fused_patch=2
+    )
 
 
 TILES = tiles()

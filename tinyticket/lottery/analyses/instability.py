@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.again import Again
+from tinyticket.lottery.again import Again, fill
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.analyses.analysis import Analysis
 from tinyticket.lottery.result import Result, Round
@@ -124,7 +124,7 @@ def _train(experiment: Again, missing: list[tuple[int, Round]]) -> None:
 def _start(experiment: Again, trial: int, round: Round) -> Start:
     settings, result = experiment.settings, experiment.result
     start = experiment.start_of(trial, round.number)
-    if start.revision is not None or getattr(start, "untrained", None):
+    if start.revision is not None or start.untrained is not None:
         raise InputError(
             f"trial {trial}, round {round.number}: its mask is found in the course of its training, so two copies have two masks; "
             "instability is a question to networks of one mask"
@@ -147,11 +147,10 @@ def _copy(experiment: Again, trial: int, round: Round, start: Start, purpose: st
 
 def _curve(experiment: Again, start: Start, copies: list[Run]) -> np.ndarray:
     """Evaluate the networks between two copies on the test set: alpha 1 is the first, 0 the second."""
-    model, step, rows = experiment.model, experiment.trainer.step, []
+    step, rows = experiment.trainer.step, []
     for alpha in np.linspace(0, 1, ALPHAS):
-        for name, parameter in model.named_parameters():
-            parameter.mask = start.masks.get(name)
-        model.load_state_dict(interpolate(copies[0].trained, copies[1].trained, float(alpha)))
+        between = interpolate(copies[0].trained, copies[1].trained, float(alpha))
+        fill(experiment.model, start.masks, between, start.frozen)
         rows.append((alpha, *step.evaluate(experiment.examples.test)))
     return np.array(rows, CURVE)
 

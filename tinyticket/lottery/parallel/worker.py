@@ -93,9 +93,9 @@ class _Memory:
     def __init__(self, record: Record, trial: int, channel: Channel):
         self._record, self._trial, self._channel = record.of(trial), trial, channel
 
-    def recall(self, round: int, masks: Masks, **more: Any) -> Round | None:
+    def recall(self, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round, or None."""
-        return self._record.recall(round, masks, **more)
+        return self._record.recall(round, masks, begun)
 
     def checkpoint(self) -> Checkpoint:
         """Return what the tickets rewind to."""
