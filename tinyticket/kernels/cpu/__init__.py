@@ -18,6 +18,7 @@ from tinyticket.kernels.cpu.dense_linear import (
     dense_weight_update,
 )
 from tinyticket.kernels.cpu.gather import gather, transpose_samples
+from tinyticket.kernels.cpu.image import Image, Window, make_window, pack_images, unpack_images
 from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, pack, pack_samples, tiles_for, unpack
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.optimizers import settings, update
@@ -28,8 +29,10 @@ from tinyticket.kernels.cpu.sparse_passes import Lines
 __all__ = [
     "LANES",
     "CrossEntropy",
+    "Image",
     "Lines",
     "Shape",
+    "Window",
     "bias_gradient",
     "dense_input_gradient",
     "dense_linear",
@@ -38,7 +41,9 @@ __all__ = [
     "empty",
     "gather",
     "lanes_for",
+    "make_window",
     "pack",
+    "pack_images",
     "pack_samples",
     "settings",
     "softmax_cross_entropy",
@@ -48,5 +53,6 @@ __all__ = [
     "tiles_for",
     "transpose_samples",
     "unpack",
+    "unpack_images",
     "update",
 ]

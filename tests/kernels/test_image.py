@@ -1,0 +1,65 @@
+"""The geometry of packed images: borders, windows, and the way there and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyticket import kernels
+from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.image import Image, gradient_border, image_of, make_window, origin, plane, row
+
+
+@given(st.integers(1, 40), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2))
+def test_packing_and_back(samples, channels, height, width, border):
+    x = np.random.default_rng(0).standard_normal((samples, channels, height, width), np.float32)
+    packed = kernels.pack_images(x, border)
+    np.testing.assert_array_equal(kernels.unpack_images(packed, samples, border), x)
+    image = image_of(packed, border)
+    assert image == Image(channels, height, width, border)
+    flat, tile_size = packed.reshape(-1), channels * plane(image)
+    n, c, h, w = samples - 1, channels - 1, height - 1, width - 1
+    place = origin(image) + n // 16 * tile_size + c * plane(image) + h * row(image) + w * 16 + n % 16
+    assert flat[place] == x[n, c, h, w]
+    np.testing.assert_allclose(packed.sum(dtype=np.float64), x.sum(dtype=np.float64), atol=1e-4)  # zeros elsewhere
+    assert flat.ctypes.data % 64 == 0
+
+
+def test_a_window_knows_both_images():
+    x, y = Image(3, 9, 8, 2), Image(5, 5, 4, 1)
+    window = make_window(4, x, y, (3, 3), stride=2, padding=1)
+    assert window[:11] == (4, 3, 5, 5, 4, 9, 8, 3, 3, 2, 1)
+    assert (window.x_row, window.x_plane, window.y_row, window.y_plane) == (12 * 16, 13 * 12 * 16, 6 * 16, 7 * 6 * 16)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "kernel", "stride", "padding", "words"),
+    [
+        (Image(3, 8, 8, 0), Image(5, 8, 8, 0), (3, 3), 1, 1, "padding 1 is wider than the border"),
+        (Image(3, 8, 8, 1), Image(5, 7, 8, 0), (3, 3), 1, 1, "make 8 by 8 pixels"),
+        (Image(3, 2, 8, 0), Image(5, 0, 6, 0), (3, 3), 1, 0, "does not exist"),
+        (Image(3, 8, 8, 0), Image(5, 8, 8, 0), (1, 1), 0, 0, "does not exist"),
+    ],
+)
+def test_impossible_windows_are_refused(x, y, kernel, stride, padding, words):
+    with pytest.raises(InputError, match=words):
+        make_window(1, x, y, kernel, stride, padding)
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 3), st.integers(0, 2))
+def test_the_gradient_finds_all_that_it_reads(size, kernel, stride, padding):
+    outputs = (size + 2 * padding - kernel) // stride + 1
+    if outputs < 1:
+        return
+    reads = [(h + padding - k) // stride for h in range(size) for k in range(kernel) if (h + padding - k) % stride == 0]
+    border = gradient_border(size, kernel, stride, padding)
+    assert all(-border <= place < outputs + border for place in reads)
+
+
+def test_shapes_are_checked():
+    with pytest.raises(InputError, match="must have the shape"):
+        kernels.pack_images(np.zeros((3, 4)))
+    with pytest.raises(InputError, match="must be packed"):
+        kernels.unpack_images(np.zeros((1, 2, 3, 3, 8)), 3)
+    with pytest.raises(InputError, match="no room for a border"):
+        kernels.unpack_images(np.zeros((1, 2, 3, 3, 16)), 3, border=2)
