@@ -1,0 +1,250 @@
+"""Maximum and average pooling of packed images, forward and backward, a plane (one channel of one tile) at a time.
+
+What a window misses at the edge of an image is clipped away, so padding needs no border: a maximum then never sees the border's
+zeros, and an average counts them because it always divides by the whole window. No positions of maxima are kept: the backward
+pass looks for the first element of a window that the maximum does not exceed, which is quicker than reading an index per lane,
+and gives ties to the element that PyTorch gives them to. Windows of two by two that do not overlap, the common case, need each
+element once and have straight-line versions.
+"""
+
+import numpy as np
+
+from tinyticket.kernels.cpu.image_common import finish
+from tinyticket.kernels.cpu.jit import device
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.simd import advance, broadcast, intrinsic, load, select, store, vector, zero
+
+
+@intrinsic
+def larger(typing, x, y):
+    """Return the larger of two vectors, x where they are equal, and NaN where one is."""
+
+    def codegen(context, builder, sig, args):
+        x, y = args
+        take = builder.or_(builder.fcmp_ordered(">", y, x), builder.fcmp_unordered("uno", y, y))
+        return builder.select(take, y, x)
+
+    return vector(vector, vector), codegen
+
+
+@device
+def _is_two_by_two(window):
+    return window.kernel_height == 2 and window.kernel_width == 2 and window.stride == 2 and window.padding == 0
+
+
+@device
+def _bounds(start, size, extent):
+    """Return which elements of a window that begins at `start` lie inside the image."""
+    return max(-start, 0), min(size, extent - start)
+
+
+@device
+def _finish(dx, place, value, x, add, rectified):
+    """Finish one vector of an input gradient; x is read only where a ReLU made it."""
+    finish(dx, place, value, load(x, place) if rectified else zero(), add, rectified)
+
+
+@device
+def _clear_row(dx, place, end, x, add, rectified):
+    """Finish pixels that no window reaches, from `place` to `end`."""
+    if rectified or not add:
+        while place < end:
+            _finish(dx, place, zero(), x, add, rectified)
+            place += LANES
+
+
+@device
+def _max_two_by_two(x, y, window):
+    for h in range(window.height):
+        upper, out = advance(x, 2 * h * window.x_row), advance(y, h * window.y_row)
+        lower = advance(upper, window.x_row)
+        for w in range(window.width):
+            i = 2 * LANES * w
+            a, b = larger(load(upper, i), load(upper, i + LANES)), larger(load(lower, i), load(lower, i + LANES))
+            store(out, w * LANES, larger(a, b))
+
+
+@device
+def _max_plane(x, y, window):
+    for h in range(window.height):
+        top = h * window.stride - window.padding
+        first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+        for w in range(window.width):
+            left = w * window.stride - window.padding
+            first, last = _bounds(left, window.kernel_width, window.x_width)
+            corner = advance(x, top * window.x_row + left * LANES)
+            most = load(corner, first_row * window.x_row + first * LANES)
+            for i in range(first_row, last_row):
+                for j in range(first, last):
+                    most = larger(most, load(corner, i * window.x_row + j * LANES))
+            store(y, h * window.y_row + w * LANES, most)
+
+
+@device
+def max_pool_forward(x, y, window, first, last):
+    """Write the maximum of each window of planes first to last.
+
+    Parameters
+    ----------
+    x, y : addresses of the interior of tile 0
+    window : Window
+        Its padding is smaller than its kernel.
+    first, last : int64
+        Planes, tile * channels + channel.
+    """
+    for job in range(first, last):
+        before, after = advance(x, job * window.x_plane), advance(y, job * window.y_plane)
+        if _is_two_by_two(window):
+            _max_two_by_two(before, after, window)
+        else:
+            _max_plane(before, after, window)
+
+
+@device
+def _max_two_by_two_gradient(x, y, dy, dx, window, add, rectified):
+    width = window.x_width * LANES
+    for h in range(window.height):
+        upper, place = 2 * h * window.x_row, h * window.y_row
+        lower = upper + window.x_row
+        for w in range(window.width):
+            most, left = load(y, place + w * LANES), load(dy, place + w * LANES)
+            i, j = upper + 2 * LANES * w, lower + 2 * LANES * w
+            smaller = load(x, i) < most
+            _finish(dx, i, select(smaller, zero(), left), x, add, rectified)
+            left = select(smaller, left, zero())
+            smaller = load(x, i + LANES) < most
+            _finish(dx, i + LANES, select(smaller, zero(), left), x, add, rectified)
+            left = select(smaller, left, zero())
+            smaller = load(x, j) < most
+            _finish(dx, j, select(smaller, zero(), left), x, add, rectified)
+            _finish(dx, j + LANES, select(smaller, left, zero()), x, add, rectified)
+        _clear_row(dx, upper + 2 * LANES * window.width, upper + width, x, add, rectified)
+        _clear_row(dx, lower + 2 * LANES * window.width, lower + width, x, add, rectified)
+    for h in range(2 * window.height, window.x_height):
+        _clear_row(dx, h * window.x_row, h * window.x_row + width, x, add, rectified)
+
+
+@device
+def _max_plane_gradient(x, y, dy, dx, window, add, rectified):
+    """Scatter window by window, because windows may overlap."""
+    width = window.x_width * LANES
+    if not add:
+        for h in range(window.x_height):
+            _clear_row(dx, h * window.x_row, h * window.x_row + width, x, False, False)
+    for h in range(window.height):
+        top = h * window.stride - window.padding
+        first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+        for w in range(window.width):
+            left = w * window.stride - window.padding
+            first, last = _bounds(left, window.kernel_width, window.x_width)
+            place = h * window.y_row + w * LANES
+            most, rest = load(y, place), load(dy, place)
+            for i in range(first_row, last_row):
+                for j in range(first, last):
+                    k = (top + i) * window.x_row + (left + j) * LANES
+                    smaller = load(x, k) < most
+                    store(dx, k, load(dx, k) + select(smaller, zero(), rest))
+                    rest = select(smaller, rest, zero())
+    if rectified:
+        for h in range(window.x_height):
+            _clear_row(dx, h * window.x_row, h * window.x_row + width, x, True, True)
+
+
+@device
+def max_pool_backward(x, y, dy, dx, window, first, last, add, rectified):
+    """Give the gradient of each maximum to the first element in row order that equals it.
+
+    Parameters
+    ----------
+    x, y, dy, dx : addresses of the interior of tile 0
+        x and dx have one geometry, y and dy the other.
+    window : Window
+    first, last : int64
+        Planes, tile * channels + channel.
+    add : boolean
+        Start from what dx holds.
+    rectified : boolean
+        x came out of a ReLU: leave zero where x is zero.
+    """
+    for job in range(first, last):
+        before, gradient = advance(x, job * window.x_plane), advance(dx, job * window.x_plane)
+        after, above = advance(y, job * window.y_plane), advance(dy, job * window.y_plane)
+        if _is_two_by_two(window):
+            _max_two_by_two_gradient(before, after, above, gradient, window, add, rectified)
+        else:
+            _max_plane_gradient(before, after, above, gradient, window, add, rectified)
+
+
+@device
+def _share(window):
+    """Return what one element weighs in an average, in every lane."""
+    return broadcast(np.float32(np.float32(1) / np.float32(window.kernel_height * window.kernel_width)))
+
+
+@device
+def avg_pool_forward(x, y, window, first, last):
+    """Write the average of each window of planes first to last; padding counts, as zeros.
+
+    A window as large as the image is global average pooling; one by one it is a copy, which may subsample (stride) or pad.
+
+    Parameters
+    ----------
+    x, y : addresses of the interior of tile 0
+    window : Window
+    first, last : int64
+        Planes, tile * channels + channel.
+    """
+    share = _share(window)
+    for job in range(first, last):
+        before, after = advance(x, job * window.x_plane), advance(y, job * window.y_plane)
+        for h in range(window.height):
+            top = h * window.stride - window.padding
+            first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+            for w in range(window.width):
+                left = w * window.stride - window.padding
+                start, end = _bounds(left, window.kernel_width, window.x_width)
+                total = zero()
+                for i in range(first_row, last_row):
+                    line = advance(before, (top + i) * window.x_row + left * LANES)
+                    part = zero()  # rows are added up apart, so that they need not wait for each other
+                    for j in range(start, end):
+                        part = part + load(line, j * LANES)
+                    total = total + part
+                store(after, h * window.y_row + w * LANES, total * share)
+
+
+@device
+def _covering(position, size, window, count):
+    """Return which windows along one axis cover a position: first and one past the last."""
+    reached = position + window.padding
+    first = (reached - size + window.stride) // window.stride if reached >= size else 0
+    return first, min(reached // window.stride + 1, count)
+
+
+@device
+def avg_pool_backward(x, dy, dx, window, first, last, add, rectified):
+    """Give each element its share of the gradients of the windows that cover it.
+
+    Parameters
+    ----------
+    x, dy, dx : addresses of the interior of tile 0
+        x and dx have one geometry, dy the other.
+    window : Window
+    first, last : int64
+        Planes, tile * channels + channel.
+    add, rectified : boolean
+        As in `max_pool_backward`; x is read only if `rectified`.
+    """
+    share = _share(window)
+    for job in range(first, last):
+        before, gradient = advance(x, job * window.x_plane), advance(dx, job * window.x_plane)
+        above = advance(dy, job * window.y_plane)
+        for h in range(window.x_height):
+            first_row, last_row = _covering(h, window.kernel_height, window, window.height)
+            for w in range(window.x_width):
+                start, end = _covering(w, window.kernel_width, window, window.width)
+                total = zero()
+                for i in range(first_row, last_row):
+                    for j in range(start, end):
+                        total = total + load(above, i * window.y_row + j * LANES)
+                _finish(gradient, h * window.x_row + w * LANES, total * share, before, add, rectified)
