@@ -5,12 +5,13 @@
     outputs = unpack(y, len(samples))
 
 Every function has its specification, under the same name and with the same arguments, in
-`tinyticket.kernels.reference.packed`. Results have the same bits for any number of threads, because work is only ever
-divided over outputs. The first call of each compiles for a second or so and keeps the machine code (jit.py says
-where).
+`tinyticket.kernels.reference.packed`; those on images, which `pack_images` packs, in `packed_images` there. Results have
+the same bits for any number of threads, because work is only ever divided over outputs. The first call of each compiles
+for a second or so and keeps the machine code (jit.py says where).
 """
 
 from tinyticket.kernels.cpu.bias import bias_gradient
+from tinyticket.kernels.cpu.convolution import conv_forward, conv_input_gradient, conv_pack, conv_weight_gradient
 from tinyticket.kernels.cpu.dense_linear import (
     dense_input_gradient,
     dense_linear,
@@ -34,6 +35,10 @@ __all__ = [
     "Shape",
     "Window",
     "bias_gradient",
+    "conv_forward",
+    "conv_input_gradient",
+    "conv_pack",
+    "conv_weight_gradient",
     "dense_input_gradient",
     "dense_linear",
     "dense_weight_gradient",
