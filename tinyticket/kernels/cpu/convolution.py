@@ -32,13 +32,13 @@ def _window(weight_shape: tuple[int, ...], x: np.ndarray, border: int, stride: i
     """Return the geometry of x and y and their window."""
     image = image_of(x, border)
     if len(weight_shape) != 4 or weight_shape[1] != image.channels:
-        raise InputError(f"weight has shape {weight_shape}, but (outputs, {image.channels}, rows, columns) was expected")
+        raise InputError(
+            f"weight has shape {weight_shape}, but (outputs, {image.channels}, rows, columns) was expected"
+        )
     if stride < 1 or padding < 0:
         raise InputError(f"a convolution of stride {stride} and padding {padding} does not exist")
     outputs, _, *kernel = weight_shape
-    height, width = (
-        (size + 2 * padding - span) // stride + 1 for size, span in zip(image[1:3], kernel, strict=True)
-    )
+    height, width = ((size + 2 * padding - span) // stride + 1 for size, span in zip(image[1:3], kernel, strict=True))
     result = Image(outputs, height, width, y_border)
     return image, result, make_window(len(x), image, result, (kernel[0], kernel[1]), stride, padding)
 

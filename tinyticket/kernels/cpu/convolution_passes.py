@@ -74,12 +74,18 @@ def conv_forward(packed, bias, x, y, window, first, last, rectify):
     w = window
     depth = w.inputs * w.kernel_height * w.kernel_width
     pixels = w.tiles * w.height * w.width
-    strips, blocks, groups = (pixels + WIDTH - 1) // WIDTH, (w.outputs + ROWS - 1) // ROWS, _group_count(w.outputs, depth)
+    strips, blocks, groups = (
+        (pixels + WIDTH - 1) // WIDTH,
+        (w.outputs + ROWS - 1) // ROWS,
+        _group_count(w.outputs, depth),
+    )
     places, targets = stack_places(), stack_places()
     corner = advance(x, -w.padding * (w.x_row + LANES))
     for job in range(first, last):
         group, pixel = job // strips, job % strips * WIDTH
-        _put_places(places, pixel, w.height, w.width, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES)
+        _put_places(
+            places, pixel, w.height, w.width, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES
+        )
         _put_places(targets, pixel, w.height, w.width, w.tiles, w.outputs * w.y_plane, w.y_row, LANES)
         for j in range(pixels - pixel, WIDTH):
             put(targets, j, -1)
@@ -157,7 +163,12 @@ def _forward_chunk(packed, bias, x, y, x_origin, y_origin, window, rectify, firs
 
 @device
 def _input_gradient_chunk(packed_back, x, dy, dx, x_origin, y_origin, window, add, rectified, first, last):
-    weights, before, above, after = pointer(packed_back, 0), pointer(x, x_origin), pointer(dy, y_origin), pointer(dx, x_origin)
+    weights, before, above, after = (
+        pointer(packed_back, 0),
+        pointer(x, x_origin),
+        pointer(dy, y_origin),
+        pointer(dx, x_origin),
+    )
     conv_input_gradient(weights, before, above, after, window, first, last, add, rectified)
 
 

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import FLOAT, I64, call, floats, fused, intrinsic, load_at, spread, store_at
+from tinyticket.kernels.cpu.simd import FLOAT, I64, floats, fused, intrinsic, load_at, spread, store_at
 from tinyticket.kernels.cpu.tiles import sum_of_four, tile_of
 
 

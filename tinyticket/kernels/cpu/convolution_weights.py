@@ -12,10 +12,10 @@ The master stays (outputs, inputs, kernel rows, kernel columns) in C order; this
 
 from numba import prange
 
-from tinyticket.kernels.cpu.transpose import put
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import TILES
 from tinyticket.kernels.cpu.simd import at, pointer
+from tinyticket.kernels.cpu.transpose import put
 
 ROWS = TILES.image_rows
 
