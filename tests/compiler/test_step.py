@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import tinyticket as tt
 from tinyticket.compiler import CompiledStep, EagerStep
-from tinyticket.compiler.trace import UnsupportedError, trace
+from tinyticket.compiler.mlp.trace import UnsupportedError, trace
 from tinyticket.errors import InputError
 from tinyticket.nn import Dropout, Flatten, Linear, Module, ReLU, Sequential, Tanh, functional
 from tinyticket.optim import SGD, Adam
@@ -149,7 +149,7 @@ def test_what_is_written_is_seen_by_the_next_step(write):
 
 
 def test_a_new_mask_takes_weights_and_momentum_along_and_compiles_nothing():
-    from tinyticket.compiler.train import train
+    from tinyticket.compiler.mlp.train import train
 
     step, eager = twins(masked(mlp(20, 30, 4), 0.6), "momentum")
     variants = None

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from tinyticket.compiler.trace import LinearLayer
+from tinyticket.compiler.mlp.trace import LinearLayer
 from tinyticket.sparse import choice
 
 REPEATS = 30
@@ -43,7 +43,7 @@ def explain(layers: list[LinearLayer], sparse: list[bool], batch_size: int, thre
 
 def _measure(layer: LinearLayer, sparse: bool, batch_size: int) -> float:
     """Return the median microseconds of a step of this layer alone, on one thread."""
-    from tinyticket.compiler.mlp import MLPStep
+    from tinyticket.compiler.mlp.step import MLPStep
 
     outputs, inputs = layer.weight.shape
     alone = MLPStep([(outputs, inputs)], [layer.weight.mask], [sparse], [True], batch_size=batch_size, threads=1)

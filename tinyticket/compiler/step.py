@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.sources import Pair, test_part, training_part
-from tinyticket.compiler.trace import LinearLayer, UnsupportedError, trace
+from tinyticket.compiler.mlp.trace import LinearLayer, UnsupportedError, trace
 from tinyticket.compiler.warmup import announce_if_cold
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
@@ -23,8 +23,8 @@ from tinyticket.nn import Module, Parameter, functional
 from tinyticket.optim import SGD, Adam, Optimizer
 
 if TYPE_CHECKING:
-    from tinyticket.compiler.mlp import MLPStep
-    from tinyticket.compiler.program import Data
+    from tinyticket.compiler.mlp.step import MLPStep
+    from tinyticket.compiler.mlp.program import Data
 
 log = logging.getLogger(__name__)
 
@@ -214,7 +214,7 @@ class CompiledStep:
 
     def _new_program(self, masks: list[np.ndarray | None]) -> MLPStep:
 
-        from tinyticket.compiler.mlp import MLPStep  # Numba is imported when something is compiled, not before
+        from tinyticket.compiler.mlp.step import MLPStep  # Numba is imported when something is compiled, not before
 
         if self._program is None:
             announce_if_cold()

@@ -14,7 +14,7 @@ from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, pla
 from tinyticket.kernels.cpu.layout import Shape, tiles_for
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.nn import Buffer, Parameter
-from tinyticket.sparse import Pattern; ConvPattern = Pattern
+from tinyticket.sparse import ConvPattern, Pattern
 
 
 class Layout:

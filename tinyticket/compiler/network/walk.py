@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from tinyticket.compiler.network.program import ARGUMENTS, FIELDS, MEET, ROUTINE, Context
-from tinyticket.compiler.routines import call
+from tinyticket.compiler.call import call
 from tinyticket.kernels.cpu.barrier import ALONE, DECISION, SIZE, meet, together
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.simd import advance, at, pointer

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyticket.compiler.network.arena import Places, write
 from tinyticket.compiler.network.program import Block
-from tinyticket.sparse import Pattern; ConvPattern = Pattern
+from tinyticket.sparse import ConvPattern, Pattern
 
 
 class Weights:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.evaluate import evaluate
-from tinyticket.compiler.plan import Plan
-from tinyticket.compiler.program import Data
+from tinyticket.compiler.mlp.evaluate import evaluate
+from tinyticket.compiler.mlp.plan import Plan
+from tinyticket.compiler.mlp.program import Data
 from tinyticket.compiler.score import Score
-from tinyticket.compiler.train import train
+from tinyticket.compiler.mlp.train import train
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
 from tinyticket.kernels.cpu.barrier import SIZE
