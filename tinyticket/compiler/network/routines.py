@@ -33,6 +33,11 @@ from tinyticket.kernels.cpu.pooling_passes import (
 from tinyticket.kernels.cpu.residual_passes import add_backward, add_forward, copy_backward, copy_forward
 from tinyticket.kernels.cpu.simd import advance, at, floats
 from tinyticket.kernels.cpu.softmax_cross_entropy import cross_entropy_vectors
+from tinyticket.kernels.cpu.sparse_convolution_passes import (
+    sparse_conv_backward,
+    sparse_conv_forward,
+    sparse_conv_gradient,
+)
 from tinyticket.kernels.cpu.sparse_passes import Lines, backward_columns, forward_rows, gradient_rows
 from tinyticket.kernels.cpu.transpose import put
 from tinyticket.kernels.cpu.update import State, update_range
@@ -226,6 +231,34 @@ def convolution_gradient(c, row, first, last):
 
 
 @device
+def sparse_convolution_forward(c, row, first, last):
+    """Arguments: values, bias, x, y, whether to rectify, rows, window."""
+    values, bias, x, y = _place(c, row, 0), _place(c, row, 1), _place(c, row, 2), _place(c, row, 3)
+    sparse_conv_forward(_lines(c, row, 5), values, bias, x, y, _window(row, 8), first, last, _flag(row, 4))
+
+
+@device
+def sparse_convolution_backward(c, row, first, last):
+    """Arguments: values, x, dy, dx, gradient, whether to add, whether x was rectified, columns, window."""
+    values, x, dy, dx = _place(c, row, 0), _place(c, row, 1), _place(c, row, 2), _place(c, row, 3)
+    g, columns, window, add, rectified = (
+        _place(c, row, 4),
+        _lines(c, row, 7),
+        _window(row, 10),
+        _flag(row, 5),
+        _flag(row, 6),
+    )
+    sparse_conv_backward(columns, values, x, dy, dx, g, window, first, last, add, rectified)
+
+
+@device
+def sparse_convolution_gradient(c, row, first, last):
+    """Arguments: x, dy, gradient, rows, window."""
+    x, dy, gradient = _place(c, row, 0), _place(c, row, 1), _place(c, row, 2)
+    sparse_conv_gradient(_lines(c, row, 3), x, dy, gradient, _window(row, 6), first, last)
+
+
+@device
 def bias_backward(c, row, first, last):
     """Arguments: dy, gradient, window."""
     image_bias_backward(_place(c, row, 0), _place(c, row, 1), _window(row, 2), first, last)
@@ -414,6 +447,7 @@ ROUTINES = {
         linear_forward, linear_backward, linear_transpose, linear_update,
         sparse_linear_forward, sparse_linear_backward, sparse_linear_gradient,
         convolution_pack, convolution_forward, convolution_backward, convolution_gradient, bias_backward,
+        sparse_convolution_forward, sparse_convolution_backward, sparse_convolution_gradient,
         normalise, normalise_for_evaluation, normalise_backward,
         max_pool, max_pool_back, avg_pool, avg_pool_back, join, join_backward, copy, copy_back, drop, drop_backward,
     )
