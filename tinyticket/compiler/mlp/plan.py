@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler import program
+from tinyticket.compiler.mlp import program
 from tinyticket.compiler.mlp.program import Batch, Memory
 from tinyticket.compiler.mlp.routines import addresses
 from tinyticket.kernels.cpu import LANES, empty, lanes_for, tiles_for
