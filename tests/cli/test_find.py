@@ -11,6 +11,7 @@ import tinyticket as tt
 from tests.cli.commands import one_sentence
 from tests.lottery.experiments import MODEL, contents, differing
 from tinyticket.lottery import Experiment
+from tinyticket.nn import models
 
 
 def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, ticket):
@@ -108,6 +109,11 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
     elsewhere = {"--data", "--eager", "--one-shot", "--threads", "--data-folder", "--dry-run", "--out", "--quiet"}
     assert options == tested | elsewhere | {"--help", "--version"}
+
+
+def test_the_help_names_every_network(command):
+    explained = "".join(command("find", "--help").out.split())
+    assert f"{','.join(models.names())},orFILE.py:FUNCTION" in explained
 
 
 def test_the_only_rate_is_the_learning_rate(command):

@@ -17,7 +17,7 @@ import tinyticket as tt
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.compiler.mlp.trace import UnsupportedError, trace
 from tinyticket.errors import InputError
-from tinyticket.nn import Dropout, Flatten, Linear, Module, ReLU, Sequential, Tanh, functional
+from tinyticket.nn import BatchNorm1d, Dropout, Flatten, Linear, Module, ReLU, Sequential, Tanh, functional
 from tinyticket.optim import SGD, Adam
 
 ROOT = Path(__file__).parents[2]
@@ -275,6 +275,25 @@ def test_what_cannot_be_compiled_runs_eagerly_and_names_the_layer(model, words):
     assert np.isfinite(step((X, Y), np.arange(16)))
     with pytest.raises(UnsupportedError):
         trace(model, (20,))
+
+
+def test_convolutions_run_eagerly():
+    model = tt.models.create("resnet-8", (1, 8, 8), classes=4, rng=0)
+    step = tt.compile(model, functional.cross_entropy, SGD(model.parameters(), 0.1), 16)
+    assert "conv1.weight: there is no compiled kernel for convolutions" in step.explain()
+    images = X[:, :16].repeat(4, axis=1).reshape(-1, 1, 8, 8)
+    assert np.isfinite(step((images, Y), np.arange(16)))
+
+
+def test_looking_at_a_model_leaves_its_running_statistics_alone():
+    model = Sequential(Linear(20, 8), BatchNorm1d(8), ReLU(), Linear(8, 4))
+    before = model.state_dict()
+    step = tt.compile(model, functional.cross_entropy, SGD(model.parameters(), 0.1), 16)
+    assert "1 (BatchNorm1d): there is no compiled kernel for batch_norm" in step.explain()
+    for name, values in model.state_dict().items():
+        assert values.tobytes() == before[name].tobytes()
+    step((X, Y), np.arange(16))
+    assert model.state_dict()["1.running_mean"].any()
 
 
 def test_an_optimizer_of_other_parameters_cannot_be_compiled():

@@ -21,7 +21,7 @@ from tests.lottery.experiments import (
 )
 from tests.lottery.networks import Counting, Drawn, Silent, Watching, plain
 from tinyticket import nn
-from tinyticket.data import Dataset
+from tinyticket.data import Dataset, from_arrays
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import Experiment, reset, stream
 from tinyticket.lottery.controls import Start
@@ -346,6 +346,29 @@ def test_buffers_are_part_of_theta_0_and_are_reset_with_it(model):
     for round in result.trials[0].rounds:
         for run in (round, *round.controls.values()):
             assert run.trained["steps"].tolist() == [ITERATIONS]  # counted from 0 every time
+
+
+def test_running_statistics_of_a_convolutional_network_start_anew_in_every_round():
+    images = DATA.x_train.reshape(-1, 1, 3, 4), DATA.y_train, DATA.x_test.reshape(-1, 1, 3, 4), DATA.y_test
+    result = find("resnet-8", from_arrays(*images), rounds=1, iterations=3, prune="conv=0.2,output=0", lr=0.01)
+    initial = result.init(0)
+    statistics = [name for name in initial if "running" in name]
+    assert len(statistics) == 18
+    for name in statistics:
+        assert set(initial[name].tolist()) == {0.0 if name.endswith("mean") else 1.0}
+    dense, ticket = result.trials[0].rounds
+    assert list(ticket.masks) == list(models.create("resnet-8", (1, 3, 4)).prunable())  # nothing of the normalisations
+    assert [name for name, mask in ticket.masks.items() if mask.all()] == ["output.weight"]
+    model = result.model(0, 1)
+    for name in statistics:
+        assert model.state_dict()[name].tobytes() == ticket.trained[name].tobytes()
+        assert ticket.trained[name].tobytes() != dense.trained[name].tobytes()
+    assert accuracy(model, images[2], images[3]) == ticket.final_test_accuracy
+
+
+def accuracy(model, x, y):
+    with tt.no_grad():
+        return (model(tt.Tensor(x)).data.argmax(axis=1) == y).mean()
 
 
 def test_a_class_of_ones_own_says_how_its_parameters_are_drawn():

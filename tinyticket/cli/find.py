@@ -10,6 +10,7 @@ from tinyticket.cli.common import common
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
 from tinyticket.errors import InputError
+from tinyticket.nn import models
 
 EXAMPLES = """
 \b
@@ -37,7 +38,10 @@ Run the same command again to go on after an interruption; a larger --rounds or 
     help="A data set's name (see `tinyticket data list`) or an .npz file.",
 )
 @click.option(
-    "--model", default="lenet-300-100", show_default=True, help="lenet-300-100, mlp-IN-...-OUT, or FILE.py:FUNCTION."
+    "--model",
+    default="lenet-300-100",
+    show_default=True,
+    help=f"{', '.join(models.names())}, or FILE.py:FUNCTION.",
 )
 @click.option(
     "--rounds", type=int, help="How many times to prune after the dense training.  [digits: 8, larger data: 13]"

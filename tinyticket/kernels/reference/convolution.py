@@ -5,10 +5,13 @@ Gathering every window into a column turns a convolution into one matrix product
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
-from tinyticket.kernels.reference.windows import Pair, positions, with_border, without_border
+from tinyticket.kernels.reference.windows import Pair, output_size, positions, with_border, without_border
+
+AT_ONCE = 2**21  # numbers in the columns of a group of images: memory stays small, and is used again
 
 
 def conv2d(x, weight, bias=None, stride: Pair = (1, 1), padding: Pair = (0, 0)):
@@ -27,35 +30,47 @@ def conv2d(x, weight, bias=None, stride: Pair = (1, 1), padding: Pair = (0, 0)):
     -------
     ndarray, shape (N, O, (H + 2 padding - kh) // stride + 1, ... of W)
     """
-    columns = _columns(x, weight.shape[2:], stride, padding)
-    outputs = weight.reshape(len(weight), -1) @ columns.reshape(weight[0].size, -1)
-    if bias is not None:
-        outputs += bias[:, np.newaxis]
-    return np.ascontiguousarray(outputs.reshape(len(weight), *columns.shape[2:]).swapaxes(0, 1))
+    kernel_size = weight.shape[2:]
+    y = np.empty((len(x), len(weight), *output_size(x.shape[2:], kernel_size, stride, padding)), x.dtype)
+    for some in _groups(y, weight[0].size):
+        columns = _columns(x[some], kernel_size, stride, padding)
+        outputs = weight.reshape(len(weight), -1) @ columns.reshape(weight[0].size, -1)
+        y[some] = outputs.reshape(len(weight), *columns.shape[2:]).swapaxes(0, 1)
+    return y if bias is None else np.add(y, bias[:, np.newaxis, np.newaxis], out=y)
 
 
 def conv2d_input_gradient(dy, weight, shape, stride: Pair = (1, 1), padding: Pair = (0, 0)):
     """Return dx of the `shape` of x from dy of shape (N, O, OH, OW): each output's gradient goes to the pixels of its window."""
-    n, outputs, height, width = dy.shape
-    columns = weight.reshape(outputs, -1).T @ _channels_first(dy)
-    columns = columns.reshape(shape[1], math.prod(weight.shape[2:]), n, height, width)
+    kernel_size = weight.shape[2:]
     dx = with_border(np.zeros(shape, dy.dtype), padding)
-    for position, pixels in enumerate(positions(dx, weight.shape[2:], stride)):
-        pixels += columns[:, position].swapaxes(0, 1)
+    for some in _groups(dy, weight[0].size):
+        columns = weight.reshape(len(weight), -1).T @ _channels_first(dy[some])
+        columns = columns.reshape(shape[1], math.prod(kernel_size), -1, *dy.shape[2:])
+        for position, pixels in enumerate(positions(dx[some], kernel_size, stride)):
+            pixels += columns[:, position].swapaxes(0, 1)
     return np.ascontiguousarray(without_border(dx, padding))
 
 
 def conv2d_weight_gradient(dy, x, kernel_size: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0)):
     """Return dW of shape (O, C, kh, kw), summed over images, rows and columns."""
-    columns = _columns(x, kernel_size, stride, padding)
-    # The other way round, dy @ columns.T, is the same product, but takes OpenBLAS up to twenty times as long.
-    gradient = columns.reshape(columns.shape[0] * columns.shape[1], -1) @ _channels_first(dy).T
+    gradient = np.zeros((x.shape[1] * math.prod(kernel_size), dy.shape[1]), x.dtype)
+    for some in _groups(dy, len(gradient)):
+        columns = _columns(x[some], kernel_size, stride, padding)
+        # The other way round, dy @ columns.T, is the same product, but takes OpenBLAS up to twenty times as long.
+        gradient += columns.reshape(len(gradient), -1) @ _channels_first(dy[some]).T
     return np.ascontiguousarray(gradient.T).reshape(dy.shape[1], x.shape[1], *kernel_size)
 
 
 def conv2d_bias_gradient(dy):
     """Return db, the sum of dy over images, rows and columns, shape (O,)."""
     return dy.sum(axis=(0, 2, 3))
+
+
+def _groups(outputs, column: int) -> Iterator[slice]:
+    """Yield the images of (N, O, OH, OW) group by group, so that their columns, of `column` numbers each, fit into AT_ONCE."""
+    images, _, height, width = outputs.shape
+    size = max(1, AT_ONCE // (column * height * width))
+    return (slice(start, start + size) for start in range(0, images, size))
 
 
 def _columns(x, kernel_size: Pair, stride: Pair, padding: Pair):

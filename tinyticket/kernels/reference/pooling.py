@@ -27,8 +27,8 @@ def max_pool2d(x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
     maximum, winner = views[0].copy(), np.zeros(views[0].shape, np.intp)
     for position, pixels in enumerate(views[1:], start=1):
         larger = (pixels > maximum) | np.isnan(pixels)
-        maximum[larger] = pixels[larger]
-        winner[larger] = position
+        np.copyto(maximum, pixels, where=larger)
+        np.copyto(winner, position, where=larger)
     return maximum, winner
 
 

@@ -48,8 +48,8 @@ def avg_pool2d(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 
 
 @operation
 def _avg_pool2d(x, *, kernel_size, stride, padding):
-    gradient = lambda g: reference.avg_pool2d_gradient(g, x.shape, kernel_size, stride, padding)  # noqa: E731
-    return reference.avg_pool2d(x, kernel_size, stride, padding), (gradient,)
+    means = reference.avg_pool2d(x, kernel_size, stride, padding)
+    return means, (lambda g: reference.avg_pool2d_gradient(g, x.shape, kernel_size, stride, padding),)
 
 
 def global_avg_pool2d(input: Any) -> Tensor:

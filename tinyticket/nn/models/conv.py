@@ -6,13 +6,12 @@ Conv-2, Conv-4 and Conv-6 (Frankle and Carbin 2019, figure 2) are VGG in little:
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.nn.layers import Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
+from tinyticket.nn.layers import Conv2d, MaxPool2d, ReLU, Sequential
 from tinyticket.nn.models.images import image_shape
+from tinyticket.nn.models.mlp import fully_connected
 from tinyticket.nn.module import Module
 
 CHANNELS = (64, 128, 256)  # of each pair
@@ -30,9 +29,8 @@ def conv(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.G
             layers[f"pool{i // 2}"] = MaxPool2d(2)
         channels = int(outputs)
     features = channels * (height >> pairs) * (width >> pairs)
-    return Sequential(
-        layers | fully_connected([features, *HIDDEN, classes], rng, 0.5 if name.endswith("dropout") else 0.0)
-    )
+    dropout = 0.5 if name.endswith("-dropout") else 0.0
+    return Sequential(layers | fully_connected([features, *HIDDEN, classes], rng, "fc_relu", dropout))
 
 
 def lenet_5(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
@@ -57,15 +55,4 @@ def lenet_5(name: str, input_shape: tuple[int, ...], classes: int, rng: np.rando
         "relu2": ReLU(),
         "pool2": MaxPool2d(2),
     }
-    return Sequential(layers | fully_connected([16 * int(sides[0]) * int(sides[1]), 120, 84, classes], rng))
-
-
-def fully_connected(sizes: list[int], rng: np.random.Generator, dropout: float = 0.0) -> dict[str, Module]:
-    """Flatten, then Linear layers fc1, fc2, ... and `output`, with ReLU (named after its layer) and dropout between them."""
-    layers: dict[str, Module] = {"flatten": Flatten()}
-    for i, (inputs, outputs) in enumerate(pairwise(sizes[:-1]), start=1):
-        layers |= {f"fc{i}": Linear(inputs, outputs, rng=rng), f"fc_relu{i}": ReLU()}
-        if dropout:
-            layers[f"dropout{i}"] = Dropout(dropout, rng=rng.spawn(1)[0])
-    layers["output"] = Linear(sizes[-2], sizes[-1], rng=rng)
-    return layers
+    return Sequential(layers | fully_connected([16 * int(sides[0]) * int(sides[1]), 120, 84, classes], rng, "fc_relu"))

@@ -8,13 +8,13 @@ from itertools import pairwise
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.nn.layers import Flatten, Linear, ReLU, Sequential
+from tinyticket.nn.layers import Dropout, Flatten, Linear, ReLU, Sequential
 from tinyticket.nn.module import Module
 
 
 def lenet_300_100(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
     """LeCun et al.'s network with 300 and 100 hidden units, the first of the lottery-ticket paper, for any input size."""
-    return fully_connected([math.prod(input_shape), 300, 100, classes], rng)
+    return Sequential(fully_connected([math.prod(input_shape), 300, 100, classes], rng))
 
 
 def mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
@@ -27,13 +27,17 @@ def mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Ge
             f"{name} has {sizes[0]} inputs and {sizes[-1]} outputs, but the data have "
             f"{math.prod(input_shape)} features and {classes} classes"
         )
-    return fully_connected(sizes, rng)
+    return Sequential(fully_connected(sizes, rng))
 
 
-def fully_connected(sizes: list[int], rng: np.random.Generator) -> Sequential:
-    """Flatten, then Linear layers fc1, fc2, ... and `output`, with ReLU between them."""
+def fully_connected(
+    sizes: list[int], rng: np.random.Generator, relu: str = "relu", dropout: float = 0.0
+) -> dict[str, Module]:
+    """Return, by name, Flatten, then Linear layers fc1, fc2, ... and `output`, with ReLU and, if wanted, dropout between them."""
     layers: dict[str, Module] = {"flatten": Flatten()}
     for i, (inputs, outputs) in enumerate(pairwise(sizes[:-1]), start=1):
-        layers |= {f"fc{i}": Linear(inputs, outputs, rng=rng), f"relu{i}": ReLU()}
+        layers |= {f"fc{i}": Linear(inputs, outputs, rng=rng), f"{relu}{i}": ReLU()}
+        if dropout:  # from a stream of its own, so that the weights are those of the network without
+            layers[f"dropout{i}"] = Dropout(dropout, rng=rng.spawn(1)[0])
     layers["output"] = Linear(sizes[-2], sizes[-1], rng=rng)
-    return Sequential(layers)
+    return layers
