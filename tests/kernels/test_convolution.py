@@ -9,7 +9,7 @@ from tinyticket import kernels
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import convolution
 from tinyticket.kernels.cpu.image import gradient_border
-from tinyticket.kernels.reference import packed_convolution as reference
+from tinyticket.kernels.reference import packed_images as reference
 
 quick = settings(max_examples=40, deadline=None)
 

@@ -5,9 +5,9 @@
     outputs = unpack(y, len(samples))
 
 Every function has its specification, under the same name and with the same arguments, in
-`tinyticket.kernels.reference.packed`, `packed_images` or `packed_convolution`. Results have the same bits for any number of
-threads, because work is only ever divided over outputs. The first call of each compiles for a second or so and keeps the
-machine code (jit.py says where).
+`tinyticket.kernels.reference.packed`; those on images, which `pack_images` packs, in `packed_images` (convolutions) and
+`packed_layers` (all others) there. Results have the same bits for any number of threads, because work is only ever
+divided over outputs. The first call of each compiles for a second or so and keeps the machine code (jit.py says where).
 """
 
 from tinyticket.kernels.cpu.batch_norm import batch_norm, batch_norm_gradient, batch_norm_inference
