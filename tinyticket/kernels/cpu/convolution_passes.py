@@ -1,14 +1,22 @@
 """A dense convolution's forward pass and input gradient: one loop over packed weights and images.
 
-A few output channels by a few pixels, sixteen samples deep, stay in registers while the taps stream by; each tap loads its
-pixels once for all the channels and one weight for each channel. Pixels of all tiles are counted through, so that a
-register tile is full whatever the width of the image. A job is one such strip of pixels for a group of channels; the
-group's weights stay in the second-level cache from one job to the next.
+A few output channels by a strip of pixels, sixteen samples deep, stay in registers while the taps stream by; each tap
+loads its pixels once for all the channels and one weight for each channel. A job is one strip for a group of channels,
+whose weights stay in the second-level cache from one job to the next. Strips at the edges are cheaper, but they lie
+symmetrically, so that two halves of the jobs cost the same.
 """
 
 import numpy as np
 from numba import prange
 
+from tinyticket.kernels.cpu.convolution_strips import (
+    WIDTH,
+    Axis,
+    find_strip,
+    jitable,
+    put_places,
+    strip_count,
+)
 from tinyticket.kernels.cpu.convolution_tiles import (
     held_places,
     stack_places,
@@ -19,53 +27,74 @@ from tinyticket.kernels.cpu.convolution_tiles import (
 )
 from tinyticket.kernels.cpu.convolution_weights import ROWS, phase_of
 from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES, TILES
+from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import advance, pointer
 from tinyticket.kernels.cpu.tiles import tile_fill, tile_relu, tile_where_positive
-from tinyticket.kernels.cpu.transpose import put
 
-WIDTH = TILES.image_width
 _SIZE = ROWS * WIDTH
+_DEPTH = 16  # channels whose pixels stay in the first-level cache from one tap to the next
 _GROUP = 1 << 16  # floats of weights in a group: a quarter of a megabyte of the second-level cache
 
 
-def _strips(pixels: int) -> int:
-    return -(-pixels // WIDTH)
+@jitable
+def _axes(w):
+    """Rows and columns of the forward pass."""
+    rows = Axis(w.height, w.stride, w.padding, w.kernel_height, w.x_height)
+    return rows, Axis(w.width, w.stride, w.padding, w.kernel_width, w.x_width)
 
 
-def _groups(channels: int, depth: int) -> int:
-    """Cut blocks of channels into groups; the same arithmetic as `_group_count`, for Python."""
-    blocks = -(-channels // ROWS)
-    return -(-blocks // max(1, _GROUP // (depth * ROWS)))
+@jitable
+def _phase_axes(w, phase):
+    """Rows and columns of the input gradient in one phase of the stride."""
+    a, b = phase // w.stride, phase % w.stride
+    _, rows, top = phase_of(a, w.padding, w.stride, w.kernel_height)
+    _, columns, left = phase_of(b, w.padding, w.stride, w.kernel_width)
+    height, width = (w.x_height - a + w.stride - 1) // w.stride, (w.x_width - b + w.stride - 1) // w.stride
+    return Axis(height, 1, -top, rows, w.height), Axis(width, 1, -left, columns, w.width)
 
 
-def forward_jobs(window) -> int:
-    """Count the jobs of `conv_forward`."""
-    depth = window.inputs * window.kernel_height * window.kernel_width
-    return _groups(window.outputs, depth) * _strips(window.tiles * window.height * window.width)
-
-
-def input_gradient_jobs(window) -> int:
-    """Count the jobs of `conv_input_gradient`."""
-    depth = window.outputs * window.kernel_height * window.kernel_width
-    rows, columns = (-(-size // window.stride) for size in (window.x_height, window.x_width))
-    return _groups(window.inputs, depth) * _strips(window.tiles * rows * columns)
-
-
-@device
+@jitable
 def _group_count(channels, depth):
+    """Count the groups into which blocks of channels are cut."""
     blocks = (channels + ROWS - 1) // ROWS
     most = max(1, _GROUP // (depth * ROWS))
     return (blocks + most - 1) // most
 
 
+@jitable
+def _back_strips(w):
+    """Count the strips of the phase that has most."""
+    most = 0
+    for phase in range(w.stride * w.stride):
+        rows, columns = _phase_axes(w, phase)
+        most = max(most, strip_count(rows, columns, w.tiles))
+    return most
+
+
+def forward_jobs(window) -> int:
+    """Count the jobs of `conv_forward`."""
+    depth = window.inputs * window.kernel_height * window.kernel_width
+    return _group_count(window.outputs, depth) * strip_count(*_axes(window), window.tiles)
+
+
+def input_gradient_jobs(window) -> int:
+    """Count the jobs of `conv_input_gradient`."""
+    depth = window.outputs * window.kernel_height * window.kernel_width
+    return _group_count(window.inputs, depth) * _back_strips(window)
+
+
 @device
-def _put_places(places, pixel, height, width, tiles, tile_size, row, column):
-    """Write where a strip of pixels lies, and repeat the last pixel where there are no more."""
-    for j in range(WIDTH):
-        p = min(pixel + j, tiles * height * width - 1)
-        tile, q = p // (height * width), p % (height * width)
-        put(places, j, tile * tile_size + q // width * row + q % width * column)
+def _convolve(weights, corner, row, plane, channels, width, strip, places, tile):
+    """Return the tile plus the products of all taps that its strip sees."""
+    for start in range(0, channels, _DEPTH):
+        end = min(start + _DEPTH, channels)
+        for i in range(strip.first_row, strip.last_row):
+            for j in range(strip.first_column, strip.last_column):
+                pixel = advance(corner, i * row + j * LANES)
+                w = advance(weights, (i * width + j) * channels * ROWS)
+                for c in range(start, end):
+                    tile = tile_convolve(advance(w, c * ROWS), advance(pixel, c * plane), places, tile)
+    return tile
 
 
 @device
@@ -73,86 +102,72 @@ def conv_forward(packed, bias, x, y, window, first, last, rectify):
     """y = the convolution of x with packed weights, plus bias, perhaps through a ReLU; arguments are addresses."""
     w = window
     depth = w.inputs * w.kernel_height * w.kernel_width
-    pixels = w.tiles * w.height * w.width
-    strips, blocks, groups = (
-        (pixels + WIDTH - 1) // WIDTH,
-        (w.outputs + ROWS - 1) // ROWS,
-        _group_count(w.outputs, depth),
-    )
-    places, targets = stack_places(), stack_places()
+    rows, columns = _axes(w)
+    strips = strip_count(rows, columns, w.tiles)
+    blocks, groups = (w.outputs + ROWS - 1) // ROWS, _group_count(w.outputs, depth)
+    places = stack_places()
     corner = advance(x, -w.padding * (w.x_row + LANES))
     for job in range(first, last):
-        group, pixel = job // strips, job % strips * WIDTH
-        _put_places(
-            places, pixel, w.height, w.width, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES
-        )
-        _put_places(targets, pixel, w.height, w.width, w.tiles, w.outputs * w.y_plane, w.y_row, LANES)
-        for j in range(pixels - pixel, WIDTH):
-            put(targets, j, -1)
-        sources, ends = held_places(places, WIDTH), held_places(targets, WIDTH)
+        group, strip = job // strips, find_strip(rows, columns, w.tiles, job % strips)
+        put_places(places, strip, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES, False)
+        sources = held_places(places, WIDTH)
+        put_places(places, strip, w.tiles, w.outputs * w.y_plane, w.y_row, LANES, True)
+        targets = held_places(places, WIDTH)
         for block in range(group * blocks // groups, (group + 1) * blocks // groups):
             channel = block * ROWS
             left = min(ROWS, w.outputs - channel)
             tile = tile_of_rows(advance(bias, channel), left, ROWS, WIDTH)
             weights = advance(packed, channel * depth)
-            for c in range(w.inputs):
-                for i in range(w.kernel_height):
-                    line = advance(corner, c * w.x_plane + i * w.x_row)
-                    for j in range(w.kernel_width):
-                        tile = tile_convolve(weights, advance(line, j * LANES), sources, tile)
-                        weights = advance(weights, ROWS)
+            sizes = w.inputs, w.kernel_width
+            tile = _convolve(weights, corner, w.x_row, w.x_plane, *sizes, strip, sources, tile)
             if rectify:
                 tile = tile_relu(tile)
-            tile_scatter(advance(y, channel * w.y_plane), w.y_plane, left, ends, tile)
+            tile_scatter(advance(y, channel * w.y_plane), w.y_plane, left, targets, tile)
+
+
+@device
+def _phase_strip(packed_back, x, dy, dx, window, phase, strip, rows, columns, group, groups, add, rectified):
+    """Do one strip of one phase of `conv_input_gradient` for a group of channels; packed_back is the phase's in block 0."""
+    w = window
+    places = stack_places()
+    put_places(places, strip, w.tiles, w.outputs * w.y_plane, w.y_row, LANES, False)
+    sources = held_places(places, WIDTH)
+    put_places(places, strip, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES, True)
+    targets = held_places(places, WIDTH)
+    corner = advance(dy, -rows.padding * w.y_row - columns.padding * LANES)
+    here = phase // w.stride * w.x_row + phase % w.stride * LANES
+    blocks = (w.inputs + ROWS - 1) // ROWS
+    for block in range(group * blocks // groups, (group + 1) * blocks // groups):
+        channel = block * ROWS
+        left = min(ROWS, w.inputs - channel)
+        plane = channel * w.x_plane + here
+        tile = tile_fill(np.float32(0), _SIZE)
+        if add:
+            tile = tile_gather(advance(dx, plane), w.x_plane, left, targets, ROWS)
+        weights = advance(packed_back, channel * w.outputs * w.kernel_height * w.kernel_width)
+        sizes = w.outputs, columns.taps
+        tile = _convolve(weights, corner, w.y_row, w.y_plane, *sizes, strip, sources, tile)
+        if rectified:
+            tile = tile_where_positive(tile_gather(advance(x, plane), w.x_plane, left, targets, ROWS), tile)
+        tile_scatter(advance(dx, plane), w.x_plane, left, targets, tile)
 
 
 @device
 def conv_input_gradient(packed_back, x, dy, dx, window, first, last, add, rectified):
     """dx = [dx +] the convolution of dy with the turned kernel, zero where a rectified x is; arguments are addresses."""
     w = window
-    depth = w.outputs * w.kernel_height * w.kernel_width
-    most = w.tiles * ((w.x_height + w.stride - 1) // w.stride) * ((w.x_width + w.stride - 1) // w.stride)
-    strips, blocks, groups = (most + WIDTH - 1) // WIDTH, (w.inputs + ROWS - 1) // ROWS, _group_count(w.inputs, depth)
-    places, targets = stack_places(), stack_places()
+    groups = _group_count(w.inputs, w.outputs * w.kernel_height * w.kernel_width)
+    most = _back_strips(w)
     for job in range(first, last):
-        group, pixel = job // strips, job % strips * WIDTH
-        before = 0
+        group, share = job // most, job % most
+        weights = packed_back
         for phase in range(w.stride * w.stride):
-            a, b = phase // w.stride, phase % w.stride
-            _, rows, top = phase_of(a, w.padding, w.stride, w.kernel_height)
-            _, columns, left_side = phase_of(b, w.padding, w.stride, w.kernel_width)
-            start = before
-            before += w.outputs * rows * columns * ROWS
-            height, width = (w.x_height - a + w.stride - 1) // w.stride, (w.x_width - b + w.stride - 1) // w.stride
-            pixels = w.tiles * height * width
-            if pixel >= pixels or height < 1 or width < 1:
-                continue
-            _put_places(places, pixel, height, width, w.tiles, w.outputs * w.y_plane, w.y_row, LANES)
-            _put_places(
-                targets, pixel, height, width, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES
-            )
-            for j in range(pixels - pixel, WIDTH):
-                put(targets, j, -1)
-            sources, ends = held_places(places, WIDTH), held_places(targets, WIDTH)
-            corner = advance(dy, top * w.y_row + left_side * LANES)
-            here = a * w.x_row + b * LANES
-            for block in range(group * blocks // groups, (group + 1) * blocks // groups):
-                channel = block * ROWS
-                left = min(ROWS, w.inputs - channel)
-                plane = channel * w.x_plane + here
-                tile = tile_fill(np.float32(0), _SIZE)
-                if add:
-                    tile = tile_gather(advance(dx, plane), w.x_plane, left, ends, ROWS)
-                weights = advance(packed_back, channel * depth + start)
-                for c in range(w.outputs):
-                    for i in range(rows):
-                        line = advance(corner, c * w.y_plane + i * w.y_row)
-                        for j in range(columns):
-                            tile = tile_convolve(weights, advance(line, j * LANES), sources, tile)
-                            weights = advance(weights, ROWS)
-                if rectified:
-                    tile = tile_where_positive(tile_gather(advance(x, plane), w.x_plane, left, ends, ROWS), tile)
-                tile_scatter(advance(dx, plane), w.x_plane, left, ends, tile)
+            rows, columns = _phase_axes(w, phase)
+            strips = strip_count(rows, columns, w.tiles)
+            for number in range(share * strips // most, (share + 1) * strips // most):
+                strip = find_strip(rows, columns, w.tiles, number)
+                _phase_strip(weights, x, dy, dx, w, phase, strip, rows, columns, group, groups, add, rectified)
+            weights = advance(weights, w.outputs * rows.taps * columns.taps * ROWS)
 
 
 @device

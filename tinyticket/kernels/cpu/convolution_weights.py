@@ -1,16 +1,17 @@
 """A convolution's weights as its passes read them: from beginning to end, some channels' weights beside each other.
 
-Forward, ROWS outputs lie beside each other, and taps (channel, row and column of the kernel) follow in the order in
-which the image is read: packed is [outputs / ROWS][inputs][kernel rows][kernel columns][ROWS]. The input gradient is a
+Forward, ROWS outputs lie beside each other, and the innermost loop runs over the inputs, which are many where a kernel's
+rows and columns are few: packed is [outputs / ROWS][kernel rows][kernel columns][inputs][ROWS]. The input gradient is a
 convolution of dy with the kernel turned by half a circle and inputs and outputs exchanged. At a stride, a pixel of x
 meets only every stride-th tap, and which ones depends on its phase, its row and column modulo the stride; each phase is a
 convolution of its own with a smaller kernel, and nothing is multiplied with zeros that a dilated dy would have:
-packed_back is [inputs / ROWS] of [phase][outputs][phase's kernel rows][columns][ROWS]. Channels beyond the last are zeros.
+packed_back is [inputs / ROWS] of [phase][phase's kernel rows][columns][outputs][ROWS]. Channels beyond the last are zeros.
 
 The master stays (outputs, inputs, kernel rows, kernel columns) in C order; this copy is renewed after every update.
 """
 
 from numba import prange
+from numba.extending import register_jitable
 
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import TILES
@@ -37,7 +38,7 @@ def pack_jobs(window) -> int:
     return -(-max(window.inputs, window.outputs) // ROWS)
 
 
-@device
+@register_jitable
 def phase_of(phase, padding, stride, kernel):
     """Return, of the pixels whose row (or column) is `phase` modulo the stride: first tap, number of taps, offset of dy.
 
@@ -51,11 +52,15 @@ def phase_of(phase, padding, stride, kernel):
 @device
 def _pack_forward(weights, packed, window, block):
     """Fill in one block of outputs of the forward pass."""
-    taps = window.inputs * window.kernel_height * window.kernel_width
-    for i in range(ROWS):
-        output, place = block * ROWS + i, block * ROWS * taps + i
-        for k in range(taps):
-            put(packed, place + k * ROWS, at(weights, output * taps + k) if output < window.outputs else 0)
+    area = window.kernel_height * window.kernel_width
+    place = block * ROWS * window.inputs * area
+    for tap in range(area):
+        for channel in range(window.inputs):
+            for i in range(ROWS):
+                output = block * ROWS + i
+                source = (output * window.inputs + channel) * area + tap
+                put(packed, place + i, at(weights, source) if output < window.outputs else 0)
+            place += ROWS
 
 
 @device
@@ -68,10 +73,10 @@ def _pack_back(weights, packed_back, window, block):
         top, rows, _ = phase_of(a, window.padding, stride, height)
         for b in range(stride):
             left, columns, _ = phase_of(b, window.padding, stride, width)
-            for output in range(window.outputs):
-                for m in range(rows * columns):
-                    row, column = rows - 1 - m // columns, columns - 1 - m % columns
-                    tap = (top + stride * row) * width + left + stride * column
+            for m in range(rows * columns):
+                row, column = rows - 1 - m // columns, columns - 1 - m % columns
+                tap = (top + stride * row) * width + left + stride * column
+                for output in range(window.outputs):
                     for i in range(ROWS):
                         channel = block * ROWS + i
                         source = (output * window.inputs + channel) * area + tap
