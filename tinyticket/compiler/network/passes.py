@@ -14,6 +14,7 @@ import numpy as np
 from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.layout import Layout, image
 from tinyticket.compiler.network.program import Block, Row
+from tinyticket.compiler.network.weights import Weights
 from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.convolution_gradient import weight_gradient_jobs
 from tinyticket.kernels.cpu.convolution_passes import forward_jobs, input_gradient_jobs
@@ -62,19 +63,32 @@ class Passes:
         gather = self._gather()
         for operation in graph.operations:
             _FORWARD[operation.kind](self, operation)
+            self._sign(operation)
         loss = self._loss()
         for operation in reversed(graph.operations):
             if operation.output.needs_gradient:
                 _BACKWARD[operation.kind](self, operation)
-        for parameter, weights in layout.weights.items():
-            if not self._updates_itself(parameter):
-                row = Row("update_weights", [weights.gradient, *weights.state()], even(weights.count, LANES))
-                row.reads, row.writes = [weights.gradient], weights.blocks()
-                self._update.append(row)
+                self._sign(operation)
+        for operation in graph.operations:
+            for parameter in operation.parameters.values():
+                self._update_weights(layout.weights[parameter], parameter)
+            self._sign(operation)
         self.training = [*self._prepare, gather, *self._forward, *loss, *self._backward, *self._update]
         self.evaluation = [*self._prepare, gather, *self._evaluate, *loss]
 
+    def _sign(self, operation: Operation) -> None:
+        """Say of all rows that are new whose they are."""
+        for row in (*self._prepare, *self._forward, *self._evaluate, *self._backward, *self._update):
+            row.owner = row.owner or operation
+
     # -- beginning and end
+
+    def _update_weights(self, weights: Weights, parameter: Parameter) -> None:
+        # In dense linear layers the update is part of the weight gradient's row.
+        if parameter.ndim != 2 or weights.pattern is not None:
+            row = Row("update_weights", [weights.gradient, *weights.state()], even(weights.count, LANES))
+            row.reads, row.writes = [weights.gradient], weights.blocks()
+            self._update.append(row)
 
     def _gather(self) -> Row:
         start, block = self.graph.start, self.layout.value(self.graph.start)
@@ -119,10 +133,6 @@ class Passes:
         if bias is not None:
             return self.layout.weights[bias].master
         return self.layout.constant(*[0.0] * operation.parameters["weight"].shape[0])
-
-    def _updates_itself(self, parameter: Parameter) -> bool:
-        """Is the update part of the weight gradient's row? It is in dense linear layers."""
-        return parameter.ndim == 2 and self.layout.weights[parameter].pattern is None
 
     # -- convolutions
 

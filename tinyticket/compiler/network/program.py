@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyticket.compiler.network.graph import Operation
+
 ROUTINE, MEET, ARGUMENTS, FIELDS = 0, 1, 2, 48
 """Fields of a row: the routine's address, whether to meet first, where its arguments begin, and how many fields there are."""
 
@@ -77,6 +79,8 @@ class Row:
         From a number of threads to the bounds of each one's share, an array of one more.
     reads, writes : list of Block
         What threads must have finished with, or have finished, before others may go on.
+    owner : Operation, optional
+        Whose work it is part of.
     """
 
     routine: str
@@ -84,6 +88,7 @@ class Row:
     bounds: Callable[[int], np.ndarray]
     reads: list[Block] = field(default_factory=list)
     writes: list[Block] = field(default_factory=list)
+    owner: Operation | None = None
 
 
 def table(rows: list[Row], addresses: dict[str, int]) -> np.ndarray:
