@@ -21,6 +21,7 @@ _SIZE = ROWS * TAPS
 _ROOM = -(-_SIZE // LANES) * LANES
 _PIXELS = 128
 _GROUP = 8
+_MANY = 4 * TAPS
 
 
 def weight_gradient_jobs(window) -> int:
@@ -29,58 +30,79 @@ def weight_gradient_jobs(window) -> int:
 
 
 @device
-def _put_taps(places, window, first):
-    """Write where a few taps look, relative to the pixel; the last repeats where there are no more."""
-    area = window.kernel_height * window.kernel_width
+def _put_taps(places, targets, window, row, span, first):
+    """Write where a few taps look, relative to the pixel, and where their gradients go.
+
+    Taps are counted through the channels and `span` rows of the kernel from `row` on; the last repeats where there are
+    no more.
+    """
+    area = span * window.kernel_width
     for j in range(TAPS):
         tap = min(first + j, window.inputs * area - 1)
-        channel, k = tap // area, tap % area
-        row, column = k // window.kernel_width, k % window.kernel_width
-        put(places, j, channel * window.x_plane + row * window.x_row + column * LANES)
+        channel, i, k = tap // area, row + tap % area // window.kernel_width, tap % window.kernel_width
+        put(places, j, channel * window.x_plane + i * window.x_row + k * LANES)
+        put(targets, j, (channel * window.kernel_height + i) * window.kernel_width + k)
 
 
 @device
-def _correlate_block(x, dy, window, first, last, left, taps, sums):
-    """sums = dy x' over rows first to last of the images, counted through the tiles, for one tile of registers."""
+def _correlate_block(x, dy, window, first, last, low, high, left, taps, sums):
+    """sums = dy x' over rows first to last of all tiles' images, as far as they are rows low to high of their image."""
     w = window
-    tile_rows = tile_fill(np.float32(0), _SIZE)
+    held = tile_fill(np.float32(0), _SIZE)
     tile, h = first // w.height, first % w.height
     for _ in range(first, last):
-        above = advance(dy, tile * w.outputs * w.y_plane + h * w.y_row)
-        before = advance(x, tile * w.inputs * w.x_plane + h * w.stride * w.x_row)
-        for _ in range(w.width):
-            tile_rows = tile_correlate(above, w.y_plane, left, before, taps, tile_rows)
-            above, before = advance(above, LANES), advance(before, w.stride * LANES)
+        if low <= h < high:
+            above = advance(dy, tile * w.outputs * w.y_plane + h * w.y_row)
+            before = advance(x, tile * w.inputs * w.x_plane + h * w.stride * w.x_row)
+            for _ in range(w.width):
+                held = tile_correlate(above, w.y_plane, left, before, taps, held)
+                above, before = advance(above, LANES), advance(before, w.stride * LANES)
         h += 1
         if h == w.height:
             tile, h = tile + 1, 0
-    tile_sums(sums, tile_rows)
+    tile_sums(sums, held)
+
+
+@device
+def _gradient_block(x, dy, gradient, window, line, until, first, last, row, span):
+    """Add the sums over rows line to until for blocks first to last of the outputs and `span` rows of the kernel."""
+    w = window
+    low, high = 0, w.height
+    if span == 1:  # the rows of pixels that do not see padding there
+        low = max(0, (w.padding - row + w.stride - 1) // w.stride)
+        high = min(w.height, (w.x_height - 1 + w.padding - row) // w.stride + 1)
+    places, targets, sums = stack_places(), stack_places(), stack_floats(_ROOM)
+    size, count = w.inputs * w.kernel_height * w.kernel_width, w.inputs * span * w.kernel_width
+    for tap in range(0, count, TAPS):
+        _put_taps(places, targets, window, row, span, tap)
+        taps = held_places(places, TAPS)
+        for block in range(first, last):
+            output = block * ROWS
+            left = min(ROWS, w.outputs - output)
+            above = advance(dy, output * w.y_plane)
+            _correlate_block(x, above, w, line, until, low, high, left, taps, sums)
+            for i in range(left):
+                for j in range(min(TAPS, count - tap)):
+                    place = (output + i) * size + at(targets, j)
+                    total = at(sums, i * TAPS + j)
+                    put(gradient, place, total if line == 0 else at(gradient, place) + total)
 
 
 @device
 def conv_weight_gradient(x, dy, gradient, window, first, last):
     """gradient = dy x' summed over everything, for blocks first to last of the outputs; arguments are addresses."""
     w = window
-    depth = w.inputs * w.kernel_height * w.kernel_width
     lines = w.tiles * w.height
     step = (_PIXELS + w.width - 1) // w.width
-    places, sums = stack_places(), stack_floats(_ROOM)
+    # A row of the kernel at a time can leave out padding; few channels would leave registers empty then.
+    span = 1 if w.inputs * w.kernel_width >= _MANY else w.kernel_height
     corner = advance(x, -w.padding * (w.x_row + LANES))
     for line in range(0, lines, step):
         until = min(line + step, lines)
         for group in range(first, last, _GROUP):
-            for tap in range(0, depth, TAPS):
-                _put_taps(places, window, tap)
-                taps = held_places(places, TAPS)
-                for block in range(group, min(group + _GROUP, last)):
-                    output = block * ROWS
-                    left = min(ROWS, w.outputs - output)
-                    _correlate_block(corner, advance(dy, output * w.y_plane), w, line, until, left, taps, sums)
-                    for i in range(left):
-                        for j in range(min(TAPS, depth - tap)):
-                            place = (output + i) * depth + tap + j
-                            total = at(sums, i * TAPS + j)
-                            put(gradient, place, total if line == 0 else at(gradient, place) + total)
+            for row in range(0, w.kernel_height, span):
+                end = min(group + _GROUP, last)
+                _gradient_block(corner, dy, gradient, w, line, until, group, end, row, span)
 
 
 @device
