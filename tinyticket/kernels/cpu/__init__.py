@@ -5,12 +5,13 @@
     outputs = unpack(y, len(samples))
 
 Every function has its specification, under the same name and with the same arguments, in
-`tinyticket.kernels.reference.packed`. Results have the same bits for any number of threads, because work is only ever
-divided over outputs. The first call of each compiles for a second or so and keeps the machine code (jit.py says
-where).
+`tinyticket.kernels.reference.packed`; those on images, which `pack_images` packs, in `packed_images` there. Results have
+the same bits for any number of threads, because work is only ever divided over outputs. The first call of each compiles
+for a second or so and keeps the machine code (jit.py says where).
 """
 
 from tinyticket.kernels.cpu.bias import bias_gradient
+from tinyticket.kernels.cpu.convolution import conv_forward, conv_input_gradient, conv_pack, conv_weight_gradient
 from tinyticket.kernels.cpu.dense_linear import (
     dense_input_gradient,
     dense_linear,
@@ -24,9 +25,9 @@ from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.optimizers import settings, update
 from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
 from tinyticket.kernels.cpu.sparse_convolution import (
-    sparse_convolution,
-    sparse_convolution_backward,
-    sparse_convolution_gradient,
+    sparse_conv_backward,
+    sparse_conv_forward,
+    sparse_conv_gradient,
 )
 from tinyticket.kernels.cpu.sparse_linear import sparse_linear, sparse_linear_backward, sparse_weight_gradient
 from tinyticket.kernels.cpu.sparse_passes import Lines
@@ -39,6 +40,10 @@ __all__ = [
     "Shape",
     "Window",
     "bias_gradient",
+    "conv_forward",
+    "conv_input_gradient",
+    "conv_pack",
+    "conv_weight_gradient",
     "dense_input_gradient",
     "dense_linear",
     "dense_weight_gradient",
@@ -52,9 +57,9 @@ __all__ = [
     "pack_samples",
     "settings",
     "softmax_cross_entropy",
-    "sparse_convolution",
-    "sparse_convolution_backward",
-    "sparse_convolution_gradient",
+    "sparse_conv_backward",
+    "sparse_conv_forward",
+    "sparse_conv_gradient",
     "sparse_linear",
     "sparse_linear_backward",
     "sparse_weight_gradient",
