@@ -31,9 +31,9 @@ from tinyticket.kernels.cpu.pooling import avg_pool, avg_pool_gradient, max_pool
 from tinyticket.kernels.cpu.residual import add_images, add_images_gradient, copy_images, copy_images_gradient
 from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
 from tinyticket.kernels.cpu.sparse_convolution import (
-    sparse_convolution,
-    sparse_convolution_backward,
-    sparse_convolution_gradient,
+    sparse_conv_backward,
+    sparse_conv_forward,
+    sparse_conv_gradient,
 )
 from tinyticket.kernels.cpu.sparse_linear import sparse_linear, sparse_linear_backward, sparse_weight_gradient
 from tinyticket.kernels.cpu.sparse_passes import Lines
@@ -78,9 +78,9 @@ __all__ = [
     "pack_samples",
     "settings",
     "softmax_cross_entropy",
-    "sparse_convolution",
-    "sparse_convolution_backward",
-    "sparse_convolution_gradient",
+    "sparse_conv_backward",
+    "sparse_conv_forward",
+    "sparse_conv_gradient",
     "sparse_linear",
     "sparse_linear_backward",
     "sparse_weight_gradient",
