@@ -71,6 +71,7 @@ OPTIONS = {
     "batch_size": ("10", 10),
     "lr": ("0.5", 0.5),
     "optimizer": ("momentum", "momentum"),
+    "schedule": ("step:5,7", {"kind": "multistep", "milestones": [5, 7], "gamma": 0.1}),
     "weight_decay": ("0.1", 0.1),
     "prune": ("fc=0.3,output=0.1", {"fc": 0.3, "output": 0.1}),
     "scope": ("global", "global"),
@@ -96,6 +97,25 @@ def test_eager_goes_through_the_autograd_and_the_file_says_so(find_command, out)
     assert "eager was True and is now False" in find_command(rounds=0).err
 
 
+def test_a_recipe_fills_in_what_is_not_given(find_command, out, command):
+    assert find_command(rounds=0, lr=None, recipe="frankle-carbin/conv-6").code == 0
+    config = tt.load(out).config
+    assert (config["recipe"], config["lr"], config["iterations"]) == ("frankle-carbin/conv-6", 3e-4, 20)
+    assert config["controls"] == ["reinit", "reinit-2", "reinit-3"]
+    words = " ".join(command("find", "--help").out.split())
+    for name in tt.lottery.recipes.RECIPES:
+        assert name in words
+    assert "did you mean 'frankle-carbin/lenet'" in find_command(recipe="frankle-carbin/lent").err
+
+
+def test_images_can_be_augmented(find_command, out, tmp_path):
+    x = np.random.default_rng(0).normal(size=(260, 1, 4, 3)).astype(np.float32)
+    np.savez(tmp_path / "images.npz", x=x, y=np.arange(260) % 3)
+    assert find_command(data=tmp_path / "images.npz", rounds=0, augment="flip-crop").code == 0
+    assert tt.load(out).config["augment"] == "flip-crop"
+    assert "wants images" in find_command(augment="flip-crop", out=tmp_path / "other.h5").err
+
+
 def test_without_eager_the_file_names_every_layers_kernel(find_command, out):
     assert find_command(rounds=1).code == 0
     dense, ticket = tt.load(out).trials[0].rounds
@@ -105,10 +125,11 @@ def test_without_eager_the_file_names_every_layers_kernel(find_command, out):
 
 def test_no_option_is_left_out_of_the_tests_above(command):
     explained = command("find", "--help").out
-    options = {word.strip(",") for word in explained.split() if word.startswith("--")}
+    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Recipes:")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
-    elsewhere = {"--data", "--eager", "--one-shot", "--threads", "--data-folder", "--dry-run", "--out", "--quiet"}
-    assert options == tested | elsewhere | {"--help", "--version"}
+    elsewhere = ["recipe", "augment", "data", "eager", "one-shot", "threads", "data-folder", "dry-run", "out", "quiet"]
+    elsewhere += ["rewind", "rewind-to", "strategy"]
+    assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
 
 
 def test_the_help_names_every_network(command):
@@ -119,7 +140,7 @@ def test_the_help_names_every_network(command):
 def test_the_only_rate_is_the_learning_rate(command):
     """Published code said "prune rate" for the share that stays in one place and for the share that goes in another."""
     explained = command("find", "--help").out
-    assert re.findall(r"(\S+\s+)?\brate\b", explained) == ["Learning "]
+    assert {word.strip().lower() for word in re.findall(r"(\S+\s+)?\brates?\b", explained)} == {"learning"}
     assert "Fraction of the survivors removed every round" in " ".join(explained.split())
 
 

@@ -24,7 +24,7 @@ from tinyticket import nn
 from tinyticket.data import Dataset, from_arrays
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import Experiment, reset, stream
-from tinyticket.lottery.controls import Start
+from tinyticket.lottery.start import Start
 from tinyticket.lottery.training import Trainer
 from tinyticket.nn import models
 from tinyticket.optim import Cosine, MultiStep
@@ -512,7 +512,15 @@ def test_the_configuration_is_recorded_whole(out):
         "evaluate_every": 5,
         "eager": False,
     }
-    assert {field.name for field in dataclasses.fields(tt.lottery.Settings)} == set(config)
+    later = {
+        field.name for field in dataclasses.fields(tt.lottery.Settings) if field.default is not dataclasses.MISSING
+    }
+    assert {field.name for field in dataclasses.fields(tt.lottery.Settings)} - later == set(config)
+
+
+def test_later_settings_are_recorded_where_they_are_not_what_they_always_were():
+    assert find(rounds=1, rewind_to=3).config["rewind_to"] == 3
+    assert "rewind" not in find(rounds=1, rewind_to=3).config
 
 
 def test_progress_is_told_everything_in_order():

@@ -39,6 +39,7 @@ def test_the_digits_get_a_short_recipe():
         seed=0,
         validation=200,
         evaluate_every=20,
+        eager=False,
     )
 
 
@@ -112,6 +113,8 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"weight_decay": math.inf}, "weight decay"),
         ({"optimizer": "adamw"}, "no optimizer is called 'adamw'.*did you mean 'adam'"),
         ({"scope": "network"}, "scope is 'layer' or 'global', not 'network'"),
+        ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
+        ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
         ({"controls": "shuffle"}, "no control is called 'shuffle'"),
         ({"prune": 1}, "between 0 and 1"),
         ({"prune": 0}, "between 0 and 1"),
@@ -172,6 +175,11 @@ OTHER = {
     "validation": 7,
     "evaluate_every": 7,
     "eager": True,
+    "rewind": "lr",
+    "rewind_to": 7,
+    "strategy": "continue",
+    "augment": "flip-crop",
+    "recipe": "frankle-carbin/lenet",
 }
 
 
@@ -201,3 +209,16 @@ def test_all_differences_are_named_at_once():
 def test_other_densities_of_one_shot_are_a_difference():
     with pytest.raises(InputError, match=r"one-shot was 0\.5 and is now 0\.5,0\.2"):
         settings(one_shot=[0.5, 0.2]).check_continues(settings(one_shot=[0.5]), "ticket.h5")
+
+
+def test_a_schedule_may_be_text():
+    assert settings(schedule="warmup:5+step:7,9").schedule == Warmup(5, MultiStep((7, 9)))
+
+
+def test_what_came_later_is_left_out_of_a_file_where_it_is_as_ever():
+    plain = settings().to_plain()
+    assert not {"augment", "recipe"} & plain.keys()
+    assert Settings.from_plain(plain).augment == "none"
+    plain = json.loads(json.dumps(settings(augment="flip-crop", recipe="frankle-carbin/lenet").to_plain()))
+    assert (plain["augment"], plain["recipe"]) == ("flip-crop", "frankle-carbin/lenet")
+    assert Settings.from_plain(plain) == settings(augment="flip-crop", recipe="frankle-carbin/lenet")

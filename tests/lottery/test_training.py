@@ -8,9 +8,9 @@ import pytest
 from tests.lottery.experiments import DATA, MODEL, SMALL
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery import reset, stream
-from tinyticket.lottery.controls import Start
 from tinyticket.lottery.inputs import split
 from tinyticket.lottery.settings import resolve
+from tinyticket.lottery.start import Start
 from tinyticket.lottery.training import Trainer, make_optimizer
 from tinyticket.nn import Dropout, Linear, Sequential, models
 from tinyticket.optim import SGD, Adam, MultiStep, Warmup

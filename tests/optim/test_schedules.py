@@ -6,7 +6,7 @@ import pytest
 
 from tinyticket.errors import InputError
 from tinyticket.optim import Constant, Cosine, MultiStep, Warmup
-from tinyticket.optim.schedules import from_plain, to_plain
+from tinyticket.optim.schedules import from_plain, parse, to_plain
 
 
 @pytest.mark.parametrize("iteration", [0, 1, 10**6])
@@ -78,3 +78,46 @@ def test_an_unknown_kind_is_refused_with_near_names():
 def test_a_schedule_over_no_iterations_is_refused(kind, iterations):
     with pytest.raises(ValueError, match="iteration"):
         kind(iterations)
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        ("constant", Constant()),
+        ("step:20", MultiStep((20,))),
+        ("step:20000,25000", MultiStep((20000, 25000))),
+        ("step:5,7:0.2", MultiStep((5, 7), 0.2)),
+        ("cosine:300", Cosine(300)),
+        ("warmup:10", Warmup(10)),
+        ("warmup:10+step:20,30", Warmup(10, MultiStep((20, 30)))),
+        (" warmup:10 + cosine:30 ", Warmup(10, Cosine(30))),
+    ],
+)
+def test_a_schedule_as_text(text, schedule):
+    assert parse(text) == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no schedule is called ''"),
+        ("setp:3", "no schedule is called 'setp'.*did you mean 'step'"),
+        ("step", "'step' is no schedule; write constant, step:20000,25000"),
+        ("step:a", "is no schedule"),
+        ("step:0,5", "is no schedule"),
+        ("step:7,5", "is no schedule"),
+        ("step:5:0", "is no schedule"),
+        ("step:5:nan", "is no schedule"),
+        ("constant:5", "is no schedule"),
+        ("cosine", "is no schedule"),
+        ("cosine:0", "at least one iteration"),
+        ("warmup", "is no schedule"),
+        ("warmup:0", "at least one iteration"),
+        ("warmup:5+", "no schedule is called ''"),
+        ("warmup:5+warmup:6", "warms up twice"),
+        ("step:5+warmup:6", "is no schedule"),
+    ],
+)
+def test_text_that_is_no_schedule(text, words):
+    with pytest.raises(InputError, match=words):
+        parse(text)

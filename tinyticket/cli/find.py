@@ -23,34 +23,58 @@ Examples:
       your own arrays (x_train, y_train, x_test, y_test) and layer sizes
   tinyticket find --model my_model.py:make --out mine.h5
       a network of your own: a function make(input_shape, classes, rng) that returns a tinyticket.nn.Module
+  tinyticket find --recipe frankle-carbin/conv-2 --trials 1 --out conv2.h5
+      a published experiment; what is given besides replaces its settings
   tinyticket find --one-shot 0.5,0.2,0.1 --out oneshot.h5
       prune the dense network once to each density
+  tinyticket find --rewind-to 60 --controls reinit,reshuffle,prune-at-0 --out late.h5
+      restart from iteration 60 instead of 0, beside other controls
+
+\b
+Rewinding. Each of these trains a pruned network from iteration K to the last (K is --rewind-to):
+  --rewind weights --rewind-to 0   restart from the initial weights (the default: the paper's reset)
+  --rewind weights --rewind-to K   go back to iteration K of the dense training in everything
+  --rewind lr --rewind-to K        keep the trained weights, repeat the learning rates from K on
+  --rewind finetune --rewind-to K  keep the trained weights and the last learning rate
+  --strategy continue              let one network keep its weights from round to round and choose
+                                   the masks; the tickets beside it are rewound as said above
 
 Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
 """
 
 
-@click.command(epilog=EXAMPLES)
+class _Find(click.Command):
+    """Lists the recipes in its help; they are looked up only then."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from tinyticket.lottery.recipes import RECIPES, describe
+
+        with formatter.section("Recipes"):
+            formatter.write_dl([(name, describe(name)) for name in RECIPES])
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=_Find, epilog=EXAMPLES)
 @click.option(
-    "--data",
-    default="digits",
-    show_default=True,
-    help="A data set's name (see `tinyticket data list`) or an .npz file.",
+    "--recipe", metavar="NAME", help="A published experiment, listed below, whose settings hold where none are given."
 )
-@click.option(
-    "--model",
-    default="lenet-300-100",
-    show_default=True,
-    help=f"{', '.join(models.names())}, or FILE.py:FUNCTION.",
-)
+@click.option("--data", help="A data set's name (see `tinyticket data list`) or an .npz file.  [digits]")
+@click.option("--model", help=f"{', '.join(models.names())}, or FILE.py:FUNCTION.  [lenet-300-100]")
 @click.option(
     "--rounds", type=int, help="How many times to prune after the dense training.  [digits: 8, larger data: 13]"
 )
 @click.option("--iterations", type=int, help="Length of every training.  [digits: 600, larger data: 10000]")
-@click.option("--batch-size", type=int, default=60, show_default=True, help="Examples in a batch.")
-@click.option("--lr", type=float, default=1.2e-3, show_default=True, help="Learning rate.")
-@click.option("--optimizer", default="adam", show_default=True, help="adam, sgd, momentum or nesterov (momentum 0.9).")
-@click.option("--weight-decay", type=float, default=0.0, show_default=True, help="L2 penalty added to the gradients.")
+@click.option("--batch-size", type=int, help="Examples in a batch.  [60]")
+@click.option("--lr", type=float, help="Learning rate.  [0.0012]")
+@click.option(
+    "--schedule",
+    metavar="SCHEDULE",
+    help="How the learning rate changes, in iterations: constant, step:20000,25000 (a tenth from each on), cosine:30000, "
+    "warmup:10000, or warmup:10000+step:20000,25000.  [constant]",
+)
+@click.option("--optimizer", help="adam, sgd, momentum or nesterov (momentum 0.9).  [adam]")
+@click.option("--weight-decay", type=float, help="L2 penalty added to the gradients.  [0]")
+@click.option("--augment", help="none, or flip-crop: training images shifted by up to 4 pixels and mirrored.  [none]")
 @click.option(
     "--prune",
     metavar="FRACTION",
@@ -59,13 +83,29 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 @click.option(
     "--one-shot", metavar="DENSITY,...", help="Prune the dense network once to each density, instead of rounds."
 )
-@click.option("--scope", default="layer", show_default=True, help="Compare magnitudes within each layer, or `global`.")
+@click.option("--scope", help="Compare magnitudes within each `layer`, or `global`.  [layer]")
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
+@click.option("--controls", help="What runs beside every ticket; reinit-2 is a second; or none.  [reinit,random]")
 @click.option(
-    "--controls",
-    default="reinit,random",
+    "--rewind",
+    default="weights",
     show_default=True,
-    help="What runs beside every ticket; reinit-2 is a second; or none.",
+    help="What goes back after pruning: `weights` (with optimizer, statistics and learning rate), `lr` (the learning rate alone), "
+    "or `finetune` (nothing: training goes on at the last learning rate).",
+)
+@click.option(
+    "--rewind-to",
+    metavar="ITERATION",
+    type=int,
+    default=0,
+    show_default=True,
+    help="How far it goes back; all retrainings last from there to the last iteration.",
+)
+@click.option(
+    "--strategy",
+    default="reset",
+    show_default=True,
+    help="`reset` prunes what the last ticket became; `continue` a network that keeps its weights between prunings.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
@@ -76,19 +116,17 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, how large it is and how long it takes.")
 @click.option("--out", type=click.Path(), required=True, help="The result file (HDF5); continued if it is there.")
 @common
-def find(
-    data: str, model: str, prune: str | None, one_shot: str | None, dry_run: bool, quiet: bool, out: str, **options: Any
-) -> None:
+def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, out: str, **options: Any) -> None:
     """Find winning tickets: train, prune the smallest weights, reset the rest to their initial values, and again."""
     from tinyticket import data as datasets
     from tinyticket import lottery
     from tinyticket.cli.progress import watcher
 
-    dataset = datasets.load(data, options["data_folder"])
-    experiment = lottery.Experiment(
-        load_model(model, dataset) if ":" in model else model, dataset, out=out, progress=watcher(quiet),
-        prune=prune, one_shot=_densities(one_shot), **options,
-    )  # fmt: skip
+    options = lottery.recipes.fill(recipe, {**options, "one_shot": _densities(one_shot)})
+    options["data"] = dataset = datasets.load(options["data"], options.get("data_folder"))
+    if ":" in options["model"]:
+        options["model"] = load_model(options["model"], dataset)
+    experiment = lottery.Experiment(**{**options, "recipe": recipe}, out=out, progress=watcher(quiet))
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 

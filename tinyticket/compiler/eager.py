@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
 from tinyticket.compiler.sources import Pair, test_part, training_part
-from tinyticket.data import Dataset
+from tinyticket.data import Dataset, augment
 from tinyticket.nn import Module, functional
 from tinyticket.optim import Optimizer
 
@@ -40,20 +40,36 @@ class EagerStep:
         self.model, self.optimizer, self.threads, self.reason = model, optimizer, threads, reason
 
     @QUIETLY
-    def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
-        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
+    def __call__(
+        self, source: np.ndarray | Dataset | Pair, which: np.ndarray, draws: np.ndarray | None = None
+    ) -> float:
+        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices).
+
+        `draws`, if given, says how its images are shifted and mirrored: `data.augment`.
+        """
         x, y = (source, which) if isinstance(source, np.ndarray) else (part[which] for part in training_part(source))
+        if draws is not None:
+            x = augment(x, draws)
         self._backward(x, y)
         self.optimizer.step()
         return self._loss.item()
 
-    def run(self, source: Dataset | Pair, batches: np.ndarray, rates: Sequence[float] | None = None) -> np.ndarray:
-        """Train on several batches, given by the indices of their examples, and return each one's loss before its update."""
+    def run(
+        self,
+        source: Dataset | Pair,
+        batches: np.ndarray,
+        rates: Sequence[float] | None = None,
+        draws: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Train on several batches, given by the indices of their examples, and return each one's loss before its update.
+
+        `draws` of shape (steps, batch size, 3) says how the images of each are shifted and mirrored: `data.augment`.
+        """
         losses = []
         for i, batch in enumerate(batches):
             if rates is not None:
                 self.optimizer.lr = rates[i]
-            losses.append(self(source, batch))
+            losses.append(self(source, batch, None if draws is None else draws[i]))
         return np.array(losses)
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.data import Dataset
+from tinyticket.data import Dataset, Pixels
 
-Pair = tuple[np.ndarray, np.ndarray]
+Pair = tuple[np.ndarray | Pixels, np.ndarray]
 
 
 def training_part(source: Dataset | Pair) -> Pair:

@@ -19,7 +19,7 @@ from tinyticket.compiler.network.model import NetworkModel
 from tinyticket.compiler.sources import Pair, test_part, training_part
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.warmup import announce_if_cold
-from tinyticket.data import Dataset
+from tinyticket.data import Dataset, augment
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter, functional
 from tinyticket.optim import SGD, Adam, Optimizer
@@ -129,7 +129,13 @@ class CompiledStep:
         self._ahead = True
         return loss
 
-    def run(self, source: Dataset | Pair, batches: np.ndarray, rates: Sequence[float] | None = None) -> np.ndarray:
+    def run(
+        self,
+        source: Dataset | Pair,
+        batches: np.ndarray,
+        rates: Sequence[float] | None = None,
+        draws: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Train on several batches in one call, which saves some ten microseconds a step.
 
         Parameters
@@ -140,17 +146,34 @@ class CompiledStep:
             Indices of each step's examples.
         rates : sequence of float, optional
             Each step's learning rate; the optimizer's if not given.
+        draws : int64 array of shape (steps, batch size, 3), optional
+            How each step's images are shifted and mirrored: `data.augment`.
 
         Returns
         -------
         float64 array of shape (steps,)
             Each step's loss before its update.
         """
+        if draws is not None and not self.network.augments:
+            return self._run_augmented(training_part(source), batches, rates, draws)
         program, data = self._bound(training_part(source))
         batches = np.ascontiguousarray(batches, np.int64)
         rates = [self.optimizer.lr] * len(batches) if rates is None else rates
-        losses = program.run(data, batches, rates)
+        given = () if draws is None else (draws,)
+        losses = program.run(data, batches, rates, *given)
         self._ahead = True
+        return losses
+
+    def _run_augmented(
+        self, pair: Pair, batches: np.ndarray, rates: Sequence[float] | None, draws: np.ndarray
+    ) -> np.ndarray:
+        """Take steps on batches that are put together and augmented outside of the compiled code."""
+        x, y = pair
+        losses = np.zeros(len(batches))
+        for i, batch in enumerate(batches):
+            if rates is not None:
+                self.optimizer.lr = rates[i]
+            losses[i] = self(augment(x[batch], draws[i]), y[batch])
         return losses
 
     def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+from tinyticket.data.cifar import CIFAR10, CIFAR100, CIFAR100_COARSE, Cifar, load_cifar
 from tinyticket.data.dataset import Dataset
 from tinyticket.data.digits import load_digits, locate_digits
 from tinyticket.data.folders import Folder
@@ -38,6 +39,10 @@ class Entry:
     publication: Publication | None = None
 
 
+def _cifar(description: str, cifar: Cifar) -> Entry:
+    return Entry(description, partial(load_cifar, cifar), cifar.publication.locate, cifar.publication)
+
+
 CATALOGUE = {
     "digits": Entry(
         "handwritten digits, 1,797 images of 8 x 8, shipped with scikit-learn",
@@ -56,6 +61,9 @@ CATALOGUE = {
         FASHION_MNIST.locate,
         FASHION_MNIST,
     ),
+    "cifar10": _cifar("photographs of 10 kinds of things, 60,000 images of 32 x 32 in colour", CIFAR10),
+    "cifar100": _cifar("photographs of 100 kinds of things, 60,000 images of 32 x 32 in colour", CIFAR100),
+    "cifar100-coarse": _cifar("cifar100 with the labels of its 20 groups of kinds", CIFAR100_COARSE),
 }
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyticket.data.pixels import Pixels
 from tinyticket.errors import InputError
+
+Inputs = NDArray[np.float32] | Pixels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -20,8 +23,9 @@ class Dataset:
     ----------
     name : str
         What to call it in tables and messages.
-    x_train, x_test : ndarray of float32
-        Inputs, C-contiguous, shape (N, ...): one example a row, images as (N, channels, height, width).
+    x_train, x_test : ndarray of float32, or Pixels
+        Inputs, C-contiguous, shape (N, ...): one example a row, images as (N, channels, height, width). `Pixels` are images
+        kept as bytes, whose batches x[indices] are float32 too.
     y_train, y_test : ndarray of int64
         Labels, shape (N,), from 0 to classes - 1.
     classes : int
@@ -34,9 +38,9 @@ class Dataset:
     """
 
     name: str
-    x_train: NDArray[np.float32]
+    x_train: Inputs
     y_train: NDArray[np.int64]
-    x_test: NDArray[np.float32]
+    x_test: Inputs
     y_test: NDArray[np.int64]
     classes: int
 
@@ -44,7 +48,7 @@ class Dataset:
         for part in "train", "test":
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             fits = x.dtype == np.float32 and y.dtype == np.int64 and x.ndim >= 2 and y.shape == x.shape[:1]
-            if not (fits and x.flags.c_contiguous and y.flags.c_contiguous):
+            if not (fits and (isinstance(x, Pixels) or x.flags.c_contiguous) and y.flags.c_contiguous):
                 raise InputError(
                     f"{self.name}: x_{part} is {x.dtype} {x.shape} and y_{part} is {y.dtype} {y.shape}, but a Dataset "
                     "wants C-contiguous float32 (N, ...) and int64 (N,); tinyticket.data.from_arrays converts"
@@ -72,7 +76,9 @@ class Dataset:
         -------
         dict of str to str
             For each of the four arrays "sha256:" and 64 hexadecimal digits: the digest of a line of text with dtype and
-            shape, such as "<f4 (1437, 1, 8, 8)" and a line feed, followed by the array's bytes in C order.
+            shape, such as "<f4 (1437, 1, 8, 8)" and a line feed, followed by the array's bytes in C order. Of `Pixels` it
+            is the bytes that they keep, and the line goes on with mean and std, such as
+            "|u1 (50000, 3, 32, 32) mean [0.4914, 0.4822, 0.4465] std [0.247, 0.2435, 0.2616]".
         """
         return {name: _fingerprint(getattr(self, name)) for name in ("x_train", "y_train", "x_test", "y_test")}
 
@@ -81,7 +87,12 @@ class Dataset:
         return f"Dataset({self.name}: {sizes}, input {self.input_shape}, {self.classes} classes)"
 
 
-def _fingerprint(array: NDArray) -> str:
-    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
-    digest.update(array.data)
+def _fingerprint(array: NDArray | Pixels) -> str:
+    kept = array.pixels if isinstance(array, Pixels) else array
+    line = f"{kept.dtype.str} {kept.shape}"
+    if isinstance(array, Pixels):
+        mean, std = ([float(str(number)) for number in numbers] for numbers in (array.mean, array.std))
+        line += f" mean {mean} std {std}"
+    digest = hashlib.sha256(f"{line}\n".encode())
+    digest.update(kept.data)
     return f"sha256:{digest.hexdigest()}"

@@ -58,7 +58,7 @@ def fetch(
     found = look_up(name)
     if found.publication is None:
         raise InputError(f"{name} needs no download: {found.description}")
-    place = fetch_folder(folder) / name
+    place = fetch_folder(folder) / found.publication.name
     addresses = [_check_address(mirror) for mirror in (found.publication.mirrors if mirrors is None else mirrors)]
     try:
         place.mkdir(parents=True, exist_ok=True)

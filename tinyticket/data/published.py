@@ -27,6 +27,53 @@ class PublishedFile:
                 return folder / name
         return None
 
+    def missing(self, folder: Path) -> str:
+        """Return what to say is missing where `find` finds nothing."""
+        return self.name
+
+
+@dataclass(frozen=True)
+class Version:
+    """A form in which an archive was published: the archive's name, the folder that it unpacks to, and the files in that."""
+
+    archive: str
+    folder: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PublishedArchive(PublishedFile):
+    """A gzipped tar file; other versions of it, and what they unpack to, do as well where they are there already.
+
+    Parameters
+    ----------
+    versions : tuple of Version
+        The ones to take, the preferred first.
+    """
+
+    versions: tuple[Version, ...] = ()
+
+    def find(self, folder: Path) -> Path | None:
+        """Return where a version lies in `folder`, unpacked and complete or as an archive; None if none does."""
+        for version in self.versions:
+            if all((folder / version.folder / name).is_file() for name in version.files):
+                return folder / version.folder
+            if (folder / version.archive).is_file():
+                return folder / version.archive
+        return None
+
+    def missing(self, folder: Path) -> str:
+        """Return what to say is missing: files of a folder that is there, or else the archive."""
+        for version in self.versions:
+            if (folder / version.folder).is_dir():
+                lacking = [name for name in version.files if not (folder / version.folder / name).is_file()]
+                return ", ".join(f"{version.folder}/{name}" for name in lacking)
+        return self.name
+
+    def version_of(self, path: Path) -> Version:
+        """Return the version that a path is, as `find` returns it."""
+        return next(version for version in self.versions if path.name in (version.archive, version.folder))
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -60,7 +107,7 @@ class Publication:
             If there is none; the sentence names the missing files of the one that comes nearest.
         """
         places = [place / self.name for place in search_folders(folder)]
-        missing = {place: [file.name for file in self.files if not file.find(place)] for place in places}
+        missing = {place: [file.missing(place) for file in self.files if not file.find(place)] for place in places}
         nearest = min(places, key=lambda place: len(missing[place]))
         if missing[nearest]:
             raise InputError(

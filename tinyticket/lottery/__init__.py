@@ -4,6 +4,7 @@
 `settings` everything that decides a result, `experiment` the whole: trials, rounds, the file, and going on where a run stopped.
 """
 
+from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import find_tickets, reset
 from tinyticket.lottery.experiment import Experiment, find
 from tinyticket.lottery.progress import Progress
@@ -22,6 +23,7 @@ __all__ = [
     "find",
     "find_tickets",
     "load",
+    "recipes",
     "reset",
     "stream",
     "verdict",

@@ -25,6 +25,7 @@ def find_tickets(
     prune: Callable[[int, State, Masks], Masks],
     rounds: int,
     iterative: bool = True,
+    rewind: Callable[[State], State] | None = None,
 ) -> Iterator[tuple[int, Masks, State]]:
     """Yield (round, masks, trained weights) for the dense network, round 0, and for the ticket of every round after it.
 
@@ -42,6 +43,9 @@ def find_tickets(
         How many times to prune.
     iterative
         False prunes the dense network anew in every round (one-shot, one density a round).
+    rewind
+        (trained) -> what the survivors go back to in step 4, theta_0 if not given: weights of a later iteration, or, to keep them
+        as they are, the trained ones.
     """
     masks = {name: np.ones(initial[name].shape, bool) for name in prunable}
     trained = train(0, reset(initial, masks), masks)  # steps 1 and 2
@@ -51,13 +55,13 @@ def find_tickets(
         if not iterative:
             trained, masks = dense
         masks = prune(round, {name: trained[name] for name in prunable}, masks)  # step 3
-        ticket = reset(initial, masks)  # step 4
+        ticket = reset(rewind(trained) if rewind else initial, masks)  # step 4
         trained = train(round, ticket, masks)  # step 2, of the next round
         yield round, masks, trained
 
 
 def reset(initial: State, masks: Masks) -> State:
-    """Return a copy of theta_0 in which pruned weights are +0.0: m * theta_0, without the -0.0 that a product would leave."""
+    """Return a copy of theta_0 (or theta_k) in which pruned weights are +0.0: m * theta_0, without a product's -0.0."""
     return {
         name: np.where(masks[name], value, value.dtype.type(0)) if name in masks else value.copy()
         for name, value in initial.items()

@@ -46,7 +46,7 @@ def estimate(experiment: Experiment) -> Estimate:
         step.evaluate(examples.test)
         per_evaluation = time.perf_counter() - start
 
-    per_ticket = 1 + len(settings.controls)
+    per_ticket = 1 + len(settings.controls) + (settings.strategy == "continue")
     trainings = settings.trials * (1 + settings.rounds * per_ticket)
     evaluations = 1 + -(-settings.iterations // settings.evaluate_every)
     arrays = [x for part in (examples.train, examples.validation, examples.test) for x in part]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,40 +11,48 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tinyticket import prune as pruning
 from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError, InputError
-from tinyticket.lottery.algorithm import Masks, State, find_tickets
-from tinyticket.lottery.controls import KINDS, Start, kind_of
+from tinyticket.lottery import recipes
+from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import Factory, check_model, load_dataset, model_factory, split, usable_threads
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
-from tinyticket.lottery.result import Result, Round
+from tinyticket.lottery.pruning import Pruner
+from tinyticket.lottery.record import Record
+from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings, resolve
+from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
-from tinyticket.nn import Module, describe
+from tinyticket.lottery.trial import CONTINUED, TrialRun, reached, trainings
+from tinyticket.nn import Module
 from tinyticket.optim import Schedule
-from tinyticket.store import Archive, Run, layout
+from tinyticket.store import Archive, Run
 
 
 def find(
-    model: str | Module | Factory = "lenet-300-100",
-    data: str | Dataset | tuple = "digits",
+    model: str | Module | Factory | None = None,
+    data: str | Dataset | tuple | None = None,
     *,
+    recipe: str | None = None,
     rounds: int | None = None,
     iterations: int | None = None,
     batch_size: int | None = None,
-    lr: float = 1.2e-3,
-    optimizer: str = "adam",
-    weight_decay: float = 0.0,
-    schedule: Schedule | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    weight_decay: float | None = None,
+    schedule: Schedule | str | None = None,
+    augment: str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
-    scope: str = "layer",
+    scope: str | None = None,
     trials: int | None = None,
-    controls: str | Iterable[str] = ("reinit", "random"),
+    controls: str | Iterable[str] | None = None,
     seed: int = 0,
+    rewind: str = "weights",
+    rewind_to: int = 0,
+    strategy: str = "reset",
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -58,15 +67,22 @@ def find(
     ----------
     model
         A name (`tt.models.create`), a Module of your own, whose initial weights every trial draws anew by `reset_parameters(rng)`,
-        or a function from a generator to a Module.
+        or a function from a generator to a Module. "lenet-300-100" if not given.
     data
         A name or an .npz file (`tt.data.load`), a Dataset, or a tuple of arrays (x_train, y_train, x_test, y_test).
+        "digits" if not given.
+    recipe
+        A published experiment (`tinyticket.lottery.recipes`), such as "frankle-carbin/conv-2", whose settings hold wherever none is
+        given here.
     rounds
         How many times to prune after the dense training.
     iterations, batch_size, evaluate_every
         Length of every training, examples in a batch, iterations between evaluations.
     lr, optimizer, weight_decay, schedule
-        Optimizers are "adam", "sgd", "momentum" and "nesterov"; schedules are in `tt.optim`.
+        Optimizers are "adam" (the default, at 1.2e-3), "sgd", "momentum" and "nesterov"; schedules are in `tt.optim`, or text such
+        as "step:20000,25000" or "warmup:10000".
+    augment : {"none", "flip-crop"}
+        Whether training images are shifted by up to four pixels and mirrored at random, in a ticket and its controls alike.
     prune
         Fraction of the survivors removed every round, 0.2 if not given; the output layer loses half of it in layer scope. Or
         one per group of layers: {"conv": 0.1, "fc": 0.2, "output": 0.1}.
@@ -78,7 +94,16 @@ def find(
         Independent repetitions, and the number that all randomness comes from.
     controls
         Beside every ticket: "reinit" (same mask, new initial weights), "random" (same weights, random mask of the same counts);
-        "reinit-2" is a second one. "none" for none.
+        others are in `tinyticket.lottery.controls.KINDS`. "reinit-2" is a second one. "none" for none; reinit and
+        random if not given.
+    rewind : {"weights", "lr", "finetune"}
+        What goes back before a pruned network is trained: weights, buffers, optimizer and learning rate; the learning rate
+        alone; or nothing, so that training goes on at the last learning rate.
+    rewind_to
+        The iteration of the dense training to go back to. Every retraining lasts `iterations - rewind_to`, whatever goes back.
+    strategy : {"reset", "continue"}
+        Whether a round prunes the ticket trained in the round before, or a network beside it that keeps its weights from round to
+        round, while the tickets are rewound as ever (the paper's strategies 1 and 2).
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -108,6 +133,8 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, scope=scope, trials=trials, controls=controls, seed=seed,
         validation=validation, evaluate_every=evaluate_every, eager=eager,
+        recipe=recipe, augment=augment,
+        rewind=rewind, rewind_to=rewind_to, strategy=strategy,
     )  # fmt: skip
     return experiment.run()
 
@@ -127,9 +154,10 @@ class Experiment:
 
     def __init__(
         self,
-        model: str | Module | Factory,
-        data: str | Dataset | tuple,
+        model: str | Module | Factory | None = None,
+        data: str | Dataset | tuple | None = None,
         *,
+        recipe: str | None = None,
         data_folder: str | os.PathLike | None = None,
         out: str | os.PathLike | None = None,
         threads: int | None = None,
@@ -139,8 +167,9 @@ class Experiment:
         self.archive = Archive(out)
         self.progress = progress or Progress()
         self.threads = usable_threads(threads)
-        self.dataset = load_dataset(data, data_folder)
-        name, self._make = model_factory(model, self.dataset)
+        options = recipes.fill(recipe, {"model": model, "data": data, **options})
+        self.dataset = load_dataset(options.pop("data"), data_folder)
+        name, self._make = model_factory(options.pop("model"), self.dataset)
         self.settings: Settings = resolve(
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
@@ -151,78 +180,35 @@ class Experiment:
         self._check_factory()
         self.plan: Plan = make_plan(self.model, self.settings)
         self.trainer = Trainer(self.model, self.settings, self.examples, self.threads)
-        self._recorded: list[list[Round]] = []
 
     def run(self) -> Result:
         """Train what the file does not hold yet and return the result."""
         with self.archive.locked(), threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
-            self._read_recorded()
-            per_trial = 1 + self.settings.rounds * (1 + len(self.settings.controls))
-            done = sum(len(rounds) + sum(len(round.controls) for round in rounds) for rounds in self._recorded)
-            self.progress.begin(self.settings.trials * per_trial, self.settings.iterations, done)
+            record, settings = Record(self), self.settings
+            done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
+            self.progress.begin(settings.trials * trainings(settings), settings.iterations, done)
             try:
-                for trial in range(self.settings.trials):
-                    self._run_trial(trial)
+                for trial in range(settings.trials):
+                    if len(record.rounds(trial)) < settings.rounds + 1:
+                        self._trial(trial, record).run()
             finally:
                 self.progress.end()
         return Result(self.archive)
 
-    def _run_trial(self, trial: int) -> None:
-        if len(self._rounds_of(trial)) == self.settings.rounds + 1:
-            return
-        initial = self._draw(stream(self.settings.seed, trial, "init"))
+    def _trial(self, trial: int, record: Record) -> TrialRun:
+        pruner = Pruner(self.plan, self.settings.scope)
+        train = functools.partial(self._train, trial)
+        return TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, record.of(trial))
 
-        def train_or_recall(round: int, start: State, masks: Masks) -> State:
-            return self._recall(trial, round, masks) or self._train_round(trial, round, initial, start, masks)
-
-        tickets = find_tickets(
-            initial,
-            list(self.plan.sizes),
-            train_or_recall,
-            self._prune,
-            self.settings.rounds,
-            iterative=not self.settings.one_shot,
-        )
-        for _ in tickets:
-            pass  # every round is in the file by the time it is yielded
-
-    def _prune(self, round: int, trained: State, masks: Masks) -> Masks:
-        fractions = self.plan.fractions[round - 1]
-        if self.settings.scope == "layer":
-            return pruning.magnitude(trained, masks, fractions, "layer")
-        chosen = [name for name, fraction in fractions.items() if fraction]
-        pruned = pruning.magnitude(
-            {name: trained[name] for name in chosen},
-            {name: masks[name] for name in chosen},
-            fractions[chosen[0]],
-            "global",
-        )
-        return {**masks, **pruned}
-
-    def _train_round(self, trial: int, round: int, initial: State, start: State, masks: Masks) -> State:
-        ticket = self._train(trial, round, None, Start(masks, start, {"weights": "init", "mask": "ticket"}))
-        controls = {}
-        for name in self.settings.controls if round else ():
-            origin = {"stream": [self.settings.seed, trial, name, round]}
-            rng = stream(self.settings.seed, trial, name, round)
-            begin = KINDS[kind_of(name)](masks, initial, self._draw, rng, origin)
-            controls[name] = self._train(trial, round, name, begin)
-        if (trial, round) != (0, 0) and not self.archive.exists:
-            raise InputError(
-                f"{self.archive.name} has disappeared while the experiment ran; its finished rounds went with it"
-            )
-        self.archive.commit(lambda file: self._write(file, trial, round, initial, ticket, controls))
-        self.progress.committed(trial, round)
-        return ticket.trained
-
-    def _train(self, trial: int, round: int, control: str | None, start: Start) -> Run:
+    def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
         left = sum(int(np.count_nonzero(mask)) for mask in start.masks.values())
         self.progress.training(trial, round, control, left / self.plan.weights_left[0])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
+        augment = stream(self.settings.seed, trial, "augment", round)
         try:
-            return self.trainer.train(start, order, dropout, self.progress.evaluated)
+            return self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at, augment)
         except DivergenceError as error:
-            which = f" (control {control})" if control else ""
+            which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             kept = (
                 f"; the rounds finished before are in {self.archive.path}"
                 if self.archive.exists and self.archive.path
@@ -240,61 +226,3 @@ class Experiment:
                 f"the model {self.settings.model!r} draws the same initial weights whatever its rng is: trials and "
                 "re-initialised controls would all be equal; pass the rng on to its layers"
             )
-
-    # -- the file
-
-    def _write(self, file, trial: int, round: int, initial: State, ticket: Run, controls: dict[str, Run]) -> None:
-        layout.write_header(
-            file,
-            config=self.settings.to_plain(),
-            model=describe(self.model),
-            data=self._data_record(),
-            seed=self.settings.seed,
-        )
-        if round == 0:
-            layout.write_state(layout.ordered_group(file, f"{layout.trial_path(trial)}/init"), initial)
-        group = file.create_group(layout.round_path(trial, round))
-        layout.write_run(group, ticket)
-        beside = layout.ordered_group(group, "controls")
-        for name, run in controls.items():
-            layout.write_run(beside.create_group(name), run)
-
-    def _data_record(self) -> dict[str, Any]:
-        parts = {"train": self.examples.train, "validation": self.examples.validation, "test": self.examples.test}
-        return {
-            "name": self.dataset.name,
-            "classes": self.dataset.classes,
-            "input_shape": list(self.dataset.input_shape),
-            "examples": {part: len(y) for part, (_, y) in parts.items()},
-            "fingerprints": self.dataset.fingerprints(),
-        }
-
-    def _read_recorded(self) -> None:
-        if not self.archive.exists:
-            return
-        recorded, where = Result(self.archive), self.archive.name
-        self.settings.check_continues(Settings.from_plain(recorded.config), where)
-        if recorded.model_description != describe(self.model):
-            raise InputError(
-                f"{where} holds an experiment with another architecture of the model {self.settings.model!r}; "
-                "choose another file"
-            )
-        if recorded.data["fingerprints"] != self.dataset.fingerprints():
-            raise InputError(
-                f"{where} holds an experiment on other data: {self.dataset.name} has changed since; choose another file"
-            )
-        self._recorded = [trial.rounds for trial in recorded.trials]
-
-    def _rounds_of(self, trial: int) -> list[Round]:
-        return self._recorded[trial] if trial < len(self._recorded) else []
-
-    def _recall(self, trial: int, round: int, masks: Masks) -> State | None:
-        if round >= len(self._rounds_of(trial)):
-            return None
-        recorded = self._rounds_of(trial)[round]
-        if any(not np.array_equal(recorded.masks[name], mask) for name, mask in masks.items()):
-            raise InputError(
-                f"{self.archive.name}: the mask of trial {trial}, round {round} does not follow from the weights before "
-                "it; the file has been changed"
-            )
-        return recorded.trained

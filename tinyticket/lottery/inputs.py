@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
 from tinyticket.data import Dataset, from_arrays, load, split_validation
+from tinyticket.data.pixels import select
 from tinyticket.errors import InputError
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
@@ -29,9 +30,14 @@ def split(dataset: Dataset, settings: Settings) -> Examples:
             f"a batch of {settings.batch_size} is larger than the {len(train_part)} training examples that are left "
             f"after {settings.validation} were set aside for validation"
         )
+    if settings.augment != "none" and len(dataset.input_shape) != 3:
+        raise InputError(
+            f"the augmentation {settings.augment} wants images (channels, height, width), but examples of {dataset.name} have "
+            f"the shape {dataset.input_shape}"
+        )
     return Examples(
-        train=(dataset.x_train[train_part], dataset.y_train[train_part]),
-        validation=(dataset.x_train[validation_part], dataset.y_train[validation_part]),
+        train=(select(dataset.x_train, train_part), dataset.y_train[train_part]),
+        validation=(select(dataset.x_train, validation_part), dataset.y_train[validation_part]),
         test=(dataset.x_test, dataset.y_test),
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.lottery.verdict import verdict
 from tinyticket.nn import Module, build
-from tinyticket.store import Archive, layout
+from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint
 
 
 def load(path: str | os.PathLike) -> Result:
@@ -45,6 +45,8 @@ class Round:
     seconds : float
     controls : dict of Round
         By name; empty for the dense network and for controls themselves.
+    continued : Round or None
+        The network that the next round prunes, where training continues between prunings.
     """
 
     density: float
@@ -56,10 +58,16 @@ class Round:
     seconds: float
 
     def __init__(
-        self, archive: Archive, path: str, number: int, scalars: Mapping[str, Any], controls: Mapping[str, Round]
+        self,
+        archive: Archive,
+        path: str,
+        number: int,
+        scalars: Mapping[str, Any],
+        controls: Mapping[str, Round],
+        continued: Round | None = None,
     ):
         self._archive, self._path = archive, path
-        self.number, self.controls = number, dict(controls)
+        self.number, self.controls, self.continued = number, dict(controls), continued
         vars(self).update(scalars)
 
     def scalars(self) -> dict[str, Any]:
@@ -83,7 +91,7 @@ class Round:
 
     @cached_property
     def origin(self) -> dict[str, Any]:
-        """Where the starting weights came from."""
+        """Where the training started, and where its weights, mask and statistics came from."""
         return self._read(lambda group: json.loads(group.attrs["start"]))
 
     @cached_property
@@ -164,6 +172,20 @@ class Result:
         with self._archive.read() as file:
             return layout.read_state(file[layout.trial_path(trial)]["init"])
 
+    def rewind(self, trial: int) -> Checkpoint:
+        """Return what the tickets of a trial rewind to: the dense training at iteration `rewind_to`, optimizer included.
+
+        Raises
+        ------
+        InputError
+            If the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
+        """
+        self._trial(trial)
+        with self._archive.read() as file:
+            if layout.rewind_path(trial) not in file:
+                raise InputError(f"{self._archive.name} has nothing to rewind to but theta_0, which is init({trial})")
+            return read_checkpoint(file[layout.rewind_path(trial)])
+
     def model(self, trial: int, round: int, weights: str = "trained", into: Module | None = None) -> Module:
         """Return a network of the experiment, masks set, in evaluation mode.
 
@@ -219,5 +241,9 @@ def _rounds(archive, file, trial: int) -> list[Round]:
             name: Round(archive, f"{path}/controls/{name}", int(key), layout.read_scalars(group), {})
             for name, group in groups[key].get("controls", {}).items()
         }
-        rounds.append(Round(archive, path, int(key), layout.read_scalars(groups[key]), controls))
+        continued = None
+        if "continued" in groups[key]:
+            scalars = layout.read_scalars(groups[key]["continued"])
+            continued = Round(archive, f"{path}/continued", int(key), scalars, {})
+        rounds.append(Round(archive, path, int(key), layout.read_scalars(groups[key]), controls, continued))
     return rounds

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
-from tinyticket.optim.schedules import Constant, Schedule, from_plain, to_plain
+from tinyticket.lottery.rewinding import check_rewinding
+from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 
 OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov")
@@ -46,6 +48,19 @@ class Settings:
         Examples split off the training set.
     eager : bool
         Whether training goes through the autograd where it could be compiled: float32 rounds differently there.
+    augment : {"none", "flip-crop"}
+        What happens to images whenever they are trained on.
+    recipe : str
+        Name of the recipe that filled in what was not given, or "none".
+    rewind : {"weights", "lr", "finetune"}
+        What goes back after pruning.
+    rewind_to : int
+        The iteration to which it goes back.
+    strategy : {"reset", "continue"}
+        Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
+
+    Settings with a default came after the first files. They are written only where they differ from it, and a file without them
+    means it: that is what was done before there was a choice.
     """
 
     data: str
@@ -65,7 +80,12 @@ class Settings:
     seed: int
     validation: int
     evaluate_every: int
-    eager: bool = False
+    eager: bool
+    rewind: str = "weights"
+    rewind_to: int = 0
+    strategy: str = "reset"
+    augment: str = "none"
+    recipe: str = "none"
 
     def __post_init__(self):
         for name, least in {
@@ -88,18 +108,35 @@ class Settings:
             raise InputError(f"the schedule is one of tinyticket.optim's, not {self.schedule!r:.60}")
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
+        by_name(self.augment)  # says what is wrong with it
         if self.scope not in ("layer", "global"):
             raise InputError(f"the scope is 'layer' or 'global', not {self.scope!r}")
+        check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return the settings as JSON values."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Return the settings as JSON values, without those that are at their defaults."""
+        plain = {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
         lists = {"one_shot": list(self.one_shot), "controls": list(self.controls)}
         return plain | lists | {"schedule": to_plain(self.schedule)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
-        """Return the settings that `to_plain` wrote."""
+        """Return the settings that `to_plain` wrote.
+
+        Raises
+        ------
+        InputError
+            If there are some that this version does not know.
+        """
+        if unknown := plain.keys() - {field.name for field in dataclasses.fields(cls)}:
+            raise InputError(
+                f"the experiment has the setting {', '.join(sorted(unknown))}, which this version of tinyticket does not know; "
+                "go on with it with the version that wrote it, or a newer one"
+            )
         tuples = {"one_shot": tuple(plain["one_shot"]), "controls": tuple(plain["controls"])}
         return cls(**{**plain, **tuples, "schedule": from_plain(plain["schedule"])})
 
@@ -128,7 +165,7 @@ def resolve(
     lr: float = 1.2e-3,
     optimizer: str = "adam",
     weight_decay: float = 0.0,
-    schedule: Schedule | None = None,
+    schedule: Schedule | str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
     scope: str = "layer",
@@ -138,6 +175,11 @@ def resolve(
     validation: int | None = None,
     evaluate_every: int | None = None,
     eager: bool = False,
+    augment: str = "none",
+    recipe: str = "none",
+    rewind: str = "weights",
+    rewind_to: int = 0,
+    strategy: str = "reset",
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -164,7 +206,7 @@ def resolve(
         lr=float(lr),  # NumPy's scalars are no JSON
         optimizer=optimizer,
         weight_decay=float(weight_decay),
-        schedule=schedule or Constant(),
+        schedule=parse(schedule) if isinstance(schedule, str) else schedule or Constant(),
         prune=fractions,
         one_shot=one_shot or (),
         scope=scope,
@@ -174,6 +216,11 @@ def resolve(
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
         evaluate_every=_default(evaluate_every, 20 if small else 100),
         eager=bool(eager),
+        augment=augment,
+        recipe=recipe,
+        rewind=rewind,
+        rewind_to=_default(rewind_to, 0),
+        strategy=strategy,
     )
 
 

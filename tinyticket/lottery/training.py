@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -11,14 +12,18 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyticket.compiler import CompiledStep, EagerStep, compile
+from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
+from tinyticket.data.augmentation import by_name
 from tinyticket.errors import DivergenceError
-from tinyticket.lottery.controls import Start
+from tinyticket.lottery import checkpoints
 from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.start import Start
 from tinyticket.nn import Dropout, Module, functional, own_class
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
+Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
 STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
 
@@ -26,9 +31,9 @@ STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough
 class Examples:
     """The three parts of the data: training trains, validation chooses the early-stopping iteration, test only reports."""
 
-    train: tuple[np.ndarray, np.ndarray]
-    validation: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
+    train: Pair
+    validation: Pair
+    test: Pair
 
 
 class Trainer:
@@ -53,7 +58,7 @@ class Trainer:
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
             self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
         else:
-            self.step = compile(model, functional.cross_entropy, self.optimizer, settings.batch_size, threads=threads)
+            self.step = compile(model, functional.cross_entropy, self.optimizer, settings.batch_size, threads=threads, input_shape=examples.train[0].shape[1:])
 
     def train(
         self,
@@ -61,17 +66,24 @@ class Trainer:
         order: np.random.Generator,
         dropout: np.random.Generator,
         watch: Callable[[dict[str, Any]], None] = lambda row: None,
+        keep_at: int = 0,
+        augment: np.random.Generator | None = None,
     ) -> Run:
-        """Train from `start` for the whole budget and return what came of it.
+        """Train from `start` to the last iteration and return what came of it.
 
         Parameters
         ----------
         start
-            Masks and masked initial weights.
+            Masks, masked weights, and the iteration at which it starts.
         order, dropout
-            Streams of the batches' order and of dropout; a ticket and its controls get equal ones.
+            Streams of the batches' order and of dropout; a ticket and its controls get equal ones. A start at a later iteration
+            takes the batches of the iterations from there on.
         watch
             Called with every row of the history.
+        keep_at : int
+            The iteration after which to keep a checkpoint to rewind to; 0 for none.
+        augment
+            Stream of the shifts and mirrorings, if the settings ask for any; treated as the batches' order is.
 
         Raises
         ------
@@ -79,23 +91,38 @@ class Trainer:
             If a loss is not a finite number.
         """
         self._begin(start, dropout)
-        settings = self.settings
-        feed = batches(len(self.examples.train[0]), settings.batch_size, order)
+        settings, checkpoint = self.settings, None
+        indices = batches(len(self.examples.train[0]), settings.batch_size, order)
+        feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
+        feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
         began = time.perf_counter()
-        rows = [self._row(0, np.array([math.nan]), watch)]
-        for first in range(0, settings.iterations, settings.evaluate_every):
-            last = min(first + settings.evaluate_every, settings.iterations)
-            calls = [range(begin, min(begin + STEPS_A_CALL, last)) for begin in range(first, last, STEPS_A_CALL)]
-            rows.append(self._row(last, np.concatenate([self._steps(call, feed) for call in calls]), watch))
+        rows, losses = [self._row(start.iteration, np.array([math.nan]), watch)], []
+        for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, keep_at):
+            losses.append(self._steps(iterations, feed, start.last_rate))
+            if iterations.stop == keep_at:
+                checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
+            if iterations.stop % settings.evaluate_every == 0 or iterations.stop == settings.iterations:
+                rows.append(self._row(iterations.stop, np.concatenate(losses), watch))
+                losses = []
         seconds = time.perf_counter() - began
-        plan = self.step.plan()
-        return Run(start.masks, self.model.state_dict(), np.array(rows, HISTORY), start.origin, plan, seconds)
+        history, plan = np.array(rows, HISTORY), self.step.plan()
+        return Run(start.masks, self.model.state_dict(), history, start.record(), plan, seconds, checkpoint)
 
-    def _steps(self, iterations: range, feed: Iterator[np.ndarray]) -> np.ndarray:
+    def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
+        """Return what happens to the images of batch after batch."""
+        augmentation = by_name(self.settings.augment)
+        if augmentation is None:
+            return itertools.repeat(None)
+        return augmentation.draws(np.random.default_rng(augment), self.settings.batch_size)
+
+    def _steps(self, iterations: range, feed: Iterator[Batch], last_rate: bool) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
-        rates = [settings.lr * settings.schedule(iteration) for iteration in iterations]
-        losses = self.step.run(self.examples.train, np.array([next(feed) for _ in rates]), rates)
+        moments = [settings.iterations - 1] * len(iterations) if last_rate else iterations
+        rates = [settings.lr * settings.schedule(moment) for moment in moments]
+        indices, draws = zip(*(next(feed) for _ in rates), strict=True)
+        augmented = None if draws[0] is None else np.array(draws)
+        losses = self.step.run(self.examples.train, np.array(indices), rates, augmented)
         if not np.isfinite(losses).all():
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
@@ -114,9 +141,19 @@ class Trainer:
         for name, parameter in self.model.named_parameters():
             parameter.mask = start.masks.get(name)
         self.model.load_state_dict(start.weights)
+        if start.optimizer:
+            checkpoints.restore_optimizer(self.model, self.optimizer, start.optimizer)
         for _, module in self.model.named_modules():
             if isinstance(module, Dropout):
                 module.rng = dropout
+
+
+def _calls(first: int, last: int, evaluate_every: int, keep_at: int) -> Iterator[range]:
+    """Cut the iterations into calls of a few steps, with a cut wherever something is to be done in between."""
+    cuts = {last, *range(evaluate_every, last, evaluate_every), *({keep_at} if keep_at else ())}
+    for until in sorted(cut for cut in cuts if first < cut <= last):
+        yield from (range(begin, min(begin + STEPS_A_CALL, until)) for begin in range(first, until, STEPS_A_CALL))
+        first = until
 
 
 def make_optimizer(model: Module, settings: Settings) -> Optimizer:

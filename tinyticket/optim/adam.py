@@ -24,6 +24,8 @@ class Adam(Optimizer):
     weight_decay : float
     """
 
+    SLOTS = ("mean", "square")
+
     def __init__(
         self,
         params: Iterable[Parameter],

@@ -15,7 +15,11 @@ class Optimizer:
 
     After every update +0.0 is written over pruned weights and over their slots, so that neither momentum nor Adam's moments nor
     weight decay can revive them, whatever their gradients are.
+
+    `SLOTS` names what `slots` returns.
     """
+
+    SLOTS: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Parameter], lr: float, weight_decay: float = 0.0):
         self.params = [] if isinstance(params, Tensor) else list(params)

@@ -86,3 +86,63 @@ def from_plain(plain: dict[str, Any]) -> Schedule:
     if "then" in fields:
         fields["then"] = from_plain(fields["then"])
     return KINDS[kind](**fields)
+
+
+def parse(text: str) -> Schedule:
+    """Return the schedule that a short text describes.
+
+    Parameters
+    ----------
+    text
+        "constant"; "step:20000,25000" for a tenth of the learning rate from each of these iterations on, "step:20000,25000:0.2"
+        for another factor; "cosine:30000"; "warmup:10000", after which the learning rate stays, or with what comes on top of it,
+        "warmup:10000+step:20000,25000".
+
+    Raises
+    ------
+    InputError
+        If it describes none.
+    """
+    first, plus, rest = text.partition("+")
+    kind, _, arguments = first.strip().partition(":")
+    if kind not in FORMS:
+        raise InputError(f"no schedule is called {kind!r}{near(kind, FORMS)}")
+    try:
+        if kind == "warmup":
+            then = parse(rest) if plus else Constant()
+            if isinstance(then, Warmup):
+                raise InputError(f"the schedule {text!r} warms up twice")
+            return Warmup(int(arguments), then)
+        if not plus:
+            return FORMS[kind](arguments)
+    except InputError:
+        raise
+    except ValueError:
+        pass
+    raise InputError(
+        f"{text!r} is no schedule; write constant, step:20000,25000 (or step:20000,25000:0.1), cosine:30000, warmup:10000 or "
+        "warmup:10000+step:20000,25000, in iterations"
+    )
+
+
+def _steps(arguments: str) -> MultiStep:
+    milestones, colon, gamma = arguments.partition(":")
+    places = tuple(int(number) for number in milestones.split(","))
+    factor = float(gamma) if colon else 0.1
+    if list(places) != sorted(set(places)) or places[0] < 1 or not 0 < factor < math.inf:
+        raise ValueError("iterations ascend from 1, the factor is above 0")
+    return MultiStep(places, factor)
+
+
+def _nothing(arguments: str) -> Constant:
+    if arguments:
+        raise ValueError("a constant schedule has no numbers")
+    return Constant()
+
+
+FORMS: dict[str, Any] = {
+    "constant": _nothing,
+    "step": _steps,
+    "cosine": lambda arguments: Cosine(int(arguments)),
+    "warmup": None,  # may contain another
+}

@@ -23,6 +23,8 @@ class SGD(Optimizer):
         Needs momentum.
     """
 
+    SLOTS = ("velocity",)
+
     def __init__(
         self,
         params: Iterable[Parameter],

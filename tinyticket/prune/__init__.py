@@ -1,23 +1,73 @@
-"""Pruning: from dicts of arrays (weights) to dicts of masks, True where a weight survives. Any framework's arrays will do.
+"""Pruning: from dicts of arrays (weights, initial weights, gradients) to dicts of masks, True where a weight survives.
 
-`selection` drops an exact number of the smallest scores; a criterion, such as `magnitude`, is what the score is. `counts` says
-beforehand how many weights every round will remove, `allocation` which fraction each layer gets, `random` draws control masks.
+Any framework's arrays will do. What each file answers:
+
+    after training    magnitude       the paper's criterion: keep what ended large
+                      criteria        the other criteria by final and initial weight, CRITERIA by name, `prune_by`
+    before training   initial         `prune_at_init`: SNIP, GraSP, SynFlow, magnitude, random, for a model
+                      saliency        their scores, from arrays of weights and derivatives
+                      gradients       those derivatives, from a model
+    during training   schedules       gradual pruning: which density when
+    whole units       structured      neurons and channels by norm, and consistent masks of weights
+                      shrink          the smaller dense model that computes the same
+    how many          selection       drop an exact fraction of the survivors
+                      densities       keep an exact density; layers share it globally, uniformly or by ERK
+                      allocation      fractions by group of layers (conv, fc, output)
+                      counts          how many weights every round leaves, beforehand
+    controls          random          random masks, with the counts of other masks or with given densities
+                      overlap         how far apart two masks are
+
+docs/pruning.md lists every criterion with its formula and paper.
 """
 
 from tinyticket.prune.allocation import GROUPS, fractions_by_layer, one_shot_fractions, parse_fractions
-from tinyticket.prune.counts import plan_rounds, removed
+from tinyticket.prune.counts import kept, plan_rounds, removed
+from tinyticket.prune.criteria import CRITERIA, prune_by
+from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_renyi_kernel, keep_density
+from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.magnitude import magnitude
-from tinyticket.prune.random import random
+from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
+from tinyticket.prune.random import random, random_masks
+from tinyticket.prune.saliency import grasp, grasp_scores, snip, snip_scores, synflow_scores
+from tinyticket.prune.schedules import Event, cubic_density, plan_gradual
 from tinyticket.prune.selection import keep_largest
+from tinyticket.prune.shrink import shrink
+from tinyticket.prune.structured import prune_units, unit_masks, unit_norms
 
 __all__ = [
+    "ALLOCATIONS",
+    "CRITERIA",
     "GROUPS",
+    "METHODS",
+    "Event",
+    "allocate",
+    "collapsed",
+    "cubic_density",
+    "erdos_renyi_kernel",
+    "expected_overlap",
     "fractions_by_layer",
+    "grasp",
+    "grasp_scores",
+    "hamming_distance",
+    "keep_density",
     "keep_largest",
+    "kept",
     "magnitude",
     "one_shot_fractions",
+    "overlap",
     "parse_fractions",
+    "plan_gradual",
     "plan_rounds",
+    "prune_at_init",
+    "prune_by",
+    "prune_units",
     "random",
+    "random_masks",
     "removed",
+    "shrink",
+    "snip",
+    "snip_scores",
+    "synflow_scores",
+    "unit_masks",
+    "unit_norms",
 ]

@@ -60,3 +60,8 @@ def plan_rounds(
             now[name] = count - gone
         left.append(sum(now.values()) + untouched)
     return left
+
+
+def kept(size: int, density: float) -> int:
+    """Return how many of `size` weights a density keeps: the nearest whole number to density * size, halves rounded up."""
+    return math.floor(density * size + 0.5)

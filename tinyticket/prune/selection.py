@@ -38,7 +38,7 @@ def keep_largest(scores: Arrays, masks: Arrays, fraction: float | Mapping[str, f
     InputError
         If names or shapes differ, a score is NaN, a fraction is not in (0, 1), or the scope is unknown.
     """
-    _check(scores, masks)
+    check(scores, masks)
     if scope == "layer":
         fractions = fraction if isinstance(fraction, Mapping) else dict.fromkeys(scores, checked_fraction(fraction))
         if fractions.keys() != scores.keys():
@@ -47,7 +47,7 @@ def keep_largest(scores: Arrays, masks: Arrays, fraction: float | Mapping[str, f
         for name, mask in masks.items():
             share = fractions[name] and checked_fraction(fractions[name])
             count = removed(int(np.count_nonzero(mask)), share)
-            kept[name] = _drop_smallest(scores[name].ravel(), mask.ravel(), count).reshape(mask.shape)
+            kept[name] = drop_smallest(scores[name].ravel(), mask.ravel(), count).reshape(mask.shape)
         return kept
     if scope == "global":
         if isinstance(fraction, Mapping):
@@ -56,7 +56,7 @@ def keep_largest(scores: Arrays, masks: Arrays, fraction: float | Mapping[str, f
             )
         together = np.concatenate([mask.ravel() for mask in masks.values()])
         count = removed(int(np.count_nonzero(together)), checked_fraction(fraction))
-        kept_flat = _drop_smallest(np.concatenate([scores[name].ravel() for name in masks]), together, count)
+        kept_flat = drop_smallest(np.concatenate([scores[name].ravel() for name in masks]), together, count)
         pieces = np.split(kept_flat, np.cumsum([mask.size for mask in masks.values()])[:-1])
         return {name: piece.reshape(mask.shape) for (name, mask), piece in zip(masks.items(), pieces, strict=True)}
     raise InputError(f"the scope is 'layer' or 'global', not {scope!r}")
@@ -69,7 +69,8 @@ def checked_fraction(fraction: float) -> float:
     return fraction
 
 
-def _drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
+def drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
+    """Return a copy of a flat mask without `count` survivors of the smallest scores; of equal ones the higher index goes."""
     survivors = np.flatnonzero(mask)[::-1]  # highest index first: a stable sort then drops it first among equals
     order = np.argsort(scores[survivors], kind="stable")
     kept = mask.copy()
@@ -77,7 +78,8 @@ def _drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarr
     return kept
 
 
-def _check(scores: Arrays, masks: Arrays) -> None:
+def check(scores: Arrays, masks: Arrays) -> None:
+    """Raise InputError unless scores and masks have equal names and shapes and every survivor's score is a number."""
     if scores.keys() != masks.keys():
         raise InputError(f"masks are given for {sorted(masks)}, but the weights are {sorted(scores)}")
     for name, mask in masks.items():

@@ -60,6 +60,11 @@ def trial_path(trial: int) -> str:
     return f"trials/{trial}"
 
 
+def rewind_path(trial: int) -> str:
+    """Return the group of what the tickets of a trial rewind to."""
+    return f"{trial_path(trial)}/rewind"
+
+
 def round_path(trial: int, round: int) -> str:
     """Return the group of a round."""
     return f"trials/{trial}/rounds/{round:02d}"

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.store.checkpoint import Checkpoint
+
 HISTORY = np.dtype(
     [
         ("iteration", np.int64),
@@ -38,6 +40,8 @@ class Run:
         How the training was executed (eagerly, or with which kernel for each layer), in JSON values.
     seconds : float
         Wall time of the training.
+    checkpoint : Checkpoint or None
+        The training at the iteration that was asked for, if any.
     """
 
     masks: dict[str, np.ndarray]
@@ -46,6 +50,7 @@ class Run:
     origin: dict[str, Any]
     plan: dict[str, Any]
     seconds: float
+    checkpoint: Checkpoint | None = None
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""

@@ -25,6 +25,8 @@ class MLPModel:
     layers : list of LinearLayer
     """
 
+    augments = False  # its step gathers no shifted images
+
     def __init__(self, layers: list[LinearLayer]):
         self.layers = layers
         self.weights = {layer.name: layer.weight for layer in layers}

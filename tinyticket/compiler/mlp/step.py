@@ -8,8 +8,9 @@ import numpy as np
 from tinyticket.compiler.mlp.evaluate import evaluate
 from tinyticket.compiler.mlp.plan import Plan
 from tinyticket.compiler.mlp.program import Data
-from tinyticket.compiler.score import Score
 from tinyticket.compiler.mlp.train import train
+from tinyticket.compiler.score import Score
+from tinyticket.data import Pixels
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
 from tinyticket.kernels.cpu.barrier import SIZE
@@ -70,7 +71,7 @@ class MLPStep:
         """Return copies of a layer's weight and bias, each followed by its slots."""
         return self._plan.read(layer)
 
-    def bind(self, examples: np.ndarray, labels: np.ndarray) -> Data:
+    def bind(self, examples: np.ndarray | Pixels, labels: np.ndarray) -> Data:
         """Bring a data set into the form that steps read.
 
         Examples become float32, or bytes if they are pixels divided by 255: gathering a batch is a good part of a sparse

@@ -33,6 +33,8 @@ class NetworkModel:
         Of one example.
     """
 
+    augments = True  # its step shifts and mirrors images while it gathers them
+
     def __init__(self, model: Module, graph: Graph, input_shape: tuple[int, ...]):
         self.model, self.graph, self.input_shape = model, graph, input_shape
         self.layers = {graph.names[id(o.parameters["weight"])]: o for o in graph.weighted()}

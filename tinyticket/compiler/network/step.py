@@ -140,7 +140,7 @@ class NetworkStep:
 
     # -- training and evaluation
 
-    def step(self, data: Images, indices: np.ndarray, learning_rate: float, crops: np.ndarray | None = None) -> float:
+    def step(self, data: Images, indices: np.ndarray, learning_rate: float, draws: np.ndarray | None = None) -> float:
         """Take one step on the examples that `indices` (int64) name, at most the batch size; return the loss.
 
         Parameters
@@ -148,7 +148,7 @@ class NetworkStep:
         data : Images
         indices : int64 array of shape (samples,)
         learning_rate : float
-        crops : int64 array of shape (samples, 3), optional
+        draws : int64 array of shape (samples, 3), optional
             How every image is shifted and whether it is mirrored: what `data.augment` takes.
         """
         if not 0 < indices.size <= self.batch_size:
@@ -159,7 +159,7 @@ class NetworkStep:
         self._draw(indices.size)
         scalars = settings(self._rule, self.steps_taken + 1, learning_rate, **self._options)
         results = np.zeros(2)
-        self._walk(self._training, self._context(data, indices, scalars, results, crops))
+        self._walk(self._training, self._context(data, indices, scalars, results, draws))
         self.steps_taken += 1
         return float(results[0]) / indices.size
 
@@ -168,11 +168,11 @@ class NetworkStep:
         data: Images,
         indices: np.ndarray,
         learning_rates: Sequence[float],
-        crops: Sequence[np.ndarray] | None = None,
+        draws: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Take a step for each row of `indices`, with its own learning rate and crops; return each one's loss."""
+        """Take a step for each row of `indices`, with its own learning rate and draws; return each one's loss."""
         losses = [
-            self.step(data, batch, rate, None if crops is None else crops[i])
+            self.step(data, batch, rate, None if draws is None else draws[i])
             for i, (batch, rate) in enumerate(zip(indices, learning_rates, strict=True))
         ]
         return np.array(losses)
@@ -205,7 +205,7 @@ class NetworkStep:
             raise InputError(f"indices must be from 0 to {data.size - 1}")
 
     def _context(
-        self, data: Images, indices: np.ndarray, scalars: np.ndarray, results: np.ndarray, crops: np.ndarray | None
+        self, data: Images, indices: np.ndarray, scalars: np.ndarray, results: np.ndarray, draws: np.ndarray | None
     ) -> Context:
         """Say what every row of a program is given."""
         return Context(
@@ -219,8 +219,8 @@ class NetworkStep:
             data.std,
             data.labels,
             np.ascontiguousarray(indices, np.int64),
-            _NO_CROPS if crops is None else np.ascontiguousarray(crops, np.int64).reshape(-1),
-            crops is not None,
+            _NO_CROPS if draws is None else np.ascontiguousarray(draws, np.int64).reshape(-1),
+            draws is not None,
             indices.size,
             RULES[self._rule],
             scalars,

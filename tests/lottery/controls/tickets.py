@@ -1,0 +1,61 @@
+"""A small ticket to make controls of, as it is at iteration 0, after late rewinding, or with its weights kept."""
+
+import numpy as np
+
+from tests.lottery.experiments import MODEL
+from tinyticket.lottery import reset
+from tinyticket.lottery.controls import Ticket, begin
+from tinyticket.lottery.start import Start
+from tinyticket.nn import models
+from tinyticket.store import Checkpoint
+
+ORIGIN = {"stream": [0, 0, "a control", 1]}
+
+
+def draw(rng):
+    return models.create(MODEL, (12,), 3, rng).state_dict()
+
+
+THETA_0 = draw(np.random.default_rng(0))
+TRAINED = {name: value + np.float32(0.1) for name, value in draw(np.random.default_rng(7)).items()}
+PRUNABLE = ["fc1.weight", "fc2.weight", "output.weight"]
+MASKS = {name: np.random.default_rng(1).random(THETA_0[name].shape) < 0.5 for name in PRUNABLE}
+ALL = {name: np.ones_like(mask) for name, mask in MASKS.items()}
+CHECKPOINT = Checkpoint(7, TRAINED, {}, {})
+
+
+def scores():
+    return {name: np.abs(TRAINED[name]) for name in PRUNABLE}
+
+
+def ticket():
+    """Return one that starts from theta_0."""
+    start = Start(MASKS, reset(THETA_0, MASKS), {"weights": "init", "statistics": "init", "mask": "ticket"})
+    return Ticket(start, THETA_0, ALL, scores, THETA_0, draw)
+
+
+def rewound():
+    """Return one that starts from a later iteration."""
+    origin = {"weights": "rewind", "statistics": "rewind", "mask": "ticket"}
+    start = Start(MASKS, reset(TRAINED, MASKS), origin, iteration=7, optimizer=CHECKPOINT)
+    return Ticket(start, TRAINED, ALL, scores, THETA_0, draw)
+
+
+def kept():
+    """Return one whose weights stay as trained, chosen from a network that has been pruned before."""
+    before = {name: mask | (np.random.default_rng(2).random(mask.shape) < 0.5) for name, mask in MASKS.items()}
+    source = reset(TRAINED, before)
+    origin = {"weights": "trained", "statistics": "trained", "mask": "ticket"}
+    start = Start(MASKS, reset(source, MASKS), origin, iteration=3)
+    return Ticket(start, source, before, lambda: {name: np.abs(source[name]) for name in PRUNABLE}, THETA_0, draw)
+
+
+TICKETS = {"init": ticket, "rewound": rewound, "kept": kept}
+
+
+def control(name, of=None, seed=2):
+    return begin(name, of or ticket(), np.random.default_rng(seed), ORIGIN)
+
+
+def equal_bytes(first, second):
+    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)

@@ -1,0 +1,115 @@
+"""Controls: networks that share everything with a ticket but one thing. If they do as well, that thing did not matter.
+
+`redrawn` (new weights under the ticket's mask), `rearranged` (the ticket's own weights, permuted or with noise) and `masks` (other
+masks of the same counts) are the families; `checks` makes sure that each differs from its ticket in what it claims alone.
+A control of a mask shuffled inside each layer and one of a random mask of the layer's count are the same thing: both draw every
+mask of that count with equal probability. It is called `random`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyticket.errors import InputError, near
+from tinyticket.lottery.controls import masks, rearranged, redrawn
+from tinyticket.lottery.controls.checks import Claim, check
+from tinyticket.lottery.controls.ticket import Ticket
+from tinyticket.lottery.start import Start
+
+Origin = dict[str, Any]
+Control = Callable[[Ticket, np.random.Generator, Origin], Start]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of control: what makes it, what it claims, and the claim in words."""
+
+    make: Control
+    claim: Claim
+    words: str
+
+
+KINDS = {
+    "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "same mask, new initial weights"),
+    "reinit-signed": Kind(
+        redrawn.reinit_signed, Claim(other_weights=True, same_signs=True), "the same, with the ticket's signs"
+    ),
+    "constant-signed": Kind(
+        redrawn.constant_signed, Claim(other_weights=True, same_signs=True), "signs times the layer's deviation"
+    ),
+    "reshuffle": Kind(
+        rearranged.reshuffle, Claim(other_weights=True, same_values=True), "its weights permuted in each layer"
+    ),
+    "reshuffle-signed": Kind(
+        rearranged.reshuffle_signed,
+        Claim(other_weights=True, same_values=True, same_signs=True),
+        "the same among equal signs",
+    ),
+    **{
+        f"noise-{size:g}": Kind(
+            rearranged.noise(size), Claim(other_weights=True), f"noise of {size:g} deviations of the layer's theta_0"
+        )
+        for size in (0.5, 1, 2, 3)
+    },
+    "random": Kind(masks.random, Claim(other_mask=True), "same weights, the mask shuffled inside each layer"),
+    "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "same weights, the largest of theta_0 kept"),
+    "inverted": Kind(masks.inverted, Claim(other_mask=True), "same weights, the smallest scores kept"),
+}
+
+
+def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -> Start:
+    """Return where a control of a ticket starts, checked against what it claims.
+
+    Parameters
+    ----------
+    name
+        Such as "reinit" or "reinit-2".
+    ticket
+        What it is a control of.
+    rng, origin
+        Where it draws from, and that in JSON values.
+
+    Raises
+    ------
+    InputError
+        If it came out equal to its ticket.
+    """
+    kind = KINDS[kind_of(name)]
+    start = kind.make(ticket, rng, origin)
+    return dataclasses.replace(start, origin={**start.origin, "differs": check(name, kind.claim, ticket, start)})
+
+
+def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names of controls, from "reinit,random" or a list; "none" is no control at all.
+
+    A second control of a kind is called "reinit-2", a third "reinit-3".
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or given twice.
+    """
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",") if name.strip()]
+    names = tuple(names)
+    if names in ((), ("none",)):
+        return ()
+    if "none" in names:
+        raise InputError(f"'none' means no controls at all; it cannot stand beside others, as in {','.join(names)}")
+    for name in names:
+        if kind_of(name) not in KINDS:
+            raise InputError(f"no control is called {name!r}{near(name, [*KINDS, 'none'])}")
+        if names.count(name) > 1:
+            raise InputError(f"the control {name!r} is given twice; call a second one {kind_of(name)}-2")
+    return names
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a control: "reinit" for "reinit-2", but "noise-2" for "noise-2"."""
+    return name if name in KINDS else re.sub(r"-([2-9]|[1-9]\d+)$", "", name)

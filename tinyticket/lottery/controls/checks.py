@@ -1,0 +1,63 @@
+"""Every control is compared with its ticket before it is trained: published shuffles changed nothing, and nobody noticed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.controls.ticket import Ticket
+from tinyticket.lottery.start import Start
+
+
+@dataclass(frozen=True)
+class Claim:
+    """In what a control differs from its ticket, and what of the ticket's weights it keeps all the same."""
+
+    other_mask: bool = False
+    other_weights: bool = False
+    same_values: bool = False  # in each layer, at other places
+    same_signs: bool = False
+
+
+def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, int]:
+    """Return how many places of the masks, and how many of the weights under both, differ from the ticket's.
+
+    Raises
+    ------
+    InputError
+        If nothing differs, so that the control would be the ticket again.
+    AssertionError
+        If it differs in something else than it claims: a bug.
+    """
+    changed = {"mask": 0, "weights": 0}
+    for layer, mask in ticket.start.masks.items():
+        theirs, mine, own = ticket.start.weights[layer], start.weights[layer], start.masks[layer]
+        both = mask & own
+        changed["mask"] += int(np.count_nonzero(mask != own))
+        changed["weights"] += int(np.count_nonzero(mine[both] != theirs[both]))
+        _hold(np.count_nonzero(own) == np.count_nonzero(mask), name, layer, "has another number of survivors")
+        _hold(not np.any(own & ~ticket.among[layer]), name, layer, "keeps weights that were gone before")
+        _hold(
+            not mine[~own].any() and not np.signbit(mine[~own]).any(), name, layer, "has pruned weights that are not 0"
+        )
+        _hold(claim.other_mask or np.array_equal(own, mask), name, layer, "has another mask")
+        if not claim.other_weights:
+            _hold(mine[own].tobytes() == ticket.source[layer][own].tobytes(), name, layer, "has other weights")
+        if claim.same_values:
+            _hold(np.array_equal(np.sort(mine[own]), np.sort(theirs[mask])), name, layer, "has other values")
+        if claim.same_signs:
+            same = np.array_equal(np.signbit(mine[own]), np.signbit(theirs[own]))
+            _hold(same, name, layer, "has other signs")
+    if not ((claim.other_mask and changed["mask"]) or (claim.other_weights and changed["weights"])):
+        raise InputError(
+            f"the control {name} came out equal to its ticket ({sum(ticket.counts.values())} weights): it would show nothing; "
+            "leave it out, or prune another number of weights"
+        )
+    return changed
+
+
+def _hold(condition: object, name: str, layer: str, what: str) -> None:
+    if not condition:
+        raise AssertionError(f"the control {name} {what} in {layer}, which it does not claim")

@@ -1,0 +1,43 @@
+"""New weights under the ticket's mask, to tell its structure from the luck of the draw.
+
+They have no training behind them. So after a late rewinding, too, they start at iteration 0 with a new optimizer and get the
+whole training, of which the ticket has had a part before its iteration K.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyticket.lottery.algorithm import State, reset
+from tinyticket.lottery.controls.ticket import Ticket
+from tinyticket.lottery.start import Start
+
+
+def reinit(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
+    """Draw new initial weights (Frankle and Carbin 2019)."""
+    return _under_the_mask(ticket, ticket.draw(rng), origin)
+
+
+def reinit_signed(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
+    """Draw new initial weights and give each the sign of the ticket's (Zhou et al. 2019)."""
+    fresh = ticket.draw(rng)
+    signed = {name: np.copysign(fresh[name], ticket.source[name]) for name in ticket.start.masks}
+    return _under_the_mask(ticket, {**fresh, **signed}, origin)
+
+
+def constant_signed(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
+    """Give every weight the standard deviation of its layer's theta_0, with the ticket's sign (Zhou et al. 2019).
+
+    The biases are those of theta_0: nothing is drawn.
+    """
+    constants = {name: np.copysign(ticket.initial[name].std(), ticket.source[name]) for name in ticket.start.masks}
+    return _under_the_mask(ticket, {**ticket.initial, **constants}, "constant", "init")
+
+
+def _under_the_mask(ticket: Ticket, weights: State, origin: Any, statistics: Any = None) -> Start:
+    masks = ticket.start.masks
+    return Start(
+        masks, reset(weights, masks), {"weights": origin, "mask": "ticket", "statistics": statistics or origin}
+    )

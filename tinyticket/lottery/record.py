@@ -1,0 +1,138 @@
+"""The experiment's side of its file: writing finished rounds, and recalling them where a run goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import Masks
+from tinyticket.lottery.result import Result, Round
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.trial import CONTINUED, Finished
+from tinyticket.nn import describe
+from tinyticket.store import Checkpoint, layout, write_checkpoint
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.experiment import Experiment
+
+
+class Record:
+    """What the file of an experiment holds, and how more comes to it.
+
+    Raises
+    ------
+    InputError
+        If the file holds another experiment.
+    """
+
+    def __init__(self, experiment: Experiment):
+        self._experiment = experiment
+        self._trials: list[list[Round]] = []
+        self._result: Result | None = None
+        if experiment.archive.exists:
+            self._result = Result(experiment.archive)
+            _check_continues(experiment, self._result)
+            self._trials = [trial.rounds for trial in self._result.trials]
+
+    def rounds(self, trial: int) -> list[Round]:
+        """Return the finished rounds of a trial as they were when the run began."""
+        return self._trials[trial] if trial < len(self._trials) else []
+
+    def of(self, trial: int) -> TrialRecord:
+        """Return the record of one trial, its memory."""
+        return TrialRecord(self, trial)
+
+    def recall(self, trial: int, round: int, masks: Masks) -> Round | None:
+        """Return a finished round; raise InputError if its masks are not those that follow from the round before."""
+        if round >= len(self.rounds(trial)):
+            return None
+        recorded = self.rounds(trial)[round]
+        if any(not np.array_equal(recorded.masks[name], mask) for name, mask in masks.items()):
+            raise InputError(
+                f"{self._experiment.archive.name}: the mask of trial {trial}, round {round} does not follow from the weights "
+                "before it; the file has been changed"
+            )
+        return recorded
+
+    def checkpoint(self, trial: int) -> Checkpoint:
+        """Return what the tickets of a trial rewind to."""
+        assert self._result is not None
+        return self._result.rewind(trial)
+
+    def commit(self, trial: int, round: int, finished: Finished) -> None:
+        """Write a finished round, all of it or nothing."""
+        archive = self._experiment.archive
+        if (trial, round) != (0, 0) and not archive.exists:
+            raise InputError(
+                f"{archive.name} has disappeared while the experiment ran; its finished rounds went with it"
+            )
+        archive.commit(lambda file: self._write(file, trial, round, finished))
+        self._experiment.progress.committed(trial, round)
+
+    def _write(self, file: h5py.File, trial: int, round: int, finished: Finished) -> None:
+        experiment = self._experiment
+        layout.write_header(
+            file,
+            config=experiment.settings.to_plain(),
+            model=describe(experiment.model),
+            data=_data_record(experiment),
+            seed=experiment.settings.seed,
+        )
+        if round == 0:
+            layout.write_state(layout.ordered_group(file, f"{layout.trial_path(trial)}/init"), finished.initial)
+            if finished.ticket.checkpoint:
+                write_checkpoint(layout.ordered_group(file, layout.rewind_path(trial)), finished.ticket.checkpoint)
+        group = file.create_group(layout.round_path(trial, round))
+        layout.write_run(group, finished.ticket)
+        beside = layout.ordered_group(group, "controls")
+        for name, run in finished.controls.items():
+            layout.write_run(beside.create_group(name), run)
+        if finished.continued:
+            layout.write_run(group.create_group(CONTINUED), finished.continued)
+
+
+class TrialRecord:
+    """The record, seen from one trial."""
+
+    def __init__(self, record: Record, trial: int):
+        self._record, self._trial = record, trial
+
+    def recall(self, round: int, masks: Masks) -> Round | None:
+        """Return a finished round, or None."""
+        return self._record.recall(self._trial, round, masks)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what the tickets rewind to."""
+        return self._record.checkpoint(self._trial)
+
+    def commit(self, round: int, finished: Finished) -> None:
+        """Write a finished round."""
+        self._record.commit(self._trial, round, finished)
+
+
+def _data_record(experiment: Experiment) -> dict[str, Any]:
+    examples, dataset = experiment.examples, experiment.dataset
+    parts = {"train": examples.train, "validation": examples.validation, "test": examples.test}
+    return {
+        "name": dataset.name,
+        "classes": dataset.classes,
+        "input_shape": list(dataset.input_shape),
+        "examples": {part: len(y) for part, (_, y) in parts.items()},
+        "fingerprints": dataset.fingerprints(),
+    }
+
+
+def _check_continues(experiment: Experiment, recorded: Result) -> None:
+    where, settings = experiment.archive.name, experiment.settings
+    settings.check_continues(Settings.from_plain(recorded.config), where)
+    if recorded.model_description != describe(experiment.model):
+        raise InputError(
+            f"{where} holds an experiment with another architecture of the model {settings.model!r}; choose another file"
+        )
+    if recorded.data["fingerprints"] != experiment.dataset.fingerprints():
+        raise InputError(
+            f"{where} holds an experiment on other data: {experiment.dataset.name} has changed since; choose another file"
+        )

@@ -1,0 +1,80 @@
+"""What goes back when a network has been pruned, and how far: the paper's reset and what came after it.
+
+Every retraining lasts `iterations` - K iterations, whatever goes back, so that all are compared at equal cost:
+
+* "weights": weights, buffers, the optimizer's state and the schedule go back to iteration K of the trial's dense training (Frankle,
+  Dziugaite, Roy and Carbin 2020); K = 0 is the reset to theta_0 of Frankle and Carbin (2019).
+* "lr": the weights stay as trained, the schedule alone goes back to iteration K (Renda, Frankle and Carbin 2020).
+* "finetune": nothing goes back; training goes on at the last learning rate (the same paper's baseline).
+
+Where weights stay, the optimizer begins anew: what it remembered belongs to a network that has just lost weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tinyticket.errors import InputError, near
+from tinyticket.lottery.algorithm import Masks, State, reset
+from tinyticket.lottery.start import Start
+from tinyticket.store import Checkpoint
+
+REWINDS = ("weights", "lr", "finetune")
+STRATEGIES = ("reset", "continue")
+
+
+def check_rewinding(rewind: str, rewind_to: int, strategy: str, iterations: int, one_shot: bool) -> None:
+    """Raise InputError unless the settings of rewinding go together."""
+    for name, value, known in (("rewind", rewind, REWINDS), ("strategy", strategy, STRATEGIES)):
+        if value not in known:
+            raise InputError(f"no {name} is called {value!r}{near(str(value), known)}")
+    if not isinstance(rewind_to, int) or not 0 <= rewind_to < iterations:
+        raise InputError(
+            f"rewind to is an iteration of the dense training, from 0 to {iterations - 1} with {iterations} iterations; "
+            f"not {rewind_to!r}"
+        )
+    if strategy == "continue" and (one_shot or rewind != "weights"):
+        other = (
+            "one-shot prunes once" if one_shot else f"with rewind {rewind} the tickets themselves keep their weights"
+        )
+        raise InputError(
+            f"the strategy 'continue' keeps training between prunings and rewinds weights at the end; {other}"
+        )
+
+
+@dataclass(frozen=True)
+class Rewinding:
+    """What pruned networks of one trial start from.
+
+    Attributes
+    ----------
+    what : {"weights", "lr", "finetune"}
+    iteration : int
+        K.
+    initial : dict of arrays
+        theta_0.
+    """
+
+    what: str
+    iteration: int
+    initial: State
+
+    def target(self, checkpoint: Checkpoint | None, trained: State) -> State:
+        """Return what the survivors go back to: theta_0, theta_K, or the trained weights where they stay."""
+        if self.what != "weights":
+            return trained
+        return checkpoint.state if checkpoint else self.initial
+
+    def start(self, checkpoint: Checkpoint | None, trained: State, masks: Masks, origin: Mapping[str, Any]) -> Start:
+        """Return how a network with these masks starts, of which `origin` says what else is to be said."""
+        where = "trained" if self.what != "weights" else "rewind" if checkpoint else "init"
+        return Start(
+            masks,
+            reset(self.target(checkpoint, trained), masks),
+            {"weights": where, "statistics": where, **origin},
+            self.iteration,
+            optimizer=checkpoint if self.what == "weights" else None,
+            last_rate=self.what == "finetune",
+        )

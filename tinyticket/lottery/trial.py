@@ -1,0 +1,166 @@
+"""One trial: an initialisation, its dense training, and the tickets found in it with their controls, round by round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tinyticket.lottery import controls
+from tinyticket.lottery.algorithm import Masks, State, find_tickets
+from tinyticket.lottery.plan import Plan
+from tinyticket.lottery.pruning import Pruner
+from tinyticket.lottery.result import Round
+from tinyticket.lottery.rewinding import Rewinding
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.start import Start
+from tinyticket.lottery.streams import stream
+from tinyticket.store import Checkpoint, Run
+
+CONTINUED = "continued"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The trainings of one round.
+
+    Attributes
+    ----------
+    initial : dict of arrays
+        theta_0 of the trial.
+    ticket : Run
+        Of round 0: the dense network, with the checkpoint to rewind to if there is one.
+    controls : dict of Run
+    continued : Run or None
+        Where training continues between prunings: the network that the next round prunes.
+    """
+
+    initial: State
+    ticket: Run
+    controls: dict[str, Run]
+    continued: Run | None = None
+
+
+class Memory(Protocol):
+    """What was trained before: the result file, seen from one trial."""
+
+    def recall(self, round: int, masks: Masks) -> Round | None:
+        """Return a finished round, or None."""
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the checkpoint to rewind to, of a trial whose round 0 is finished."""
+
+    def commit(self, round: int, finished: Finished) -> None:
+        """Keep a finished round."""
+
+
+class TrialRun:
+    """Runs a trial, or what is left of it.
+
+    Parameters
+    ----------
+    number : int
+    settings, plan, pruner
+        Of the experiment.
+    draw : callable
+        generator -> a freshly drawn theta_0.
+    train : callable
+        (round, name of a control or None, start, iteration to keep) -> Run.
+    memory
+        Where finished rounds are.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        settings: Settings,
+        plan: Plan,
+        pruner: Pruner,
+        draw: Callable[[np.random.Generator], State],
+        train: Callable[[int, str | None, Start, int], Run],
+        memory: Memory,
+    ):
+        self.number, self.settings, self.plan, self.pruner = number, settings, plan, pruner
+        self._draw, self._train, self._memory = draw, train, memory
+        self.initial = draw(stream(settings.seed, number, "init"))
+        self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
+        self.continues = settings.strategy == "continue"
+        self._checkpoint: Checkpoint | None = None
+
+    def run(self) -> None:
+        """Train what the memory does not hold; every round is in it by the time the next one begins."""
+        one_shot = bool(self.settings.one_shot)
+        rounds = find_tickets(
+            self.initial,
+            list(self.plan.sizes),
+            self._train_or_recall,
+            self.pruner.prune,
+            self.settings.rounds,
+            iterative=not one_shot,
+            rewind=self._rewound,
+        )
+        for number, masks, trained in rounds:
+            if number == 0:
+                self._dense = masks, trained
+            self._before = self._dense if one_shot else (masks, trained)
+
+    def _rewound(self, trained: State) -> State:
+        """Return what the network goes on from whose training the next round prunes."""
+        return trained if self.continues else self.rewinding.target(self._checkpoint, trained)
+
+    def _train_or_recall(self, round: int, start: State, masks: Masks) -> State:
+        recorded = self._memory.recall(round, masks)
+        if recorded is not None:
+            if round == 0 and self.settings.rewind_to and self.settings.rewind == "weights":
+                self._checkpoint = self._memory.checkpoint()
+            return recorded.continued.trained if recorded.continued else recorded.trained
+        finished = self._train_dense(start, masks) if round == 0 else self._train_round(round, start, masks)
+        self._memory.commit(round, finished)
+        return (finished.continued or finished.ticket).trained
+
+    def _train_dense(self, start: State, masks: Masks) -> Finished:
+        origin = {"weights": "init", "mask": "ticket", "statistics": "init"}
+        keep_at = self.settings.rewind_to if self.settings.rewind == "weights" else 0
+        run = self._train(0, None, Start(masks, start, origin), keep_at)
+        self._checkpoint = run.checkpoint
+        return Finished(self.initial, run, {})
+
+    def _train_round(self, round: int, start: State, masks: Masks) -> Finished:
+        ticket = self._ticket(masks)
+        run = self._train(round, None, ticket.start, 0)
+        others = {}
+        for name in self.settings.controls:
+            origin = {"stream": [self.settings.seed, self.number, name, round]}
+            rng = stream(self.settings.seed, self.number, name, round)
+            others[name] = self._train(round, name, controls.begin(name, ticket, rng, origin), 0)
+        continued = None
+        if self.continues:
+            stays = Rewinding("lr", self.settings.rewind_to, self.initial)
+            continued = self._train(round, CONTINUED, stays.start(None, start, masks, {"mask": "ticket"}), 0)
+        return Finished(self.initial, run, others, continued)
+
+    def _ticket(self, masks: Masks) -> controls.Ticket:
+        """Return the ticket with these masks, and what its controls are made from."""
+        rewinding, weights_stay = self.rewinding, self.settings.rewind != "weights"
+        # Where weights are rewound, another mask may keep any of them: the dense network is what it chooses from.
+        among, trained = self._before if weights_stay else self._dense
+        return controls.Ticket(
+            start=rewinding.start(self._checkpoint, trained, masks, {"mask": "ticket"}),
+            source=rewinding.target(self._checkpoint, trained),
+            among=among,
+            scores=lambda: self.pruner.scores(trained),
+            initial=self.initial,
+            draw=self._draw,
+        )
+
+
+def trainings(settings: Settings) -> int:
+    """Return how many trainings a trial has."""
+    return 1 + settings.rounds * (1 + len(settings.controls) + (settings.strategy == "continue"))
+
+
+def reached(rounds: list[Round]) -> int:
+    """Return how many trainings these rounds are."""
+    return sum(1 + len(round.controls) + (round.continued is not None) for round in rounds)
