@@ -1,8 +1,8 @@
 """A dense convolution's forward pass and input gradient: one loop over packed weights and images.
 
 A few output channels by a strip of pixels, sixteen samples deep, stay in registers while the taps stream by; each tap
-loads its pixels once for all the channels and one weight for each channel. A job is one strip for a group of channels,
-whose weights stay in the second-level cache from one job to the next. Strips at the edges are cheaper, but they lie
+loads its pixels once for all the channels and one weight for each channel. A job is one strip for a group of channels
+(for all of them, unless they have a million weights). Strips at the edges are cheaper, but they lie
 symmetrically, so that two halves of the jobs cost the same.
 """
 
@@ -33,7 +33,7 @@ from tinyticket.kernels.cpu.tiles import tile_fill, tile_relu, tile_where_positi
 
 _SIZE = ROWS * WIDTH
 _DEPTH = 16  # channels whose pixels stay in the first-level cache from one tap to the next
-_GROUP = 1 << 16  # floats of weights in a group: a quarter of a megabyte of the second-level cache
+_GROUP = 1 << 20  # floats of weights in a group: they stream by, and pixels are fetched again for each group
 
 
 @jitable

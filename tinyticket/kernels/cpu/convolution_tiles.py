@@ -26,7 +26,7 @@ def _rows(builder, height, left, distance):
 
 @intrinsic
 def stack_places(typing):
-    """Return the address of sixteen uninitialised int64 on the stack, and nothing is put there twice in a loop."""
+    """Return the address of sixteen uninitialised int64 on the stack."""
 
     def codegen(context, builder, sig, args):
         return cgutils.alloca_once(builder, I64, size=I64(LANES))
