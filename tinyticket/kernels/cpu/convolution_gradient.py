@@ -9,12 +9,12 @@ block are added in the order of the pixels, whoever owns the outputs.
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.convolution_tiles import held_places, stack_places, tile_correlate, tile_sums
+from tinyticket.kernels.cpu.convolution_tiles import held_places, tile_correlate, tile_sums
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import LANES, TILES
 from tinyticket.kernels.cpu.simd import advance, at, pointer, stack_floats
 from tinyticket.kernels.cpu.tiles import tile_fill
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.transpose import put, stack_starts
 
 ROWS, TAPS = TILES.taps_rows, TILES.taps_width
 _SIZE = ROWS * TAPS
@@ -71,7 +71,7 @@ def _gradient_block(x, dy, gradient, window, line, until, first, last, row, span
     if span == 1:  # the rows of pixels that do not see padding there
         low = max(0, (w.padding - row + w.stride - 1) // w.stride)
         high = min(w.height, (w.x_height - 1 + w.padding - row) // w.stride + 1)
-    places, targets, sums = stack_places(), stack_places(), stack_floats(_ROOM)
+    places, targets, sums = stack_starts(), stack_starts(), stack_floats(_ROOM)
     size, count = w.inputs * w.kernel_height * w.kernel_width, w.inputs * span * w.kernel_width
     for tap in range(0, count, TAPS):
         _put_taps(places, targets, window, row, span, tap)

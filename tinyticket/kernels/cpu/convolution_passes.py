@@ -1,8 +1,8 @@
 """A dense convolution's forward pass and input gradient: one loop over packed weights and images.
 
 A few output channels by a strip of pixels, sixteen samples deep, stay in registers while the taps stream by; each tap
-loads its pixels once for all the channels and one weight for each channel. A job is one strip for a group of channels,
-whose weights stay in the second-level cache from one job to the next. Strips at the edges are cheaper, but they lie
+loads its pixels once for all the channels and one weight for each channel. A job is one strip for a group of channels
+(for all of them, unless they have a million weights). Strips at the edges are cheaper, but they lie
 symmetrically, so that two halves of the jobs cost the same.
 """
 
@@ -19,7 +19,6 @@ from tinyticket.kernels.cpu.convolution_strips import (
 )
 from tinyticket.kernels.cpu.convolution_tiles import (
     held_places,
-    stack_places,
     tile_convolve,
     tile_gather,
     tile_of_rows,
@@ -30,10 +29,11 @@ from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import advance, pointer
 from tinyticket.kernels.cpu.tiles import tile_fill, tile_relu, tile_where_positive
+from tinyticket.kernels.cpu.transpose import stack_starts
 
 _SIZE = ROWS * WIDTH
 _DEPTH = 16  # channels whose pixels stay in the first-level cache from one tap to the next
-_GROUP = 1 << 16  # floats of weights in a group: a quarter of a megabyte of the second-level cache
+_GROUP = 1 << 20  # floats of weights in a group: they stream by, and pixels are fetched again for each group
 
 
 @jitable
@@ -105,7 +105,7 @@ def conv_forward(packed, bias, x, y, window, first, last, rectify):
     rows, columns = _axes(w)
     strips = strip_count(rows, columns, w.tiles)
     blocks, groups = (w.outputs + ROWS - 1) // ROWS, _group_count(w.outputs, depth)
-    places = stack_places()
+    places = stack_starts()
     corner = advance(x, -w.padding * (w.x_row + LANES))
     for job in range(first, last):
         group, strip = job // strips, find_strip(rows, columns, w.tiles, job % strips)
@@ -129,7 +129,7 @@ def conv_forward(packed, bias, x, y, window, first, last, rectify):
 def _phase_strip(packed_back, x, dy, dx, window, phase, strip, rows, columns, group, groups, add, rectified):
     """Do one strip of one phase of `conv_input_gradient` for a group of channels; packed_back is the phase's in block 0."""
     w = window
-    places = stack_places()
+    places = stack_starts()
     put_places(places, strip, w.tiles, w.outputs * w.y_plane, w.y_row, LANES, False)
     sources = held_places(places, WIDTH)
     put_places(places, strip, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES, True)

@@ -9,7 +9,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import FLOAT, I64, floats, fused, intrinsic, load_at, spread, store_at
 from tinyticket.kernels.cpu.tiles import sum_of_four, tile_of
 
@@ -22,16 +21,6 @@ def _rows(builder, height, left, distance):
     """Emit where the rows of a tile begin; those beyond the last that exists repeat it."""
     last = builder.sub(left, I64(1))
     return [builder.mul(_smaller(builder, I64(i), last), distance) for i in range(height)]
-
-
-@intrinsic
-def stack_places(typing):
-    """Return the address of sixteen uninitialised int64 on the stack, and nothing is put there twice in a loop."""
-
-    def codegen(context, builder, sig, args):
-        return cgutils.alloca_once(builder, I64, size=I64(LANES))
-
-    return types.CPointer(types.int64)(), codegen
 
 
 @intrinsic(prefer_literal=True)
