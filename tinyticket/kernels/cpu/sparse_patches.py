@@ -6,8 +6,8 @@ of its output once and serves both products. A first layer needs no input gradie
 and each survivor is a dot product with the input.
 
 Patches come in the outer loops and lines of survivors in the inner ones: what the survivors of all lines read for one patch is a
-strip of a few rows of the other side, which stays in the second-level cache. These functions make a pass for one shape of patch
-and give the same one each time.
+strip of a few rows of the other side, which stays in the second-level cache. What a line touches itself is fetched while the line
+before it is done. These functions make a pass for one shape of patch and give the same one each time.
 """
 
 from functools import cache
@@ -24,6 +24,8 @@ from tinyticket.kernels.cpu.patches import (
     patch_load_new,
     patch_pair,
     patch_pair_four,
+    patch_prefetch,
+    patch_prefetch_write,
     patch_store,
     patch_store_new,
 )
@@ -49,6 +51,7 @@ def forward(rows, columns, step):
                         for channel in range(first, last):
                             k = channel * lines.blocks + block
                             place = advance(outputs, channel * y_plane)
+                            patch_prefetch_write(advance(place, y_plane), grid.y_row, rows, columns, 1)
                             if block == 0:
                                 held = tile_fill(at(bias, channel), size)
                             else:
@@ -88,6 +91,8 @@ def backward(rows, columns, step):
                             k = (channel * phases + phase) * lines.blocks + block
                             place = advance(dx, corner + channel * x_plane)
                             inputs, x_row = advance(x, corner + channel * x_plane), grid.x_row
+                            patch_prefetch(advance(inputs, x_plane), x_row, rows, columns, step)
+                            patch_prefetch_write(advance(place, x_plane), x_row, rows, columns, step)
                             if not whole:
                                 # What an earlier patch did already counts as zero here.
                                 part = patch_load_new(inputs, x_row, rows, columns, step, i - h, j - w)
