@@ -156,6 +156,9 @@ class NetworkStep:
                 f"a batch of {indices.size} examples, but the step is compiled for 1 to {self.batch_size}"
             )
         self._check(data, indices)
+        for operation in self.graph.operations:
+            if operation.kind == "batch_norm" and indices.size * operation.output.height * operation.output.width == 1:
+                raise InputError(f"{operation.where}: one number a channel has no variance to train with")
         self._draw(indices.size)
         scalars = settings(self._rule, self.steps_taken + 1, learning_rate, **self._options)
         results = np.zeros(2)
