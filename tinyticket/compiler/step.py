@@ -48,8 +48,8 @@ def compile(
     Parameters
     ----------
     model
-        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, additions, padding and dropout compile; anything
-        else runs eagerly.
+        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, additions, padding and dropout compile;
+        anything else runs eagerly.
     loss
         `nn.functional.cross_entropy`, or "cross_entropy".
     optimizer
@@ -119,6 +119,7 @@ class CompiledStep:
 
     def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
         """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
+        program: Any
         if isinstance(source, np.ndarray):
             program = self._current(source.shape[1:])
             data, indices = program.bind(source, which), np.arange(len(which))

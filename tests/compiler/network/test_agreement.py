@@ -30,9 +30,7 @@ from tests.compiler.networks import (
     threads=st.sampled_from([1, 2]),
     seed=st.integers(0, 2**31),
 )
-def test_steps_agree_with_eager_ones_to_rounding(
-    blocks, end, shape, density, kernels, make, batches, threads, seed
-):
+def test_steps_agree_with_eager_ones_to_rounding(blocks, end, shape, density, kernels, make, batches, threads, seed):
     model = network(blocks, end, shape, seed)
     if density is not None:
         masked(model, density, seed)

@@ -52,7 +52,9 @@ def test_reading_gives_the_newest_values_and_disturbs_nothing():
         before = watched.model.state_dict()
         for step in (watched, alone):
             step(DATA, np.arange(i * 16, (i + 1) * 16))
-        changed = [name for name, value in watched.model.state_dict().items() if not np.array_equal(before[name], value)]
+        changed = [
+            name for name, value in watched.model.state_dict().items() if not np.array_equal(before[name], value)
+        ]
         assert len(changed) == len(before), "running statistics included"
     assert_equal_bits(watched.model, alone.model)
 
@@ -143,12 +145,15 @@ def test_pixels_are_gathered_as_bytes_shifted_and_mirrored():
     y, draws = DATA[1][:60], np.array([Augmentation(pad=2).draw(rng, 16) for _ in range(3)])
     step, eager = twins(small(0.5))
     batches = np.arange(48).reshape(3, 16)
-    np.testing.assert_allclose(step.run((x, y), batches, None, draws), eager.run((x, y), batches, None, draws), rtol=1e-3)
+    np.testing.assert_allclose(
+        step.run((x, y), batches, None, draws), eager.run((x, y), batches, None, draws), rtol=1e-3
+    )
     assert step.evaluate((x, y))[0] == pytest.approx(eager.evaluate((x, y))[0], rel=1e-3)
     as_floats = compiled(small(0.5))
-    assert as_floats.run((x[:], y), batches, None, draws).tolist() == compiled(small(0.5)).run(
-        (x, y), batches, None, draws
-    ).tolist()
+    assert (
+        as_floats.run((x[:], y), batches, None, draws).tolist()
+        == compiled(small(0.5)).run((x, y), batches, None, draws).tolist()
+    )
 
 
 def test_gradients_are_dense_and_change_nothing():
@@ -159,7 +164,9 @@ def test_gradients_are_dense_and_change_nothing():
     for name, weight in step.model.prunable().items():
         assert np.count_nonzero(gradients[name][~weight.mask])
     assert before["1.weight"].any()
-    assert all(np.array_equal(before[name], value) for name, value in step.model.state_dict().items() if "run" not in name)
+    assert all(
+        np.array_equal(before[name], value) for name, value in step.model.state_dict().items() if "run" not in name
+    )
 
 
 def test_the_explanation_has_every_operation_with_its_kernel_and_time():

@@ -202,8 +202,9 @@ class Passes:
         """Write a linear layer's forward pass."""
         weights, shape = self.layout.weights[operation.parameters["weight"]], self.layout.shape(operation)
         x, y, bias = self.layout.value(operation.inputs[0]), self.layout.value(operation.output), self._bias(operation)
+        lines: tuple[int, ...] = ()
         if weights.pattern is None:
-            name, lines, bounds = "linear_forward", (), even(shape.outputs, ROWS)
+            name, bounds = "linear_forward", even(shape.outputs, ROWS)
         else:
             self._scatter(operation)
             name, lines, bounds = "sparse_linear_forward", weights.rows, weights.pattern.row_bounds
@@ -262,8 +263,9 @@ class Passes:
         constants = layout.constant(operation.attributes["eps"], operation.attributes["momentum"])
         addend = operation.inputs[-1]
         values = [layout.value(x), layout.value(y), layout.value(addend)]
-        arguments = [*values, weight, bias, *running, mean, inverse, constants]
-        arguments += [len(operation.inputs) > 1, operation.relu, *layout.elementwise(x, y), *image(addend)]
+        flags = len(operation.inputs) > 1, operation.relu
+        arguments = [*values, weight, bias, *running, mean, inverse, constants, *flags]
+        arguments = [*arguments, *layout.elementwise(x, y), *image(addend)]
         reads = [values[0], values[2], weight, bias]
         writes = [values[1], *running, mean, inverse]
         self._forward.append(Row("normalise", arguments, even(x.channels), reads, writes))
@@ -274,8 +276,7 @@ class Passes:
         """Write the gradients of a batch normalisation and of what was added to it."""
         layout, x, y, addend = self.layout, operation.inputs[0], operation.output, operation.inputs[-1]
         has_addend = len(operation.inputs) > 1
-        flags = self._begin(x)
-        flags += self._begin(addend) if has_addend else (False, False)
+        flags = [*self._begin(x), *(self._begin(addend) if has_addend else (False, False))]
         values = [layout.value(x), layout.value(y), layout.gradient(y), layout.gradient(x)]
         values += [layout.value(addend), layout.gradient(addend)]
         small = list(self._statistics[operation])

@@ -6,9 +6,9 @@ places in the arena. A program is data: another network, mask or batch size is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class Row:
     ----------
     routine : str
         A name in `routines.ROUTINES`.
-    arguments : list of int, Block or (Block, int)
+    arguments : sequence of int, Block or (Block, int)
         Numbers, places, and places so many floats further on.
     bounds : callable
         From a number of threads to the bounds of each one's share, an array of one more.
@@ -84,7 +84,7 @@ class Row:
     """
 
     routine: str
-    arguments: list[Argument]
+    arguments: Sequence[Any]
     bounds: Callable[[int], np.ndarray]
     reads: list[Block] = field(default_factory=list)
     writes: list[Block] = field(default_factory=list)
@@ -114,7 +114,8 @@ def bounds(rows: Iterable[Row], threads: int) -> np.ndarray:
 
 def _meetings(rows: list[Row]) -> list[bool]:
     """Say before which rows all threads must meet: those that touch what rows since the last meeting have written, or
-    write what those have read."""
+    write what those have read.
+    """
     meetings = []
     read: set[int] = set()
     written: set[int] = set()

@@ -99,9 +99,7 @@ def gather_batch(c, row, first, last):
     """Arguments: x, image."""
     x, image = _place(c, row, 0), _image(row, 1)
     if c.as_pixels:
-        gather_pixel_planes(
-            c.pixels, c.indices, c.crops, c.mean, c.std, x, image, c.samples, first, last, c.cropped
-        )
+        gather_pixel_planes(c.pixels, c.indices, c.crops, c.mean, c.std, x, image, c.samples, first, last, c.cropped)
     else:
         gather_image_planes(c.examples, c.indices, c.crops, x, image, c.samples, first, last, c.cropped)
 
@@ -405,9 +403,7 @@ def copy_back(c, row, first, last):
 def drop(c, row, first, last):
     """Arguments: x, place of the mask, y, place of the scale, window."""
     keep = advance(c.bytes, _number(row, 1))
-    dropout_forward(
-        _place(c, row, 0), keep, _place(c, row, 2), _window(row, 4), at(_place(c, row, 3), 0), first, last
-    )
+    dropout_forward(_place(c, row, 0), keep, _place(c, row, 2), _window(row, 4), at(_place(c, row, 3), 0), first, last)
 
 
 @device

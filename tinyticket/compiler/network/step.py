@@ -152,9 +152,7 @@ class NetworkStep:
             How every image is shifted and whether it is mirrored: what `data.augment` takes.
         """
         if not 0 < indices.size <= self.batch_size:
-            raise InputError(
-                f"a batch of {indices.size} examples, but the step is compiled for 1 to {self.batch_size}"
-            )
+            raise InputError(f"a batch of {indices.size} examples, but the step is compiled for 1 to {self.batch_size}")
         self._check(data, indices)
         for operation in self.graph.operations:
             if operation.kind == "batch_norm" and indices.size * operation.output.height * operation.output.width == 1:

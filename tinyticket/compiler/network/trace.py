@@ -104,9 +104,7 @@ def _batch_norm(reader: _Reader, node: Node) -> None:
     running = given["running"] or ()
     if any(id(buffer) not in reader.tape.names for buffer in running):
         raise UnsupportedError(f"{reader.tape.where(node)}: its running statistics are no buffers of the model")
-    reader.put(
-        node, "batch_norm", 1, ("weight", "bias"), eps=given["eps"], momentum=given["momentum"], running=running
-    )
+    reader.put(node, "batch_norm", 1, ("weight", "bias"), eps=given["eps"], momentum=given["momentum"], running=running)
 
 
 def _pool(kind: str) -> Callable[[_Reader, Node], None]:

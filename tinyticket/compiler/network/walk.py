@@ -7,8 +7,8 @@ is a call by address, so this function is compiled once for all networks.
 import numpy as np
 from numba import prange
 
-from tinyticket.compiler.network.program import ARGUMENTS, FIELDS, MEET, ROUTINE, Context
 from tinyticket.compiler.call import call
+from tinyticket.compiler.network.program import ARGUMENTS, FIELDS, MEET, ROUTINE, Context
 from tinyticket.kernels.cpu.barrier import ALONE, DECISION, SIZE, meet, together
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.simd import advance, at, pointer
