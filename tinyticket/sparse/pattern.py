@@ -5,7 +5,7 @@ Kernels check no bounds: whatever they may reach is validated here, once, when t
 data, an argument of compiled kernels: a new mask brings another pattern and compiles nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,13 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.sparse.orders import Orders
 
 CACHE = 32 * 1024
 """Bytes of activations that a block should read: a first-level cache."""
+
+LARGE_CACHE = 1024 * 1024
+"""Bytes of a second-level cache."""
 
 STRIP = 64
 """Lanes that kernels work through at a time."""
@@ -24,28 +28,22 @@ WORTHWHILE_ROW, WORTHWHILE_COLUMN = 15, 64
 """Survivors of a line in a block below which cutting lines costs more than the cache saves (measured; columns do more for each)."""
 
 
+WORTHWHILE_LONG = 100
+"""The same for lines over more activations than the large cache holds: their pieces lie pages apart, so each begins with a wait."""
+
+
 @dataclass(frozen=True, eq=False)
-class Pattern:
+class Pattern(Orders):
     """Positions of the survivors of a matrix (outputs, inputs), for activations with so many lanes.
+
+    Offsets of rows point into packed inputs, offsets of columns into packed outputs.
 
     Attributes
     ----------
-    shape : (outputs, inputs)
     lanes : int
-    rows : Lines
-        Survivors row by row: C order of the mask, offsets into packed inputs.
-    columns : Lines
-        Survivors column by column, offsets into packed outputs.
-    to_row : uint32 array of shape (survivors,)
-        Place in the order of rows of each survivor in the order of columns: values_by_row[to_row] is values_by_column.
     """
 
-    shape: tuple[int, int]
     lanes: int
-    rows: Lines
-    columns: Lines
-    to_row: np.ndarray
-    _bounds: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_mask(
@@ -76,47 +74,9 @@ class Pattern:
         across, down = column[order], row[order]
         rows = _lines(row, column, mask.shape, lanes, row_blocks, WORTHWHILE_ROW)
         columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks, WORTHWHILE_COLUMN)
-        pattern = cls(mask.shape, lanes, rows, columns, order.astype(np.uint32))
+        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), lanes)
         pattern.validate()
         return pattern
-
-    @property
-    def count(self) -> int:
-        """Number of survivors."""
-        return self.to_row.size
-
-    @property
-    def density(self) -> float:
-        """Share of the weights that survive."""
-        return self.count / (self.shape[0] * self.shape[1])
-
-    def row_bounds(self, chunks: int) -> np.ndarray:
-        """Bounds of chunks of rows with nearly equal numbers of survivors."""
-        return self._chunks("rows", self.rows, chunks)
-
-    def column_bounds(self, chunks: int) -> np.ndarray:
-        """Bounds of chunks of columns with nearly equal numbers of survivors."""
-        return self._chunks("columns", self.columns, chunks)
-
-    def values(self, weight: np.ndarray) -> np.ndarray:
-        """Take the survivors out of a dense matrix, row by row."""
-        return np.asarray(weight)[self.mask()]
-
-    def by_column(self, values: np.ndarray) -> np.ndarray:
-        """Reorder values from row by row to column by column."""
-        return values[self.to_row]
-
-    def by_row(self, values: np.ndarray) -> np.ndarray:
-        """Reorder values from column by column to row by row."""
-        ordered = np.empty_like(values)
-        ordered[self.to_row] = values
-        return ordered
-
-    def dense(self, values: np.ndarray) -> np.ndarray:
-        """Put values, row by row, back into a dense matrix; +0.0 wherever a weight was pruned."""
-        weight = np.zeros(self.shape, np.asarray(values).dtype)
-        weight[self.mask()] = values
-        return weight
 
     def mask(self) -> np.ndarray:
         """Return the bool mask."""
@@ -133,29 +93,12 @@ class Pattern:
             ("rows", self.rows, outputs, inputs),
             ("columns", self.columns, inputs, outputs),
         ):
-            starts, offsets = lines.starts, lines.offsets
-            if starts.dtype != np.uint32 or offsets.dtype != np.uint32 or self.to_row.dtype != np.uint32:
-                raise InputError(f"{name} of a pattern must be uint32 throughout")
-            if starts.shape != (length * lines.blocks + 1,) or offsets.shape != self.to_row.shape:
-                raise InputError(
-                    f"{name} of a pattern have {starts.size} starts and {offsets.size} offsets for {length} lines"
-                )
-            if starts[0] != 0 or starts[-1] != self.count or np.any(starts[1:] < starts[:-1]):
-                raise InputError(f"{name} of a pattern do not ascend from 0 to the number of survivors, {self.count}")
+            self._check_lines(name, lines, length)
+            offsets = lines.offsets
             if self.count and (offsets.max() > (reach - 1) * self.lanes or np.any(offsets % np.uint32(self.lanes))):
                 raise InputError(f"{name} of a pattern reach beyond {reach} features of {self.lanes} lanes")
         if self.count and self.to_row.max() >= self.count:
             raise InputError("the permutation of a pattern reaches beyond its survivors")
-
-    def _chunks(self, name: str, lines: Lines, chunks: int) -> np.ndarray:
-        key = (name, chunks)
-        if key not in self._bounds:
-            starts = lines.starts[:: lines.blocks].astype(np.int64)
-            # Every line costs about four survivors before its first.
-            cost = starts + 4 * np.arange(starts.size)
-            inner = np.searchsorted(cost, cost[-1] * np.arange(1, chunks) / chunks)
-            self._bounds[key] = np.concatenate(([0], inner, [starts.size - 1])).astype(np.int64)
-        return self._bounds[key]
 
 
 def _lines(
@@ -164,8 +107,10 @@ def _lines(
     """Cut lines into blocks of places and count where each begins."""
     lines, length = shape
     if blocks is None:
-        fitting = -(-length * min(lanes, STRIP) * 4 // CACHE)
-        blocks = min(fitting, line.size // (lines * worthwhile))
+        # Tiles of one vector are done four at a time, so a strip is as wide there.
+        strip = length * (STRIP if lanes == LANES else min(lanes, STRIP)) * 4
+        per_block = worthwhile if strip <= LARGE_CACHE else WORTHWHILE_LONG
+        blocks = min(-(-strip // CACHE), line.size // (lines * per_block))
     blocks = max(1, min(blocks, length))
     per_line = np.bincount(line * blocks + place * blocks // length, minlength=lines * blocks)
     starts = np.concatenate(([0], np.cumsum(per_line))).astype(np.uint32)
