@@ -11,7 +11,8 @@ import tinyticket as tt
 from tests.cli.commands import one_sentence
 from tests.lottery.experiments import MODEL, contents, differing
 from tinyticket.lottery import Experiment
-from tinyticket.lottery.controls import KINDS
+from tinyticket.lottery.controls import BESIDE, KINDS
+from tinyticket.lottery.methods import METHODS
 from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT
 from tinyticket.lottery.rewinding import REWINDS, STRATEGIES
 from tinyticket.nn import models
@@ -29,7 +30,7 @@ def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, t
 
 def test_help_names_every_control_criterion_and_way_to_rewind(command):
     text = command("find", "--help").out
-    for name in (*KINDS, *REWINDS, *STRATEGIES, *AT_INIT):
+    for name in (*KINDS, *BESIDE, *METHODS, *REWINDS, *STRATEGIES, *AT_INIT):
         assert name in text
     for name in AFTER_TRAINING:
         assert name in text or name.removesuffix("_same_sign").removesuffix("_diff_sign") in text
@@ -57,6 +58,14 @@ def test_options_of_rewinding_reach_the_experiment(find_command, out):
         ({"rounds": None, "one_shot": "0.5,0.3", "criterion": "snip"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
         ({"rounds": None, "one_shot": "0.5,0.3", "scope": "erk"}, "[3/3] trial 0, round 2 ("),
         ({"rounds": None, "one_shot": "0.5,0.3", "gradual": "2,14,3"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
+        (
+            {"rounds": None, "one_shot": "0.5,0.3", "method": "rigl", "update_every": 4, "drop": 0.2},
+            "[3/3] trial 0, round 2 (",
+        ),
+        (
+            {"rounds": None, "one_shot": "0.5", "method": "early-bird", "iterations": 54},
+            "[2/2] trial 0, round 1 (50.0%), ticket",
+        ),
     ],
 )
 def test_every_mode_runs_from_the_command_line(options, last, find_command, out):
@@ -174,7 +183,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Recipes:")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
     elsewhere = ["recipe", "augment", "data", "eager", "one-shot", "threads", "data-folder", "dry-run", "out", "quiet"]
-    elsewhere += ["gradual"]
+    elsewhere += ["gradual", "method", "update-every", "drop"]
     assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
 
 

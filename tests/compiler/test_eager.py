@@ -6,7 +6,7 @@ import pytest
 from tests.lottery.experiments import DATA, MODEL, clusters
 from tinyticket.compiler import EagerStep
 from tinyticket.compiler.eager import CHUNK
-from tinyticket.nn import Dropout, Linear, Sequential, models
+from tinyticket.nn import BatchNorm1d, Dropout, Linear, Sequential, models
 from tinyticket.optim import SGD
 
 
@@ -58,3 +58,14 @@ def test_dropout_drops_in_steps_and_not_in_evaluations():
     assert model.training
     stepper.evaluate((DATA.x_test, DATA.y_test))
     assert not model.training
+
+
+def test_gradients_update_nothing_running_statistics_included():
+    rng = np.random.default_rng(0)
+    model = Sequential(Linear(4, 3, rng=rng), BatchNorm1d(3))
+    step, before = EagerStep(model, SGD(model.parameters(), 0.1)), model.state_dict()
+    loss, gradients = step.backward(rng.normal(size=(8, 4)).astype(np.float32), rng.integers(0, 3, 8))
+    assert np.isfinite(loss)
+    assert gradients.keys() == dict(model.named_parameters()).keys()
+    for name, value in model.state_dict().items():
+        assert value.tobytes() == before[name].tobytes()

@@ -11,7 +11,7 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, stream
 from tinyticket.lottery.gradual import Gradual, parse_gradual
-from tinyticket.lottery.start import Start
+from tinyticket.lottery.start import Revision, Start
 
 WHEN = (2, 14, 3)  # 2, 5, 8, 11, 14 of 20 iterations
 DENSITIES = [0.5, 0.2]
@@ -25,7 +25,7 @@ def same(first, second):
     return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
-class Watched:
+class Watched(Revision):
     """Notes the state whenever masks change, and changes them as another does."""
 
     def __init__(self, revision):
@@ -41,7 +41,10 @@ def train(revision, **changes):
     experiment = Experiment(MODEL, DATA, **{**SMALL, **changes})
     model = experiment.model
     start = Start(
-        {n: np.ones(p.shape, bool) for n, p in model.prunable().items()}, model.state_dict(), {}, revision=revision
+        {n: np.ones(p.shape, bool) for n, p in model.prunable().items()},
+        model.state_dict(),
+        {"mask": "gradual"},
+        revision=revision,
     )
     streams = (stream(0, 0, purpose, 1) for purpose in ("batches", "dropout"))
     return experiment.trainer.train(start, *streams), experiment
@@ -86,7 +89,7 @@ def test_a_weight_that_comes_back_starts_at_0_with_slots_of_0():
     """Not gradual pruning's matter, but what dynamic sparse training relies on."""
     seen = []
 
-    class Swap:
+    class Swap(Revision):
         iterations = (4, 8)
 
         def __call__(self, iteration, weights, masks):

@@ -193,7 +193,9 @@ OTHER = {
 
 
 def test_the_table_of_other_settings_is_complete():
-    assert {*OTHER, "one_shot", "gradual"} == {field.name for field in dataclasses.fields(Settings)}
+    assert {*OTHER, "one_shot", "gradual", "method", "update_every", "drop"} == {
+        field.name for field in dataclasses.fields(Settings)
+    }
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tinyticket.errors import InputError
 from tinyticket.prune import keep_largest
+from tinyticket.prune.selection import largest
 
 FEW_VALUES = st.sampled_from([0.0, 0.25, 0.5, 1.0])  # so that ties are the rule
 
@@ -164,3 +165,14 @@ def test_what_disagrees_is_named(scores, masks, fraction, scope, words):
 def test_a_nan_that_was_pruned_already_does_no_harm():
     kept = keep_largest({"a": np.array([np.nan, 1.0, 2.0])}, {"a": np.array([False, True, True])}, 0.5)
     assert kept["a"].tolist() == [False, False, True]
+
+
+@given(
+    st.integers(0, 2000), st.sampled_from([0.0, 0.001, 0.01, 0.02, 0.03, 0.5, 1.0]), st.booleans(), st.integers(0, 99)
+)
+def test_the_largest_are_found_with_and_without_a_sample(size, share, ties, seed):
+    scores = np.random.default_rng(seed).normal(size=size).astype(np.float32)
+    scores = np.round(scores) if ties else np.sort(scores) if seed % 2 else scores
+    count = math.ceil(share * size)
+    expected = sorted(sorted(range(size), key=lambda i: (-scores[i], i))[:count])
+    assert largest(scores, count).tolist() == expected

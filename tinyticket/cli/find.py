@@ -47,6 +47,14 @@ Rewinding. Each of these trains a pruned network from iteration K to the last (K
   --strategy continue              let one network keep its weights from round to round and choose
                                    the masks; the tickets beside it are rewound as said above
 
+\b
+Methods whose masks are found while one network trains (--one-shot gives the densities; see docs/dynamic.md):
+  set, rigl, snfs  a random mask that moves: the smallest weights are dropped, and as many grown at
+                   random, where gradients are largest, or where their momentum is (snfs also moves
+                   weights between layers; snfs-grow does not); the control static runs beside it
+  set-original     SET as first published: once an epoch, by sign, with new random weights
+  early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
+
 Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
 """
 
@@ -55,13 +63,13 @@ class _Find(click.Command):
     """Lists the recipes and controls in its help; they are looked up only then."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from tinyticket.lottery.controls import KINDS
+        from tinyticket.lottery.controls import BESIDE, KINDS
         from tinyticket.lottery.recipes import RECIPES, describe
 
         with formatter.section("Recipes"):
             formatter.write_dl([(name, describe(name)) for name in RECIPES])
         with formatter.section("Controls, each of which differs from its ticket in one thing"):
-            formatter.write_dl([(name, kind.words) for name, kind in KINDS.items()])
+            formatter.write_dl([*((name, kind.words) for name, kind in KINDS.items()), *BESIDE.items()])
         super().format_epilog(ctx, formatter)
 
 
@@ -104,7 +112,8 @@ class _Find(click.Command):
 )
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
 @click.option(
-    "--controls", help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random]"
+    "--controls",
+    help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random; static where a mask moves]",
 )
 @click.option(
     "--rewind",
@@ -131,6 +140,16 @@ class _Find(click.Command):
     "--gradual",
     metavar="BEGIN,END,EVERY",
     help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
+)
+@click.option(
+    "--method",
+    default="tickets",
+    show_default=True,
+    help="With --one-shot: a method that finds its mask in one training from the initial weights, see below.",
+)
+@click.option("--update-every", type=int, help="Iterations between updates of a mask that moves.  [100]")
+@click.option(
+    "--drop", type=float, default=0.3, show_default=True, help="First fraction of a layer that an update drops."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -74,10 +74,31 @@ class EagerStep:
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
+        return self.backward(x, y)[1]
+
+    @QUIETLY
+    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
+        statistics = [(buffer, buffer.data.copy()) for _, buffer in self.model.named_buffers()]
         self._backward(x, y)
+        for buffer, before in statistics:
+            buffer.data = before
         named = {name: parameter.grad for name, parameter in self.model.named_parameters()}
         self.optimizer.zero_grad()
-        return {name: gradient for name, gradient in named.items() if gradient is not None}
+        return self._loss.item(), {name: gradient for name, gradient in named.items() if gradient is not None}
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights that can be pruned, to look at."""
+        return {name: weight.data for name, weight in self.model.prunable().items()}
+
+    def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
+        """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
+        places = {id(parameter): i for i, parameter in enumerate(self.optimizer.params)}
+        weights = self.model.prunable()
+        for name, mask in masks.items():
+            weight = weights[name]
+            weight.mask = mask
+            weight.apply_mask(*self.optimizer.slots(places[id(weight)]))
 
     def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""

@@ -8,7 +8,7 @@ to the step, and nothing is copied while nobody looks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,7 +185,42 @@ class CompiledStep:
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
-        return EagerStep(self.model, self.optimizer).gradients(x, y)
+        return self.backward(x, y)[1]
+
+    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
+        if not (self._ahead and self._program):
+            return EagerStep(self.model, self.optimizer).backward(x, y)
+        found = self.network.gradients(self._program, x, y)
+        if found is None:  # what the arena knows no dense gradients of
+            return EagerStep(self.model, self.optimizer).backward(x, y)
+        loss, gradients = found
+        names = {id(parameter): name for name, parameter in self.model.named_parameters()}
+        return loss, {names[id(parameter)]: gradient for parameter, gradient in gradients.items()}
+
+    # -- masks that change while training goes on
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights that can be pruned, to look at."""
+        if not (self._ahead and self._program):
+            return EagerStep(self.model, self.optimizer).weights()
+        return {name: self.network.weight(self._program, name) for name in self.network.weights}
+
+    def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
+        """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
+        weights = self.model.prunable()
+        left = {}
+        for name, mask in masks.items():
+            before = weights[name].mask
+            if before is None or not np.array_equal(mask, before):
+                left[name] = mask
+        for i, (name, weight) in enumerate(self.network.weights.items() if self._ahead and self._program else ()):
+            if name in left and self.network.change_mask(
+                self._program, name, left[name]
+            ):  # in place: nothing is fetched
+                weight.held_under(left.pop(name))
+                self._masks[i] = weight.mask
+        EagerStep(self.model, self.optimizer).change_masks(left)
 
     # -- what it does
 

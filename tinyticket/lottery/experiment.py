@@ -16,6 +16,7 @@ from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import Factory, check_model, load_dataset, model_factory, split, usable_threads
+from tinyticket.lottery.methods import TICKETS, moments
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.pruning import Pruner
@@ -55,6 +56,9 @@ def find(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    method: str = "tickets",
+    update_every: int | None = None,
+    drop: float = 0.3,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -101,7 +105,7 @@ def find(
     controls
         Beside every ticket: "reinit" (same mask, new initial weights), "random" (same weights, random mask of the same counts);
         others are in `tinyticket.lottery.controls.KINDS`. "reinit-2" is a second one. "none" for none; reinit and
-        random if not given.
+        random if not given, for methods that find their mask in training "static" or "random".
     rewind : {"weights", "lr", "finetune"}
         What goes back before a pruned network is trained: weights, buffers, optimizer and learning rate; the learning rate
         alone; or nothing, so that training goes on at the last learning rate.
@@ -113,6 +117,11 @@ def find(
     gradual : (begin, end, every)
         With `one_shot`: prune in the course of one training from theta_0, at iteration begin, every so many, until end, fast
         at first and then ever slower (Zhu and Gupta 2017). Controls get the masks that come of it.
+    method
+        "tickets", or with `one_shot` a method that finds its mask in the course of one training from theta_0: "set", "rigl",
+        "snfs" and variants (`tinyticket.lottery.methods.METHODS`), with the default scope "erk", or "early-bird", with "global".
+    update_every, drop
+        Of dynamic sparse training: iterations between updates of the mask (100), and the first fraction of a layer that is dropped.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -143,6 +152,7 @@ def find(
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
         recipe=recipe, augment=augment, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
+        method=method, update_every=update_every, drop=drop,
     )  # fmt: skip
     return experiment.run()
 
@@ -187,6 +197,8 @@ class Experiment:
         check_model(self.model, self.dataset)
         self._check_factory()
         self.plan: Plan = make_plan(self.model, self.settings)
+        if self.settings.method != TICKETS:
+            moments(self.settings, len(self.examples.train[0]) // self.settings.batch_size)  # says what is too short
         self.trainer = Trainer(self.model, self.settings, self.examples, self.threads)
 
     def run(self) -> Result:

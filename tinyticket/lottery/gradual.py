@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.start import Revision
 
 if TYPE_CHECKING:
     from tinyticket.lottery.plan import Plan
@@ -54,7 +55,7 @@ def check_gradual(
         raise InputError(f"gradual pruning ends before the training does, after {iterations} iterations; not at {end}")
 
 
-class Gradual:
+class Gradual(Revision):
     """The prunings of one training: at each of `iterations` the criterion's smallest go, until the round's counts are reached.
 
     Parameters

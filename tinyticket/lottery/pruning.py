@@ -71,6 +71,11 @@ class Pruner:
         self.settings, self.plan, self.trial, self.initial = settings, plan, trial, initial
         self._model, self._examples = model, examples
 
+    @property
+    def examples(self) -> int:
+        """How many training examples there are."""
+        return len(self._examples[0])
+
     def prune(self, round: int, trained: State, masks: Masks) -> Masks:
         """Return the masks of a round from what was trained before it, or from theta_0 if the criterion is one before training."""
         fractions = self.plan.fractions[round - 1]

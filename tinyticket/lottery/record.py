@@ -45,12 +45,16 @@ class Record:
         """Return the record of one trial, its memory."""
         return TrialRecord(self, trial)
 
-    def recall(self, trial: int, round: int, masks: Masks) -> Round | None:
-        """Return a finished round; raise InputError if its masks are not those that follow from the round before."""
+    def recall(self, trial: int, round: int, masks: Masks, begun: bool) -> Round | None:
+        """Return a finished round; raise InputError if its masks are not those that follow from the round before.
+
+        With `begun` they are the masks that its training began with.
+        """
         if round >= len(self.rounds(trial)):
             return None
         recorded = self.rounds(trial)[round]
-        if any(not np.array_equal(recorded.masks[name], mask) for name, mask in masks.items()):
+        held = recorded.start_masks if begun else recorded.masks
+        if any(not np.array_equal(held[name], mask) for name, mask in masks.items()):
             raise InputError(
                 f"{self._experiment.archive.name}: the mask of trial {trial}, round {round} does not follow from the weights "
                 "before it; the file has been changed"
@@ -100,9 +104,9 @@ class TrialRecord:
     def __init__(self, record: Record, trial: int):
         self._record, self._trial = record, trial
 
-    def recall(self, round: int, masks: Masks) -> Round | None:
+    def recall(self, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round, or None."""
-        return self._record.recall(self._trial, round, masks)
+        return self._record.recall(self._trial, round, masks, begun)
 
     def checkpoint(self) -> Checkpoint:
         """Return what the tickets rewind to."""

@@ -85,6 +85,11 @@ class Round:
         """What survived, True for survivors, by weight."""
         return self._read(layout.read_masks)
 
+    @cached_property
+    def start_masks(self) -> dict[str, np.ndarray]:
+        """What the training began with: other masks than `masks` if they changed on the way."""
+        return self._read(layout.read_start_masks)
+
     @property
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""
@@ -190,8 +195,8 @@ class Result:
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, pruned weights zero.
 
-        They are theta_0, what late rewinding went back to, or the trained weights of the round before, under the round's mask;
-        a network that was pruned in the course of its training began dense.
+        They are theta_0, what late rewinding went back to, or the trained weights of the round before, under the mask that the
+        training began with.
         """
         chosen = self._round(trial, round)
         where = chosen.origin["weights"]
@@ -199,7 +204,7 @@ class Result:
             state = self._round(trial, 0 if self.config["one_shot"] else round - 1).trained
         else:
             state = self.rewind(trial).state if where == "rewind" else self.init(trial)
-        return reset(state, {} if chosen.origin["mask"] == "gradual" else chosen.masks)
+        return reset(state, chosen.start_masks)
 
     def model(self, trial: int, round: int, weights: str = "trained", into: Module | None = None) -> Module:
         """Return a network of the experiment, masks set, in evaluation mode.
@@ -218,8 +223,9 @@ class Result:
             raise InputError(f"weights are 'trained', 'init' or 'start', not {weights!r}")
         chosen = self._round(trial, round)
         model = build(self._model) if into is None else into
+        masks = chosen.start_masks if weights == "start" else chosen.masks
         for name, parameter in model.named_parameters():
-            parameter.mask = chosen.masks.get(name)
+            parameter.mask = masks.get(name)
         if weights == "start":
             model.load_state_dict(self.start(trial, round))
         else:

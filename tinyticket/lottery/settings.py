@@ -13,6 +13,7 @@ from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
+from tinyticket.lottery.methods import DROP, SPARSE, TICKETS, UPDATE_EVERY, check_method
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
@@ -63,6 +64,10 @@ class Settings:
     gradual : tuple of int
         With `one_shot`: at which iteration pruning begins, at which it ends, and how many lie between two prunings; empty for
         pruning between trainings.
+    method : str
+        A name in `methods.METHODS`: how masks are found.
+    update_every, drop : int, float
+        Of dynamic sparse training: iterations between updates of the mask, and the first fraction dropped.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
 
@@ -95,6 +100,9 @@ class Settings:
     recipe: str = "none"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
+    method: str = TICKETS
+    update_every: int = UPDATE_EVERY
+    drop: float = DROP
 
     def __post_init__(self):
         for name, least in {
@@ -105,6 +113,7 @@ class Settings:
             "seed": 0,
             "validation": 1,
             "evaluate_every": 1,
+            "update_every": 1,
         }.items():
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -125,6 +134,7 @@ class Settings:
             self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
         )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
+        check_method(self)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as JSON values, without those that are at their defaults."""
@@ -184,7 +194,7 @@ def resolve(
     criterion: str = "magnitude",
     scope: str | None = None,
     trials: int | None = None,
-    controls: str | Iterable[str] = ("reinit", "random"),
+    controls: str | Iterable[str] | None = None,
     seed: int = 0,
     validation: int | None = None,
     evaluate_every: int | None = None,
@@ -195,10 +205,16 @@ def resolve(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    method: str = TICKETS,
+    update_every: int | None = None,
+    drop: float = DROP,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
-    scope = scope or ("global" if criterion in AT_INIT else "layer")
+    if scope is None:
+        scope = "erk" if method in SPARSE else "global" if criterion in AT_INIT or method == "early-bird" else "layer"
+    if controls is None:
+        controls = ("static",) if method in SPARSE else ("random",) if method == "early-bird" else ("reinit", "random")
     if one_shot is not None:
         for name, value in {"rounds": rounds, "prune": prune}.items():
             if value is not None:
@@ -239,6 +255,9 @@ def resolve(
         strategy=strategy,
         criterion=criterion,
         gradual=parse_gradual(gradual),
+        method=method,
+        update_every=_default(update_every, UPDATE_EVERY),
+        drop=float(drop),
     )
 
 

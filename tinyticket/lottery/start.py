@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -11,21 +11,44 @@ from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.store import Checkpoint
 
 
-class Revision(Protocol):
+class Revision:
     """How masks change while a training goes on.
 
     Attributes
     ----------
     iterations : tuple of int
         After how many iterations of the training they change.
+    gradients : int
+        Of how many steps before each change `see` is shown the dense gradients.
+    takes_step : bool
+        Whether the change takes the place of the last step before it.
+    settled : int
+        The iteration from which on the network is the one that is asked for: what is reported is what it did from then on.
     """
 
+    iterations: tuple[int, ...]
+    gradients = 0
+    takes_step = False
+
     @property
-    def iterations(self) -> tuple[int, ...]:
+    def settled(self) -> int:
         """See above."""
+        return max(self.iterations)
+
+    def see(self, gradients: State) -> None:
+        """Take in the dense gradients of one step."""
 
     def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
         """Return the masks with which training goes on. A weight that they revive starts at 0, and so do its optimizer slots."""
+        raise NotImplementedError
+
+    def fresh(self) -> State | None:
+        """Return where revived weights start, if not at 0."""
+        return None
+
+    def record(self) -> dict[str, Any]:
+        """Return what the file says about the changes, in JSON values."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -68,4 +91,5 @@ class Start:
             "iteration": self.iteration,
             "optimizer": "rewind" if self.optimizer else "new",
             "learning_rate": "last" if self.last_rate else "schedule",
+            **(self.revision.record() if self.revision else {}),
         }

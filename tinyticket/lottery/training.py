@@ -14,12 +14,12 @@ import numpy as np
 from tinyticket.compiler import CompiledStep, EagerStep, compile
 from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
-from tinyticket.data.augmentation import by_name
+from tinyticket.data.augmentation import augment, by_name
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery import checkpoints
 from tinyticket.lottery.algorithm import Masks
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.start import Start
+from tinyticket.lottery.start import Revision, Start
 from tinyticket.nn import Dropout, Module, functional, own_class
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
@@ -103,12 +103,14 @@ class Trainer:
         indices = batches(len(self.examples.train[0]), settings.batch_size, order)
         feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
-        cuts = (keep_at, *(start.revision.iterations if start.revision else ()))
+        changes, before = (start.revision.iterations, start.revision.gradients) if start.revision else ((), 0)
+        cuts = (keep_at, *changes, *(change - before for change in changes))
         began = time.perf_counter()
         masks = self._revised(start, start.iteration, start.masks)
         rows, losses = [self._row(start.iteration, np.array([math.nan]), watch)], []
         for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, cuts):
-            losses.append(self._steps(iterations, feed, start.last_rate))
+            steps = self._shown if _is_shown(start.revision, iterations.stop) else self._steps
+            losses.append(steps(iterations, feed, start))
             masks = self._revised(start, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
@@ -117,19 +119,24 @@ class Trainer:
                 losses = []
         seconds = time.perf_counter() - began
         history, plan = np.array(rows, HISTORY), self.step.plan()
-        final = max(start.revision.iterations) if start.revision else 0
-        return Run(masks, self.model.state_dict(), history, start.record(), plan, seconds, checkpoint, final)
+        settled = start.revision.settled if start.revision else 0
+        begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
+        state, origin = self.model.state_dict(), start.record()
+        return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun)
 
     def _revised(self, start: Start, iteration: int, masks: Masks) -> Masks:
         """Change the masks after an iteration if that is due."""
         if start.revision is None or iteration not in start.revision.iterations:
             return masks
-        masks = start.revision(iteration, self.model.state_dict(), masks)
-        for name, parameter in self.model.named_parameters():
-            parameter.mask = masks.get(name)
-        for i, parameter in enumerate(self.optimizer.params):
-            parameter.apply_mask(*self.optimizer.slots(i))
-        return masks
+        revised = start.revision(iteration, self.step.weights(), masks)
+        if revised is masks:
+            return masks
+        self.step.change_masks(revised)
+        if values := start.revision.fresh():
+            for name, weight in self.model.prunable().items():
+                grown = revised[name] & ~masks[name]
+                weight.data[grown] = values[name][grown]
+        return revised
 
     def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
         """Return what happens to the images of batch after batch."""
@@ -138,10 +145,27 @@ class Trainer:
             return itertools.repeat(None)
         return augmentation.draws(np.random.default_rng(augment), self.settings.batch_size)
 
-    def _steps(self, iterations: range, feed: Iterator[Batch], last_rate: bool) -> np.ndarray:
+    def _shown(self, iterations: range, feed: Iterator[Batch], start: Start) -> np.ndarray:
+        """Train for some iterations before masks change, showing their dense gradients; return their losses."""
+        losses, revision = [], start.revision
+        assert revision is not None
+        for i in iterations:
+            batch, draws = next(feed)
+            x, y = (part[batch] for part in self.examples.train)
+            loss, gradients = self.step.backward(x if draws is None else augment(x, draws), y)
+            if not math.isfinite(loss):
+                _raise_diverged("training loss", np.array([loss]), i + 1, self.settings)
+            revision.see(gradients)
+            if revision.takes_step and i + 1 in revision.iterations:
+                losses.append(np.array([loss]))
+            else:
+                losses.append(self._steps(range(i, i + 1), iter([(batch, draws)]), start))
+        return np.concatenate(losses)
+
+    def _steps(self, iterations: range, feed: Iterator[Batch], start: Start) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
-        moments = [settings.iterations - 1] * len(iterations) if last_rate else iterations
+        moments = [settings.iterations - 1] * len(iterations) if start.last_rate else iterations
         rates = [settings.lr * settings.schedule(moment) for moment in moments]
         indices, draws = zip(*(next(feed) for _ in rates), strict=True)
         augmented = None if draws[0] is None else np.array(draws)
@@ -169,6 +193,13 @@ class Trainer:
         for _, module in self.model.named_modules():
             if isinstance(module, Dropout):
                 module.rng = dropout
+
+
+def _is_shown(revision: Revision | None, iteration: int) -> bool:
+    """Whether the steps up to an iteration, of a call that begins within no window, are among those before a change."""
+    return revision is not None and any(
+        change - revision.gradients < iteration <= change for change in revision.iterations
+    )
 
 
 def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...]) -> Iterator[range]:

@@ -11,6 +11,7 @@ import numpy as np
 from tinyticket.lottery import controls
 from tinyticket.lottery.algorithm import Masks, State, find_tickets, reset
 from tinyticket.lottery.gradual import gradual_of
+from tinyticket.lottery.methods import TICKETS, begin
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.result import Round
@@ -47,8 +48,8 @@ class Finished:
 class Memory(Protocol):
     """What was trained before: the result file, seen from one trial."""
 
-    def recall(self, round: int, masks: Masks) -> Round | None:
-        """Return a finished round, or None."""
+    def recall(self, round: int, masks: Masks, begun: bool = False) -> Round | None:
+        """Return a finished round, or None; it has these masks, or its training begins with them."""
 
     def checkpoint(self) -> Checkpoint:
         """Return the checkpoint to rewind to, of a trial whose round 0 is finished."""
@@ -96,8 +97,8 @@ class TrialRun:
     def run(self) -> None:
         """Train what the memory does not hold; every round is in it by the time the next one begins."""
         one_shot = bool(self.settings.one_shot)
-        if self.settings.gradual:
-            self._run_gradual()
+        if self.settings.gradual or self.settings.method != TICKETS:
+            self._run_revised()
             return
         rounds = find_tickets(
             self.initial,
@@ -113,21 +114,27 @@ class TrialRun:
                 self._dense = masks, trained
             self._before = self._dense if one_shot else (masks, trained)
 
-    def _run_gradual(self) -> None:
-        """Train the dense network, and for every density another one that is pruned in the course of its training."""
+    def _run_revised(self) -> None:
+        """Train the dense network, and for every density another one whose mask is found in the course of its training."""
         dense = {name: np.ones(self.initial[name].shape, bool) for name in self.plan.sizes}
         self._dense = dense, self._train_or_recall(0, self.initial, dense)
         for round in range(1, self.settings.rounds + 1):
-            if self._memory.recall(round, {}) is None:
-                self._memory.commit(round, self._train_gradual(round, dense))
+            start = self._revised(round, dense)
+            if self._memory.recall(round, start.masks, begun=True) is None:
+                run = self._train(round, None, start, 0)
+                beside = self._train_controls(round, self._ticket(round, run.masks), start)
+                self._memory.commit(round, Finished(self.initial, run, beside))
 
-    def _train_gradual(self, round: int, dense: Masks) -> Finished:
+    def _revised(self, round: int, dense: Masks) -> Start:
+        """Return how a network starts whose mask changes while it trains."""
         settings = self.settings
+        if settings.method != TICKETS:
+            epoch = self.pruner.examples // settings.batch_size
+            return begin(settings, self.plan, self.number, round, self.initial, self._draw, epoch)
         scores = self.pruner.scores(round)
         revision = gradual_of(self.plan, round, settings.scope, settings.gradual, scores)
         origin = {"weights": "init", "mask": "gradual", "statistics": "init"}
-        run = self._train(round, None, Start(dense, reset(self.initial, dense), origin, revision=revision), 0)
-        return Finished(self.initial, run, self._train_controls(round, self._ticket(round, run.masks)))
+        return Start(dense, reset(self.initial, dense), origin, revision=revision)
 
     def _rewound(self, trained: State) -> State:
         """Return what the network goes on from whose training the next round prunes."""
@@ -160,12 +167,14 @@ class TrialRun:
             continued = self._train(round, CONTINUED, stays.start(None, start, masks, {"mask": "ticket"}), 0)
         return Finished(self.initial, run, others, continued)
 
-    def _train_controls(self, round: int, ticket: controls.Ticket) -> dict[str, Run]:
+    def _train_controls(self, round: int, ticket: controls.Ticket, begun: Start | None = None) -> dict[str, Run]:
+        """Train the controls of a ticket, whose own training may have begun with another mask."""
         runs = {}
         for name in self.settings.controls:
             origin = {"stream": [self.settings.seed, self.number, name, round]}
             rng = stream(self.settings.seed, self.number, name, round)
-            runs[name] = self._train(round, name, controls.begin(name, ticket, rng, origin), 0)
+            start = controls.beside(name, ticket, begun) or controls.begin(name, ticket, rng, origin)
+            runs[name] = self._train(round, name, start, 0)
         return runs
 
     def _ticket(self, round: int, masks: Masks) -> controls.Ticket:

@@ -47,6 +47,7 @@ class Parameter(Held, Tensor):
     def __init__(self, data: Any, mask: Any = None):
         super().__init__(np.array(data), requires_grad=True)
         self._mask: np.ndarray | None = None
+        self._bits: np.ndarray | None = None
         if mask is not None:
             self.mask = mask
 
@@ -67,10 +68,12 @@ class Parameter(Held, Tensor):
                 f"the mask of a parameter of shape {self.shape} is a boolean array of that shape, "
                 f"not {mask.dtype} of shape {mask.shape}"
             )
-        self._mask = mask.copy()
-        # All bits set where a weight survives, none where it is pruned: see apply_mask.
-        self._bits = np.where(mask, -1, 0).astype(f"i{self.dtype.itemsize}")
+        self._mask, self._bits = mask.copy(), None
         self.apply_mask(self._data)
+
+    def held_under(self, mask: np.ndarray) -> None:
+        """Take over a mask under which the compiled step that holds the values has them already."""
+        self._mask, self._bits = mask.copy(), None
 
     @property
     def data(self) -> np.ndarray:
@@ -95,6 +98,8 @@ class Parameter(Held, Tensor):
         The bits are and-ed: fast, and exact where a product is not (-3 * 0 is -0.0, NaN * 0 is NaN).
         """
         if self._mask is not None:
+            if self._bits is None:  # all bits set where a weight survives, none where it is pruned
+                self._bits = np.where(self._mask, -1, 0).astype(f"i{self.dtype.itemsize}")
             for array in arrays:
                 bits = array.view(self._bits.dtype)
                 np.bitwise_and(bits, self._bits, out=bits)

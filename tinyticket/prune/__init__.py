@@ -8,6 +8,8 @@ Any framework's arrays will do. What each file answers:
                       saliency        their scores, from arrays of weights and derivatives
                       gradients       those derivatives, from a model
     during training   schedules       gradual pruning: which density when
+                      dynamic         SET, RigL, SNFS: masks that move and keep their size
+                      early_bird      when masks drawn in training stop changing
     whole units       structured      neurons and channels by norm, and consistent masks of weights
                       shrink          the smaller dense model that computes the same
     how many          selection       drop an exact fraction of the survivors
@@ -24,6 +26,8 @@ from tinyticket.prune.allocation import GROUPS, fractions_by_layer, one_shot_fra
 from tinyticket.prune.counts import kept, plan_rounds, removed
 from tinyticket.prune.criteria import CRITERIA, prune_by
 from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_renyi_kernel, keep_density
+from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
+from tinyticket.prune.early_bird import EarlyBird, channel_masks
 from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
@@ -39,10 +43,13 @@ __all__ = [
     "CRITERIA",
     "GROUPS",
     "METHODS",
+    "EarlyBird",
     "Event",
     "allocate",
+    "channel_masks",
     "collapsed",
     "cubic_density",
+    "drop_fraction",
     "erdos_renyi_kernel",
     "expected_overlap",
     "fractions_by_layer",
@@ -65,7 +72,10 @@ __all__ = [
     "random",
     "random_masks",
     "removed",
+    "rigl_masks",
+    "set_masks",
     "shrink",
+    "snfs_masks",
     "snip",
     "snip_scores",
     "synflow_scores",

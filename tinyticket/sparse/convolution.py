@@ -84,7 +84,7 @@ class ConvPattern(Orders):
         rows = _lines(output, forward[tap], window.outputs, channel, window.inputs, row_blocks)
         offsets = back[tap[order]] + (above * window.y_plane).astype(np.uint32)
         columns = _lines(keys[order], offsets, lines, above, window.outputs, column_blocks)
-        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), window)
+        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), np.flatnonzero(mask), window)
         pattern.validate()
         return pattern
 

@@ -20,12 +20,15 @@ class Orders:
         Survivors row by row, which is C order of the mask, and column by column, with the offsets that kernels read.
     to_row : uint32 array of shape (survivors,)
         Place in the order of rows of each survivor in the order of columns: values_by_row[to_row] is values_by_column.
+    positions : integer array of shape (survivors,)
+        Flat index in the weight of each survivor in the order of rows.
     """
 
     shape: tuple[int, ...]
     rows: Lines
     columns: Lines
     to_row: np.ndarray
+    positions: np.ndarray
     _bounds: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False, kw_only=True)
 
     @property
@@ -48,7 +51,7 @@ class Orders:
 
     def values(self, weight: np.ndarray) -> np.ndarray:
         """Take the survivors out of a dense weight, row by row."""
-        return np.asarray(weight)[self.mask()]
+        return np.asarray(weight).reshape(-1)[self.positions]
 
     def by_column(self, values: np.ndarray) -> np.ndarray:
         """Reorder values from row by row to column by column."""
@@ -62,9 +65,15 @@ class Orders:
 
     def dense(self, values: np.ndarray) -> np.ndarray:
         """Put values, row by row, back into a dense weight; +0.0 wherever a weight was pruned."""
-        weight = np.zeros(self.shape, np.asarray(values).dtype)
-        weight[self.mask()] = values
-        return weight
+        weight = np.zeros(int(np.prod(self.shape)), np.asarray(values).dtype)
+        weight[self.positions] = values
+        return weight.reshape(self.shape)
+
+    def places_in(self, other: "Orders") -> np.ndarray:
+        """Return for each survivor, row by row, which one it is of another pattern of this shape; `other.count` if of none."""
+        places = np.full(int(np.prod(self.shape)), other.count, np.int32)
+        places[other.positions] = np.arange(other.count, dtype=np.int32)
+        return places[self.positions]
 
     def mask(self) -> np.ndarray:
         """Return the bool mask."""

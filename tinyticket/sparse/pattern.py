@@ -68,13 +68,14 @@ class Pattern(Orders):
             raise InputError(f"lanes must be a positive multiple of {LANES}, not {lanes}")
         if max(mask.shape) * lanes >= 2**32 or mask.size >= 2**32:
             raise InputError(f"a mask of shape {mask.shape} with {lanes} lanes needs offsets beyond 32 bits")
-        row, column = np.nonzero(mask)
+        positions = np.flatnonzero(mask)
+        row, column = np.divmod(positions, mask.shape[1])
         # A stable sort of 16-bit numbers is a radix sort, several times quicker than looking for survivors down the columns.
         order = np.argsort(column.astype(np.uint16 if mask.shape[1] < 2**16 else np.uint32), kind="stable")
         across, down = column[order], row[order]
         rows = _lines(row, column, mask.shape, lanes, row_blocks, WORTHWHILE_ROW)
         columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks, WORTHWHILE_COLUMN)
-        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), lanes)
+        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), positions, lanes)
         pattern.validate()
         return pattern
 

@@ -88,9 +88,9 @@ def read_state(group: h5py.Group) -> dict[str, np.ndarray]:
 
 def write_run(group: h5py.Group, run: Run) -> None:
     """Write a training: masks as packed bits, survivors of the trained weights, the history and its scalars."""
-    masks = ordered_group(group, "mask")
-    for name, mask in run.masks.items():
-        masks.create_dataset(name, data=np.packbits(mask)).attrs["shape"] = mask.shape
+    _write_masks(ordered_group(group, "mask"), run.masks)
+    if run.start_masks is not None:
+        _write_masks(ordered_group(group, "start_mask"), run.start_masks)
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
     write_state(ordered_group(group, "trained"), survivors)
     group.create_dataset("history", data=run.history)
@@ -99,10 +99,24 @@ def write_run(group: h5py.Group, run: Run) -> None:
     group.attrs["plan"] = json.dumps(run.plan)
 
 
-def read_masks(group: h5py.Group) -> dict[str, np.ndarray]:
-    """Return the masks of a training as boolean arrays."""
+def _write_masks(group: h5py.Group, masks: Mapping[str, np.ndarray]) -> None:
+    for name, mask in masks.items():
+        group.create_dataset(name, data=np.packbits(mask)).attrs["shape"] = mask.shape
+
+
+def read_start_masks(group: h5py.Group) -> dict[str, np.ndarray]:
+    """Return the masks that a training began with."""
+    if "start_mask" in group:
+        return read_masks(group, "start_mask")
+    masks = read_masks(group)
+    dense = json.loads(group.attrs["start"]).get("mask") in ("gradual", "early-bird")
+    return {name: np.ones(mask.shape, bool) if dense else mask for name, mask in masks.items()}
+
+
+def read_masks(group: h5py.Group, which: str = "mask") -> dict[str, np.ndarray]:
+    """Return the masks of a training, those at its end, as boolean arrays."""
     masks = {}
-    for name, packed in group["mask"].items():
+    for name, packed in group[which].items():
         shape = tuple(packed.attrs["shape"])
         masks[name] = np.unpackbits(packed[()], count=int(np.prod(shape))).astype(bool).reshape(shape)
     return masks

@@ -42,8 +42,10 @@ class Run:
         Wall time of the training.
     checkpoint : Checkpoint or None
         The training at the iteration that was asked for, if any.
+    start_masks : dict of boolean arrays or None
+        What the training began with, where that was drawn and has changed since.
     final_mask : int
-        The iteration from which on the masks are those above, where they changed during the training.
+        The iteration from which on the network is the one that is reported: before, gradual pruning was under way.
     """
 
     masks: dict[str, np.ndarray]
@@ -54,6 +56,7 @@ class Run:
     seconds: float
     checkpoint: Checkpoint | None = None
     final_mask: int = 0
+    start_masks: dict[str, np.ndarray] | None = None
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""

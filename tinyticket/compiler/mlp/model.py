@@ -85,6 +85,24 @@ class MLPModel:
                     found[parameter] = values
         return found
 
+    def weight(self, program: Any, name: str) -> np.ndarray:
+        """Return a copy of a weight."""
+        return program.weight(list(self.weights).index(name))
+
+    def gradients(self, program: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[Parameter, np.ndarray]]:
+        """Return the loss of a batch and the gradients of all parameters, of pruned weights too; nothing is updated."""
+        loss, gradients = program.dense_gradients(x, y)
+        found = {}
+        for layer, pair in zip(self.layers, gradients, strict=True):
+            for parameter, gradient in zip((layer.weight, layer.bias), pair, strict=True):
+                if parameter is not None:
+                    found[parameter] = gradient
+        return loss, found
+
+    def change_mask(self, program: Any, name: str, mask: np.ndarray) -> bool:
+        """Put another mask of as many survivors in place; false, and nothing is done, for any other."""
+        return program.change_mask(list(self.weights).index(name), mask)
+
     def read_buffers(self, program: Any) -> dict[Buffer, np.ndarray]:
         """Return nothing: there are no buffers."""
         return {}

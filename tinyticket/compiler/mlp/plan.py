@@ -56,7 +56,7 @@ class Plan:
         for layer in range(len(shapes)):
             self._place_layer(layer)
         self.batch = self._place_batch(batch_size, threads)
-        self.alone = self._bounds(1)
+        self.alone, self._threads = self._bounds(1), threads
         self.memory = Memory(
             _zeros(self._floats.size, np.float32),
             _zeros(self._offsets.size, np.uint32),
@@ -69,18 +69,60 @@ class Plan:
         self._write_patterns()
 
     def _write_patterns(self) -> None:
-        memory = self.memory
-        for row, mask, pattern in zip(self.table, self.masks, self.patterns, strict=True):
-            if pattern is None:
-                if mask is not None:
-                    _write(memory.masks, row[program.MASK], mask)
-                continue
-            _write(memory.offsets, row[program.ROW_STARTS], pattern.rows.starts)
-            _write(memory.offsets, row[program.ROW_OFFSETS], pattern.rows.offsets)
-            if row[program.MASTER] != row[program.WEIGHTS]:
-                _write(memory.offsets, row[program.COLUMN_STARTS], pattern.columns.starts)
-                _write(memory.offsets, row[program.COLUMN_OFFSETS], pattern.columns.offsets)
-                _write(memory.offsets, row[program.TO_ROW], pattern.to_row)
+        for layer, (mask, pattern) in enumerate(zip(self.masks, self.patterns, strict=True)):
+            if pattern is not None:
+                self._write_pattern(layer, pattern)
+            elif mask is not None:
+                _write(self.memory.masks, self.table[layer, program.MASK], mask)
+
+    def _write_pattern(self, layer: int, pattern: Pattern) -> None:
+        offsets, row = self.memory.offsets, self.table[layer]
+        _write(offsets, row[program.ROW_STARTS], pattern.rows.starts)
+        _write(offsets, row[program.ROW_OFFSETS], pattern.rows.offsets)
+        if self._in_columns(layer):
+            _write(offsets, row[program.COLUMN_STARTS], pattern.columns.starts)
+            _write(offsets, row[program.COLUMN_OFFSETS], pattern.columns.offsets)
+            _write(offsets, row[program.TO_ROW], pattern.to_row)
+
+    def change_mask(self, layer: int, mask: np.ndarray) -> bool:
+        """Put another mask in the place of a layer's; false, and nothing is done, if it has another number of survivors.
+
+        As many survivors need as much memory: values and slots of those that stay move to their new places, those of new ones
+        are +0.0, and all else of the arena stays as it is.
+        """
+        now, before, in_columns = self.masks[layer], self.patterns[layer], self._in_columns(layer)
+        if now is None or np.count_nonzero(mask) != np.count_nonzero(now):
+            return False
+        self.masks[layer] = mask
+        if before is None:
+            _write(self.memory.masks, self.table[layer, program.MASK], mask)
+            for place in self._weight_places(layer)[: 1 + self.slots]:
+                self.memory.floats[place : place + mask.size][~mask.reshape(-1)] = 0
+            return True
+        after, floats = Pattern.from_mask(mask, self.lanes), self.memory.floats
+        came_from = after.places_in(before)
+        for place in reversed(self._weight_places(layer)[: 1 + self.slots]):
+            old = floats[place : place + before.count]
+            by_row = np.append(before.by_row(old) if in_columns else old, np.float32(0))[came_from]
+            _write(floats, place, after.by_column(by_row) if in_columns else by_row)
+        _write(floats, self.table[layer, program.WEIGHTS], by_row)  # the weights were the last
+        self.patterns[layer] = after
+        self._write_pattern(layer, after)
+        self.memory.bounds[:], self.alone[:] = self._bounds(self._threads), self._bounds(1)
+        return True
+
+    def weight(self, layer: int) -> np.ndarray:
+        """Return a copy of a layer's weight alone; pruned places are +0.0."""
+        pattern, values = self.patterns[layer], self._take(self.table[layer, program.WEIGHTS], self._size(layer))
+        return values.reshape(self.shapes[layer]) if pattern is None else pattern.dense(values)
+
+    def bias(self, layer: int) -> np.ndarray:
+        """Return a copy of a layer's bias, zeros if it has none."""
+        return self._take(self.table[layer, program.BIAS], self.shapes[layer][0])
+
+    def _in_columns(self, layer: int) -> bool:
+        """Whether the optimizer's copy of a sparse layer lies column by column."""
+        return bool(self.table[layer, program.MASTER] != self.table[layer, program.WEIGHTS])
 
     def write(self, layer: int, weight: Sequence[np.ndarray], bias: Sequence[np.ndarray]) -> None:
         """Write a layer's parameters, each followed by its slots; what is missing becomes zero, and so does what is pruned."""
@@ -94,18 +136,17 @@ class Plan:
             return
         survivors = [pattern.values(value) for value in values]
         _write(floats, row[program.WEIGHTS], survivors[0])
-        in_columns = row[program.MASTER] != row[program.WEIGHTS]
         for place, value in zip(self._weight_places(layer), survivors, strict=True):
-            _write(floats, place, pattern.by_column(value) if in_columns else value)
+            _write(floats, place, pattern.by_column(value) if self._in_columns(layer) else value)
 
     def read(self, layer: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return copies of a layer's weight and bias, each followed by its slots; pruned places are +0.0."""
-        row, pattern, (outputs, _) = self.table[layer], self.patterns[layer], self.shapes[layer]
+        pattern, (outputs, _) = self.patterns[layer], self.shapes[layer]
         flat = [self._take(place, self._size(layer)) for place in self._weight_places(layer)[: 1 + self.slots]]
         if pattern is None:
             weights = [values.reshape(self.shapes[layer]) for values in flat]
         else:
-            in_columns = row[program.MASTER] != row[program.WEIGHTS]
+            in_columns = self._in_columns(layer)
             weights = [pattern.dense(pattern.by_row(values) if in_columns else values) for values in flat]
         return weights, [self._take(place, outputs) for place in self._bias_places(layer)[: 1 + self.slots]]
 

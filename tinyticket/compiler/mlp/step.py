@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.compiler.mlp.dense_gradients import dense_gradients
 from tinyticket.compiler.mlp.evaluate import evaluate
 from tinyticket.compiler.mlp.plan import Plan
 from tinyticket.compiler.mlp.program import Data
@@ -70,6 +71,20 @@ class MLPStep:
     def read(self, layer: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return copies of a layer's weight and bias, each followed by its slots."""
         return self._plan.read(layer)
+
+    def change_mask(self, layer: int, mask: np.ndarray) -> bool:
+        """Put another mask of as many survivors in the place of a layer's; false, and nothing is done, for any other."""
+        return self._plan.change_mask(layer, mask)
+
+    def weight(self, layer: int) -> np.ndarray:
+        """Return a copy of a layer's weight."""
+        return self._plan.weight(layer)
+
+    def dense_gradients(self, x: np.ndarray, y: np.ndarray) -> tuple[float, list[tuple[np.ndarray, np.ndarray]]]:
+        """Return a batch's mean loss and each layer's gradients of weight and bias, those of pruned weights included."""
+        layers = range(len(self._plan.shapes))
+        weights, biases = [self._plan.weight(layer) for layer in layers], [self._plan.bias(layer) for layer in layers]
+        return dense_gradients(weights, biases, np.asarray(x, np.float32).reshape(len(x), -1), y)
 
     def bind(self, examples: np.ndarray | Pixels, labels: np.ndarray) -> Data:
         """Bring a data set into the form that steps read.

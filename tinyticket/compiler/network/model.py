@@ -99,6 +99,17 @@ class NetworkModel:
         """Return copies of every parameter's values and its slots."""
         return {parameter: program.read(parameter) for parameter in self.parameters}
 
+    def weight(self, program: Any, name: str) -> np.ndarray:
+        """Return a copy of a weight."""
+        return program.read(self.weights[name])[0]
+
+    def gradients(self, program: Any, x: np.ndarray, y: np.ndarray) -> None:
+        """Return nothing: pruned weights have no gradients in here."""
+
+    def change_mask(self, program: Any, name: str, mask: np.ndarray) -> bool:
+        """Return false: masks change by a new program, which costs milliseconds beside steps that cost more."""
+        return False
+
     def read_buffers(self, program: Any) -> dict[Buffer, np.ndarray]:
         """Return copies of the running statistics."""
         return {buffer: program.read_buffer(buffer) for buffer in self.buffers}

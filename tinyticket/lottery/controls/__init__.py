@@ -75,6 +75,24 @@ KINDS = {
 }
 
 
+BESIDE = {
+    "static": "where --method moves a mask: the random one that it starts with, kept",
+    "rewound": "where a mask is found while training: theta_0 under it, from the start",
+}
+"""Controls of networks whose mask changes while they train. They draw nothing, so there is one of each."""
+
+
+def beside(name: str, ticket: Ticket, begun: Start | None) -> Start | None:
+    """Return where a control of BESIDE starts, None for others; `begun` is how the training began that found the ticket's mask."""
+    if name not in BESIDE:
+        return None
+    assert begun is not None
+    if name == "rewound":
+        return ticket.start
+    stays = {"stream": begun.origin["mask"]["stream"]}
+    return dataclasses.replace(begun, revision=None, origin={**begun.origin, "mask": stays})
+
+
 def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -> Start:
     """Return where a control of a ticket starts, checked against what it claims.
 
@@ -115,8 +133,8 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
     if "none" in names:
         raise InputError(f"'none' means no controls at all; it cannot stand beside others, as in {','.join(names)}")
     for name in names:
-        if kind_of(name) not in KINDS:
-            raise InputError(f"no control is called {name!r}{near(name, [*KINDS, 'none'])}")
+        if kind_of(name) not in KINDS and name not in BESIDE:
+            raise InputError(f"no control is called {name!r}{near(name, [*KINDS, *BESIDE, 'none'])}")
         if names.count(name) > 1:
             raise InputError(f"the control {name!r} is given twice; call a second one {kind_of(name)}-2")
     return names

@@ -1,0 +1,44 @@
+"""When an Early-Bird ticket has emerged, against distances worked out by hand."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tinyticket.errors import InputError
+from tinyticket.prune import EarlyBird, channel_masks
+
+
+def test_it_emerges_when_the_last_masks_differ_little_each_from_each():
+    rng = np.random.default_rng(0)
+    seen, watch = [], EarlyBird(last=3, tolerance=0.1)
+    mask = rng.random((10, 10)) < 0.3
+    for epoch in range(20):
+        changes = max(0, 12 - epoch)
+        flat = mask.ravel().copy()
+        chosen = rng.choice(100, changes, replace=False)
+        flat[chosen] = ~flat[chosen]
+        mask = flat.reshape(10, 10)
+        seen.append(mask)
+        farthest = max((a != b).mean() for a, b in itertools.product(seen[-3:], repeat=2)) if epoch >= 2 else 1.0
+        assert watch.see({"w": mask}) == pytest.approx(farthest)
+    assert watch.emerged({"w": mask})
+
+
+def test_a_mask_changed_afterwards_is_not_the_one_seen():
+    mask, watch = {"w": np.ones(4, bool)}, EarlyBird(last=2)
+    watch.see(mask)
+    mask["w"][:2] = False
+    assert watch.see(mask) == 0.5
+
+
+def test_channels_are_compared_over_all_layers():
+    masks = channel_masks({"bn1": np.array([0.1, -3.0, 0.0]), "bn2": np.array([1.0, -0.5])}, 0.6)
+    np.testing.assert_array_equal(masks["bn1"], [False, True, False])
+    np.testing.assert_array_equal(masks["bn2"], [True, True])
+
+
+@pytest.mark.parametrize("wrong", [{"last": 1}, {"tolerance": -0.1}, {"tolerance": 2.0}])
+def test_what_cannot_be_watched_for_is_refused(wrong):
+    with pytest.raises(InputError, match="at least 2 masks"):
+        EarlyBird(**wrong)

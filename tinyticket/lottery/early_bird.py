@@ -1,0 +1,53 @@
+"""Dense training that becomes that of a ticket as soon as the ticket can be seen (You et al. 2020)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyticket import prune
+from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.start import Revision
+
+
+class EarlyBirdTraining(Revision):
+    """Draws a mask every epoch and keeps to it once the ticket has emerged; training goes on with the ticket's weights.
+
+    If it has not by the last of `iterations`, the mask of that moment is taken.
+
+    Parameters
+    ----------
+    iterations : tuple of int
+        After how many iterations a mask is drawn.
+    density : float or dict of float
+        Of the masks: the whole network's, or by layer.
+    """
+
+    def __init__(self, iterations: tuple[int, ...], density: float | dict[str, float]):
+        self.iterations, self._density, self._watch = iterations, density, prune.EarlyBird()
+        self._drawn, self._distance = 0, 1.0
+
+    @property
+    def settled(self) -> int:
+        """The iteration at which the ticket was drawn; before, the network was dense."""
+        return self._drawn
+
+    def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
+        """Return the masks given, or once the ticket has emerged its own."""
+        if self._drawn:
+            return masks
+        drawn = prune.keep_density({name: np.abs(weights[name]) for name in masks}, self._density)
+        self._distance = self._watch.see(drawn)
+        if self._distance > self._watch.tolerance and iteration < self.iterations[-1]:
+            return masks
+        self._drawn = iteration
+        return drawn
+
+    def record(self) -> dict[str, Any]:
+        """Return what the file says about it: when the ticket was drawn, how far the last masks lay apart, if that is little."""
+        return {
+            "drawn": self._drawn,
+            "distance": self._distance,
+            "emerged": self._distance <= self._watch.tolerance,
+        }

@@ -1,0 +1,122 @@
+"""Methods that find their mask while the network trains: dynamic sparse training, and Early-Bird tickets.
+
+Dynamic sparse training starts from theta_0 under a random mask whose layers have the densities of an Erdos-Renyi kernel, and moves
+the mask every few iterations (`prune.dynamic`). The fraction dropped falls along a cosine from `drop` to nothing at three quarters
+of the training, where the mask comes to rest (Evci et al. 2020, section 3). `set`, `rigl`, `snfs` and `snfs-grow` run this way,
+as RigL's authors run them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, with new
+weights drawn as the initial ones were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinyticket import prune
+from tinyticket.errors import InputError, near
+from tinyticket.lottery.algorithm import State, reset
+from tinyticket.lottery.dynamic import Dynamic
+from tinyticket.lottery.early_bird import EarlyBirdTraining
+from tinyticket.lottery.start import Start
+from tinyticket.lottery.streams import stream
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.plan import Plan
+    from tinyticket.lottery.settings import Settings
+
+TICKETS = "tickets"
+"""The method of the paper and of all that prunes what has been trained: masks are made between trainings, or gradually."""
+
+SPARSE = ("set", "set-original", "rigl", "snfs", "snfs-grow")
+METHODS = (TICKETS, *SPARSE, "early-bird")
+UPDATE_EVERY, DROP = 100, 0.3
+
+REST = 0.75
+"""Share of the training after which masks rest."""
+
+
+def check_method(settings: Settings) -> None:
+    """Raise InputError unless the method and the other settings go together."""
+    method = settings.method
+    if method not in METHODS:
+        raise InputError(f"no method is called {method!r}{near(str(method), METHODS)}")
+    prune.drop_fraction(0, 1, settings.drop)  # says what is wrong with it
+    if method not in SPARSE and (settings.update_every, settings.drop) != (UPDATE_EVERY, DROP):
+        raise InputError(f"update-every and drop are settings of {', '.join(SPARSE)}; the method {method} has none")
+    if method == "set-original" and settings.update_every != UPDATE_EVERY:
+        raise InputError("set-original moves its mask once an epoch; set can be told update-every")
+    static = [name for name in settings.controls if name == "static"]
+    rewound = [name for name in settings.controls if name == "rewound"]
+    if static and method not in SPARSE:
+        raise InputError(
+            "the control static keeps the random mask with which dynamic sparse training starts; with "
+            f"{'gradual pruning' if settings.gradual else f'the method {method}'} there is none"
+        )
+    if rewound and method == TICKETS and not settings.gradual:
+        raise InputError("the control rewound trains theta_0 under the mask found; that is what a ticket is already")
+    if method == TICKETS:
+        return
+    rewinds = settings.rewind != "weights" or settings.rewind_to or settings.strategy != "reset"
+    if not settings.one_shot or settings.gradual or rewinds or settings.criterion != "magnitude":
+        raise InputError(
+            f"{method} finds its mask in a training that starts at theta_0: give the densities with one-shot, and leave "
+            "criterion, gradual, rewind, rewind-to and strategy out"
+        )
+    if method in SPARSE and settings.scope == "global":
+        raise InputError(
+            f"{method} starts with a density for each layer: the scope is erk (the default), uniform or layer"
+        )
+    if any(name.startswith("inverted") for name in settings.controls):
+        raise InputError(f"the control inverted keeps the smallest scores of a criterion, and {method} has none")
+
+
+def begin(
+    settings: Settings, plan: Plan, trial: int, round: int, initial: State, draw: Callable[..., State], epoch: int
+) -> Start:
+    """Return how a round's network starts under a method that finds the mask in training; an epoch has so many iterations."""
+    fractions = plan.fractions[round - 1]
+    densities = {name: 1 - prune.removed(size, fractions[name]) / size for name, size in plan.sizes.items()}
+    key = [settings.seed, trial, settings.method, round]
+    when, rest = moments(settings, epoch)
+    if settings.method == "early-bird":
+        dense = {name: np.ones(initial[name].shape, bool) for name in plan.sizes}
+        density = plan.densities[round] if settings.scope == "global" else densities
+        origin: dict[str, Any] = {"weights": "init", "mask": "early-bird", "statistics": "init"}
+        return Start(dense, reset(initial, dense), origin, revision=EarlyBirdTraining(when, density))
+    rng = stream(settings.seed, trial, settings.method, round)
+    shapes = {name: initial[name].shape for name in plan.sizes}
+    # All methods and the static network beside them start from one mask.
+    first = [settings.seed, trial, "sparse", round]
+    masks = prune.random_masks(shapes, densities, stream(settings.seed, trial, "sparse", round))
+    origin = {"weights": "init", "mask": {"stream": first, "moved": key}, "statistics": "init"}
+    revision = Dynamic(settings.method, when, rest, settings.drop, rng, lambda: draw(rng))
+    return Start(masks, reset(initial, masks), origin, revision=revision)
+
+
+def moments(settings: Settings, epoch: int) -> tuple[tuple[int, ...], int]:
+    """Return after how many iterations masks are looked at, and where they come to rest.
+
+    Raises
+    ------
+    InputError
+        If the training is too short for the method.
+    """
+    last = int(REST * settings.iterations)
+    if settings.method == "set-original":
+        when, last = tuple(range(epoch, settings.iterations, epoch)), settings.iterations
+    elif settings.method == "early-bird":
+        when = tuple(range(epoch, last + 1, epoch))
+    else:
+        when = tuple(range(settings.update_every, last, settings.update_every))
+    if settings.method == "early-bird" and len(when) < 5:
+        raise InputError(
+            f"an early bird is seen in five masks, drawn an epoch ({epoch} iterations) apart in the first {REST:.0%} of the "
+            f"training: that takes {-(-5 * epoch * 4 // 3)} iterations, not {settings.iterations}"
+        )
+    if not when:
+        raise InputError(
+            f"{settings.method} would never move its mask in {settings.iterations} iterations: train longer, or move it more often"
+        )
+    return when, last

@@ -1,0 +1,63 @@
+"""Early-Bird tickets: the mask that training would find is there long before its end (You et al. 2020).
+
+A mask is drawn after every epoch of the dense training. Once the last five differ little from each other, the ticket has emerged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.prune.densities import keep_density
+from tinyticket.prune.overlap import hamming_distance
+from tinyticket.prune.selection import Arrays, Masks
+
+
+class EarlyBird:
+    """Looks at one mask an epoch and says when the ticket has emerged (algorithm 1).
+
+    Parameters
+    ----------
+    last : int
+        How many masks are compared, each with each.
+    tolerance : float
+        How far apart they may be, as the share of all places that differ.
+
+    Notes
+    -----
+    Masks of density d are never further apart than 2 d: at 5% and below the first five masks always qualify, whatever they are.
+    """
+
+    def __init__(self, last: int = 5, tolerance: float = 0.1):
+        if last < 2 or not 0 <= tolerance <= 1:
+            raise InputError(f"at least 2 masks are compared, with a tolerance from 0 to 1; got {last} and {tolerance}")
+        self.tolerance = tolerance
+        self._seen: deque[Masks] = deque(maxlen=last)
+
+    def see(self, masks: Arrays) -> float:
+        """Look at the mask of another epoch; return the largest distance among the last ones, 1 while there are too few."""
+        self._seen.append({name: np.array(mask) for name, mask in masks.items()})
+        if len(self._seen) < (self._seen.maxlen or 0):
+            return 1.0
+        seen = list(self._seen)
+        return max(hamming_distance(one, other) for i, one in enumerate(seen) for other in seen[:i])
+
+    def emerged(self, masks: Arrays) -> bool:
+        """Look at the mask of another epoch; return whether the ticket has emerged."""
+        return self.see(masks) <= self.tolerance
+
+
+def channel_masks(scales: Mapping[str, np.ndarray], density: float) -> Masks:
+    """Keep the channels whose batch-normalisation scales are largest in magnitude, over all layers (network slimming).
+
+    Parameters
+    ----------
+    scales
+        The scale (gamma, `weight`) of every batch normalisation.
+    density
+        The share of all channels that is kept, exactly floor(density * channels + 1/2).
+    """
+    return keep_density({name: np.abs(scale) for name, scale in scales.items()}, density)
