@@ -1,7 +1,7 @@
 """A program: operations as rows of a table of integers, and what is passed to every one of them.
 
-A row says which routine to call, whether all threads must have finished what comes before, and the routine's arguments, most of them
-places in the arena. A program is data: another network, mask or batch size is another table, and nothing is compiled again.
+A row says which routine to call, whether all threads must have finished what comes before, and the routine's arguments, most of
+them places in the arena. A program is data: another network, mask or batch size is another table, and nothing is compiled again.
 """
 
 from __future__ import annotations
@@ -113,9 +113,7 @@ def bounds(rows: Iterable[Row], threads: int) -> np.ndarray:
 
 
 def _meetings(rows: list[Row]) -> list[bool]:
-    """Say before which rows all threads must meet: those that touch what rows since the last meeting have written, or
-    write what those have read.
-    """
+    """Say before which rows all threads must meet: where what was written since the last meeting is touched, or read written."""
     meetings = []
     read: set[int] = set()
     written: set[int] = set()

@@ -11,7 +11,7 @@ import numpy as np
 from tinyticket.compiler.network.arena import Places, place_blocks, write
 from tinyticket.compiler.network.graph import Graph
 from tinyticket.compiler.network.layout import Layout
-from tinyticket.compiler.network.passes import Passes
+from tinyticket.compiler.network.passes import write_passes
 from tinyticket.compiler.network.program import Context, Row, bounds, table
 from tinyticket.compiler.network.routines import ROUTINES
 from tinyticket.compiler.network.walk import walk
@@ -83,7 +83,7 @@ class NetworkStep:
         self._rule, self._options = rule, options
         self._meeting = empty(SIZE, dtype=np.int64)
         self._layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
-        self._passes = Passes(self._layout)
+        self._passes = write_passes(self._layout)
         places = Places(4)
         places.take(LANES)  # addresses a little before the first place stay inside
         place_blocks(places, self._passes.training)

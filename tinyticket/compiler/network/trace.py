@@ -40,7 +40,7 @@ class _Reader:
     def __init__(self, tape: Tape):
         self.tape = tape
         self.shapes = {tensor.node: tensor.shape for node in tape.nodes for tensor in node.inputs if tensor.node}
-        self.shapes[tape.output.node] = tape.output.shape
+        self.shapes[tape.nodes[-1]] = tape.output.shape
         self.start = _value(tape.start.shape)
         self.values: dict[Node, Value] = {}
         self.operations: list[Operation] = []
@@ -85,7 +85,9 @@ class _Reader:
 
 
 def _value(shape: tuple[int, ...]) -> Value:
-    return Value(*shape[1:])
+    channels, *sides = shape[1:]
+    height, width = sides or (1, 1)
+    return Value(channels, height, width)
 
 
 def _conv2d(reader: _Reader, node: Node) -> None:
