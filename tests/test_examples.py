@@ -28,3 +28,13 @@ def test_lesson_runs(lesson, tmp_path):
 def test_the_ticket_by_hand_fits_sixty_lines():
     lesson = (ROOT / "examples" / "3_ticket_by_hand.py").read_text()
     assert len(lesson.strip().splitlines()) <= 60
+
+
+def test_the_reproduction_runs_on_the_digits(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, ROOT / "examples" / "reproduce_lenet.py", tmp_path / "results", "--small"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "| fastest ticket | 21.1%, 38% earlier | " in done.stdout
+    assert len([line for line in done.stdout.splitlines() if line.startswith("| ")]) == 12
+    assert {path.name for path in (tmp_path / "results").glob("*.*")} >= {"lenet.h5", "lenet-oneshot.h5", "lenet.png"}

@@ -11,6 +11,9 @@ import tinyticket as tt
 from tests.cli.commands import one_sentence
 from tests.lottery.experiments import MODEL, contents, differing
 from tinyticket.lottery import Experiment
+from tinyticket.lottery.controls import KINDS
+from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT
+from tinyticket.lottery.rewinding import REWINDS, STRATEGIES
 from tinyticket.nn import models
 
 
@@ -22,6 +25,45 @@ def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, t
     assert MODEL in lines[0]
     assert lines[-1] == tt.load(out).verdict["text"]
     assert os.listdir(out.parent) == [out.name]
+
+
+def test_help_names_every_control_criterion_and_way_to_rewind(command):
+    text = command("find", "--help").out
+    for name in (*KINDS, *REWINDS, *STRATEGIES, *AT_INIT):
+        assert name in text
+    for name in AFTER_TRAINING:
+        assert name in text or name.removesuffix("_same_sign").removesuffix("_diff_sign") in text
+
+
+def test_options_of_rewinding_reach_the_experiment(find_command, out):
+    options = {"rewind_to": 7, "criterion": "movement", "controls": "reshuffle,noise-0.5,inverted"}
+    find_command(rounds=1, **options)
+    ticket = tt.load(out).trials[0].rounds[1]
+    assert (ticket.origin["weights"], ticket.origin["iteration"]) == ("rewind", 7)
+    assert list(ticket.controls) == ["reshuffle", "noise-0.5", "inverted"]
+    assert tt.load(out).config["criterion"] == "movement"
+    again = find_command(rounds=1, **options)
+    assert again.err.splitlines() == ["5 of 5 trainings are in the file already"]
+    changed = find_command(rounds=1, **{**options, "rewind_to": 0})
+    assert "rewind-to was 7 and is now 0" in one_sentence(changed)
+
+
+@pytest.mark.parametrize(
+    ("options", "last"),
+    [
+        ({"rewind": "lr"}, "[3/3] trial 0, round 2 (65.4%), ticket"),
+        ({"rewind": "finetune", "rewind_to": 10}, "[3/3] trial 0, round 2 (65.4%), ticket"),
+        ({"strategy": "continue"}, "[5/5] trial 0, round 2 (65.4%), continued"),
+        ({"rounds": None, "one_shot": "0.5,0.3", "criterion": "snip"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
+        ({"rounds": None, "one_shot": "0.5,0.3", "scope": "erk"}, "[3/3] trial 0, round 2 ("),
+        ({"rounds": None, "one_shot": "0.5,0.3", "gradual": "2,14,3"}, "[3/3] trial 0, round 2 (29.9%), ticket"),
+    ],
+)
+def test_every_mode_runs_from_the_command_line(options, last, find_command, out):
+    outcome = find_command(controls="none", **options)
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[-1] == tt.load(out).verdict["text"]
+    assert outcome.err.splitlines()[-1].startswith(last)
 
 
 def test_where_nobody_watches_progress_is_a_line_a_training(find_command):
@@ -75,6 +117,10 @@ OPTIONS = {
     "weight_decay": ("0.1", 0.1),
     "prune": ("fc=0.3,output=0.1", {"fc": 0.3, "output": 0.1}),
     "scope": ("global", "global"),
+    "criterion": ("movement", "movement"),
+    "rewind": ("finetune", "finetune"),
+    "rewind_to": ("11", 11),
+    "strategy": ("continue", "continue"),
     "trials": ("2", 2),
     "controls": ("random,random-2", ["random", "random-2"]),
     "seed": ("3", 3),
@@ -128,7 +174,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Recipes:")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
     elsewhere = ["recipe", "augment", "data", "eager", "one-shot", "threads", "data-folder", "dry-run", "out", "quiet"]
-    elsewhere += ["rewind", "rewind-to", "strategy"]
+    elsewhere += ["gradual"]
     assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
 
 

@@ -50,6 +50,9 @@ def test_json_has_exactly_the_keys_of_the_contract(command, ticket):
         "accuracy_difference",
         "early_stop_ratio",
         "control_differences",
+        "margin",
+        "confidence",
+        "densities",
     }
 
 

@@ -1,10 +1,13 @@
 """What --dry-run promises."""
 
+import itertools
+import time
+
 import pytest
 
 from tests.lottery.experiments import DATA, MODEL, SMALL, find
 from tinyticket.lottery import Experiment
-from tinyticket.lottery.estimate import estimate
+from tinyticket.lottery.estimate import STEPS, estimate
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,8 @@ from tinyticket.lottery.estimate import estimate
         ({"controls": "none"}, 1 + 2),
         ({"rounds": 0}, 1),
         ({"rounds": None, "one_shot": [0.5], "controls": "reinit,reinit-2"}, 1 + 3),
+        ({"strategy": "continue"}, 1 + 2 * 4),
+        ({"rewind_to": 7}, 1 + 2 * 3),
     ],
 )
 def test_trainings_are_counted(changes, trainings):
@@ -24,6 +29,22 @@ def test_trainings_are_counted(changes, trainings):
 def test_the_time_grows_with_what_there_is_to_do():
     short, long = (estimate(Experiment(MODEL, DATA, **{**SMALL, "iterations": n})).seconds for n in (10, 100_000))
     assert 0 < short < long
+
+
+def test_a_late_rewinding_costs_the_iterations_that_are_left_and_controls_drawn_anew_cost_all(monkeypatch):
+    """Seconds are counted in steps, of which each takes one, and evaluations none."""
+
+    def seconds(**changes):
+        experiment = Experiment(MODEL, DATA, **{**SMALL, "iterations": 100, **changes})
+        ticks = itertools.cycle((0, STEPS, 0, 0))
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "perf_counter", lambda: next(ticks))
+            return estimate(experiment).seconds
+
+    assert seconds(controls="none") == 300
+    assert seconds(controls="none", rewind_to=40) == 100 + 2 * 60
+    assert seconds(controls="reinit,random", rewind_to=40) == 100 + 2 * (60 + 100 + 60)
+    assert seconds(controls="none", strategy="continue", rewind_to=40) == 100 + 2 * (60 + 60)
 
 
 def test_the_size_of_the_file_is_near(out):

@@ -144,7 +144,7 @@ def test_objects_say_what_they_are(loaded):
         (lambda result: result.init(-1), "there is no trial -1"),
         (lambda result: result.model(0, 3), "has 3 rounds, counted from 0; there is no round 3"),
         (lambda result: result.model(0, -1), "there is no round -1"),
-        (lambda result: result.model(0, 0, weights="final"), "'trained' or 'init', not 'final'"),
+        (lambda result: result.model(0, 0, weights="final"), "'trained', 'init' or 'start', not 'final'"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(loaded, ask, words):

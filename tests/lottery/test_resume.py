@@ -1,5 +1,6 @@
 """Going on: after an interruption anywhere, with more rounds, with more trials; and what does not continue a file."""
 
+import json
 import shutil
 
 import h5py
@@ -119,6 +120,32 @@ def test_an_extension_that_was_interrupted_goes_on_too(small, out):
     assert rounds_in(out) == [3, 1]
     result = find(trials=2, out=out)
     assert differing(contents(small.path), contents(result.path)) == []
+
+
+def test_a_file_from_before_there_was_a_choice_is_read_and_continued(small, out):
+    """Its settings lack what came later, and `start` says only where weights and mask came from."""
+    find(rounds=1, out=out)
+    with h5py.File(out, "r+") as file:
+        config = json.loads(file.attrs["config"])
+        assert not config.keys() & {"rewind", "rewind_to", "strategy", "criterion"}
+        round = file["trials/0/rounds/01"]
+        for training in (file["trials/0/rounds/00"], round, *round["controls"].values()):
+            start = json.loads(training.attrs["start"])
+            training.attrs["start"] = json.dumps({key: start[key] for key in ("weights", "mask")})
+    old = tt.load(out).trials[0].rounds[1]
+    assert old.origin == {"weights": "init", "mask": "ticket"}
+    assert old.continued is None
+    find(trials=2, out=out)
+    assert {name.split("@")[1] for name in differing(contents(small.path), contents(out))} == {"start"}
+
+
+def test_a_setting_from_the_future_is_named(out):
+    find(rounds=1, out=out)
+    with h5py.File(out, "r+") as file:
+        file.attrs["config"] = json.dumps({**json.loads(file.attrs["config"]), "telepathy": True})
+    assert tt.load(out).config["telepathy"]  # it can be read
+    with pytest.raises(InputError, match="has the setting telepathy, which this version of tinyticket does not know"):
+        find(out=out)
 
 
 def test_buffers_survive_a_resumption(out):

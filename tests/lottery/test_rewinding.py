@@ -58,6 +58,12 @@ def numbers(result):
     return [(run.number, run) for run in result.trials[0].rounds[1:]]
 
 
+def normalised(rng):
+    return tt.nn.Sequential(
+        tt.nn.Linear(12, 8, rng=rng), tt.nn.BatchNorm1d(8), tt.nn.ReLU(), tt.nn.Linear(8, 3, rng=rng)
+    )
+
+
 # -- weights
 
 
@@ -104,6 +110,23 @@ def test_buffers_go_back_to_iteration_k():
         assert round.trained["steps"].tolist() == [20]  # counted on from 7
         assert round.controls["random"].trained["steps"].tolist() == [20]
         assert round.controls["reinit"].trained["steps"].tolist() == [20]  # from 0: its training is a whole one
+
+
+@pytest.mark.parametrize("mode", [{"rewind_to": 7}, {"rewind": "lr", "rewind_to": 7}, {}], ids=str)
+def test_running_statistics_go_back_with_the_weights(mode):
+    """Evaluated at its start, a ticket has the statistics of where its weights come from."""
+    result = find(normalised, rounds=1, controls="random", **mode)
+    dense, ticket = result.trials[0].rounds
+    source = dense.trained if "rewind" in mode else result.rewind(0).state if mode else result.init(0)
+    model = normalised(0)
+    for run in (ticket, ticket.controls["random"]):
+        for name, parameter in model.named_parameters():
+            parameter.mask = run.masks.get(name)
+        model.load_state_dict(reset(source, run.masks))
+        with tt.no_grad():
+            hits = (model.eval()(tt.Tensor(DATA.x_test)).data.argmax(axis=1) == DATA.y_test).mean()
+        assert run.history["test_accuracy"][0] == hits
+    assert any(source["1.running_mean"]) == bool(mode)
 
 
 def test_rewinding_to_0_is_the_papers_reset_and_keeps_nothing_beside_theta_0(small, tmp_path):
@@ -170,6 +193,25 @@ def test_continued_trainings_are_counted_and_told():
     ]  # fmt: skip
 
 
+@modes
+def test_the_result_gives_every_start_and_its_first_accuracy(mode):
+    result = find(controls="none", **mode)
+    for round in result.trials[0].rounds:
+        start = result.start(0, round.number)
+        run = replay(
+            result, round.number,
+            Start(
+                round.masks, start, {}, round.origin["iteration"],
+                optimizer=result.rewind(0) if round.origin["optimizer"] == "rewind" else None,
+                last_rate=round.origin["learning_rate"] == "last",
+            ), **mode,
+        )  # fmt: skip
+        assert same(run.trained, round.trained)
+        with tt.no_grad():
+            predicted = result.model(0, round.number, "start")(tt.Tensor(DATA.x_test)).data.argmax(axis=1)
+        assert round.history["test_accuracy"][0] == (predicted == DATA.y_test).mean()
+
+
 # -- controls
 
 
@@ -201,18 +243,17 @@ def test_a_control_of_a_late_ticket_has_its_weights_optimizer_and_batches():
 
 @modes
 def test_the_same_bits_again_and_after_interruptions_anywhere(mode, out):
-    whole = contents(find(trials=2, **mode), out.parent)
-    rounds = 6
-    for _ in range(rounds - 1):
+    mode = {"controls": "random", **mode}
+    whole = contents(find(**mode), out.parent)
+    for _ in range(2):
         with pytest.raises(Interrupt):
-            find(trials=2, out=out, progress=InterruptAt("committed"), **mode)
-    assert differing(whole, contents(find(trials=2, out=out, **mode).path)) == []
+            find(out=out, progress=InterruptAt("committed"), **mode)
+    assert differing(whole, contents(find(out=out, **mode).path)) == []
 
 
-@modes
-def test_more_rounds_and_trials_extend(mode, out):
-    if "one_shot" in mode:
-        pytest.skip("one-shot has a fixed number of rounds")
+@pytest.mark.parametrize("name", ["late", "lr", "continue, late, eager"])
+def test_more_rounds_and_trials_extend(name, out):
+    mode = MODES[name]
     find(**{**mode, "rounds": 1}, out=out)
     result = find(trials=2, out=out, **mode)
     assert differing(contents(find(trials=2, **mode), out.parent), contents(result.path)) == []
@@ -226,9 +267,9 @@ def test_another_iteration_to_rewind_to_is_another_experiment(out):
         find(rounds=1, rewind="lr", rewind_to=7, out=out)
 
 
-@modes
-def test_threads_change_no_bit(mode, tmp_path):
-    results = [find(threads=threads, **mode) for threads in (1, 2)]
+@pytest.mark.parametrize("name", ["late", "finetune"])
+def test_threads_change_no_bit(name, tmp_path):
+    results = [find(threads=threads, **MODES[name]) for threads in (1, 2)]
     assert differing(*(contents(result, tmp_path) for result in results)) == []
 
 

@@ -112,7 +112,15 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"weight_decay": math.nan}, "weight decay at least 0"),
         ({"weight_decay": math.inf}, "weight decay"),
         ({"optimizer": "adamw"}, "no optimizer is called 'adamw'.*did you mean 'adam'"),
-        ({"scope": "network"}, "scope is 'layer' or 'global', not 'network'"),
+        ({"scope": "network"}, "scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not 'network'"),
+        ({"scope": "erk"}, "the scope 'erk' shares a density among the layers: give the densities with one-shot"),
+        ({"criterion": "magnitud"}, "no criterion is called 'magnitud'.*did you mean 'magnitude'"),
+        ({"criterion": "snip"}, "'snip' prunes before training, once: give the densities with one-shot"),
+        ({"criterion": "snip", "one_shot": [0.5], "rewind_to": 5}, "prunes theta_0 .* there is nothing to rewind"),
+        ({"criterion": "snip", "one_shot": [0.5], "rewind": "lr"}, "prunes theta_0 .* there is nothing to rewind"),
+        ({"rewind": "weight"}, "no rewind is called 'weight'"),
+        ({"rewind_to": 600}, "from 0 to 599 with 600 iterations; not 600"),
+        ({"strategy": "keep"}, "no strategy is called 'keep'"),
         ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
         ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
         ({"controls": "shuffle"}, "no control is called 'shuffle'"),
@@ -180,11 +188,12 @@ OTHER = {
     "strategy": "continue",
     "augment": "flip-crop",
     "recipe": "frankle-carbin/lenet",
+    "criterion": "movement",
 }
 
 
 def test_the_table_of_other_settings_is_complete():
-    assert {*OTHER, "one_shot"} == {field.name for field in dataclasses.fields(Settings)}
+    assert {*OTHER, "one_shot", "gradual"} == {field.name for field in dataclasses.fields(Settings)}
 
 
 @pytest.mark.parametrize("name", OTHER)

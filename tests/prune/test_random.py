@@ -44,3 +44,18 @@ def test_every_place_is_equally_likely():
     mask = {"a": np.arange(20) < 5}
     counts = sum(prune.random(mask, rng)["a"].astype(int) for _ in range(4000))
     assert np.all(np.abs(counts - 1000) < 5 * np.sqrt(4000 * 0.25 * 0.75))  # five standard deviations
+
+
+def test_masks_of_given_densities_keep_exact_counts_of_each_layer():
+    shapes = {"a": (30, 20), "b": (7, 3, 2, 2)}
+    assert {n: int(m.sum()) for n, m in prune.random_masks(shapes, 0.25, 0).items()} == {"a": 150, "b": 21}
+    densities = prune.erdos_renyi_kernel(shapes, 0.2)
+    for name, mask in prune.random_masks(shapes, densities, 0).items():
+        assert (mask.shape, mask.sum()) == (shapes[name], int(densities[name] * mask.size + 0.5))
+
+
+def test_masks_of_given_densities_are_uniform_and_repeated_by_their_seed():
+    rng = np.random.default_rng(0)
+    counts = sum(prune.random_masks({"a": (20,)}, 0.25, rng)["a"].astype(int) for _ in range(4000))
+    assert np.all(np.abs(counts - 1000) < 5 * np.sqrt(4000 * 0.25 * 0.75))
+    assert np.array_equal(*(prune.random_masks({"a": (40,)}, 0.5, 7)["a"] for _ in range(2)))

@@ -106,11 +106,41 @@ def test_every_training_has_the_specified_attributes(file):
 
 def test_where_a_training_started_from_is_written_beside_it(file):
     starts = {path: json.loads(group.attrs["start"]) for path, group in trainings(file)}
-    assert starts["trials/0/rounds/00"] == starts["trials/1/rounds/02"] == {"weights": "init", "mask": "ticket"}
+    at_0 = {"iteration": 0, "optimizer": "new", "learning_rate": "schedule"}
+    theta_0 = {"weights": "init", "statistics": "init", "mask": "ticket", **at_0}
+    assert starts["trials/0/rounds/00"] == starts["trials/1/rounds/02"] == theta_0
     place = "trials/1/rounds/02/controls"
-    assert starts[f"{place}/reinit"] == {"weights": {"stream": [0, 1, "reinit", 2]}, "mask": "ticket"}
-    assert starts[f"{place}/reinit-2"] == {"weights": {"stream": [0, 1, "reinit-2", 2]}, "mask": "ticket"}
-    assert starts[f"{place}/random"] == {"weights": "init", "mask": {"stream": [0, 1, "random", 2]}}
+    for name, differs in (("reinit", {"mask": 0, "weights": 225}), ("reinit-2", {"mask": 0, "weights": 225})):
+        drawn = {"stream": [0, 1, name, 2]}
+        assert starts[f"{place}/{name}"] == {
+            "weights": drawn, "statistics": drawn, "mask": "ticket", "differs": differs, **at_0
+        }  # fmt: skip
+    random = starts[f"{place}/random"]
+    assert random.pop("differs")["weights"] == 0
+    assert random == {**theta_0, "mask": {"stream": [0, 1, "random", 2]}}
+
+
+def test_what_tickets_rewind_to_is_beside_theta_0(path):
+    find(rewind_to=7, out=path, rounds=1)
+    with h5py.File(path, "r") as file:
+        rewind = file["trials/0/rewind"]
+        assert rewind.attrs["iteration"] == 7
+        slots = {f"{name}:{slot}" for name in PARAMETERS for slot in ("mean", "square")}
+        assert set(rewind) == {*PARAMETERS, *slots}
+        for name in PARAMETERS:
+            assert rewind[name].attrs["steps"] == 7
+            assert rewind[name].shape == rewind[f"{name}:mean"].shape == rewind[f"{name}:square"].shape
+        assert json.loads(file["trials/0/rounds/01"].attrs["start"])["weights"] == "rewind"
+
+
+def test_a_network_that_was_trained_on_is_beside_its_ticket(path):
+    find(strategy="continue", out=path, rounds=1)
+    with h5py.File(path, "r") as file:
+        assert "continued" not in file["trials/0/rounds/00"]
+        continued = file["trials/0/rounds/01/continued"]
+        assert set(continued) == {"mask", "trained", "history"}
+        assert set(continued.attrs) == {*SCALARS, "start", "plan"}
+        assert json.loads(continued.attrs["start"])["weights"] == "trained"
 
 
 def test_masks_are_packed_bits_with_their_shape(file):

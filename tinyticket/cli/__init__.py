@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from tinyticket._version import __version__
+from tinyticket.cli.analyze import analyze
 from tinyticket.cli.bench import bench
+from tinyticket.cli.compare import compare
 from tinyticket.cli.data import data
 from tinyticket.cli.find import find
 from tinyticket.cli.show import plot, show
@@ -28,7 +30,7 @@ def app() -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, show, plot, data, bench):
+for command in (find, show, plot, compare, analyze, data, bench):
     app.add_command(command)
 
 

@@ -29,6 +29,7 @@ def show_plan(experiment: Experiment) -> None:
     click.echo(
         f"trainings: {expected.trainings} of {settings.iterations:,} iterations ({settings.trials} x dense and {settings.rounds} "
         f"rounds, controls: {', '.join(settings.controls) or 'none'})"
+        + (f"; pruned networks start at iteration {settings.rewind_to:,}" if settings.rewind_to else "")
     )
     click.echo(
         f"memory: about {expected.memory_bytes / 1e6:,.0f} MB; result file: about {expected.file_bytes / 1e6:,.1f} MB"

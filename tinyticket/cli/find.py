@@ -31,6 +31,14 @@ Examples:
       restart from iteration 60 instead of 0, beside other controls
 
 \b
+Criteria. Of a trained network, in every round or with --one-shot:
+  magnitude (the paper's), large_final (another name for it), small_final, large_init, small_init,
+  large_init_large_final, small_init_small_final, magnitude_increase, movement, random, and
+  large_final and magnitude_increase with _same_sign or _diff_sign
+Of initial weights, before they are trained, with --one-shot only:
+  snip, grasp, synflow, magnitude-init
+
+\b
 Rewinding. Each of these trains a pruned network from iteration K to the last (K is --rewind-to):
   --rewind weights --rewind-to 0   restart from the initial weights (the default: the paper's reset)
   --rewind weights --rewind-to K   go back to iteration K of the dense training in everything
@@ -44,13 +52,16 @@ Run the same command again to go on after an interruption; a larger --rounds or 
 
 
 class _Find(click.Command):
-    """Lists the recipes in its help; they are looked up only then."""
+    """Lists the recipes and controls in its help; they are looked up only then."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from tinyticket.lottery.controls import KINDS
         from tinyticket.lottery.recipes import RECIPES, describe
 
         with formatter.section("Recipes"):
             formatter.write_dl([(name, describe(name)) for name in RECIPES])
+        with formatter.section("Controls, each of which differs from its ticket in one thing"):
+            formatter.write_dl([(name, kind.words) for name, kind in KINDS.items()])
         super().format_epilog(ctx, formatter)
 
 
@@ -83,9 +94,18 @@ class _Find(click.Command):
 @click.option(
     "--one-shot", metavar="DENSITY,...", help="Prune the dense network once to each density, instead of rounds."
 )
-@click.option("--scope", help="Compare magnitudes within each `layer`, or `global`.  [layer]")
+@click.option(
+    "--criterion", default="magnitude", show_default=True, help="What makes a weight worth keeping; see below."
+)
+@click.option(
+    "--scope",
+    help="Compare scores within each `layer` or in the `global` network; with --one-shot also `uniform` or `erk` densities.  "
+    "[layer; global for criteria before training]",
+)
 @click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
-@click.option("--controls", help="What runs beside every ticket; reinit-2 is a second; or none.  [reinit,random]")
+@click.option(
+    "--controls", help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random]"
+)
 @click.option(
     "--rewind",
     default="weights",
@@ -106,6 +126,11 @@ class _Find(click.Command):
     default="reset",
     show_default=True,
     help="`reset` prunes what the last ticket became; `continue` a network that keeps its weights between prunings.",
+)
+@click.option(
+    "--gradual",
+    metavar="BEGIN,END,EVERY",
+    help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")

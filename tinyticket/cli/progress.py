@@ -31,23 +31,20 @@ class LineProgress(Progress):
     """A line for every finished training, on standard error."""
 
     def begin(self, trainings, iterations, done):
-        self._done, self._trainings, self._iterations = done, trainings, iterations
+        self._done, self._trainings = done, trainings
         if done:
             click.echo(f"{done} of {trainings} trainings are in the file already", err=True)
 
     def training(self, trial, round, control, density):
-        self._title, self._best, self._start = title(trial, round, control, density), None, time.perf_counter()
+        self._title, self._start = title(trial, round, control, density), time.perf_counter()
 
-    def evaluated(self, row):
-        if self._best is None or row["validation_loss"] < self._best["validation_loss"]:
-            self._best = row
-        if row["iteration"] == self._iterations:
-            self._done += 1
-            click.echo(
-                f"[{self._done}/{self._trainings}] {self._title}: early stop at {self._best['iteration']}, test accuracy "
-                f"{self._best['test_accuracy']:.2%}, {time.perf_counter() - self._start:.1f} s",
-                err=True,
-            )
+    def trained(self, scalars):
+        self._done += 1
+        click.echo(
+            f"[{self._done}/{self._trainings}] {self._title}: early stop at {scalars['early_stop_iteration']}, test accuracy "
+            f"{scalars['test_accuracy']:.2%}, {time.perf_counter() - self._start:.1f} s",
+            err=True,
+        )
 
 
 class TerminalProgress(Progress):

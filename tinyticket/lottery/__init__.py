@@ -1,11 +1,13 @@
 """The lottery-ticket experiment.
 
-`algorithm` is the paper's algorithm as one short function; `training` is its step 2, `controls` what runs beside every ticket;
-`settings` everything that decides a result, `experiment` the whole: trials, rounds, the file, and going on where a run stopped.
+`algorithm` is the paper's algorithm as one short function; `training` is its step 2, `pruning` (or `gradual`, in the course of a
+training) its step 3, `rewinding` its step 4 and `controls` what runs beside every ticket. `settings` is everything that decides a
+result, `trial` one initialisation with its rounds, `record` their file, and `experiment` the whole: going on where a run stopped.
 """
 
 from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import find_tickets, reset
+from tinyticket.lottery.comparison import compare
 from tinyticket.lottery.experiment import Experiment, find
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.result import Result, Round, Trial, load
@@ -20,6 +22,7 @@ __all__ = [
     "Round",
     "Settings",
     "Trial",
+    "compare",
     "find",
     "find_tickets",
     "load",

@@ -10,6 +10,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.data import batches
+from tinyticket.lottery.controls import starts_anew
+from tinyticket.lottery.trial import trainings
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -46,8 +48,10 @@ def estimate(experiment: Experiment) -> Estimate:
         step.evaluate(examples.test)
         per_evaluation = time.perf_counter() - start
 
-    per_ticket = 1 + len(settings.controls) + (settings.strategy == "continue")
-    trainings = settings.trials * (1 + settings.rounds * per_ticket)
+    count = settings.trials * trainings(settings)
+    per_ticket = (trainings(settings) - 1) // settings.rounds if settings.rounds else 0
+    whole = settings.trials * (1 + settings.rounds * sum(starts_anew(name) for name in settings.controls))
+    late = (count - whole) * settings.rewind_to  # iterations that networks rewound to a later one are spared
     evaluations = 1 + -(-settings.iterations // settings.evaluate_every)
     arrays = [x for part in (examples.train, examples.validation, examples.test) for x in part]
     dataset = experiment.dataset
@@ -56,6 +60,8 @@ def estimate(experiment: Experiment) -> Estimate:
     itemsize, weights = 4, experiment.plan.weights_left[0]
     stored = [itemsize * left + weights // 8 + 48 * evaluations for left in experiment.plan.weights_left]
     file = settings.trials * (state + stored[0] + per_ticket * sum(stored[1:]))
-    return Estimate(
-        trainings, trainings * (settings.iterations * per_step + evaluations * per_evaluation), memory, file
-    )
+    if settings.rewind == "weights" and settings.rewind_to:
+        file += settings.trials * 3 * state  # weights and what an optimizer remembers of each
+    steps = count * settings.iterations - late
+    rows = count * evaluations - late / settings.evaluate_every
+    return Estimate(count, steps * per_step + rows * per_evaluation, memory, file)

@@ -46,6 +46,7 @@ def find(
     augment: str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
+    criterion: str = "magnitude",
     scope: str | None = None,
     trials: int | None = None,
     controls: str | Iterable[str] | None = None,
@@ -53,6 +54,7 @@ def find(
     rewind: str = "weights",
     rewind_to: int = 0,
     strategy: str = "reset",
+    gradual: str | Iterable[int] | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -88,8 +90,12 @@ def find(
         one per group of layers: {"conv": 0.1, "fc": 0.2, "output": 0.1}.
     one_shot
         Densities to prune the dense network to, each in one shot, instead of `rounds` and `prune`.
-    scope : {"layer", "global"}
-        Where magnitudes are compared.
+    criterion
+        What makes a weight worth keeping: "magnitude", another of `tt.prune.CRITERIA`, or "random"; or, with `one_shot`, "snip",
+        "grasp", "synflow" and "magnitude-init", which prune theta_0 before it is trained.
+    scope : {"layer", "global", "uniform", "erk"}
+        Whether scores are compared in each layer (the default) or over all of them (the default of criteria before training).
+        With `one_shot` also: every layer has the same density, or the densities of an Erdos-Renyi kernel.
     trials, seed
         Independent repetitions, and the number that all randomness comes from.
     controls
@@ -104,6 +110,9 @@ def find(
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket trained in the round before, or a network beside it that keeps its weights from round to
         round, while the tickets are rewound as ever (the paper's strategies 1 and 2).
+    gradual : (begin, end, every)
+        With `one_shot`: prune in the course of one training from theta_0, at iteration begin, every so many, until end, fast
+        at first and then ever slower (Zhu and Gupta 2017). Controls get the masks that come of it.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -131,10 +140,9 @@ def find(
     experiment = Experiment(
         model, data, data_folder=data_folder, out=out, threads=threads, progress=progress,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
-        schedule=schedule, prune=prune, one_shot=one_shot, scope=scope, trials=trials, controls=controls, seed=seed,
-        validation=validation, evaluate_every=evaluate_every, eager=eager,
-        recipe=recipe, augment=augment,
-        rewind=rewind, rewind_to=rewind_to, strategy=strategy,
+        schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
+        controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
+        recipe=recipe, augment=augment, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
     )  # fmt: skip
     return experiment.run()
 
@@ -196,17 +204,18 @@ class Experiment:
         return Result(self.archive)
 
     def _trial(self, trial: int, record: Record) -> TrialRun:
-        pruner = Pruner(self.plan, self.settings.scope)
+        def pruner(initial: State) -> Pruner:
+            return Pruner(self.settings, self.plan, trial, initial, self.model, self.examples.train)
+
         train = functools.partial(self._train, trial)
         return TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, record.of(trial))
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        left = sum(int(np.count_nonzero(mask)) for mask in start.masks.values())
-        self.progress.training(trial, round, control, left / self.plan.weights_left[0])
+        self.progress.training(trial, round, control, self.plan.densities[round])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         augment = stream(self.settings.seed, trial, "augment", round)
         try:
-            return self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at, augment)
+            run = self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at, augment)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             kept = (
@@ -215,6 +224,8 @@ class Experiment:
                 else ""
             )
             raise DivergenceError(f"trial {trial}, round {round}{which}: {error}{kept}") from None
+        self.progress.trained(run.scalars())
+        return run
 
     def _draw(self, rng: np.random.Generator) -> State:
         return self._make(rng).state_dict()

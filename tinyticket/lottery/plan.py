@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tinyticket import prune
@@ -39,10 +40,23 @@ def make_plan(model: Module, settings: Settings) -> Plan:
     groups = layer_groups(model)
     sizes = {name: parameter.size for name, parameter in model.prunable().items()}
     if settings.one_shot:
-        fractions = [prune.one_shot_fractions(sizes, groups, density, settings.scope) for density in settings.one_shot]
+        fractions = [_one_shot_fractions(model, groups, density, settings.scope) for density in settings.one_shot]
     else:
         fractions = [prune.fractions_by_layer(groups, settings.prune)] * settings.rounds
-    return Plan(sizes, fractions, prune.plan_rounds(sizes, fractions, settings.scope, iterative=not settings.one_shot))
+    scope = "global" if settings.scope == "global" else "layer"
+    return Plan(sizes, fractions, prune.plan_rounds(sizes, fractions, scope, iterative=not settings.one_shot))
+
+
+def _one_shot_fractions(model: Module, groups: dict[str, str], density: float, scope: str) -> dict[str, float]:
+    """Return the fraction that every layer loses where the whole network is pruned to a density."""
+    shapes = {name: parameter.shape for name, parameter in model.prunable().items()}
+    if scope in ("layer", "global"):
+        return prune.one_shot_fractions(
+            {name: math.prod(shape) for name, shape in shapes.items()}, groups, density, scope
+        )
+    by_layer = prune.allocate(shapes, density, scope)
+    assert isinstance(by_layer, dict)
+    return {name: 1 - share for name, share in by_layer.items()}
 
 
 def layer_groups(model: Module) -> dict[str, str]:

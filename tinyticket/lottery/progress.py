@@ -17,6 +17,9 @@ class Progress:
     def evaluated(self, row: dict[str, Any]) -> None:
         """A new row of the history of the training under way."""
 
+    def trained(self, scalars: dict[str, Any]) -> None:
+        """End of the training under way, with the numbers that stand in the file."""
+
     def committed(self, trial: int, round: int) -> None:
         """A round with its controls is safe in the file."""
 

@@ -1,39 +1,159 @@
-"""Step 3 of the algorithm: the masks of the next round."""
+"""Step 3 of the algorithm: the masks of the next round, by whatever criterion the experiment has."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from tinyticket import prune
+from tinyticket.compiler.sources import Pair
+from tinyticket.errors import InputError, near
 from tinyticket.lottery.algorithm import Masks, State
-from tinyticket.lottery.plan import Plan
+from tinyticket.lottery.streams import stream
+from tinyticket.nn import Module
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.plan import Plan
+    from tinyticket.lottery.settings import Settings
+
+AT_INIT = {"snip": "snip", "grasp": "grasp", "synflow": "synflow", "magnitude-init": "magnitude"}
+AFTER_TRAINING = {"magnitude": "large_final", **{name: name for name in (*prune.CRITERIA, "random")}}
+SCOPES = ("layer", "global", "uniform", "erk")
+
+
+def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool) -> None:
+    """Raise InputError unless the settings of pruning go together; `rewinds` says whether anything but theta_0 is gone back to."""
+    known = (*AFTER_TRAINING, *AT_INIT)
+    if criterion not in known:
+        raise InputError(f"no criterion is called {criterion!r}{near(str(criterion), known)}")
+    if scope not in SCOPES:
+        raise InputError(f"the scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not {scope!r}")
+    if scope in ("uniform", "erk") and not one_shot:
+        raise InputError(f"the scope {scope!r} shares a density among the layers: give the densities with one-shot")
+    if criterion in AT_INIT and not one_shot:
+        raise InputError(f"the criterion {criterion!r} prunes before training, once: give the densities with one-shot")
+    if criterion in AT_INIT and rewinds:
+        raise InputError(
+            f"the criterion {criterion!r} prunes theta_0 before training, which is where the ticket starts: there is nothing to "
+            "rewind; leave rewind and rewind-to out"
+        )
 
 
 class Pruner:
-    """Prunes as the settings of an experiment say.
+    """Prunes in one trial as the settings of its experiment say.
 
     Parameters
     ----------
-    plan
-        Which layers lose which fraction.
-    scope : {"layer", "global"}
+    settings, plan
+        Of the experiment.
+    trial : int
+    initial : dict of arrays
+        theta_0.
+    model : Module
+        The architecture; a copy is made of it if something is to be computed with it.
+    examples : (x, y)
+        The training examples, of which criteria before training see one batch.
     """
 
-    def __init__(self, plan: Plan, scope: str):
-        self.plan, self.scope = plan, scope
-
-    def scores(self, trained: State) -> State:
-        """Return the score of every weight that can be pruned; the smallest go."""
-        return {name: abs(trained[name]) for name in self.plan.sizes}
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Plan,
+        trial: int,
+        initial: State,
+        model: Module,
+        examples: Pair,
+    ):
+        self.settings, self.plan, self.trial, self.initial = settings, plan, trial, initial
+        self._model, self._examples = model, examples
 
     def prune(self, round: int, trained: State, masks: Masks) -> Masks:
-        """Return the masks of a round from what was trained before it."""
-        fractions, scores = self.plan.fractions[round - 1], self.scores(trained)
-        if self.scope == "layer":
-            return prune.keep_largest(scores, masks, fractions, "layer")
+        """Return the masks of a round from what was trained before it, or from theta_0 if the criterion is one before training."""
+        fractions = self.plan.fractions[round - 1]
+        if self.settings.criterion in AT_INIT:
+            if self.settings.scope == "global":
+                return self._before_training(self.plan.densities[round])
+            return self._before_training(
+                self.plan.densities[round],
+                {name: 1 - prune.removed(size, fractions[name]) / size for name, size in self.plan.sizes.items()},
+            )
+        criterion, rng = AFTER_TRAINING[self.settings.criterion], self._rng(round)
+        if self.settings.scope != "global":
+            return prune.prune_by(criterion, trained, self._of(trained), masks, fractions, "layer", rng)
         chosen = [name for name, fraction in fractions.items() if fraction]
-        pruned = prune.keep_largest(
-            {name: scores[name] for name in chosen},
-            {name: masks[name] for name in chosen},
-            fractions[chosen[0]],
-            "global",
+        trained, masks_of = {name: trained[name] for name in chosen}, {name: masks[name] for name in chosen}
+        share = fractions[chosen[0]]
+        return {**masks, **prune.prune_by(criterion, trained, self._of(trained), masks_of, share, "global", rng)}
+
+    def inverted(self, round: int, trained: State, among: Masks, counts: Mapping[str, int]) -> Masks:
+        """Return masks of so many weights in each layer, those that the criterion would remove first.
+
+        Parameters
+        ----------
+        round
+            For criteria that draw.
+        trained, among
+            Which network's weights are scored, and which of them survive so far.
+        counts
+            Weights to keep, by layer.
+        """
+        if self.settings.criterion in AT_INIT:
+            some = {name: max(count, 1) for name, count in counts.items()}  # of a layer that is empty, one for now
+            densities = {name: some[name] / size for name, size in self.plan.sizes.items()}
+            density = sum(some.values()) / sum(self.plan.sizes.values())
+            masks = self._before_training(density, densities, invert=True)
+            return {name: mask & bool(counts[name]) for name, mask in masks.items()}
+        scores = self.scores(round)(trained, among)
+        return prune.keep_counts({name: -score for name, score in scores.items()}, among, counts)
+
+    def scores(self, round: int) -> Callable[[State, Masks], State]:
+        """Return a function from weights and masks to the scores of the survivors; a round has its own random ones."""
+        criterion, rng = AFTER_TRAINING[self.settings.criterion], self._rng(round)
+
+        def score(weights: State, masks: Masks) -> State:
+            scores = {name: np.zeros(mask.shape) for name, mask in masks.items()}
+            for name, mask in masks.items():
+                final, initial = weights[name][mask], self.initial[name][mask]
+                random = criterion == "random"
+                scores[name][mask] = rng.random(final.shape) if random else prune.CRITERIA[criterion](final, initial)
+            return scores
+
+        return score
+
+    def _before_training(
+        self, density: float, densities: Mapping[str, float] | None = None, invert: bool = False
+    ) -> Masks:
+        return prune.prune_at_init(
+            AT_INIT[self.settings.criterion],
+            self._untrained,
+            density,
+            data=self._batch,
+            allocation=densities or "global",
+            invert=invert,
         )
-        return {**masks, **pruned}
+
+    @cached_property
+    def _untrained(self) -> Module:
+        """The network at theta_0, dense."""
+        model = copy.deepcopy(self._model)
+        for parameter in model.parameters():
+            parameter.mask = None
+        model.load_state_dict(self.initial)
+        return model
+
+    @cached_property
+    def _batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """One batch of training examples, the same for every density and control of the trial."""
+        x, y = self._examples
+        chosen = stream(self.settings.seed, self.trial, "criterion").permutation(len(x))[: self.settings.batch_size]
+        return x[chosen], y[chosen]
+
+    def _of(self, weights: State) -> State:
+        return {name: self.initial[name] for name in weights}
+
+    def _rng(self, round: int) -> np.random.Generator:
+        return stream(self.settings.seed, self.trial, "criterion", round)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import reset
 from tinyticket.lottery.verdict import verdict
 from tinyticket.nn import Module, build
 from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint
@@ -186,6 +187,20 @@ class Result:
                 raise InputError(f"{self._archive.name} has nothing to rewind to but theta_0, which is init({trial})")
             return read_checkpoint(file[layout.rewind_path(trial)])
 
+    def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
+        """Return the parameters and buffers that a network's training began with, pruned weights zero.
+
+        They are theta_0, what late rewinding went back to, or the trained weights of the round before, under the round's mask;
+        a network that was pruned in the course of its training began dense.
+        """
+        chosen = self._round(trial, round)
+        where = chosen.origin["weights"]
+        if where == "trained":
+            state = self._round(trial, 0 if self.config["one_shot"] else round - 1).trained
+        else:
+            state = self.rewind(trial).state if where == "rewind" else self.init(trial)
+        return reset(state, {} if chosen.origin["mask"] == "gradual" else chosen.masks)
+
     def model(self, trial: int, round: int, weights: str = "trained", into: Module | None = None) -> Module:
         """Return a network of the experiment, masks set, in evaluation mode.
 
@@ -193,18 +208,22 @@ class Result:
         ----------
         trial, round
             Which, counted from 0; round 0 is the dense network.
-        weights : {"trained", "init"}
-            After training, or the winning ticket as it starts: theta_0 under the mask.
+        weights : {"trained", "init", "start"}
+            After training; theta_0 under the mask; or as `start` gives them, which is the same unless something else than theta_0
+            was rewound to.
         into
             A module of the same architecture to fill; needed where the experiment's model was of a class of your own.
         """
-        if weights not in ("trained", "init"):
-            raise InputError(f"weights are 'trained' or 'init', not {weights!r}")
+        if weights not in ("trained", "init", "start"):
+            raise InputError(f"weights are 'trained', 'init' or 'start', not {weights!r}")
         chosen = self._round(trial, round)
         model = build(self._model) if into is None else into
         for name, parameter in model.named_parameters():
             parameter.mask = chosen.masks.get(name)
-        model.load_state_dict(chosen.trained if weights == "trained" else self.init(trial))
+        if weights == "start":
+            model.load_state_dict(self.start(trial, round))
+        else:
+            model.load_state_dict(chosen.trained if weights == "trained" else self.init(trial))
         return model.eval()
 
     def save(self, path: str | os.PathLike) -> None:

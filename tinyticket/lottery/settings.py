@@ -12,6 +12,8 @@ from typing import Any
 from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
+from tinyticket.lottery.gradual import check_gradual, parse_gradual
+from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
@@ -41,7 +43,7 @@ class Settings:
         Fraction of the survivors removed per round from each group of layers; empty with `one_shot`.
     one_shot : tuple of float
         Densities to prune to in one shot; empty for iterative pruning.
-    scope : {"layer", "global"}
+    scope : {"layer", "global", "uniform", "erk"}
     trials, seed : int
     controls : tuple of str
     validation : int
@@ -56,6 +58,11 @@ class Settings:
         What goes back after pruning.
     rewind_to : int
         The iteration to which it goes back.
+    criterion : str
+        A name in `pruning.AFTER_TRAINING`, or with `one_shot` in `pruning.AT_INIT`.
+    gradual : tuple of int
+        With `one_shot`: at which iteration pruning begins, at which it ends, and how many lie between two prunings; empty for
+        pruning between trainings.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
 
@@ -86,6 +93,8 @@ class Settings:
     strategy: str = "reset"
     augment: str = "none"
     recipe: str = "none"
+    criterion: str = "magnitude"
+    gradual: tuple[int, ...] = ()
 
     def __post_init__(self):
         for name, least in {
@@ -109,8 +118,12 @@ class Settings:
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"no optimizer is called {self.optimizer!r}{near(self.optimizer, OPTIMIZERS)}")
         by_name(self.augment)  # says what is wrong with it
-        if self.scope not in ("layer", "global"):
-            raise InputError(f"the scope is 'layer' or 'global', not {self.scope!r}")
+        rewinds = self.rewind != "weights" or self.rewind_to != 0
+        check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds)
+        after_training = self.criterion not in AT_INIT
+        check_gradual(
+            self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
+        )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
 
     def to_plain(self) -> dict[str, Any]:
@@ -120,7 +133,7 @@ class Settings:
             for field in dataclasses.fields(self)
             if (value := getattr(self, field.name)) != field.default
         }
-        lists = {"one_shot": list(self.one_shot), "controls": list(self.controls)}
+        lists = {name: list(value) for name, value in plain.items() if isinstance(value, tuple)}
         return plain | lists | {"schedule": to_plain(self.schedule)}
 
     @classmethod
@@ -137,7 +150,7 @@ class Settings:
                 f"the experiment has the setting {', '.join(sorted(unknown))}, which this version of tinyticket does not know; "
                 "go on with it with the version that wrote it, or a newer one"
             )
-        tuples = {"one_shot": tuple(plain["one_shot"]), "controls": tuple(plain["controls"])}
+        tuples = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
         return cls(**{**plain, **tuples, "schedule": from_plain(plain["schedule"])})
 
     def check_continues(self, recorded: Settings, where: str) -> None:
@@ -168,7 +181,8 @@ def resolve(
     schedule: Schedule | str | None = None,
     prune: float | str | Mapping[str, float] | None = None,
     one_shot: float | Iterable[float] | None = None,
-    scope: str = "layer",
+    criterion: str = "magnitude",
+    scope: str | None = None,
     trials: int | None = None,
     controls: str | Iterable[str] = ("reinit", "random"),
     seed: int = 0,
@@ -180,9 +194,11 @@ def resolve(
     rewind: str = "weights",
     rewind_to: int = 0,
     strategy: str = "reset",
+    gradual: str | Iterable[int] | None = None,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
+    scope = scope or ("global" if criterion in AT_INIT else "layer")
     if one_shot is not None:
         for name, value in {"rounds": rounds, "prune": prune}.items():
             if value is not None:
@@ -221,6 +237,8 @@ def resolve(
         rewind=rewind,
         rewind_to=_default(rewind_to, 0),
         strategy=strategy,
+        criterion=criterion,
+        gradual=parse_gradual(gradual),
     )
 
 

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.store import Checkpoint
+
+
+class Revision(Protocol):
+    """How masks change while a training goes on.
+
+    Attributes
+    ----------
+    iterations : tuple of int
+        After how many iterations of the training they change.
+    """
+
+    @property
+    def iterations(self) -> tuple[int, ...]:
+        """See above."""
+
+    def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
+        """Return the masks with which training goes on. A weight that they revive starts at 0, and so do its optimizer slots."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +44,8 @@ class Start:
         What the optimizer remembers; None for a new one.
     last_rate : bool
         Whether the learning rate is that of the last iteration all along, as in fine-tuning.
+    revision : Revision or None
+        How masks change while training goes on.
     """
 
     masks: Masks
@@ -33,6 +54,12 @@ class Start:
     iteration: int = 0
     optimizer: Checkpoint | None = None
     last_rate: bool = False
+    revision: Revision | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many weights survive in each layer."""
+        return {name: int(np.count_nonzero(mask)) for name, mask in self.masks.items()}
 
     def record(self) -> dict[str, Any]:
         """Return what the file says about it, in JSON values."""

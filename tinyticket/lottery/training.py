@@ -17,6 +17,7 @@ from tinyticket.data import batches
 from tinyticket.data.augmentation import by_name
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery import checkpoints
+from tinyticket.lottery.algorithm import Masks
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.nn import Dropout, Module, functional, own_class
@@ -95,10 +96,13 @@ class Trainer:
         indices = batches(len(self.examples.train[0]), settings.batch_size, order)
         feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
+        cuts = (keep_at, *(start.revision.iterations if start.revision else ()))
         began = time.perf_counter()
+        masks = self._revised(start, start.iteration, start.masks)
         rows, losses = [self._row(start.iteration, np.array([math.nan]), watch)], []
-        for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, keep_at):
+        for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, cuts):
             losses.append(self._steps(iterations, feed, start.last_rate))
+            masks = self._revised(start, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
             if iterations.stop % settings.evaluate_every == 0 or iterations.stop == settings.iterations:
@@ -106,7 +110,19 @@ class Trainer:
                 losses = []
         seconds = time.perf_counter() - began
         history, plan = np.array(rows, HISTORY), self.step.plan()
-        return Run(start.masks, self.model.state_dict(), history, start.record(), plan, seconds, checkpoint)
+        final = max(start.revision.iterations) if start.revision else 0
+        return Run(masks, self.model.state_dict(), history, start.record(), plan, seconds, checkpoint, final)
+
+    def _revised(self, start: Start, iteration: int, masks: Masks) -> Masks:
+        """Change the masks after an iteration if that is due."""
+        if start.revision is None or iteration not in start.revision.iterations:
+            return masks
+        masks = start.revision(iteration, self.model.state_dict(), masks)
+        for name, parameter in self.model.named_parameters():
+            parameter.mask = masks.get(name)
+        for i, parameter in enumerate(self.optimizer.params):
+            parameter.apply_mask(*self.optimizer.slots(i))
+        return masks
 
     def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
         """Return what happens to the images of batch after batch."""
@@ -148,9 +164,9 @@ class Trainer:
                 module.rng = dropout
 
 
-def _calls(first: int, last: int, evaluate_every: int, keep_at: int) -> Iterator[range]:
+def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...]) -> Iterator[range]:
     """Cut the iterations into calls of a few steps, with a cut wherever something is to be done in between."""
-    cuts = {last, *range(evaluate_every, last, evaluate_every), *({keep_at} if keep_at else ())}
+    cuts = {last, *range(evaluate_every, last, evaluate_every), *others}
     for until in sorted(cut for cut in cuts if first < cut <= last):
         yield from (range(begin, min(begin + STEPS_A_CALL, until)) for begin in range(first, until, STEPS_A_CALL))
         first = until

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from tinyticket.lottery import controls
-from tinyticket.lottery.algorithm import Masks, State, find_tickets
+from tinyticket.lottery.algorithm import Masks, State, find_tickets, reset
+from tinyticket.lottery.gradual import gradual_of
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.result import Round
@@ -62,8 +63,10 @@ class TrialRun:
     Parameters
     ----------
     number : int
-    settings, plan, pruner
+    settings, plan
         Of the experiment.
+    pruner : callable
+        theta_0 -> what chooses the masks.
     draw : callable
         generator -> a freshly drawn theta_0.
     train : callable
@@ -77,14 +80,15 @@ class TrialRun:
         number: int,
         settings: Settings,
         plan: Plan,
-        pruner: Pruner,
+        pruner: Callable[[State], Pruner],
         draw: Callable[[np.random.Generator], State],
         train: Callable[[int, str | None, Start, int], Run],
         memory: Memory,
     ):
-        self.number, self.settings, self.plan, self.pruner = number, settings, plan, pruner
+        self.number, self.settings, self.plan = number, settings, plan
         self._draw, self._train, self._memory = draw, train, memory
         self.initial = draw(stream(settings.seed, number, "init"))
+        self.pruner = pruner(self.initial)
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
         self.continues = settings.strategy == "continue"
         self._checkpoint: Checkpoint | None = None
@@ -92,6 +96,9 @@ class TrialRun:
     def run(self) -> None:
         """Train what the memory does not hold; every round is in it by the time the next one begins."""
         one_shot = bool(self.settings.one_shot)
+        if self.settings.gradual:
+            self._run_gradual()
+            return
         rounds = find_tickets(
             self.initial,
             list(self.plan.sizes),
@@ -105,6 +112,22 @@ class TrialRun:
             if number == 0:
                 self._dense = masks, trained
             self._before = self._dense if one_shot else (masks, trained)
+
+    def _run_gradual(self) -> None:
+        """Train the dense network, and for every density another one that is pruned in the course of its training."""
+        dense = {name: np.ones(self.initial[name].shape, bool) for name in self.plan.sizes}
+        self._dense = dense, self._train_or_recall(0, self.initial, dense)
+        for round in range(1, self.settings.rounds + 1):
+            if self._memory.recall(round, {}) is None:
+                self._memory.commit(round, self._train_gradual(round, dense))
+
+    def _train_gradual(self, round: int, dense: Masks) -> Finished:
+        settings = self.settings
+        scores = self.pruner.scores(round)
+        revision = gradual_of(self.plan, round, settings.scope, settings.gradual, scores)
+        origin = {"weights": "init", "mask": "gradual", "statistics": "init"}
+        run = self._train(round, None, Start(dense, reset(self.initial, dense), origin, revision=revision), 0)
+        return Finished(self.initial, run, self._train_controls(round, self._ticket(round, run.masks)))
 
     def _rewound(self, trained: State) -> State:
         """Return what the network goes on from whose training the next round prunes."""
@@ -128,29 +151,34 @@ class TrialRun:
         return Finished(self.initial, run, {})
 
     def _train_round(self, round: int, start: State, masks: Masks) -> Finished:
-        ticket = self._ticket(masks)
+        ticket = self._ticket(round, masks)
         run = self._train(round, None, ticket.start, 0)
-        others = {}
-        for name in self.settings.controls:
-            origin = {"stream": [self.settings.seed, self.number, name, round]}
-            rng = stream(self.settings.seed, self.number, name, round)
-            others[name] = self._train(round, name, controls.begin(name, ticket, rng, origin), 0)
+        others = self._train_controls(round, ticket)
         continued = None
         if self.continues:
             stays = Rewinding("lr", self.settings.rewind_to, self.initial)
             continued = self._train(round, CONTINUED, stays.start(None, start, masks, {"mask": "ticket"}), 0)
         return Finished(self.initial, run, others, continued)
 
-    def _ticket(self, masks: Masks) -> controls.Ticket:
+    def _train_controls(self, round: int, ticket: controls.Ticket) -> dict[str, Run]:
+        runs = {}
+        for name in self.settings.controls:
+            origin = {"stream": [self.settings.seed, self.number, name, round]}
+            rng = stream(self.settings.seed, self.number, name, round)
+            runs[name] = self._train(round, name, controls.begin(name, ticket, rng, origin), 0)
+        return runs
+
+    def _ticket(self, round: int, masks: Masks) -> controls.Ticket:
         """Return the ticket with these masks, and what its controls are made from."""
         rewinding, weights_stay = self.rewinding, self.settings.rewind != "weights"
         # Where weights are rewound, another mask may keep any of them: the dense network is what it chooses from.
         among, trained = self._before if weights_stay else self._dense
+        start = rewinding.start(self._checkpoint, trained, masks, {"mask": "ticket"})
         return controls.Ticket(
-            start=rewinding.start(self._checkpoint, trained, masks, {"mask": "ticket"}),
+            start=start,
             source=rewinding.target(self._checkpoint, trained),
             among=among,
-            scores=lambda: self.pruner.scores(trained),
+            inverted=lambda: self.pruner.inverted(round, trained, among, start.counts),
             initial=self.initial,
             draw=self._draw,
         )

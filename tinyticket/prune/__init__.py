@@ -30,7 +30,7 @@ from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
 from tinyticket.prune.random import random, random_masks
 from tinyticket.prune.saliency import grasp, grasp_scores, snip, snip_scores, synflow_scores
 from tinyticket.prune.schedules import Event, cubic_density, plan_gradual
-from tinyticket.prune.selection import keep_largest
+from tinyticket.prune.selection import keep_counts, keep_largest
 from tinyticket.prune.shrink import shrink
 from tinyticket.prune.structured import prune_units, unit_masks, unit_norms
 
@@ -49,6 +49,7 @@ __all__ = [
     "grasp",
     "grasp_scores",
     "hamming_distance",
+    "keep_counts",
     "keep_density",
     "keep_largest",
     "kept",

@@ -96,7 +96,7 @@ def prune_at_init(
         How layers share the density: "global" (as published), "uniform", "erk", or densities by layer; see `allocate`.
     rounds
         Prune in so many rounds, round t to density**(t/rounds) (SynFlow, algorithm 1), with scores of what is left. Default 100
-        for SynFlow and 1 for the others.
+        for SynFlow and 1 for the others. From a model that is pruned already to the density s: s (density / s)**(t/rounds).
     invert
         Keep the smallest scores instead: a sanity check (Frankle et al. 2021, "Missing the mark").
     rng : Generator or int
@@ -117,6 +117,8 @@ def prune_at_init(
         raise InputError(f"no method prunes at initialisation by the name {method!r}{near(method, METHODS)}")
     if method in NEED_DATA and data is None:
         raise InputError(f"{method} scores weights by a batch of examples: give data=(x, y)")
+    if data is not None and (not isinstance(data, tuple | list) or len(data) != 2 or len(data[0]) != len(data[1])):
+        raise InputError("data is one batch, (x, y): as many inputs as labels")
     if method == "random" and rng is None:
         raise InputError("random masks need rng, a generator or a seed")
     rounds = ROUNDS.get(method, 1) if rounds is None else rounds
@@ -131,7 +133,7 @@ def prune_at_init(
     if method == "synflow":
         gradients.linearise(twin)
     task = _Task(twin, data, shape, np.random.default_rng(rng) if method == "random" else None)
-    masks: Masks = {
+    masks = start = {
         name: np.ones(weight.shape, bool) if weight.mask is None else weight.mask
         for name, weight in model.prunable().items()
     }
@@ -141,14 +143,19 @@ def prune_at_init(
         scores = METHODS[method](task)
         if invert:
             scores = {name: -score for name, score in scores.items()}
-        masks = keep_density(scores, _powers(target, t / rounds), masks)
+        masks = keep_density(scores, _on_the_way(start, target, t / rounds), masks)
     return masks
 
 
-def _powers(density: float | Mapping[str, float], exponent: float) -> float | dict[str, float]:
-    if isinstance(density, Mapping):
-        return {name: share**exponent for name, share in density.items()}
-    return density**exponent
+def _on_the_way(masks: Masks, target: float | Mapping[str, float], way: float) -> float | dict[str, float]:
+    """Return the density, or that of each layer, a part of the way from what masks keep to a target, on an exponential."""
+    if isinstance(target, Mapping):
+        return {name: _between(np.mean(masks[name]), share, way) for name, share in target.items()}
+    return _between(np.mean(np.concatenate([mask.ravel() for mask in masks.values()])), target, way)
+
+
+def _between(start: Any, target: float, way: float) -> float:
+    return float(start * (target / start) ** way) if way < 1 and start > 0 else target
 
 
 def _input_shape(model: Module, data: tuple[Any, Any] | None, given: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -62,6 +62,26 @@ def keep_largest(scores: Arrays, masks: Arrays, fraction: float | Mapping[str, f
     raise InputError(f"the scope is 'layer' or 'global', not {scope!r}")
 
 
+def keep_counts(scores: Arrays, masks: Arrays, counts: Mapping[str, int]) -> Masks:
+    """Keep so many survivors of each layer, those of the largest scores; of equal ones the lower flat index stays.
+
+    Parameters
+    ----------
+    scores, masks
+        By layer, of equal shapes; only scores under True count.
+    counts
+        How many to keep, by layer; at most as many as survive.
+    """
+    check(scores, masks)
+    kept = {}
+    for name, mask in masks.items():
+        survivors = int(np.count_nonzero(mask))
+        if not 0 <= counts[name] <= survivors:
+            raise InputError(f"{counts[name]} weights of {name} cannot be kept where {survivors} survive")
+        kept[name] = drop_smallest(scores[name].ravel(), mask.ravel(), survivors - counts[name]).reshape(mask.shape)
+    return kept
+
+
 def checked_fraction(fraction: float) -> float:
     """Return `fraction` if it lies strictly between 0 and 1; raise InputError if not."""
     if not 0 < fraction < 1:
@@ -71,10 +91,14 @@ def checked_fraction(fraction: float) -> float:
 
 def drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     """Return a copy of a flat mask without `count` survivors of the smallest scores; of equal ones the higher index goes."""
-    survivors = np.flatnonzero(mask)[::-1]  # highest index first: a stable sort then drops it first among equals
-    order = np.argsort(scores[survivors], kind="stable")
     kept = mask.copy()
-    kept[survivors[order[:count]]] = False
+    if count:
+        survivors = np.flatnonzero(mask)
+        alive = scores[survivors]
+        last = np.partition(alive, count - 1)[count - 1]  # the largest score that goes: a full sort would say no more
+        below, equal = alive < last, np.flatnonzero(alive == last)
+        kept[survivors[below]] = False
+        kept[survivors[equal[len(equal) - (count - np.count_nonzero(below)) :]]] = False
     return kept
 
 

@@ -58,9 +58,12 @@ def shrink(model: Module, masks: Arrays | None = None) -> Module:
     Raises
     ------
     InputError
-        If the model has branches (Residual) or layers of one's own, or if no unit of a layer is left.
+        If the model has branches (Residual), shared layers or layers of one's own, or if no unit of a layer is left.
     """
     leaves = list(_leaves(model))
+    for i, (name, layer) in enumerate(leaves):
+        if any(layer is other for _, other in leaves[:i]) and list(layer.parameters()):
+            raise InputError(f"a layer that shares its weights cannot be shrunk, and {name} is used twice")
     weights = model.prunable()
     kept = {name: weight.mask for name, weight in weights.items()} if masks is None else dict(masks)
     full = {name: _mask(name, weight.shape, kept.get(name)) for name, weight in weights.items()}
@@ -90,8 +93,8 @@ def shrink(model: Module, masks: Arrays | None = None) -> Module:
                     state[prefix + part] = state[prefix + part][channels]
             _settings(description, name)["num_features"] = int(channels.sum())
     small = build(description).train(model.training)
-    for name, parameter in small.named_parameters():
-        parameter.convert(state[name].dtype)
+    if state:
+        small.astype(next(iter(state.values())).dtype)
     small.load_state_dict(state)
     for name, left in small.prunable().items():
         if not masks_left[name].all():

@@ -14,6 +14,7 @@ from matplotlib import pyplot, ticker
 
 from tinyticket.errors import InputError
 from tinyticket.lottery import Result, Round
+from tinyticket.lottery.comparison import Comparison
 from tinyticket.report.series import controls, series
 from tinyticket.store import replace
 
@@ -33,9 +34,7 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     InputError
         If the picture cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in ENDINGS:
-        raise InputError(f"the picture {path} has no ending that says what it is: {', '.join(ENDINGS)}")
+    path = checked(path)
     figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
     _panel(axes[0], result, lambda run: 100 * run.test_accuracy, "test accuracy at early stop (%)")
     _panel(axes[1], result, lambda run: run.early_stop_iteration, "early-stopping iteration")
@@ -45,6 +44,44 @@ def plot(result: Result, path: str | os.PathLike) -> None:
         f"{result.config['model']} on {result.config['data']}, {trials} {'trials' if trials > 1 else 'trial'}",
         fontsize=11,
     )
+    write(figure, path)
+
+
+def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
+    """Write the test accuracies and early-stopping iterations of several results against density to a picture.
+
+    Raises
+    ------
+    InputError
+        If the picture cannot be written.
+    """
+    path = checked(path)
+    figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
+    for which, name in enumerate(comparison.names):
+        sides = [side for row in comparison.rows if (side := row[which])]
+        densities = [100 * side.density for side in sides]
+        accuracies = [100 * side.accuracy for side in sides]
+        bars = [[100 * (s.accuracy - s.lowest) for s in sides], [100 * (s.highest - s.accuracy) for s in sides]]
+        style = {"label": Path(name).stem, "marker": "osD^v"[which % 5], "markersize": 4, "linewidth": 1.4}
+        axes[0].errorbar(densities, accuracies, bars, capsize=2.5, elinewidth=0.9, **style)
+        axes[1].plot(densities, [side.early_stop for side in sides], **style)
+    shown = [100 * max(side.density for side in row if side) for row in comparison.rows]
+    for axis, label in zip(axes, ("test accuracy at early stop (%)", "early-stopping iteration"), strict=True):
+        against_density(axis, shown, label)
+    axes[0].legend(frameon=False, fontsize=9)
+    write(figure, path)
+
+
+def checked(path: str | os.PathLike) -> Path:
+    """Return the path of a picture, if its ending says what it shall be."""
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        raise InputError(f"the picture {path} has no ending that says what it is: {', '.join(ENDINGS)}")
+    return path
+
+
+def write(figure, path: Path) -> None:
+    """Write a finished figure to its file, in one step, and close it."""
     picture = io.BytesIO()
     figure.savefig(picture, dpi=110, format=path.suffix[1:].lower())
     pyplot.close(figure)
@@ -72,9 +109,13 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
             linewidth=1.4,
             elinewidth=0.9,
         )
+    against_density(axis, [100 * point.density for point in tickets], label)
+
+
+def against_density(axis, densities: list[float], label: str) -> None:
+    """Give an axis the papers' form: percent of weights left, logarithmic, from dense to sparse."""
     axis.set_xscale("log")
     axis.invert_xaxis()
-    densities = [100 * point.density for point in tickets]
     axis.set_xticks(densities[:: -(-len(densities) // 9)])
     axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.3g}"))
     axis.xaxis.set_minor_locator(ticker.NullLocator())

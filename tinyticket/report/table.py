@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.lottery import Result
+from tinyticket.lottery.comparison import Comparison, Side
 from tinyticket.report.series import Point, controls, series
 
 
@@ -41,6 +43,41 @@ def table(result: Result) -> Table:
             cells += [_cell(stops, left.round, ".0f"), _cell(accuracies, left.round, ".2f")]
         shown.add_row(*cells)
     return shown
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Return a table with a row per density: accuracy and early stop of every result, and how it differs from the first.
+
+    Below a difference stands its 95% interval.
+    """
+    shown = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown.add_column("density", justify="right", no_wrap=True)
+    for i, (name, paired) in enumerate(zip(comparison.names, comparison.paired, strict=True)):
+        shown.add_column(f"{escape(name)}:\naccuracy %", justify="right", no_wrap=True)
+        shown.add_column("\nearly stop", justify="right", no_wrap=True)
+        if i:
+            shown.add_column(f"\nagainst the first{', paired' if paired else ''}", justify="right", no_wrap=True)
+    for row in comparison.rows:
+        cells = [f"{max(side.density for side in row if side):.1%}"]
+        for i, side in enumerate(row):
+            cells += _side_cells(side) + ([_difference(side)] if i else [])
+        shown.add_row(*cells)
+    return shown
+
+
+def _side_cells(side: Side | None) -> list[str]:
+    if side is None:
+        return ["", ""]
+    spread = f"\n[dim]{100 * side.lowest:.2f}-{100 * side.highest:.2f}[/dim]" if side.trials > 1 else ""
+    return [f"{100 * side.accuracy:.2f}{spread}", f"{side.early_stop:.0f}"]
+
+
+def _difference(side: Side | None) -> str:
+    if side is None or side.difference is None:
+        return ""
+    held = side.difference
+    bounds = f"\n[dim]{100 * held.low:+.2f} to {100 * held.high:+.2f}[/dim]" if held.trials > 1 else ""
+    return f"{100 * held.mean:+.2f}{bounds}"
 
 
 def _cell(points: list[Point], number: int, form: str) -> str:

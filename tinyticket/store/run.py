@@ -42,6 +42,8 @@ class Run:
         Wall time of the training.
     checkpoint : Checkpoint or None
         The training at the iteration that was asked for, if any.
+    final_mask : int
+        The iteration from which on the masks are those above, where they changed during the training.
     """
 
     masks: dict[str, np.ndarray]
@@ -51,12 +53,16 @@ class Run:
     plan: dict[str, Any]
     seconds: float
     checkpoint: Checkpoint | None = None
+    final_mask: int = 0
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""
         weights = sum(mask.size for mask in self.masks.values())
         left = sum(int(np.count_nonzero(mask)) for mask in self.masks.values())
-        return {"density": left / weights, "weights_left": left, **summary(self.history), "seconds": self.seconds}
+        history = self.history[
+            self.history["iteration"] >= self.final_mask
+        ]  # what was there before was another network
+        return {"density": left / weights, "weights_left": left, **summary(history), "seconds": self.seconds}
 
 
 def summary(history: np.ndarray) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.lottery.experiments import MODEL
+from tinyticket import prune
 from tinyticket.lottery import reset
 from tinyticket.lottery.controls import Ticket, begin
 from tinyticket.lottery.start import Start
@@ -24,21 +25,23 @@ ALL = {name: np.ones_like(mask) for name, mask in MASKS.items()}
 CHECKPOINT = Checkpoint(7, TRAINED, {}, {})
 
 
-def scores():
-    return {name: np.abs(TRAINED[name]) for name in PRUNABLE}
+def smallest(among):
+    """Return a function to masks of the smallest trained weights, as an inverted magnitude criterion has them."""
+    counts = {name: int(mask.sum()) for name, mask in MASKS.items()}
+    return lambda: prune.keep_counts({name: -np.abs(TRAINED[name]) for name in PRUNABLE}, among, counts)
 
 
 def ticket():
     """Return one that starts from theta_0."""
     start = Start(MASKS, reset(THETA_0, MASKS), {"weights": "init", "statistics": "init", "mask": "ticket"})
-    return Ticket(start, THETA_0, ALL, scores, THETA_0, draw)
+    return Ticket(start, THETA_0, ALL, smallest(ALL), THETA_0, draw)
 
 
 def rewound():
     """Return one that starts from a later iteration."""
     origin = {"weights": "rewind", "statistics": "rewind", "mask": "ticket"}
     start = Start(MASKS, reset(TRAINED, MASKS), origin, iteration=7, optimizer=CHECKPOINT)
-    return Ticket(start, TRAINED, ALL, scores, THETA_0, draw)
+    return Ticket(start, TRAINED, ALL, smallest(ALL), THETA_0, draw)
 
 
 def kept():
@@ -47,7 +50,7 @@ def kept():
     source = reset(TRAINED, before)
     origin = {"weights": "trained", "statistics": "trained", "mask": "ticket"}
     start = Start(MASKS, reset(source, MASKS), origin, iteration=3)
-    return Ticket(start, source, before, lambda: {name: np.abs(source[name]) for name in PRUNABLE}, THETA_0, draw)
+    return Ticket(start, source, before, smallest(before), THETA_0, draw)
 
 
 TICKETS = {"init": ticket, "rewound": rewound, "kept": kept}

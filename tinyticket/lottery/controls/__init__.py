@@ -36,30 +36,42 @@ class Kind:
 
 
 KINDS = {
-    "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "same mask, new initial weights"),
+    "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "the ticket's mask, new initial weights"),
     "reinit-signed": Kind(
-        redrawn.reinit_signed, Claim(other_weights=True, same_signs=True), "the same, with the ticket's signs"
+        redrawn.reinit_signed,
+        Claim(other_weights=True, same_signs=True),
+        "the same, with the signs of the ticket's weights",
     ),
     "constant-signed": Kind(
-        redrawn.constant_signed, Claim(other_weights=True, same_signs=True), "signs times the layer's deviation"
+        redrawn.constant_signed,
+        Claim(other_weights=True, same_signs=True),
+        "those signs times the deviation of the layer's initial weights",
     ),
     "reshuffle": Kind(
-        rearranged.reshuffle, Claim(other_weights=True, same_values=True), "its weights permuted in each layer"
+        rearranged.reshuffle,
+        Claim(other_weights=True, same_values=True),
+        "the ticket's starting weights, permuted in each layer",
     ),
     "reshuffle-signed": Kind(
         rearranged.reshuffle_signed,
         Claim(other_weights=True, same_values=True, same_signs=True),
-        "the same among equal signs",
+        "the same, positive and negative ones apart",
     ),
     **{
         f"noise-{size:g}": Kind(
-            rearranged.noise(size), Claim(other_weights=True), f"noise of {size:g} deviations of the layer's theta_0"
+            rearranged.noise(size),
+            Claim(other_weights=True),
+            f"its weights with noise of {size:g} deviations of the layer's initial weights",
         )
         for size in (0.5, 1, 2, 3)
     },
-    "random": Kind(masks.random, Claim(other_mask=True), "same weights, the mask shuffled inside each layer"),
-    "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "same weights, the largest of theta_0 kept"),
-    "inverted": Kind(masks.inverted, Claim(other_mask=True), "same weights, the smallest scores kept"),
+    "random": Kind(
+        masks.random,
+        Claim(other_mask=True),
+        "its weights under a random mask of each layer's count, which is the mask shuffled",
+    ),
+    "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "its weights where the initial ones are largest"),
+    "inverted": Kind(masks.inverted, Claim(other_mask=True), "its weights where the criterion's scores are smallest"),
 }
 
 
@@ -108,6 +120,11 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
         if names.count(name) > 1:
             raise InputError(f"the control {name!r} is given twice; call a second one {kind_of(name)}-2")
     return names
+
+
+def starts_anew(name: str) -> bool:
+    """Whether a control of this name always starts at iteration 0, however late its ticket does."""
+    return kind_of(name) in ("reinit", "reinit-signed", "constant-signed")
 
 
 def kind_of(name: str) -> str:

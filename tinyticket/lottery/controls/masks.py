@@ -22,29 +22,18 @@ def random(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> 
     if all(mask.all() for mask in ticket.among.values()):
         return _under(ticket, prune.random(ticket.start.masks, rng), origin)
     scores = {name: rng.random(mask.shape) for name, mask in ticket.among.items()}
-    return _under(ticket, _largest(scores, ticket), origin)
+    return _under(ticket, prune.keep_counts(scores, ticket.among, ticket.counts), origin)
 
 
 def prune_at_0(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
     """Keep the largest weights of theta_0, which have seen no training (Frankle and Carbin 2019, in their appendix)."""
-    return _under(ticket, _largest({name: np.abs(ticket.initial[name]) for name in ticket.among}, ticket), "init")
+    scores = {name: np.abs(ticket.initial[name]) for name in ticket.among}
+    return _under(ticket, prune.keep_counts(scores, ticket.among, ticket.counts), "init")
 
 
 def inverted(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
     """Keep the weights with the smallest scores, those that the criterion would remove first (Frankle et al. 2021)."""
-    return _under(ticket, _largest({name: -score for name, score in ticket.scores().items()}, ticket), "inverted")
-
-
-def _largest(scores: dict[str, np.ndarray], ticket: Ticket) -> Masks:
-    """Return masks of the ticket's counts under the largest scores; of equal ones the lower flat index stays."""
-    masks = {}
-    for name, count in ticket.counts.items():
-        places = np.flatnonzero(ticket.among[name])
-        order = np.argsort(-scores[name].ravel()[places], kind="stable")
-        flat = np.zeros(ticket.among[name].size, bool)
-        flat[places[order[:count]]] = True
-        masks[name] = flat.reshape(ticket.among[name].shape)
-    return masks
+    return _under(ticket, ticket.inverted(), "inverted")
 
 
 def _under(ticket: Ticket, masks: Masks, origin: Any) -> Start:

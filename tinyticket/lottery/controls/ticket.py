@@ -25,8 +25,8 @@ class Ticket:
         The weights of which the ticket has kept some: theta_0, theta_K, or those of the network before pruning where they stay.
     among : dict of boolean arrays
         Which weights another mask may choose from: all, or the survivors of the network before where weights stay.
-    scores : callable
-        () -> the criterion's scores of the network that has these weights, higher to be kept.
+    inverted : callable
+        () -> masks of the ticket's counts that keep what its criterion would have removed first.
     initial : dict of arrays
         theta_0.
     draw : callable
@@ -36,11 +36,11 @@ class Ticket:
     start: Start
     source: State
     among: Masks
-    scores: Callable[[], dict[str, np.ndarray]]
+    inverted: Callable[[], Masks]
     initial: State
     draw: Draw
 
     @property
     def counts(self) -> dict[str, int]:
         """How many weights survive in each layer."""
-        return {name: int(np.count_nonzero(mask)) for name, mask in self.start.masks.items()}
+        return self.start.counts

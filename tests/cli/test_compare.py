@@ -1,0 +1,45 @@
+"""`tinyticket compare`."""
+
+import json
+
+import matplotlib.image
+import pytest
+
+from tests.lottery.experiments import find
+
+
+@pytest.fixture(scope="module")
+def other(npz, tmp_path_factory):
+    path = tmp_path_factory.mktemp("other") / "other.h5"
+    find(data=str(npz), trials=2, controls="reinit", lr=0.01, out=path)
+    return path
+
+
+def test_a_table_with_each_result_and_its_difference(command, ticket, other):
+    outcome = command("compare", ticket, other)
+    assert outcome.code == 0
+    assert "100.0%" in outcome.out
+    assert "against the first, paired" in outcome.out
+    assert str(other) in outcome.out
+
+
+def test_json_and_a_picture(command, ticket, other, tmp_path):
+    picture = tmp_path / "both.png"
+    outcome = command("compare", ticket, other, "--network", "reinit", "--json", "-o", picture)
+    assert (outcome.code, outcome.err) == (0, f"wrote {picture}\n")
+    shown = json.loads(outcome.out)
+    assert shown["results"] == [str(ticket), str(other)]
+    assert [len(row) for row in shown["densities"]] == [2, 2]
+    assert matplotlib.image.imread(picture).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [((), "at least two"), (("--network", "nothing"), "no"), (("missing.h5",), "missing.h5")],
+)
+def test_bad_input_is_one_sentence(command, ticket, arguments, words):
+    files = [ticket, ticket] if "--network" in arguments else [ticket]
+    outcome = command("compare", *files, *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1

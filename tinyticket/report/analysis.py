@@ -1,0 +1,75 @@
+"""The table and the picture of an analysis."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.analyses import Analysis
+
+
+def analysis_table(found: Analysis) -> Table:
+    """Return an analysis as a table for a terminal."""
+    shown = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in found.rows[0] if found.rows else ("nothing",):
+        shown.add_column(column.replace("_", "\n"), justify="right", no_wrap=True)
+    for row in found.rows:
+        shown.add_row(*(_cell(column, value) for column, value in row.items()))
+    return shown
+
+
+def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
+    """Write an analysis as a picture (PNG, SVG or PDF, by the file's ending).
+
+    Raises
+    ------
+    InputError
+        If there is nothing to draw, or the picture cannot be written.
+    """
+    from matplotlib import pyplot
+
+    from tinyticket.report.plot import against_density, checked, write
+
+    path = checked(path)
+    if not found.rows:
+        raise InputError("there is nothing to draw: the result has no round for this analysis yet")
+    figure, axes = pyplot.subplots(
+        1, len(found.y), figsize=(5.2 * len(found.y), 4), layout="constrained", squeeze=False
+    )
+    for axis, column in zip(axes[0], found.y, strict=True):
+        for name in dict.fromkeys(row[found.by] if found.by else "" for row in found.rows):
+            points = [row for row in found.rows if (not found.by or row[found.by] == name) and row[column] is not None]
+            scale = 100 if found.log_x else 1
+            axis.plot(
+                [scale * row[found.x] for row in points],
+                [row[column] for row in points],
+                "o-",
+                markersize=3.5,
+                label=name,
+            )
+        label = column.replace("_", " ")
+        if found.log_x:
+            against_density(axis, [100 * x for x in dict.fromkeys(row[found.x] for row in found.rows)], label)
+        else:
+            axis.set_xlabel(found.x)
+            axis.set_ylabel(label)
+            axis.grid(alpha=0.25)
+    if found.by:
+        axes[0][0].legend(frameon=False, fontsize=9)
+    figure.suptitle(found.title, fontsize=11)
+    write(figure, path)
+
+
+def _cell(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return escape(value)
+    if column.endswith("density"):
+        return f"{value:.2%}"
+    return f"{value:,.0f}" if isinstance(value, int) or value >= 1000 else f"{value:.4g}"
