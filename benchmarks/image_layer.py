@@ -60,7 +60,9 @@ class ImageLayer:
         """Compare what was computed with what is exact and return the largest error."""
         what = f"{who}, {self.name}, density {self.density:g}"
         return max(
-            require_near(f"{what}, {name}", found[:CHECKED] if name != "dw" else found, getattr(self.exact, name), TOLERANCE)
+            require_near(
+                f"{what}, {name}", found[:CHECKED] if name != "dw" else found, getattr(self.exact, name), TOLERANCE
+            )
             for name, found in vars(results).items()
         )
 

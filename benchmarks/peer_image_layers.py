@@ -63,7 +63,9 @@ class SparsePropImages:
 
 WAYS: dict[str, dict[str, Callable[[ImageLayer], Any]]] = {
     "torch": {layout: lambda layer, layout=layout: TorchImages(layer, layout) for layout in ("nchw", "channels-last")},
-    "sparseprop": {over: lambda layer, over=over: SparsePropImages(layer, over) for over in ("over-images", "over-pixels")},
+    "sparseprop": {
+        over: lambda layer, over=over: SparsePropImages(layer, over) for over in ("over-images", "over-pixels")
+    },
 }
 """By peer: its ways by name."""
 

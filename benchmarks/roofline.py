@@ -67,7 +67,9 @@ def peaks(threads: int) -> dict[str, float]:
         whole = TOGETHER * LANES
         data = aligned(threads, size // 4 // whole * whole)
         goes = max(1, 256 * 1024 * 1024 // size)
-        found[level] = data[0].nbytes * goes * threads / _quickest(lambda i, d=data, n=goes: _read(d[i], out[i], n), threads)
+        found[level] = (
+            data[0].nbytes * goes * threads / _quickest(lambda i, d=data, n=goes: _read(d[i], out[i], n), threads)
+        )
     return found
 
 
