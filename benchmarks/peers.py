@@ -22,6 +22,7 @@ COMPARED = {
     "kernels": ("numpy", "torch", "torch-sparse", "scipy", "sparseprop"),
     "step": ("torch", "torch-masked", "torch-compile", "jax", "sparseprop"),
     "run": ("torch-masked",),
+    "memory": ("torch", "torch-masked"),
 }
 INCLUDES = {
     "step": {"torch": ("torch", "torch-masked", "torch-compile")},
