@@ -24,7 +24,7 @@ COMPARED = {
     "run": ("torch-masked",),
     "memory": ("torch", "torch-masked"),
 }
-INCLUDES = {
+INCLUDES: dict[str, dict[str, tuple[str, ...]]] = {
     "step": {"torch": ("torch", "torch-masked", "torch-compile")},
     "run": {"torch": ("torch-masked",)},
 }
