@@ -49,7 +49,8 @@ def _convolutions(channels: tuple[tuple[int, int], ...], first: bool) -> tuple[f
     dense = sum(layer.dense() for layer in layers) / sum(layer.products for layer in layers)
     # Times in proportion to the work, so that a small layer's count as much as a large one's.
     measured = [(density, layer.sparse(density) / layer.products) for layer in layers for density in DENSITIES]
-    rate, base = np.polyfit(*zip(*measured, strict=True), 1)
+    densities, times = np.array(measured).T
+    rate, base = np.polyfit(densities, times, 1)
     return dense, float(rate), max(0.0, float(base))
 
 
