@@ -202,7 +202,7 @@ class CompiledStep:
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
-        weights = self.model.prunable()
+        weights = {layer.name: layer.weight for layer in self.layers}
         left = {}
         for name, mask in masks.items():
             before = weights[name].mask
@@ -213,7 +213,8 @@ class CompiledStep:
             if layer.name in left and self._program.change_mask(i, left[layer.name]):  # in place: nothing is fetched
                 layer.weight.held_under(left.pop(layer.name))
                 self._masks[i] = layer.weight.mask
-        EagerStep(self.model, self.optimizer).change_masks(left)
+        if left:
+            EagerStep(self.model, self.optimizer).change_masks(left)
 
     # -- what it does
 

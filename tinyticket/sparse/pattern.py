@@ -104,6 +104,7 @@ def _lines(
         fitting = -(-length * min(lanes, STRIP) * 4 // CACHE)
         blocks = min(fitting, line.size // (lines * worthwhile))
     blocks = max(1, min(blocks, length))
-    per_line = np.bincount(line * blocks + place * blocks // length, minlength=lines * blocks)
+    piece = line if blocks == 1 else line * blocks + place * blocks // length
+    per_line = np.bincount(piece, minlength=lines * blocks)
     starts = np.concatenate(([0], np.cumsum(per_line))).astype(np.uint32)
     return Lines(starts, (place * lanes).astype(np.uint32), blocks)
