@@ -7,7 +7,7 @@ import time
 import numpy as np
 from scipy.optimize import nnls
 
-from tinyticket.compiler.mlp import MLPStep
+from tinyticket.compiler.mlp.step import MLPStep
 from tinyticket.sparse.choice import Rates
 
 SAMPLES, REPEATS = 64, 25

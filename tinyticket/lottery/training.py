@@ -60,7 +60,14 @@ class Trainer:
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
             self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
         else:
-            self.step = compile(model, functional.cross_entropy, self.optimizer, settings.batch_size, threads=threads)
+            self.step = compile(
+                model,
+                functional.cross_entropy,
+                self.optimizer,
+                settings.batch_size,
+                threads=threads,
+                input_shape=examples.train[0].shape[1:],
+            )
 
     def train(
         self,
