@@ -130,6 +130,7 @@ OPTIONS = {
     "rewind": ("finetune", "finetune"),
     "rewind_to": ("11", 11),
     "strategy": ("continue", "continue"),
+    "mask_0": ("freeze-away", "freeze-away"),
     "trials": ("2", 2),
     "controls": ("random,random-2", ["random", "random-2"]),
     "seed": ("3", 3),
@@ -150,6 +151,16 @@ def test_eager_goes_through_the_autograd_and_the_file_says_so(find_command, out)
     assert find_command("--eager", rounds=0).code == 0
     assert tt.load(out).trials[0].rounds[0].plan == {"mode": "eager"}
     assert "eager was True and is now False" in find_command(rounds=0).err
+
+
+def test_masks_of_untrained_weights(find_command, out):
+    options = {"rounds": None, "method": "supermask", "score_lr": "50", "controls": "random"}
+    assert find_command("--signed-constant", "--rescale", **options).code == 0
+    config = tt.load(out).config
+    names = ("method", "score_lr", "signed_constant", "rescale", "rounds")
+    assert [config[name] for name in names] == ["supermask", 50, True, True, 1]
+    again = find_command("--signed-constant", **options)
+    assert (again.code, "rescale was True and is now False" in again.err) == (2, True)
 
 
 def test_a_recipe_fills_in_what_is_not_given(find_command, out, command):
@@ -182,8 +193,25 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     explained = command("find", "--help").out
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Recipes:")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
-    elsewhere = ["recipe", "augment", "data", "eager", "one-shot", "threads", "data-folder", "dry-run", "out", "quiet"]
-    elsewhere += ["gradual", "method", "update-every", "drop"]
+    elsewhere = [
+        "drop",
+        "method",
+        "rescale",
+        "score-lr",
+        "signed-constant",
+        "update-every",
+        "recipe",
+        "augment",
+        "data",
+        "eager",
+        "one-shot",
+        "gradual",
+        "threads",
+        "data-folder",
+        "dry-run",
+        "out",
+        "quiet",
+    ]
     assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
 
 

@@ -47,6 +47,20 @@ def test_a_late_rewinding_costs_the_iterations_that_are_left_and_controls_drawn_
     assert seconds(controls="none", strategy="continue", rewind_to=40) == 100 + 2 * (60 + 60)
 
 
+def test_networks_after_the_dense_one_that_run_otherwise_have_their_own_time(monkeypatch):
+    def seconds(**changes):
+        experiment = Experiment(MODEL, DATA, **{**SMALL, "iterations": 100, **changes})
+        ticks = itertools.cycle((0, STEPS, 0, 3 * STEPS, 0, 0))
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "perf_counter", lambda: next(ticks))
+            return estimate(experiment).seconds
+
+    untrained = {"method": "edge-popup", "rounds": None, "one_shot": (0.5, 0.3)}
+    assert seconds(**untrained, controls="reinit,random") == 100 + 2 * 300
+    assert seconds(method="supermask", rounds=None) == 100 + 300
+    assert seconds(mask_0="freeze", controls="random") == 100 + 4 * 300
+
+
 def test_the_size_of_the_file_is_near(out):
     model, changes = "mlp-12-600-100-3", {"rounds": 2, "iterations": 2, "controls": "random"}
     expected = estimate(Experiment(model, DATA, **{**SMALL, **changes})).file_bytes

@@ -112,6 +112,8 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"weight_decay": math.nan}, "weight decay at least 0"),
         ({"weight_decay": math.inf}, "weight decay"),
         ({"optimizer": "adamw"}, "no optimizer is called 'adamw'.*did you mean 'adam'"),
+        ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
+        ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
         ({"scope": "network"}, "scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not 'network'"),
         ({"scope": "erk"}, "the scope 'erk' shares a density among the layers: give the densities with one-shot"),
         ({"criterion": "magnitud"}, "no criterion is called 'magnitud'.*did you mean 'magnitude'"),
@@ -121,8 +123,6 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"rewind": "weight"}, "no rewind is called 'weight'"),
         ({"rewind_to": 600}, "from 0 to 599 with 600 iterations; not 600"),
         ({"strategy": "keep"}, "no strategy is called 'keep'"),
-        ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
-        ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
         ({"controls": "shuffle"}, "no control is called 'shuffle'"),
         ({"prune": 1}, "between 0 and 1"),
         ({"prune": 0}, "between 0 and 1"),
@@ -189,13 +189,13 @@ OTHER = {
     "augment": "flip-crop",
     "recipe": "frankle-carbin/lenet",
     "criterion": "movement",
+    "mask_0": "freeze",
 }
 
 
 def test_the_table_of_other_settings_is_complete():
-    assert {*OTHER, "one_shot", "gradual", "method", "update_every", "drop"} == {
-        field.name for field in dataclasses.fields(Settings)
-    }
+    elsewhere = {"one_shot", "gradual", "method", "update_every", "drop", "signed_constant", "rescale", "score_lr"}
+    assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -48,6 +48,13 @@ Rewinding. Each of these trains a pruned network from iteration K to the last (K
                                    the masks; the tickets beside it are rewound as said above
 
 \b
+Methods that learn a mask of weights which are never trained; controls are then evaluated without
+training too (see docs/supermasks.md):
+  supermask    each weight has a probability, which is learned; one round, whose density it finds
+  edge-popup   each weight has a score, which is learned; the highest of each layer are kept, a share
+               given by --one-shot
+
+\b
 Methods whose masks are found while one network trains (--one-shot gives the densities; see docs/dynamic.md):
   set, rigl, snfs  a random mask that moves: the smallest weights are dropped, and as many grown at
                    random, where gradients are largest, or where their momentum is (snfs also moves
@@ -142,15 +149,27 @@ class _Find(click.Command):
     help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
 )
 @click.option(
+    "--mask-0",
+    default="zero",
+    show_default=True,
+    help="What pruned weights are: `zero`, or frozen at their initial values, all (`freeze`) or those that had moved away from "
+    "zero (`freeze-away`); these are trained eagerly.",
+)
+@click.option(
     "--method",
     default="tickets",
     show_default=True,
-    help="With --one-shot: a method that finds its mask in one training from the initial weights, see below.",
+    help="What makes a round's network: pruning, or a method that finds its mask in one training, see below.",
 )
 @click.option("--update-every", type=int, help="Iterations between updates of a mask that moves.  [100]")
 @click.option(
     "--drop", type=float, default=0.3, show_default=True, help="First fraction of a layer that an update drops."
 )
+@click.option(
+    "--signed-constant", is_flag=True, help="Untrained weights are a constant of their layer, with their signs."
+)
+@click.option("--rescale", is_flag=True, help="Supermasks: multiply a layer's weights by size / sum of the mask.")
+@click.option("--score-lr", type=float, help="Learning rate of a mask's scores.  [supermask: 100, edge-popup: 0.1]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")

@@ -208,8 +208,7 @@ class CompiledStep:
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
-        weights = self.model.prunable()
-        left = {}
+        weights, left = self.network.weights, {}
         for name, mask in masks.items():
             before = weights[name].mask
             if before is None or not np.array_equal(mask, before):
@@ -220,7 +219,8 @@ class CompiledStep:
             ):  # in place: nothing is fetched
                 weight.held_under(left.pop(name))
                 self._masks[i] = weight.mask
-        EagerStep(self.model, self.optimizer).change_masks(left)
+        if left:
+            EagerStep(self.model, self.optimizer).change_masks(left)
 
     # -- what it does
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tinyticket.compiler import CompiledStep, EagerStep
+from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
 from tinyticket.lottery.controls import starts_anew
+from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.trial import trainings
+from tinyticket.lottery.untrained import UNTRAINED, untrained_start
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -37,12 +42,9 @@ def estimate(experiment: Experiment) -> Estimate:
     step, train = experiment.trainer.step, examples.train
     feed = batches(len(train[0]), settings.batch_size, np.random.default_rng(0))
     with threadpool_limits(1, user_api="blas"):
-        for _ in range(3):
-            step(train, next(feed))  # the first steps are slower
-        start = time.perf_counter()
-        for _ in range(STEPS):
-            step(train, next(feed))
-        per_step = (time.perf_counter() - start) / STEPS
+        per_step = _seconds_a_step(step, train, feed)
+        pruned_step, trained = _of_pruned(experiment)
+        per_pruned_step = _seconds_a_step(pruned_step, train, feed) if pruned_step else per_step
         start = time.perf_counter()
         step.evaluate(examples.validation)
         step.evaluate(examples.test)
@@ -62,6 +64,30 @@ def estimate(experiment: Experiment) -> Estimate:
     file = settings.trials * (state + stored[0] + per_ticket * sum(stored[1:]))
     if settings.rewind == "weights" and settings.rewind_to:
         file += settings.trials * 3 * state  # weights and what an optimizer remembers of each
-    steps = count * settings.iterations - late
-    rows = count * evaluations - late / settings.evaluate_every
-    return Estimate(count, steps * per_step + rows * per_evaluation, memory, file)
+    if settings.method in UNTRAINED:
+        file += settings.trials * settings.rounds * itemsize * weights  # scores
+    per_training = settings.iterations * per_step + evaluations * per_evaluation
+    pruned = settings.trials * trained * (settings.iterations * per_pruned_step + evaluations * per_evaluation)
+    spared = late * (per_step + per_evaluation / settings.evaluate_every)
+    return Estimate(count, settings.trials * per_training + pruned - spared, memory, file)
+
+
+def _seconds_a_step(step: CompiledStep | EagerStep, train: Pair, feed: Iterator[np.ndarray]) -> float:
+    for _ in range(3):
+        step(train, next(feed))  # the first steps are slower
+    start = time.perf_counter()
+    for _ in range(STEPS):
+        step(train, next(feed))
+    return (time.perf_counter() - start) / STEPS
+
+
+def _of_pruned(experiment: Experiment) -> tuple[CompiledStep | EagerStep | None, int]:
+    """Return the step of networks after the dense one, None if it is the same, and how many of them a trial trains."""
+    settings, trainer = experiment.settings, experiment.trainer
+    initial = experiment.model.state_dict()
+    if settings.method in UNTRAINED:  # their controls are not trained
+        start = untrained_start(settings, experiment.plan, 0, 1, initial)
+        assert start.untrained is not None
+        return MaskTrainer(trainer, start.untrained, start.weights).step, settings.rounds
+    eager = EagerStep(experiment.model, trainer.optimizer) if settings.mask_0 != "zero" else None
+    return eager, trainings(settings) - 1

@@ -16,6 +16,7 @@ from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import Factory, check_model, load_dataset, model_factory, split, usable_threads
+from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.methods import TICKETS, moments
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
@@ -56,9 +57,13 @@ def find(
     rewind_to: int = 0,
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
+    mask_0: str = "zero",
     method: str = "tickets",
     update_every: int | None = None,
     drop: float = 0.3,
+    signed_constant: bool = False,
+    rescale: bool = False,
+    score_lr: float | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -117,11 +122,22 @@ def find(
     gradual : (begin, end, every)
         With `one_shot`: prune in the course of one training from theta_0, at iteration begin, every so many, until end, fast
         at first and then ever slower (Zhu and Gupta 2017). Controls get the masks that come of it.
+    mask_0 : {"zero", "freeze", "freeze-away"}
+        What pruned weights are: 0, their initial value, or that only where they had moved away from zero (Zhou et al. 2019).
+        What is frozen is trained eagerly.
     method
         "tickets", or with `one_shot` a method that finds its mask in the course of one training from theta_0: "set", "rigl",
         "snfs" and variants (`tinyticket.lottery.methods.METHODS`), with the default scope "erk", or "early-bird", with "global".
+        "supermask", one round, and "edge-popup", with `one_shot`, learn a mask and leave the weights at theta_0; their controls are
+        evaluated untrained too.
     update_every, drop
         Of dynamic sparse training: iterations between updates of the mask (100), and the first fraction of a layer that is dropped.
+    signed_constant
+        With the last two: the sign of every weight times the deviation of its layer (supermask) or sqrt(2 / fan_in) (edge-popup).
+    rescale
+        With "supermask": whether the weights of a layer are multiplied by size / sum of its mask.
+    score_lr
+        With them: the learning rate of the mask's scores, 100 for supermasks and 0.1 for edge-popup if not given.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -151,8 +167,9 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        recipe=recipe, augment=augment, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual,
-        method=method, update_every=update_every, drop=drop,
+        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
+        method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
+        recipe=recipe, augment=augment,
     )  # fmt: skip
     return experiment.run()
 
@@ -226,8 +243,9 @@ class Experiment:
         self.progress.training(trial, round, control, self.plan.densities[round])
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         augment = stream(self.settings.seed, trial, "augment", round)
+        trainer = MaskTrainer(self.trainer, start.untrained, start.weights) if start.untrained else self.trainer
         try:
-            run = self.trainer.train(start, order, dropout, self.progress.evaluated, keep_at, augment)
+            run = trainer.train(start, order, dropout, self.progress.evaluated, keep_at, augment)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             kept = (

@@ -1,10 +1,10 @@
-"""Methods that find their mask while the network trains: dynamic sparse training, and Early-Bird tickets.
+"""Methods that find their mask while the network trains: dynamic sparse training, Early-Bird tickets, masks of untrained weights.
 
 Dynamic sparse training starts from theta_0 under a random mask whose layers have the densities of an Erdos-Renyi kernel, and moves
 the mask every few iterations (`prune.dynamic`). The fraction dropped falls along a cosine from `drop` to nothing at three quarters
 of the training, where the mask comes to rest (Evci et al. 2020, section 3). `set`, `rigl`, `snfs` and `snfs-grow` run this way,
 as RigL's authors run them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, with new
-weights drawn as the initial ones were.
+weights drawn as the initial ones were. `supermask` and `edge-popup` leave all weights as they are and learn a mask (`untrained`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tinyticket.lottery.dynamic import Dynamic
 from tinyticket.lottery.early_bird import EarlyBirdTraining
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
+from tinyticket.lottery.untrained import UNTRAINED, check_untrained, untrained_start
 
 if TYPE_CHECKING:
     from tinyticket.lottery.plan import Plan
@@ -30,7 +31,8 @@ TICKETS = "tickets"
 """The method of the paper and of all that prunes what has been trained: masks are made between trainings, or gradually."""
 
 SPARSE = ("set", "set-original", "rigl", "snfs", "snfs-grow")
-METHODS = (TICKETS, *SPARSE, "early-bird")
+METHODS = (TICKETS, *SPARSE, "early-bird", *UNTRAINED)
+ONE_ROUND = ("supermask",)  # its density is what learning makes of it
 UPDATE_EVERY, DROP = 100, 0.3
 
 REST = 0.75
@@ -56,19 +58,26 @@ def check_method(settings: Settings) -> None:
         )
     if rewound and method == TICKETS and not settings.gradual:
         raise InputError("the control rewound trains theta_0 under the mask found; that is what a ticket is already")
+    check_untrained(settings)
     if method == TICKETS:
         return
     rewinds = settings.rewind != "weights" or settings.rewind_to or settings.strategy != "reset"
-    if not settings.one_shot or settings.gradual or rewinds or settings.criterion != "magnitude":
+    other = settings.gradual or rewinds or settings.criterion != "magnitude" or settings.mask_0 != "zero"
+    if method in ONE_ROUND:
+        if other or settings.one_shot or settings.rounds != 1 or settings.prune:
+            raise InputError(
+                f"{method} has one round, whose density it finds, and starts at theta_0: leave one-shot, rounds, prune, criterion, "
+                "gradual, mask-0, rewind, rewind-to and strategy out"
+            )
+        return
+    if not settings.one_shot or other:
         raise InputError(
             f"{method} finds its mask in a training that starts at theta_0: give the densities with one-shot, and leave "
-            "criterion, gradual, rewind, rewind-to and strategy out"
+            "criterion, gradual, mask-0, rewind, rewind-to and strategy out"
         )
-    if method in SPARSE and settings.scope == "global":
-        raise InputError(
-            f"{method} starts with a density for each layer: the scope is erk (the default), uniform or layer"
-        )
-    if any(name.startswith("inverted") for name in settings.controls):
+    if method in (*SPARSE, "edge-popup") and settings.scope == "global":
+        raise InputError(f"{method} has a density for each layer: the scope is erk, uniform or layer, not global")
+    if method not in UNTRAINED and any(name.startswith("inverted") for name in settings.controls):
         raise InputError(f"the control inverted keeps the smallest scores of a criterion, and {method} has none")
 
 
@@ -76,6 +85,8 @@ def begin(
     settings: Settings, plan: Plan, trial: int, round: int, initial: State, draw: Callable[..., State], epoch: int
 ) -> Start:
     """Return how a round's network starts under a method that finds the mask in training; an epoch has so many iterations."""
+    if settings.method in UNTRAINED:
+        return untrained_start(settings, plan, trial, round, initial)
     fractions = plan.fractions[round - 1]
     densities = {name: 1 - prune.removed(size, fractions[name]) / size for name, size in plan.sizes.items()}
     key = [settings.seed, trial, settings.method, round]
@@ -104,6 +115,8 @@ def moments(settings: Settings, epoch: int) -> tuple[tuple[int, ...], int]:
         If the training is too short for the method.
     """
     last = int(REST * settings.iterations)
+    if settings.method in UNTRAINED:
+        return (), 0  # their masks change at every iteration
     if settings.method == "set-original":
         when, last = tuple(range(epoch, settings.iterations, epoch)), settings.iterations
     elif settings.method == "early-bird":

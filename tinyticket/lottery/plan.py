@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tinyticket import prune
 from tinyticket.errors import InputError
+from tinyticket.lottery.methods import ONE_ROUND
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module, Prunable
 
@@ -39,6 +40,8 @@ def make_plan(model: Module, settings: Settings) -> Plan:
     """Plan the rounds for a model, or raise InputError where a round would remove nothing from a layer, or all of it."""
     groups = layer_groups(model)
     sizes = {name: parameter.size for name, parameter in model.prunable().items()}
+    if settings.method in ONE_ROUND:  # with its first scores, a learned mask keeps a weight half of the time
+        return Plan(sizes, [], [sum(sizes.values()), sum(sizes.values()) // 2])
     if settings.one_shot:
         fractions = [_one_shot_fractions(model, groups, density, settings.scope) for density in settings.one_shot]
     else:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import reset
+from tinyticket.lottery.untrained import CONSTANTS
 from tinyticket.lottery.verdict import verdict
 from tinyticket.nn import Module, build
 from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint
@@ -94,6 +95,16 @@ class Round:
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""
         return self._read(layout.read_trained)
+
+    @property
+    def frozen(self) -> dict[str, np.ndarray]:
+        """What pruned weights are where they are not zero, by weight, 0 under survivors; empty where all are zero."""
+        return self._read(lambda group: layout.read_beside(group, "frozen"))
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """The scores of weights whose mask was learned; empty elsewhere."""
+        return self._read(lambda group: layout.read_beside(group, "scores"))
 
     @cached_property
     def origin(self) -> dict[str, Any]:
@@ -195,8 +206,8 @@ class Result:
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, pruned weights zero.
 
-        They are theta_0, what late rewinding went back to, or the trained weights of the round before, under the mask that the
-        training began with.
+        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under
+        the mask that the training began with.
         """
         chosen = self._round(trial, round)
         where = chosen.origin["weights"]
@@ -204,6 +215,9 @@ class Result:
             state = self._round(trial, 0 if self.config["one_shot"] else round - 1).trained
         else:
             state = self.rewind(trial).state if where == "rewind" else self.init(trial)
+        if where == "constant":
+            constant = CONSTANTS[self.config["method"]]
+            state = {name: constant(value) if name in chosen.masks else value for name, value in state.items()}
         return reset(state, chosen.start_masks)
 
     def model(self, trial: int, round: int, weights: str = "trained", into: Module | None = None) -> Module:
@@ -218,18 +232,21 @@ class Result:
             was rewound to.
         into
             A module of the same architecture to fill; needed where the experiment's model was of a class of your own.
+
+        Where pruned weights are frozen at a value other than zero, they are there, and their layers have no masks.
         """
         if weights not in ("trained", "init", "start"):
             raise InputError(f"weights are 'trained', 'init' or 'start', not {weights!r}")
         chosen = self._round(trial, round)
         model = build(self._model) if into is None else into
+        frozen, state = chosen.frozen, chosen.trained if weights == "trained" else self.init(trial)
         masks = chosen.start_masks if weights == "start" else chosen.masks
-        for name, parameter in model.named_parameters():
-            parameter.mask = masks.get(name)
         if weights == "start":
-            model.load_state_dict(self.start(trial, round))
-        else:
-            model.load_state_dict(chosen.trained if weights == "trained" else self.init(trial))
+            state = self.start(trial, round)
+        for name, parameter in model.named_parameters():
+            parameter.mask = None if name in frozen else masks.get(name)
+        state |= {name: np.where(chosen.masks[name], state[name], value) for name, value in frozen.items()}
+        model.load_state_dict(state)
         return model.eval()
 
     def save(self, path: str | os.PathLike) -> None:

@@ -13,9 +13,11 @@ from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
-from tinyticket.lottery.methods import DROP, SPARSE, TICKETS, UPDATE_EVERY, check_method
+from tinyticket.lottery.mask_0 import check_mask_0
+from tinyticket.lottery.methods import DROP, ONE_ROUND, SPARSE, TICKETS, UPDATE_EVERY, check_method
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
+from tinyticket.lottery.untrained import RATES
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 
@@ -70,6 +72,10 @@ class Settings:
         Of dynamic sparse training: iterations between updates of the mask, and the first fraction dropped.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
+    mask_0 : {"zero", "freeze", "freeze-away"}
+        What pruned weights are.
+    signed_constant, rescale, score_lr : bool, bool, float
+        Of the methods that leave weights untrained; the rate is 0 for others.
 
     Settings with a default came after the first files. They are written only where they differ from it, and a file without them
     means it: that is what was done before there was a choice.
@@ -96,13 +102,17 @@ class Settings:
     rewind: str = "weights"
     rewind_to: int = 0
     strategy: str = "reset"
-    augment: str = "none"
-    recipe: str = "none"
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
     method: str = TICKETS
     update_every: int = UPDATE_EVERY
     drop: float = DROP
+    augment: str = "none"
+    recipe: str = "none"
+    mask_0: str = "zero"
+    signed_constant: bool = False
+    rescale: bool = False
+    score_lr: float = 0.0
 
     def __post_init__(self):
         for name, least in {
@@ -134,6 +144,7 @@ class Settings:
             self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
         )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
+        check_mask_0(self)
         check_method(self)
 
     def to_plain(self) -> dict[str, Any]:
@@ -208,11 +219,23 @@ def resolve(
     method: str = TICKETS,
     update_every: int | None = None,
     drop: float = DROP,
+    mask_0: str = "zero",
+    signed_constant: bool = False,
+    rescale: bool = False,
+    score_lr: float | None = None,
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
     if scope is None:
-        scope = "erk" if method in SPARSE else "global" if criterion in AT_INIT or method == "early-bird" else "layer"
+        scope = (
+            "erk"
+            if method in SPARSE
+            else "uniform"
+            if method == "edge-popup"
+            else "global"
+            if criterion in AT_INIT or method == "early-bird"
+            else "layer"
+        )
     if controls is None:
         controls = ("static",) if method in SPARSE else ("random",) if method == "early-bird" else ("reinit", "random")
     if one_shot is not None:
@@ -227,6 +250,8 @@ def resolve(
         if not one_shot or len(set(one_shot)) < len(one_shot):
             raise InputError(f"one-shot wants one or more different densities; got {one_shot}")
         rounds, fractions = len(one_shot), {}
+    elif method in ONE_ROUND:
+        rounds, fractions = _default(rounds, 1), parse_fractions(prune, scope) if prune is not None else {}
     else:
         fractions = parse_fractions(0.2 if prune is None else prune, scope)
     return Settings(
@@ -258,6 +283,10 @@ def resolve(
         method=method,
         update_every=_default(update_every, UPDATE_EVERY),
         drop=float(drop),
+        mask_0=mask_0,
+        signed_constant=bool(signed_constant),
+        rescale=bool(rescale),
+        score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),
     )
 
 

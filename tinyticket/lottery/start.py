@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.store import Checkpoint
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.untrained import Untrained
 
 
 class Revision:
@@ -69,6 +72,12 @@ class Start:
         Whether the learning rate is that of the last iteration all along, as in fine-tuning.
     revision : Revision or None
         How masks change while training goes on.
+    frozen : dict of arrays
+        What pruned weights are where they are not zero, by layer (`mask_0`); such networks are trained eagerly.
+    untrained : Untrained or None
+        How a mask of the weights is learned while they stay as they are.
+    trains : bool
+        False for a network that is only evaluated, as it starts.
     """
 
     masks: Masks
@@ -78,6 +87,9 @@ class Start:
     optimizer: Checkpoint | None = None
     last_rate: bool = False
     revision: Revision | None = None
+    frozen: State = field(default_factory=dict)
+    untrained: Untrained | None = None
+    trains: bool = True
 
     @property
     def counts(self) -> dict[str, int]:
@@ -86,8 +98,10 @@ class Start:
 
     def record(self) -> dict[str, Any]:
         """Return what the file says about it, in JSON values."""
+        training = {} if self.trains and not self.untrained else {"training": "scores" if self.untrained else "none"}
         return {
             **self.origin,
+            **training,
             "iteration": self.iteration,
             "optimizer": "rewind" if self.optimizer else "new",
             "learning_rate": "last" if self.last_rate else "schedule",

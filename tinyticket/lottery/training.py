@@ -21,6 +21,7 @@ from tinyticket.lottery.algorithm import Masks
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.nn import Dropout, Module, functional, own_class
+from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
@@ -99,6 +100,7 @@ class Trainer:
             If a loss is not a finite number.
         """
         self._begin(start, dropout)
+        step, last = self._step_of(start), self.settings.iterations if start.trains else start.iteration
         settings, checkpoint = self.settings, None
         indices = batches(len(self.examples.train[0]), settings.batch_size, order)
         feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
@@ -107,22 +109,30 @@ class Trainer:
         cuts = (keep_at, *changes, *(change - before for change in changes))
         began = time.perf_counter()
         masks = self._revised(start, start.iteration, start.masks)
-        rows, losses = [self._row(start.iteration, np.array([math.nan]), watch)], []
-        for iterations in _calls(start.iteration, settings.iterations, settings.evaluate_every, cuts):
+        rows, losses = [self._row(step, start.iteration, np.array([math.nan]), watch)], []
+        for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts):
             steps = self._shown if _is_shown(start.revision, iterations.stop) else self._steps
-            losses.append(steps(iterations, feed, start))
+            losses.append(steps(step, iterations, feed, start))
             masks = self._revised(start, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
             if iterations.stop % settings.evaluate_every == 0 or iterations.stop == settings.iterations:
-                rows.append(self._row(iterations.stop, np.concatenate(losses), watch))
+                rows.append(self._row(step, iterations.stop, np.concatenate(losses), watch))
                 losses = []
         seconds = time.perf_counter() - began
-        history, plan = np.array(rows, HISTORY), self.step.plan()
+        history, plan = np.array(rows, HISTORY), step.plan()
         settled = start.revision.settled if start.revision else 0
         begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
         state, origin = self.model.state_dict(), start.record()
-        return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun)
+        return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun, start.frozen)
+
+    def _step_of(self, start: Start) -> CompiledStep | EagerStep:
+        """Return the step to train with: where pruned weights are not zero, kernels that skip them are of no use."""
+        if not start.frozen:
+            return self.step
+        prunable = self.model.prunable()
+        sources = {name: Frozen(prunable[name], value) for name, value in start.frozen.items()}
+        return EagerStep(Sourced(self.model, sources), self.optimizer, reason="pruned weights are frozen, not zero")
 
     def _revised(self, start: Start, iteration: int, masks: Masks) -> Masks:
         """Change the masks after an iteration if that is due."""
@@ -145,38 +155,48 @@ class Trainer:
             return itertools.repeat(None)
         return augmentation.draws(np.random.default_rng(augment), self.settings.batch_size)
 
-    def _shown(self, iterations: range, feed: Iterator[Batch], start: Start) -> np.ndarray:
+    def _shown(
+        self, step: CompiledStep | EagerStep, iterations: range, feed: Iterator[Batch], start: Start
+    ) -> np.ndarray:
         """Train for some iterations before masks change, showing their dense gradients; return their losses."""
         losses, revision = [], start.revision
         assert revision is not None
         for i in iterations:
             batch, draws = next(feed)
             x, y = (part[batch] for part in self.examples.train)
-            loss, gradients = self.step.backward(x if draws is None else augment(x, draws), y)
+            loss, gradients = step.backward(x if draws is None else augment(x, draws), y)
             if not math.isfinite(loss):
                 _raise_diverged("training loss", np.array([loss]), i + 1, self.settings)
             revision.see(gradients)
             if revision.takes_step and i + 1 in revision.iterations:
                 losses.append(np.array([loss]))
             else:
-                losses.append(self._steps(range(i, i + 1), iter([(batch, draws)]), start))
+                losses.append(self._steps(step, range(i, i + 1), iter([(batch, draws)]), start))
         return np.concatenate(losses)
 
-    def _steps(self, iterations: range, feed: Iterator[Batch], start: Start) -> np.ndarray:
+    def _steps(
+        self, step: CompiledStep | EagerStep, iterations: range, feed: Iterator[Batch], start: Start
+    ) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
         moments = [settings.iterations - 1] * len(iterations) if start.last_rate else iterations
         rates = [settings.lr * settings.schedule(moment) for moment in moments]
         indices, draws = zip(*(next(feed) for _ in rates), strict=True)
         augmented = None if draws[0] is None else np.array(draws)
-        losses = self.step.run(self.examples.train, np.array(indices), rates, augmented)
+        losses = step.run(self.examples.train, np.array(indices), rates, augmented)
         if not np.isfinite(losses).all():
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
 
-    def _row(self, iteration: int, losses: np.ndarray, watch: Callable[[dict[str, Any]], None]) -> tuple:
+    def _row(
+        self,
+        step: CompiledStep | EagerStep,
+        iteration: int,
+        losses: np.ndarray,
+        watch: Callable[[dict[str, Any]], None],
+    ) -> tuple:
         """Evaluate, and return a row of the history."""
-        validation, test = self.step.evaluate(self.examples.validation), self.step.evaluate(self.examples.test)
+        validation, test = step.evaluate(self.examples.validation), step.evaluate(self.examples.test)
         row = (iteration, losses.mean(), *validation, *test)
         watch(dict(zip(HISTORY.names or (), row, strict=True)))
         if not math.isfinite(validation[0]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from tinyticket.lottery import controls
 from tinyticket.lottery.algorithm import Masks, State, find_tickets, reset
 from tinyticket.lottery.gradual import gradual_of
+from tinyticket.lottery.mask_0 import frozen_weights
 from tinyticket.lottery.methods import TICKETS, begin
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
@@ -19,6 +20,7 @@ from tinyticket.lottery.rewinding import Rewinding
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
+from tinyticket.lottery.untrained import untrained_ticket
 from tinyticket.store import Checkpoint, Run
 
 CONTINUED = "continued"
@@ -93,6 +95,7 @@ class TrialRun:
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
         self.continues = settings.strategy == "continue"
         self._checkpoint: Checkpoint | None = None
+        self._frozen: State = {}
 
     def run(self) -> None:
         """Train what the memory does not hold; every round is in it by the time the next one begins."""
@@ -122,7 +125,11 @@ class TrialRun:
             start = self._revised(round, dense)
             if self._memory.recall(round, start.masks, begun=True) is None:
                 run = self._train(round, None, start, 0)
-                beside = self._train_controls(round, self._ticket(round, run.masks), start)
+                if start.untrained:
+                    ticket = untrained_ticket(start, run, self.initial, self._draw)
+                else:
+                    ticket = self._ticket(round, run.masks)
+                beside = self._train_controls(round, ticket, start)
                 self._memory.commit(round, Finished(self.initial, run, beside))
 
     def _revised(self, round: int, dense: Masks) -> Start:
@@ -142,6 +149,8 @@ class TrialRun:
 
     def _train_or_recall(self, round: int, start: State, masks: Masks) -> State:
         recorded = self._memory.recall(round, masks)
+        if round:
+            self._freeze(masks)
         if recorded is not None:
             if round == 0 and self.settings.rewind_to and self.settings.rewind == "weights":
                 self._checkpoint = self._memory.checkpoint()
@@ -168,14 +177,35 @@ class TrialRun:
         return Finished(self.initial, run, others, continued)
 
     def _train_controls(self, round: int, ticket: controls.Ticket, begun: Start | None = None) -> dict[str, Run]:
-        """Train the controls of a ticket, whose own training may have begun with another mask."""
+        """Train the controls of a ticket, whose own training may have begun with another mask.
+
+        Those of a ticket that is not trained are not either, but for `rewound`, which is what training makes of it.
+        """
         runs = {}
         for name in self.settings.controls:
             origin = {"stream": [self.settings.seed, self.number, name, round]}
             rng = stream(self.settings.seed, self.number, name, round)
             start = controls.beside(name, ticket, begun) or controls.begin(name, ticket, rng, origin)
-            runs[name] = self._train(round, name, start, 0)
+            frozen = self._frozen_beside(ticket.start, start)
+            trains = ticket.start.trains or name == "rewound"
+            runs[name] = self._train(round, name, replace(start, frozen=frozen, trains=trains), 0)
         return runs
+
+    def _freeze(self, masks: Masks) -> None:
+        """Say what the weights are that a round has pruned, those of the rounds before included."""
+        before, trained = self._before
+        held = {} if self.settings.one_shot else self._frozen
+        self._frozen = frozen_weights(self.settings.mask_0, self.initial, trained, before, masks, held)
+
+    def _frozen_beside(self, ticket: Start, control: Start) -> State:
+        """Return what a control's pruned weights are: the ticket's under its mask, and the same action under another one.
+
+        Another mask is one of the dense network, whose training says which weights moved away from zero.
+        """
+        if all(np.array_equal(control.masks[name], ticket.masks[name]) for name in ticket.frozen):
+            return ticket.frozen
+        masks, trained = self._dense
+        return frozen_weights(self.settings.mask_0, self.initial, trained, masks, control.masks, {})
 
     def _ticket(self, round: int, masks: Masks) -> controls.Ticket:
         """Return the ticket with these masks, and what its controls are made from."""
@@ -183,6 +213,7 @@ class TrialRun:
         # Where weights are rewound, another mask may keep any of them: the dense network is what it chooses from.
         among, trained = self._before if weights_stay else self._dense
         start = rewinding.start(self._checkpoint, trained, masks, {"mask": "ticket"})
+        start = replace(start, frozen=self._frozen)
         return controls.Ticket(
             start=start,
             source=rewinding.target(self._checkpoint, trained),

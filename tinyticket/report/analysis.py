@@ -12,6 +12,8 @@ from rich.table import Table
 from tinyticket.errors import InputError
 from tinyticket.lottery.analyses import Analysis
 
+COLOURS = 10  # of the cycle that lines take theirs from
+
 
 def analysis_table(found: Analysis) -> Table:
     """Return an analysis as a table for a terminal."""
@@ -42,13 +44,13 @@ def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
         1, len(found.y), figsize=(5.2 * len(found.y), 4), layout="constrained", squeeze=False
     )
     for axis, column in zip(axes[0], found.y, strict=True):
-        for name in dict.fromkeys(row[found.by] if found.by else "" for row in found.rows):
+        for i, name in enumerate(dict.fromkeys(row[found.by] if found.by else "" for row in found.rows)):
             points = [row for row in found.rows if (not found.by or row[found.by] == name) and row[column] is not None]
             scale = 100 if found.log_x else 1
             axis.plot(
                 [scale * row[found.x] for row in points],
                 [row[column] for row in points],
-                "o-",
+                "o-" if i < COLOURS else "s--",
                 markersize=3.5,
                 label=name,
             )
@@ -59,9 +61,12 @@ def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
             axis.set_xlabel(found.x)
             axis.set_ylabel(label)
             axis.grid(alpha=0.25)
-    if found.by:
+    lines, names = axes[0][0].get_legend_handles_labels()
+    if found.by and len(lines) > COLOURS:  # too many to stand among the lines themselves
+        figure.legend(lines, names, loc="outside right center", frameon=False, fontsize=9)
+    elif found.by:
         axes[0][0].legend(frameon=False, fontsize=9)
-    figure.suptitle(found.title, fontsize=11)
+    figure.suptitle(found.title, fontsize=11, wrap=True)
     write(figure, path)
 
 

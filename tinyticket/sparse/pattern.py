@@ -113,6 +113,7 @@ def _lines(
         per_block = worthwhile if strip <= LARGE_CACHE else WORTHWHILE_LONG
         blocks = min(-(-strip // CACHE), line.size // (lines * per_block))
     blocks = max(1, min(blocks, length))
-    per_line = np.bincount(line * blocks + place * blocks // length, minlength=lines * blocks)
+    piece = line if blocks == 1 else line * blocks + place * blocks // length
+    per_line = np.bincount(piece, minlength=lines * blocks)
     starts = np.concatenate(([0], np.cumsum(per_line))).astype(np.uint32)
     return Lines(starts, (place * lanes).astype(np.uint32), blocks)

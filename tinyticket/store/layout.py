@@ -93,6 +93,9 @@ def write_run(group: h5py.Group, run: Run) -> None:
         _write_masks(ordered_group(group, "start_mask"), run.start_masks)
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
     write_state(ordered_group(group, "trained"), survivors)
+    for name, beside in (("frozen", run.frozen), ("scores", run.scores)):
+        if beside:
+            write_state(ordered_group(group, name), beside)
     group.create_dataset("history", data=run.history)
     group.attrs.update(run.scalars())
     group.attrs["start"] = json.dumps(run.origin)
@@ -109,7 +112,7 @@ def read_start_masks(group: h5py.Group) -> dict[str, np.ndarray]:
     if "start_mask" in group:
         return read_masks(group, "start_mask")
     masks = read_masks(group)
-    dense = json.loads(group.attrs["start"]).get("mask") in ("gradual", "early-bird")
+    dense = json.loads(group.attrs["start"]).get("mask") in ("gradual", "early-bird", "supermask", "edge-popup")
     return {name: np.ones(mask.shape, bool) if dense else mask for name, mask in masks.items()}
 
 
@@ -130,6 +133,11 @@ def read_trained(group: h5py.Group) -> dict[str, np.ndarray]:
         whole[mask] = state[name]
         state[name] = whole
     return state
+
+
+def read_beside(group: h5py.Group, name: str) -> dict[str, np.ndarray]:
+    """Return the "frozen" values of pruned weights or the "scores" of a learned mask, empty where there are none."""
+    return read_state(group[name]) if name in group else {}
 
 
 def read_history(group: h5py.Group) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ class Run:
         What the training began with, where that was drawn and has changed since.
     final_mask : int
         The iteration from which on the network is the one that is reported: before, gradual pruning was under way.
+    frozen : dict of arrays
+        What pruned weights were where not zero, by weight: 0 under survivors.
+    scores : dict of arrays
+        Of weights whose mask was learned, by weight.
     """
 
     masks: dict[str, np.ndarray]
@@ -57,6 +61,8 @@ class Run:
     checkpoint: Checkpoint | None = None
     final_mask: int = 0
     start_masks: dict[str, np.ndarray] | None = None
+    frozen: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""

@@ -1,0 +1,73 @@
+"""Trains the scores of a mask instead of weights."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tinyticket.compiler import EagerStep
+from tinyticket.errors import DivergenceError
+from tinyticket.lottery.streams import stream
+from tinyticket.lottery.training import Trainer
+from tinyticket.lottery.untrained import Untrained, score_settings
+from tinyticket.nn import Parameter
+from tinyticket.nn.sources import EdgePopup, Sourced, Supermask
+from tinyticket.optim import SGD
+from tinyticket.store import Run
+
+
+class MaskTrainer(Trainer):
+    """Learns a mask of untrained weights once, for a start that says how.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Of the experiment; the network is copied from it.
+    how : Untrained
+    weights : dict of arrays
+        The weights under the mask, by layer.
+    """
+
+    def __init__(self, trainer: Trainer, how: Untrained, weights: dict[str, np.ndarray]):
+        self.model, self.settings, self.examples = (
+            copy.deepcopy(trainer.model),
+            score_settings(trainer.settings),
+            trainer.examples,
+        )
+        for parameter in self.model.parameters():
+            parameter.mask, parameter.requires_grad = None, False
+        self.sources = _sources(how, {name: weights[name] for name in self.model.prunable()})
+        scores: list[Parameter] = [source.scores for source in self.sources.values()]
+        self.optimizer = SGD(scores, self.settings.lr, 0.9, self.settings.weight_decay)
+        self.step = EagerStep(Sourced(self.model, self.sources), self.optimizer, reason="its mask is learned")
+
+    def train(self, *arguments: Any, **options: Any) -> Run:
+        """Learn the mask and return it, with the weights that it leaves and the scores; arguments as of `Trainer.train`."""
+        run = super().train(*arguments, **options)
+        for name, source in self.sources.items():
+            if not np.isfinite(source.scores.data).all():
+                raise DivergenceError(
+                    f"the scores of {name} are no numbers any more; try a learning rate below {self.settings.lr:g}"
+                )
+        self.step.model.eval()  # the mask of evaluation, by which the last row of the history was made
+        return dataclasses.replace(
+            run,
+            masks={name: source.mask() for name, source in self.sources.items()},
+            trained=run.trained | {name: source().data for name, source in self.sources.items()},
+            scores={name: source.scores.data.copy() for name, source in self.sources.items()},
+        )
+
+
+def _sources(how: Untrained, weights: dict[str, np.ndarray]) -> dict[str, Supermask] | dict[str, EdgePopup]:
+    seed, trial, round = how.key
+    if how.method == "edge-popup":
+        rng = stream(seed, trial, "scores", round)
+        return {name: EdgePopup(weight, how.counts[name], rng) for name, weight in weights.items()}
+    draws, thresholds = (stream(seed, trial, purpose, round) for purpose in ("supermask", "supermask-evaluation"))
+    return {
+        name: Supermask(weight, draws, thresholds.random(weight.shape, np.float32), how.rescale)
+        for name, weight in weights.items()
+    }

@@ -1,0 +1,28 @@
+"""Where weights come from other than training: w_eff = g(w, s), computed before every forward pass.
+
+    sourced      a network some of whose weights come from sources
+    frozen       m w + (1 - m) f: pruned weights that stay at a value instead of zero
+    supermask    w times Bernoulli(sigmoid(s)): a learned mask of weights that are never trained (Zhou et al. 2019)
+    edge_popup   w where |s| is among the layer's largest (Ramanujan et al. 2020)
+    constants    weights that are a sign times a constant
+
+Everything is eager and an ordinary part of the tape. The weights of `Supermask` and `EdgePopup` are no parameters: nothing can
+train them.
+"""
+
+from tinyticket.nn.sources.constants import kaiming_constant, signed_deviation
+from tinyticket.nn.sources.edge_popup import EdgePopup, largest
+from tinyticket.nn.sources.frozen import Frozen
+from tinyticket.nn.sources.sourced import Source, Sourced
+from tinyticket.nn.sources.supermask import Supermask
+
+__all__ = [
+    "EdgePopup",
+    "Frozen",
+    "Source",
+    "Sourced",
+    "Supermask",
+    "kaiming_constant",
+    "largest",
+    "signed_deviation",
+]
