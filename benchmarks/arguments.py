@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from benchmarks import environment, peers, rows
 from tinyticket.errors import InputError, near
 
-BENCHMARKS = ("kernels", "step", "run")
+BENCHMARKS = ("kernels", "step", "run", "memory")
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description="Times tinyticket against its peers, in alternating blocks, and checks its results against float64.",
         epilog="kernels: layers and the small kernels; step: whole training steps of a model; run: the published Lenet "
-        "experiment, extrapolated from a few hundred steps of each round. Ratios above 1: tinyticket is faster.",
+        "experiment, extrapolated from a few hundred steps of each round; memory: what a step takes at its peak. "
+        "Ratios above 1: tinyticket is faster.",
         allow_abbrev=False,
     )
-    p.add_argument("benchmark", metavar="{kernels,step,run}")
+    p.add_argument("benchmark", metavar="{kernels,step,run,memory}")
     p.add_argument("--models", metavar="NAMES", help="step: models, such as lenet-300-100,mlp-784-200-50-10")
     p.add_argument("--densities", metavar="LIST", help="shares of weights left, such as 1,0.51,0.1")
     p.add_argument("--masks", default="uniform", metavar="uniform|FILE", help="FILE: the rounds of a result file")
@@ -102,7 +103,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def _check(options: Options) -> None:
     for option, value, benchmarks in (
-        ("--models", options.models, ("step",)),
+        ("--models", options.models, ("step", "memory")),
         ("--masks", options.masks if options.masks != "uniform" else None, ("step", "run")),
         ("--cases", options.cases, ("kernels",)),
         ("--steps-per-call", options.steps_per_call > 1, ("step",)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import inference, linear, small, startup
+from benchmarks import convolution, inference, linear, small, startup
 from benchmarks.arguments import Options
 from benchmarks.peers import Peers
 from benchmarks.rows import Row
@@ -14,6 +14,7 @@ Part = Callable[[Options, Peers, Discipline], Iterator[Row]]
 PARTS: dict[str, Part] = {
     "linear": linear.square,
     "wide": linear.wide,
+    "convolution": convolution.measure,
     "gather": small.gather,
     "softmax": small.softmax,
     "adam": small.adam,

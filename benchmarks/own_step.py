@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 import tinyticket as tt
-from benchmarks.problems import LEARNING_RATE, Problem
+from benchmarks.problems import Problem
 from tinyticket.errors import InputError
 from tinyticket.nn import functional
 
 
 class OwnStep:
-    """A call is one whole training step of the compiled model: gather, forward, backward, Adam.
+    """A call is one whole training step of the compiled model: gather, forward, backward, update.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class OwnStep:
             raise InputError("this tinyticket has no tt.compile, which the benchmark needs")
         self.problem, self._feed = problem, problem.batches()
         model = problem.model(masks)
-        optimizer = tt.optim.Adam(model.parameters(), LEARNING_RATE)
+        optimizer = problem.optimizer(model)
         self._step = compile_step(model, functional.cross_entropy, optimizer, problem.batch_size)
 
     def __call__(self) -> float:

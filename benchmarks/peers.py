@@ -22,8 +22,9 @@ COMPARED = {
     "kernels": ("numpy", "torch", "torch-sparse", "scipy", "sparseprop"),
     "step": ("torch", "torch-masked", "torch-compile", "jax", "sparseprop"),
     "run": ("torch-masked",),
+    "memory": ("torch", "torch-masked"),
 }
-INCLUDES = {
+INCLUDES: dict[str, dict[str, tuple[str, ...]]] = {
     "step": {"torch": ("torch", "torch-masked", "torch-compile")},
     "run": {"torch": ("torch-masked",)},
 }

@@ -4,14 +4,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks import arguments, environment, kernels, peers, plots, processes, rows, run, step
+from benchmarks import arguments, environment, kernels, memory, peers, plots, processes, rows, run, step
 from benchmarks.arguments import Options
 from benchmarks.check import WrongResultError
 from benchmarks.rows import Row
 from benchmarks.timing import QUICK, Discipline, Probe
 from tinyticket.errors import InputError
 
-MEASURES: dict[str, Any] = {"kernels": kernels.measure, "step": step.measure, "run": run.measure}
+MEASURES: dict[str, Any] = {
+    "kernels": kernels.measure,
+    "step": step.measure,
+    "run": run.measure,
+    "memory": memory.measure,
+}
 
 
 def main(given: Sequence[str] | None = None, discipline: Discipline | None = None) -> int:
@@ -74,6 +79,8 @@ def _until_stopped(measured: Iterator[Row]) -> Iterator[Row]:
 
 def _deliver(options: Options, found: list[Row]) -> None:
     print(rows.table(found))
+    if options.benchmark == "memory":
+        print(*memory.remarks(found), sep="\n")
     if options.benchmark == "run":
         print(*run.remarks(found), sep="\n")
     if options.quick:

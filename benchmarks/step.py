@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from benchmarks import environment, problems
@@ -17,10 +18,9 @@ from benchmarks.timing import Discipline, Probe, first_call, interleave
 
 DENSITIES = (1, 0.51, 0.21, 0.1, 0.05, 0.02)
 MODELS = ("lenet-300-100",)
-BATCH_SIZE = 60
 
-CHECKED = 5
-"""Steps whose losses are compared with float64 before the clock runs."""
+CHECKED, CHECKED_IMAGES = 5, 2
+"""Steps whose losses are compared with float64 before the clock runs; with images these take their time."""
 
 TOLERANCE = 1e-3
 """Losses may differ so much, relative to the exact ones: Adam's first steps turn rounding of tiny gradients into signs."""
@@ -31,23 +31,25 @@ DENSE = ("torch", "torch-compile", "jax")
 class Contestant:
     """A training step whose first losses were noted, and how long the very first took: it compiles or loads."""
 
-    def __init__(self, step: Callable[[], Any]):
+    def __init__(self, step: Callable[[], Any], checked: int):
         first, self.first_call = first_call(step)
-        losses = [first, *(step() for _ in range(CHECKED - 1))]
+        losses = [first, *(step() for _ in range(checked - 1))]
+        self.remark: dict[str, Any] = getattr(step, "remark", {})
         self.step, self.losses = step, [float(loss.detach() if hasattr(loss, "detach") else loss) for loss in losses]
 
 
 def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe) -> Iterator[Row]:
     """Yield a row for every model, density and peer."""
-    discipline = replace(discipline, longest=math.inf)  # a block of steps has all its calls, however slow
     for name in options.models or MODELS:
-        problem = problems.make(name, options.batch_size or BATCH_SIZE, options.examples)
+        problem = problems.make(name, options.batch_size, options.examples)
         densities = options.densities or (DENSITIES if options.masks == "uniform" else None)
         choices = masks_for(problem.model(), densities, options.masks)
         with environment.threads(options.threads):
             dense: dict[str, Contestant | str] = {}
+            # A block of steps has all its calls, however slow; those of networks of images take seconds for seven.
+            kept = discipline if problem.convolutional else replace(discipline, longest=math.inf)
             for density, masks in choices:
-                yield from _at_density(problem, density, masks, options, peers, dense, discipline)
+                yield from _at_density(problem, density, masks, options, peers, dense, kept)
                 probe.read()
 
 
@@ -60,9 +62,9 @@ def _at_density(
     dense: dict[str, Contestant | str],
     discipline: Discipline,
 ) -> Iterator[Row]:
-    mine = OwnStep(problem, masks if density < 1 else None)
-    own = Contestant(mine)
-    exact = problems.exact_losses(problem, masks, CHECKED)
+    mine, checked = OwnStep(problem, masks if density < 1 else None), _checked(problem)
+    own = Contestant(mine, checked)
+    exact = problems.exact_losses(problem, masks, checked)
     error = require_near(f"{problem.name} at density {density:g}", own.losses, exact, TOLERANCE)
     contestants, failed, details = {"": own.step}, dict(peers.missing), {}
     for name in peers.present:
@@ -72,9 +74,9 @@ def _at_density(
         if isinstance(made, str):
             failed[name] = made
             continue
-        right = problems.exact_losses(problem, None, CHECKED) if name in DENSE else exact
+        right = _dense_losses(problem) if name in DENSE else exact
         peer_error = require_near(f"{name} at density {density:g}", made.losses, right, TOLERANCE)
-        details[name] = {"peer_error": peer_error, "peer_first_call": made.first_call}
+        details[name] = {"peer_error": peer_error, "peer_first_call": made.first_call, **made.remark}
         contestants[name] = made.step
     if options.steps_per_call > 1:
         contestants[""] = mine.in_runs(options.steps_per_call)
@@ -98,12 +100,23 @@ def _at_density(
         yield row(*shared, **extra)
 
 
+def _checked(problem: Problem) -> int:
+    return CHECKED_IMAGES if problem.convolutional else CHECKED
+
+
+@cache
+def _dense_losses(problem: Problem) -> list[float]:
+    return problems.exact_losses(problem, None, _checked(problem))
+
+
 def _try(problem: Problem, name: str, masks: Masks) -> Contestant | str:
     """Make a peer's step, or say why it does not work here: a compiler may be missing, a layer unknown."""
+    if name == "torch-compile" and problem.convolutional:
+        return "not compared with on convolutional networks"
     from benchmarks.jax_step import JaxStep
     from benchmarks.torch_step import TorchStep
 
     try:
-        return Contestant(JaxStep(problem) if name == "jax" else TorchStep(problem, name, masks))
+        return Contestant(JaxStep(problem) if name == "jax" else TorchStep(problem, name, masks), _checked(problem))
     except Exception as error:
         return f"failed: {type(error).__name__}: {str(error).strip().splitlines()[0][:80] if str(error) else ''}"

@@ -1,40 +1,22 @@
 """PyTorch's side of `step` and `run`, four ways.
 
-Dense with the fused Adam, eager or compiled; masked as lottery repositories do it; with sparseprop's layers for its own.
+Dense with the fused optimizer, eager or compiled; masked as lottery repositories do it; with sparseprop's layers for its own.
+Networks of images run in the memory layout, NCHW or channels last, in which they are faster here.
 Everything that is unpaid work for a fair comparison is done before the clock runs: data and indices are tensors, and
 nobody reads the loss.
 """
 
-import inspect
+import time
 from typing import Any
 
 import numpy as np
 
-from benchmarks.problems import LEARNING_RATE, Problem
-from tinyticket.errors import InputError
+from benchmarks.problems import Problem
+from benchmarks.torch_twin import twin
 from tinyticket.nn import Module
 
 DENSE = ("torch", "torch-compile")
 """Ways that know no masks."""
-
-
-def twin(model: Module) -> Any:
-    """Return the same network with the same weights in PyTorch."""
-    import torch
-
-    layers = [module for _, module in model.named_modules() if not list(module.children())]
-    made = []
-    for layer in layers:
-        kind = getattr(torch.nn, type(layer).__name__, None)
-        if kind is None:
-            raise InputError(f"PyTorch has no layer {type(layer).__name__} to compare with")
-        known = inspect.signature(kind).parameters
-        made.append(kind(**{name: value for name, value in layer.settings().items() if name in known}))
-    network = torch.nn.Sequential(*made)
-    with torch.no_grad():
-        for theirs, ours in zip(network.parameters(), model.parameters(), strict=True):
-            theirs.copy_(torch.from_numpy(ours.data))
-    return network
 
 
 class TorchStep:
@@ -47,11 +29,19 @@ class TorchStep:
         "torch", "torch-masked", "torch-compile" or "sparseprop".
     masks
         "torch" and "torch-compile" are dense whatever the masks: the fastest that PyTorch has.
+    layout : {"NCHW", "NHWC"}, optional
+        Of images; the faster one if not given.
     """
 
-    def __init__(self, problem: Problem, way: str, masks: dict[str, np.ndarray] | None = None):
+    def __init__(
+        self, problem: Problem, way: str, masks: dict[str, np.ndarray] | None = None, layout: str | None = None
+    ):
         import torch
 
+        if problem.convolutional and layout is None:
+            layout = min(("NCHW", "NHWC"), key=lambda choice: _seconds(TorchStep(problem, way, masks, choice)))
+        self._format = torch.channels_last if layout == "NHWC" else torch.contiguous_format
+        self.remark = {} if layout is None else {"peer_layout": layout}
         masked = way == "torch-masked"
         model = problem.model(None if way in DENSE else masks)
         self._network = twin(model)
@@ -61,12 +51,19 @@ class TorchStep:
         self._forward = torch.compile(self._loss) if way == "torch-compile" else self._loss
         # The masked way is what people's repositories do, default optimizer and all.
         fused = {} if masked else {"fused": True}
-        self._optimizer = torch.optim.Adam(self._network.parameters(), LEARNING_RATE, **fused)
+        self._network = self._network.to(memory_format=self._format)
+        parameters, rate = self._network.parameters(), problem.learning_rate
+        if problem.momentum:
+            self._optimizer: Any = torch.optim.SGD(parameters, rate, momentum=problem.momentum, **fused)
+        else:
+            self._optimizer = torch.optim.Adam(parameters, rate, **fused)
         self._x, self._y = (torch.from_numpy(a) for a in (problem.data.x_train, problem.data.y_train))
         self._parts = [
             tuple(torch.from_numpy(array) for array in part)
             for part in (problem.validation, (problem.data.x_test, problem.data.y_test))
         ]
+        if layout is not None:
+            self._x = self._x.contiguous(memory_format=self._format)
         self._feed = (torch.from_numpy(batch) for batch in problem.batches())
 
     def _loss(self, x: Any, y: Any) -> Any:
@@ -76,7 +73,8 @@ class TorchStep:
 
     def __call__(self) -> Any:
         batch = next(self._feed)
-        loss = self._forward(self._x[batch], self._y[batch])
+        x = self._x[batch]
+        loss = self._forward(x.contiguous(memory_format=self._format) if self.remark else x, self._y[batch])
         self._optimizer.zero_grad()
         loss.backward()
         for weight, mask in self._masks:
@@ -97,6 +95,16 @@ class TorchStep:
                 loss = torch.nn.functional.cross_entropy(logits, y)
                 results.append((loss.item(), (logits.argmax(1) == y).float().mean().item()))
         return results
+
+
+def _seconds(step: TorchStep) -> float:
+    """Return the least seconds of a few steps."""
+    times = []
+    for _ in range(4):
+        began = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - began)
+    return min(times)
 
 
 def _with_sparse_layers(network: Any) -> Any:

@@ -20,7 +20,7 @@ from benchmarks.program import main
         (["step", "--threads", "9999"], "expected 1 to"),
         (["step", "--threads", "two"], "invalid int"),
         (["step", "--batch-size", "0"], "--batch-size is 0"),
-        (["step", "--models", "lenet-5"], "no model is called 'lenet-5'"),
+        (["step", "--models", "lenet-7"], "no model is called 'lenet-7'"),
         (["step", "--masks", "nowhere.h5"], "no file nowhere.h5"),
         (["step", "--what"], "unrecognized"),
         (["step", "--json", "nowhere/rows.json"], "no folder"),

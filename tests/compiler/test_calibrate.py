@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tinyticket.compiler.calibrate import _fit
+from tinyticket.compiler import calibrate_convolution
+from tinyticket.compiler.calibrate import _convolutions, _fit
 
 
 def test_a_fit_finds_the_costs_that_times_were_made_of():
@@ -15,3 +16,18 @@ def test_a_fit_finds_the_costs_that_times_were_made_of():
 
 def test_costs_are_never_negative():
     assert _fit([(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)]) == [0.0]
+
+
+def test_convolutions_cost_what_their_layers_took(monkeypatch):
+    monkeypatch.setattr(calibrate_convolution.Convolution, "dense", lambda layer: 4.0 * layer.products)
+    monkeypatch.setattr(
+        calibrate_convolution.Convolution, "sparse", lambda layer, density: (3 * density + 0.5) * layer.products
+    )
+    assert _convolutions(((3, 4), (3, 8)), first=True) == pytest.approx((4.0, 3.0, 0.5))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_passes_of_a_convolution_take_time(first, monkeypatch):
+    monkeypatch.setattr(calibrate_convolution, "SAMPLES", 16)
+    layer = calibrate_convolution.Convolution(3, 4, first)
+    assert layer.dense() > 0 < layer.sparse(0.3)

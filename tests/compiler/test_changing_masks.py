@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import tinyticket as tt
 from tinyticket.compiler import EagerStep
-from tinyticket.compiler.dense_gradients import dense_gradients
+from tinyticket.compiler.mlp.dense_gradients import dense_gradients
 from tinyticket.nn import Linear, ReLU, Sequential, functional
 from tinyticket.optim import SGD, Adam
 

@@ -6,7 +6,7 @@ import pytest
 from tinyticket.data import Augmentation, Pixels, augment
 from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError
-from tinyticket.kernels.reference.packed_images import gather_images
+from tinyticket.kernels.reference.packed_layers import gather_images
 
 
 def slowly(x, draws):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tinyticket.kernels.reference.packed_images import packed_of
+from tinyticket.kernels.reference.packed_images import packed_images
 
 quick = settings(max_examples=30, deadline=None)
 borders = st.integers(0, 2)
@@ -38,14 +38,14 @@ def values(rng, count, shape, border, ties=False):
     if ties:
         images = np.round(images)
     images[count:] = 1e3 * (1 + rng.random(images[count:].shape))
-    return packed_of(images.astype(np.float32), border)
+    return packed_images(images.astype(np.float32), border)
 
 
 def gradients(rng, count, shape, border):
     """Draw packed gradients: zero in spare lanes."""
     images = rng.standard_normal((lanes_of(count), *shape)).astype(np.float32)
     images[count:] = 0
-    return packed_of(images, border)
+    return packed_images(images, border)
 
 
 def ones_around(x, border):

@@ -21,7 +21,8 @@ from tests.kernels.images import (
 )
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
-from tinyticket.kernels.reference import packed_images as reference
+from tinyticket.kernels.reference import packed_layers as reference
+from tinyticket.kernels.reference.packed_images import images_of, packed_images
 
 pytestmark = pytest.mark.usefixtures("_chunks")
 
@@ -46,7 +47,7 @@ def layers(draw):
 
 def used(packed, border, count):
     """Return the images of the samples alone."""
-    return reference.images_of(packed, border)[:count]
+    return images_of(packed, border)[:count]
 
 
 @quick
@@ -86,12 +87,12 @@ def test_lanes_without_a_sample_do_not_matter(layer, rubbish):
     options = {**options, "addend": None}
     results = []
     for fill in (0, rubbish):
-        images = reference.images_of(x, options["border"]).astype(np.float32)
+        images = images_of(x, options["border"]).astype(np.float32)
         images[count:] = fill
-        filled, kept = reference.packed_of(images, options["border"]), [array.copy() for array in running]
+        filled, kept = packed_images(images, options["border"]), [array.copy() for array in running]
         y, mean, inverse = cpu.batch_norm(filled, weight, bias, *kept, count, **options)
         dx, _, *others = cpu.batch_norm_gradient(filled, y, dy, weight, bias, mean, inverse, count, **options)
-        assert not reference.images_of(dx, options["border"])[count:].any()
+        assert not images_of(dx, options["border"])[count:].any()
         results.append((used(y, options["y_border"], count), mean, inverse, *kept, dx, *others))
     for clean, dirty in zip(*results, strict=True):
         np.testing.assert_array_equal(clean, dirty)
@@ -116,7 +117,7 @@ def test_it_is_pytorchs(relu, residual):
     out.backward(torch.tensor(upstream))
 
     def packed(array):
-        return reference.packed_of(np.pad(array, ((0, -count % 16), (0, 0), (0, 0), (0, 0))))
+        return packed_images(np.pad(array, ((0, -count % 16), (0, 0), (0, 0), (0, 0))), 0)
 
     options = {"addend": packed(shortcut) if residual else None, "relu": relu}
     y, mean, inverse = cpu.batch_norm(packed(images), weight, bias, *running, count, **options)

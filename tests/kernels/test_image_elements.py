@@ -21,7 +21,8 @@ from tests.kernels.images import (
 )
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
-from tinyticket.kernels.reference import packed_images as reference
+from tinyticket.kernels.reference import packed_layers as reference
+from tinyticket.kernels.reference.packed_images import packed_images
 
 pytestmark = pytest.mark.usefixtures("_chunks")
 
@@ -67,7 +68,7 @@ def test_copies_and_relus(batch, relu, add, x_relu):
 def test_dropout(batch, add, x_relu):
     rng, count, shape, (border, _, y_border) = batch
     x, dy = values(rng, count, shape, border), gradients(rng, count, shape, y_border)
-    keep, scale = reference.packed_of(rng.random((lanes_of(count), *shape)) < 0.7).astype(bool), np.float32(1 / 0.7)
+    keep, scale = packed_images(rng.random((lanes_of(count), *shape)) < 0.7, 0).astype(bool), np.float32(1 / 0.7)
     options = {"border": border, "y_border": y_border}
     y = chunked(cpu.dropout, x, keep, scale, **options)
     np.testing.assert_allclose(y, reference.dropout(x, keep, scale, **options), rtol=1e-6)

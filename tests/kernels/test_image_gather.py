@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.kernels.images import borders, channels, chunked, generators, quick, samples
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
-from tinyticket.kernels.reference import packed_images as reference
+from tinyticket.kernels.reference import packed_layers as reference
 
 pytestmark = pytest.mark.usefixtures("_chunks")
 sizes = st.tuples(st.sampled_from([1, 2, 5, 8]), st.sampled_from([1, 3, 8, 15, 16, 17, 28, 32, 40]))

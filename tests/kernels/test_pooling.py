@@ -21,7 +21,8 @@ from tests.kernels.images import (
 )
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
-from tinyticket.kernels.reference import packed_images as reference
+from tinyticket.kernels.reference import packed_layers as reference
+from tinyticket.kernels.reference.packed_images import images_of, packed_images
 
 KERNELS = [
     (2, 2, 0),
@@ -105,8 +106,8 @@ def test_a_maximum_of_what_is_no_number_is_none(kernel):
 
 def test_the_whole_image_is_global_average_pooling():
     x = values(np.random.default_rng(2), 33, (5, 8, 8), 1)
-    expected = reference.images_of(x, 1).mean(axis=(2, 3), keepdims=True)
-    same(cpu.avg_pool(x, 8, border=1), reference.packed_of(expected))
+    expected = images_of(x, 1).mean(axis=(2, 3), keepdims=True)
+    same(cpu.avg_pool(x, 8, border=1), packed_images(expected, 0))
 
 
 @quick
@@ -121,15 +122,15 @@ def test_pooling_is_pytorchs(pooling):
         (cpu.max_pool, cpu.max_pool_gradient, torch.nn.functional.max_pool2d),
         (cpu.avg_pool, cpu.avg_pool_gradient, torch.nn.functional.avg_pool2d),
     ):
-        images = torch.tensor(reference.images_of(x, options["border"]).astype(np.float32), requires_grad=True)
+        images = torch.tensor(images_of(x, options["border"]).astype(np.float32), requires_grad=True)
         expected = theirs(images, *arguments)
-        expected.backward(torch.tensor(reference.images_of(dy, options["y_border"]).astype(np.float32)))
+        expected.backward(torch.tensor(images_of(dy, options["y_border"]).astype(np.float32)))
         y = ours(x, kernel, **options)
         np.testing.assert_allclose(
-            y, reference.packed_of(expected.detach().numpy(), options["y_border"]), rtol=1e-5, atol=1e-5
+            y, packed_images(expected.detach().numpy(), options["y_border"]), rtol=1e-5, atol=1e-5
         )
         dx = gradient(x, *((y,) if ours is cpu.max_pool else ()), dy, kernel, **options)
-        same(dx, reference.packed_of(images.grad.numpy(), options["border"]))
+        same(dx, packed_images(images.grad.numpy(), options["border"]))
 
 
 def test_what_does_not_fit_is_refused():

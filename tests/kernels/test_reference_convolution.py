@@ -75,3 +75,17 @@ def test_an_input_without_padding_is_not_written():
     reference.conv2d(x, WEIGHT)
     reference.conv2d_weight_gradient(DY[:, :, :, :3], x, (3, 2))
     assert x.tobytes() == X.tobytes()
+
+
+def test_images_taken_group_by_group_give_the_same(monkeypatch):
+    def results():
+        return (
+            reference.conv2d(X, WEIGHT, BIAS, STRIDE, PADDING),
+            reference.conv2d_input_gradient(DY, WEIGHT, X.shape, STRIDE, PADDING),
+            reference.conv2d_weight_gradient(DY, X, (3, 2), STRIDE, PADDING),
+        )
+
+    together = results()
+    monkeypatch.setattr("tinyticket.kernels.reference.convolution.AT_ONCE", 1)
+    for one_by_one, expected in zip(results(), together, strict=True):
+        np.testing.assert_allclose(one_by_one, expected, rtol=1e-12, atol=1e-12)

@@ -83,24 +83,24 @@ def test_passes(case, relu):
     pattern, weight, bias, x, dy = case
     values = pattern.values(weight)
     by_column = pattern.by_column(values)
-    y = one_and_two_threads(cpu.sparse_convolution, pattern, values, bias, x, relu=relu)
-    same(y, reference.sparse_convolution(pattern, values, bias, x, relu=relu))
-    dx, gradient = one_and_two_threads(cpu.sparse_convolution_backward, pattern, by_column, x, dy, relu=relu)
-    expected = reference.sparse_convolution_backward(pattern, by_column, x, dy, relu=relu)
+    y = one_and_two_threads(cpu.sparse_conv_forward, pattern, values, bias, x, relu=relu)
+    same(y, reference.sparse_conv_forward(pattern, values, bias, x, relu=relu))
+    dx, gradient = one_and_two_threads(cpu.sparse_conv_backward, pattern, by_column, x, dy, relu=relu)
+    expected = reference.sparse_conv_backward(pattern, by_column, x, dy, relu=relu)
     same(dx, expected[0])
     same(gradient, expected[1])
-    alone = one_and_two_threads(cpu.sparse_convolution_gradient, pattern, x, dy)
-    same(alone, reference.sparse_convolution_gradient(pattern, x, dy))
+    alone = one_and_two_threads(cpu.sparse_conv_gradient, pattern, x, dy)
+    same(alone, reference.sparse_conv_gradient(pattern, x, dy))
     # The gradient of another consumer of x is added to, in place, and the border is left alone.
     start = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
     held = start.copy()
-    once, gradient_again = cpu.sparse_convolution_backward(pattern, by_column, x, dy, relu=relu, dx=held)
+    once, gradient_again = cpu.sparse_conv_backward(pattern, by_column, x, dy, relu=relu, dx=held)
     assert once is held
     np.testing.assert_array_equal(gradient_again, gradient)
     border = (pattern.window.x_row // 16 - pattern.window.x_width) // 2
     inside = np.zeros(x.shape, bool)
     inside[:, :, border : x.shape[2] - border, border : x.shape[3] - border] = True
-    added, _ = reference.sparse_convolution_backward(pattern, by_column, x, dy, relu=relu, dx=start)
+    added, _ = reference.sparse_conv_backward(pattern, by_column, x, dy, relu=relu, dx=start)
     same(held[inside], added[inside])
     np.testing.assert_array_equal(held[~inside], start[~inside])
 
@@ -124,11 +124,11 @@ def test_any_number_of_chunks_gives_the_same_bits(case, chunks):
         columns, pattern.columns, by_column, *flat, dx.reshape(-1), in_columns, *origins, window, False, False
     )
     sparse_convolve_gradient(rows, pattern.rows, *flat, in_rows, *origins, window)
-    np.testing.assert_array_equal(y, cpu.sparse_convolution(pattern, values, bias, x, threads=1))
-    once = cpu.sparse_convolution_backward(pattern, by_column, x, dy, threads=1)
+    np.testing.assert_array_equal(y, cpu.sparse_conv_forward(pattern, values, bias, x, threads=1))
+    once = cpu.sparse_conv_backward(pattern, by_column, x, dy, threads=1)
     np.testing.assert_array_equal(dx, once[0])
     np.testing.assert_array_equal(in_columns, once[1])
-    np.testing.assert_array_equal(in_rows, cpu.sparse_convolution_gradient(pattern, x, dy, threads=1))
+    np.testing.assert_array_equal(in_rows, cpu.sparse_conv_gradient(pattern, x, dy, threads=1))
 
 
 @pytest.mark.parametrize(("stride", "padding", "size"), [(1, 1, 8), (2, 1, 9), (2, 0, 8), (1, 0, 6)])
@@ -145,11 +145,9 @@ def test_pytorch_agrees(stride, padding, size):
     above = rng.standard_normal(outputs.shape).astype(np.float32)
     outputs.backward(torch.from_numpy(above))
     packed, packed_above = cpu.pack_images(inputs.detach().numpy(), x.border), cpu.pack_images(above, y.border)
-    result = cpu.sparse_convolution(pattern, pattern.values(weight), bias, packed)
+    result = cpu.sparse_conv_forward(pattern, pattern.values(weight), bias, packed)
     same(cpu.unpack_images(result, 20, y.border), outputs.detach().numpy())
-    dx, gradient = cpu.sparse_convolution_backward(
-        pattern, pattern.by_column(pattern.values(weight)), packed, packed_above
-    )
+    dx, gradient = cpu.sparse_conv_backward(pattern, pattern.by_column(pattern.values(weight)), packed, packed_above)
     same(cpu.unpack_images(dx, 20, x.border), inputs.grad.numpy())
     same(pattern.by_row(gradient), weights.grad.numpy()[mask])
 
@@ -158,12 +156,12 @@ def test_arguments_are_checked():
     pattern, weight, bias, x, dy = layer((3, 5), (8, 8), (3, 3), 1, 1, 1)
     values = pattern.values(weight)
     with pytest.raises(InputError, match=r"x has shape .* but \(tiles, 3, 10, 10, 16\) was expected"):
-        cpu.sparse_convolution(pattern, values, bias, dy)
+        cpu.sparse_conv_forward(pattern, values, bias, dy)
     with pytest.raises(InputError, match="values has shape"):
-        cpu.sparse_convolution(pattern, weight, bias, x)
+        cpu.sparse_conv_forward(pattern, weight, bias, x)
     with pytest.raises(InputError, match="dy has shape"):
-        cpu.sparse_convolution_gradient(pattern, x, dy[:, :4])
+        cpu.sparse_conv_gradient(pattern, x, dy[:, :4])
     with pytest.raises(InputError, match="dx is float64"):
-        cpu.sparse_convolution_backward(pattern, values, x, dy, dx=x.astype(np.float64))
+        cpu.sparse_conv_backward(pattern, values, x, dy, dx=x.astype(np.float64))
     with pytest.raises(InputError, match="out must be C-contiguous"):
-        cpu.sparse_convolution(pattern, values, bias, x, out=dy.transpose(0, 1, 3, 2, 4))
+        cpu.sparse_conv_forward(pattern, values, bias, x, out=dy.transpose(0, 1, 3, 2, 4))

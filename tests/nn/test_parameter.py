@@ -115,3 +115,10 @@ def test_a_buffer_copies_its_data_and_shows_them():
     buffer.data = data
     data += 1
     assert buffer.data.tolist() == [1, 1]
+
+
+def test_a_buffer_changes_its_dtype_only_if_it_holds_floating_numbers():
+    mean, count = Buffer(np.zeros(2, np.float32)), Buffer(np.arange(2))
+    for buffer in (mean, count):
+        buffer.convert(np.float64)
+    assert (mean.data.dtype, count.data.dtype) == (np.float64, np.int64)

@@ -40,3 +40,19 @@ def test_damaged_rates_are_named_and_not_used(caplog):
     with caplog.at_level(logging.WARNING):
         assert choice.current() == choice.DEFAULT
     assert "bench --calibrate" in caplog.text
+
+
+def test_convolutions_run_dense_unless_sparse_ones_are_clearly_faster():
+    for shape in ((64, 3, 3, 3), (16, 16, 3, 3), (64, 64, 3, 3), (256, 256, 3, 3)):
+        for first in (True, False):
+            assert choice.sparse_convolution_is_faster(shape, 0.5, 256, first)
+            assert choice.sparse_convolution_is_faster(shape, 0.02, 256, first)
+            assert not choice.sparse_convolution_is_faster(shape, 1.0, 256, first)
+
+
+def test_a_pruned_weight_of_a_convolution_still_costs_something():
+    left = [
+        choice.expected_convolution((64, 64, 3, 3), density, 256, False, sparse=True) for density in (0.2, 0.1, 0.0)
+    ]
+    assert left[0] - left[1] == pytest.approx(left[1] - left[2])
+    assert left[2] > 0

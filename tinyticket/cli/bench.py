@@ -62,6 +62,13 @@ def _calibrate(quiet: bool) -> None:
                 f"{layer}: {dense:.2f} ns for a dense weight, {sparse:.2f} ns for a survivor; "
                 f"sparse below about {_break_even((300, 784) if first else (256, 256), first):.0%} density"
             )
+        for first in (True, False):
+            dense = rates.convolution_first if first else rates.convolution
+            sparse = rates.sparse_convolution_first if first else rates.sparse_convolution
+            click.echo(
+                f"{'a first' if first else 'a later'} convolution: {dense:.2f} ns for a dense weight, {sparse:.2f} ns for a "
+                f"survivor and {rates.convolution_base:.2f} ns for each weight at a pixel"
+            )
         click.echo(f"remembered in {path}")
 
 

@@ -1,8 +1,8 @@
-"""Compiled training: a model's whole step as a few kernel calls over one arena of memory.
+"""Compiled training: a model's whole step as kernel calls over one arena of memory, on the packed layout.
 
-`trace` reads a model off the tape of one eager pass, `step` holds what `tt.compile` returns, `eager` its reference and stand-in;
-`mlp` lays the arena out, `program` is the table that tells a compiled step about a network, `routines` are the kernels it calls,
-`train` and `evaluate` the compiled loops themselves.
+`step` holds what `tt.compile` returns, `eager` its reference and stand-in, `tape` how a model is read off one eager pass. There are
+two rooms, each with its own way to run a network: `mlp` for fully-connected ones, whose steps take microseconds, and `network` for
+all others.
 """
 
 from tinyticket.compiler.eager import EagerStep

@@ -7,15 +7,17 @@ import time
 import numpy as np
 from scipy.optimize import nnls
 
-from tinyticket.compiler.mlp import MLPStep
+from tinyticket.compiler.calibrate_convolution import Convolution
+from tinyticket.compiler.mlp.step import MLPStep
 from tinyticket.sparse.choice import Rates
 
 SAMPLES, REPEATS = 64, 25
 WIDTHS, DENSITIES = (100, 200, 300), (0.1, 0.3, 0.6)
+CONVOLUTIONS, FIRST_CONVOLUTIONS = ((32, 32), (64, 64)), ((3, 32), (3, 64))
 
 
 def calibrate() -> Rates:
-    """Return this machine's rates, fitted to whole steps of small networks on one thread (a few seconds).
+    """Return this machine's rates, fitted to whole steps of small networks and to convolutions on one thread (a few seconds).
 
     One layer's width is varied, everything else stays: the slope is that layer's cost.
     """
@@ -35,7 +37,21 @@ def calibrate() -> Rates:
             for density in DENSITIES
         ]
     )
-    return Rates(dense, sparse, dense_first, sparse_first, (line + line_first) / 2)
+    convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
+    convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
+    lines = dense, sparse, dense_first, sparse_first, (line + line_first) / 2
+    return Rates(*lines, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
+
+
+def _convolutions(channels: tuple[tuple[int, int], ...], first: bool) -> tuple[float, float, float]:
+    """Return the nanoseconds of a dense convolution's product, of a sparse one's, and of a pruned one's."""
+    layers = [Convolution(inputs, outputs, first) for inputs, outputs in channels]
+    dense = sum(layer.dense() for layer in layers) / sum(layer.products for layer in layers)
+    # Times in proportion to the work, so that a small layer's count as much as a large one's.
+    measured = [(density, layer.sparse(density) / layer.products) for layer in layers for density in DENSITIES]
+    densities, times = np.array(measured).T
+    rate, base = np.polyfit(densities, times, 1)
+    return dense, float(rate), max(0.0, float(base))
 
 
 def _fit(measured: list[tuple[float, ...]]) -> list[float]:

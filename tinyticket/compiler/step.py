@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyticket.compiler.eager import EagerStep
+from tinyticket.compiler.mlp.model import MLPModel
+from tinyticket.compiler.network.model import NetworkModel
 from tinyticket.compiler.sources import Pair, test_part, training_part
-from tinyticket.compiler.trace import LinearLayer, UnsupportedError, trace
+from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.warmup import announce_if_cold
 from tinyticket.data import Dataset, augment
 from tinyticket.errors import InputError
@@ -23,8 +25,8 @@ from tinyticket.nn import Module, Parameter, functional
 from tinyticket.optim import SGD, Adam, Optimizer
 
 if TYPE_CHECKING:
-    from tinyticket.compiler.mlp import MLPStep
-    from tinyticket.compiler.program import Data
+    from tinyticket.compiler.mlp.step import MLPStep
+    from tinyticket.compiler.network.step import NetworkStep
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +41,15 @@ def compile(
     *,
     threads: int | None = None,
     kernels: dict[str, str] | None = None,
+    input_shape: tuple[int, ...] | None = None,
 ) -> CompiledStep | EagerStep:
     """Compile a model's training step, or return an eager one that can say why not.
 
     Parameters
     ----------
     model
-        Fully-connected networks with ReLU between the layers compile; anything else runs eagerly.
+        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, additions, padding and dropout compile;
+        anything else runs eagerly.
     loss
         `nn.functional.cross_entropy`, or "cross_entropy".
     optimizer
@@ -56,6 +60,8 @@ def compile(
         All that Numba may use if not given. Results have the same bits for any number.
     kernels : dict, optional
         "dense" or "sparse" by the name of a weight; for the others the faster is chosen (`explain` says which).
+    input_shape : tuple of int, optional
+        Of one example, such as (3, 32, 32). If not given, the first batch tells.
 
     Returns
     -------
@@ -74,12 +80,12 @@ def compile(
         if name not in model.prunable() or kernel not in KERNELS:
             raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
     try:
-        layers = trace(model, (_features(model),))
-        rule, options = _rule(optimizer, layers)
+        network = _read(model, input_shape)
+        rule, options = _rule(optimizer, network.parameters)
     except UnsupportedError as reason:
         log.info("the model runs eagerly: %s", reason)
         return EagerStep(model, optimizer, threads or 1, reason=str(reason))
-    return CompiledStep(model, layers, optimizer, rule, options, batch_size, threads, kernels or {})
+    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {})
 
 
 class CompiledStep:
@@ -93,7 +99,7 @@ class CompiledStep:
     def __init__(
         self,
         model: Module,
-        layers: list[LinearLayer],
+        network: MLPModel | NetworkModel,
         optimizer: Optimizer,
         rule: str,
         options: dict[str, Any],
@@ -101,24 +107,26 @@ class CompiledStep:
         threads: int | None,
         kernels: dict[str, str],
     ):
-        self.model, self.layers, self.optimizer, self.batch_size = model, layers, optimizer, batch_size
+        self.model, self.network, self.optimizer, self.batch_size = model, network, optimizer, batch_size
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads = threads  # of programs for masks to come
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params)}
-        self._program: MLPStep | None = None
+        self._program: MLPStep | NetworkStep | None = None
         self._masks: list[np.ndarray | None] = []
         self._ahead = False  # whether the arena is newer than the parameters
-        self._sources: dict[tuple[int, int], tuple[Pair, Data]] = {}
+        self._sources: dict[tuple[int, int], tuple[Pair, Any]] = {}
 
     # -- training and evaluation
 
     def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
         """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
-        program = self._current()
+        program: Any
         if isinstance(source, np.ndarray):
+            program = self._current(source.shape[1:])
             data, indices = program.bind(source, which), np.arange(len(which))
         else:
-            data, indices = self._bound(program, training_part(source)), np.ascontiguousarray(which, np.int64)
+            program, data = self._bound(training_part(source))
+            indices = np.ascontiguousarray(which, np.int64)
         loss = program.step(data, indices, self.optimizer.lr)
         self._ahead = True
         return loss
@@ -148,12 +156,13 @@ class CompiledStep:
         float64 array of shape (steps,)
             Each step's loss before its update.
         """
-        if draws is not None:
+        if draws is not None and not self.network.augments:
             return self._run_augmented(training_part(source), batches, rates, draws)
-        program = self._current()
+        program, data = self._bound(training_part(source))
         batches = np.ascontiguousarray(batches, np.int64)
         rates = [self.optimizer.lr] * len(batches) if rates is None else rates
-        losses = program.run(self._bound(program, training_part(source)), batches, rates)
+        given = () if draws is None else (draws,)
+        losses = program.run(data, batches, rates, *given)
         self._ahead = True
         return losses
 
@@ -171,8 +180,8 @@ class CompiledStep:
 
     def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
-        program = self._current()
-        score = program.evaluate(self._bound(program, test_part(source)))
+        program, data = self._bound(test_part(source))
+        score = program.evaluate(data)
         return score.loss, score.correct / score.examples
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -183,15 +192,12 @@ class CompiledStep:
         """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
         if not (self._ahead and self._program):
             return EagerStep(self.model, self.optimizer).backward(x, y)
-        loss, gradients = self._program.dense_gradients(x, y)
+        found = self.network.gradients(self._program, x, y)
+        if found is None:  # what the arena knows no dense gradients of
+            return EagerStep(self.model, self.optimizer).backward(x, y)
+        loss, gradients = found
         names = {id(parameter): name for name, parameter in self.model.named_parameters()}
-        pairs = [(layer.weight, layer.bias) for layer in self.layers]
-        return loss, {
-            names[id(parameter)]: gradient
-            for pair, found in zip(pairs, gradients, strict=True)
-            for parameter, gradient in zip(pair, found, strict=True)
-            if parameter is not None
-        }
+        return loss, {names[id(parameter)]: gradient for parameter, gradient in gradients.items()}
 
     # -- masks that change while training goes on
 
@@ -199,48 +205,48 @@ class CompiledStep:
         """Return the weights that can be pruned, to look at."""
         if not (self._ahead and self._program):
             return EagerStep(self.model, self.optimizer).weights()
-        return {layer.name: self._program.weight(i) for i, layer in enumerate(self.layers)}
+        return {name: self.network.weight(self._program, name) for name in self.network.weights}
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
-        weights = self.model.prunable()
-        left = {}
+        weights, left = self.network.weights, {}
         for name, mask in masks.items():
             before = weights[name].mask
             if before is None or not np.array_equal(mask, before):
                 left[name] = mask
-        for i, layer in enumerate(self.layers if self._ahead and self._program else ()):
-            assert self._program is not None
-            if layer.name in left and self._program.change_mask(i, left[layer.name]):  # in place: nothing is fetched
-                layer.weight.held_under(left.pop(layer.name))
-                self._masks[i] = layer.weight.mask
-        EagerStep(self.model, self.optimizer).change_masks(left)
+        for i, (name, weight) in enumerate(self.network.weights.items() if self._ahead and self._program else ()):
+            if name in left and self.network.change_mask(
+                self._program, name, left[name]
+            ):  # in place: nothing is fetched
+                weight.held_under(left.pop(name))
+                self._masks[i] = weight.mask
+        if left:
+            EagerStep(self.model, self.optimizer).change_masks(left)
 
     # -- what it does
 
     def explain(self) -> str:
         """Return a table of the layers: shape, density, kernel, and microseconds of a step, expected and measured."""
-        from tinyticket.compiler.explain import explain
-
-        return explain(self.layers, self._chosen(), self.batch_size, self.threads)
+        rows = self.network.explain(self._chosen(), self.batch_size)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        threads = "all of Numba's" if self.threads is None else self.threads
+        return "\n".join([f"compiled, batches of {self.batch_size}, threads: {threads}", *lines])
 
     def plan(self) -> dict[str, Any]:
         """Return what a result file records of how the step was executed."""
-        kernels = {layer.name: KERNELS[sparse] for layer, sparse in zip(self.layers, self._chosen(), strict=True)}
-        return {"mode": "compiled", "kernels": kernels}
+        return {"mode": "compiled", "kernels": {name: KERNELS[sparse] for name, sparse in self._chosen().items()}}
 
-    def _chosen(self) -> list[bool]:
-        """Return for every layer, under its present mask, whether it runs sparse."""
-        return [self._runs_sparse(layer) for layer in self.layers]
+    def _chosen(self) -> dict[str, bool]:
+        """Return for every weight, under its present mask, whether it runs sparse."""
+        return {name: self._runs_sparse(name, weight) for name, weight in self.network.weights.items()}
 
-    def _runs_sparse(self, layer: LinearLayer) -> bool:
-        if layer.weight.mask is None:
+    def _runs_sparse(self, name: str, weight: Parameter) -> bool:
+        if weight.mask is None:
             return False
-        if layer.name in self._kernels:
-            return self._kernels[layer.name] == "sparse"
-        from tinyticket.sparse import choice
-
-        return choice.sparse_is_faster(layer.weight.shape, float(layer.weight.mask.mean()), layer is self.layers[0])
+        if name in self._kernels:
+            return self._kernels[name] == "sparse"
+        return self.network.runs_sparse(name)
 
     # -- where the values are
 
@@ -250,72 +256,62 @@ class CompiledStep:
             return
         self._ahead = False
         assert self._program is not None
-        for i, layer in enumerate(self.layers):
-            for parameter, values in zip((layer.weight, layer.bias), self._program.read(i), strict=True):
-                for array, value in zip(self._arrays(parameter), values, strict=False):
-                    array[...] = value
+        for parameter, values in self.network.read(self._program).items():
+            for array, value in zip(self._arrays(parameter), values, strict=True):
+                array[...] = value
+        for buffer, value in self.network.read_buffers(self._program).items():
+            buffer.data = value
         self.optimizer.steps = [self._program.steps_taken] * len(self.optimizer.params)
 
-    def _current(self) -> MLPStep:
-        """Return the program with the newest values in its arena."""
+    def _current(self, shape: tuple[int, ...]) -> MLPStep | NetworkStep:
+        """Return the program for examples of a shape, with the newest values in its arena."""
+        if not self.network.fits(shape):
+            self.fetch()
+            self.network, self._program = _read(self.model, shape), None
+            self._sources.clear()
         return self._program if self._ahead and self._program else self._take_over()
 
-    def _take_over(self) -> MLPStep:
+    def _take_over(self) -> MLPStep | NetworkStep:
         """Take parameters, masks and slots as they are now; new masks bring new patterns, and compile nothing."""
-        for parameter in self.optimizer.params:
-            parameter.held_by(self)
-        masks = [layer.weight.mask for layer in self.layers]
+        for held in (*self.optimizer.params, *self.network.buffers):
+            held.held_by(self)
+        masks = [weight.mask for weight in self.network.weights.values()]
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
-            self._program = self._new_program(masks)
+            if self._program is None:
+                announce_if_cold()
+            self._program = None  # so that its memory is free before the next one's is taken
+            options = {"batch_size": self.batch_size, "rule": self._rule, "threads": self.threads, **self._options}
+            self._program = self.network.program(self._chosen(), **options)
             self._masks = masks
-        state = [(self._arrays(layer.weight), self._arrays(layer.bias)) for layer in self.layers]
-        self._program.write(state, self.optimizer.steps[0])
+        state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
+        self.network.write(self._program, state, self.optimizer.steps[0])
         return self._program
 
-    def _new_program(self, masks: list[np.ndarray | None]) -> MLPStep:
-
-        from tinyticket.compiler.mlp import MLPStep  # Numba is imported when something is compiled, not before
-
-        if self._program is None:
-            announce_if_cold()
-        return MLPStep(
-            [(layer.weight.shape[0], layer.weight.shape[1]) for layer in self.layers],
-            masks,
-            self._chosen(),
-            [layer.bias is not None for layer in self.layers],
-            batch_size=self.batch_size,
-            rule=self._rule,
-            threads=self.threads,
-            **self._options,
-        )
-
-    def _arrays(self, parameter: Parameter | None) -> tuple[np.ndarray, ...]:
+    def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
         """Return a parameter's values and its optimizer slots."""
-        if parameter is None:
-            return ()
         return parameter.data, *self.optimizer.slots(self._places[id(parameter)])
 
-    def _bound(self, program: MLPStep, pair: Pair) -> Data:
-        key = id(pair[0]), id(pair[1])
+    def _bound(self, pair: Pair) -> tuple[Any, Any]:
+        """Return the program and the data in its form; they stay the same until another shape comes."""
+        program, key = self._current(pair[0].shape[1:]), (id(pair[0]), id(pair[1]))
         if key not in self._sources:
             if len(self._sources) >= 8:
                 self._sources.clear()
             self._sources[key] = pair, program.bind(*pair)  # the pair is kept, so that its id stays its own
-        return self._sources[key][1]
+        return program, self._sources[key][1]
 
 
-def _features(model: Module) -> int:
-    for name, parameter in model.prunable().items():
-        if parameter.ndim != 2:
-            raise UnsupportedError(f"{name}: there is no compiled kernel for convolutions")
-        return parameter.shape[1]
-    raise UnsupportedError("the model has no linear layer")
+def _read(model: Module, input_shape: tuple[int, ...] | None) -> MLPModel | NetworkModel:
+    """Return the model as the kind of network that suits it best."""
+    try:
+        return MLPModel.of(model, input_shape)
+    except UnsupportedError:
+        return NetworkModel.of(model, input_shape)
 
 
-def _rule(optimizer: Optimizer, layers: list[LinearLayer]) -> tuple[str, dict[str, Any]]:
+def _rule(optimizer: Optimizer, parameters: list[Parameter]) -> tuple[str, dict[str, Any]]:
     """Return the name of the optimizer's kernel and its settings."""
-    wanted = {id(parameter) for layer in layers for parameter in (layer.weight, layer.bias) if parameter is not None}
-    if wanted != {id(parameter) for parameter in optimizer.params}:
+    if {id(parameter) for parameter in parameters} != {id(parameter) for parameter in optimizer.params}:
         raise UnsupportedError("the optimizer does not update exactly the model's parameters")
     options: dict[str, Any] = {"weight_decay": optimizer.weight_decay}
     if type(optimizer) is Adam:

@@ -16,7 +16,7 @@ def warmup() -> None:
 
     Steps do so by themselves when they first need a kernel; after this they start at once.
     """
-    from tinyticket.compiler.mlp import MLPStep
+    from tinyticket.compiler.mlp.step import MLPStep
 
     announce_if_cold()
     rng = np.random.default_rng(0)

@@ -77,6 +77,7 @@ class Trainer:
                 settings.batch_size,
                 threads=threads,
                 kernels=plan.get("kernels"),
+                input_shape=examples.train[0].shape[1:],
             )
 
     @property

@@ -10,13 +10,30 @@ from tinyticket.autograd import Tensor
 
 
 class Holder(Protocol):
-    """A compiled step, which holds the newest values of its model's parameters in memory of its own."""
+    """A compiled step, which holds the newest values of its model's parameters and buffers in memory of its own."""
 
     def fetch(self) -> None:
-        """Write the newest values into the parameters, and take them from there again before the next step."""
+        """Write the newest values into the model, and take them from there again before the next step."""
 
 
-class Parameter(Tensor):
+class Held:
+    """What a compiled step may hold the newest values of."""
+
+    _holder: Holder | None = None
+
+    def held_by(self, holder: Holder) -> None:
+        """Let a compiled step hold the values from now on; one that holds them already gives them back first."""
+        if self._holder is not holder:
+            self.fetch()
+            self._holder = holder
+
+    def fetch(self) -> None:
+        """Make sure that the values here are the newest."""
+        if self._holder is not None:
+            self._holder.fetch()
+
+
+class Parameter(Held, Tensor):
     """A tensor that training changes, with an optional mask of what survives.
 
     Parameters
@@ -31,7 +48,6 @@ class Parameter(Tensor):
         super().__init__(np.array(data), requires_grad=True)
         self._mask: np.ndarray | None = None
         self._bits: np.ndarray | None = None
-        self._holder: Holder | None = None
         if mask is not None:
             self.mask = mask
 
@@ -58,17 +74,6 @@ class Parameter(Tensor):
     def held_under(self, mask: np.ndarray) -> None:
         """Take over a mask under which the compiled step that holds the values has them already."""
         self._mask, self._bits = mask.copy(), None
-
-    def held_by(self, holder: Holder) -> None:
-        """Let a compiled step hold the values from now on; one that holds them already gives them back first."""
-        if self._holder is not holder:
-            self.fetch()
-            self._holder = holder
-
-    def fetch(self) -> None:
-        """Make sure that the values here are the newest."""
-        if self._holder is not None:
-            self._holder.fetch()
 
     @property
     def data(self) -> np.ndarray:
@@ -111,7 +116,7 @@ class Parameter(Tensor):
         return twin
 
 
-class Buffer:
+class Buffer(Held):
     """An array that belongs to a model but is not trained, such as a running mean; `.data` holds it."""
 
     def __init__(self, data: Any):
@@ -119,17 +124,24 @@ class Buffer:
 
     @property
     def data(self) -> np.ndarray:
-        """The array; assigning copies into it."""
+        """The array; assigning copies into it. After a compiled step, read it again."""
+        self.fetch()
         return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
+        self.fetch()
         self._data[...] = value
 
     def convert(self, dtype: Any) -> None:
         """Turn floating numbers into float32 or float64; others stay."""
         if self._data.dtype.kind == "f":
-            self._data = self._data.astype(dtype)
+            self._data = self.data.astype(dtype)
+
+    def __deepcopy__(self, memo: dict) -> Buffer:
+        twin = type(self)(self.data)
+        memo[id(self)] = twin
+        return twin
 
     def __repr__(self) -> str:
         return f"Buffer({self.data!r})"

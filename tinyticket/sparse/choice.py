@@ -16,6 +16,9 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+CLEARLY = 0.95
+"""How much of a dense convolution's time a sparse one may be expected to take: rates are of some layers, and others differ."""
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -29,6 +32,13 @@ class Rates:
         The same for a first layer, which needs no input gradient.
     line : float
         For each row and each column of a sparse layer.
+    convolution, sparse_convolution : float
+        For each weight of a dense convolution and each survivor of a sparse one, at every pixel of its output: forward and both
+        gradients.
+    convolution_first, sparse_convolution_first : float
+        The same without an input gradient.
+    convolution_base : float
+        For each weight of a sparse convolution, whether it survives or not, at every pixel of its output: images pass by anyway.
     """
 
     dense: float
@@ -36,6 +46,11 @@ class Rates:
     dense_first: float
     sparse_first: float
     line: float
+    convolution: float = 3.7
+    sparse_convolution: float = 3.7
+    convolution_first: float = 3.0
+    sparse_convolution_first: float = 2.8
+    convolution_base: float = 0.2
 
 
 DEFAULT = Rates(dense=4.5, sparse=5.0, dense_first=2.9, sparse_first=3.5, line=110.0)  # of a Zen 4 core with AVX-512
@@ -52,6 +67,34 @@ def expected(shape: tuple[int, ...], density: float, first: bool, sparse: bool) 
 def sparse_is_faster(shape: tuple[int, ...], density: float, first: bool) -> bool:
     """Return whether the sparse kernels are expected to be faster for a layer (out, in) of this density."""
     return expected(shape, density, first, sparse=True) < expected(shape, density, first, sparse=False)
+
+
+def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, sparse: bool) -> float:
+    """Return the nanoseconds that a convolution's share of a training step is expected to take, on one core at 64 samples.
+
+    Parameters
+    ----------
+    shape : (out, in, kernel rows, kernel columns)
+    density : float
+        What share of the weights survives.
+    pixels : int
+        Rows times columns of its output.
+    first : bool
+        Whether it needs no input gradient.
+    sparse : bool
+        Which kernels.
+    """
+    rates, products = current(), shape[0] * shape[1] * shape[2] * shape[3] * pixels
+    if not sparse:
+        return (rates.convolution_first if first else rates.convolution) * products
+    rate = rates.sparse_convolution_first if first else rates.sparse_convolution
+    return (rate * density + rates.convolution_base) * products
+
+
+def sparse_convolution_is_faster(shape: tuple[int, ...], density: float, pixels: int, first: bool) -> bool:
+    """Return whether the sparse kernels are expected to be faster for a convolution of this density."""
+    one, other = (expected_convolution(shape, density, pixels, first, sparse) for sparse in (True, False))
+    return one < CLEARLY * other
 
 
 def calibration_file() -> Path:

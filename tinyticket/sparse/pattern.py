@@ -18,11 +18,18 @@ from tinyticket.sparse.orders import Orders
 CACHE = 32 * 1024
 """Bytes of activations that a block should read: a first-level cache."""
 
+LARGE_CACHE = 1024 * 1024
+"""Bytes of a second-level cache."""
+
 STRIP = 64
 """Lanes that kernels work through at a time."""
 
 WORTHWHILE_ROW, WORTHWHILE_COLUMN = 15, 64
 """Survivors of a line in a block below which cutting lines costs more than the cache saves (measured; columns do more for each)."""
+
+
+WORTHWHILE_LONG = 100
+"""The same for lines over more activations than the large cache holds: their pieces lie pages apart, so each begins with a wait."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +108,12 @@ def _lines(
     """Cut lines into blocks of places and count where each begins."""
     lines, length = shape
     if blocks is None:
-        fitting = -(-length * min(lanes, STRIP) * 4 // CACHE)
-        blocks = min(fitting, line.size // (lines * worthwhile))
+        # Tiles of one vector are done four at a time, so a strip is as wide there.
+        strip = length * (STRIP if lanes == LANES else min(lanes, STRIP)) * 4
+        per_block = worthwhile if strip <= LARGE_CACHE else WORTHWHILE_LONG
+        blocks = min(-(-strip // CACHE), line.size // (lines * per_block))
     blocks = max(1, min(blocks, length))
-    per_line = np.bincount(line * blocks + place * blocks // length, minlength=lines * blocks)
+    piece = line if blocks == 1 else line * blocks + place * blocks // length
+    per_line = np.bincount(piece, minlength=lines * blocks)
     starts = np.concatenate(([0], np.cumsum(per_line))).astype(np.uint32)
     return Lines(starts, (place * lanes).astype(np.uint32), blocks)

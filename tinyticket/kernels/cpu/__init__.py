@@ -5,13 +5,14 @@
     outputs = unpack(y, len(samples))
 
 Every function has its specification, under the same name and with the same arguments, in
-`tinyticket.kernels.reference.packed` or `packed_images`. Results have the same bits for any number of threads, because
-work is only ever divided over outputs. The first call of each compiles for a second or so and keeps the machine code
-(jit.py says where).
+`tinyticket.kernels.reference.packed`; those on images, which `pack_images` packs, in `packed_images` (convolutions) and
+`packed_layers` (all others) there. Results have the same bits for any number of threads, because work is only ever
+divided over outputs. The first call of each compiles for a second or so and keeps the machine code (jit.py says where).
 """
 
 from tinyticket.kernels.cpu.batch_norm import batch_norm, batch_norm_gradient, batch_norm_inference
 from tinyticket.kernels.cpu.bias import bias_gradient
+from tinyticket.kernels.cpu.convolution import conv_forward, conv_input_gradient, conv_pack, conv_weight_gradient
 from tinyticket.kernels.cpu.dense_linear import (
     dense_input_gradient,
     dense_linear,
@@ -30,9 +31,9 @@ from tinyticket.kernels.cpu.pooling import avg_pool, avg_pool_gradient, max_pool
 from tinyticket.kernels.cpu.residual import add_images, add_images_gradient, copy_images, copy_images_gradient
 from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
 from tinyticket.kernels.cpu.sparse_convolution import (
-    sparse_convolution,
-    sparse_convolution_backward,
-    sparse_convolution_gradient,
+    sparse_conv_backward,
+    sparse_conv_forward,
+    sparse_conv_gradient,
 )
 from tinyticket.kernels.cpu.sparse_linear import sparse_linear, sparse_linear_backward, sparse_weight_gradient
 from tinyticket.kernels.cpu.sparse_passes import Lines
@@ -52,6 +53,10 @@ __all__ = [
     "batch_norm_gradient",
     "batch_norm_inference",
     "bias_gradient",
+    "conv_forward",
+    "conv_input_gradient",
+    "conv_pack",
+    "conv_weight_gradient",
     "copy_images",
     "copy_images_gradient",
     "dense_input_gradient",
@@ -73,9 +78,9 @@ __all__ = [
     "pack_samples",
     "settings",
     "softmax_cross_entropy",
-    "sparse_convolution",
-    "sparse_convolution_backward",
-    "sparse_convolution_gradient",
+    "sparse_conv_backward",
+    "sparse_conv_forward",
+    "sparse_conv_gradient",
     "sparse_linear",
     "sparse_linear_backward",
     "sparse_weight_gradient",

@@ -27,10 +27,11 @@ from tinyticket.kernels.cpu.simd import (
     store_part,
     zero,
 )
-from tinyticket.kernels.cpu.tiles import tile_fill, tile_outer, tile_store
+from tinyticket.kernels.cpu.tiles import tile_fill, tile_outer, tile_outer_apart, tile_store
 from tinyticket.kernels.cpu.update import addresses, update_vector
 
 ROWS, WIDTH = TILES.dense_rows, TILES.dense_width
+_SIZE = ROWS * WIDTH
 _STRIP, _PANEL = WIDTH * LANES, ROWS * WIDTH * LANES
 OUTER_ROWS, _OUTER_WIDTH = TILES.outer_rows, TILES.outer_width
 _OUTER_SIZE = OUTER_ROWS * _OUTER_WIDTH
@@ -56,6 +57,16 @@ _product_wide, _product_single = _product(WIDTH), _product(1)
 
 
 @device
+def _product_apart(weights, row_stride, depth_stride, depth, rows_left, x, between, vectors_left, panel):
+    """Take the product with a strip whose vectors come from tiles beside each other, `between` floats apart."""
+    tile = tile_fill(np.float32(0), _SIZE)
+    for k in range(depth):
+        w, inputs = advance(weights, k * depth_stride), advance(x, k * LANES)
+        tile = tile_outer_apart(w, row_stride, rows_left, inputs, between, vectors_left, ROWS, tile)
+    tile_store(panel, 0, tile)
+
+
+@device
 def _strip_product(weights, row_stride, depth_stride, depth, rows_left, x, lanes, lanes_left, panel):
     """Choose the wide product while there are lanes for it; return how many lanes were done."""
     if lanes_left >= _STRIP:
@@ -66,8 +77,45 @@ def _strip_product(weights, row_stride, depth_stride, depth, rows_left, x, lanes
 
 
 @device
+def _forward_over_tiles(weights, bias, x, y, shape, first, last, rectify):
+    """Take the forward pass on tiles of one vector, WIDTH of them for each time that the weights are read."""
+    panel = stack_floats(_PANEL)
+    depth, above = shape.inputs * LANES, shape.outputs * LANES
+    for row in range(first, last, ROWS):
+        left, w = min(ROWS, last - row), advance(weights, row * shape.inputs)
+        for tile in range(0, shape.tiles, WIDTH):
+            wide, inputs = min(WIDTH, shape.tiles - tile), advance(x, tile * depth)
+            _product_apart(w, shape.inputs, 1, shape.inputs, left, inputs, depth, wide, panel)
+            for i in range(left):
+                shift = broadcast(at(bias, row + i))
+                for j in range(wide):
+                    value = load(panel, i * _STRIP + j * LANES) + shift
+                    store(y, (tile + j) * above + (row + i) * LANES, relu(value) if rectify else value)
+
+
+@device
+def _input_gradient_over_tiles(weights, x, dy, dx, shape, first, last, rectified):
+    """Take the input gradient on tiles of one vector, WIDTH of them for each time that the weights are read."""
+    panel = stack_floats(_PANEL)
+    depth, below = shape.outputs * LANES, shape.inputs * LANES
+    for column in range(first, last, ROWS):
+        left, w = min(ROWS, last - column), advance(weights, column)
+        for tile in range(0, shape.tiles, WIDTH):
+            wide, above = min(WIDTH, shape.tiles - tile), advance(dy, tile * depth)
+            _product_apart(w, 1, shape.inputs, shape.outputs, left, above, depth, wide, panel)
+            for i in range(left):
+                for j in range(wide):
+                    place = (tile + j) * below + (column + i) * LANES
+                    value = load(panel, i * _STRIP + j * LANES)
+                    store(dx, place, select(load(x, place) <= zero(), zero(), value) if rectified else value)
+
+
+@device
 def dense_forward_rows(weights, bias, x, y, shape, first, last, rectify):
     """y[first:last] = W x + bias of every tile, perhaps through a ReLU; all arguments are addresses."""
+    if shape.lanes == LANES and shape.tiles > 1:
+        _forward_over_tiles(weights, bias, x, y, shape, first, last, rectify)
+        return
     panel = stack_floats(_PANEL)
     depth, lanes = shape.inputs, shape.lanes
     for tile in range(shape.tiles):
@@ -91,6 +139,9 @@ def dense_forward_rows(weights, bias, x, y, shape, first, last, rectify):
 @device
 def dense_input_gradient_columns(weights, x, dy, dx, shape, first, last, rectified):
     """dx[first:last] = W' dy of every tile; where x came out of a ReLU, nothing passes an x of zero."""
+    if shape.lanes == LANES and shape.tiles > 1:
+        _input_gradient_over_tiles(weights, x, dy, dx, shape, first, last, rectified)
+        return
     panel = stack_floats(_PANEL)
     depth, lanes = shape.outputs, shape.lanes
     for tile in range(shape.tiles):

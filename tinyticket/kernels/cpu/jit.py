@@ -142,7 +142,7 @@ def _fingerprint() -> str:
     package = Path(__file__).parents[2]
     digest = hashlib.sha256(repr((numba.__version__, target())).encode())
     for folder in ("kernels/cpu", "compiler"):
-        for source in sorted((package / folder).glob("*.py")):
+        for source in sorted((package / folder).rglob("*.py")):
             digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -24,6 +24,10 @@ class Tiles(NamedTuple):
     dense_width: int  # ... and vectors of samples beside each other
     outer_rows: int  # outputs of a dense weight gradient's tile ...
     outer_width: int  # ... and vectors of inputs
+    image_rows: int  # channels of a convolution that share each load of a pixel ...
+    image_width: int  # ... and pixels
+    taps_rows: int  # outputs of the weight gradient of a convolution ...
+    taps_width: int  # ... and its taps (a channel and a place in the kernel)
     sparse_width: int  # vectors of samples held while a row of survivors streams by
     fused_width: int  # the same in the fused backward pass, which holds three tiles
     patch: int  # pixels of an image, a vector each, held by a sparse convolution ...
@@ -42,19 +46,12 @@ def target() -> tuple[str, str]:
 def tiles() -> Tiles:
     """Choose the tiles for the target CPU."""
     if "+avx512f" in target()[1].split(","):
-        return Tiles(
-            dense_rows=5,
-            dense_width=4,
-            outer_rows=3,
-            outer_width=7,
-            sparse_width=4,
-            fused_width=4,
-            patch=16,
-            fused_patch=16,
-        )
-    return Tiles(
-        dense_rows=6, dense_width=1, outer_rows=6, outer_width=1, sparse_width=4, fused_width=2, patch=4, fused_patch=2
-    )
+        dense = {"dense_rows": 5, "dense_width": 4, "outer_rows": 3, "outer_width": 7}
+        images = {"image_rows": 4, "image_width": 6, "taps_rows": 4, "taps_width": 6}
+        return Tiles(**dense, **images, sparse_width=4, fused_width=4, patch=16, fused_patch=16)
+    dense = {"dense_rows": 6, "dense_width": 1, "outer_rows": 6, "outer_width": 1}
+    images = {"image_rows": 6, "image_width": 1, "taps_rows": 2, "taps_width": 3}
+    return Tiles(**dense, **images, sparse_width=4, fused_width=2, patch=4, fused_patch=2)
 
 
 TILES = tiles()

@@ -10,7 +10,19 @@ from numba import types
 from numba.core import cgutils
 
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import I64, ZERO, floats, fused, intrinsic, load_at, spread, store_at, vector
+from tinyticket.kernels.cpu.simd import (
+    I32,
+    I64,
+    ZERO,
+    call,
+    floats,
+    fused,
+    intrinsic,
+    load_at,
+    spread,
+    store_at,
+    vector,
+)
 from tinyticket.kernels.cpu.tiles import tile_of
 
 TOGETHER = 4
@@ -69,6 +81,29 @@ def patch_store(typing, place, row_step, rows, columns, step, tile):
         return context.get_dummy_value()
 
     return types.void(floats, types.intp, rows, columns, step, tile), codegen
+
+
+def _prefetch(write):
+    """Make the hint that a patch will soon be read, or written."""
+
+    @intrinsic(prefer_literal=True)
+    def prefetch(typing, place, row_step, rows, columns, step):
+        sizes = _sizes(rows, columns, step)
+        if sizes is None:
+            return None
+
+        def codegen(context, builder, sig, args):
+            for start, offset in _walk(builder, *args[:2], *sizes):
+                target = builder.bitcast(builder.gep(start, [I64(offset)]), ir.IntType(8).as_pointer())
+                call(builder, "llvm.prefetch.p0", target, I32(write), I32(3), I32(1), result=ir.VoidType())
+            return context.get_dummy_value()
+
+        return types.void(floats, types.intp, rows, columns, step), codegen
+
+    return prefetch
+
+
+patch_prefetch, patch_prefetch_write = _prefetch(0), _prefetch(1)
 
 
 def _is_new(builder, row, column, first_row, first_column):

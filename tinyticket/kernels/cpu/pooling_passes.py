@@ -21,8 +21,8 @@ def larger(typing, x, y):
 
     def codegen(context, builder, sig, args):
         x, y = args
-        take = builder.or_(builder.fcmp_ordered(">", y, x), builder.fcmp_unordered("uno", y, y))
-        return builder.select(take, y, x)
+        most = builder.select(builder.fcmp_ordered(">", y, x), y, x)  # one vmaxps, which returns x when unordered
+        return builder.select(builder.fcmp_unordered("uno", y, y), y, most)
 
     return vector(vector, vector), codegen
 

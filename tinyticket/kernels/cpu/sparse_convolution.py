@@ -2,7 +2,7 @@
 
 >>> window = make_window(1, Image(3, 32, 32, 1), Image(64, 32, 32, 1), (3, 3), padding=1)     # doctest: +SKIP
 >>> pattern = ConvPattern.from_mask(weight != 0, window)                                      # doctest: +SKIP
->>> y = sparse_convolution(pattern, weight[weight != 0], bias, pack_images(x, 1))             # doctest: +SKIP
+>>> y = sparse_conv_forward(pattern, weight[weight != 0], bias, pack_images(x, 1))             # doctest: +SKIP
 >>> outputs = unpack_images(y, len(x), 1)                                                     # doctest: +SKIP
 """
 
@@ -50,7 +50,7 @@ class ConvOffsets(Protocol):
         """Bounds of chunks of input channels with nearly equal numbers of survivors."""
 
 
-def sparse_convolution(
+def sparse_conv_forward(
     pattern: ConvOffsets,
     values: np.ndarray,
     bias: np.ndarray,
@@ -95,7 +95,7 @@ def sparse_convolution(
     return y
 
 
-def sparse_convolution_backward(
+def sparse_conv_backward(
     pattern: ConvOffsets,
     values: np.ndarray,
     x: np.ndarray,
@@ -145,7 +145,7 @@ def sparse_convolution_backward(
     return result, gradient
 
 
-def sparse_convolution_gradient(
+def sparse_conv_gradient(
     pattern: ConvOffsets, x: np.ndarray, dy: np.ndarray, *, threads: int | None = None
 ) -> np.ndarray:
     """Compute the survivors' gradients alone, in C order of the mask, as a first layer needs them.

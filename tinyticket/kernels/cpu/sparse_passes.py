@@ -18,7 +18,9 @@ from numba import prange
 
 from tinyticket.kernels.cpu.jit import device, kernel, variant
 from tinyticket.kernels.cpu.machine import LANES, TILES
+from tinyticket.kernels.cpu.patch_grid import Grid
 from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
 from tinyticket.kernels.cpu.tiles import (
     store_sums,
     tile_axpy,
@@ -136,11 +138,23 @@ _forward_wide, _forward_single = _forward(TILES.sparse_width), _forward(1)
 _backward_wide, _backward_single = _backward(TILES.fused_width), _backward(1)
 _gradient_wide, _gradient_single = _gradient(TILES.sparse_width), _gradient(1)
 
+# Where tiles are one vector wide, as behind an image, a strip takes its vectors from tiles beside each other.
+_forward_tiles, _gradient_tiles = forward(TILES.sparse_width, 1, 1), gradient(TILES.sparse_width, 1, 1)
+_backward_tiles = backward(TILES.fused_width, 1, 1)
+
+
+@device
+def _tiles_grid(shape):
+    return Grid(1, shape.tiles, 1, 0, shape.inputs * LANES, LANES, 0, shape.outputs * LANES)
+
 
 @device
 def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
     """y[first:last] = W x + bias of every tile, perhaps through a ReLU; all arguments are addresses."""
     lanes = shape.lanes
+    if lanes == LANES and shape.tiles >= _WIDE // LANES:
+        _forward_tiles(rows, values, bias, x, y, LANES, _tiles_grid(shape), first, last, rectify)
+        return
     for tile in range(shape.tiles):
         lane = 0
         while lane < lanes:
@@ -158,6 +172,10 @@ def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
 def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, rectified):
     """dx[first:last] = W' dy of every tile, and the gradients of the survivors in these columns."""
     lanes = shape.lanes
+    if lanes == LANES and shape.tiles >= _FUSED // LANES:
+        grid = _tiles_grid(shape)
+        _backward_tiles(columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, rectified)
+        return
     for tile in range(shape.tiles):
         lane = 0
         while lane < lanes:
@@ -176,6 +194,9 @@ def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, r
 def gradient_rows(rows, x, dy, gradient, shape, first, last):
     """Gradients of the survivors in rows first to last, summed over every tile."""
     lanes = shape.lanes
+    if lanes == LANES and shape.tiles >= _WIDE // LANES:
+        _gradient_tiles(rows, x, dy, gradient, LANES, _tiles_grid(shape), first, last)
+        return
     for tile in range(shape.tiles):
         lane = 0
         while lane < lanes:

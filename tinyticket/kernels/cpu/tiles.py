@@ -165,6 +165,25 @@ def tile_pair(typing, values, offsets, k, dy, inputs, tile):
     return result(values, offsets, types.intp, dy, tile, tile), codegen
 
 
+def _outer(builder, tile, height, place, between, columns_left, held):
+    """Emit the rank-one update of a tile; return its vectors."""
+
+    def clamp(i, left):
+        last = builder.sub(left, I64(1))
+        return builder.select(builder.icmp_signed("<", I64(i), last), I64(i), last)
+
+    scalars, stride, rows_left, x = place
+    width = tile.count // height
+    columns = [builder.mul(clamp(j, columns_left), between) for j in range(width)]
+    loaded = [load_at(builder, builder.gep(x, [column])) for column in columns]
+    held = cgutils.unpack_tuple(builder, held, tile.count)
+    done = []
+    for i in range(height):
+        w = spread(builder, builder.load(builder.gep(scalars, [builder.mul(clamp(i, rows_left), stride)])))
+        done += [fused(builder, w, loaded[j], held[i * width + j]) for j in range(width)]
+    return done
+
+
 @intrinsic(prefer_literal=True)
 def tile_outer(typing, scalars, stride, rows_left, x, columns_left, rows, tile):
     """Rank-one update tile[i][j] += scalars[i * stride] * x[16 j ...] of a tile of `rows` rows.
@@ -173,26 +192,25 @@ def tile_outer(typing, scalars, stride, rows_left, x, columns_left, rows, tile):
     """
     if _size(rows) is None:
         return None
-    height = _size(rows)
-    width = tile.count // height
 
     def codegen(context, builder, sig, args):
-        def clamp(i, left):
-            last = builder.sub(left, I64(1))
-            return builder.select(builder.icmp_signed("<", I64(i), last), I64(i), last)
-
-        scalars, stride, rows_left, x, columns_left = args[:5]
-        columns = [builder.mul(clamp(j, columns_left), I64(LANES)) for j in range(width)]
-        loaded = [load_at(builder, builder.gep(x, [column])) for column in columns]
-        held = cgutils.unpack_tuple(builder, args[6], tile.count)
-        done = []
-        for i in range(height):
-            place = builder.gep(scalars, [builder.mul(clamp(i, rows_left), stride)])
-            w = spread(builder, builder.load(place))
-            done += [fused(builder, w, loaded[j], held[i * width + j]) for j in range(width)]
+        done = _outer(builder, tile, _size(rows), args[:4], I64(LANES), args[4], args[6])
         return context.make_tuple(builder, tile, done)
 
     return tile(floats, types.intp, types.intp, floats, types.intp, rows, tile), codegen
+
+
+@intrinsic(prefer_literal=True)
+def tile_outer_apart(typing, scalars, stride, rows_left, x, between, columns_left, rows, tile):
+    """Take the update of `tile_outer` with vectors of x that lie `between` floats apart."""
+    if _size(rows) is None:
+        return None
+
+    def codegen(context, builder, sig, args):
+        done = _outer(builder, tile, _size(rows), args[:4], args[4], args[5], args[7])
+        return context.make_tuple(builder, tile, done)
+
+    return tile(floats, types.intp, types.intp, floats, types.intp, types.intp, rows, tile), codegen
 
 
 def sum_of_four(builder, a, b, c, d):

@@ -12,7 +12,7 @@ import numpy as np
 LANES = 16
 
 
-def sparse_convolution(
+def sparse_conv_forward(
     pattern: Any, values: np.ndarray, bias: np.ndarray, x: np.ndarray, *, relu: bool = False
 ) -> np.ndarray:
     """Compute y = W * x + b with the survivors put back among zeros, perhaps through a ReLU."""
@@ -25,7 +25,7 @@ def sparse_convolution(
     return _packed(np.maximum(y, 0) if relu else y, border)
 
 
-def sparse_convolution_backward(
+def sparse_conv_backward(
     pattern: Any,
     values: np.ndarray,
     x: np.ndarray,
@@ -44,10 +44,10 @@ def sparse_convolution_backward(
     inside = np.s_[:, :, p : p + window.x_height, p : p + window.x_width]
     result = _packed(padded[inside], border).astype(np.float64) + (0 if dx is None else dx)
     result = np.where(x <= 0, 0, result) if relu else result
-    return result.astype(np.float32), pattern.by_column(sparse_convolution_gradient(pattern, x, dy))
+    return result.astype(np.float32), pattern.by_column(sparse_conv_gradient(pattern, x, dy))
 
 
-def sparse_convolution_gradient(pattern: Any, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+def sparse_conv_gradient(pattern: Any, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """Compute the survivors' gradients in C order of the mask: the dense gradient where the mask is true."""
     window = pattern.window
     images, above = _padded(x, window), _interior(dy, window)

@@ -2,7 +2,8 @@
 
 from numba import types
 
-from tinyticket.compiler.program import (
+from tinyticket.compiler.call import call
+from tinyticket.compiler.mlp.program import (
     BIAS,
     FIELDS,
     INPUTS,
@@ -15,7 +16,7 @@ from tinyticket.compiler.program import (
     Data,
     Memory,
 )
-from tinyticket.compiler.routines import DENSE_FORWARD, GATHER, GATHER_PIXELS, SPARSE_FORWARD, call
+from tinyticket.compiler.mlp.routines import DENSE_FORWARD, GATHER, GATHER_PIXELS, SPARSE_FORWARD
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler import program
-from tinyticket.compiler.program import Batch, Memory
-from tinyticket.compiler.routines import addresses
+from tinyticket.compiler.mlp import program
+from tinyticket.compiler.mlp.program import Batch, Memory
+from tinyticket.compiler.mlp.routines import addresses
 from tinyticket.kernels.cpu import LANES, empty, lanes_for, tiles_for
 from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.dense_passes import ROWS

@@ -6,19 +6,19 @@ import time
 
 import numpy as np
 
-from tinyticket.compiler.trace import LinearLayer
+from tinyticket.compiler.mlp.trace import LinearLayer
 from tinyticket.sparse import choice
 
 REPEATS = 30
 
 
-def explain(layers: list[LinearLayer], sparse: list[bool], batch_size: int, threads: int | None) -> str:
+def explain(layers: list[LinearLayer], sparse: list[bool], batch_size: int) -> list[tuple[str, ...]]:
     """Return a table of layers: shape, density, kernel, expected and measured microseconds of a step on one core.
 
     Expected times are the cost model's for 64 samples, scaled to the batch; measured ones are of a step of a network of this layer
     alone, on random data, so they include what a step costs besides.
     """
-    rows = [("layer", "shape", "density", "kernel", "expected us", "measured us")]
+    rows: list[tuple[str, ...]] = [("layer", "shape", "density", "kernel", "expected us", "measured us")]
     for i, (layer, is_sparse) in enumerate(zip(layers, sparse, strict=True)):
         mask = layer.weight.mask
         density = 1.0 if mask is None else float(mask.mean())
@@ -35,15 +35,12 @@ def explain(layers: list[LinearLayer], sparse: list[bool], batch_size: int, thre
                 f"{measured:.0f}",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    chosen = "all of Numba's" if threads is None else threads
-    return "\n".join([f"compiled, batches of {batch_size}, threads: {chosen}", *lines])
+    return rows
 
 
 def _measure(layer: LinearLayer, sparse: bool, batch_size: int) -> float:
     """Return the median microseconds of a step of this layer alone, on one thread."""
-    from tinyticket.compiler.mlp import MLPStep
+    from tinyticket.compiler.mlp.step import MLPStep
 
     outputs, inputs = layer.weight.shape
     alone = MLPStep([(outputs, inputs)], [layer.weight.mask], [sparse], [True], batch_size=batch_size, threads=1)

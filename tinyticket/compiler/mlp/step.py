@@ -1,15 +1,16 @@
 """A fully-connected network, its loss and its optimizer as one compiled training step."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.dense_gradients import dense_gradients
-from tinyticket.compiler.evaluate import evaluate
-from tinyticket.compiler.plan import Plan
-from tinyticket.compiler.program import Data
-from tinyticket.compiler.train import train
+from tinyticket.compiler.mlp.dense_gradients import dense_gradients
+from tinyticket.compiler.mlp.evaluate import evaluate
+from tinyticket.compiler.mlp.plan import Plan
+from tinyticket.compiler.mlp.program import Data
+from tinyticket.compiler.mlp.train import train
+from tinyticket.compiler.score import Score
 from tinyticket.data import Pixels
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
@@ -18,14 +19,6 @@ from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
 from tinyticket.kernels.cpu.threads import available_threads, thread_count
 
 _CHUNK = 2**18  # numbers that are looked at together while data are bound
-
-
-class Score(NamedTuple):
-    """What a network does on some examples."""
-
-    loss: float  # the mean
-    correct: int
-    examples: int
 
 
 class MLPStep:

@@ -11,7 +11,8 @@ computes the small last layer and the loss for itself.
 import numpy as np
 from numba import prange
 
-from tinyticket.compiler.layers import (
+from tinyticket.compiler.call import call
+from tinyticket.compiler.mlp.layers import (
     addresses_of,
     field,
     floats_of,
@@ -22,7 +23,7 @@ from tinyticket.compiler.layers import (
     shape_of,
     source_of,
 )
-from tinyticket.compiler.program import (
+from tinyticket.compiler.mlp.program import (
     BIAS,
     BIAS_FIRST,
     BIAS_GRADIENT,
@@ -44,8 +45,8 @@ from tinyticket.compiler.program import (
     TO_ROW,
     WEIGHTS,
 )
-from tinyticket.compiler.routines import BIAS as BIAS_SUMS
-from tinyticket.compiler.routines import (
+from tinyticket.compiler.mlp.routines import BIAS as BIAS_SUMS
+from tinyticket.compiler.mlp.routines import (
     DENSE_BACKWARD,
     DENSE_UPDATE,
     LOSS,
@@ -53,7 +54,6 @@ from tinyticket.compiler.routines import (
     SPARSE_GRADIENT,
     TRANSPOSE,
     UPDATE,
-    call,
 )
 from tinyticket.kernels.cpu.barrier import ALONE, DECISION, SIZE, meet, together
 from tinyticket.kernels.cpu.jit import device, kernel

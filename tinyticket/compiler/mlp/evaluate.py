@@ -7,9 +7,10 @@ tile and added up in the order of the data afterwards: their bits do not depend 
 import numpy as np
 from numba import prange
 
-from tinyticket.compiler.layers import addresses_of, field, forward, gather, indices_are_known, source_of
-from tinyticket.compiler.program import INPUTS, OUTPUTS
-from tinyticket.compiler.routines import LOSS, call
+from tinyticket.compiler.call import call
+from tinyticket.compiler.mlp.layers import addresses_of, field, forward, gather, indices_are_known, source_of
+from tinyticket.compiler.mlp.program import INPUTS, OUTPUTS
+from tinyticket.compiler.mlp.routines import LOSS
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES

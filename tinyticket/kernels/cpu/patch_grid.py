@@ -1,4 +1,4 @@
-"""How the sparse convolution passes cut images into patches that registers hold.
+"""How sparse passes cut images into patches that registers hold.
 
 A patch is a compile-time shape, long for wide images and square for small ones, so that a row of survivors always meets about as
 many pixels as there are registers. Which shape suits an image follows from its sizes alone, never from the pattern. Where an image

@@ -1,12 +1,10 @@
-"""The kernels that a training step calls, each compiled by itself, and the calls.
+"""The kernels that a training step calls, each compiled by itself.
 
 The step finds their addresses in an int64 array; what a network does not need is never compiled and has the address zero.
 """
 
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
 from tinyticket.kernels.cpu.bias import bias_gradient_rows
 from tinyticket.kernels.cpu.dense_passes import (
@@ -17,7 +15,7 @@ from tinyticket.kernels.cpu.dense_passes import (
 from tinyticket.kernels.cpu.gather import gather_blocks, gather_pixel_blocks, sample_blocks
 from tinyticket.kernels.cpu.jit import Routine
 from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.simd import floats, intrinsic
+from tinyticket.kernels.cpu.simd import floats
 from tinyticket.kernels.cpu.softmax_cross_entropy import cross_entropy_vectors
 from tinyticket.kernels.cpu.sparse_passes import Lines, backward_columns, forward_rows, gradient_rows
 from tinyticket.kernels.cpu.update import State, update_range
@@ -73,18 +71,3 @@ def addresses(sparse: bool, dense: bool, hidden: bool) -> np.ndarray:
     if dense:
         needed |= {DENSE_FORWARD, DENSE_UPDATE} | ({DENSE_BACKWARD, TRANSPOSE} if hidden else set())
     return np.array([ROUTINES[i].address if i in needed else 0 for i in range(COUNT)], np.int64)
-
-
-@intrinsic
-def call(typing, table, routine, arguments):
-    """Call the routine at table[routine] with a tuple of arguments, which must have exactly the types it was compiled for."""
-
-    def codegen(context, builder, sig, args):
-        kinds = list(sig.args[2])
-        result = ir.IntType(8).as_pointer()  # what Numba gives a function that returns nothing
-        function = ir.FunctionType(result, [context.get_value_type(kind) for kind in kinds])
-        address = builder.load(builder.gep(args[0], [args[1]]))
-        builder.call(builder.inttoptr(address, function.as_pointer()), cgutils.unpack_tuple(builder, args[2]))
-        return context.get_dummy_value()
-
-    return types.void(table, types.intp, arguments), codegen

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinyticket.compiler.mlp import MLPStep
+from tinyticket.compiler.mlp.step import MLPStep
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
 from tinyticket.kernels.reference import packed as reference
@@ -130,7 +130,7 @@ def test_a_thread_that_never_comes_is_done_without(monkeypatch, hidden):
     alone, data = lenet(threads=1)
     pair, _ = lenet(threads=2)
     if hidden:  # from the step too: both halves of its parallel region fall to one thread, which waits and gives up
-        monkeypatch.setattr("tinyticket.compiler.mlp.available_threads", lambda: 2)
+        monkeypatch.setattr("tinyticket.compiler.mlp.step.available_threads", lambda: 2)
     numba.set_num_threads(1)
     try:
         assert [pair(data, b) for b in batches] == [alone(data, b) for b in batches]

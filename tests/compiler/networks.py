@@ -1,0 +1,136 @@
+"""Networks to compile: random ones from lists of blocks, and what their tests compare."""
+
+import copy
+
+import numpy as np
+
+import tinyticket as tt
+from tinyticket.compiler import CompiledStep, EagerStep
+from tinyticket.nn import (
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Residual,
+    Sequential,
+    ZeroPad2d,
+    ZeroPadChannels,
+)
+from tinyticket.optim import SGD, Adam
+
+CLASSES = 4
+OPTIMIZERS = {
+    "sgd": lambda parameters: SGD(parameters, 0.05, weight_decay=1e-3),
+    "momentum": lambda parameters: SGD(parameters, 0.02, momentum=0.9),
+    "nesterov": lambda parameters: SGD(parameters, 0.02, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "adam": lambda parameters: Adam(parameters, 1e-3, weight_decay=1e-3),
+}
+BLOCKS = {
+    "conv3": lambda c, rng: [Conv2d(c, 6, 3, padding=1, rng=rng)],
+    "conv3 stride": lambda c, rng: [Conv2d(c, 5, 3, 2, padding=1, rng=rng), ReLU()],
+    "conv wide": lambda c, rng: [Conv2d(c, 4, (3, 2), padding=2, rng=rng), ReLU()],
+    "conv1": lambda c, rng: [Conv2d(c, 7, 1, bias=False, rng=rng)],
+    "conv1 stride": lambda c, rng: [Conv2d(c, 3, 1, 2, bias=False, rng=rng)],
+    "norm": lambda c, rng: [BatchNorm2d(c)],
+    "norm relu": lambda c, rng: [BatchNorm2d(c, eps=1e-3, momentum=0.3), ReLU()],
+    "plain norm": lambda c, rng: [BatchNorm2d(c, affine=False)],
+    "relu": lambda c, rng: [ReLU()],
+    "max": lambda c, rng: [MaxPool2d(2)],
+    "max overlapping": lambda c, rng: [MaxPool2d(3, 2, padding=1)],
+    "avg": lambda c, rng: [AvgPool2d(2)],
+    "avg padded": lambda c, rng: [AvgPool2d(3, 1, padding=1)],
+    "residual": lambda c, rng: [Residual(_body(c, c, 1, rng))],
+    "plain residual": lambda c, rng: [Residual(Conv2d(c, c, 3, padding=1, rng=rng))],
+    "projection": lambda c, rng: [
+        Residual(_body(c, 6, 2, rng), Sequential(Conv2d(c, 6, 1, 2, bias=False, rng=rng), BatchNorm2d(6)))
+    ],
+    "shortcut": lambda c, rng: [
+        Residual(_body(c, c + 3, 2, rng), Sequential(MaxPool2d(1, 2), ZeroPadChannels((1, 2))))
+    ],
+    "pad": lambda c, rng: [ZeroPad2d((1, 0, 2, 1))],
+    "dropout": lambda c, rng: [Dropout(0.3, rng=rng.integers(100))],
+}
+ENDS = {
+    "global": lambda c, pixels, rng: [GlobalAvgPool2d(), Linear(c, CLASSES, rng=rng)],
+    "linear": lambda c, pixels, rng: [Flatten(), Linear(c * pixels, CLASSES, bias=False, rng=rng)],
+    "layers": lambda c, pixels, rng: [
+        Flatten(),
+        Linear(c * pixels, 9, rng=rng),
+        BatchNorm1d(9),
+        ReLU(),
+        Dropout(0.2, rng=rng.integers(100)),
+        Linear(9, CLASSES, rng=rng),
+    ],
+    "relu": lambda c, pixels, rng: [Flatten(), Linear(c * pixels, CLASSES, rng=rng), ReLU()],
+}
+
+
+def _body(inputs, outputs, stride, rng):
+    return Sequential(
+        Conv2d(inputs, outputs, 3, stride, padding=1, bias=False, rng=rng),
+        BatchNorm2d(outputs),
+        ReLU(),
+        Conv2d(outputs, outputs, 3, padding=1, bias=False, rng=rng),
+        BatchNorm2d(outputs),
+    )
+
+
+def network(blocks, end, shape, seed=0):
+    """Put blocks behind each other, leaving out those that the image has become too small for."""
+    rng = np.random.default_rng(seed)
+    layers, images = [], np.zeros((2, *shape), np.float32)
+    for block in blocks:
+        made = BLOCKS[block](images.shape[1], rng)
+        with tt.no_grad():
+            try:
+                after = Sequential(*copy.deepcopy(made))(tt.Tensor(images)).data
+            except ValueError:
+                continue
+        if after.shape[2] * after.shape[3] >= 4:
+            layers, images = layers + made, after
+    ending = ENDS[end](images.shape[1], images.shape[2] * images.shape[3], rng)
+    return Sequential(*layers, *ending)
+
+
+def masked(model, density, seed=1):
+    rng = np.random.default_rng(seed)
+    for weight in model.prunable().values():
+        weight.mask = rng.random(weight.shape) < density
+    return model
+
+
+def compiled(model, make="momentum", batch_size=16, kernels=None, **options):
+    """Return a compiled step; `kernels` may be one word for all layers."""
+    if isinstance(kernels, str):
+        kernels = dict.fromkeys(model.prunable(), kernels)
+    optimizer = OPTIMIZERS[make](model.parameters())
+    step = tt.compile(model, "cross_entropy", optimizer, batch_size, kernels=kernels, **options)
+    assert isinstance(step, CompiledStep), step.explain()
+    return step
+
+
+def twins(model, make="momentum", batch_size=16, **options):
+    """Return a compiled step and an eager one of equal models."""
+    twin = copy.deepcopy(model)
+    return compiled(model, make, batch_size, **options), EagerStep(twin, OPTIMIZERS[make](twin.parameters()))
+
+
+def examples(shape, count=70, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((count, *shape)).astype(np.float32), rng.integers(0, CLASSES, count)
+
+
+def assert_equal_to_rounding(model, other, tolerance=2e-5):
+    for (name, one), two in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=tolerance, err_msg=name)
+
+
+def assert_equal_bits(model, other):
+    for (name, one), two in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
+        assert one.tobytes() == two.tobytes(), name

@@ -1,0 +1,77 @@
+"""Where things lie: places in the arenas of a program, given before anything is allocated.
+
+Values and gradients of one geometry take each other's place once nobody needs what was there; everything else keeps its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from tinyticket.compiler.network.program import Block, Row
+from tinyticket.kernels.cpu.layout import empty
+
+LINE = 64
+
+
+class Places:
+    """Gives places in an array; every piece starts on a cache line."""
+
+    def __init__(self, itemsize: int):
+        self.size, self._line = 0, LINE // itemsize
+
+    def take(self, count: int) -> int:
+        """Return where `count` elements may lie."""
+        place = self.size
+        self.size += -(-max(count, 1) // self._line) * self._line
+        return place
+
+    def zeros(self, dtype: Any) -> np.ndarray:
+        """Allocate the array, with a cache line to spare."""
+        array = empty(self.size + self._line, dtype=dtype)
+        array[:] = 0
+        return array
+
+
+def place_blocks(places: Places, rows: list[Row]) -> None:
+    """Give every block of a program its place, so that as little memory as possible is used at any time.
+
+    Parameters
+    ----------
+    places : Places
+    rows : list of Row
+        In the order in which they run; nothing is left over for the next time but what stands in blocks of no kind.
+    """
+    first: dict[Block, int] = {}
+    last: dict[Block, int] = {}
+    for i, row in enumerate(rows):
+        for block in (*row.reads, *row.writes, *(a for a in row.arguments if isinstance(a, Block))):
+            first.setdefault(block, i)
+            last[block] = i
+    free: dict[tuple, list[int]] = {}
+    ending: dict[int, list[Block]] = {}
+    for block, i in last.items():
+        ending.setdefault(i, []).append(block)
+    starting: dict[int, list[Block]] = {}
+    for block, i in first.items():
+        starting.setdefault(i, []).append(block)
+    for i in range(len(rows)):
+        for block in starting.get(i, ()):
+            if block.place < 0:
+                ready = free.get(block.kind) if block.kind is not None else None
+                block.place = ready.pop(0) if ready else places.take(block.size)
+        for block in ending.get(i, ()):
+            if block.kind is not None:
+                free.setdefault(block.kind, []).append(block.place)
+
+
+def write(arena: np.ndarray, place: int, values: np.ndarray) -> None:
+    """Copy an array of any shape into an arena."""
+    arena[place : place + values.size] = np.asarray(values).reshape(-1)
+
+
+def blocks_of(rows: Iterable[Row]) -> set[Block]:
+    """Return all blocks of a program."""
+    return {block for row in rows for block in (*row.reads, *row.writes)}

@@ -1,0 +1,141 @@
+"""A network with more than linear layers and ReLU as `tt.compile` sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinyticket.compiler.network.graph import Graph, Operation
+from tinyticket.compiler.network.trace import trace
+from tinyticket.compiler.tape import UnsupportedError
+from tinyticket.nn import Buffer, Module, Parameter
+
+if TYPE_CHECKING:
+    from tinyticket.compiler.network.step import NetworkStep
+
+State = Mapping[Parameter, Sequence[np.ndarray]]
+
+SIDES = (32, 28, 8, 16, 64, 24, 12, 20, 40, 48, 96, 128, 224)
+"""Images that are tried on a network of which nobody has said what it takes; the first data tell the truth."""
+
+
+class NetworkModel:
+    """A graph of operations.
+
+    Parameters
+    ----------
+    model : Module
+    graph : Graph
+        Laid out when a program is first made of it.
+    input_shape : tuple of int
+        Of one example.
+    """
+
+    augments = True  # its step shifts and mirrors images while it gathers them
+
+    def __init__(self, model: Module, graph: Graph, input_shape: tuple[int, ...]):
+        self.model, self.graph, self.input_shape = model, graph, input_shape
+        self.layers = {graph.names[id(o.parameters["weight"])]: o for o in graph.weighted()}
+        self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}
+        self.parameters = graph.parameters()
+        self._laid_out = False
+        self.buffers: list[Buffer] = [b for o in graph.operations for b in o.attributes.get("running", ())]
+
+    @classmethod
+    def of(cls, model: Module, input_shape: tuple[int, ...] | None) -> NetworkModel:
+        """Read a model off its tape; without an input shape, off the first one that it accepts.
+
+        Raises
+        ------
+        UnsupportedError
+            If some operation has no compiled kernel.
+        """
+        if input_shape is not None:
+            return cls(model, trace(model, input_shape), input_shape)
+        for shape in _likely_shapes(model):
+            try:
+                return cls(model, trace(model, shape), shape)
+            except UnsupportedError:
+                raise
+            except Exception:  # whatever a model's own code makes of images of a wrong size
+                continue
+        raise UnsupportedError("nothing tells the shape of an example: give `compile` an input_shape")
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether examples of a shape can be bound."""
+        return shape == self.input_shape
+
+    def runs_sparse(self, name: str) -> bool:
+        """Whether a layer is expected to be faster with sparse kernels under its present mask."""
+        from tinyticket.sparse import choice
+
+        operation, mask = self.layers[name], self.weights[name].mask
+        assert mask is not None
+        density = float(mask.mean())
+        if operation.kind == "linear":
+            return choice.sparse_is_faster(mask.shape, density, first(operation))
+        return choice.sparse_convolution_is_faster(mask.shape, density, pixels(operation), first(operation))
+
+    def program(self, sparse: dict[str, bool], **options: Any) -> NetworkStep:
+        """Return its compiled step, whose layers run sparse or dense."""
+        # Numba is imported when something is compiled, not before.
+        from tinyticket.compiler.network.borders import lay_out
+        from tinyticket.compiler.network.step import NetworkStep
+
+        if not self._laid_out:
+            lay_out(self.graph)
+            self._laid_out = True
+        chosen = {weight for name, weight in self.weights.items() if sparse[name]}
+        masks = {parameter: parameter.mask for parameter in self.parameters}
+        return NetworkStep(self.graph, masks, chosen, **options)
+
+    def write(self, program: Any, state: State, steps_taken: int) -> None:
+        """Give a step every parameter's values, followed by its slots."""
+        program.write(state, steps_taken)
+
+    def read(self, program: Any) -> dict[Parameter, list[np.ndarray]]:
+        """Return copies of every parameter's values and its slots."""
+        return {parameter: program.read(parameter) for parameter in self.parameters}
+
+    def weight(self, program: Any, name: str) -> np.ndarray:
+        """Return a copy of a weight."""
+        return program.read(self.weights[name])[0]
+
+    def gradients(self, program: Any, x: np.ndarray, y: np.ndarray) -> None:
+        """Return nothing: pruned weights have no gradients in here."""
+
+    def change_mask(self, program: Any, name: str, mask: np.ndarray) -> bool:
+        """Return false: masks change by a new program, which costs milliseconds beside steps that cost more."""
+        return False
+
+    def read_buffers(self, program: Any) -> dict[Buffer, np.ndarray]:
+        """Return copies of the running statistics."""
+        return {buffer: program.read_buffer(buffer) for buffer in self.buffers}
+
+    def explain(self, sparse: dict[str, bool], batch_size: int) -> list[tuple[str, ...]]:
+        """Return a table of the operations, headings first."""
+        from tinyticket.compiler.network.explain import explain
+
+        return explain(self, sparse, batch_size)
+
+
+def pixels(operation: Operation) -> int:
+    """Return how many places of one sample's output a weight takes part in."""
+    return operation.output.height * operation.output.width
+
+
+def first(operation: Operation) -> bool:
+    """Return whether a layer needs no input gradient."""
+    return not operation.inputs[0].needs_gradient
+
+
+def _likely_shapes(model: Module) -> list[tuple[int, ...]]:
+    """Return shapes of examples that the first of the model's weights could go with."""
+    weight = next(iter(model.prunable().values()), None)
+    if weight is None:
+        raise UnsupportedError("the model has no convolution and no linear layer")
+    if weight.ndim == 2:
+        return [(weight.shape[1],)]
+    return [(weight.shape[1], side, side) for side in SIDES]

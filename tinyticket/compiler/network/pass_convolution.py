@@ -1,0 +1,76 @@
+"""A convolution as rows of a program."""
+
+from __future__ import annotations
+
+from tinyticket.compiler.network.graph import Operation
+from tinyticket.compiler.network.program import Block, Row
+from tinyticket.compiler.network.writer import Writer, even
+from tinyticket.kernels.cpu.convolution_gradient import weight_gradient_jobs
+from tinyticket.kernels.cpu.convolution_passes import forward_jobs, input_gradient_jobs
+from tinyticket.kernels.cpu.convolution_weights import pack_jobs, packed_back_size, packed_size
+from tinyticket.kernels.cpu.machine import LANES
+
+
+def conv2d(writer: Writer, operation: Operation) -> None:
+    """Write a convolution's forward pass."""
+    weights, window = writer.layout.weights[operation.parameters["weight"]], writer.layout.window(operation)
+    x, y, bias = writer.layout.value(operation.inputs[0]), writer.layout.value(operation.output), writer.bias(operation)
+    if weights.pattern is not None:
+        scatter(writer, operation)
+        arguments = [weights.values, bias, x, y, operation.relu, *weights.rows, *window]
+        bounds = weights.pattern.row_bounds
+        writer.both(Row("sparse_convolution_forward", arguments, bounds, [weights.values, bias, x], [y]))
+        return
+    packed, back = Block(packed_size(window)), Block(packed_back_size(window))
+    writer.packed[operation] = packed, back
+    pack = Row("convolution_pack", [weights.master, packed, back, *window], even(pack_jobs(window)))
+    pack.reads, pack.writes = [weights.master], [packed, back]
+    writer.prepare.append(pack)
+    arguments = [packed, bias, x, y, operation.relu, *window]
+    writer.both(Row("convolution_forward", arguments, even(forward_jobs(window)), [packed, bias, x], [y]))
+
+
+def conv2d_backward(writer: Writer, operation: Operation) -> None:
+    """Write a convolution's gradients."""
+    layout, (below,) = writer.layout, operation.inputs
+    weights, window = layout.weights[operation.parameters["weight"]], layout.window(operation)
+    x, dy = layout.value(below), layout.gradient(operation.output)
+    bias_backward(writer, operation)
+    pattern = weights.pattern
+    if pattern is None:
+        row = Row("convolution_gradient", [x, dy, weights.gradient, *window], even(weight_gradient_jobs(window)))
+    elif not below.needs_gradient:
+        arguments = [x, dy, weights.gradient, *weights.rows, *window]
+        row = Row("sparse_convolution_gradient", arguments, pattern.row_bounds)
+    else:
+        dx, flags = layout.gradient(below), writer.begin(below)
+        arguments = [weights.master, x, dy, dx, weights.gradient, *flags, *weights.columns, *window]
+        row = Row("sparse_convolution_backward", arguments, pattern.column_bounds)
+        row.reads, row.writes = [weights.master, x, dy], [dx, weights.gradient]
+        writer.backward.append(row)
+        return
+    row.reads, row.writes = [x, dy], [weights.gradient]
+    writer.backward.append(row)
+    if below.needs_gradient:
+        dx, flags, back = layout.gradient(below), writer.begin(below), writer.packed[operation][1]
+        arguments = [back, x, dy, dx, *flags, *window]
+        bounds = even(input_gradient_jobs(window))
+        writer.backward.append(Row("convolution_backward", arguments, bounds, [back, x, dy], [dx]))
+
+
+def bias_backward(writer: Writer, operation: Operation) -> None:
+    """Write the gradient of a layer's bias, if it has one."""
+    bias, y = operation.parameters.get("bias"), operation.output
+    if bias is not None:
+        gradient, dy = writer.layout.weights[bias].gradient, writer.layout.gradient(y)
+        arguments = [dy, gradient, *writer.layout.elementwise(y, y)]
+        writer.backward.append(Row("bias_backward", arguments, even(y.channels), [dy], [gradient]))
+
+
+def scatter(writer: Writer, operation: Operation) -> None:
+    """Refresh what the forward pass reads from what the optimizer has updated."""
+    weights = writer.layout.weights[operation.parameters["weight"]]
+    if weights.by_column:
+        arguments = [weights.master, weights.values, weights.to_row]
+        row = Row("scatter_survivors", arguments, even(weights.count, LANES), [weights.master], [weights.values])
+        writer.prepare.append(row)

@@ -1,0 +1,99 @@
+"""Where passes write their rows, and what they share: whose turn it is to start a gradient, and who comes last.
+
+Gradients of a value that several operations read add up: the first to write starts it, the others add, and the last one applies
+the gradient of the ReLU that the value came out of.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from tinyticket.compiler.network.graph import Graph, Operation, Value
+from tinyticket.compiler.network.layout import Layout
+from tinyticket.compiler.network.program import Block, Row
+from tinyticket.kernels.cpu.arguments import even_bounds
+
+Bounds = Callable[[int], np.ndarray]
+
+
+def even(count: int, multiple: int = 1) -> Bounds:
+    """Cut a number of jobs, all as much work, into equal shares."""
+    return lambda threads: even_bounds(count, threads, multiple)
+
+
+class Writer:
+    """The rows of a network's programs as they come into being.
+
+    Parameters
+    ----------
+    layout : Layout
+
+    Attributes
+    ----------
+    prepare, forward, evaluate, backward, update : list of Row
+        What brings weights into the order in which they are read, the forward pass as training and as evaluation have it, and the
+        rest of a training step.
+    packed : dict of Operation to two Blocks
+        Weights of dense convolutions as forward pass and input gradient read them.
+    statistics : dict of Operation to Blocks
+        What a forward pass leaves for its backward pass.
+    masks : list of (Operation, int)
+        Dropouts, and where the bytes of their masks lie.
+    """
+
+    def __init__(self, layout: Layout):
+        self.layout, self.graph, self.tiles = layout, layout.graph, layout.tiles
+        self.prepare: list[Row] = []
+        self.forward: list[Row] = []
+        self.evaluate: list[Row] = []
+        self.backward: list[Row] = []
+        self.update: list[Row] = []
+        self.packed: dict[Operation, tuple[Block, Block]] = {}
+        self.statistics: dict[Operation, tuple[Block, ...]] = {}
+        self.masks: list[tuple[Operation, int]] = []
+        self._to_come = _writers(self.graph)
+        self._begun: set[Value] = set()
+
+    def begin(self, value: Value) -> tuple[bool, bool]:
+        """Note that a row writes a value's gradient; return whether it adds and whether it applies a ReLU's gradient."""
+        root = value.root
+        add = root in self._begun
+        self._begun.add(root)
+        self._to_come[root] -= 1
+        return add, root.rectified and self._to_come[root] == 0
+
+    def both(self, row: Row) -> None:
+        """Note a row that training and evaluation have in common."""
+        self.forward.append(row)
+        self.evaluate.append(row)
+
+    def planes(self, value: Value) -> Bounds:
+        """Cut the channels of all tiles into equal shares."""
+        return even(self.tiles * value.channels)
+
+    def bias(self, operation: Operation) -> Block:
+        """Return where a layer's bias lies, or zeros in its place."""
+        bias = operation.parameters.get("bias")
+        if bias is not None:
+            return self.layout.weights[bias].master
+        return self.layout.constant(*[0.0] * operation.parameters["weight"].shape[0])
+
+    def sign(self, operation: Operation) -> None:
+        """Say of all rows that are new whose they are."""
+        for row in (*self.prepare, *self.forward, *self.evaluate, *self.backward, *self.update):
+            row.owner = row.owner or operation
+
+
+def _writers(graph: Graph) -> Counter[Value]:
+    """Count for every value the rows that will write its gradient."""
+    counts: Counter[Value] = Counter()
+    counts[graph.output.root] += 1
+    for operation in graph.operations:
+        skips = operation.kind in ("conv2d", "linear")
+        for value in operation.inputs:
+            if operation.output.needs_gradient and (value.needs_gradient or not skips):
+                counts[value.root] += 1
+    return counts
