@@ -115,7 +115,7 @@ def verdict(result: Result) -> dict[str, Any]:
     winners = [comparison for comparison in comparisons if comparison.standing == "winning"]
     smallest = min(winners, key=lambda winner: winner.density, default=None)
     return {
-        "text": _sentence(comparisons, winners, smallest, len(result.trials)),
+        "text": _sentence(comparisons, winners, smallest),
         "trials": len(result.trials),
         "margin": MARGIN,
         "confidence": CONFIDENCE,
@@ -182,10 +182,7 @@ def _compare(result: Result, number: int) -> Comparison:
     )
 
 
-def _sentence(
-    comparisons: list[Comparison], winners: list[Comparison], smallest: Comparison | None, trials: int
-) -> str:
-    basis = f"{trials} trial{'s' if trials != 1 else ''}" + (", 95% intervals" if trials > 1 else "")
+def _sentence(comparisons: list[Comparison], winners: list[Comparison], smallest: Comparison | None) -> str:
     if not comparisons:
         return "nothing has been pruned yet: there is no ticket to judge"
     if smallest:
@@ -194,13 +191,18 @@ def _sentence(
         ]
         more = f"; winning too at {', '.join(others)}" if others else ""
         found = "winning ticket" if smallest.timed else "matching network, whose weights were not rewound,"
-        return f"{found} at {smallest.words()}; {basis}{more}"
+        return f"{found} at {smallest.words()}; {_basis(smallest)}{more}"
     if all(comparison.standing == "losing" for comparison in comparisons):
         nearest = max(comparisons, key=lambda comparison: comparison.accuracy.mean)
         why = "every one is less accurate than dense, or later"
-        return f"no winning ticket: {why}; the most accurate at {nearest.words()}; {basis}"
+        return f"no winning ticket: {why}; the most accurate at {nearest.words()}; {_basis(nearest)}"
     nearest = _nearest(comparisons)
-    return f"not enough trials to tell: nearest to a winning ticket at {nearest.words()}; {basis}"
+    return f"not enough trials to tell: nearest to a winning ticket at {nearest.words()}; {_basis(nearest)}"
+
+
+def _basis(comparison: Comparison) -> str:
+    trials = comparison.trials
+    return f"{trials} trials, 95% intervals" if trials > 1 else "1 trial"
 
 
 def _nearest(comparisons: Iterable[Comparison]) -> Comparison:
