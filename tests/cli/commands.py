@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,9 +51,15 @@ def find_arguments(npz, out, *more, **changes) -> list[str]:
     return ["find", *(word for pair in given for word in pair), *map(str, more)]
 
 
+def hear_ctrl_c():
+    """Undo what a shell does to programs that it starts in the background: they would never hear Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(arguments, **options) -> subprocess.Popen:
     """Start the program with both its outputs in pipes."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": ENVIRONMENT, **options}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    options = {**pipes, "env": ENVIRONMENT, "preexec_fn": hear_ctrl_c, **options}
     return subprocess.Popen([sys.executable, "-m", "tinyticket", *map(str, arguments)], **options)
 
 

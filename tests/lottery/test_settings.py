@@ -190,6 +190,7 @@ OTHER = {
     "recipe": "frankle-carbin/lenet",
     "criterion": "movement",
     "mask_0": "freeze",
+    "masks_from": "mlp-64-10 on digits, seed 7",
 }
 
 

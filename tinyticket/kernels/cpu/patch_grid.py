@@ -7,6 +7,7 @@ is cheaper than a second set of narrow patches.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,7 @@ SHAPES = {
 """Shapes (rows, columns, step of x in pixels) of patches of at most so many vectors. A single column suits any step."""
 
 
+@cache
 def chooser(size: int) -> Any:
     """Make the function that chooses the shape for a grid: the least work, some of it for each patch, whatever its size."""
     table = SHAPES[size]
