@@ -189,7 +189,7 @@ def _sentence(comparisons: list[Comparison], winners: list[Comparison], smallest
         others = [
             f"{winner.density:.1%}" for winner in sorted(winners, key=lambda w: -w.density) if winner is not smallest
         ]
-        more = f"; winning too at {', '.join(others)}" if others else ""
+        more = f"; {'winning' if smallest.timed else 'matching'} too at {', '.join(others)}" if others else ""
         found = "winning ticket" if smallest.timed else "matching network, whose weights were not rewound,"
         return f"{found} at {smallest.words()}; {_basis(smallest)}{more}"
     if all(comparison.standing == "losing" for comparison in comparisons):
