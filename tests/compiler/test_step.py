@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyticket as tt
+from tests.compiler.networks import masked
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.compiler.mlp.trace import trace
 from tinyticket.errors import InputError
@@ -37,13 +38,6 @@ def mlp(*sizes, bias=True, seed=0):
     for inputs, outputs in itertools.pairwise(sizes):
         layers += [Linear(inputs, outputs, bias=bias, rng=rng), ReLU()]
     return Sequential(*layers[:-1])
-
-
-def masked(model, density, seed=1):
-    rng = np.random.default_rng(seed)
-    for weight in model.prunable().values():
-        weight.mask = rng.random(weight.shape) < density
-    return model
 
 
 def compiled(model, make="adam", batch_size=16, **options):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.kernels.threads import one_and_two_threads
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
 from tinyticket.kernels.cpu.image import Image, gradient_border, make_window
@@ -60,15 +61,6 @@ def layer(channels, sizes, kernel, stride, padding, tiles, extra=(0, 0), density
 def same(result, expected):
     """Agree to float32 rounding of sums of some thousand terms."""
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
-
-
-def one_and_two_threads(kernel, *args, **options):
-    """Run a kernel with one and with two threads, and return what both gave: the same bits."""
-    results = [kernel(*args, threads=threads, **options) for threads in (1, 2)]
-    parts = results if isinstance(results[0], tuple) else [(result,) for result in results]
-    for once, twice in zip(*parts, strict=True):
-        np.testing.assert_array_equal(once, twice)
-    return results[0]
 
 
 @settings(max_examples=60, deadline=None)

@@ -41,6 +41,11 @@ def find(model=MODEL, data=DATA, **changes):
     return tt.lottery.find(model, data, **{**SMALL, **changes})
 
 
+def equal_bytes(first, second):
+    """Whether two states have the same names and, bit for bit, the same values."""
+    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
+
+
 def contents(result_or_path, tmp_path=None) -> dict[str, tuple]:
     """Return every dataset and attribute of a result file in a form that compares bit for bit."""
     path = result_or_path

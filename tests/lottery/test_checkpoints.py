@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.lottery.experiments import DATA, MODEL, SMALL
+from tests.lottery.experiments import DATA, MODEL, SMALL, equal_bytes
 from tests.lottery.networks import Counting
 from tinyticket.lottery import checkpoints, reset, stream
 from tinyticket.lottery.inputs import split
@@ -29,10 +29,6 @@ def dense(model):
     return Start({name: np.ones(p.shape, bool) for name, p in model.prunable().items()}, model.state_dict(), {})
 
 
-def same(first, second):
-    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
-
-
 WAYS = [
     {"optimizer": optimizer, "eager": eager}
     for optimizer in ("adam", "sgd", "momentum", "nesterov")
@@ -49,10 +45,10 @@ def test_it_is_the_training_cut_off_there_weights_and_slots_byte_for_byte(change
     checkpoint = train(whole, dense(whole.model), keep_at=K).checkpoint
     trained = train(cut, dense(cut.model)).trained
     assert checkpoint.iteration == K
-    assert same(checkpoint.state, trained)
+    assert equal_bytes(checkpoint.state, trained)
     for i, (name, _) in enumerate(cut.model.named_parameters()):
         slots = dict(zip(cut.optimizer.SLOTS, cut.optimizer.slots(i), strict=False))
-        assert same(checkpoint.slots[name], slots)
+        assert equal_bytes(checkpoint.slots[name], slots)
         assert checkpoint.steps[name] == cut.optimizer.steps[i] == K
     assert len(cut.optimizer.slots(0)) == {"adam": 2, "sgd": 0}.get(changes.get("optimizer", "adam"), 1)
 
@@ -62,11 +58,11 @@ def test_keeping_one_changes_no_bit_and_going_on_from_it_is_the_same_training(ch
     one = trainer(**changes)
     begin = dense(one.model)
     kept, plain = train(one, begin, keep_at=K), train(one, begin)
-    assert same(kept.trained, plain.trained)
+    assert equal_bytes(kept.trained, plain.trained)
     assert kept.history.tobytes() == plain.history.tobytes()
     again = Start(begin.masks, kept.checkpoint.state, {}, K, optimizer=kept.checkpoint)
     resumed = train(trainer(**changes), again)
-    assert same(resumed.trained, plain.trained)
+    assert equal_bytes(resumed.trained, plain.trained)
     assert resumed.history["iteration"].tolist() == [7, 10, 15, 20]
     assert resumed.history[2:].tobytes() == plain.history[3:].tobytes()  # the rows from 15 on
 
@@ -77,7 +73,7 @@ def test_buffers_and_models_that_run_eagerly_too(model):
     checkpoint = train(trainer(model), begin, keep_at=K).checkpoint
     assert checkpoint.state["steps"].tolist() == [K]
     resumed = train(trainer(model), Start(begin.masks, checkpoint.state, {}, K, optimizer=checkpoint))
-    assert same(resumed.trained, train(trainer(model), begin).trained)
+    assert equal_bytes(resumed.trained, train(trainer(model), begin).trained)
 
 
 @pytest.mark.parametrize("eager", [False, True])

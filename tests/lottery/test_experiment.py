@@ -17,6 +17,7 @@ from tests.lottery.experiments import (
     clusters,
     contents,
     differing,
+    equal_bytes,
     find,
 )
 from tests.lottery.networks import Counting, Drawn, Silent, Watching, plain
@@ -32,10 +33,6 @@ from tinyticket.optim import Cosine, MultiStep
 ITERATIONS = SMALL["iterations"]
 
 
-def same_bytes(first, second):
-    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
-
-
 def every_round(result):
     return [(trial.number, round) for trial in result.trials for round in trial.rounds]
 
@@ -46,7 +43,7 @@ def every_round(result):
 def test_theta_0_is_drawn_from_the_trials_own_stream(small):
     for trial in (0, 1):
         drawn = models.create(MODEL, (12,), 3, stream(0, trial, "init")).state_dict()
-        assert same_bytes(small.init(trial), drawn)
+        assert equal_bytes(small.init(trial), drawn)
 
 
 def test_every_ticket_is_its_mask_and_theta_0_trained(small):
@@ -56,7 +53,7 @@ def test_every_ticket_is_its_mask_and_theta_0_trained(small):
         start = Start(round.masks, reset(small.init(trial), round.masks), {})
         streams = (stream(0, trial, purpose, round.number) for purpose in ("batches", "dropout"))
         run = Trainer(experiment.model, experiment.settings, experiment.examples).train(start, *streams)
-        assert same_bytes(run.trained, round.trained)
+        assert equal_bytes(run.trained, round.trained)
         assert run.history.tobytes() == round.history.tobytes()
 
 
@@ -66,7 +63,7 @@ def test_every_mask_is_what_magnitude_leaves_of_the_round_before(small):
         assert all(mask.all() for mask in trial.rounds[0].masks.values())
         for before, after in itertools.pairwise(trial.rounds):
             weights = {name: before.trained[name] for name in fractions}
-            assert same_bytes(after.masks, tt.prune.magnitude(weights, before.masks, fractions))
+            assert equal_bytes(after.masks, tt.prune.magnitude(weights, before.masks, fractions))
 
 
 def test_biases_are_never_pruned(small):
@@ -118,7 +115,7 @@ def test_controls_have_their_tickets_counts_in_every_layer(small):
 def test_reinit_has_the_tickets_mask_and_random_has_not(small):
     for _, round in every_round(small):
         if round.number:
-            assert same_bytes(round.controls["reinit"].masks, round.masks)
+            assert equal_bytes(round.controls["reinit"].masks, round.masks)
             agreement = np.mean(round.controls["random"].masks["fc1.weight"] == round.masks["fc1.weight"])
             assert 0.2 < agreement < 0.9
 
@@ -138,7 +135,7 @@ def test_every_control_can_be_replayed_from_the_file_alone(tmp_path):
             start = Start(masks, reset(weights, masks), {})
             streams = (stream(0, 0, purpose, round.number) for purpose in ("batches", "dropout"))
             run = Trainer(experiment.model, experiment.settings, experiment.examples).train(start, *streams)
-            assert same_bytes(run.trained, control.trained)
+            assert equal_bytes(run.trained, control.trained)
             starts.append(start.weights["fc1.weight"].tobytes())
     assert len(set(starts)) == 6  # every control of every round is another network
 
@@ -156,7 +153,7 @@ def test_a_ticket_and_its_controls_see_the_same_batches_and_other_trainings_othe
 def test_tickets_do_not_depend_on_which_controls_run_beside_them(small):
     alone = find(trials=2, controls="none")
     for (_, first), (_, second) in zip(every_round(small), every_round(alone), strict=True):
-        assert same_bytes(first.trained, second.trained)
+        assert equal_bytes(first.trained, second.trained)
     for _, round in every_round(alone):
         assert round.controls == {}
 
@@ -165,7 +162,7 @@ def test_a_control_does_not_depend_on_the_others_or_their_order(small):
     result = find(controls="random,reinit")
     for first, second in zip(small.trials[0].rounds[1:], result.trials[0].rounds[1:], strict=True):
         for name in ("reinit", "random"):
-            assert same_bytes(first.controls[name].trained, second.controls[name].trained)
+            assert equal_bytes(first.controls[name].trained, second.controls[name].trained)
 
 
 # -- the same bits again
@@ -184,16 +181,16 @@ def test_a_result_in_memory_is_the_same_as_one_in_a_file(small, tmp_path):
 
 def test_another_seed_gives_other_weights_masks_and_validation_examples(small):
     other = find(seed=1)
-    assert not same_bytes(small.init(0), other.init(0))
-    assert not same_bytes(small.trials[0].rounds[1].masks, other.trials[0].rounds[1].masks)
+    assert not equal_bytes(small.init(0), other.init(0))
+    assert not equal_bytes(small.trials[0].rounds[1].masks, other.trials[0].rounds[1].masks)
     assert other.seed == 1
 
 
 def test_trials_differ_and_do_not_depend_on_how_many_there_are(small):
-    assert not same_bytes(small.init(0), small.init(1))
+    assert not equal_bytes(small.init(0), small.init(1))
     one = find()
     for first, second in zip(small.trials[0].rounds, one.trials[0].rounds, strict=True):
-        assert same_bytes(first.trained, second.trained)
+        assert equal_bytes(first.trained, second.trained)
 
 
 def test_threads_change_no_bit(tmp_path):
@@ -223,18 +220,18 @@ def test_threads_change_no_bit(tmp_path):
 def test_no_setting_is_accepted_and_never_used(small, changes):
     """Published scripts parsed flags that nothing read. Masks of the last round depend on all that happened before."""
     changed = find(**{"rounds": 1, "controls": "none", **changes})
-    assert not same_bytes(small.trials[0].rounds[1].masks, changed.trials[0].rounds[-1].masks)
+    assert not equal_bytes(small.trials[0].rounds[1].masks, changed.trials[0].rounds[-1].masks)
 
 
 def test_momentum_and_nesterov_are_not_the_same():
     first, second = (find(optimizer=name, rounds=0).trials[0].rounds[0] for name in ("momentum", "nesterov"))
-    assert not same_bytes(first.trained, second.trained)
+    assert not equal_bytes(first.trained, second.trained)
 
 
 def test_evaluate_every_decides_the_rows_and_changes_no_weight(small):
     result = find(evaluate_every=4)
     assert result.trials[0].rounds[0].history["iteration"].tolist() == [0, 4, 8, 12, 16, 20]
-    assert same_bytes(result.trials[0].rounds[2].trained, small.trials[0].rounds[2].trained)
+    assert equal_bytes(result.trials[0].rounds[2].trained, small.trials[0].rounds[2].trained)
 
 
 # -- data
@@ -269,8 +266,8 @@ def test_the_test_set_never_chooses_anything(small):
     reported = []
     for (_, first), (_, second) in zip(every_round(small), every_round(other), strict=True):
         for a, b in zip([first, *first.controls.values()], [second, *second.controls.values()], strict=True):
-            assert same_bytes(a.masks, b.masks)
-            assert same_bytes(a.trained, b.trained)
+            assert equal_bytes(a.masks, b.masks)
+            assert equal_bytes(a.trained, b.trained)
             assert (a.early_stop_iteration, a.validation_loss) == (b.early_stop_iteration, b.validation_loss)
             reported.append(a.test_accuracy == b.test_accuracy)
     assert not all(reported)
@@ -280,7 +277,7 @@ def test_arrays_of_ones_own_are_taken_as_they_are(small):
     arrays = (DATA.x_train, DATA.y_train, DATA.x_test, DATA.y_test)
     result = find(data=arrays)
     assert result.config["data"] == "arrays"
-    assert same_bytes(result.trials[0].rounds[2].trained, small.trials[0].rounds[2].trained)
+    assert equal_bytes(result.trials[0].rounds[2].trained, small.trials[0].rounds[2].trained)
     assert result.data["examples"] == {"train": 160, "validation": 40, "test": 60}
 
 
@@ -307,7 +304,7 @@ def test_a_module_is_drawn_anew_for_every_trial_and_left_as_it_was():
     model = plain(rng=5)
     before = model.state_dict()
     result = find(model, trials=2)
-    assert same_bytes(model.state_dict(), before)
+    assert equal_bytes(model.state_dict(), before)
     assert all(parameter.mask is None for parameter in model.parameters())
     assert (
         len({result.init(0)["0.weight"].tobytes(), result.init(1)["0.weight"].tobytes(), before["0.weight"].tobytes()})
@@ -319,7 +316,7 @@ def test_a_module_is_drawn_anew_for_every_trial_and_left_as_it_was():
 def test_a_function_is_called_with_the_trials_generator():
     result = find(plain, trials=2)
     for trial in (0, 1):
-        assert same_bytes(result.init(trial), plain(stream(0, trial, "init")).state_dict())
+        assert equal_bytes(result.init(trial), plain(stream(0, trial, "init")).state_dict())
     assert result.config["model"] == "plain"
 
 
@@ -336,7 +333,7 @@ def test_a_function_may_hand_out_the_same_module_every_time():
         assert same.init(trial)["0.weight"].all()  # no mask of another training in it
     for (_, first), (_, second) in zip(every_round(same), every_round(fresh), strict=True):
         for a, b in zip([first, *first.controls.values()], [second, *second.controls.values()], strict=True):
-            assert same_bytes(a.trained, b.trained)
+            assert equal_bytes(a.trained, b.trained)
 
 
 @pytest.mark.parametrize("model", [Counting(), lambda rng: Counting(rng)], ids=["module", "function"])
@@ -447,7 +444,7 @@ def test_bad_input_is_refused_in_words_before_anything_is_trained(changes, words
 
 def test_numpy_numbers_are_settings_like_any_other(small):
     changes = {"seed": np.int64(0), "rounds": np.int32(2), "lr": np.float64(0.01), "prune": np.float64(0.2)}
-    assert same_bytes(find(**changes).trials[0].rounds[2].trained, small.trials[0].rounds[2].trained)
+    assert equal_bytes(find(**changes).trials[0].rounds[2].trained, small.trials[0].rounds[2].trained)
     find(rounds=0, lr=np.float32(0.01), weight_decay=np.float32(0.1), prune={"fc": np.float32(0.2)})
 
 

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import DATA, MODEL, SIZES, SMALL, Interrupt, InterruptAt, contents, differing, find
+from tests.lottery.experiments import (
+    DATA,
+    MODEL,
+    SIZES,
+    SMALL,
+    Interrupt,
+    InterruptAt,
+    contents,
+    differing,
+    equal_bytes,
+    find,
+)
 from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, stream
@@ -19,10 +30,6 @@ DENSITIES = [0.5, 0.2]
 
 def gradual(**changes):
     return find(**{"rounds": None, "one_shot": DENSITIES, "gradual": WHEN, **changes})
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
 class Watched(Revision):
@@ -82,7 +89,7 @@ def test_until_the_first_pruning_it_is_the_dense_training():
     assert pruned.history[:2].tobytes() == dense.history[:2].tobytes()
     assert pruned.history["validation_loss"][5] != dense.history["validation_loss"][5]
     nothing, _ = train(Gradual(WHEN, 344, SIZES, magnitudes), evaluate_every=1)
-    assert same(nothing.trained, dense.trained)
+    assert equal_bytes(nothing.trained, dense.trained)
 
 
 def test_a_weight_that_comes_back_starts_at_0_with_slots_of_0():
@@ -118,7 +125,7 @@ def test_tickets_have_the_counts_of_one_shot_pruning_and_resume_to_the_same_bits
     one_shot = find(rounds=None, one_shot=DENSITIES, **{**changes, "controls": "none"})
     for first, second in zip(whole.trials, one_shot.trials, strict=True):
         assert [r.weights_left for r in first.rounds] == [r.weights_left for r in second.rounds]
-        assert same(first.rounds[0].trained, second.rounds[0].trained)
+        assert equal_bytes(first.rounds[0].trained, second.rounds[0].trained)
         for ticket in first.rounds[1:]:
             for control in ticket.controls.values():
                 assert {n: m.sum() for n, m in control.masks.items()} == {n: m.sum() for n, m in ticket.masks.items()}

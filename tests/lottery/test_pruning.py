@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import DATA, MODEL, SIZES, SMALL, Interrupt, InterruptAt, contents, differing, find
+from tests.lottery.experiments import (
+    DATA,
+    MODEL,
+    SIZES,
+    SMALL,
+    Interrupt,
+    InterruptAt,
+    contents,
+    differing,
+    equal_bytes,
+    find,
+)
 from tinyticket import prune
 from tinyticket.lottery import Experiment, stream
 from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT
@@ -15,10 +26,6 @@ from tinyticket.nn import models
 FRACTIONS = {"fc1.weight": 0.2, "fc2.weight": 0.2, "output.weight": 0.1}
 DENSITIES = [0.5, 0.2]
 TOTAL = sum(SIZES.values())
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
 def of(state):
@@ -42,15 +49,15 @@ def test_masks_are_the_criterions_own_with_the_counts_of_any_other(criterion):
             AFTER_TRAINING[criterion], of(before.trained), of(result.init(0)), before.masks, FRACTIONS,
             rng=stream(0, 0, "criterion", after.number),
         )  # fmt: skip
-        assert same(after.masks, expected)
+        assert equal_bytes(after.masks, expected)
 
 
 def test_magnitude_is_what_it_always_was(small):
     result = find(trials=2, criterion="magnitude")
     for first, second in zip(result.trials, small.trials, strict=True):
-        assert all(same(a.masks, b.masks) for a, b in zip(first.rounds, second.rounds, strict=True))
+        assert all(equal_bytes(a.masks, b.masks) for a, b in zip(first.rounds, second.rounds, strict=True))
     dense, ticket, _ = result.trials[0].rounds
-    assert same(ticket.masks, prune.magnitude(of(dense.trained), dense.masks, FRACTIONS))
+    assert equal_bytes(ticket.masks, prune.magnitude(of(dense.trained), dense.masks, FRACTIONS))
     assert "criterion" not in result.config
 
 
@@ -117,7 +124,7 @@ def test_masks_before_training_are_those_of_theta_0_and_a_batch_of_the_trials_ow
         theta_0 = models.create(MODEL, (12,), 3, stream(0, trial, "init"))
         for density, ticket in zip(DENSITIES, result.trials[trial].rounds[1:], strict=True):
             expected = prune.prune_at_init(AT_INIT[criterion], theta_0, density, data=batch(trial))
-            assert same(ticket.masks, expected)
+            assert equal_bytes(ticket.masks, expected)
             assert ticket.weights_left == prune.kept(TOTAL, density)
             assert ticket.origin["weights"] == "init"
 
@@ -126,7 +133,7 @@ def test_masks_before_training_are_those_of_theta_0_and_a_batch_of_the_trials_ow
 def test_they_look_at_no_trained_weight(criterion):
     short, long = (before_training(criterion=criterion, iterations=n, controls="none") for n in (5, 20))
     for first, second in zip(short.trials[0].rounds[1:], long.trials[0].rounds[1:], strict=True):
-        assert same(first.masks, second.masks)
+        assert equal_bytes(first.masks, second.masks)
 
 
 @pytest.mark.parametrize("criterion", AT_INIT)

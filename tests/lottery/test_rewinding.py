@@ -16,6 +16,7 @@ from tests.lottery.experiments import (
     Recorder,
     contents,
     differing,
+    equal_bytes,
     find,
 )
 from tests.lottery.networks import Counting, Watching
@@ -41,10 +42,6 @@ MODES = {
     "continue, late, eager": {"strategy": "continue", "rewind_to": 7, "eager": True, "schedule": MultiStep((10,))},
 }  # fmt: skip
 modes = pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
-
-
-def same(first, second):
-    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
 
 
 def replay(result, round, start, **mode):
@@ -73,11 +70,11 @@ def test_late_rewinding_restores_theta_k_and_the_optimizer_and_trains_what_is_le
     result = find(**mode)
     at_k = result.rewind(0)
     dense = find(**{**mode, "rewind_to": 0, "iterations": 7, "rounds": 0}).trials[0].rounds[0]
-    assert same(at_k.state, dense.trained)
+    assert equal_bytes(at_k.state, dense.trained)
     for number, ticket in numbers(result):
         start = Start(ticket.masks, reset(at_k.state, ticket.masks), {}, 7, optimizer=at_k)
         run = replay(result, number, start, **mode)
-        assert same(run.trained, ticket.trained)
+        assert equal_bytes(run.trained, ticket.trained)
         assert run.history.tobytes() == ticket.history.tobytes()
         assert ticket.history["iteration"].tolist() == [7, 10, 15, 20]
         assert ticket.origin == {
@@ -144,10 +141,10 @@ def test_where_weights_stay_they_are_the_last_rounds_under_the_new_mask(what, to
     result = find(**mode)
     for before, ticket in itertools.pairwise(result.trials[0].rounds):
         weights = {name: before.trained[name] for name in FRACTIONS}
-        assert same(ticket.masks, tt.prune.magnitude(weights, before.masks, FRACTIONS))
+        assert equal_bytes(ticket.masks, tt.prune.magnitude(weights, before.masks, FRACTIONS))
         start = Start(ticket.masks, reset(before.trained, ticket.masks), {}, to, last_rate=what == "finetune")
         run = replay(result, ticket.number, start, **mode)
-        assert same(run.trained, ticket.trained)
+        assert equal_bytes(run.trained, ticket.trained)
         assert ticket.history["iteration"][[0, -1]].tolist() == [to, 20]
         assert ticket.origin == {
             "weights": "trained", "statistics": "trained", "mask": "ticket", "iteration": to, "optimizer": "new",
@@ -173,15 +170,15 @@ def test_continued_training_prunes_a_network_that_keeps_its_weights_and_resets_t
     before = dense
     for ticket in tickets:
         weights = {name: before.trained[name] for name in FRACTIONS}
-        assert same(ticket.masks, tt.prune.magnitude(weights, before.masks, FRACTIONS))
-        assert same(ticket.continued.masks, ticket.masks)
+        assert equal_bytes(ticket.masks, tt.prune.magnitude(weights, before.masks, FRACTIONS))
+        assert equal_bytes(ticket.continued.masks, ticket.masks)
         for run, source in ((ticket, result.init(0)), (ticket.continued, before.trained)):
             start = Start(ticket.masks, reset(source, ticket.masks), {})
-            assert same(replay(result, ticket.number, start).trained, run.trained)
+            assert equal_bytes(replay(result, ticket.number, start).trained, run.trained)
         assert (ticket.origin["weights"], ticket.continued.origin["weights"]) == ("init", "trained")
         before = ticket.continued
     assert dense.continued is None
-    assert not same(tickets[1].masks, find().trials[0].rounds[2].masks)
+    assert not equal_bytes(tickets[1].masks, find().trials[0].rounds[2].masks)
 
 
 def test_continued_trainings_are_counted_and_told():
@@ -206,7 +203,7 @@ def test_the_result_gives_every_start_and_its_first_accuracy(mode):
                 last_rate=round.origin["learning_rate"] == "last",
             ), **mode,
         )  # fmt: skip
-        assert same(run.trained, round.trained)
+        assert equal_bytes(run.trained, round.trained)
         with tt.no_grad():
             predicted = result.model(0, round.number, "start")(tt.Tensor(DATA.x_test)).data.argmax(axis=1)
         assert round.history["test_accuracy"][0] == (predicted == DATA.y_test).mean()
@@ -235,7 +232,7 @@ def test_a_control_of_a_late_ticket_has_its_weights_optimizer_and_batches():
     for number, ticket in numbers(result):
         control = ticket.controls["random"]
         start = Start(control.masks, reset(at_k.state, control.masks), {}, 7, optimizer=at_k)
-        assert same(replay(result, number, start, rewind_to=7).trained, control.trained)
+        assert equal_bytes(replay(result, number, start, rewind_to=7).trained, control.trained)
 
 
 # -- determinism, going on

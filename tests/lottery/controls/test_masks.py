@@ -12,10 +12,10 @@ from tests.lottery.controls.tickets import (
     TICKETS,
     TRAINED,
     control,
-    equal_bytes,
     kept,
     rewound,
 )
+from tests.lottery.experiments import equal_bytes
 from tinyticket import prune
 from tinyticket.lottery import reset
 

@@ -10,10 +10,10 @@ from tests.lottery.controls.tickets import (
     THETA_0,
     TICKETS,
     control,
-    equal_bytes,
     rewound,
     ticket,
 )
+from tests.lottery.experiments import equal_bytes
 from tinyticket.lottery import reset
 
 every_ticket = pytest.mark.parametrize("make", TICKETS.values(), ids=TICKETS)

@@ -58,7 +58,3 @@ TICKETS = {"init": ticket, "rewound": rewound, "kept": kept}
 
 def control(name, of=None, seed=2):
     return begin(name, of or ticket(), np.random.default_rng(seed), ORIGIN)
-
-
-def equal_bytes(first, second):
-    return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)

@@ -5,14 +5,14 @@ makes a new plan; nothing is compiled again.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from tinyticket.compiler.mlp import program
 from tinyticket.compiler.mlp.program import Batch, Memory
 from tinyticket.compiler.mlp.routines import addresses
-from tinyticket.kernels.cpu import LANES, empty, lanes_for, tiles_for
+from tinyticket.compiler.places import Places, write
+from tinyticket.kernels.cpu import LANES, lanes_for, tiles_for
 from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.dense_passes import ROWS
 from tinyticket.sparse import Pattern
@@ -51,16 +51,16 @@ class Plan:
             for mask, run_sparse in zip(masks, sparse, strict=True)
         ]
         self.spots = tiles_for(batch_size, self.lanes) * self.lanes
-        self._floats, self._offsets, self._masks = _Places(4), _Places(4), _Places(1)
+        self._floats, self._offsets, self._masks = Places(4), Places(4), Places(1)
         self.table = np.zeros((len(shapes), program.FIELDS), np.int64)
         for layer in range(len(shapes)):
             self._place_layer(layer)
         self.batch = self._place_batch(batch_size, threads)
         self.alone, self._threads = self._bounds(1), threads
         self.memory = Memory(
-            _zeros(self._floats.size, np.float32),
-            _zeros(self._offsets.size, np.uint32),
-            _zeros(self._masks.size + 1, np.uint8),
+            self._floats.zeros(np.float32),
+            self._offsets.zeros(np.uint32),
+            self._masks.zeros(np.uint8),
             self.table.reshape(-1),
             self._bounds(threads),
             addresses(any(sparse), not all(sparse), len(sparse) > 1),
@@ -73,16 +73,16 @@ class Plan:
             if pattern is not None:
                 self._write_pattern(layer, pattern)
             elif mask is not None:
-                _write(self.memory.masks, self.table[layer, program.MASK], mask)
+                write(self.memory.masks, self.table[layer, program.MASK], mask)
 
     def _write_pattern(self, layer: int, pattern: Pattern) -> None:
         offsets, row = self.memory.offsets, self.table[layer]
-        _write(offsets, row[program.ROW_STARTS], pattern.rows.starts)
-        _write(offsets, row[program.ROW_OFFSETS], pattern.rows.offsets)
+        write(offsets, row[program.ROW_STARTS], pattern.rows.starts)
+        write(offsets, row[program.ROW_OFFSETS], pattern.rows.offsets)
         if self._in_columns(layer):
-            _write(offsets, row[program.COLUMN_STARTS], pattern.columns.starts)
-            _write(offsets, row[program.COLUMN_OFFSETS], pattern.columns.offsets)
-            _write(offsets, row[program.TO_ROW], pattern.to_row)
+            write(offsets, row[program.COLUMN_STARTS], pattern.columns.starts)
+            write(offsets, row[program.COLUMN_OFFSETS], pattern.columns.offsets)
+            write(offsets, row[program.TO_ROW], pattern.to_row)
 
     def change_mask(self, layer: int, mask: np.ndarray) -> bool:
         """Put another mask in the place of a layer's; false, and nothing is done, if it has another number of survivors.
@@ -95,7 +95,7 @@ class Plan:
             return False
         self.masks[layer] = mask
         if before is None:
-            _write(self.memory.masks, self.table[layer, program.MASK], mask)
+            write(self.memory.masks, self.table[layer, program.MASK], mask)
             for place in self._weight_places(layer)[: 1 + self.slots]:
                 self.memory.floats[place : place + mask.size][~mask.reshape(-1)] = 0
             return True
@@ -104,8 +104,8 @@ class Plan:
         for place in reversed(self._weight_places(layer)[: 1 + self.slots]):
             old = floats[place : place + before.count]
             by_row = np.append(before.by_row(old) if in_columns else old, np.float32(0))[came_from]
-            _write(floats, place, after.by_column(by_row) if in_columns else by_row)
-        _write(floats, self.table[layer, program.WEIGHTS], by_row)  # the weights were the last
+            write(floats, place, after.by_column(by_row) if in_columns else by_row)
+        write(floats, self.table[layer, program.WEIGHTS], by_row)  # the weights were the last
         self.patterns[layer] = after
         self._write_pattern(layer, after)
         self.memory.bounds[:], self.alone[:] = self._bounds(self._threads), self._bounds(1)
@@ -128,16 +128,16 @@ class Plan:
         """Write a layer's parameters, each followed by its slots; what is missing becomes zero, and so does what is pruned."""
         row, floats, pattern, mask = self.table[layer], self.memory.floats, self.patterns[layer], self.masks[layer]
         for place, value in zip(self._bias_places(layer), _padded(bias, np.zeros(self.shapes[layer][0])), strict=True):
-            _write(floats, place, value)
+            write(floats, place, value)
         values = _padded(weight, np.zeros(self.shapes[layer]))
         if pattern is None:
             for place, value in zip(self._weight_places(layer), values, strict=True):
-                _write(floats, place, value if mask is None else np.where(mask, value, np.float32(0)))
+                write(floats, place, value if mask is None else np.where(mask, value, np.float32(0)))
             return
         survivors = [pattern.values(value) for value in values]
-        _write(floats, row[program.WEIGHTS], survivors[0])
+        write(floats, row[program.WEIGHTS], survivors[0])
         for place, value in zip(self._weight_places(layer), survivors, strict=True):
-            _write(floats, place, pattern.by_column(value) if self._in_columns(layer) else value)
+            write(floats, place, pattern.by_column(value) if self._in_columns(layer) else value)
 
     def read(self, layer: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return copies of a layer's weight and bias, each followed by its slots; pruned places are +0.0."""
@@ -191,7 +191,7 @@ class Plan:
             row[program.TO_ROW] = self._offsets.take(size)
 
     def _place_batch(self, batch_size: int, threads: int) -> Batch:
-        own, inputs, classes, spots = _Places(4), self.shapes[0][1], self.shapes[-1][0], self.spots
+        own, inputs, classes, spots = Places(4), self.shapes[0][1], self.shapes[-1][0], self.spots
         hidden = max((outputs for outputs, _ in self.shapes[:-1]), default=0) * self.lanes
         sizes = [inputs * spots, _whole(inputs) * spots, spots, classes * spots, classes * spots, spots, spots]
         places = [own.take(size) for size in [*sizes, hidden, hidden]]
@@ -209,18 +209,6 @@ class Plan:
         return np.concatenate(parts)
 
 
-class _Places:
-    """Gives places in an arena; every block starts on a cache line."""
-
-    def __init__(self, itemsize: int):
-        self.size, self._line = 0, 64 // itemsize
-
-    def take(self, count: int) -> int:
-        place = self.size
-        self.size += -(-max(count, 1) // self._line) * self._line
-        return place
-
-
 def _padded(arrays: Sequence[np.ndarray], zeros: np.ndarray) -> list[np.ndarray]:
     """Return a parameter and its two slots, zeros for those that there are not."""
     return [*arrays, *[zeros] * (3 - len(arrays))]
@@ -229,13 +217,3 @@ def _padded(arrays: Sequence[np.ndarray], zeros: np.ndarray) -> list[np.ndarray]
 def _whole(features: int) -> int:
     """Round up to whole vectors."""
     return -(-features // LANES) * LANES
-
-
-def _zeros(size: int, dtype: Any) -> np.ndarray:
-    array = empty(size, dtype=dtype)
-    array[:] = 0
-    return array
-
-
-def _write(arena: np.ndarray, place: int, values: np.ndarray) -> None:
-    arena[place : place + values.size] = np.asarray(values).reshape(-1)

@@ -6,33 +6,9 @@ Values and gradients of one geometry take each other's place once nobody needs w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
 
 from tinyticket.compiler.network.program import Block, Row
-from tinyticket.kernels.cpu.layout import empty
-
-LINE = 64
-
-
-class Places:
-    """Gives places in an array; every piece starts on a cache line."""
-
-    def __init__(self, itemsize: int):
-        self.size, self._line = 0, LINE // itemsize
-
-    def take(self, count: int) -> int:
-        """Return where `count` elements may lie."""
-        place = self.size
-        self.size += -(-max(count, 1) // self._line) * self._line
-        return place
-
-    def zeros(self, dtype: Any) -> np.ndarray:
-        """Allocate the array, with a cache line to spare."""
-        array = empty(self.size + self._line, dtype=dtype)
-        array[:] = 0
-        return array
+from tinyticket.compiler.places import Places
 
 
 def place_blocks(places: Places, rows: list[Row]) -> None:
@@ -65,11 +41,6 @@ def place_blocks(places: Places, rows: list[Row]) -> None:
         for block in ending.get(i, ()):
             if block.kind is not None:
                 free.setdefault(block.kind, []).append(block.place)
-
-
-def write(arena: np.ndarray, place: int, values: np.ndarray) -> None:
-    """Copy an array of any shape into an arena."""
-    arena[place : place + values.size] = np.asarray(values).reshape(-1)
 
 
 def blocks_of(rows: Iterable[Row]) -> set[Block]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tinyticket.compiler.network.arena import Places
 from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.program import Block
 from tinyticket.compiler.network.weights import Weights
+from tinyticket.compiler.places import Places
 from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, plane, row
 from tinyticket.kernels.cpu.layout import Shape, tiles_for
 from tinyticket.kernels.cpu.machine import LANES

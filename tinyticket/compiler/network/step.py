@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyticket.compiler.network.arena import Places, place_blocks, write
+from tinyticket.compiler.network.arena import place_blocks
 from tinyticket.compiler.network.graph import Graph
 from tinyticket.compiler.network.layout import Layout
 from tinyticket.compiler.network.passes import write_passes
 from tinyticket.compiler.network.program import Context, Row, bounds, table
 from tinyticket.compiler.network.routines import ROUTINES
 from tinyticket.compiler.network.walk import walk
+from tinyticket.compiler.places import Places, write
 from tinyticket.compiler.score import Score
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings

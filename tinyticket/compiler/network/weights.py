@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinyticket.compiler.network.arena import Places, write
 from tinyticket.compiler.network.program import Block
+from tinyticket.compiler.places import Places, write
 from tinyticket.sparse import ConvPattern, Pattern
 
 

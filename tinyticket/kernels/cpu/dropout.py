@@ -7,7 +7,6 @@ import numpy as np
 from numba import prange
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.dropout_passes import dropout_backward, dropout_forward
 from tinyticket.kernels.cpu.image import Image
 from tinyticket.kernels.cpu.image_arguments import (
@@ -15,12 +14,12 @@ from tinyticket.kernels.cpu.image_arguments import (
     gradient_to_write,
     interior,
     interior_output,
+    plane_bounds,
     shape_of,
     zeros,
 )
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.simd import pointer
-from tinyticket.kernels.cpu.threads import thread_count
 
 
 @device
@@ -95,7 +94,7 @@ def dropout(
         _kept(keep, len(x), image),
         interior_output(y, len(x), after, "y"),
     )
-    bounds = even_bounds(window.tiles * window.inputs, thread_count(threads))
+    bounds = plane_bounds(window, threads)
     dropout_planes(bounds, *arrays, window, np.float32(scale))
     return y
 
@@ -136,6 +135,6 @@ def dropout_gradient(
         interior(dy, len(x), after, "dy"),
         interior_output(dx, len(x), image, "add_to"),
     )
-    bounds = even_bounds(window.tiles * window.inputs, thread_count(threads))
+    bounds = plane_bounds(window, threads)
     dropout_gradient_planes(bounds, *arrays, window, np.float32(scale), (add_to is not None, bool(x_relu)))
     return dx

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import flat, flat_output
+from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output
 from tinyticket.kernels.cpu.image import Image, Window, image_of, make_window, origin, plane, row
 from tinyticket.kernels.cpu.layout import empty
 from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.threads import thread_count
 
 
 def shape_of(tiles: int, image: Image) -> tuple[int, int, int, int, int]:
@@ -21,6 +22,11 @@ def zeros(tiles: int, image: Image) -> np.ndarray:
     array = empty(*shape_of(tiles, image))
     array[...] = 0
     return array
+
+
+def plane_bounds(window: Window, threads: int | None) -> np.ndarray:
+    """Return bounds of chunks of planes, every channel of every tile being one."""
+    return even_bounds(window.tiles * window.inputs, thread_count(threads))
 
 
 def interior(x: np.ndarray, tiles: int, image: Image, name: str) -> np.ndarray:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.arguments import even_bounds
-from tinyticket.kernels.cpu.image import Window
 from tinyticket.kernels.cpu.image_arguments import (
     gradient_to_write,
     interior,
     interior_output,
+    plane_bounds,
     pooling_window,
     zeros,
 )
@@ -25,7 +24,6 @@ from tinyticket.kernels.cpu.pooling_passes import (
     max_pool_forward,
 )
 from tinyticket.kernels.cpu.simd import pointer
-from tinyticket.kernels.cpu.threads import thread_count
 
 
 @device
@@ -89,10 +87,6 @@ def avg_pool_gradient_planes(bounds, x, dy, dx, window, add, rectified):
             _avg_gradient_chunk(x, dy, dx, window, add, rectified, bounds[chunk], bounds[chunk + 1])
 
 
-def _bounds(window: Window, threads: int | None) -> np.ndarray:
-    return even_bounds(window.tiles * window.inputs, thread_count(threads))
-
-
 def max_pool(
     x: np.ndarray,
     kernel: int | Sequence[int],
@@ -125,7 +119,7 @@ def max_pool(
     window, image, after = pooling_window(x, kernel, stride, padding, border, y_border)
     y = zeros(len(x), after)
     arrays = interior(x, len(x), image, "x"), interior_output(y, len(x), after, "y")
-    max_pool_planes(_bounds(window, threads), *arrays, window)
+    max_pool_planes(plane_bounds(window, threads), *arrays, window)
     return y
 
 
@@ -169,7 +163,7 @@ def max_pool_gradient(
         interior(dy, len(x), after, "dy"),
         interior_output(dx, len(x), image, "add_to"),
     )
-    max_pool_gradient_planes(_bounds(window, threads), *arrays, window, add_to is not None, bool(x_relu))
+    max_pool_gradient_planes(plane_bounds(window, threads), *arrays, window, add_to is not None, bool(x_relu))
     return dx
 
 
@@ -190,7 +184,7 @@ def avg_pool(
     window, image, after = pooling_window(x, kernel, stride, padding, border, y_border)
     y = zeros(len(x), after)
     arrays = interior(x, len(x), image, "x"), interior_output(y, len(x), after, "y")
-    avg_pool_planes(_bounds(window, threads), *arrays, window)
+    avg_pool_planes(plane_bounds(window, threads), *arrays, window)
     return y
 
 
@@ -215,5 +209,5 @@ def avg_pool_gradient(
         interior(dy, len(x), after, "dy"),
         interior_output(dx, len(x), image, "add_to"),
     )
-    avg_pool_gradient_planes(_bounds(window, threads), *arrays, window, add_to is not None, bool(x_relu))
+    avg_pool_gradient_planes(plane_bounds(window, threads), *arrays, window, add_to is not None, bool(x_relu))
     return dx

@@ -6,19 +6,17 @@
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.arguments import even_bounds
-from tinyticket.kernels.cpu.image import Window
 from tinyticket.kernels.cpu.image_arguments import (
     elementwise_window,
     gradient_to_write,
     interior,
     interior_output,
+    plane_bounds,
     zeros,
 )
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.residual_passes import add_backward, add_forward, copy_backward, copy_forward
 from tinyticket.kernels.cpu.simd import pointer
-from tinyticket.kernels.cpu.threads import thread_count
 
 
 @device
@@ -84,10 +82,6 @@ def add_gradient_planes(bounds, images, window, other, flags):
             _add_gradient_chunk(images, window, other, flags, bounds[chunk], bounds[chunk + 1])
 
 
-def _bounds(window: Window, threads: int | None) -> np.ndarray:
-    return even_bounds(window.tiles * window.inputs, thread_count(threads))
-
-
 def copy_images(
     x: np.ndarray, *, relu: bool = False, border: int = 0, y_border: int = 0, threads: int | None = None
 ) -> np.ndarray:
@@ -109,7 +103,7 @@ def copy_images(
     window, image, after = elementwise_window(x, border, y_border)
     y = zeros(len(x), after)
     arrays = interior(x, len(x), image, "x"), interior_output(y, len(x), after, "y")
-    copy_planes(_bounds(window, threads), *arrays, window, bool(relu))
+    copy_planes(plane_bounds(window, threads), *arrays, window, bool(relu))
     return y
 
 
@@ -149,7 +143,7 @@ def copy_images_gradient(
         interior(dy, len(x), after, "dy"),
         interior_output(dx, len(x), image, "add_to"),
     )
-    copy_gradient_planes(_bounds(window, threads), *arrays, window, (bool(relu), add_to is not None, bool(x_relu)))
+    copy_gradient_planes(plane_bounds(window, threads), *arrays, window, (bool(relu), add_to is not None, bool(x_relu)))
     return dx
 
 
@@ -184,7 +178,7 @@ def add_images(
         interior(addend, len(x), other, "addend"),
         interior_output(y, len(x), after, "y"),
     )
-    add_planes(_bounds(window, threads), *arrays, window, other, bool(relu))
+    add_planes(plane_bounds(window, threads), *arrays, window, other, bool(relu))
     return y
 
 
@@ -228,5 +222,5 @@ def add_images_gradient(
         interior_output(d_addend, len(x), other, "addend_add_to"),
     )
     flags = bool(relu), add_to is not None, bool(x_relu), addend_add_to is not None, bool(addend_relu)
-    add_gradient_planes(_bounds(window, threads), images, window, other, flags)
+    add_gradient_planes(plane_bounds(window, threads), images, window, other, flags)
     return dx, d_addend

@@ -13,7 +13,7 @@ from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.machine import LANES, TILES
 from tinyticket.kernels.cpu.patch_grid import Grid, by_shape, chooser, over_tiles
 from tinyticket.kernels.cpu.simd import advance, at, pointer, store_part, zero
-from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cpu.sparse_passes import addresses
 from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
 
 _choose_forward, _choose_backward = chooser(TILES.patch), chooser(TILES.fused_patch)
@@ -91,27 +91,22 @@ def sparse_conv_backward(columns, values, x, dy, dx, gradient, window, first, la
 
 
 @device
-def _addresses(lines):
-    return Lines(pointer(lines.starts, 0), pointer(lines.offsets, 0), lines.blocks)
-
-
-@device
 def _forward_chunk(rows, values, bias, x, y, x_start, y_start, window, rectify, first, last):
     v, b, inputs, outputs = pointer(values, 0), pointer(bias, 0), pointer(x, x_start), pointer(y, y_start)
-    sparse_conv_forward(_addresses(rows), v, b, inputs, outputs, window, first, last, rectify)
+    sparse_conv_forward(addresses(rows), v, b, inputs, outputs, window, first, last, rectify)
 
 
 @device
 def _backward_chunk(columns, values, x, dy, dx, gradient, x_start, y_start, window, add, rectified, first, last):
     v, g = pointer(values, 0), pointer(gradient, 0)
     before, above, after = pointer(x, x_start), pointer(dy, y_start), pointer(dx, x_start)
-    sparse_conv_backward(_addresses(columns), v, before, above, after, g, window, first, last, add, rectified)
+    sparse_conv_backward(addresses(columns), v, before, above, after, g, window, first, last, add, rectified)
 
 
 @device
 def _gradient_chunk(rows, x, dy, gradient, x_start, y_start, window, first, last):
     inputs, above, g = pointer(x, x_start), pointer(dy, y_start), pointer(gradient, 0)
-    sparse_conv_gradient(_addresses(rows), inputs, above, g, window, first, last)
+    sparse_conv_gradient(addresses(rows), inputs, above, g, window, first, last)
 
 
 @kernel

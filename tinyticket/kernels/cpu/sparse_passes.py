@@ -48,7 +48,8 @@ class Lines(NamedTuple):
 
 
 @device
-def _addresses(lines):
+def addresses(lines):
+    """Return lines with addresses in place of arrays."""
     return Lines(pointer(lines.starts, 0), pointer(lines.offsets, 0), lines.blocks)
 
 
@@ -213,18 +214,18 @@ def gradient_rows(rows, x, dy, gradient, shape, first, last):
 @device
 def _forward_chunk(rows, values, bias, x, y, shape, rectify, first, last):
     v, b, inputs, outputs = pointer(values, 0), pointer(bias, 0), pointer(x, 0), pointer(y, 0)
-    forward_rows(_addresses(rows), v, b, inputs, outputs, shape, first, last, rectify)
+    forward_rows(addresses(rows), v, b, inputs, outputs, shape, first, last, rectify)
 
 
 @device
 def _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, first, last):
     v, before, above, after, g = pointer(values, 0), pointer(x, 0), pointer(dy, 0), pointer(dx, 0), pointer(gradient, 0)
-    backward_columns(_addresses(columns), v, before, above, after, g, shape, first, last, rectified)
+    backward_columns(addresses(columns), v, before, above, after, g, shape, first, last, rectified)
 
 
 @device
 def _gradient_chunk(rows, x, dy, gradient, shape, first, last):
-    gradient_rows(_addresses(rows), pointer(x, 0), pointer(dy, 0), pointer(gradient, 0), shape, first, last)
+    gradient_rows(addresses(rows), pointer(x, 0), pointer(dy, 0), pointer(gradient, 0), shape, first, last)
 
 
 @kernel
