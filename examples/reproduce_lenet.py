@@ -9,13 +9,13 @@ that sets the paper's headline numbers beside ours, as docs/reproduction.md has 
 
 import hashlib
 import sys
+from operator import attrgetter
 from pathlib import Path
-
-import numpy as np
 
 import tinyticket as tt
 from tinyticket.lottery import Result
 from tinyticket.report.plot import plot
+from tinyticket.report.series import series
 
 PAPER = {
     "data": "mnist",
@@ -37,16 +37,8 @@ DENSITIES = (0.8, 0.675, 0.5, 0.35, 0.25, 0.176, 0.1, 0.0517, 0.029)
 
 
 def means(result: Result, quantity: str, network: str = "ticket") -> dict[float, float]:
-    """Return the mean over trials of a quantity by density, from dense to sparse; the dense network is 1.0."""
-    values: dict[int, list] = {}
-    for trial in result.trials:
-        for round in trial.rounds:
-            run = round.controls.get(network) if round.number and network != "ticket" else round
-            values.setdefault(round.number, []).append((run.density, getattr(run, quantity)))
-    return {
-        float(np.mean(densities)): float(np.mean(held))
-        for densities, held in (zip(*v, strict=True) for v in values.values())
-    }
+    """Return the mean over trials of a quantity by density, from dense to sparse; tickets begin with the dense network, 1.0."""
+    return {point.density: point.mean for point in series(result, network, attrgetter(quantity))}
 
 
 def fallen(series: dict[float, float], worse) -> str:

@@ -68,13 +68,13 @@ def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(command)
-    def with_model(*args: Any, data: str | None, data_folder: str | None, model: str | None, **options: Any) -> Any:
+    def with_model(*args: Any, data: Any, data_folder: str | None, model: Any, **options: Any) -> Any:
         if model is not None:
             from tinyticket import load
             from tinyticket.lottery.again import data_of
 
-            data = data_of(load(options["file"]), data, data_folder)  # type: ignore[assignment]
-            model = load_model(model, data)  # type: ignore[assignment,arg-type]
+            data = data_of(load(options["file"]), data, data_folder)
+            model = load_model(model, data)
         return command(*args, data=data, data_folder=data_folder, model=model, **options)
 
     for option in (
