@@ -1,6 +1,7 @@
 """Where things lie: places in the arenas of a program, given before anything is allocated.
 
-Values and gradients of one geometry take each other's place once nobody needs what was there; everything else keeps its own.
+Values and gradients of one geometry take each other's place once nobody needs what was there, and some passes write a gradient
+over the value that they are the last to read, which spares memory a line's way in; everything else keeps its own place.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ def place_blocks(places: Places, rows: list[Row]) -> None:
     starting: dict[int, list[Block]] = {}
     for block, i in first.items():
         starting.setdefault(i, []).append(block)
-    for i in range(len(rows)):
+    for i, row in enumerate(rows):
+        if row.over is not None:
+            old, new = row.over
+            if new.place < 0 and last[old] == i and old.kind is not None and old.kind == new.kind:
+                new.place = old.place
+                ending[i].remove(old)
         for block in starting.get(i, ()):
             if block.place < 0:
                 ready = free.get(block.kind) if block.kind is not None else None

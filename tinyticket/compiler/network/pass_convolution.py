@@ -47,6 +47,8 @@ def conv2d_backward(writer: Writer, operation: Operation) -> None:
         arguments = [weights.master, x, dy, dx, weights.gradient, *flags, *weights.columns, *window]
         row = Row("sparse_convolution_backward", arguments, pattern.column_bounds)
         row.reads, row.writes = [weights.master, x, dy], [dx, weights.gradient]
+        if weights.columns[2] == 1:  # columns in several blocks read x again after they have begun dx
+            row.over = x, dx
         writer.backward.append(row)
         return
     row.reads, row.writes = [x, dy], [weights.gradient]
@@ -60,11 +62,19 @@ def conv2d_backward(writer: Writer, operation: Operation) -> None:
 
 def bias_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradient of a layer's bias, if it has one."""
-    bias, y = operation.parameters.get("bias"), operation.output
-    if bias is not None:
-        gradient, dy = writer.layout.weights[bias].gradient, writer.layout.gradient(y)
-        arguments = [dy, gradient, *writer.layout.elementwise(y, y)]
-        writer.backward.append(Row("bias_backward", arguments, even(y.channels), [dy], [gradient]))
+    bias, y, layout = operation.parameters.get("bias"), operation.output, writer.layout
+    if bias is None:
+        return
+    gradient, dy = layout.weights[bias].gradient, layout.gradient(y)
+    readers = [o for o in writer.graph.operations if any(x.root is y.root for x in o.inputs)]
+    if [o.kind for o in readers] == ["max_pool2d"]:
+        pooled = readers[0].output
+        maxima, given = layout.value(pooled), layout.gradient(pooled)
+        arguments = [maxima, given, gradient, y.rectified, *layout.elementwise(pooled, pooled)]
+        row = Row("pooled_bias_backward", arguments, even(y.channels), [maxima, given], [gradient])
+    else:
+        row = Row("bias_backward", [dy, gradient, *layout.elementwise(y, y)], even(y.channels), [dy], [gradient])
+    writer.backward.append(row)
 
 
 def scatter(writer: Writer, operation: Operation) -> None:

@@ -62,7 +62,16 @@ def pool_backward(writer: Writer, operation: Operation) -> None:
     values = [layout.value(below), layout.value(above), layout.gradient(above), layout.gradient(below)]
     name = operation.kind.removesuffix("2d") + "_back"
     arguments = [*values, *writer.begin(below), *layout.window(operation)]
-    writer.backward.append(Row(name, arguments, writer.planes(above), values[:3], values[3:]))
+    row = Row(name, arguments, writer.planes(above), values[:3], values[3:])
+    if name == "max_pool_back" and disjoint(operation):
+        row.over = values[0], values[3]
+    writer.backward.append(row)
+
+
+def disjoint(pooling: Operation) -> bool:
+    """Return whether a maximum's kernel reads every element just once, before it writes that element's gradient."""
+    given = pooling.attributes
+    return tuple(given["kernel"]) == (2, 2) and given["stride"] == 2 and given["padding"] == 0
 
 
 def add(writer: Writer, operation: Operation) -> None:

@@ -81,6 +81,8 @@ class Row:
         What threads must have finished with, or have finished, before others may go on.
     owner : Operation, optional
         Whose work it is part of.
+    over : pair of Block, optional
+        What it may write over what, number by number: the second may take the first one's place if nobody reads that any more.
     """
 
     routine: str
@@ -89,6 +91,7 @@ class Row:
     reads: list[Block] = field(default_factory=list)
     writes: list[Block] = field(default_factory=list)
     owner: Operation | None = None
+    over: tuple[Block, Block] | None = None
 
 
 def table(rows: list[Row], addresses: dict[str, int]) -> np.ndarray:

@@ -5,9 +5,11 @@ from numba import prange
 
 from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.image_arguments import elementwise_window, interior
+from tinyticket.kernels.cpu.image_common import passing
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.simd import advance, pointer
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.simd import advance, load, pointer, zero
 from tinyticket.kernels.cpu.sums import lane_sum, row_sum, wide_zero, widened
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.transpose import put
@@ -32,6 +34,38 @@ def image_bias_backward(dy, gradient, window, first, last):
             start = (tile * window.outputs + channel) * window.y_plane
             for h in range(window.height):
                 total = widened(total, row_sum(advance(dy, start + h * window.y_row), window.width))
+        put(gradient, channel, np.float32(lane_sum(total)))
+
+
+@device
+def pooled_image_bias_backward(y, dy, gradient, window, first, last, rectified):
+    """gradient[first:last] as `image_bias_backward` finds it in the gradient of a maximum pooling's input, found in its output's.
+
+    Each maximum hands its gradient to one element, so the sums are equal, and here there are fewer numbers to add.
+
+    Parameters
+    ----------
+    y, dy : addresses of the interior of tile 0
+        The maxima and their gradient; padded lanes of dy hold zeros.
+    gradient : address of one float32 a channel
+    window : Window
+        Any whose y is dy.
+    first, last : int64
+        Channels.
+    rectified : boolean
+        What was pooled came out of a ReLU: maxima of zero hand on nothing.
+    """
+    for channel in range(first, last):
+        total = wide_zero()
+        for tile in range(window.tiles):
+            start = (tile * window.outputs + channel) * window.y_plane
+            for h in range(window.height):
+                place = start + h * window.y_row
+                part = zero()
+                for w in range(window.width):
+                    given = load(dy, place + w * LANES)
+                    part = part + (passing(load(y, place + w * LANES), given) if rectified else given)
+                total = widened(total, part)
         put(gradient, channel, np.float32(lane_sum(total)))
 
 

@@ -52,6 +52,7 @@ ROUTINES = {
         convolution.convolution_backward,
         convolution.convolution_gradient,
         convolution.bias_backward,
+        convolution.pooled_bias_backward,
         convolution.sparse_convolution_forward,
         convolution.sparse_convolution_backward,
         convolution.sparse_convolution_gradient,

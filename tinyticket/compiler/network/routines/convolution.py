@@ -4,7 +4,7 @@ from tinyticket.compiler.network.routines.arguments import flag_at, lines_at, pl
 from tinyticket.kernels.cpu.convolution_gradient import conv_weight_gradient
 from tinyticket.kernels.cpu.convolution_passes import conv_forward, conv_input_gradient
 from tinyticket.kernels.cpu.convolution_weights import conv_pack
-from tinyticket.kernels.cpu.image_bias import image_bias_backward
+from tinyticket.kernels.cpu.image_bias import image_bias_backward, pooled_image_bias_backward
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.sparse_convolution_passes import (
     sparse_conv_backward,
@@ -71,3 +71,10 @@ def sparse_convolution_gradient(c, row, first, last):
 def bias_backward(c, row, first, last):
     """Arguments: dy, gradient, window."""
     image_bias_backward(place_at(c, row, 0), place_at(c, row, 1), window_at(row, 2), first, last)
+
+
+@device
+def pooled_bias_backward(c, row, first, last):
+    """Arguments: y, dy, gradient, whether what was pooled was rectified, window."""
+    y, dy, gradient = place_at(c, row, 0), place_at(c, row, 1), place_at(c, row, 2)
+    pooled_image_bias_backward(y, dy, gradient, window_at(row, 4), first, last, flag_at(row, 3))
