@@ -57,7 +57,7 @@ def conv2d_backward(writer: Writer, operation: Operation) -> None:
         dx, flags, back = layout.gradient(below), writer.begin(below), writer.packed[operation][1]
         arguments = [back, x, dy, dx, *flags, *window]
         bounds = even(input_gradient_jobs(window))
-        writer.backward.append(Row("convolution_backward", arguments, bounds, [back, x, dy], [dx]))
+        writer.backward.append(Row("convolution_backward", arguments, bounds, [back, x, dy], [dx], over=(x, dx)))
 
 
 def bias_backward(writer: Writer, operation: Operation) -> None:
