@@ -23,6 +23,7 @@ from tinyticket.kernels.cpu.simd import (
     store_at,
     vector,
 )
+from tinyticket.kernels.cpu.streaming import stream_at
 from tinyticket.kernels.cpu.tiles import tile_of
 
 TOGETHER = 4
@@ -67,20 +68,27 @@ def patch_load(typing, place, row_step, rows, columns, step):
     return tile(floats, types.intp, rows, columns, step), codegen
 
 
-@intrinsic(prefer_literal=True)
-def patch_store(typing, place, row_step, rows, columns, step, tile):
-    """Store a patch at `place`."""
-    sizes = _sizes(rows, columns, step)
-    if sizes is None:
-        return None
+def _storing(store):
+    """Make the function that stores a patch."""
 
-    def codegen(context, builder, sig, args):
-        held = cgutils.unpack_tuple(builder, args[5], tile.count)
-        for value, at in zip(held, _walk(builder, *args[:2], *sizes), strict=True):
-            store_at(builder, value, *at)
-        return context.get_dummy_value()
+    @intrinsic(prefer_literal=True)
+    def put(typing, place, row_step, rows, columns, step, tile):
+        sizes = _sizes(rows, columns, step)
+        if sizes is None:
+            return None
 
-    return types.void(floats, types.intp, rows, columns, step, tile), codegen
+        def codegen(context, builder, sig, args):
+            held = cgutils.unpack_tuple(builder, args[5], tile.count)
+            for value, at in zip(held, _walk(builder, *args[:2], *sizes), strict=True):
+                store(builder, value, *at)
+            return context.get_dummy_value()
+
+        return types.void(floats, types.intp, rows, columns, step, tile), codegen
+
+    return put
+
+
+patch_store, patch_stream = _storing(store_at), _storing(stream_at)
 
 
 def _prefetch(write):

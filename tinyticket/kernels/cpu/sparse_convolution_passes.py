@@ -15,6 +15,7 @@ from tinyticket.kernels.cpu.patch_grid import Grid, by_shape, chooser, over_tile
 from tinyticket.kernels.cpu.simd import advance, at, pointer, store_part, zero
 from tinyticket.kernels.cpu.sparse_passes import addresses
 from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
+from tinyticket.kernels.cpu.streaming import drain, streams
 
 _choose_forward, _choose_backward = chooser(TILES.patch), chooser(TILES.fused_patch)
 _forward_by_shape = by_shape("sparse_conv_forward", TILES.patch, forward)
@@ -36,7 +37,9 @@ def sparse_conv_forward(rows, values, bias, x, y, window, first, last, rectify):
     grid = _output_grid(window)
     origin = advance(x, -window.padding * (window.x_row + LANES))
     shape = _choose_forward(grid)
-    _forward_by_shape(shape, rows, values, bias, origin, y, window.y_plane, grid, first, last, rectify)
+    streamed = rows.blocks == 1 and streams(y, window.tiles * window.outputs * window.y_plane)
+    _forward_by_shape(shape, rows, values, bias, origin, y, window.y_plane, grid, first, last, rectify, streamed)
+    drain()
 
 
 @device
@@ -55,6 +58,7 @@ def sparse_conv_backward(columns, values, x, dy, dx, gradient, window, first, la
     # The first row and column of dy that any survivor reads for the first pixels of a phase; offsets count from there.
     up, left = (window.kernel_height - 1 - window.padding) // s, (window.kernel_width - 1 - window.padding) // s
     origin = advance(dy, -up * window.y_row - left * LANES)
+    streamed = columns.blocks == 1 and not add and streams(dx, window.tiles * window.inputs * window.x_plane)
     for i in range(s):
         for j in range(s):
             phase = i * s + j
@@ -87,7 +91,9 @@ def sparse_conv_backward(columns, values, x, dy, dx, gradient, window, first, la
                 last,
                 add,
                 rectified,
+                streamed,
             )
+    drain()
 
 
 @device

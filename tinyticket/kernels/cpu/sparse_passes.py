@@ -154,7 +154,7 @@ def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
     """y[first:last] = W x + bias of every tile, perhaps through a ReLU; all arguments are addresses."""
     lanes = shape.lanes
     if lanes == LANES and shape.tiles >= _WIDE // LANES:
-        _forward_tiles(rows, values, bias, x, y, LANES, _tiles_grid(shape), first, last, rectify)
+        _forward_tiles(rows, values, bias, x, y, LANES, _tiles_grid(shape), first, last, rectify, False)
         return
     for tile in range(shape.tiles):
         lane = 0
@@ -175,7 +175,7 @@ def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, r
     lanes = shape.lanes
     if lanes == LANES and shape.tiles >= _FUSED // LANES:
         grid = _tiles_grid(shape)
-        _backward_tiles(columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, rectified)
+        _backward_tiles(columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, rectified, False)
         return
     for tile in range(shape.tiles):
         lane = 0

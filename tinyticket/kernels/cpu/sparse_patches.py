@@ -7,7 +7,7 @@ and each survivor is a dot product with the input.
 
 Patches come in the outer loops and lines of survivors in the inner ones: what the survivors of all lines read for one patch is a
 strip of a few rows of the other side, which stays in the second-level cache. What a line touches itself is fetched while the line
-before it is done. These functions make a pass for one shape of patch and give the same one each time.
+before it is done, or streamed past the caches if the result is large and written once. These functions make a pass for one shape of patch and give the same one each time.
 """
 
 from functools import cache
@@ -28,6 +28,7 @@ from tinyticket.kernels.cpu.patches import (
     patch_prefetch_write,
     patch_store,
     patch_store_new,
+    patch_stream,
 )
 from tinyticket.kernels.cpu.simd import advance, at, stack_floats
 from tinyticket.kernels.cpu.tiles import store_sums, tile_fill, tile_relu, tile_where_positive
@@ -39,7 +40,7 @@ def forward(rows, columns, step):
     size = rows * columns
 
     @variant(f"sparse_forward_{rows}_{columns}_{step}")
-    def run(lines, values, bias, x, y, y_plane, grid, first, last, rectify):
+    def run(lines, values, bias, x, y, y_plane, grid, first, last, rectify, streamed):
         for tile in range(grid.tiles):
             for i in range(0, grid.height, rows):
                 h = min(i, grid.height - rows)
@@ -51,7 +52,8 @@ def forward(rows, columns, step):
                         for channel in range(first, last):
                             k = channel * lines.blocks + block
                             place = advance(outputs, channel * y_plane)
-                            patch_prefetch_write(advance(place, y_plane), grid.y_row, rows, columns, 1)
+                            if not streamed:
+                                patch_prefetch_write(advance(place, y_plane), grid.y_row, rows, columns, 1)
                             if block == 0:
                                 held = tile_fill(at(bias, channel), size)
                             else:
@@ -62,7 +64,10 @@ def forward(rows, columns, step):
                                 )
                             if rectify and block == lines.blocks - 1:
                                 held = tile_relu(held)
-                            patch_store(place, grid.y_row, rows, columns, 1, held)
+                            if streamed:
+                                patch_stream(place, grid.y_row, rows, columns, 1, held)
+                            else:
+                                patch_store(place, grid.y_row, rows, columns, 1, held)
 
     return run
 
@@ -75,7 +80,7 @@ def backward(rows, columns, step):
     copy_size = rows * copy_row
 
     @variant(f"sparse_backward_{rows}_{columns}_{step}")
-    def run(lines, phase, phases, values, x, dy, dx, gradient, x_plane, grid, first, last, add, rectified):
+    def run(lines, phase, phases, values, x, dy, dx, gradient, x_plane, grid, first, last, add, rectified, streamed):
         copy = stack_floats(copy_size)
         start = True
         for tile in range(grid.tiles):
@@ -92,7 +97,8 @@ def backward(rows, columns, step):
                             place = advance(dx, corner + channel * x_plane)
                             inputs, x_row = advance(x, corner + channel * x_plane), grid.x_row
                             patch_prefetch(advance(inputs, x_plane), x_row, rows, columns, step)
-                            patch_prefetch_write(advance(place, x_plane), x_row, rows, columns, step)
+                            if not streamed:
+                                patch_prefetch_write(advance(place, x_plane), x_row, rows, columns, step)
                             if not whole:
                                 # What an earlier patch did already counts as zero here.
                                 part = patch_load_new(inputs, x_row, rows, columns, step, i - h, j - w)
@@ -136,7 +142,9 @@ def backward(rows, columns, step):
                                 n += 1
                             if rectified and block == lines.blocks - 1:
                                 held = tile_where_positive(patch_load(inputs, x_row, rows, columns, step), held)
-                            if whole:
+                            if whole and streamed:
+                                patch_stream(place, grid.x_row, rows, columns, step, held)
+                            elif whole:
                                 patch_store(place, grid.x_row, rows, columns, step, held)
                             else:
                                 patch_store_new(place, grid.x_row, rows, columns, step, held, i - h, j - w)

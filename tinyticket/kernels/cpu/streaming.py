@@ -1,0 +1,63 @@
+"""Stores past the caches: for results that are larger than a cache and are read again only when they have long left it.
+
+An ordinary store first brings the line that it writes into the cache. A kernel that writes a large result once and does little
+work for each number is bound by memory, and that line's way in is then a third of its time. A streaming store sends whole lines
+straight to memory. It needs addresses that are multiples of a line, which arrays of `layout.empty` have and others need not.
+"""
+
+from numba import types
+
+from tinyticket.kernels.cpu.jit import device
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.simd import I32, I64, VECTOR, floats, intrinsic, vector
+
+LINE = 4 * LANES
+"""Bytes of a vector: a cache line."""
+
+LARGE = 2 * 1024 * 1024
+"""Bytes from which a result is streamed: twice a second-level cache."""
+
+
+@intrinsic
+def _on_a_line(typing, place):
+    """Whether an address is a multiple of a line; it is only looked at, so nothing is hidden from the optimiser."""
+
+    def codegen(context, builder, sig, args):
+        return builder.icmp_unsigned("==", builder.and_(builder.ptrtoint(args[0], I64), I64(LINE - 1)), I64(0))
+
+    return types.boolean(floats), codegen
+
+
+@device
+def streams(place, size):
+    """Return whether a result of so many floats, whose vectors start a multiple of a line after `place`, is to be streamed."""
+    return size * 4 > LARGE and _on_a_line(place)
+
+
+def stream_at(builder, value, base, offset=0):
+    """Emit a store past the caches to an address that is a multiple of a line."""
+    pointer = builder.gep(base, [I64(offset)]) if offset else base
+    store = builder.store(value, builder.bitcast(pointer, VECTOR.as_pointer()), align=LINE)
+    store.set_metadata("nontemporal", builder.module.add_metadata([I32(1)]))
+
+
+@intrinsic
+def stream(typing, place, offset, value):
+    """Store a vector past the caches."""
+
+    def codegen(context, builder, sig, args):
+        stream_at(builder, args[2], builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(floats, types.intp, vector), codegen
+
+
+@intrinsic
+def drain(typing):
+    """Let everybody see what was streamed before anything that follows; threads call it before they meet."""
+
+    def codegen(context, builder, sig, args):
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
