@@ -7,7 +7,8 @@ and each survivor is a dot product with the input.
 
 Patches come in the outer loops and lines of survivors in the inner ones: what the survivors of all lines read for one patch is a
 strip of a few rows of the other side, which stays in the second-level cache. What a line touches itself is fetched while the line
-before it is done, or streamed past the caches if the result is large and written once. These functions make a pass for one shape of patch and give the same one each time.
+before it is done, or streamed past the caches if the result is large and written once. These functions make a pass for one shape of
+patch and give the same one each time.
 """
 
 from functools import cache
