@@ -79,6 +79,8 @@ class Row:
         From a number of threads to the bounds of each one's share, an array of one more.
     reads, writes : list of Block
         What threads must have finished with, or have finished, before others may go on.
+    over : list of (Block, Block)
+        What may be written where something lies that is read: the routine is done with each number before it writes the same place.
     owner : Operation, optional
         Whose work it is part of.
     """
@@ -88,6 +90,7 @@ class Row:
     bounds: Callable[[int], np.ndarray]
     reads: list[Block] = field(default_factory=list)
     writes: list[Block] = field(default_factory=list)
+    over: list[tuple[Block, Block]] = field(default_factory=list)
     owner: Operation | None = None
 
 
