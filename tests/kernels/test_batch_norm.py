@@ -146,6 +146,15 @@ def test_a_mean_far_from_zero_costs_no_accuracy():
     np.testing.assert_allclose(inverse, 1 / np.sqrt(x.var(dtype=np.float64) + 1e-5), rtol=1e-6)
 
 
+def test_a_first_row_unlike_the_others_costs_no_accuracy():
+    x = np.random.default_rng(0).standard_normal((2, 1, 32, 32, 16)).astype(np.float32)
+    x[0, :, 0] += np.float32(1e4)
+    ones, zeros = np.ones(1, np.float32), np.zeros(1, np.float32)
+    _, mean, inverse = cpu.batch_norm(x, ones, zeros, zeros.copy(), ones.copy(), 32)
+    np.testing.assert_allclose(mean, x.mean(dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(inverse, 1 / np.sqrt(x.var(dtype=np.float64) + 1e-5), rtol=1e-6)
+
+
 def test_gradients_leave_borders_alone():
     rng = np.random.default_rng(5)
     x, dy, running = values(rng, 20, (3, 4, 5), 1), gradients(rng, 20, (3, 4, 5), 0), np.ones((2, 3), np.float32)

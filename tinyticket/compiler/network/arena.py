@@ -1,12 +1,10 @@
 """Where things lie: places in the arenas of a program, given before anything is allocated.
 
-Values and gradients of one geometry take each other's place once nobody needs what was there, and some passes write a gradient
-over the value that they are the last to read, which spares memory a line's way in; everything else keeps its own place.
+Values and gradients of one geometry take each other's place once nobody needs what was there, or while it is read for the last
+time, if a row says that it may; everything else keeps its own.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.compiler.places import Places
@@ -35,20 +33,16 @@ def place_blocks(places: Places, rows: list[Row]) -> None:
     for block, i in first.items():
         starting.setdefault(i, []).append(block)
     for i, row in enumerate(rows):
-        if row.over is not None:
-            old, new = row.over
-            if new.place < 0 and last[old] == i and old.kind is not None and old.kind == new.kind:
+        overwritten = set()
+        for old, new in row.over:
+            if last[old] == i == first[new] and old.kind == new.kind is not None and old not in overwritten:
                 new.place = old.place
-                ending[i].remove(old)
+                overwritten.add(old)
         for block in starting.get(i, ()):
             if block.place < 0:
                 ready = free.get(block.kind) if block.kind is not None else None
-                block.place = ready.pop(0) if ready else places.take(block.size)
+                # What was in use last is the likeliest to be in a cache.
+                block.place = ready.pop() if ready else places.take(block.size)
         for block in ending.get(i, ()):
-            if block.kind is not None:
+            if block.kind is not None and block not in overwritten:
                 free.setdefault(block.kind, []).append(block.place)
-
-
-def blocks_of(rows: Iterable[Row]) -> set[Block]:
-    """Return all blocks of a program."""
-    return {block for row in rows for block in (*row.reads, *row.writes)}

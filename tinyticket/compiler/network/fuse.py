@@ -5,10 +5,7 @@ from __future__ import annotations
 from tinyticket.compiler.network.graph import Graph, Operation, Value
 
 RECTIFYING = ("conv2d", "linear", "batch_norm", "add")
-"""Operations whose kernels end in a ReLU if they are asked to."""
-
-MASKED_BY_CONSUMERS = ("conv2d", "linear")
-"""Those among them that leave the ReLU's gradient to whoever reads their output."""
+"""Operations whose kernels end in a ReLU if they are asked to; its gradient falls to whoever reads their output."""
 
 
 def fuse(graph: Graph) -> None:
@@ -39,7 +36,7 @@ def _join_relus(graph: Graph) -> None:
         if _may_rectify(before, value, relu.output, consumers, graph):
             assert before is not None
             before.output, before.relu = relu.output, True
-            relu.output.rectified = before.kind in MASKED_BY_CONSUMERS
+            relu.output.rectified = True
             producers[relu.output] = before
             graph.operations.remove(relu)
         else:
@@ -52,4 +49,4 @@ def _may_rectify(
     if before is None or before.kind not in RECTIFYING or before.relu or len(consumers[value]) != 1:
         return False
     # Nobody reads the logits but the loss, which knows no ReLU.
-    return value is not graph.output and not (output is graph.output and before.kind in MASKED_BY_CONSUMERS)
+    return graph.output not in (value, output)

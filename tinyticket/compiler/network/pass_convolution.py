@@ -47,8 +47,8 @@ def conv2d_backward(writer: Writer, operation: Operation) -> None:
         arguments = [weights.master, x, dy, dx, weights.gradient, *flags, *weights.columns, *window]
         row = Row("sparse_convolution_backward", arguments, pattern.column_bounds)
         row.reads, row.writes = [weights.master, x, dy], [dx, weights.gradient]
-        if weights.columns[2] == 1:  # columns in several blocks read x again after they have begun dx
-            row.over = x, dx
+        # Columns in several blocks read x again after they have begun dx.
+        row.over = [(x, dx)] if pattern.columns.blocks == 1 else []
         writer.backward.append(row)
         return
     row.reads, row.writes = [x, dy], [weights.gradient]
@@ -57,7 +57,7 @@ def conv2d_backward(writer: Writer, operation: Operation) -> None:
         dx, flags, back = layout.gradient(below), writer.begin(below), writer.packed[operation][1]
         arguments = [back, x, dy, dx, *flags, *window]
         bounds = even(input_gradient_jobs(window))
-        writer.backward.append(Row("convolution_backward", arguments, bounds, [back, x, dy], [dx], over=(x, dx)))
+        writer.backward.append(Row("convolution_backward", arguments, bounds, [back, x, dy], [dx], [(x, dx)]))
 
 
 def bias_backward(writer: Writer, operation: Operation) -> None:

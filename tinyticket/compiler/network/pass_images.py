@@ -29,7 +29,8 @@ def batch_norm(writer: Writer, operation: Operation) -> None:
     arguments = [*arguments, *layout.elementwise(x, y), *image(addend)]
     reads = [values[0], values[2], weight, bias]
     writes = [values[1], *running, mean, inverse]
-    writer.forward.append(Row("normalise", arguments, even(x.channels), reads, writes))
+    over = [(values[2], values[1])] if len(operation.inputs) > 1 else []
+    writer.forward.append(Row("normalise", arguments, even(x.channels), reads, writes, over))
     reads = [*reads, *running]
     writer.evaluate.append(Row("normalise_for_evaluation", arguments, even(x.channels), reads, [values[1]]))
 
@@ -37,15 +38,18 @@ def batch_norm(writer: Writer, operation: Operation) -> None:
 def batch_norm_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradients of a batch normalisation and of what was added to it."""
     layout, x, y, addend = writer.layout, operation.inputs[0], operation.output, operation.inputs[-1]
-    has_addend = len(operation.inputs) > 1
-    flags = [*writer.begin(x), *(writer.begin(addend) if has_addend else (False, False))]
-    values = [layout.value(x), layout.value(y), layout.gradient(y), layout.gradient(x)]
-    values += [layout.value(addend), layout.gradient(addend)]
-    small = list(writer.statistics[operation])
-    arguments = [*values, *small, has_addend, operation.relu, *flags, *layout.elementwise(x, y), *image(addend)]
-    reads = [*values[:3], values[4], *small[:4]]
-    writes = [values[3], values[5], *small[4:]]
-    writer.backward.append(Row("normalise_backward", arguments, even(x.channels), reads, writes))
+    has_addend, small = len(operation.inputs) > 1, list(writer.statistics[operation])
+    before, above, below = layout.value(x), layout.gradient(y), layout.gradient(x)
+    flags, beside, passed = [*writer.begin(x), False, False], before, below
+    if has_addend:
+        flags[2:], passed = writer.begin(addend), layout.gradient(addend)
+        # The addend is read only where a ReLU that made it is to be heeded.
+        beside = layout.value(addend) if flags[3] else before
+    over = [] if has_addend and addend.root is x.root else [(before, below), (above, passed)]
+    arguments = [before, above, below, beside, passed, *small, has_addend, *flags]
+    arguments = [*arguments, *layout.elementwise(x, y), *image(addend)]
+    reads, writes = [before, above, beside, *small[:4]], [below, passed, *small[4:]]
+    writer.backward.append(Row("normalise_backward", arguments, even(x.channels), reads, writes, over))
 
 
 def pool(writer: Writer, operation: Operation) -> None:
@@ -64,7 +68,7 @@ def pool_backward(writer: Writer, operation: Operation) -> None:
     arguments = [*values, *writer.begin(below), *layout.window(operation)]
     row = Row(name, arguments, writer.planes(above), values[:3], values[3:])
     if name == "max_pool_back" and disjoint(operation):
-        row.over = values[0], values[3]
+        row.over = [(values[0], values[3])]
     writer.backward.append(row)
 
 
@@ -85,11 +89,13 @@ def add(writer: Writer, operation: Operation) -> None:
 def add_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradients of both summands."""
     layout, (x, addend), y = writer.layout, operation.inputs, operation.output
-    flags = [*writer.begin(x), *writer.begin(addend)]
-    values = [*(layout.value(value) for value in (x, addend, y)), layout.gradient(y)]
+    flags, above = [*writer.begin(x), *writer.begin(addend)], layout.gradient(y)
     results = [layout.gradient(x), layout.gradient(addend)]
-    arguments = [*values, *results, operation.relu, *flags, *layout.elementwise(x, y), *image(addend)]
-    writer.backward.append(Row("join_backward", arguments, writer.planes(y), values, results))
+    # Values are read only where a ReLU that made them is to be heeded.
+    values = [layout.value(x) if flags[1] else above, layout.value(addend) if flags[3] else above, above]
+    arguments = [*values, *results, *flags, *layout.elementwise(x, y), *image(addend)]
+    over = [] if addend.root is x.root else [(above, results[0])]
+    writer.backward.append(Row("join_backward", arguments, writer.planes(y), values, results, over))
 
 
 def copy(writer: Writer, operation: Operation) -> None:

@@ -79,10 +79,10 @@ class Row:
         From a number of threads to the bounds of each one's share, an array of one more.
     reads, writes : list of Block
         What threads must have finished with, or have finished, before others may go on.
+    over : list of (Block, Block)
+        What may be written where something lies that is read: the routine is done with each number before it writes the same place.
     owner : Operation, optional
         Whose work it is part of.
-    over : pair of Block, optional
-        What it may write over what, number by number: the second may take the first one's place if nobody reads that any more.
     """
 
     routine: str
@@ -90,8 +90,8 @@ class Row:
     bounds: Callable[[int], np.ndarray]
     reads: list[Block] = field(default_factory=list)
     writes: list[Block] = field(default_factory=list)
+    over: list[tuple[Block, Block]] = field(default_factory=list)
     owner: Operation | None = None
-    over: tuple[Block, Block] | None = None
 
 
 def table(rows: list[Row], addresses: dict[str, int]) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Batch normalisation (Ioffe and Szegedy 2015) of packed images, with what usually follows fused: an addend and a ReLU.
 
-A channel belongs to one thread, in all tiles. Training reads it three times while it lies in the second-level cache: for the
-mean, for the squared deviations from it (the difference of two large sums would not do), and to normalise. Only lanes that hold
-samples count. The backward pass reads twice: for the two sums that are the gradients of bias and weight, and for the input's
-gradient. A ReLU's mask is recomputed from x, by the same operations on the same numbers, rather than read from y, unless an
-addend took part.
+A channel belongs to one thread, in all tiles. Training reads it twice: for its moments about a number near the mean (the
+difference of two large sums would not do), and to normalise. Only lanes that hold samples count. The backward pass reads twice,
+too: for the two sums that are the gradients of bias and weight, and for the input's gradient. Second readings go from the last
+tile to the first, because a channel is about as large as the second-level cache and its end is what is still there. A ReLU's mask
+is recomputed from x, by the same operations on the same numbers, rather than read from y, unless an addend took part.
 """
 
 import math
@@ -15,40 +15,47 @@ from tinyticket.kernels.cpu.image_common import finish, plane_of, row_of
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import advance, at, broadcast, load, muladd, relu, select, store, zero
-from tinyticket.kernels.cpu.sums import lane_sum, masked, row_squares, row_sum, valid_lanes, wide_zero, widened
+from tinyticket.kernels.cpu.sums import lane_sum, masked, row_moments, row_sum, valid_lanes, wide_zero, widened
 from tinyticket.kernels.cpu.transpose import put
 
 
 @device
-def _mean(x, window, samples):
-    """Return the mean of one channel over the samples, in float64."""
-    total = wide_zero()
+def _moments_about(x, window, samples, center):
+    """Return how far the mean of one channel over the samples lies from `center`, and its biased variance, in float64."""
+    total, squares, near = wide_zero(), wide_zero(), broadcast(center)
     for tile in range(window.tiles):
         start, lanes = tile * window.inputs * window.x_plane, valid_lanes(samples, tile)
         for h in range(window.height):
-            total = widened(total, masked(row_sum(advance(x, start + h * window.x_row), window.width), lanes))
-    return lane_sum(total) / np.float64(samples * window.height * window.width)
+            first, second = row_moments(advance(x, start + h * window.x_row), window.width, near)
+            total, squares = widened(total, masked(first, lanes)), widened(squares, masked(second, lanes))
+    count = np.float64(samples * window.height * window.width)
+    off = lane_sum(total) / count
+    return off, max(lane_sum(squares) / count - off * off, 0.0)
 
 
 @device
-def _variance(x, window, samples, mean):
-    """Return the biased variance of one channel over the samples, in float64."""
-    total, near = wide_zero(), np.float32(mean)
-    center = broadcast(near)
-    for tile in range(window.tiles):
-        start, lanes = tile * window.inputs * window.x_plane, valid_lanes(samples, tile)
-        for h in range(window.height):
-            squares = row_squares(advance(x, start + h * window.x_row), window.width, center)
-            total = widened(total, masked(squares, lanes))
-    off = mean - np.float64(near)
-    return max(lane_sum(total) / np.float64(samples * window.height * window.width) - off * off, 0.0)
+def _moments(x, window, samples):
+    """Return the mean and the biased variance of one channel over the samples, in float64.
+
+    They are taken about the mean of the first row; should that turn out to be more than a deviation away, once more about the mean.
+    """
+    lanes = valid_lanes(samples, 0)
+    row = lane_sum(widened(wide_zero(), masked(row_sum(x, window.width), lanes)))
+    center = np.float32(row / np.float64(lanes * window.width))
+    off, variance = _moments_about(x, window, samples, center)
+    mean = np.float64(center) + off
+    if off * off > variance:
+        center = np.float32(mean)
+        off, variance = _moments_about(x, window, samples, center)
+        mean = np.float64(center) + off
+    return mean, variance
 
 
 @device
 def _normalise(x, y, addend, window, other, mean, scale, shift, has_addend, rectify):
     """Write one channel of y = (x - mean) * scale + shift, perhaps plus an addend, perhaps through a ReLU."""
     mean, scale, shift = broadcast(mean), broadcast(scale), broadcast(shift)
-    for tile in range(window.tiles):
+    for tile in range(window.tiles - 1, -1, -1):
         channels = tile * window.inputs
         for h in range(window.height):
             before = advance(x, channels * window.x_plane + h * window.x_row)
@@ -111,8 +118,7 @@ def batch_norm_forward(
     for channel in range(first, last):
         before, after = advance(x, channel * window.x_plane), advance(y, channel * window.y_plane)
         beside = advance(addend, channel * plane_of(other))
-        average = _mean(before, window, samples)
-        variance = _variance(before, window, samples, average)
+        average, variance = _moments(before, window, samples)
         near, root = np.float32(average), np.float32(1.0 / math.sqrt(variance + np.float64(epsilon)))
         put(mean, channel, near)
         put(inverse, channel, root)
@@ -221,7 +227,8 @@ def batch_norm_backward(
     Parameters
     ----------
     x, y, dy, dx, addend, d_addend : addresses of the interior of tile 0
-        The addend and its gradient are touched only if `has_addend`, y is read only if there is a ReLU too.
+        The addend and its gradient are touched only if `has_addend`, y is read only if there is a ReLU too. dx may be x, and
+        d_addend dy, unless the addend is x.
     weight, bias, mean, inverse : addresses of one float32 a channel
         As the forward pass had and left them.
     dweight, dbias : addresses of one float32 a channel
@@ -259,7 +266,7 @@ def _input_gradient(addresses, vectors, window, other, samples, flags):
     x, y, dy, dx, addend, d_addend = addresses
     mean, scale, shift, level, slope = vectors
     has_addend, rectify, add, rectified, add_addend, rectified_addend = flags
-    for tile in range(window.tiles):
+    for tile in range(window.tiles - 1, -1, -1):
         channels, lanes = tile * window.inputs, valid_lanes(samples, tile)
         for h in range(window.height):
             start = channels * window.x_plane + h * window.x_row

@@ -91,17 +91,19 @@ def row_sum(place, width):
 
 
 @device
-def row_squares(place, width, mean):
-    """Sum the squares of one row's deviations from `mean`, a vector."""
+def row_moments(place, width, center):
+    """Sum one row's deviations from `center`, a vector, and their squares."""
     a, b, c, d = zero(), zero(), zero(), zero()
+    e, f, g, h = zero(), zero(), zero(), zero()
     w, end = 0, width * LANES
     while w + 4 * LANES <= end:
-        p, q = load(place, w) - mean, load(place, w + LANES) - mean
-        r, s = load(place, w + 2 * LANES) - mean, load(place, w + 3 * LANES) - mean
-        a, b, c, d = muladd(p, p, a), muladd(q, q, b), muladd(r, r, c), muladd(s, s, d)
+        p, q = load(place, w) - center, load(place, w + LANES) - center
+        r, s = load(place, w + 2 * LANES) - center, load(place, w + 3 * LANES) - center
+        a, b, c, d = a + p, b + q, c + r, d + s
+        e, f, g, h = muladd(p, p, e), muladd(q, q, f), muladd(r, r, g), muladd(s, s, h)
         w += 4 * LANES
     while w < end:
-        p = load(place, w) - mean
-        a = muladd(p, p, a)
+        p = load(place, w) - center
+        a, e = a + p, muladd(p, p, e)
         w += LANES
-    return (a + b) + (c + d)
+    return (a + b) + (c + d), (e + f) + (g + h)

@@ -63,9 +63,13 @@ def normalise_for_evaluation(c, row, first, last):
 
 @device
 def normalise_backward(c, row, first, last):
-    """Arguments: x, y, dy, dx, addend, its gradient, weight, bias, mean, inverse, their gradients, six flags, window, image."""
+    """Arguments: x, dy, dx, addend, its gradient, weight, bias, mean, inverse, their gradients, five flags, window, image.
+
+    Consumers of the output have seen to its ReLU.
+    """
     batch_norm_backward(
         place_at(c, row, 0),
+        place_at(c, row, 1),
         place_at(c, row, 1),
         place_at(c, row, 2),
         place_at(c, row, 3),
@@ -76,18 +80,17 @@ def normalise_backward(c, row, first, last):
         place_at(c, row, 8),
         place_at(c, row, 9),
         place_at(c, row, 10),
-        place_at(c, row, 11),
-        window_at(row, 18),
-        image_at(row, 33),
+        window_at(row, 16),
+        image_at(row, 31),
         c.samples,
         first,
         last,
+        flag_at(row, 11),
+        False,
         flag_at(row, 12),
         flag_at(row, 13),
         flag_at(row, 14),
         flag_at(row, 15),
-        flag_at(row, 16),
-        flag_at(row, 17),
     )
 
 
@@ -126,13 +129,12 @@ def join(c, row, first, last):
 
 @device
 def join_backward(c, row, first, last):
-    """Arguments: x, addend, y, dy, dx, gradient of the addend, five flags, window, image."""
-    x, addend, y = place_at(c, row, 0), place_at(c, row, 1), place_at(c, row, 2)
-    dy, dx, d_addend = place_at(c, row, 3), place_at(c, row, 4), place_at(c, row, 5)
-    rectify, add, rectified = flag_at(row, 6), flag_at(row, 7), flag_at(row, 8)
-    window, image = window_at(row, 11), image_at(row, 26)
-    flags = rectify, add, rectified, flag_at(row, 9), flag_at(row, 10)
-    add_backward(x, addend, y, dy, dx, d_addend, window, image, first, last, *flags)
+    """Arguments: x, addend, dy, dx, gradient of the addend, four flags, window, image; consumers have seen to a ReLU."""
+    x, addend, dy = place_at(c, row, 0), place_at(c, row, 1), place_at(c, row, 2)
+    dx, d_addend = place_at(c, row, 3), place_at(c, row, 4)
+    window, image = window_at(row, 9), image_at(row, 24)
+    flags = flag_at(row, 5), flag_at(row, 6), flag_at(row, 7), flag_at(row, 8)
+    add_backward(x, addend, dy, dy, dx, d_addend, window, image, first, last, False, *flags)
 
 
 @device
