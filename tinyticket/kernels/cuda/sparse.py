@@ -23,6 +23,9 @@ BUSY = 96
 """Blocks below which a large tile leaves too much of a large device idle. A constant, not asked for: results must not depend on
 the device."""
 
+CACHE = 96 * 1024
+"""Bytes of activations that the lines of a block should be at, at any time: what is safely in a first-level cache."""
+
 FEW = 0.05
 """Density below which reading activations costs more than multiplying, so that more lines should share them."""
 
@@ -87,6 +90,7 @@ def forward(
     """
     sweep = Sweep(
         lanes=g.lanes,
+        turn=WARP,
         channels=g.outputs,
         phases=1,
         height=g.height,
@@ -139,6 +143,7 @@ def input_gradient(
     """
     sweep = Sweep(
         lanes=g.lanes,
+        turn=WARP,
         channels=g.inputs,
         phases=g.stride,
         height=g.x_height,
@@ -195,7 +200,10 @@ def _walk(
     phases = sweep.phases
     pixels = -(-sweep.height // phases) * -(-sweep.width // phases)
     units = pixels * (sweep.lanes // WARP)
-    tile = _tile(sweep.channels, units, phases**2, pattern[1].size / (g.outputs * g.taps))
+    density = pattern[1].size / (g.outputs * g.taps)
+    tile = _tile(sweep.channels, units, phases**2, density)
+    turns = [turn for turn in (8, 16, WARP) if turn * 4 * WARP * tile.spots <= CACHE * density]
+    sweep = sweep._replace(turn=max(turns, default=4))
     grid = (-(-units // tile.spots), -(-sweep.channels // tile.lines), phases**2)
     bias, held = values if bias is None else bias, result if held is None else held  # never read, but of the right type
     arguments = (source, start, values, *pattern, bias, held, result, result_origin, sweep)

@@ -8,14 +8,15 @@ What limits it. A survivor costs a warp `spots` loads of 128 bytes and as many m
 memory deliver one such load a cycle, the units do four multiply-adds: a quarter of the peak at most. Four values and four offsets
 are two more loads of shared memory, so of that quarter 4 / 4.5 are left with four spots, 2 / 2.5 with two, 1 / 1.5 with one. That
 pays only if the loads hit the first-level cache, so activations must be used again there. Lines of a block have nearly the same
-length (`order`) and are at the same place of it, chunk by chunk, so at any time they read about the same stretch of the source:
-a chunk of 32 survivors spans 32 / density pixels of 128 * spots bytes, 160 KiB at a density of 5% with two spots, and what the
-block reads of it, it fetches once. The second level then delivers the source once for each tile of lines. Take a matrix of 4096
-by 4096 at batch 256: 2^32 multiply-adds are 254 thousand cycles of 132 multiprocessors if dense and at the peak, which cuBLAS
-does not quite reach. At 90% sparsity, 64 lines by 128 samples (`WIDE`): 2^32 / 10 multiply-adds at 28 a cycle are 114 thousand
-cycles, and 64 * 4 MiB at about 24 bytes a cycle and multiprocessor are 85 thousand. At 98%, 128 lines by 64 samples (`DEEP`):
-26 thousand and 42 thousand cycles. These are bounds of a model: no device has timed them. Blocks with few samples and lines are
-small instead (`NARROW`), so that there are enough of them; there latency is what is left.
+length (`order`) and are always at the same place of it: chunk by chunk, and within a chunk a warp's lines take turns. So at any
+time they all read about the same stretch of the source, turn / density pixels of 128 * spots bytes, and what a block reads of it,
+it fetches once if it is smaller than the cache: that decides how long a turn is. The second level then delivers the source once
+for each tile of lines. Take a matrix of 4096 by 4096 at batch 256: 2^32 multiply-adds are 254 thousand cycles of 132
+multiprocessors if dense and at the peak, which cuBLAS does not quite reach. At 90% sparsity, 64 lines by 128 samples (`WIDE`):
+2^32 / 10 multiply-adds at 28 a cycle are 114 thousand cycles, and 64 * 4 MiB at about 24 bytes a cycle and multiprocessor are 85
+thousand. At 98%, 128 lines by 64 samples (`DEEP`): 26 thousand and 42 thousand cycles. These are bounds of a model: no device
+has timed them. Layers with few lines and samples get small blocks (`NARROW`), so that there are enough of them; there latency is
+what is left.
 """
 
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class Sweep(NamedTuple):
     """
 
     lanes: int
+    turn: int  # survivors of a line, 4, 8, 16 or 32, before it is the turn of a warp's next line
     channels: int  # of the result
     phases: int
     height: int  # of the result
@@ -66,15 +68,15 @@ def make_tile(warps: int, lines: int, spots: int) -> Tile:
     half = min(lines, 4)
 
     @cuda.jit(device=True)
-    def multiply(source, values, places, sums, line, slot, left, reads):
-        count = np.int32(left if left < WARP else WARP)
-        whole = np.int32(count >> 2) if left > 0 else np.int32(0)
-        for step in range(whole):
+    def multiply(source, values, places, sums, line, slot, four, left, reads):
+        # From the survivor 4 * four of the chunk on, so many as are left, if any.
+        whole = np.int32(left >> 2) if left > 0 else np.int32(0)
+        for step in range(four, np.int32(four + whole)):
             for i in range(4):  # read together, as vectors
                 value, place = values[slot, 4 * step + i], places[slot, 4 * step + i]
                 for spot in range(spots):
                     sums[line, spot] += value * source[np.uint32(place + reads[spot])]
-        for i in range(np.int32(whole << 2), count):  # none if the line has ended
+        for i in range(np.int32(4 * (four + whole)), np.int32(4 * four + left)):
             value, place = values[slot, i], places[slot, i]
             for spot in range(spots):
                 sums[line, spot] += value * source[np.uint32(place + reads[spot])]
@@ -135,13 +137,17 @@ def make_tile(warps: int, lines: int, spots: int) -> Tile:
                     held_values[slot, lane] = values[k]
                     held_places[slot, lane] = np.uint32(offsets[k] * s.lanes)
             cuda.syncthreads()
-            for line in range(half):
-                slot = first_slot + line
-                multiply(source, held_values, held_places, sums, line, slot, counts[slot] - done, reads)
-            if lines == 8:  # apart, since the compiler unrolls no longer loop, and registers have no index
-                for line in range(4, lines):
-                    slot = first_slot + line
-                    multiply(source, held_values, held_places, sums, line, slot, counts[slot] - done, reads)
+            for turn in range(0, WARP, s.turn):
+                four = np.int32(turn >> 2)
+                for line in range(half):
+                    left = counts[first_slot + line] - done - turn
+                    left = np.int32(left if left < s.turn else s.turn)
+                    multiply(source, held_values, held_places, sums, line, first_slot + line, four, left, reads)
+                if lines == 8:  # apart, since the compiler unrolls no longer loop, and registers have no index
+                    for line in range(4, lines):
+                        left = counts[first_slot + line] - done - turn
+                        left = np.int32(left if left < s.turn else s.turn)
+                        multiply(source, held_values, held_places, sums, line, first_slot + line, four, left, reads)
             cuda.syncthreads()
 
         floor = _ZERO if s.relu != 0 else _LOWEST
