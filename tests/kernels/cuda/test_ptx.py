@@ -17,6 +17,7 @@ BOUNDS = {
     "correlate, small tile": (8, 128),
     "correlate_all, large tile": (32, 232),
     "correlate_all, small tile": (8, 128),
+    "finish": (0, 40),
     "gather, float32": (0, 48),
     "gather, uint8": (0, 48),
     "sum_channels": (0, 40),

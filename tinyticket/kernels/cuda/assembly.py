@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from numba import types
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cuda import bias, gather, softmax, tiles, toolkit, update
+from tinyticket.kernels.cuda import bias, gather, library, softmax, tiles, toolkit, update
 from tinyticket.kernels.cuda.geometry import Geometry
 
 _F, _I, _B, _L = types.float32[::1], types.int32[::1], types.uint8[::1], types.int64[::1]
@@ -42,6 +42,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "correlate, small tile": (tiles.SMALL.correlate, _CORRELATE),
     "correlate_all, large tile": (tiles.LARGE.correlate_all, _CORRELATE_ALL),
     "correlate_all, small tile": (tiles.SMALL.correlate_all, _CORRELATE_ALL),
+    "finish": (library.finish, (_F, _F, _F, _N, _N, _N, _N)),
     "gather, float32": (gather.gather, (_F, *_GATHER)),
     "gather, uint8": (gather.gather, (_B, *_GATHER)),
     "sum_channels": (bias.sum_channels, (_F, _N, _F, _G)),
