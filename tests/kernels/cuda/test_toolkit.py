@@ -42,6 +42,11 @@ def test_the_real_target_answers_too():
     assert without_simulator(code).strip().endswith("False")
 
 
+def test_numba_does_not_warn_of_small_launches():
+    code = "from tinyticket.kernels.cuda import toolkit; from numba.cuda import dispatcher; print(dispatcher.config.{})"
+    assert without_simulator(code.format("CUDA_LOW_OCCUPANCY_WARNINGS")).strip() == "0"
+
+
 def test_nothing_to_import_is_one_sentence():
     code = """
 import sys

@@ -78,7 +78,7 @@ def compile_kernel(name: str, cc: tuple[int, int]) -> str:
         raise InputError("kernels are simulated (NUMBA_ENABLE_CUDASIM=1) and not compiled")
     kernel, signature = SIGNATURES[name]
     # Device functions ask the device at hand what to compile for; there need be none.
-    dispatcher: Any = importlib.import_module(toolkit.cuda.jit.__module__.replace("decorators", "dispatcher"))
+    dispatcher: Any = importlib.import_module(f"{toolkit.cuda.__name__}.dispatcher")
     asked, dispatcher.get_current_device = dispatcher.get_current_device, lambda: SimpleNamespace(compute_capability=cc)
     try:
         ptx, _ = toolkit.cuda.compile_ptx(kernel.py_func, signature, cc=cc)
