@@ -17,11 +17,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from numba import types
+from numba import typeof, types
+from numba.np.numpy_support import from_dtype
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import bias, gather, library, softmax, tiles, toolkit, update
 from tinyticket.kernels.cuda.geometry import Geometry
+from tinyticket.kernels.cuda.launch import Launch
 
 _F, _I, _B, _L = types.float32[::1], types.int32[::1], types.uint8[::1], types.int64[::1]
 _N = types.int64
@@ -52,6 +54,16 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "update_each": (update.update_each, (_N, _F, _B, _L, _I, _F, _I)),
 }
 """Every kernel and the types that it is launched with: there are no others."""
+
+
+def signature_of(launch: Launch) -> tuple[Any, ...]:
+    """Return the types that a launch's arguments have on a device."""
+    return tuple(
+        types.Array(from_dtype(argument.dtype), argument.ndim, "C")
+        if hasattr(argument, "copy_to_host")
+        else typeof(argument)
+        for argument in launch.arguments
+    )
 
 
 class Assembly(NamedTuple):

@@ -1,0 +1,23 @@
+"""Every launch of every test is one that is compiled too: the simulator takes arguments of any type, a device does not."""
+
+import pytest
+
+from tinyticket.kernels.cuda import assembly
+from tinyticket.kernels.cuda.launch import Launch
+from tinyticket.kernels.cuda.library import Routine
+
+run = Launch.run
+
+
+def checked_run(launch):
+    """Run a launch if its kernel is compiled for these types."""
+    if not isinstance(launch.kernel, Routine):
+        compiled = [signature for kernel, signature in assembly.SIGNATURES.values() if kernel is launch.kernel]
+        assert compiled, f"{launch.kernel} is not in assembly.SIGNATURES"
+        assert assembly.signature_of(launch) in compiled
+    run(launch)
+
+
+@pytest.fixture(autouse=True)
+def _launches_are_compiled(monkeypatch):
+    monkeypatch.setattr(Launch, "run", checked_run)
