@@ -45,6 +45,16 @@ def simulated() -> bool:
     return "simulator" in cuda.jit.__module__
 
 
+def _do_not_warn() -> None:
+    """Keep numba from warning that a launch of few blocks does not fill a device: in every step there are some."""
+    with contextlib.suppress(ImportError, AttributeError):
+        importlib.import_module(f"{cuda.__name__}.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+
+if not simulated():
+    _do_not_warn()
+
+
 def available() -> bool:
     """Say whether kernels can run here: on a device, or on the simulator."""
     return simulated() or bool(cuda.is_available())
@@ -115,5 +125,7 @@ def _packages() -> str:
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    """Return what an error says, without the headings before it and the advice after it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.endswith(":")]
+    return said[0].rstrip(".") if said else type(error).__name__
