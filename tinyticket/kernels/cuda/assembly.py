@@ -22,6 +22,7 @@ from numba.np.numpy_support import from_dtype
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import (
+    batch_norm_passes,
     bias,
     elementwise,
     gather,
@@ -29,6 +30,7 @@ from tinyticket.kernels.cuda import (
     pooling,
     softmax,
     sparse,
+    sparse_products,
     sparse_tiles,
     tiles,
     toolkit,
@@ -49,6 +51,7 @@ def _numbers(record: Any) -> Any:
 _G = _numbers(Geometry)
 _CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
 _CORRELATE_ALL = (_F, _F, _F, _I, _numbers(tiles.Sum))
+_NORMALISE = (_F, _N, _F, _N, _N, _N, _N, _F, _N)
 _POOL = (_F, _N, _F, _N, _G)
 _WALK = (_F, _N, _F, _I, _I, _I, _F, _F, _F, _N, _numbers(sparse_tiles.Sweep))
 _GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
@@ -62,7 +65,19 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "walk, wide tile": (sparse_tiles.WIDE.walk, _WALK),
     "walk, deep tile": (sparse_tiles.DEEP.walk, _WALK),
     "walk, narrow tile": (sparse_tiles.NARROW.walk, _WALK),
+    "multiply_survivors": (
+        sparse_products.multiply_survivors,
+        (_F, _F, _I, _I, _I, _I, _F, _N, _N, _N, _N, _N),
+    ),
     "take": (sparse.take, (_F, _I, _F, _N)),
+    "measure_parts": (batch_norm_passes.measure_parts, (_F, _N, _F, _G, _I, _N)),
+    "normalise_parts": (batch_norm_passes.normalise_parts, (*_NORMALISE, *[_F] * 7, _G, _I, _N, _S, _S, _N)),
+    "normalise_by_running": (batch_norm_passes.normalise_by_running, (*_NORMALISE, *[_F] * 4, _G, _N, _S, _N)),
+    "sum_parts": (batch_norm_passes.sum_parts, (_F, _N, _F, _F, _N, _F, _F, _G, _I, _N, _N)),
+    "normalise_parts_back": (
+        batch_norm_passes.normalise_parts_back,
+        (_F, _F, _F, _N, _F, _N, *[_F] * 6, _G, _I, _N, _N, _N, _N),
+    ),
     "take_maximum": (pooling.take_maximum, _POOL),
     "give_to_maximum": (pooling.give_to_maximum, (_F, _F, _F, _N, _F, _N, _G, _N, _N)),
     "take_average": (pooling.take_average, (_F, _N, _F, _N, _S, _G)),
