@@ -21,7 +21,7 @@ from numba import typeof, types
 from numba.np.numpy_support import from_dtype
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cuda import bias, gather, library, softmax, tiles, toolkit, update
+from tinyticket.kernels.cuda import bias, gather, library, products, softmax, tiles, toolkit, update
 from tinyticket.kernels.cuda.geometry import Geometry
 from tinyticket.kernels.cuda.launch import Launch
 
@@ -35,8 +35,8 @@ def _numbers(record: Any) -> Any:
 
 
 _G = _numbers(Geometry)
-_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
-_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(tiles.Sum))
+_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(products.Product))
+_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(products.Sum))
 _GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
