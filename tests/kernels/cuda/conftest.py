@@ -1,11 +1,16 @@
-"""Every launch of every test is one that is compiled too: the simulator takes arguments of any type, a device does not."""
+"""Every launch of every test is one that is compiled too: the simulator takes arguments of any type, a device does not.
+
+Simulated devices are scheduled more quickly here.
+"""
 
 import pytest
 
+from tests import simulator
 from tinyticket.kernels.cuda import assembly
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.library import Routine
 
+simulator.install()
 run = Launch.run
 
 
