@@ -13,10 +13,10 @@ import pytest
 
 # Multiply-adds in the inner loop, and the most registers that a kernel may use: 255 is all there are.
 BOUNDS = {
-    "correlate, large tile": (32, 168),
-    "correlate, small tile": (8, 128),
-    "correlate_all, large tile": (32, 232),
-    "correlate_all, small tile": (8, 128),
+    "correlate, large tile": (64, 144),
+    "correlate, small tile": (8, 80),
+    "correlate_all, large tile": (64, 144),
+    "correlate_all, small tile": (8, 80),
     "finish": (0, 40),
     "walk, wide tile": (16 * 4, 112),
     "walk, deep tile": (16 * 4, 112),

@@ -7,7 +7,9 @@ accesses to local memory, which is slow: sums that do not stay in registers. Reg
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
+import math
 import re
 import shutil
 import subprocess
@@ -28,6 +30,7 @@ from tinyticket.kernels.cuda import (
     gather,
     library,
     pooling,
+    products,
     softmax,
     sparse,
     sparse_products,
@@ -49,8 +52,8 @@ def _numbers(record: Any) -> Any:
 
 
 _G = _numbers(Geometry)
-_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
-_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(tiles.Sum))
+_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(products.Product))
+_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(products.Sum))
 _NORMALISE = (_F, _N, _F, _N, _N, _N, _N, _F, _N)
 _POOL = (_F, _N, _F, _N, _G)
 _WALK = (_F, _N, _F, _I, _I, _I, _F, _F, _F, _N, _numbers(sparse_tiles.Sweep))
@@ -130,17 +133,32 @@ def compile_kernel(name: str, cc: tuple[int, int]) -> str:
     """
     if toolkit.simulated():
         raise InputError("kernels are simulated (NUMBA_ENABLE_CUDASIM=1) and not compiled")
+    if (missing := _missing()) is not None:
+        raise InputError(f"NVIDIA's compiler NVVM does not work ({missing}): pip install 'tinyticket[cuda]'")
     kernel, signature = SIGNATURES[name]
     # Device functions ask the device at hand what to compile for; there need be none.
     dispatcher: Any = importlib.import_module(f"{toolkit.cuda.__name__}.dispatcher")
     asked, dispatcher.get_current_device = dispatcher.get_current_device, lambda: SimpleNamespace(compute_capability=cc)
     try:
         ptx, _ = toolkit.cuda.compile_ptx(kernel.py_func, signature, cc=cc)
-    except (OSError, FileNotFoundError) as error:
-        raise InputError(f"NVIDIA's compiler NVVM is not installed ({error}): pip install 'tinyticket[cuda]'") from None
     finally:
         dispatcher.get_current_device = asked
     return ptx
+
+
+@functools.cache
+def _missing() -> str | None:
+    """Say what keeps even the smallest function from being compiled, if something does."""
+    try:
+        toolkit.cuda.compile_ptx(_exponential, (_F,), cc=(9, 0))
+    except Exception as error:  # every version of every package has its own
+        return toolkit.first_line(error)
+    return None
+
+
+def _exponential(x: Any) -> None:
+    """Need the compiler and NVIDIA's mathematical functions, and no more."""
+    x[0] = math.exp(x[0])
 
 
 def assemble(name: str, cc: tuple[int, int]) -> Assembly:
