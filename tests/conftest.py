@@ -1,12 +1,19 @@
-"""What every test gets: a check that it leaves nothing behind, and the real data where there are any."""
+"""What every test gets: a check that it leaves nothing behind, the real data where there are any, and CUDA, if only simulated."""
 
 import logging
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tinyticket.autograd.tape import recording
+
+DEVICE = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+"""Whether this machine has an NVIDIA GPU, under Linux or under Windows's subsystem for it."""
+
+if not DEVICE:  # numba reads this once, when it is first imported; CPU kernels do not care
+    os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +27,15 @@ def nothing_leaks():
     logging.getLogger().setLevel(level)
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
+    if DEVICE:  # where there is one, the tests of CUDA kernels are tests on it
+        for item in items:
+            if "cuda" in item.path.parts or "device" in item.path.parts:
+                item.add_marker(pytest.mark.gpu)
+    for item in items:
+        if item.get_closest_marker("gpu") and not DEVICE:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
     if not os.environ.get("TINYTICKET_DATA"):
         reason = "needs the real MNIST files: set TINYTICKET_DATA to the folder that holds mnist/"
         for item in items:

@@ -1,0 +1,136 @@
+"""Pruned layers on a device against their specification, over strides, borders, tails, empty lines and every tile."""
+
+import numpy as np
+import pytest
+
+from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
+from tinyticket.errors import InputError
+from tinyticket.kernels import reference
+from tinyticket.kernels.cpu.image import make_window
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cuda import sparse, sparse_tiles
+from tinyticket.sparse import ConvPattern, Pattern
+
+CASES = {
+    "3x3": layer(5, 3, 5, (3, 2), (3, 3), padding=1),
+    "stride 2": layer(33, 2, 3, (2, 3), (3, 3), stride=2, padding=1),
+    "1x1 of stride 2": layer(3, 3, 2, (3, 3), (1, 1), stride=2),
+    "2x3 without padding": layer(32, 1, 2, (3, 4), (2, 3)),
+    "linear": linear(7, 41, 5),
+    "linear in more lanes": linear(33, 5, 3, lanes=96),
+}
+TILES = {"narrow": sparse_tiles.NARROW, "wide": sparse_tiles.WIDE, "deep": sparse_tiles.DEEP}
+LARGE = {"wide": linear(33, 34, 67, lanes=96), "deep": CASES["stride 2"]}
+ALL = [pytest.param(case, "narrow", id=name) for name, case in CASES.items()]
+ALL += [pytest.param(case, tile, id=tile) for tile, case in LARGE.items()]
+both = pytest.mark.parametrize(("case", "tile"), ALL, indirect=["tile"])
+
+
+@pytest.fixture
+def tile(request, monkeypatch):
+    """Have one tile chosen whatever the sizes."""
+    tile = TILES[request.param]
+    monkeypatch.setattr(sparse, "_tile", lambda *sizes: tile)
+    monkeypatch.setattr(sparse, "CACHE", sparse.CACHE if tile is sparse_tiles.NARROW else 0)  # turns of 32 and of 4
+    return tile
+
+
+class Pruned:
+    """A pruned weight and random numbers for a layer."""
+
+    def __init__(self, case, density=0.4):
+        rng = np.random.default_rng(case.g.taps)
+        self.x = np.maximum(rng.standard_normal(case.x_shape), 0).astype(np.float32)
+        self.dy = rng.standard_normal(case.y_shape).astype(np.float32)
+        self.bias = rng.standard_normal(case.g.outputs).astype(np.float32)
+        mask = rng.random(case.weight_shape) < density
+        mask[0], mask[-1] = True, False  # a full and an empty row
+        mask &= density > 0
+        self.weight = np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
+        window = make_window(1, case.x, case.y, case.weight_shape[2:], case.g.stride, case.g.padding)
+        if case.x[1:3] == (1, 1):
+            self.pattern, unit = Pattern.from_mask(mask[:, :, 0, 0], 16, row_blocks=1, column_blocks=1), 16
+        else:
+            self.pattern, unit = ConvPattern.from_mask(mask, window, row_blocks=1, column_blocks=1), LANES
+        self.values = self.pattern.values(self.weight)
+        self.rows = [device(array) for array in sparse.lines(self.pattern.rows, unit)]
+        self.columns = [device(array) for array in sparse.lines(self.pattern.columns, unit, case.g.stride**2)]
+
+
+def steps(case):
+    return (case.g.stride,) * 2, (case.g.padding,) * 2
+
+
+@both
+def test_forward(case, tile):
+    pruned, (x_origin, y_origin), relu = Pruned(case), origins(case), case.g.stride == 1
+    y = value(np.full_like(pruned.dy, np.nan), case.y, case.g.lanes)
+    bias = device(pruned.bias) if relu else None
+    given = value(pruned.x, case.x, case.g.lanes), x_origin, device(pruned.values), *pruned.rows, bias
+    launch = sparse.forward(*given, y, y_origin, case.g, int(relu))
+    assert launch.kernel is tile.walk
+    launch.run()
+    expected = reference.conv2d(pruned.x, pruned.weight, pruned.bias if relu else None, *steps(case))
+    same(images_of(y, case.y, case.samples), np.maximum(expected, 0) if relu else expected)
+    assert border_is_zero(y, case.y)
+
+
+@both
+def test_input_gradient(case, tile):
+    pruned, (x_origin, y_origin) = Pruned(case), origins(case)
+    rectified = int(case.g.stride == 1)
+    add = 1 - rectified
+    by_column = device(np.full(pruned.pattern.count, np.nan, np.float32))
+    sparse.reorder(device(pruned.values), device(pruned.pattern.to_row.astype(np.int32)), by_column).run()
+    dx = value(np.full_like(pruned.x, 3.0 if add else np.nan), case.x, case.g.lanes)
+    below = value(pruned.x, case.x, case.g.lanes) if rectified else None
+    given = value(pruned.dy, case.y, case.g.lanes), y_origin, by_column, *pruned.columns, below, dx, x_origin
+    sparse.input_gradient(*given, case.g, add, rectified).run()
+    expected = reference.conv2d_input_gradient(pruned.dy, pruned.weight, pruned.x.shape, *steps(case))
+    expected = expected + 3 if add else np.where(pruned.x <= 0, 0, expected)
+    same(images_of(dx, case.x, case.samples), expected)
+    assert border_is_zero(dx, case.x)
+
+
+@pytest.mark.parametrize(
+    ("case", "splits"),
+    [*((case, 1) for case in CASES.values()), (CASES["2x3 without padding"], 2), (linear(33, 13, 35, lanes=160), 2)],
+    ids=[*CASES, "two parts", "two parts of a linear layer"],
+)
+def test_weight_gradient(case, splits):
+    pruned, (x_origin, y_origin) = Pruned(case), origins(case)
+    partial = device(np.full(splits * pruned.pattern.count, np.nan, np.float32))
+    given = value(pruned.x, case.x, case.g.lanes), x_origin, value(pruned.dy, case.y, case.g.lanes, rubbish=0), y_origin
+    sparse.weight_gradient(*given, *pruned.rows, partial, case.g, splits).run()
+    expected = reference.conv2d_weight_gradient(pruned.dy, pruned.x, case.weight_shape[2:], *steps(case))
+    parts = partial.copy_to_host().reshape(splits, -1)
+    same(parts.sum(axis=0), pruned.pattern.values(expected))
+
+
+def test_nothing_survives():
+    case = CASES["linear"]
+    pruned = Pruned(case, density=0)
+    nothing = device(np.zeros(1, np.float32)), pruned.rows[0], device(np.zeros(1, np.int32)), pruned.rows[2]
+    x, y = value(pruned.x, case.x, case.g.lanes), value(pruned.dy, case.y, case.g.lanes)
+    sparse.forward(x, 0, *nothing, device(pruned.bias), y, 0, case.g).run()
+    np.testing.assert_array_equal(images_of(y, case.y, 1)[0, :, 0, 0], pruned.bias)
+    partial = device(np.ones(1, np.float32))
+    sparse.weight_gradient(x, 0, y, 0, *nothing[1:], partial, case.g).run()
+    assert partial.copy_to_host() == 1
+
+
+def test_every_layer_keeps_a_device_busy():
+    wide, small = linear(256, 4096, 4096).g, linear(64, 784, 300).g
+    image = layer(128, 64, 64, (32, 32), (3, 3), padding=1).g
+    assert sparse.splits_for(wide, 4096 * 410) == 1
+    assert sparse.splits_for(small, 300 * 78) == 1
+    assert sparse.splits_for(image, 64 * 58) == 12
+    assert sparse._tile(4096, 8, 1, 0.1) is sparse_tiles.WIDE
+    assert sparse._tile(4096, 8, 1, 0.02) is sparse_tiles.DEEP
+    assert sparse._tile(300, 2, 1, 0.02) is sparse_tiles.NARROW
+
+
+def test_lines_in_blocks_are_refused():
+    mask = np.ones((2, 4), np.bool_)
+    with pytest.raises(InputError, match="not lines in 2 blocks"):
+        sparse.lines(Pattern.from_mask(mask, 16, row_blocks=2).rows, 16)

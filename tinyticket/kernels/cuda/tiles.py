@@ -1,0 +1,218 @@
+"""The products of dense layers, tile by tile through shared memory: the kernels behind `dense`.
+
+A block computes a tile of the result. Both factors come into shared memory some steps of the sum at a time, and every number is
+read from there by all the threads that share a row or a column of the tile. A thread keeps its `rows` by `columns` sums in
+registers: 64 multiply-adds for 16 reads of shared memory in the large tile, about what a multiprocessor does of both in the same
+time. Sums go from the first step to the last, so their order depends on the shapes alone. Threads fetch neighbours: samples of an
+activation, weights of an output.
+
+Which numbers meet is said by a table of taps, made once when a launch is built: for each step of the sum, how many numbers from a
+pixel's first tap the other activation lies, and where the weight. So a convolution, its input gradient at any stride and a linear
+layer are one kernel, without a multiplication or a division to find what to read in its inner loops.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyticket.kernels.cuda.geometry import WARP
+from tinyticket.kernels.cuda.products import FIELDS
+from tinyticket.kernels.cuda.toolkit import cuda
+
+_ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
+
+
+class Tile(NamedTuple):
+    """Kernels that compute so many rows and columns in a block."""
+
+    threads: int
+    rows: int
+    columns: int
+    correlate: Any
+    correlate_all: Any
+
+
+def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) -> Tile:
+    """Make the kernels of a tile.
+
+    Parameters
+    ----------
+    downs, acrosses : int
+        How many threads lie below and beside each other.
+    rows, columns : int
+        How many sums each of them has; columns are 2 or 8.
+    depth : int
+        Steps of a correlation that are in shared memory at a time.
+    """
+    threads = downs * acrosses
+    tile_rows, tile_columns = downs * rows, acrosses * columns
+    # One more than a power of two: turned on the way in, neighbours do not meet in one bank.
+    padded_rows, padded_columns = tile_rows + 1, tile_columns + 1
+    lines = threads // WARP
+
+    @cuda.jit(device=True)
+    def add_pair(left, right, sums, j, down, across, step):
+        """Add one step's products to two columns of a thread's sums."""
+        for k in range(j, j + 2):
+            value = right[np.uint64(step), np.uint64(across + acrosses * k)]
+            for i in range(rows):
+                sums[i, k] += left[np.uint64(step), np.uint64(down * rows + i)] * value
+
+    @cuda.jit(device=True)
+    def multiply(left, right, sums, down, across, steps):
+        """Add products of two tiles in shared memory, [step][row] and [step][column], to a thread's sums."""
+        step = 0
+        while step < steps:
+            # Written out, as below: the compiler does not unroll a loop over all columns, and registers have no index.
+            add_pair(left, right, sums, 0, down, across, step)
+            if columns == 8:
+                add_pair(left, right, sums, 2, down, across, step)
+                add_pair(left, right, sums, 4, down, across, step)
+                add_pair(left, right, sums, 6, down, across, step)
+            step += 1
+
+    @cuda.jit(device=True)
+    def finish(result, held, sums, j, column, row, phase, phases, floor, p):
+        """Write a column of a thread's sums down, with whatever is to be done to them."""
+        width = phases[phase + 3]
+        pixel = column // p.lanes
+        start = phases[phase + 5] + pixel // width * p.result_row + pixel % width * p.result_column
+        if column < phases[phase + 2] * width * p.lanes:
+            for i in range(rows):
+                if row + i < p.channels:
+                    spot = np.uint32((start + (row + i) * p.result_plane) * p.lanes + column % p.lanes)
+                    value = sums[i, j]
+                    if value < floor:
+                        value = floor
+                    if p.add != 0:
+                        value += result[spot]
+                    if p.rectified != 0 and held[spot] <= _ZERO:
+                        value = _ZERO
+                    result[spot] = value
+
+    @cuda.jit
+    def correlate(source, weight, bias, held, result, taps, phases, p):
+        """Compute result[channel, pixel] = sum over taps of weight[channel, tap] * source[pixel + tap], in each lane."""
+        left = cuda.shared.array((depth, padded_rows), np.float32)
+        right = cuda.shared.array((depth, tile_columns), np.float32)
+        sums = cuda.local.array((rows, columns), np.float32)
+        phase = cuda.blockIdx.z * FIELDS
+        first_tap, last_tap, height, width = phases[phase], phases[phase + 1], phases[phase + 2], phases[phase + 3]
+        count = height * width * p.lanes
+        first_row, first_column = cuda.blockIdx.y * tile_rows, cuda.blockIdx.x * tile_columns
+        if first_column >= count:
+            return
+        for i in range(rows):
+            for j in range(columns):
+                sums[i, j] = _ZERO
+        thread = cuda.threadIdx.x
+        down, across = thread // acrosses, thread % acrosses
+
+        # What this thread fetches: one pixel and lane at several taps, and weights of several channels or of several taps.
+        fetched, first_step = thread % tile_columns, thread // tile_columns
+        column = first_column + fetched
+        pixel = column // p.lanes
+        start = phases[phase + 4] + pixel // width * p.source_row + pixel % width * p.source_column
+        place = start * p.lanes + column % p.lanes
+        first_channel, first_weight, channel_step, weight_step = thread // depth, thread % depth, threads // depth, 0
+        if p.by_row != 0:
+            first_channel, first_weight = thread % tile_rows, thread // tile_rows
+            channel_step, weight_step = 0, threads // tile_rows
+        first_place, place_step = (first_row + first_channel) * p.weight_row, channel_step * p.weight_row
+
+        for done in range(first_tap, last_tap, depth):
+            steps = last_tap - done if last_tap - done < depth else depth
+            step = first_step
+            while step < depth:
+                value = _ZERO
+                if step < steps and column < count:
+                    value = source[np.uint64(place + taps[np.uint64(2 * (done + step))])]
+                right[np.uint64(step), np.uint64(fetched)] = value
+                step += threads // tile_columns
+            channel, step, weight_place = first_channel, first_weight, first_place
+            while channel < tile_rows and step < depth:
+                value = _ZERO
+                if step < steps and first_row + channel < p.channels:
+                    value = weight[np.uint64(weight_place + taps[np.uint64(2 * (done + step) + 1)])]
+                left[np.uint64(step), np.uint64(channel)] = value
+                channel += channel_step
+                step += weight_step
+                weight_place += place_step
+            cuda.syncthreads()
+            if first_row + down * rows < p.channels:
+                multiply(left, right, sums, down, across, steps)
+            cuda.syncthreads()
+
+        if p.biased != 0:
+            for i in range(rows):
+                channel = first_row + down * rows + i
+                value = bias[np.uint32(channel if channel < p.channels else 0)]
+                for j in range(columns):
+                    sums[i, j] += value
+        floor = _ZERO if p.relu != 0 else _LOWEST
+        column, row = first_column + across, first_row + down * rows
+        finish(result, held, sums, 0, column, row, phase, phases, floor, p)
+        finish(result, held, sums, 1, column + acrosses, row, phase, phases, floor, p)
+        if columns == 8:
+            finish(result, held, sums, 2, column + 2 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 3, column + 3 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 4, column + 4 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 5, column + 5 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 6, column + 6 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 7, column + 7 * acrosses, row, phase, phases, floor, p)
+
+    @cuda.jit
+    def correlate_all(x, dy, partial, taps, s):
+        """Compute partial[part, output, tap] = sum over the part's pixels and lanes of dy[output] * x[tap].
+
+        Reduced over 32 lanes of a pixel at a time, the first factor turned on its way into shared memory.
+        """
+        left = cuda.shared.array((WARP, padded_rows), np.float32)
+        right = cuda.shared.array((WARP, padded_columns), np.float32)
+        sums = cuda.local.array((rows, columns), np.float32)
+        for i in range(rows):
+            for j in range(columns):
+                sums[i, j] = _ZERO
+        first_row, first_column = cuda.blockIdx.y * tile_rows, cuda.blockIdx.x * tile_columns
+        thread = cuda.threadIdx.x
+        down, across, line, lane = thread // acrosses, thread % acrosses, thread // WARP, thread % WARP
+        warps, y_step = s.lanes // WARP, s.y_plane * s.lanes
+        first, last = cuda.blockIdx.z * s.chunks, s.height * s.width * warps
+        if first + s.chunks < last:
+            last = first + s.chunks
+        for chunk in range(first, last):
+            pixel, sample = chunk // warps, chunk % warps * WARP + lane
+            h, w = pixel // s.width, pixel % s.width
+            x_place = (s.x_start + h * s.x_row + w * s.x_column) * s.lanes + sample
+            y_place = (s.y_start + h * s.y_row + w) * s.lanes + sample
+            row, y_place = line, y_place + (first_row + line) * y_step
+            while row < tile_rows:
+                value = _ZERO
+                if first_row + row < s.outputs:
+                    value = dy[np.uint64(y_place)]
+                left[np.uint64(lane), np.uint64(row)] = value
+                row += lines
+                y_place += lines * y_step
+            column = line
+            while column < tile_columns:
+                value = _ZERO
+                if first_column + column < s.taps:
+                    value = x[np.uint64(x_place + taps[np.uint64(2 * (first_column + column))])]
+                right[np.uint64(lane), np.uint64(column)] = value
+                column += lines
+            cuda.syncthreads()
+            if first_row + down * rows < s.outputs:
+                multiply(left, right, sums, down, across, WARP)
+            cuda.syncthreads()
+        for j in range(columns):
+            tap = first_column + across + acrosses * j
+            for i in range(rows):
+                output = first_row + down * rows + i
+                if output < s.outputs and tap < s.taps:
+                    partial[np.uint32((cuda.blockIdx.z * s.outputs + output) * s.taps + tap)] = sums[i, j]
+
+    return Tile(threads, tile_rows, tile_columns, correlate, correlate_all)
+
+
+LARGE, SMALL = make_tile(8, 8, 8, 8, 16), make_tile(8, 16, 4, 2, 32)
+"""64 by 64 results in a block, and 32 by 32 for layers that would leave most of a device idle with the large tile."""

@@ -1,0 +1,136 @@
+"""The one place that imports numba's CUDA target, and says in words what is there and what is missing.
+
+Which packages matter: numba-cuda (the extra `cuda`, with the compiler NVVM and ptxas from NVIDIA's packages), which takes over the
+name `numba.cuda` where it is installed; else the target that numba itself still has, which finds a CUDA toolkit of the system; else
+numba-cuda-mlir, the successor of both. A driver comes with the operating system, not from a package. nvmath-python or cupy, if
+there, bring cuBLAS for dense layers. Kernels keep to what all three targets have in common.
+
+NUMBA_ENABLE_CUDASIM=1, set before numba is imported, runs kernels in Python instead: for tests on machines without a device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from importlib import metadata
+from typing import Any
+
+from tinyticket.errors import InputError
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the headings before it and the advice after it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.endswith(":")]
+    return said[0].rstrip(".") if said else type(error).__name__
+
+
+def _target() -> Any:
+    """Import the CUDA target that is there; numba-cuda looks for NVIDIA's libraries already now."""
+    reason = "it is not installed"
+    for name in ("numba.cuda", "numba_cuda_mlir.cuda"):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError:
+            continue
+        except (ImportError, RuntimeError, OSError) as error:
+            reason = first_line(error)
+    raise InputError(f"CUDA kernels need the package numba-cuda, but {reason}: pip install 'tinyticket[cuda]'")
+
+
+cuda = _target()
+
+PACKAGES = (
+    "numba-cuda",
+    "numba-cuda-mlir",
+    "cuda-bindings",
+    "nvidia-cuda-nvcc-cu12",
+    "nvidia-cuda-nvcc",
+    "nvmath-python",
+    "cupy-cuda12x",
+)
+"""Packages that decide what kernels are compiled with and what runs them."""
+
+
+def simulated() -> bool:
+    """Say whether kernels run in Python, on numba's simulator of a device."""
+    return "simulator" in cuda.jit.__module__
+
+
+def _do_not_warn() -> None:
+    """Keep numba from warning that a launch of few blocks does not fill a device: in every step there are some."""
+    with contextlib.suppress(ImportError, AttributeError):
+        importlib.import_module(f"{cuda.__name__}.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+
+if not simulated():
+    _do_not_warn()
+
+
+def available() -> bool:
+    """Say whether kernels can run here: on a device, or on the simulator."""
+    return simulated() or bool(cuda.is_available())
+
+
+def require() -> None:
+    """Raise an error if kernels cannot run here.
+
+    Raises
+    ------
+    InputError
+        If there is no device, or no driver for it.
+    """
+    if not available():
+        raise InputError(f"device 'cuda' needs an NVIDIA GPU with its driver, but {_missing()}")
+
+
+def describe() -> dict[str, str]:
+    """Return device, driver and packages in words; nothing that is missing is an error.
+
+    Returns
+    -------
+    dict of str to str
+        Under "CUDA device", "CUDA driver" and "CUDA packages".
+    """
+    return {"CUDA device": _device(), "CUDA driver": _driver(), "CUDA packages": _packages()}
+
+
+def _missing() -> str:
+    """Say why there is no device."""
+    try:
+        count = len(cuda.gpus)
+    except Exception as error:  # targets have different errors for a driver that is not there
+        return f"no driver answers ({first_line(error)})"
+    return "the driver answers, but nothing can compile for it" if count else "the driver finds none"
+
+
+def _device() -> str:
+    if simulated():
+        return "simulated in Python (NUMBA_ENABLE_CUDASIM=1)"
+    if not available():
+        return f"none: {_missing()}"
+    device = cuda.get_current_device()
+    name = device.name.decode() if isinstance(device.name, bytes) else str(device.name)
+    major, minor = device.compute_capability
+    _, memory = cuda.current_context().get_memory_info()
+    return f"{name}, compute capability {major}.{minor}, {memory / 2**30:.0f} GiB"
+
+
+def _driver() -> str:
+    if simulated():
+        return "none: simulated"
+    try:
+        major, minor = cuda.cudadrv.driver.driver.get_version()
+    except Exception as error:
+        return f"none: {first_line(error)}"
+    return f"for CUDA {major}.{minor}"
+
+
+def _packages() -> str:
+    found = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found) or "none but numba itself: pip install 'tinyticket[cuda]'"
