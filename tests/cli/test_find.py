@@ -277,6 +277,15 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(find_command, out, monkeypa
         assert words in outcome.out
 
 
+def test_a_dry_run_counts_what_is_trained(find_command):
+    said = find_command("--dry-run", method="edge-popup", one_shot=0.5, rounds=None, controls="reinit,rewound").out
+    assert "trainings: 3 of 20 iterations" in said
+    assert "controls: rewound, evaluated without training: reinit)" in said
+    assert "round 1 would remove none of 344 weights" in one_sentence(
+        find_command("--dry-run", method="edge-popup", one_shot=1, rounds=None)
+    )
+
+
 def test_a_dry_run_prints_the_papers_counts(command, out):
     """Lenet-300-100 of MNIST's size, from arrays that have nothing but the shape."""
     rng = np.random.default_rng(0)

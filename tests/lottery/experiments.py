@@ -96,7 +96,7 @@ class Recorder(Progress):
 
     def __init__(self):
         self.events = []
-        for kind in ("begin", "training", "evaluated", "committed", "end"):
+        for kind in ("begin", "training", "evaluated", "untrained", "committed", "end"):
             setattr(self, kind, lambda *arguments, kind=kind: self.events.append((kind, arguments)))
 
     def of(self, kind: str) -> list[tuple]:

@@ -304,17 +304,22 @@ class Experiment:
         return self.source.init(trial) if self.source else None
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        progress = self.progress.of_trial(trial)
-        progress.training(trial, round, control, self.plan.densities[round])
+        progress, density = self.progress.of_trial(trial), self.plan.densities[round]
+        if start.trains:
+            progress.training(trial, round, control, density)
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         augment = stream(self.settings.seed, trial, "augment", round)
         trainer = MaskTrainer(self.trainer, start.untrained, start.weights) if start.untrained else self.trainer
         try:
-            run = trainer.train(start, order, dropout, progress.evaluated, keep_at, augment)
+            watch = progress.evaluated if start.trains else lambda row: None
+            run = trainer.train(start, order, dropout, watch, keep_at, augment)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             raise DivergenceError(f"trial {trial}, round {round}{which}: {error}") from None
-        progress.trained(run.scalars())
+        if start.trains:
+            progress.trained(run.scalars())
+        else:
+            progress.untrained(trial, round, control, density, run.scalars())
         return run
 
     def _draw(self, rng: np.random.Generator) -> State:

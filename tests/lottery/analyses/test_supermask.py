@@ -71,7 +71,9 @@ def test_the_title_names_the_best_by_validation_and_chance(found):
 
 def test_other_data_are_refused_and_missing_ones_asked_for(found):
     result, _ = found
-    with pytest.raises(InputError, match="clusters is not what the result was trained on: by their fingerprints x_train"):
+    with pytest.raises(
+        InputError, match="clusters is not what the result was trained on: by their fingerprints x_train"
+    ):
         supermask(result, clusters(seed=3))
-    with pytest.raises(InputError, match="clusters.*; say where the data are that the result is about"):
+    with pytest.raises(InputError, match=r"clusters.*; say where the data are that the result is about"):
         supermask(result)

@@ -154,6 +154,9 @@ class _Pool:
     def _trained(self, worker: _Worker, scalars: dict[str, Any]) -> None:
         worker.progress.trained(scalars)
 
+    def _untrained(self, worker: _Worker, *told: Any) -> None:
+        worker.progress.untrained(worker.trial, *told)  # type: ignore[arg-type]
+
     def _finished(self, worker: _Worker, round: int, finished: Any) -> None:
         assert worker.trial is not None
         self._record.commit(worker.trial, round, finished)
