@@ -195,6 +195,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
     elsewhere = [
         "drop",
+        "early-bird-by",
         "method",
         "rescale",
         "score-lr",

@@ -76,6 +76,7 @@ def find(
     signed_constant: bool = False,
     rescale: bool = False,
     score_lr: float | None = None,
+    early_bird_by: str = "weights",
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -154,6 +155,9 @@ def find(
         With "supermask": whether the weights of a layer are multiplied by size / sum of its mask.
     score_lr
         With them: the learning rate of the mask's scores, 100 for supermasks and 0.1 for edge-popup if not given.
+    early_bird_by : {"weights", "channels"}
+        Whether an early bird's masks are of single weights, or of channels by the scales of their batch normalisation; densities
+        are then shares of all channels.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -189,6 +193,7 @@ def find(
         masks_from=masks_from,
         rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
+        early_bird_by=early_bird_by,
         recipe=recipe, augment=augment,
     )  # fmt: skip
     return experiment.run()

@@ -158,7 +158,9 @@ class Trainer:
         """Change the masks after an iteration if that is due."""
         if start.revision is None or iteration not in start.revision.iterations:
             return masks
-        revised = start.revision(iteration, self.step.weights(), masks)
+        weights, others = self.step.weights(), dict(self.model.named_parameters()) if start.revision.reads else {}
+        weights |= {name: others[name].data for name in start.revision.reads}
+        revised = start.revision(iteration, weights, masks)
         if revised is masks:
             return masks
         self.step.change_masks(revised)
