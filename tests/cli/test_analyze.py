@@ -33,7 +33,7 @@ def test_bad_input_is_one_sentence(command, ticket, tmp_path):
         ((ticket, "layers", "--round", 1), "--round chooses networks to train"),
         ((ticket, "instability", "--round", 9), "there is no round 9"),
         ((ticket, "layers", "--data-folder", tmp_path), "layers looks at no data"),
-        ((ticket, "supermask", "--data", "digits"), "not the one that"),
+        ((ticket, "supermask", "--data", "digits"), "is not what"),
         ((ticket, "layers", "-o", tmp_path / "picture.gif"), "ending"),
     ):
         outcome = command("analyze", *arguments)

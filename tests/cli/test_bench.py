@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from tests.cli.commands import one_sentence
 from tinyticket.sparse import choice
 
 
@@ -33,6 +34,13 @@ def test_calibration_is_measured_and_remembered(command, tmp_path, monkeypatch):
     rates = choice.current()
     assert rates.dense > 0 < rates.sparse
     choice.current.cache_clear()
+
+
+def test_kernels_are_compiled_beforehand(command):
+    assert command("bench", "--warmup").out.startswith("kernels of fully-connected models: ready in ")
+    assert command("bench", "--warmup", "lenet-5").out.startswith("kernels of lenet-5: ready in ")
+    assert command("bench", "--warmup", "conv-2", "--quiet").out == ""
+    assert "no model is called 'conv2' (did you mean 'conv-2'?" in one_sentence(command("bench", "--warmup", "conv2"))
 
 
 @pytest.mark.parametrize("arguments", [(), ("--fast",)])

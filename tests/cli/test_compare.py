@@ -33,6 +33,20 @@ def test_json_and_a_picture(command, ticket, other, tmp_path):
     assert matplotlib.image.imread(picture).std() > 0
 
 
+def test_what_is_no_ticket_is_told(command, ticket, npz, tmp_path):
+    path, picture = tmp_path / "edge.h5", tmp_path / "both.svg"
+    find(data=str(npz), trials=2, method="edge-popup", rounds=None, one_shot=0.5, controls="rewound,random", out=path)
+    outcome = command("compare", ticket, path, "-o", picture)
+    assert outcome.out.splitlines()[-1] == f"{path}: untrained weights, learned mask"
+    assert json.loads(command("compare", ticket, path, "--json").out)["kinds"] == [
+        "",
+        "untrained weights, learned mask",
+    ]
+    said = command("compare", ticket, path, "--network", "random").out.splitlines()[-1]
+    assert said == f"{path}: weights never trained"
+    assert command("compare", ticket, path, "--network", "rewound").out.count("trained") == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [((), "at least two"), (("--network", "nothing"), "no"), (("missing.h5",), "missing.h5")],

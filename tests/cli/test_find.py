@@ -195,6 +195,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
     elsewhere = [
         "drop",
+        "early-bird-by",
         "method",
         "rescale",
         "score-lr",
@@ -275,6 +276,15 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(find_command, out, monkeypa
         assert words in outcome.out
     for words in ("160 training, 40 validation, 60 test", "trainings: 21 of 20 iterations", "expected time", "memory"):
         assert words in outcome.out
+
+
+def test_a_dry_run_counts_what_is_trained(find_command):
+    said = find_command("--dry-run", method="edge-popup", one_shot=0.5, rounds=None, controls="reinit,rewound").out
+    assert "trainings: 3 of 20 iterations" in said
+    assert "controls: rewound, evaluated without training: reinit)" in said
+    assert "round 1 would remove none of 344 weights" in one_sentence(
+        find_command("--dry-run", method="edge-popup", one_shot=1, rounds=None)
+    )
 
 
 def test_a_dry_run_prints_the_papers_counts(command, out):

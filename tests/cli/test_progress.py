@@ -126,6 +126,14 @@ def test_lines_of_trials_side_by_side_are_not_mixed_up(capsys):
     assert second.startswith("[2/4] trial 1, round 0 (100.0%), dense: early stop at 11, ")
 
 
+def test_a_network_that_is_only_evaluated_has_a_line_and_no_number(capsys):
+    progress = LineProgress()
+    progress.begin(2, 20, 0)
+    progress.of_trial(0).untrained(0, 1, "random", 0.5, {"test_accuracy": 0.1})
+    assert capsys.readouterr().err == "trial 0, round 1 (50.0%), random: not trained, test accuracy 10.00%\n"
+    assert progress.done == 0
+
+
 def test_trials_side_by_side_have_a_bar_each_and_finished_ones_make_room():
     def run():
         progress = TerminalProgress()

@@ -44,6 +44,7 @@ def test_json_has_exactly_the_keys_of_the_contract(command, ticket):
                 assert set(control) == {"round"} | SCALARS
     assert set(shown["verdict"]) == {
         "text",
+        "sought",
         "trials",
         "winning_rounds",
         "smallest_winning_density",

@@ -41,6 +41,11 @@ def find(model=MODEL, data=DATA, **changes):
     return tt.lottery.find(model, data, **{**SMALL, **changes})
 
 
+def every_round(result):
+    """Return (trial, round) of everything in a result."""
+    return [(trial.number, round) for trial in result.trials for round in trial.rounds]
+
+
 def equal_bytes(first, second):
     """Whether two states have the same names and, bit for bit, the same values."""
     return first.keys() == second.keys() and all(first[name].tobytes() == second[name].tobytes() for name in first)
@@ -96,7 +101,7 @@ class Recorder(Progress):
 
     def __init__(self):
         self.events = []
-        for kind in ("begin", "training", "evaluated", "committed", "end"):
+        for kind in ("begin", "training", "evaluated", "untrained", "committed", "end"):
             setattr(self, kind, lambda *arguments, kind=kind: self.events.append((kind, arguments)))
 
     def of(self, kind: str) -> list[tuple]:

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
-from tests.lottery.experiments import SMALL, Interrupt, InterruptAt, contents, differing, find
+from tests.lottery.experiments import DATA, MODEL, SMALL, Interrupt, InterruptAt, contents, differing, find
 from tinyticket import prune
+from tinyticket.data import from_arrays
 from tinyticket.errors import InputError
+from tinyticket.lottery import Experiment
 from tinyticket.lottery.early_bird import EarlyBirdTraining
+from tinyticket.lottery.verify import verify
+from tinyticket.nn import BatchNorm2d, Conv2d, Flatten, Linear, ReLU, Sequential
 
 EPOCH = 160 // SMALL["batch_size"]
 
@@ -69,3 +73,87 @@ def test_a_training_of_less_than_five_epochs_is_refused():
     ):
         early(iterations=50)
     early(iterations=54, one_shot=[0.2])
+
+
+# -- by channels
+
+IMAGES = from_arrays(DATA.x_train.reshape(-1, 1, 3, 4), DATA.y_train, DATA.x_test.reshape(-1, 1, 3, 4), DATA.y_test)
+
+
+def normalised(rng=0):
+    first, second = Conv2d(1, 8, 3, padding=1, rng=rng), Conv2d(8, 6, 3, padding=1, rng=rng)
+    return Sequential(first, BatchNorm2d(8), ReLU(), second, BatchNorm2d(6), ReLU(), Flatten(), Linear(72, 3, rng=rng))
+
+
+def by_channels(model=normalised, data=IMAGES, **changes):
+    return early(model=model, data=data, one_shot=0.5, early_bird_by="channels", **changes)
+
+
+def test_channels_by_their_scales_then_are_what_is_drawn(out):
+    whole = by_channels(out=out, controls="random,rewound")
+    round = whole.trials[0].rounds[1]
+    assert round.origin["mask"] == "early-bird"
+    assert whole.config["early_bird_by"] == "channels"
+    kept = {
+        "0.weight": round.masks["0.weight"].any(axis=(1, 2, 3)),
+        "3.weight": round.masks["3.weight"].any(axis=(1, 2, 3)),
+    }
+    assert sum(int(mask.sum()) for mask in kept.values()) == 7  # of 14
+    expected = prune.weights_of_channels(
+        {name: mask.shape for name, mask in round.masks.items()},
+        prune.normalised_channels(normalised()),
+        {"1.weight": kept["0.weight"], "4.weight": kept["3.weight"]},
+    )
+    for name, mask in round.masks.items():
+        np.testing.assert_array_equal(mask, expected[name])
+    model = whole.model(0, 1)
+    assert prune.shrink(model).prunable()["0.weight"].shape[0] == kept["0.weight"].sum()
+
+
+def test_the_scales_of_the_moment_decide():
+    channels = prune.normalised_channels(normalised())
+    revision = EarlyBirdTraining((8, 16, 24, 32, 40), 0.5, channels)
+    assert set(revision.reads) == {"1.weight", "4.weight"}
+    dense = {name: np.ones(weight.shape, bool) for name, weight in normalised().prunable().items()}
+    scales = {"1.weight": np.arange(8.0), "4.weight": np.array([9.0, 0, 0, 0, 0, 8.0])}
+    masks = dense
+    for iteration in revision.iterations:
+        masks = revision(iteration, scales, masks)
+    assert np.flatnonzero(masks["0.weight"].any(axis=(1, 2, 3))).tolist() == [3, 4, 5, 6, 7]
+    assert np.flatnonzero(masks["3.weight"].any(axis=(1, 2, 3))).tolist() == [0, 5]
+    assert revision.record() == {"drawn": 40, "distance": 0.0, "emerged": True}
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_by_channels_it_resumes_to_the_same_bits(out, eager):
+    whole = by_channels(controls="random", eager=eager)
+    with pytest.raises(Interrupt):
+        by_channels(controls="random", eager=eager, out=out, progress=InterruptAt("committed"))
+    result = by_channels(controls="random", eager=eager, out=out)
+    assert differing(contents(result.path), contents(whole, out.parent)) == []
+    checks = verify(result, data=IMAGES, model=normalised)
+    assert not [check for check in checks if check.failures]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": MODEL, "data": DATA}, "no batch normalisation with a scale"),
+        ({"one_shot": 0.1}, "keeps 1 of 14 channels, fewer than the 2 layers"),
+        ({"one_shot": 1}, "a density of channels lies between 0 and 1; got 1"),
+        ({"scope": "erk"}, "which compares channels in the global network"),
+        ({"method": "rigl"}, "early-bird-by channels is a setting of the method early-bird"),
+        ({"early_bird_by": "channel"}, "early-bird-by is weights or channels, not 'channel'"),
+    ],
+)
+def test_what_has_no_such_channels_is_refused(changes, words):
+    options = {
+        **SMALL,
+        "rounds": None,
+        "method": "early-bird",
+        "one_shot": 0.5,
+        "iterations": 120,
+        "early_bird_by": "channels",
+    }
+    with pytest.raises(InputError, match=words):
+        Experiment(**{"model": normalised, "data": IMAGES, **options, **changes})

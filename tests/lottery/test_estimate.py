@@ -20,6 +20,11 @@ from tinyticket.lottery.estimate import STEPS, estimate
         ({"rounds": None, "one_shot": [0.5], "controls": "reinit,reinit-2"}, 1 + 3),
         ({"strategy": "continue"}, 1 + 2 * 4),
         ({"rewind_to": 7}, 1 + 2 * 3),
+        (
+            {"rounds": None, "method": "edge-popup", "one_shot": (0.5, 0.3), "controls": "reinit,random,rewound"},
+            1 + 2 * 2,
+        ),
+        ({"rounds": None, "method": "supermask"}, 1 + 1),
     ],
 )
 def test_trainings_are_counted(changes, trainings):
@@ -57,6 +62,7 @@ def test_networks_after_the_dense_one_that_run_otherwise_have_their_own_time(mon
 
     untrained = {"method": "edge-popup", "rounds": None, "one_shot": (0.5, 0.3)}
     assert seconds(**untrained, controls="reinit,random") == 100 + 2 * 300
+    assert seconds(**untrained, controls="reinit,rewound") == 100 + 2 * (300 + 100)
     assert seconds(method="supermask", rounds=None) == 100 + 300
     assert seconds(mask_0="freeze", controls="random") == 100 + 4 * 300
 

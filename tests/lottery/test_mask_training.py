@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import DATA, MODEL, SMALL, Interrupt, InterruptAt, contents, differing, find
+from tests.lottery.experiments import DATA, MODEL, SMALL, Interrupt, InterruptAt, Recorder, contents, differing, find
 from tinyticket import nn
 from tinyticket.compiler import EagerStep
 from tinyticket.data import batches, split_validation
@@ -160,6 +160,24 @@ def test_the_control_rewound_is_the_network_found_trained(found):
         assert (control.trained[layer][mask] != round.trained[layer][mask]).any()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
+    """A dense network, a learned mask and what training makes of it are three; the random mask and new weights are none."""
+    options = {**METHODS["edge-constant"], "controls": "random,rewound,reinit", "trials": workers, "workers": workers}
+    progress = Recorder()
+    result = find(**options, out=tmp_path / "edge.h5", progress=progress)
+    assert progress.of("begin") == [(3 * workers, 20, 0)]
+    trained = [(trial, round, name) for trial, round, name, _ in progress.of("training") if trial == 0]
+    assert trained == [(0, 0, None), (0, 1, None), (0, 1, "rewound")]
+    assert len(progress.of("evaluated")) == 3 * workers * 5
+    told = [told for told in progress.of("untrained") if told[0] == 0]
+    assert [(round, name, density) for _, round, name, density, _ in told] == [(1, "random", 0.5), (1, "reinit", 0.5)]
+    assert told[0][-1] == result.trials[0].rounds[1].controls["random"].scalars()
+    again = Recorder()
+    find(**{**options, "trials": workers + 1}, out=tmp_path / "edge.h5", progress=again)
+    assert again.of("begin") == [(3 * workers + 3, 20, 3 * workers)]
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(found, name, tmp_path):
     options = {**METHODS[name], "iterations": 60, "threads": 1}
@@ -202,6 +220,8 @@ def test_a_diverging_learning_rate_is_an_error_in_words():
         ({"method": "edge-popup"}, "give the densities with one-shot"),
         ({"method": "edge-popup", "one_shot": 0}, "a density is above 0 and at most 1; got 0"),
         ({"method": "edge-popup", "one_shot": 1.5}, "1.5"),
+        ({"method": "edge-popup", "one_shot": 1}, "round 1 would remove none of 344 weights"),
+        ({"method": "edge-popup", "one_shot": (0.5, 1), "scope": "layer"}, "got 1"),
         ({"method": "edge-popup", "one_shot": 0.001}, "would remove nothing|all of|keep"),
         ({"method": "edge-popup", "one_shot": 0.5, "scope": "global"}, "a density for each layer"),
         (

@@ -195,7 +195,17 @@ OTHER = {
 
 
 def test_the_table_of_other_settings_is_complete():
-    elsewhere = {"one_shot", "gradual", "method", "update_every", "drop", "signed_constant", "rescale", "score_lr"}
+    elsewhere = {
+        "one_shot",
+        "gradual",
+        "method",
+        "update_every",
+        "drop",
+        "signed_constant",
+        "rescale",
+        "score_lr",
+        "early_bird_by",
+    }
     assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 
 

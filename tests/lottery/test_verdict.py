@@ -169,6 +169,48 @@ def test_networks_that_keep_their_weights_are_judged_by_accuracy_alone():
     )
 
 
+@pytest.mark.parametrize("method", ["supermask", "edge-popup"])
+def test_where_nothing_was_trained_nothing_is_called_a_ticket(method):
+    def say(*trials):
+        made = result(*trials)
+        made.config["method"] = method
+        return verdict(made)
+
+    controls = {"rewound": 0.985, "random": 0.1}
+    found = say(
+        *five((0.98, 5000), (0.983, 9000), controls=controls)
+    )  # iterations in which a mask was learned do not count
+    assert (found["winning_rounds"], found["early_stop_ratio"]) == ([1], None)
+    assert found["sought"] == "matching network, whose weights were never trained"
+    assert found["text"] == (
+        "matching network, whose weights were never trained, at 80.0%: +0.30 points [+0.25, +0.35], weights trained under its "
+        "mask +0.50, random mask -88.00; 5 trials, 95% intervals"
+    )
+    assert say(*five((0.98, 5000), (0.95, 3000)))["text"].startswith(
+        "no matching network, whose weights were never trained: every one is less accurate than dense; the most"
+    )
+    assert say([(0.98, 5000), (0.95, 3000)])["text"].startswith(
+        "not enough trials to tell: nearest to a matching network, whose weights were never trained, at 80.0%: -3.00"
+    )
+    assert say([(0.98, 5000)])["text"] == "nothing has been found yet but the dense network: there is none to judge"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"method": "rigl"}, "winning network, whose mask moved while it trained, at 80.0%: +0.30"),
+        ({"method": "early-bird"}, "winning network, which was dense until it was drawn, at 80.0%: +0.30"),
+        ({"gradual": [1, 2, 1]}, "winning network, which was pruned while it trained, at 80.0%: +0.30"),
+        ({"rewind": "finetune"}, "matching network, whose weights were not rewound, at 80.0%: +0.30"),
+        ({"criterion": "snip", "one_shot": [0.8]}, "winning ticket at 80.0%: +0.30"),
+    ],
+)
+def test_a_network_that_was_not_trained_from_the_start_under_its_mask_is_no_ticket(setting, words):
+    made = result(*five((0.98, 5000), (0.983, 3100)))
+    made.config.update(setting)
+    assert verdict(made)["text"].startswith(words)
+
+
 def test_a_result_judges_itself(small):
     assert small.verdict == verdict(small)
     assert small.verdict["trials"] == 2

@@ -74,6 +74,14 @@ def test_a_round_that_would_remove_nothing_or_all_is_refused_by_round_and_layer(
         assert word in str(error.value)
 
 
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_a_round_that_leaves_every_layer_alone_is_refused(scope):
+    with pytest.raises(
+        InputError, match="round 2 would remove none of 12 weights: prune to a density below 1, or a fraction"
+    ):
+        plan_rounds({"a": 5, "b": 7}, [{"a": 0.4, "b": 0.4}, {"a": 0.0, "b": 0.0}], scope, iterative=False)
+
+
 def test_without_rounds_only_the_dense_network_is_planned():
     assert plan_rounds(SIZES, [], "layer") == [WEIGHTS]
     assert plan_rounds(SIZES, [], "global") == [WEIGHTS]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinyticket.errors import InputError
-from tinyticket.prune import EarlyBird, channel_masks
+from tinyticket.prune import EarlyBird
 
 
 def test_it_emerges_when_the_last_masks_differ_little_each_from_each():
@@ -30,12 +30,6 @@ def test_a_mask_changed_afterwards_is_not_the_one_seen():
     watch.see(mask)
     mask["w"][:2] = False
     assert watch.see(mask) == 0.5
-
-
-def test_channels_are_compared_over_all_layers():
-    masks = channel_masks({"bn1": np.array([0.1, -3.0, 0.0]), "bn2": np.array([1.0, -0.5])}, 0.6)
-    np.testing.assert_array_equal(masks["bn1"], [False, True, False])
-    np.testing.assert_array_equal(masks["bn2"], [True, True])
 
 
 @pytest.mark.parametrize("wrong", [{"last": 1}, {"tolerance": -0.1}, {"tolerance": 2.0}])

@@ -49,6 +49,17 @@ def test_both_panels_have_tickets_and_controls_over_the_densities(drawn):
     }
 
 
+def test_networks_that_were_never_trained_are_not_called_winning_tickets(drawn):
+    result = two_trials()
+    result.config["method"] = "edge-popup"
+    accuracy, _ = drawn(result)
+    assert points(accuracy)["untrained weights, learned mask"] == [
+        [80, 64],
+        [94, 91],
+    ]  # the dense one is the dashed line
+    assert "winning ticket" not in points(accuracy)
+
+
 def test_bars_run_from_the_smallest_to_the_largest_trial(drawn):
     result = one_trial()
     result.trials = [

@@ -44,3 +44,9 @@ def test_headings_name_the_controls():
 def test_the_title_names_the_experiment_and_says_what_the_numbers_are():
     assert title(one_trial()) == "mlp-[b] on mine[0].npz, 1 trial"
     assert title(two_trials()) == "mlp-[b] on mine[0].npz, 2 trials: mean, and from smallest to largest"
+
+
+def test_the_title_says_where_networks_are_no_tickets():
+    result = one_trial()
+    result.config["method"] = "supermask"
+    assert title(result) == "mlp-[b] on mine[0].npz, 1 trial; below dense: networks whose weights were never trained"

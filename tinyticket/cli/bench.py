@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from tinyticket.cli.common import common
 from tinyticket.errors import InputError
 
-EXAMPLES = "\b\nExamples:\n  tinyticket bench --info\n  tinyticket bench --calibrate"
+EXAMPLES = (
+    "\b\nExamples:\n  tinyticket bench --info\n  tinyticket bench --calibrate\n  tinyticket bench --warmup\n"
+    "  tinyticket bench --warmup resnet-20"
+)
 
 
 @click.command(epilog=EXAMPLES)
 @click.option("--info", is_flag=True, help="Say what kernels are compiled for, what runs them and where they are kept.")
 @click.option("--calibrate", is_flag=True, help="Measure dense and sparse layers and remember which is faster when.")
+@click.option(
+    "--warmup",
+    metavar="[MODEL]",
+    is_flag=False,
+    flag_value="",
+    help="Compile beforehand what a model needs, such as conv-2; without one, what fully-connected models need.",
+)
 @common
-def bench(info: bool, calibrate: bool, quiet: bool) -> None:
+def bench(info: bool, calibrate: bool, warmup: str | None, quiet: bool) -> None:
     """Look at the compiled kernels of this machine; `python -m benchmarks` in a checkout compares them with others."""
-    if not (info or calibrate):
-        raise click.UsageError("say --info or --calibrate")
+    if not (info or calibrate or warmup is not None):
+        raise click.UsageError("say --info, --calibrate or --warmup")
+    if warmup is not None:
+        _warm(warmup, quiet)
     if info:
         for name, value in information().items():
             click.echo(f"{name + ':':18} {value}")
     if calibrate:
         _calibrate(quiet)
+
+
+def _warm(model: str, quiet: bool) -> None:
+    from tinyticket import warmup
+    from tinyticket.kernels.cpu.jit import cache_folder
+
+    start = time.perf_counter()
+    warmup(model or None)
+    if not quiet:
+        what = model or "fully-connected models"
+        click.echo(
+            f"kernels of {what}: ready in {time.perf_counter() - start:.1f} s, kept in {cache_folder() or 'memory only'}"
+        )
 
 
 def information() -> dict[str, str]:

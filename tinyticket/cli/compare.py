@@ -41,3 +41,6 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     from tinyticket.report.table import comparison_table
 
     print_table(comparison_table(comparison))
+    for name, kind in zip(comparison.names, comparison.kinds, strict=True):
+        if kind:
+            click.echo(f"{name}: {kind}")

@@ -9,6 +9,7 @@ from rich.table import Table
 from tinyticket.cli.common import print_table
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.estimate import estimate
+from tinyticket.lottery.trial import trains
 
 
 def show_plan(experiment: Experiment) -> None:
@@ -26,9 +27,12 @@ def show_plan(experiment: Experiment) -> None:
         f"examples: {len(parts.train[1]):,} training, {len(parts.validation[1]):,} validation, {len(parts.test[1]):,} test"
     )
     expected = estimate(experiment)
+    trained = [name for name in settings.controls if trains(settings, name)]
+    evaluated = [name for name in settings.controls if not trains(settings, name)]
     click.echo(
         f"trainings: {expected.trainings} of {settings.iterations:,} iterations ({settings.trials} x dense and {settings.rounds} "
-        f"rounds, controls: {', '.join(settings.controls) or 'none'})"
+        f"rounds, controls: {', '.join(trained) or 'none'}"
+        + (f", evaluated without training: {', '.join(evaluated)})" if evaluated else ")")
         + (f"; pruned networks start at iteration {settings.rewind_to:,}" if settings.rewind_to else "")
     )
     click.echo(

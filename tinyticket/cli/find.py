@@ -178,6 +178,13 @@ class _Find(click.Command):
 )
 @click.option("--rescale", is_flag=True, help="Supermasks: multiply a layer's weights by size / sum of the mask.")
 @click.option("--score-lr", type=float, help="Learning rate of a mask's scores.  [supermask: 100, edge-popup: 0.1]")
+@click.option(
+    "--early-bird-by",
+    default="weights",
+    show_default=True,
+    help="What an early bird is made of: `weights`, or `channels` by the scale of their batch normalisation, of which --one-shot "
+    "then gives the share.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option(

@@ -56,6 +56,10 @@ class _TrialLines(Progress):
             err=True,
         )
 
+    def untrained(self, trial, round, control, density, scalars):
+        which = title(trial, round, control, density)
+        click.echo(f"{which}: not trained, test accuracy {scalars['test_accuracy']:.2%}", err=True)
+
 
 class TerminalProgress(Progress):
     """Bars: one of all trainings, and one for each trial under way, its training's iterations with loss and accuracy."""

@@ -190,12 +190,14 @@ class CompiledStep:
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
-        if not (self._ahead and self._program):
+        if not (self._ahead and self._program) or len(x) > self.batch_size:
             return EagerStep(self.model, self.optimizer).backward(x, y)
-        found = self.network.gradients(self._program, x, y)
-        if found is None:  # what the arena knows no dense gradients of
-            return EagerStep(self.model, self.optimizer).backward(x, y)
-        loss, gradients = found
+        program = self._current(x.shape[1:])
+        if not self.network.with_gradients:  # made anew, once: those who never ask need no memory for them
+            self.fetch()
+            self.network.with_gradients, self._program = True, None
+            program, self._ahead = self._take_over(), True
+        loss, gradients = self.network.gradients(program, x, y)
         names = {id(parameter): name for name, parameter in self.model.named_parameters()}
         return loss, {names[id(parameter)]: gradient for parameter, gradient in gradients.items()}
 
@@ -214,12 +216,10 @@ class CompiledStep:
             before = weights[name].mask
             if before is None or not np.array_equal(mask, before):
                 left[name] = mask
-        for i, (name, weight) in enumerate(self.network.weights.items() if self._ahead and self._program else ()):
-            if name in left and self.network.change_mask(
-                self._program, name, left[name]
-            ):  # in place: nothing is fetched
-                weight.held_under(left.pop(name))
-                self._masks[i] = weight.mask
+        moved = self.network.change_masks(self._program, left) if self._ahead and self._program else []
+        for name in moved:  # in place: nothing is fetched
+            weights[name].held_under(left.pop(name))
+            self._masks[list(weights).index(name)] = weights[name].mask
         if left:
             EagerStep(self.model, self.optimizer).change_masks(left)
 

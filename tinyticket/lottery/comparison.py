@@ -8,6 +8,7 @@ from typing import Any
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.intervals import Interval, difference_interval, interval
+from tinyticket.lottery.naming import compared_as
 from tinyticket.lottery.result import Result, Round
 
 SAME_DENSITY = 1.05
@@ -50,17 +51,21 @@ class Comparison:
         Whether each shares seed and data with the first, so that trials are compared one by one.
     rows : list of lists of Side or None
         For each density, from dense to sparse, a side for every result that has it.
+    kinds : list of str
+        What the networks of each are if they are no tickets, such as "untrained weights, learned mask"; else empty.
     """
 
     names: list[str]
     paired: list[bool]
     rows: list[list[Side | None]]
+    kinds: list[str]
 
     def plain(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         return {
             "results": self.names,
             "paired": self.paired,
+            "kinds": self.kinds,
             "densities": [[side and _plain(side) for side in row] for row in self.rows],
         }
 
@@ -105,7 +110,8 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
         ]
         for row in _shared(held)
     ]
-    return Comparison([_name(result) for result in results], paired, rows)
+    kinds = [compared_as(result.config, network) for result in results]
+    return Comparison([_name(result) for result in results], paired, rows, kinds)
 
 
 Runs = dict[int, Round]  # by trial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tinyticket import prune
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.start import Revision
+from tinyticket.prune.channels import Channels, weights_of_channels
 
 
 class EarlyBirdTraining(Revision):
@@ -21,10 +23,19 @@ class EarlyBirdTraining(Revision):
     iterations : tuple of int
         After how many iterations a mask is drawn.
     density : float or dict of float
-        Of the masks: the whole network's, or by layer.
+        Of the masks: the whole network's, or by layer; of channels, how many of all are kept.
+    channels : dict of Channels, optional
+        Draw masks of channels by the scales of their batch normalisation, as the paper does, instead of masks of weights.
     """
 
-    def __init__(self, iterations: tuple[int, ...], density: float | dict[str, float]):
+    def __init__(
+        self,
+        iterations: tuple[int, ...],
+        density: float | dict[str, float],
+        channels: Mapping[str, Channels] | None = None,
+    ):
+        self._channels = channels or {}
+        self.reads = tuple(self._channels)
         self.iterations, self._density, self._watch = iterations, density, prune.EarlyBird()
         self._drawn, self._distance = 0, 1.0
 
@@ -37,8 +48,13 @@ class EarlyBirdTraining(Revision):
         """Return the masks given, or once the ticket has emerged its own."""
         if self._drawn:
             return masks
-        drawn = prune.keep_density({name: np.abs(weights[name]) for name in masks}, self._density)
-        self._distance = self._watch.see(drawn)
+        if self._channels:
+            assert isinstance(self._density, float)
+            seen = prune.channel_masks({name: weights[name] for name in self._channels}, self._density)
+            drawn = weights_of_channels({name: mask.shape for name, mask in masks.items()}, self._channels, seen)
+        else:
+            seen = drawn = prune.keep_density({name: np.abs(weights[name]) for name in masks}, self._density)
+        self._distance = self._watch.see(seen)
         if self._distance > self._watch.tolerance and iteration < self.iterations[-1]:
             return masks
         self._drawn = iteration

@@ -15,7 +15,7 @@ from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.mask_training import MaskTrainer
-from tinyticket.lottery.trial import trainings
+from tinyticket.lottery.trial import networks, trainings
 from tinyticket.lottery.untrained import UNTRAINED, untrained_start
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def estimate(experiment: Experiment) -> Estimate:
     feed = batches(len(train[0]), settings.batch_size, np.random.default_rng(0))
     with threadpool_limits(1, user_api="blas"):
         per_step = _seconds_a_step(step, train, feed)
-        pruned_step, trained = _of_pruned(experiment)
+        pruned_step, pruned = _of_pruned(experiment)
         per_pruned_step = _seconds_a_step(pruned_step, train, feed) if pruned_step else per_step
         start = time.perf_counter()
         step.evaluate(examples.validation)
@@ -56,7 +56,7 @@ def estimate(experiment: Experiment) -> Estimate:
         per_evaluation = time.perf_counter() - start
 
     count = settings.trials * trainings(settings)
-    per_ticket = (trainings(settings) - 1) // settings.rounds if settings.rounds else 0
+    per_ticket = (networks(settings) - 1) // settings.rounds if settings.rounds else 0
     whole = settings.trials * (1 + settings.rounds * sum(starts_anew(name) for name in settings.controls))
     late = (count - whole) * settings.rewind_to  # iterations that networks rewound to a later one are spared
     evaluations = 1 + -(-settings.iterations // settings.evaluate_every)
@@ -72,11 +72,13 @@ def estimate(experiment: Experiment) -> Estimate:
         file += settings.trials * 3 * state  # weights and what an optimizer remembers of each
     if settings.method in UNTRAINED:
         file += settings.trials * settings.rounds * itemsize * weights  # scores
-    per_training = settings.iterations * per_step + evaluations * per_evaluation
-    pruned = settings.trials * trained * (settings.iterations * per_pruned_step + evaluations * per_evaluation)
+    steps = settings.iterations * (pruned * per_pruned_step + (trainings(settings) - pruned) * per_step)
+    evaluated = (
+        evaluations * trainings(settings) + networks(settings) - trainings(settings)
+    )  # once where nothing is trained
     spared = late * (per_step + per_evaluation / settings.evaluate_every)
     one_after_another = -(-settings.trials // workers) / settings.trials
-    seconds = one_after_another * (settings.trials * per_training + pruned - spared)
+    seconds = one_after_another * (settings.trials * (steps + evaluated * per_evaluation) - spared)
     return Estimate(count, seconds, memory, file)
 
 
@@ -90,10 +92,10 @@ def _seconds_a_step(step: CompiledStep | EagerStep, train: Pair, feed: Iterator[
 
 
 def _of_pruned(experiment: Experiment) -> tuple[CompiledStep | EagerStep | None, int]:
-    """Return the step of networks after the dense one, None if it is the same, and how many of them a trial trains."""
+    """Return the step of pruned networks, None if it is that of the dense one, and how many of them a trial trains with it."""
     settings, trainer = experiment.settings, experiment.trainer
     initial = experiment.model.state_dict()
-    if settings.method in UNTRAINED:  # their controls are not trained
+    if settings.method in UNTRAINED:  # what a control trains, if it does, are weights
         start = untrained_start(settings, experiment.plan, 0, 1, initial)
         assert start.untrained is not None
         return MaskTrainer(trainer, start.untrained, start.weights).step, settings.rounds

@@ -76,6 +76,7 @@ def find(
     signed_constant: bool = False,
     rescale: bool = False,
     score_lr: float | None = None,
+    early_bird_by: str = "weights",
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -154,6 +155,9 @@ def find(
         With "supermask": whether the weights of a layer are multiplied by size / sum of its mask.
     score_lr
         With them: the learning rate of the mask's scores, 100 for supermasks and 0.1 for edge-popup if not given.
+    early_bird_by : {"weights", "channels"}
+        Whether an early bird's masks are of single weights, or of channels by the scales of their batch normalisation; densities
+        are then shares of all channels.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -189,6 +193,7 @@ def find(
         masks_from=masks_from,
         rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
+        early_bird_by=early_bird_by,
         recipe=recipe, augment=augment,
     )  # fmt: skip
     return experiment.run()
@@ -304,17 +309,22 @@ class Experiment:
         return self.source.init(trial) if self.source else None
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        progress = self.progress.of_trial(trial)
-        progress.training(trial, round, control, self.plan.densities[round])
+        progress, density = self.progress.of_trial(trial), self.plan.densities[round]
+        if start.trains:
+            progress.training(trial, round, control, density)
         order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
         augment = stream(self.settings.seed, trial, "augment", round)
         trainer = MaskTrainer(self.trainer, start.untrained, start.weights) if start.untrained else self.trainer
         try:
-            run = trainer.train(start, order, dropout, progress.evaluated, keep_at, augment)
+            watch = progress.evaluated if start.trains else lambda row: None
+            run = trainer.train(start, order, dropout, watch, keep_at, augment)
         except DivergenceError as error:
             which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
             raise DivergenceError(f"trial {trial}, round {round}{which}: {error}") from None
-        progress.trained(run.scalars())
+        if start.trains:
+            progress.trained(run.scalars())
+        else:
+            progress.untrained(trial, round, control, density, run.scalars())
         return run
 
     def _draw(self, rng: np.random.Generator) -> State:

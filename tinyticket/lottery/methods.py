@@ -26,12 +26,16 @@ from tinyticket.lottery.untrained import UNTRAINED, check_untrained, untrained_s
 if TYPE_CHECKING:
     from tinyticket.lottery.plan import Plan
     from tinyticket.lottery.settings import Settings
+    from tinyticket.prune.channels import Channels
 
 TICKETS = "tickets"
 """The method of the paper and of all that prunes what has been trained: masks are made between trainings, or gradually."""
 
 SPARSE = ("set", "set-original", "rigl", "snfs", "snfs-grow")
 METHODS = (TICKETS, *SPARSE, "early-bird", *UNTRAINED)
+EARLY_BIRDS = ("weights", "channels")
+"""What the masks of an early bird are of, the default first: weights, or whole channels by the scales of their normalisation."""
+
 ONE_ROUND = ("supermask",)  # its density is what learning makes of it
 UPDATE_EVERY, DROP = 100, 0.3
 
@@ -49,6 +53,12 @@ def check_method(settings: Settings) -> None:
         raise InputError(f"update-every and drop are settings of {', '.join(SPARSE)}; the method {method} has none")
     if method == "set-original" and settings.update_every != UPDATE_EVERY:
         raise InputError("set-original moves its mask once an epoch; set can be told update-every")
+    if settings.early_bird_by not in EARLY_BIRDS:
+        raise InputError(f"early-bird-by is {' or '.join(EARLY_BIRDS)}, not {settings.early_bird_by!r}")
+    if settings.early_bird_by != EARLY_BIRDS[0] and (method != "early-bird" or settings.scope != "global"):
+        raise InputError(
+            "early-bird-by channels is a setting of the method early-bird, which compares channels in the global network"
+        )
     static = [name for name in settings.controls if name == "static"]
     rewound = [name for name in settings.controls if name == "rewound"]
     if static and method not in SPARSE:
@@ -87,23 +97,37 @@ def begin(
     """Return how a round's network starts under a method that finds the mask in training; an epoch has so many iterations."""
     if settings.method in UNTRAINED:
         return untrained_start(settings, plan, trial, round, initial)
+    if plan.channels:
+        return _early_bird(settings, initial, list(plan.sizes), epoch, settings.one_shot[round - 1], plan.channels)
     fractions = plan.fractions[round - 1]
     densities = {name: 1 - prune.removed(size, fractions[name]) / size for name, size in plan.sizes.items()}
     key = [settings.seed, trial, settings.method, round]
-    when, rest = moments(settings, epoch)
     if settings.method == "early-bird":
-        dense = {name: np.ones(initial[name].shape, bool) for name in plan.sizes}
         density = plan.densities[round] if settings.scope == "global" else densities
-        origin: dict[str, Any] = {"weights": "init", "mask": "early-bird", "statistics": "init"}
-        return Start(dense, reset(initial, dense), origin, revision=EarlyBirdTraining(when, density))
+        return _early_bird(settings, initial, list(plan.sizes), epoch, density)
+    when, rest = moments(settings, epoch)
     rng = stream(settings.seed, trial, settings.method, round)
     shapes = {name: initial[name].shape for name in plan.sizes}
     # All methods and the static network beside them start from one mask.
     first = [settings.seed, trial, "sparse", round]
     masks = prune.random_masks(shapes, densities, stream(settings.seed, trial, "sparse", round))
-    origin = {"weights": "init", "mask": {"stream": first, "moved": key}, "statistics": "init"}
+    origin: dict[str, Any] = {"weights": "init", "mask": {"stream": first, "moved": key}, "statistics": "init"}
     revision = Dynamic(settings.method, when, rest, settings.drop, rng, lambda: draw(rng))
     return Start(masks, reset(initial, masks), origin, revision=revision)
+
+
+def _early_bird(
+    settings: Settings,
+    initial: State,
+    prunable: list[str],
+    epoch: int,
+    density: float | dict[str, float],
+    channels: dict[str, Channels] | None = None,
+) -> Start:
+    dense = {name: np.ones(initial[name].shape, bool) for name in prunable}
+    origin = {"weights": "init", "mask": "early-bird", "statistics": "init"}
+    revision = EarlyBirdTraining(moments(settings, epoch)[0], density, channels)
+    return Start(dense, reset(initial, dense), origin, revision=revision)
 
 
 def moments(settings: Settings, epoch: int) -> tuple[tuple[int, ...], int]:

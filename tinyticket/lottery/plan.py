@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.methods import ONE_ROUND
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module, Prunable
+from tinyticket.prune.channels import Channels, normalised_channels
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,15 @@ class Plan:
     fractions : list of dict
         For every round after the dense one, the fraction removed from each layer.
     weights_left : list of int
-        After every round, the dense one first.
+        After every round, the dense one first; a guess where the mask is learned, or channels are chosen in training.
+    channels : dict of Channels
+        Where masks are of channels: those that there are.
     """
 
     sizes: dict[str, int]
     fractions: list[dict[str, float]]
     weights_left: list[int]
+    channels: dict[str, Channels] = field(default_factory=dict)
 
     @property
     def densities(self) -> list[float]:
@@ -42,12 +49,30 @@ def make_plan(model: Module, settings: Settings) -> Plan:
     sizes = {name: parameter.size for name, parameter in model.prunable().items()}
     if settings.method in ONE_ROUND:  # with its first scores, a learned mask keeps a weight half of the time
         return Plan(sizes, [], [sum(sizes.values()), sum(sizes.values()) // 2])
+    if settings.early_bird_by == "channels":
+        channels = normalised_channels(model)
+        left = [_of_channels(model, channels, density) for density in settings.one_shot]
+        return Plan(sizes, [], [sum(sizes.values()), *left], channels)
     if settings.one_shot:
         fractions = [_one_shot_fractions(model, groups, density, settings.scope) for density in settings.one_shot]
     else:
         fractions = [prune.fractions_by_layer(groups, settings.prune)] * settings.rounds
     scope = "global" if settings.scope == "global" else "layer"
     return Plan(sizes, fractions, prune.plan_rounds(sizes, fractions, scope, iterative=not settings.one_shot))
+
+
+def _of_channels(model: Module, channels: Mapping[str, Channels], density: float) -> int:
+    """Return how many weights are left if every layer keeps the same share of its channels."""
+    if not 0 < density < 1:
+        raise InputError(f"a density of channels lies between 0 and 1; got {density:g}")
+    prune.channel_masks(
+        {name: np.ones(held.count) for name, held in channels.items()}, density
+    )  # says if they are too few
+    shares = dict.fromkeys(model.prunable(), 1.0)
+    for held in channels.values():
+        for name in filter(None, (held.makes, held.reads)):
+            shares[name] *= density
+    return round(sum(parameter.size * shares[name] for name, parameter in model.prunable().items()))
 
 
 def _one_shot_fractions(model: Module, groups: dict[str, str], density: float, scope: str) -> dict[str, float]:

@@ -24,6 +24,9 @@ class Progress:
     def trained(self, scalars: dict[str, Any]) -> None:
         """End of the training under way, with the numbers that stand in the file."""
 
+    def untrained(self, trial: int, round: int, control: str | None, density: float, scalars: dict[str, Any]) -> None:
+        """A network has been evaluated as it is, which is no training; with the numbers that stand in the file."""
+
     def committed(self, trial: int, round: int) -> None:
         """A round with its controls is safe in the file."""
 

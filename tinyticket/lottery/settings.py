@@ -14,7 +14,7 @@ from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
 from tinyticket.lottery.mask_0 import check_mask_0
-from tinyticket.lottery.methods import DROP, ONE_ROUND, SPARSE, TICKETS, UPDATE_EVERY, check_method
+from tinyticket.lottery.methods import DROP, EARLY_BIRDS, ONE_ROUND, SPARSE, TICKETS, UPDATE_EVERY, check_method
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.lottery.untrained import RATES
@@ -72,6 +72,8 @@ class Settings:
         A name in `methods.METHODS`: how masks are found.
     update_every, drop : int, float
         Of dynamic sparse training: iterations between updates of the mask, and the first fraction dropped.
+    early_bird_by : {"weights", "channels"}
+        What an early bird's masks are of.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
     mask_0 : {"zero", "freeze", "freeze-away"}
@@ -116,6 +118,7 @@ class Settings:
     signed_constant: bool = False
     rescale: bool = False
     score_lr: float = 0.0
+    early_bird_by: str = EARLY_BIRDS[0]
 
     def __post_init__(self):
         for name, least in {
@@ -227,6 +230,7 @@ def resolve(
     signed_constant: bool = False,
     rescale: bool = False,
     score_lr: float | None = None,
+    early_bird_by: str = EARLY_BIRDS[0],
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -291,6 +295,7 @@ def resolve(
         mask_0=mask_0,
         signed_constant=bool(signed_constant),
         rescale=bool(rescale),
+        early_bird_by=early_bird_by,
         score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),
     )
 

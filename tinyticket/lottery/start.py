@@ -23,6 +23,8 @@ class Revision:
         After how many iterations of the training they change.
     gradients : int
         Of how many steps before each change `see` is shown the dense gradients.
+    reads : tuple of str
+        Parameters that it looks at besides the weights that can be pruned.
     takes_step : bool
         Whether the change takes the place of the last step before it.
     settled : int
@@ -31,6 +33,7 @@ class Revision:
 
     iterations: tuple[int, ...]
     gradients = 0
+    reads: tuple[str, ...] = ()
     takes_step = False
 
     @property

@@ -18,9 +18,10 @@ from tinyticket.data.augmentation import augment, by_name
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery import checkpoints
 from tinyticket.lottery.algorithm import Masks
+from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
-from tinyticket.nn import Dropout, Module, functional, own_class
+from tinyticket.nn import Module, functional, own_class
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
@@ -52,6 +53,8 @@ class Trainer:
     plan : dict, optional
         How a training of before was executed, to execute this one in the same way: `Run.plan`.
     """
+
+    _draws_a_step: int | None = None  # of dropout, once somebody starts late
 
     def __init__(
         self,
@@ -106,7 +109,7 @@ class Trainer:
             Masks, masked weights, and the iteration at which it starts.
         order, dropout
             Streams of the batches' order and of dropout; a ticket and its controls get equal ones. A start at a later iteration
-            takes the batches of the iterations from there on.
+            takes the batches and the draws of the iterations from there on.
         watch
             Called with every row of the history.
         keep_at : int
@@ -158,7 +161,9 @@ class Trainer:
         """Change the masks after an iteration if that is due."""
         if start.revision is None or iteration not in start.revision.iterations:
             return masks
-        revised = start.revision(iteration, self.step.weights(), masks)
+        weights, others = self.step.weights(), dict(self.model.named_parameters()) if start.revision.reads else {}
+        weights |= {name: others[name].data for name in start.revision.reads}
+        revised = start.revision(iteration, weights, masks)
         if revised is masks:
             return masks
         self.step.change_masks(revised)
@@ -224,15 +229,23 @@ class Trainer:
         return row
 
     def _begin(self, start: Start, dropout: np.random.Generator) -> None:
+        self._pass_over(dropout, start.iteration)
         self.optimizer.reset()
         for name, parameter in self.model.named_parameters():
             parameter.mask = start.masks.get(name)
         self.model.load_state_dict(start.weights)
         if start.optimizer:
             checkpoints.restore_optimizer(self.model, self.optimizer, start.optimizer)
-        for _, module in self.model.named_modules():
-            if isinstance(module, Dropout):
-                module.rng = dropout
+        for layer in dropouts(self.model):
+            layer.rng = dropout
+
+    def _pass_over(self, dropout: np.random.Generator, iterations: int) -> None:
+        """Pass over what dropout draws in so many iterations."""
+        if not iterations or not dropouts(self.model):
+            return
+        if self._draws_a_step is None:
+            self._draws_a_step = draws_a_step(self.model, self.examples.train[0][: self.settings.batch_size])
+        pass_over(dropout, iterations * self._draws_a_step)
 
 
 def _is_shown(revision: Revision | None, iteration: int) -> bool:

@@ -20,7 +20,7 @@ from tinyticket.lottery.rewinding import Rewinding
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.untrained import untrained_ticket
+from tinyticket.lottery.untrained import UNTRAINED, untrained_ticket
 from tinyticket.store import Checkpoint, Run
 
 CONTINUED = "continued"
@@ -190,8 +190,8 @@ class TrialRun:
             rng = stream(self.settings.seed, self.number, name, round)
             start = controls.beside(name, ticket, begun) or controls.begin(name, ticket, rng, origin)
             frozen = self._frozen_beside(ticket.start, start)
-            trains = ticket.start.trains or name == "rewound"
-            runs[name] = self._train(round, name, replace(start, frozen=frozen, trains=trains), 0)
+            start = replace(start, frozen=frozen, trains=trains(self.settings, name))
+            runs[name] = self._train(round, name, start, 0)
         return runs
 
     def _freeze(self, masks: Masks) -> None:
@@ -227,11 +227,23 @@ class TrialRun:
         )
 
 
+def networks(settings: Settings) -> int:
+    """Return how many networks a trial has, those that are evaluated and not trained included."""
+    return 1 + settings.rounds * (1 + len(settings.controls) + (settings.strategy == "continue"))
+
+
 def trainings(settings: Settings) -> int:
     """Return how many trainings a trial has."""
-    return 1 + settings.rounds * (1 + len(settings.controls) + (settings.strategy == "continue"))
+    evaluated = [name for name in settings.controls if not trains(settings, name)]
+    return networks(settings) - settings.rounds * len(evaluated)
+
+
+def trains(settings: Settings, control: str) -> bool:
+    """Whether a control is trained: beside networks whose weights never are, only the one that is what training makes of them."""
+    return settings.method not in UNTRAINED or control == "rewound"
 
 
 def reached(rounds: list[Round]) -> int:
     """Return how many trainings these rounds are."""
-    return sum(1 + len(round.controls) + (round.continued is not None) for round in rounds)
+    runs = [run for round in rounds for run in (round, *round.controls.values(), round.continued) if run is not None]
+    return sum(run.origin.get("training") != "none" for run in runs)

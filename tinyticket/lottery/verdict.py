@@ -8,6 +8,9 @@ not above 1. A ticket must pass both, so no correction is due for their being tw
 Many densities are tested. Correcting for them all would cost power, so they are tested in an order that is fixed beforehand, until
 the first one fails (Maurer, Hothorn and Lehmacher 1995): one sequence from about 20% of the weights downward, where the paper's
 tickets are strongest, one from there upward. Each test errs in at most 2.5% of all cases, both sequences together in 5%.
+
+Networks that are no tickets (`naming`) are judged alike, in words of their own. Where iterations do not compare with those of the
+dense network, since weights were not rewound or were never trained, accuracy alone decides.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import numpy as np
 
 from tinyticket.lottery.controls import kind_of
 from tinyticket.lottery.intervals import CONFIDENCE, Interval, interval, ratio_interval
+from tinyticket.lottery.naming import TICKETS, Networks, networks_of
 
 if TYPE_CHECKING:
     from tinyticket.lottery.result import Result, Round
@@ -47,9 +51,8 @@ class Comparison:
         Ratio of early-stopping iterations, ticket over dense; None where one of them is 0.
     controls : dict of (Interval, Interval)
         By kind (several controls of a kind are averaged within a trial): control minus dense, and ticket minus control.
-    timed : bool
-        False where weights were not rewound (learning-rate rewinding, fine-tuning): they carry earlier training, so that iterations
-        do not compare, and accuracy alone decides.
+    networks : Networks
+        What is compared.
     standing : {"winning", "losing", "undecided"}
         Losing: shown to be less accurate than the margin allows, or to stop later.
     """
@@ -60,13 +63,13 @@ class Comparison:
     accuracy: Interval
     early_stop: Interval | None
     controls: dict[str, tuple[Interval, Interval]]
-    timed: bool = True
+    networks: Networks = TICKETS
     standing: str = "undecided"
 
     @property
     def passes(self) -> bool:
         """Whether both tests pass, taken by themselves."""
-        in_time = not self.timed or (self.early_stop is not None and self.early_stop.high <= 1)
+        in_time = not self.networks.timed or (self.early_stop is not None and self.early_stop.high <= 1)
         return self.accuracy.low > -MARGIN and in_time
 
     @property
@@ -97,8 +100,15 @@ class Comparison:
             stops = self.early_stop
             said += f", stops at {stops.mean:.2f}x the iterations{_bounds(stops, lambda ratio: f'{ratio:.2f}')}"
         for kind, (to_dense, _) in self.controls.items():
-            said += f", {WORDS.get(kind, kind)} {_points(to_dense.mean)}"
+            said += f", {control_words(kind, self.networks)} {_points(to_dense.mean)}"
         return said
+
+
+def control_words(kind: str, networks: Networks) -> str:
+    """Say what a kind of control is, beside these networks."""
+    if kind == "rewound" and not networks.trained:
+        return "weights trained under its mask"
+    return WORDS.get(kind, kind)
 
 
 def verdict(result: Result) -> dict[str, Any]:
@@ -107,15 +117,18 @@ def verdict(result: Result) -> dict[str, Any]:
     Returns
     -------
     dict
-        "text": the sentence; "trials"; "margin" and "confidence"; "winning_rounds"; "smallest_winning_density" (None if none is
-        shown to win) and, of that round, "accuracy_difference", "early_stop_ratio" and "control_differences" (against the dense
-        network, in fractions); "densities": a list with every density's intervals and its standing.
+        "text": the sentence; "sought": what it is about, such as "winning ticket"; "trials"; "margin" and "confidence";
+        "winning_rounds"; "smallest_winning_density" (None if none is shown to win) and, of that round, "accuracy_difference",
+        "early_stop_ratio" and "control_differences" (against the dense network, in fractions); "densities": a list with every
+        density's intervals and its standing.
     """
-    comparisons = judged(_compare_all(result))
+    networks = networks_of(result.config)
+    comparisons = judged(_compare_all(result, networks))
     winners = [comparison for comparison in comparisons if comparison.standing == "winning"]
     smallest = min(winners, key=lambda winner: winner.density, default=None)
     return {
-        "text": _sentence(comparisons, winners, smallest),
+        "text": _sentence(comparisons, winners, smallest, networks),
+        "sought": networks.found().rstrip(","),
         "trials": len(result.trials),
         "margin": MARGIN,
         "confidence": CONFIDENCE,
@@ -149,19 +162,18 @@ def judged(comparisons: list[Comparison]) -> list[Comparison]:
     ]
 
 
-def _compare_all(result: Result) -> list[Comparison]:
+def _compare_all(result: Result, networks: Networks) -> list[Comparison]:
     numbers = sorted({round.number for trial in result.trials for round in trial.rounds} - {0})
-    return [_compare(result, number) for number in numbers]
+    return [_compare(result, number, networks) for number in numbers]
 
 
-def _compare(result: Result, number: int) -> Comparison:
+def _compare(result: Result, number: int, networks: Networks) -> Comparison:
     grain = 1 / result.data["examples"]["test"]
     pairs = [(trial.rounds[0], trial.rounds[number]) for trial in result.trials if len(trial.rounds) > number]
     dense, tickets = zip(*pairs, strict=True)
-    timed = result.config.get("rewind", "weights") == "weights"
-    stops = (
-        ratio_interval(_early_stops(tickets), _early_stops(dense), result.config["evaluate_every"]) if timed else None
-    )
+    stops = None
+    if networks.timed:
+        stops = ratio_interval(_early_stops(tickets), _early_stops(dense), result.config["evaluate_every"])
     controls = {}
     for kind in dict.fromkeys(kind_of(name) for name in tickets[0].controls):
         beside = [
@@ -178,26 +190,32 @@ def _compare(result: Result, number: int) -> Comparison:
         accuracy=interval(_accuracies(tickets) - _accuracies(dense), grain),
         early_stop=stops,
         controls=controls,
-        timed=timed,
+        networks=networks,
     )
 
 
-def _sentence(comparisons: list[Comparison], winners: list[Comparison], smallest: Comparison | None) -> str:
+def _sentence(
+    comparisons: list[Comparison], winners: list[Comparison], smallest: Comparison | None, networks: Networks
+) -> str:
     if not comparisons:
-        return "nothing has been pruned yet: there is no ticket to judge"
+        what = (
+            "pruned yet: there is no ticket"
+            if networks is TICKETS
+            else "found yet but the dense network: there is none"
+        )
+        return f"nothing has been {what} to judge"
     if smallest:
         others = [
             f"{winner.density:.1%}" for winner in sorted(winners, key=lambda w: -w.density) if winner is not smallest
         ]
-        more = f"; {'winning' if smallest.timed else 'matching'} too at {', '.join(others)}" if others else ""
-        found = "winning ticket" if smallest.timed else "matching network, whose weights were not rewound,"
-        return f"{found} at {smallest.words()}; {_basis(smallest)}{more}"
+        more = f"; {networks.wins} too at {', '.join(others)}" if others else ""
+        return f"{networks.found()} at {smallest.words()}; {_basis(smallest)}{more}"
     if all(comparison.standing == "losing" for comparison in comparisons):
         nearest = max(comparisons, key=lambda comparison: comparison.accuracy.mean)
-        why = "every one is less accurate than dense, or later"
-        return f"no winning ticket: {why}; the most accurate at {nearest.words()}; {_basis(nearest)}"
+        why = f"every one is less accurate than dense{', or later' if networks.timed else ''}"
+        return f"{networks.found(negated=True)}: {why}; the most accurate at {nearest.words()}; {_basis(nearest)}"
     nearest = _nearest(comparisons)
-    return f"not enough trials to tell: nearest to a winning ticket at {nearest.words()}; {_basis(nearest)}"
+    return f"not enough trials to tell: nearest to a {networks.found()} at {nearest.words()}; {_basis(nearest)}"
 
 
 def _basis(comparison: Comparison) -> str:
@@ -212,7 +230,7 @@ def _nearest(comparisons: Iterable[Comparison]) -> Comparison:
         comparison
         for comparison in undecided
         if comparison.accuracy.mean >= 0
-        and (not comparison.timed or (comparison.early_stop and comparison.early_stop.mean <= 1))
+        and (not comparison.networks.timed or (comparison.early_stop and comparison.early_stop.mean <= 1))
     ]
     if matching:
         return min(matching, key=lambda comparison: comparison.density)

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from tinyticket.errors import InputError
 from tinyticket.lottery.again import Again, fill, network_of
 from tinyticket.lottery.controls import KINDS, kind_of
+from tinyticket.lottery.methods import ONE_ROUND
 from tinyticket.lottery.plan import make_plan
 from tinyticket.lottery.pruning import AT_INIT, Pruner
 from tinyticket.lottery.result import Result, Round
@@ -91,9 +92,9 @@ def verify(result: Result, **options: Any) -> list[Check]:
         model = _model(result, options)
         planned = _Planned(make_plan(model, settings).weights_left)
         of_plan = [
-            found for found in tickets if found.run.origin.get("mask") != "supermask"
+            found for found in tickets if settings.method not in ONE_ROUND and settings.early_bird_by != "channels"
         ]  # whose density comes of it
-        checks.append(_check("every round has as many weights as planned", of_plan, planned, "learning decides it"))
+        checks.append(_check("every round has as many weights as planned", of_plan, planned, "training decides it"))
     except InputError as error:
         model = None
         checks.append(Check("every round has as many weights as planned", 0, [], str(error)))

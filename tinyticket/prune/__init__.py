@@ -11,6 +11,7 @@ Any framework's arrays will do. What each file answers:
                       dynamic         SET, RigL, SNFS: masks that move and keep their size
                       early_bird      when masks drawn in training stop changing
     whole units       structured      neurons and channels by norm, and consistent masks of weights
+                      channels        channels by the scale of their batch normalisation
                       shrink          the smaller dense model that computes the same
     how many          selection       drop an exact fraction of the survivors
                       densities       keep an exact density; layers share it globally, uniformly or by ERK
@@ -23,11 +24,12 @@ docs/pruning.md lists every criterion with its formula and paper.
 """
 
 from tinyticket.prune.allocation import GROUPS, fractions_by_layer, one_shot_fractions, parse_fractions
+from tinyticket.prune.channels import channel_masks, normalised_channels, weights_of_channels
 from tinyticket.prune.counts import kept, plan_rounds, removed
 from tinyticket.prune.criteria import CRITERIA, prune_by
 from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_renyi_kernel, keep_density
 from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
-from tinyticket.prune.early_bird import EarlyBird, channel_masks
+from tinyticket.prune.early_bird import EarlyBird
 from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
@@ -61,6 +63,7 @@ __all__ = [
     "keep_largest",
     "kept",
     "magnitude",
+    "normalised_channels",
     "one_shot_fractions",
     "overlap",
     "parse_fractions",
@@ -81,4 +84,5 @@ __all__ = [
     "synflow_scores",
     "unit_masks",
     "unit_norms",
+    "weights_of_channels",
 ]

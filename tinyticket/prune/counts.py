@@ -32,7 +32,8 @@ def plan_rounds(
     Raises
     ------
     InputError
-        If a round would remove nothing from a layer, or all of it; round, layer and numbers are named.
+        If a round would remove nothing, from a layer of which it is to remove something or at all, or all of a layer; round, layer
+        and numbers are named.
     """
     left = [sum(sizes.values())]
     now = dict(sizes)
@@ -42,6 +43,10 @@ def plan_rounds(
     untouched = left[0] - sum(now.values())
     start = dict(now)
     for number, fractions in enumerate(rounds, start=1):
+        if not any(fractions.values()):
+            raise InputError(
+                f"round {number} would remove none of {left[0]} weights: prune to a density below 1, or a fraction above 0"
+            )
         before = now if iterative else start
         now = {}
         for name, count in before.items():

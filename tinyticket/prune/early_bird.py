@@ -6,12 +6,10 @@ A mask is drawn after every epoch of the dense training. Once the last five diff
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.prune.densities import keep_density
 from tinyticket.prune.overlap import hamming_distance
 from tinyticket.prune.selection import Arrays, Masks
 
@@ -48,16 +46,3 @@ class EarlyBird:
     def emerged(self, masks: Arrays) -> bool:
         """Look at the mask of another epoch; return whether the ticket has emerged."""
         return self.see(masks) <= self.tolerance
-
-
-def channel_masks(scales: Mapping[str, np.ndarray], density: float) -> Masks:
-    """Keep the channels whose batch-normalisation scales are largest in magnitude, over all layers (network slimming).
-
-    Parameters
-    ----------
-    scales
-        The scale (gamma, `weight`) of every batch normalisation.
-    density
-        The share of all channels that is kept, exactly floor(density * channels + 1/2).
-    """
-    return keep_density({name: np.abs(scale) for name, scale in scales.items()}, density)

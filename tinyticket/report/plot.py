@@ -15,11 +15,12 @@ from matplotlib import pyplot, ticker
 from tinyticket.errors import InputError
 from tinyticket.lottery import Result, Round
 from tinyticket.lottery.comparison import Comparison
+from tinyticket.lottery.naming import networks_of
 from tinyticket.report.series import controls, series
 from tinyticket.store import replace
 
 ENDINGS = (".png", ".svg", ".pdf")
-LABELS = {"ticket": "winning ticket", "reinit": "re-initialised", "random": "random mask"}
+LABELS = {"reinit": "re-initialised", "random": "random mask"}
 COLOURS = {"ticket": "#1f5fa8", "reinit": "#d9752b", "random": "#4f8f4f"}
 MARKERS = {"ticket": "o", "reinit": "s", "random": "^"}
 
@@ -62,7 +63,8 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
         densities = [100 * side.density for side in sides]
         accuracies = [100 * side.accuracy for side in sides]
         bars = [[100 * (s.accuracy - s.lowest) for s in sides], [100 * (s.highest - s.accuracy) for s in sides]]
-        style = {"label": Path(name).stem, "marker": "osD^v"[which % 5], "markersize": 4, "linewidth": 1.4}
+        kind = f" ({comparison.kinds[which]})" if comparison.kinds[which] else ""
+        style = {"label": Path(name).stem + kind, "marker": "osD^v"[which % 5], "markersize": 4, "linewidth": 1.4}
         axes[0].errorbar(densities, accuracies, bars, capsize=2.5, elinewidth=0.9, **style)
         axes[1].plot(densities, [side.early_stop for side in sides], **style)
     shown = [100 * max(side.density for side in row if side) for row in comparison.rows]
@@ -92,16 +94,20 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
     tickets = series(result, "ticket", quantity)
     if tickets:
         axis.axhline(tickets[0].mean, color="0.45", linestyle="--", linewidth=1, label="dense network")
+    networks = networks_of(result.config)
+    labels = {**LABELS, "ticket": networks.label}
     for name in ("ticket", *controls(result)):
         kind = name.split("-")[0]
-        points = tickets if name == "ticket" else series(result, name, quantity)
+        points = series(result, name, quantity)
+        if name == "ticket" and not networks.trained:
+            points = points[1:]  # the dense network was
         means = [point.mean for point in points]
         bars = [[point.mean - point.low for point in points], [point.high - point.mean for point in points]]
         axis.errorbar(
             [100 * point.density for point in points],
             means,
             bars,
-            label=LABELS.get(name, name),
+            label=labels.get(name, name),
             capsize=2.5,
             color=COLOURS.get(kind),
             marker=MARKERS.get(kind, "d"),

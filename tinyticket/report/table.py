@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tinyticket.lottery import Result
 from tinyticket.lottery.comparison import Comparison, Side
+from tinyticket.lottery.naming import networks_of
 from tinyticket.report.series import Point, controls, series
 
 
@@ -15,7 +16,9 @@ def title(result: Result) -> str:
     """Return the line above the table."""
     trials = len(result.trials)
     spread = f"{trials} trials: mean, and from smallest to largest" if trials > 1 else "1 trial"
-    return f"{result.config['model']} on {result.config['data']}, {spread}"
+    how = networks_of(result.config).how
+    below = f"; below dense: networks {how}" if how else ""
+    return f"{result.config['model']} on {result.config['data']}, {spread}{below}"
 
 
 def table(result: Result) -> Table:

@@ -88,6 +88,10 @@ class ConvPattern(Orders):
         pattern.validate()
         return pattern
 
+    def of(self, mask: np.ndarray) -> "ConvPattern":
+        """Return the pattern of another mask for the same images."""
+        return ConvPattern.from_mask(mask, self.window)
+
     def mask(self) -> np.ndarray:
         """Return the bool mask."""
         mask = np.zeros((self.shape[0], self.shape[1] * self.window.kernel_height * self.window.kernel_width), np.bool_)

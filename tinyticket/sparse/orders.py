@@ -75,6 +75,18 @@ class Orders:
         places[other.positions] = np.arange(other.count, dtype=np.int32)
         return places[self.positions]
 
+    def moved(self, values: np.ndarray, before: "Orders", by_column: bool) -> np.ndarray:
+        """Return what survivors of another pattern of this shape have, for this one's: those that were not there have +0.0.
+
+        Both row by row, or both column by column.
+        """
+        by_row = np.append(before.by_row(values) if by_column else values, values.dtype.type(0))[self.places_in(before)]
+        return self.by_column(by_row) if by_column else by_row
+
+    def of(self, mask: np.ndarray) -> "Orders":
+        """Return the pattern of another mask for the same place in a network."""
+        raise NotImplementedError
+
     def mask(self) -> np.ndarray:
         """Return the bool mask."""
         raise NotImplementedError

@@ -79,6 +79,10 @@ class Pattern(Orders):
         pattern.validate()
         return pattern
 
+    def of(self, mask: np.ndarray) -> "Pattern":
+        """Return the pattern of another mask for as many lanes."""
+        return Pattern.from_mask(mask, self.lanes)
+
     def mask(self) -> np.ndarray:
         """Return the bool mask."""
         mask = np.zeros(self.shape, np.bool_)

@@ -69,7 +69,11 @@ def test_the_title_names_the_best_by_validation_and_chance(found):
     assert "random masks at best" in title
 
 
-def test_other_data_are_refused(found):
+def test_other_data_are_refused_and_missing_ones_asked_for(found):
     result, _ = found
-    with pytest.raises(InputError, match="clusters is not the one that the result was made with"):
+    with pytest.raises(
+        InputError, match="clusters is not what the result was trained on: by their fingerprints x_train"
+    ):
         supermask(result, clusters(seed=3))
+    with pytest.raises(InputError, match=r"clusters.*; say where the data are that the result is about"):
+        supermask(result)

@@ -26,6 +26,7 @@ class MLPModel:
     """
 
     augments = False  # its step gathers no shifted images
+    with_gradients = True  # its programs need no room for those of pruned weights
 
     def __init__(self, layers: list[LinearLayer]):
         self.layers = layers
@@ -99,9 +100,10 @@ class MLPModel:
                     found[parameter] = gradient
         return loss, found
 
-    def change_mask(self, program: Any, name: str, mask: np.ndarray) -> bool:
-        """Put another mask of as many survivors in place; false, and nothing is done, for any other."""
-        return program.change_mask(list(self.weights).index(name), mask)
+    def change_masks(self, program: Any, masks: Mapping[str, np.ndarray]) -> list[str]:
+        """Put masks of as many survivors in place; return the names of those that were, and do nothing about others."""
+        layers = list(self.weights)
+        return [name for name, mask in masks.items() if program.change_mask(layers.index(name), mask)]
 
     def read_buffers(self, program: Any) -> dict[Buffer, np.ndarray]:
         """Return nothing: there are no buffers."""

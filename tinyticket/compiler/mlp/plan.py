@@ -99,13 +99,13 @@ class Plan:
             for place in self._weight_places(layer)[: 1 + self.slots]:
                 self.memory.floats[place : place + mask.size][~mask.reshape(-1)] = 0
             return True
-        after, floats = Pattern.from_mask(mask, self.lanes), self.memory.floats
-        came_from = after.places_in(before)
-        for place in reversed(self._weight_places(layer)[: 1 + self.slots]):
+        after, floats = before.of(mask), self.memory.floats
+        for place in self._weight_places(layer)[: 1 + self.slots]:
             old = floats[place : place + before.count]
-            by_row = np.append(before.by_row(old) if in_columns else old, np.float32(0))[came_from]
-            write(floats, place, after.by_column(by_row) if in_columns else by_row)
-        write(floats, self.table[layer, program.WEIGHTS], by_row)  # the weights were the last
+            old[:] = after.moved(old, before, in_columns)
+        if in_columns:
+            master = self.table[layer, program.MASTER]
+            write(floats, self.table[layer, program.WEIGHTS], after.by_row(floats[master : master + after.count]))
         self.patterns[layer] = after
         self._write_pattern(layer, after)
         self.memory.bounds[:], self.alone[:] = self._bounds(self._threads), self._bounds(1)

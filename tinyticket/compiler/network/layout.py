@@ -9,7 +9,7 @@ import numpy as np
 from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.program import Block
 from tinyticket.compiler.network.weights import Weights
-from tinyticket.compiler.places import Places
+from tinyticket.compiler.places import Places, write
 from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, plane, row
 from tinyticket.kernels.cpu.layout import Shape, tiles_for
 from tinyticket.kernels.cpu.machine import LANES
@@ -72,6 +72,11 @@ class Layout:
         block = Block(len(numbers))
         self.constants.append((block, numbers))
         return block
+
+    def write_constants(self, floats: np.ndarray) -> None:
+        """Write what stays as it is."""
+        for block, numbers in self.constants:
+            write(floats, block.place, np.array(numbers, np.float32))
 
     def window(self, operation: Operation) -> Window:
         """Return the work of a convolution or a pooling."""

@@ -41,6 +41,9 @@ class NetworkModel:
         self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}
         self.parameters = graph.parameters()
         self._laid_out = False
+        self.with_gradients = (
+            False  # whether programs have room for those of pruned weights: once they have been asked for
+        )
         self.buffers: list[Buffer] = [b for o in graph.operations for b in o.attributes.get("running", ())]
 
     @classmethod
@@ -89,7 +92,7 @@ class NetworkModel:
             self._laid_out = True
         chosen = {weight for name, weight in self.weights.items() if sparse[name]}
         masks = {parameter: parameter.mask for parameter in self.parameters}
-        return NetworkStep(self.graph, masks, chosen, **options)
+        return NetworkStep(self.graph, masks, chosen, gradients=self.with_gradients, **options)
 
     def write(self, program: Any, state: State, steps_taken: int) -> None:
         """Give a step every parameter's values, followed by its slots."""
@@ -101,14 +104,16 @@ class NetworkModel:
 
     def weight(self, program: Any, name: str) -> np.ndarray:
         """Return a copy of a weight."""
-        return program.read(self.weights[name])[0]
+        return program.weight(self.weights[name])
 
-    def gradients(self, program: Any, x: np.ndarray, y: np.ndarray) -> None:
-        """Return nothing: pruned weights have no gradients in here."""
+    def gradients(self, program: Any, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[Parameter, np.ndarray]]:
+        """Return the loss of a batch and the gradients of all parameters, of pruned weights too; nothing is updated."""
+        return program.dense_gradients(program.bind(x, y))
 
-    def change_mask(self, program: Any, name: str, mask: np.ndarray) -> bool:
-        """Return false: masks change by a new program, which costs milliseconds beside steps that cost more."""
-        return False
+    def change_masks(self, program: Any, masks: Mapping[str, np.ndarray]) -> list[str]:
+        """Put masks of as many survivors in place; return the names of those that were, and do nothing about others."""
+        changed = program.change_masks({self.weights[name]: mask for name, mask in masks.items()})
+        return [name for name in masks if self.weights[name] in changed]
 
     def read_buffers(self, program: Any) -> dict[Buffer, np.ndarray]:
         """Return copies of the running statistics."""

@@ -18,7 +18,7 @@ def conv2d(writer: Writer, operation: Operation) -> None:
     if weights.pattern is not None:
         scatter(writer, operation)
         arguments = [weights.values, bias, x, y, operation.relu, *weights.rows, *window]
-        bounds = weights.pattern.row_bounds
+        bounds = weights.row_bounds
         writer.both(Row("sparse_convolution_forward", arguments, bounds, [weights.values, bias, x], [y]))
         return
     packed, back = Block(packed_size(window)), Block(packed_back_size(window))
@@ -41,11 +41,11 @@ def conv2d_backward(writer: Writer, operation: Operation) -> None:
         row = Row("convolution_gradient", [x, dy, weights.gradient, *window], even(weight_gradient_jobs(window)))
     elif not below.needs_gradient:
         arguments = [x, dy, weights.gradient, *weights.rows, *window]
-        row = Row("sparse_convolution_gradient", arguments, pattern.row_bounds)
+        row = Row("sparse_convolution_gradient", arguments, weights.row_bounds)
     else:
         dx, flags = layout.gradient(below), writer.begin(below)
         arguments = [weights.master, x, dy, dx, weights.gradient, *flags, *weights.columns, *window]
-        row = Row("sparse_convolution_backward", arguments, pattern.column_bounds)
+        row = Row("sparse_convolution_backward", arguments, weights.column_bounds)
         row.reads, row.writes = [weights.master, x, dy], [dx, weights.gradient]
         # Columns in several blocks read x again after they have begun dx.
         row.over = [(x, dx)] if pattern.columns.blocks == 1 else []
@@ -58,6 +58,14 @@ def conv2d_backward(writer: Writer, operation: Operation) -> None:
         arguments = [back, x, dy, dx, *flags, *window]
         bounds = even(input_gradient_jobs(window))
         writer.backward.append(Row("convolution_backward", arguments, bounds, [back, x, dy], [dx], [(x, dx)]))
+
+
+def conv2d_gradient(writer: Writer, operation: Operation, gradient: Block) -> None:
+    """Write the gradient of all weights, pruned ones included."""
+    layout, window = writer.layout, writer.layout.window(operation)
+    x, dy = layout.value(operation.inputs[0]), layout.gradient(operation.output)
+    bounds = even(weight_gradient_jobs(window))
+    writer.backward.append(Row("convolution_gradient", [x, dy, gradient, *window], bounds, [x, dy], [gradient]))
 
 
 def bias_backward(writer: Writer, operation: Operation) -> None:

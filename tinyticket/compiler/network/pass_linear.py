@@ -19,7 +19,7 @@ def linear(writer: Writer, operation: Operation) -> None:
         name, bounds = "linear_forward", even(shape.outputs, ROWS)
     else:
         scatter(writer, operation)
-        name, lines, bounds = "sparse_linear_forward", weights.rows, weights.pattern.row_bounds
+        name, lines, bounds = "sparse_linear_forward", weights.rows, weights.row_bounds
     arguments = [weights.values, bias, x, y, operation.relu, *lines, *shape]
     writer.both(Row(name, arguments, bounds, [weights.values, bias, x], [y]))
 
@@ -32,7 +32,7 @@ def linear_backward(writer: Writer, operation: Operation) -> None:
     bias_backward(writer, operation)
     if pattern is not None and not below.needs_gradient:
         arguments = [x, dy, weights.gradient, *weights.rows, *shape]
-        row = Row("sparse_linear_gradient", arguments, pattern.row_bounds, [x, dy], [weights.gradient])
+        row = Row("sparse_linear_gradient", arguments, weights.row_bounds, [x, dy], [weights.gradient])
         writer.backward.append(row)
         return
     if below.needs_gradient:
@@ -44,18 +44,23 @@ def linear_backward(writer: Writer, operation: Operation) -> None:
             writer.backward.append(Row("linear_backward", arguments, bounds, reads, writes))
         else:
             arguments = [weights.master, x, dy, dx, weights.gradient, rectified, *weights.columns, *shape]
-            row = Row("sparse_linear_backward", arguments, pattern.column_bounds, reads, [dx, weights.gradient])
+            row = Row("sparse_linear_backward", arguments, weights.column_bounds, reads, [dx, weights.gradient])
             writer.backward.append(row)
-    if pattern is None:
-        _dense_update(writer, operation)
+    if pattern is None and writer.updates:
+        _dense_update(writer, operation, weights.state(), weights.blocks())
 
 
-def _dense_update(writer: Writer, operation: Operation) -> None:
-    layout, weights = writer.layout, writer.layout.weights[operation.parameters["weight"]]
+def linear_gradient(writer: Writer, operation: Operation, gradient: Block) -> None:
+    """Write the gradient of all weights, as what becomes of zeros that SGD updates at a rate of -1."""
+    _dense_update(writer, operation, [gradient, gradient, gradient, 0, False], [gradient])
+
+
+def _dense_update(writer: Writer, operation: Operation, state: list[int | Block], written: list[Block]) -> None:
+    layout = writer.layout
     shape, x, dy = layout.shape(operation), layout.value(operation.inputs[0]), layout.gradient(operation.output)
     blocks = -(-shape.inputs // LANES)
     turned = Block(writer.tiles * LANES * blocks * LANES, kind=("samples", writer.tiles, blocks))
     writer.backward.append(Row("linear_transpose", [x, turned, *shape], even(blocks), [x], [turned]))
-    row = Row("linear_update", [turned, dy, *weights.state(), *shape], even(shape.outputs, OUTER_ROWS))
-    row.reads, row.writes = [turned, dy], weights.blocks()
+    row = Row("linear_update", [turned, dy, *state, *shape], even(shape.outputs, OUTER_ROWS))
+    row.reads, row.writes = [turned, dy], written
     writer.backward.append(row)

@@ -14,13 +14,23 @@ from tinyticket.kernels.cpu.image import Image
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.nn import Parameter
 
+Masks = list[tuple[Operation, int]]  # dropouts, and where the bytes of their masks lie
+
 
 class Passes(NamedTuple):
     """What is done, row by row."""
 
     training: list[Row]
     evaluation: list[Row]
-    masks: list[tuple[Operation, int]]  # dropouts, and where the bytes of their masks lie
+    masks: Masks
+
+
+class Gradients(NamedTuple):
+    """What is done, row by row, to have the gradients of all weights, and where those of pruned ones are too."""
+
+    rows: list[Row]
+    masks: Masks
+    whole: dict[Parameter, Block]
 
 
 PASSES = {
@@ -37,14 +47,14 @@ PASSES = {
 """By the kind of an operation, what writes the rows of its forward and of its backward pass."""
 
 
+WHOLE = {"conv2d": pass_convolution.conv2d_gradient, "linear": pass_linear.linear_gradient}
+"""What writes the gradients of all weights where some are pruned, or are updated while they are computed."""
+
+
 def write_passes(layout: Layout) -> Passes:
     """Write a network's programs down: preparation, forward, loss, backward, update."""
     writer, operations = Writer(layout), layout.graph.operations
-    gather = _gather(writer)
-    for operation in operations:
-        PASSES[operation.kind][0](writer, operation)
-        writer.sign(operation)
-    loss = _loss(writer)
+    gather, loss = _forward(writer)
     for operation in reversed(operations):
         if operation.output.needs_gradient:
             PASSES[operation.kind][1](writer, operation)
@@ -55,6 +65,38 @@ def write_passes(layout: Layout) -> Passes:
         writer.sign(operation)
     training = [*writer.prepare, gather, *writer.forward, *loss, *writer.backward, *writer.update]
     return Passes(training, [*writer.prepare, gather, *writer.evaluate, *loss], writer.masks)
+
+
+def write_gradients(layout: Layout) -> Gradients:
+    """Write a training step down that updates nothing: sparse layers run as they do, but for the gradient of all weights.
+
+    Its values lie where those of the training step of this layout do, which has been written before.
+    """
+    writer, whole = Writer(layout, updates=False), dict[Parameter, Block]()
+    gather, loss = _forward(writer)
+    for operation in reversed(layout.graph.operations):
+        if operation.output.needs_gradient:
+            weight = operation.parameters.get("weight")
+            if weight is not None and operation.kind in WHOLE and _leaves_none(layout, operation):
+                whole[weight] = Block(weight.size)
+                WHOLE[operation.kind](writer, operation, whole[weight])
+            PASSES[operation.kind][1](writer, operation)
+            writer.sign(operation)
+    return Gradients([*writer.prepare, gather, *writer.forward, *loss, *writer.backward], writer.masks, whole)
+
+
+def _leaves_none(layout: Layout, operation: Operation) -> bool:
+    """Return whether no backward pass leaves the gradient of all of a layer's weights in memory."""
+    return operation.kind == "linear" or layout.weights[operation.parameters["weight"]].pattern is not None
+
+
+def _forward(writer: Writer) -> tuple[Row, list[Row]]:
+    """Write all rows before the backward pass; return those that gather the batch and compute the loss."""
+    gather = _gather(writer)
+    for operation in writer.graph.operations:
+        PASSES[operation.kind][0](writer, operation)
+        writer.sign(operation)
+    return gather, _loss(writer)
 
 
 def _gather(writer: Writer) -> Row:

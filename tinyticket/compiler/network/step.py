@@ -11,8 +11,8 @@ import numpy as np
 from tinyticket.compiler.network.arena import place_blocks
 from tinyticket.compiler.network.graph import Graph
 from tinyticket.compiler.network.layout import Layout
-from tinyticket.compiler.network.passes import write_passes
-from tinyticket.compiler.network.program import Context, Row, bounds, table
+from tinyticket.compiler.network.passes import Masks, write_gradients, write_passes
+from tinyticket.compiler.network.program import Block, Context, Row, bounds, table
 from tinyticket.compiler.network.routines import ROUTINES
 from tinyticket.compiler.network.walk import walk
 from tinyticket.compiler.places import Places, write
@@ -25,6 +25,9 @@ from tinyticket.kernels.cpu.threads import available_threads, thread_count
 from tinyticket.nn import Buffer, Parameter
 
 _NO_CROPS, _NO_PIXELS, _NO_FLOATS = np.zeros(3, np.int64), np.zeros(1, np.uint8), np.zeros(1, np.float32)
+
+FROM_ZERO = -settings("sgd", 1, 1.0)
+"""The rate by which SGD makes a gradient of a zero."""
 
 
 class Images(NamedTuple):
@@ -40,8 +43,9 @@ class Images(NamedTuple):
 
 
 class Program(NamedTuple):
-    """Rows as the compiled function reads them, for some threads and for one."""
+    """Rows, and what the compiled function reads of them, for some threads and for one."""
 
+    rows: list[Row]
     table: np.ndarray
     bounds: np.ndarray
     alone: np.ndarray
@@ -63,6 +67,8 @@ class NetworkStep:
     rule : {"sgd", "momentum", "nesterov", "adam"}
     threads : int, optional
         All that Numba may use if not given. Results have the same bits for any number.
+    gradients : bool
+        Whether there is to be room for `dense_gradients`.
     **options
         Further arguments of `kernels.cpu.settings`, apart from the learning rate.
     """
@@ -76,6 +82,7 @@ class NetworkStep:
         batch_size: int,
         rule: str = "adam",
         threads: int | None = None,
+        gradients: bool = False,
         **options: Any,
     ):
         settings(rule, 1, 1e-3, **options)  # says what is wrong with them
@@ -85,23 +92,27 @@ class NetworkStep:
         self._meeting = empty(SIZE, dtype=np.int64)
         self._layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
         self._passes = write_passes(self._layout)
+        self._gradients = write_gradients(self._layout) if gradients else None
         places = Places(4)
         places.take(LANES)  # addresses a little before the first place stay inside
         place_blocks(places, self._passes.training)
+        if self._gradients:  # whose values have their places: for the blocks that are its own
+            place_blocks(places, self._gradients.rows)
         self.floats = places.zeros(np.float32)
         self.offsets, self.bytes = self._layout.offsets.zeros(np.uint32), self._layout.bytes.zeros(np.uint8)
         for weights in self._layout.weights.values():
             weights.write_pattern(self.offsets, self.bytes)
-        for block, numbers in self._layout.constants:
-            write(self.floats, block.place, np.array(numbers, np.float32))
-        rows = [*self._passes.training, *self._passes.evaluation]
-        addresses = {name: ROUTINES[name].address for name in {row.routine for row in rows}}
-        self._training, self._evaluation = (
-            self._program(rows, addresses) for rows in (self._passes.training, self._passes.evaluation)
-        )
+        self._layout.write_constants(self.floats)
+        self._training, self._evaluation = self._program(self._passes.training), self._program(self._passes.evaluation)
+        self._backward = self._program(self._gradients.rows) if self._gradients else None
 
-    def _program(self, rows: list[Row], addresses: dict[str, int]) -> Program:
-        return Program(table(rows, addresses), bounds(rows, self.threads), bounds(rows, 1))
+    def _program(self, rows: list[Row]) -> Program:
+        addresses = {name: ROUTINES[name].address for name in {row.routine for row in rows}}
+        return Program(rows, table(rows, addresses), bounds(rows, self.threads), bounds(rows, 1))
+
+    def _cut(self, program: Program) -> Program:
+        """Cut the work of a program anew between threads."""
+        return program._replace(bounds=bounds(program.rows, self.threads), alone=bounds(program.rows, 1))
 
     # -- what it holds
 
@@ -117,10 +128,29 @@ class NetworkStep:
         """Return copies of a parameter's values and its slots."""
         return self._layout.weights[parameter].read(self.floats)
 
+    def weight(self, parameter: Parameter) -> np.ndarray:
+        """Return a copy of a parameter's values alone."""
+        return self._layout.weights[parameter].value(self.floats)
+
+    def change_masks(self, masks: Mapping[Parameter, np.ndarray]) -> set[Parameter]:
+        """Put masks of as many survivors in the place of those that there are; return the parameters that had such ones.
+
+        Of those, what stays keeps value and slots, and what is new starts at +0.0; everything else stays as it is.
+        """
+        changed = set()
+        for parameter, mask in masks.items():
+            weights = self._layout.weights[parameter]
+            if weights.mask is not None and np.count_nonzero(mask) == np.count_nonzero(weights.mask):
+                weights.change_mask(mask, self.floats, self.offsets, self.bytes)
+                changed.add(parameter)
+        if changed:
+            self._training, self._evaluation = self._cut(self._training), self._cut(self._evaluation)
+            self._backward = self._cut(self._backward) if self._backward else None
+        return changed
+
     def read_buffer(self, buffer: Buffer) -> np.ndarray:
         """Return a copy of a running statistic."""
-        place = self._layout.buffers[buffer].place
-        return self.floats[place : place + buffer.data.size].copy()
+        return self._part(self._layout.buffers[buffer]).copy()
 
     # -- data
 
@@ -154,11 +184,8 @@ class NetworkStep:
         """
         if not 0 < indices.size <= self.batch_size:
             raise InputError(f"a batch of {indices.size} examples, but the step is compiled for 1 to {self.batch_size}")
-        self._check(data, indices)
-        for operation in self.graph.operations:
-            if operation.kind == "batch_norm" and indices.size * operation.output.height * operation.output.width == 1:
-                raise InputError(f"{operation.where}: one number a channel has no variance to train with")
-        self._draw(indices.size)
+        self._check_training(data, indices)
+        self._draw(self._passes.masks, indices.size)
         scalars = settings(self._rule, self.steps_taken + 1, learning_rate, **self._options)
         results = np.zeros(2)
         self._walk(self._training, self._context(data, indices, scalars, results, draws))
@@ -178,6 +205,32 @@ class NetworkStep:
             for i, (batch, rate) in enumerate(zip(indices, learning_rates, strict=True))
         ]
         return np.array(losses)
+
+    def dense_gradients(self, data: Images) -> tuple[float, dict[Parameter, np.ndarray]]:
+        """Return the mean loss of a batch and the gradients of all parameters, those of pruned weights included.
+
+        Nothing is updated; dropout draws as in a step. The step was made with `gradients`, and the batch is one that it takes.
+        """
+        assert self._gradients is not None
+        assert self._backward is not None
+        indices, results = np.arange(data.size), np.zeros(2)
+        self._check_training(data, indices)
+        self._draw(self._gradients.masks, indices.size)
+        running = {buffer: self.read_buffer(buffer) for buffer in self._layout.buffers}
+        whole = {parameter: self._part(block) for parameter, block in self._gradients.whole.items()}
+        for gradient in whole.values():
+            gradient[:] = 0  # of linear layers it is what an update makes of zeros
+        context = self._context(data, indices, FROM_ZERO, results, None)._replace(rule=RULES["sgd"])
+        self._walk(self._backward, context)
+        for buffer, before in running.items():
+            write(self.floats, self._layout.buffers[buffer].place, before)
+        found = {parameter: self._part(weights.gradient) for parameter, weights in self._layout.weights.items()}
+        gradients = {parameter: part.reshape(parameter.shape).copy() for parameter, part in (found | whole).items()}
+        return float(results[0]) / indices.size, gradients
+
+    def _part(self, block: Block) -> np.ndarray:
+        """Return a piece of the arena."""
+        return self.floats[block.place : block.place + block.size]
 
     def evaluate(self, data: Images, indices: np.ndarray | None = None) -> Score:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
@@ -201,6 +254,12 @@ class NetworkStep:
             walk(context, line, share, share, self._meeting, 1)
             times.append((row, time.perf_counter() - start))
         return times
+
+    def _check_training(self, data: Images, indices: np.ndarray) -> None:
+        self._check(data, indices)
+        for operation in self.graph.operations:
+            if operation.kind == "batch_norm" and indices.size * operation.output.height * operation.output.width == 1:
+                raise InputError(f"{operation.where}: one number a channel has no variance to train with")
 
     def _check(self, data: Images, indices: np.ndarray) -> None:
         if not 0 <= indices.min() <= indices.max() < data.size:
@@ -235,9 +294,9 @@ class NetworkStep:
         else:
             walk(context, program.table, program.bounds, program.alone, self._meeting, self.threads)
 
-    def _draw(self, samples: int) -> None:
+    def _draw(self, masks: Masks, samples: int) -> None:
         """Draw the masks of dropout as eager layers do, and pack them."""
-        for operation, place in self._passes.masks:
+        for operation, place in masks:
             size, given = operation.inputs[0].size, operation.attributes
             keep = given["module"].rng.random((samples, size), dtype=np.float32) >= given["p"]
             tiles = self._layout.tiles

@@ -67,6 +67,16 @@ class Weights:
         """Return the arguments of an update: master, slots, place of the mask and whether there is one."""
         return [self.master, self.first, self.second, self.mask_place, self.masked]
 
+    def row_bounds(self, threads: int) -> np.ndarray:
+        """Cut the rows of the survivors that there are now into equal shares."""
+        assert self.pattern is not None
+        return self.pattern.row_bounds(threads)
+
+    def column_bounds(self, threads: int) -> np.ndarray:
+        """Cut their columns into equal shares."""
+        assert self.pattern is not None
+        return self.pattern.column_bounds(threads)
+
     def blocks(self) -> list[Block]:
         """Return what an update writes."""
         return list(dict.fromkeys((self.master, self.first, self.second)))
@@ -95,13 +105,28 @@ class Weights:
             else:
                 write(floats, block.place, array)
 
+    def change_mask(self, mask: np.ndarray, floats: np.ndarray, offsets: np.ndarray, masks: np.ndarray) -> None:
+        """Put a mask of as many survivors in place: what stays moves with its slots to its new place, what is new is +0.0."""
+        before, self.mask = self.pattern, mask
+        after = self.pattern = before and before.of(mask)
+        for block in dict.fromkeys((self.master, self.first, self.second)):
+            values = floats[block.place : block.place + self.count]
+            if before is None or after is None:
+                values[~mask.reshape(-1)] = 0
+            else:
+                values[:] = after.moved(values, before, self.by_column)
+        self.write_pattern(offsets, masks)
+
     def read(self, floats: np.ndarray) -> list[np.ndarray]:
         """Return copies of the values and the slots; pruned places are +0.0."""
-        arrays = []
-        for block in (self.master, self.first, self.second)[: 1 + self.slots]:
-            values = floats[block.place : block.place + self.count]
-            if self.pattern is not None:
-                arrays.append(self.pattern.dense(self.pattern.by_row(values) if self.by_column else values))
-            else:
-                arrays.append(values.reshape(self.shape).copy())
-        return arrays
+        return [self._dense(floats, block) for block in (self.master, self.first, self.second)[: 1 + self.slots]]
+
+    def value(self, floats: np.ndarray) -> np.ndarray:
+        """Return a copy of the values alone."""
+        return self._dense(floats, self.master)
+
+    def _dense(self, floats: np.ndarray, block: Block) -> np.ndarray:
+        values = floats[block.place : block.place + self.count]
+        if self.pattern is None:
+            return values.reshape(self.shape).copy()
+        return self.pattern.dense(self.pattern.by_row(values) if self.by_column else values)

@@ -30,6 +30,8 @@ class Writer:
     Parameters
     ----------
     layout : Layout
+    updates : bool
+        Whether weights are updated, or gradients are all that is wanted.
 
     Attributes
     ----------
@@ -44,7 +46,8 @@ class Writer:
         Dropouts, and where the bytes of their masks lie.
     """
 
-    def __init__(self, layout: Layout):
+    def __init__(self, layout: Layout, updates: bool = True):
+        self.updates = updates
         self.layout, self.graph, self.tiles = layout, layout.graph, layout.tiles
         self.prepare: list[Row] = []
         self.forward: list[Row] = []

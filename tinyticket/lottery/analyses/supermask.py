@@ -11,10 +11,10 @@ import numpy as np
 from tinyticket import prune
 from tinyticket.compiler import EagerStep
 from tinyticket.data import Dataset
-from tinyticket.errors import InputError
+from tinyticket.lottery.again import data_of
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.analyses.analysis import Analysis
-from tinyticket.lottery.inputs import load_dataset, split
+from tinyticket.lottery.inputs import split
 from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
@@ -48,13 +48,9 @@ def supermask(
     Raises
     ------
     InputError
-        If the data are not those of the experiment.
+        If the data are not found, or not those of the experiment.
     """
-    settings = Settings.from_plain(result.config)
-    data = load_dataset(settings.data if data is None else data, folder)
-    if data.fingerprints() != result.data["fingerprints"]:
-        raise InputError(f"the data set {data.name} is not the one that {result.path or 'the result'} was made with")
-    examples = split(data, settings)
+    examples = split(data_of(result, data, folder), Settings.from_plain(result.config))
     held: dict[tuple[str, float], list[list[float]]] = {}
     for trial in result.trials:
         model = build(result.model_description)

@@ -10,14 +10,13 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyticket.errors import DivergenceError, WorkerError
 from tinyticket.lottery.parallel.channel import Channel, pack
+from tinyticket.lottery.parallel.folder import shared_folder
 from tinyticket.lottery.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,12 +42,12 @@ def run_trials(experiment: Experiment, record: Record, trials: Iterable[int], wo
     InputError, WorkerError
         If a trial cannot go on, or its process died; the others are stopped, and their finished rounds are in the file.
     """
-    with tempfile.TemporaryDirectory(prefix="tinyticket-", ignore_cleanup_errors=True) as folder:
+    with shared_folder() as folder:
         try:
-            pack((experiment.factory, experiment.dataset, experiment.settings, experiment.source), Path(folder))
+            pack((experiment.factory, experiment.dataset, experiment.settings, experiment.source), folder)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UnshareableError(str(error).splitlines()[0]) from error
-        pool = _Pool(experiment, record, list(trials), workers, folder)
+        pool = _Pool(experiment, record, list(trials), workers, str(folder))
         try:
             return pool.run()
         finally:
@@ -153,6 +152,9 @@ class _Pool:
 
     def _trained(self, worker: _Worker, scalars: dict[str, Any]) -> None:
         worker.progress.trained(scalars)
+
+    def _untrained(self, worker: _Worker, *told: Any) -> None:
+        worker.progress.untrained(worker.trial, *told)  # type: ignore[arg-type]
 
     def _finished(self, worker: _Worker, round: int, finished: Any) -> None:
         assert worker.trial is not None

@@ -86,6 +86,9 @@ class _Tell(Progress):
     def trained(self, scalars):
         self._channel.send(("trained", scalars))
 
+    def untrained(self, trial, round, control, density, scalars):
+        self._channel.send(("untrained", round, control, density, scalars))
+
 
 class _Memory:
     """The result file, seen from a trial that must not write it."""

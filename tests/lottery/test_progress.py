@@ -1,0 +1,34 @@
+"""What whoever watches is told."""
+
+import pytest
+
+from tests.lottery.experiments import (
+    Interrupt,
+    InterruptAt,
+    Recorder,
+    find,
+)
+
+
+def test_progress_is_told_everything_in_order():
+    progress = Recorder()
+    find(rounds=1, iterations=10, progress=progress)
+    kinds = [kind for kind, _ in progress.events]
+    one = ["training", "evaluated", "evaluated", "evaluated"]
+    assert kinds == ["begin", *one, "committed", *one, *one, *one, "committed", "end"]
+    assert progress.of("begin") == [(4, 10, 0)]
+    assert progress.of("training") == [
+        (0, 0, None, 1.0),
+        (0, 1, None, pytest.approx(278 / 344)),
+        (0, 1, "reinit", pytest.approx(278 / 344)),
+        (0, 1, "random", pytest.approx(278 / 344)),
+    ]
+    assert progress.of("committed") == [(0, 0), (0, 1)]
+
+
+def test_the_end_is_told_after_an_error_too():
+    progress = Recorder()
+    progress.evaluated = InterruptAt("evaluated", 3).evaluated
+    with pytest.raises(Interrupt):
+        find(progress=progress)
+    assert progress.events[-1] == ("end", ())

@@ -1,0 +1,50 @@
+"""The temporary folder that trials side by side share, and what killed runs have left of theirs.
+
+A run that ends removes its folder, however it ends; one that is killed cannot. Whose owner is gone is known by a lock, which the
+system takes from a process with its life: it says nothing wrong where numbers of processes are used again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on this platform: what killed runs have left stays
+    fcntl = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
+
+PREFIX, OWNER = "tinyticket-trials-", "owner"
+
+
+@contextlib.contextmanager
+def shared_folder() -> Iterator[Path]:
+    """Make a folder for as long as this process needs it, and remove those of processes that were killed."""
+    remove_abandoned(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with open(folder / "unlocked", "w") as owner:
+            if fcntl is not None:
+                fcntl.flock(owner, fcntl.LOCK_EX)
+            (folder / "unlocked").rename(folder / OWNER)  # nobody sees it under this name without its lock
+            yield folder
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the folders whose owner is gone; others, and what is not ours to remove, stay."""
+    if fcntl is None:
+        return
+    for folder in parent.glob(f"{PREFIX}*"):
+        try:
+            with open(folder / OWNER, "r+") as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # in use, of another user, just being made, or removed by somebody else
+            continue
+        log.info("removed %s, which a killed run had left", folder)
