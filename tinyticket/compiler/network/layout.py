@@ -10,7 +10,7 @@ from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.program import Block
 from tinyticket.compiler.network.weights import Weights
 from tinyticket.compiler.places import Places
-from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, plane, row
+from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, plane, room, row
 from tinyticket.kernels.cpu.layout import Shape, tiles_for
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.nn import Buffer, Parameter
@@ -113,16 +113,16 @@ class Layout:
             geometry = image(root)
             kept = any(o.kind == "pad2d" and o.output is root for o in self.graph.operations)
             kind = None if kept else tuple(geometry)  # what was padded has zeros inside
-            blocks[root] = Block(self.tiles * root.channels * plane(geometry), origin(geometry), kind)
+            blocks[root] = Block(room(geometry, self.tiles), origin(geometry), kind)
         return blocks[root]
 
     def _pattern(self, operation: Operation, mask: np.ndarray | None) -> Pattern | ConvPattern:
         assert mask is not None
         if operation.kind == "linear":
             return Pattern.from_mask(mask, LANES)
-        return ConvPattern.from_mask(mask, self.window(operation))
+        return ConvPattern.from_mask(mask, self.window(operation), shared=True)
 
 
 def image(value: Value) -> Image:
     """Return the geometry of a value."""
-    return Image(value.channels, value.height, value.width, value.border)
+    return Image(value.channels, value.height, value.width, value.border, shared=1)

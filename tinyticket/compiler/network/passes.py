@@ -61,7 +61,7 @@ def _gather(writer: Writer) -> Row:
     start, block = writer.graph.start, writer.layout.value(writer.graph.start)
     # Features in one row are gathered as an image of one row.
     alone = start.height * start.width == 1
-    geometry = Image(1, 1, start.channels, 0) if alone else image(start)
+    geometry = Image(1, 1, start.channels) if alone else image(start)
     return Row("gather_batch", [block, *geometry], even(writer.tiles * geometry.channels), [], [block])
 
 
