@@ -63,6 +63,11 @@ class Layout:
         """Return where a value lies."""
         return self._block(self._values, value)
 
+    def renew(self, value: Value) -> Block:
+        """Return where a value will lie from now on, after nobody has needed it for a while."""
+        del self._values[value.root]
+        return self.value(value)
+
     def gradient(self, value: Value) -> Block:
         """Return where a value's gradient lies."""
         return self._block(self._gradients, value)

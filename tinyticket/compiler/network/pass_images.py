@@ -35,6 +35,14 @@ def batch_norm(writer: Writer, operation: Operation) -> None:
     writer.evaluate.append(Row("normalise_for_evaluation", arguments, even(x.channels), reads, [values[1]]))
 
 
+def batch_norm_again(writer: Writer, operation: Operation) -> None:
+    """Write a batch normalisation's result a second time, for the backward pass of what reads it."""
+    layout, (x,), y = writer.layout, operation.inputs, operation.output
+    before, after, small = layout.value(x), layout.renew(y), writer.statistics[operation][:4]
+    arguments = [before, after, *small, operation.relu, *layout.elementwise(x, y)]
+    writer.backward.append(Row("normalise_again", arguments, even(x.channels), [before, *small], [after]))
+
+
 def batch_norm_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradients of a batch normalisation and of what was added to it."""
     layout, x, y, addend = writer.layout, operation.inputs[0], operation.output, operation.inputs[-1]
@@ -66,7 +74,9 @@ def pool_backward(writer: Writer, operation: Operation) -> None:
     values = [layout.value(below), layout.value(above), layout.gradient(above), layout.gradient(below)]
     name = operation.kind.removesuffix("2d") + "_back"
     arguments = [*values, *writer.begin(below), *layout.window(operation)]
-    writer.backward.append(Row(name, arguments, writer.planes(above), values[:3], values[3:]))
+    # An average's gradient looks at each input once at most, in the place that it writes.
+    over = [(values[0], values[3])] if operation.kind == "avg_pool2d" else []
+    writer.backward.append(Row(name, arguments, writer.planes(above), values[:3], values[3:], over))
 
 
 def add(writer: Writer, operation: Operation) -> None:

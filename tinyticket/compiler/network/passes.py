@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tinyticket.compiler.network import pass_convolution, pass_images, pass_linear
-from tinyticket.compiler.network.graph import Operation
+from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.layout import Layout, image
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.compiler.network.weights import Weights
@@ -45,8 +45,13 @@ def write_passes(layout: Layout) -> Passes:
         PASSES[operation.kind][0](writer, operation)
         writer.sign(operation)
     loss = _loss(writer)
+    passing = _passing(layout.graph)
     for operation in reversed(operations):
         if operation.output.needs_gradient:
+            for value in operation.inputs:
+                if value in passing:
+                    pass_images.batch_norm_again(writer, passing[value])
+                    writer.sign(passing[value])
             PASSES[operation.kind][1](writer, operation)
             writer.sign(operation)
     for operation in operations:
@@ -55,6 +60,17 @@ def write_passes(layout: Layout) -> Passes:
         writer.sign(operation)
     training = [*writer.prepare, gather, *writer.forward, *loss, *writer.backward, *writer.update]
     return Passes(training, [*writer.prepare, gather, *writer.evaluate, *loss], writer.masks)
+
+
+def _passing(graph: Graph) -> dict[Value, Operation]:
+    """Return the values that are not kept for the backward pass, because making them again is cheap, and what makes them.
+
+    They are the results of batch normalisations that one operation alone reads; the normalisation keeps its own input, from which
+    one pass makes them. So a network of convolutions and normalisations keeps one value for each pair, not two.
+    """
+    consumers = graph.consumers()
+    alone = [o for o in graph.operations if o.kind == "batch_norm" and len(o.inputs) == 1]
+    return {o.output: o for o in alone if len(consumers[o.output]) == 1 and consumers[o.output][0].kind == "conv2d"}
 
 
 def _gather(writer: Writer) -> Row:
