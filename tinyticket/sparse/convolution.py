@@ -40,13 +40,22 @@ class ConvPattern(Orders):
         For each input channel one line for each phase of its pixels, (row mod stride) * stride + (column mod stride); survivors
         meet the pixels of one phase only. Offsets into dy count from the first row and column that any survivor reads.
     window : Window
+    shared : bool
+        Whether neighbouring rows and images share the zeros between them.
     """
 
     window: Window
+    shared: bool = False
 
     @classmethod
     def from_mask(
-        cls, mask: Any, window: Window, *, row_blocks: int | None = None, column_blocks: int | None = None
+        cls,
+        mask: Any,
+        window: Window,
+        *,
+        shared: bool = False,
+        row_blocks: int | None = None,
+        column_blocks: int | None = None,
     ) -> "ConvPattern":
         """Build the pattern of a mask.
 
@@ -56,6 +65,8 @@ class ConvPattern(Orders):
             True where a weight survives. Channels may be empty.
         window : Window
             Geometry of both images; the number of tiles does not matter.
+        shared : bool
+            Whether neighbouring rows and images share the zeros between them.
         row_blocks, column_blocks : int, optional
             Pieces that lines are cut into; by a rule of size and density if not given. Sums keep their order, so the choice
             changes the speed and not a bit of any result.
@@ -68,7 +79,7 @@ class ConvPattern(Orders):
             )
         if max(window.inputs * window.x_plane, window.outputs * window.y_plane) >= 2**32:
             raise InputError(f"images of {window} need offsets beyond 32 bits")
-        _check_borders(window)
+        _check_borders(window, shared)
         forward, line, back = _taps(window)
         output, tap = np.nonzero(mask.reshape(window.outputs, -1))
         channel = tap // (window.kernel_height * window.kernel_width)
@@ -84,28 +95,24 @@ class ConvPattern(Orders):
         rows = _lines(output, forward[tap], window.outputs, channel, window.inputs, row_blocks)
         offsets = back[tap[order]] + (above * window.y_plane).astype(np.uint32)
         columns = _lines(keys[order], offsets, lines, above, window.outputs, column_blocks)
-        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), np.flatnonzero(mask), window)
+        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), np.flatnonzero(mask), window, shared)
         pattern.validate()
         return pattern
 
     def of(self, mask: np.ndarray) -> "ConvPattern":
         """Return the pattern of another mask for the same images."""
-        return ConvPattern.from_mask(mask, self.window)
+        return ConvPattern.from_mask(mask, self.window, shared=self.shared)
 
     def mask(self) -> np.ndarray:
         """Return the bool mask."""
-        mask = np.zeros((self.shape[0], self.shape[1] * self.window.kernel_height * self.window.kernel_width), np.bool_)
-        starts = self.rows.starts[:: self.rows.blocks].astype(np.int64)
-        forward, _, _ = _taps(self.window)
-        order = np.argsort(forward)
-        tap = order[np.searchsorted(forward, self.rows.offsets, sorter=order)]
-        mask[np.repeat(np.arange(self.shape[0]), np.diff(starts)), tap] = True
+        mask = np.zeros(int(np.prod(self.shape)), np.bool_)
+        mask[self.positions] = True
         return mask.reshape(self.shape)
 
     def validate(self) -> None:
         """Raise an error if a kernel that walks through this pattern would leave its images."""
         window = self.window
-        _check_borders(window)
+        _check_borders(window, self.shared)
         forward, line, back = _taps(window)
         phases = window.stride**2
         for name, lines, length in (
@@ -120,9 +127,14 @@ class ConvPattern(Orders):
         phase = np.repeat(
             np.arange(window.inputs * phases) % phases, np.diff(self.columns.starts[:: self.columns.blocks])
         )
-        above, place = np.divmod(self.columns.offsets, np.uint32(window.y_plane))
-        reached = np.unique(line % phases * window.y_plane + back)
-        if above.max() >= window.outputs or not np.isin(phase * window.y_plane + place, reached).all():
+        # Shared zeros below an image lie in the next one's plane.
+        size, inside = 2 * window.y_plane, np.zeros(self.count, np.bool_)
+        above, place = np.divmod(self.columns.offsets.astype(np.int64), window.y_plane)
+        reached = np.unique(line % phases * size + back)
+        for beyond in range(1 + self.shared):
+            here = np.isin(phase * size + place + beyond * window.y_plane, reached)
+            inside |= here & (above >= beyond) & (above - beyond < window.outputs)
+        if not inside.all():
             raise InputError(f"columns of a pattern reach beyond {window.outputs} images of dy")
         if self.to_row.max() >= self.count:
             raise InputError("the permutation of a pattern reaches beyond its survivors")
@@ -148,10 +160,10 @@ def _taps(window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return forward.ravel().astype(np.uint32), line.ravel(), back.ravel().astype(np.uint32)
 
 
-def _check_borders(window: Window) -> None:
+def _check_borders(window: Window, shared: bool) -> None:
     """Raise an error if some survivor would read beyond the zeros around an image."""
-    x_border = (window.x_row // LANES - window.x_width) // 2
-    y_border = (window.y_row // LANES - window.width) // 2
+    x_border = (window.x_row // LANES - window.x_width) // (2 - shared)
+    y_border = (window.y_row // LANES - window.width) // (2 - shared)
     y_needed = max(
         gradient_border(size, kernel, window.stride, window.padding)
         for size, kernel in ((window.x_height, window.kernel_height), (window.x_width, window.kernel_width))

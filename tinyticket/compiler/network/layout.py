@@ -10,7 +10,7 @@ from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.program import Block
 from tinyticket.compiler.network.weights import Weights
 from tinyticket.compiler.places import Places, write
-from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, plane, row
+from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, plane, room, row
 from tinyticket.kernels.cpu.layout import Shape, tiles_for
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.nn import Buffer, Parameter
@@ -47,6 +47,8 @@ class Layout:
         self.buffers: dict[Buffer, Block] = {}
         self.constants: list[tuple[Block, Sequence[float]]] = []
         self._values: dict[Value, Block] = {}
+        self._values_again: dict[Value, Block] = {}
+        self._renewed: set[Value] = set()
         self._gradients: dict[Value, Block] = {}
         for operation in graph.operations:
             for name, parameter in operation.parameters.items():
@@ -61,7 +63,16 @@ class Layout:
 
     def value(self, value: Value) -> Block:
         """Return where a value lies."""
-        return self._block(self._values, value)
+        return self._block(self._values_again if value.root in self._renewed else self._values, value)
+
+    def renew(self, value: Value) -> Block:
+        """Return where a value will lie until `restart`, after nobody has needed it for a while."""
+        self._renewed.add(value.root)
+        return self.value(value)
+
+    def restart(self) -> None:
+        """Take all values for where they lie first, as every program begins."""
+        self._renewed.clear()
 
     def gradient(self, value: Value) -> Block:
         """Return where a value's gradient lies."""
@@ -118,16 +129,16 @@ class Layout:
             geometry = image(root)
             kept = any(o.kind == "pad2d" and o.output is root for o in self.graph.operations)
             kind = None if kept else tuple(geometry)  # what was padded has zeros inside
-            blocks[root] = Block(self.tiles * root.channels * plane(geometry), origin(geometry), kind)
+            blocks[root] = Block(room(geometry, self.tiles), origin(geometry), kind)
         return blocks[root]
 
     def _pattern(self, operation: Operation, mask: np.ndarray | None) -> Pattern | ConvPattern:
         assert mask is not None
         if operation.kind == "linear":
             return Pattern.from_mask(mask, LANES)
-        return ConvPattern.from_mask(mask, self.window(operation))
+        return ConvPattern.from_mask(mask, self.window(operation), shared=True)
 
 
 def image(value: Value) -> Image:
     """Return the geometry of a value."""
-    return Image(value.channels, value.height, value.width, value.border)
+    return Image(value.channels, value.height, value.width, value.border, shared=1)

@@ -35,6 +35,14 @@ def batch_norm(writer: Writer, operation: Operation) -> None:
     writer.evaluate.append(Row("normalise_for_evaluation", arguments, even(x.channels), reads, [values[1]]))
 
 
+def batch_norm_again(writer: Writer, operation: Operation) -> None:
+    """Write a batch normalisation's result a second time, for the backward pass of what reads it."""
+    layout, (x,), y = writer.layout, operation.inputs, operation.output
+    before, after, small = layout.value(x), layout.renew(y), writer.statistics[operation][:4]
+    arguments = [before, after, *small, operation.relu, *layout.elementwise(x, y)]
+    writer.backward.append(Row("normalise_again", arguments, even(x.channels), [before, *small], [after]))
+
+
 def batch_norm_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradients of a batch normalisation and of what was added to it."""
     layout, x, y, addend = writer.layout, operation.inputs[0], operation.output, operation.inputs[-1]
@@ -66,16 +74,15 @@ def pool_backward(writer: Writer, operation: Operation) -> None:
     values = [layout.value(below), layout.value(above), layout.gradient(above), layout.gradient(below)]
     name = operation.kind.removesuffix("2d") + "_back"
     arguments = [*values, *writer.begin(below), *layout.window(operation)]
-    row = Row(name, arguments, writer.planes(above), values[:3], values[3:])
-    if name == "max_pool_back" and disjoint(operation):
-        row.over = [(values[0], values[3])]
-    writer.backward.append(row)
+    over = [(values[0], values[3])] if _reads_once(operation) else []
+    writer.backward.append(Row(name, arguments, writer.planes(above), values[:3], values[3:], over))
 
 
-def disjoint(pooling: Operation) -> bool:
-    """Return whether a maximum's kernel reads every element just once, before it writes that element's gradient."""
+def _reads_once(pooling: Operation) -> bool:
+    """Return whether a pooling's gradient looks at each input once at most, in the place that it writes."""
     given = pooling.attributes
-    return tuple(given["kernel"]) == (2, 2) and given["stride"] == 2 and given["padding"] == 0
+    disjoint = tuple(given["kernel"]) == (2, 2) and given["stride"] == 2 and given["padding"] == 0
+    return pooling.kind == "avg_pool2d" or disjoint
 
 
 def add(writer: Writer, operation: Operation) -> None:

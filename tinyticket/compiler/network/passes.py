@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tinyticket.compiler.network import pass_convolution, pass_images, pass_linear
-from tinyticket.compiler.network.graph import Operation
+from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.layout import Layout, image
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.compiler.network.weights import Weights
@@ -53,13 +54,12 @@ WHOLE = {"conv2d": pass_convolution.conv2d_gradient, "linear": pass_linear.linea
 
 def write_passes(layout: Layout) -> Passes:
     """Write a network's programs down: preparation, forward, loss, backward, update."""
-    writer, operations = Writer(layout), layout.graph.operations
+    writer = Writer(layout)
     gather, loss = _forward(writer)
-    for operation in reversed(operations):
-        if operation.output.needs_gradient:
-            PASSES[operation.kind][1](writer, operation)
-            writer.sign(operation)
-    for operation in operations:
+    for operation in _backward(writer):
+        PASSES[operation.kind][1](writer, operation)
+        writer.sign(operation)
+    for operation in layout.graph.operations:
         for parameter in operation.parameters.values():
             _update_weights(writer, layout.weights[parameter], parameter)
         writer.sign(operation)
@@ -74,14 +74,13 @@ def write_gradients(layout: Layout) -> Gradients:
     """
     writer, whole = Writer(layout, updates=False), dict[Parameter, Block]()
     gather, loss = _forward(writer)
-    for operation in reversed(layout.graph.operations):
-        if operation.output.needs_gradient:
-            weight = operation.parameters.get("weight")
-            if weight is not None and operation.kind in WHOLE and _leaves_none(layout, operation):
-                whole[weight] = Block(weight.size)
-                WHOLE[operation.kind](writer, operation, whole[weight])
-            PASSES[operation.kind][1](writer, operation)
-            writer.sign(operation)
+    for operation in _backward(writer):
+        weight = operation.parameters.get("weight")
+        if weight is not None and operation.kind in WHOLE and _leaves_none(layout, operation):
+            whole[weight] = Block(weight.size)
+            WHOLE[operation.kind](writer, operation, whole[weight])
+        PASSES[operation.kind][1](writer, operation)
+        writer.sign(operation)
     return Gradients([*writer.prepare, gather, *writer.forward, *loss, *writer.backward], writer.masks, whole)
 
 
@@ -92,6 +91,7 @@ def _leaves_none(layout: Layout, operation: Operation) -> bool:
 
 def _forward(writer: Writer) -> tuple[Row, list[Row]]:
     """Write all rows before the backward pass; return those that gather the batch and compute the loss."""
+    writer.layout.restart()
     gather = _gather(writer)
     for operation in writer.graph.operations:
         PASSES[operation.kind][0](writer, operation)
@@ -99,11 +99,34 @@ def _forward(writer: Writer) -> tuple[Row, list[Row]]:
     return gather, _loss(writer)
 
 
+def _backward(writer: Writer) -> Iterator[Operation]:
+    """Yield the operations that have a backward pass, last first, once what they read has been made again if it was not kept."""
+    passing = _passing(writer.graph)
+    for operation in reversed(writer.graph.operations):
+        if operation.output.needs_gradient:
+            for value in operation.inputs:
+                if value in passing:
+                    pass_images.batch_norm_again(writer, passing[value])
+                    writer.sign(passing[value])
+            yield operation
+
+
+def _passing(graph: Graph) -> dict[Value, Operation]:
+    """Return the values that are not kept for the backward pass, because making them again is cheap, and what makes them.
+
+    They are the results of batch normalisations that one operation alone reads; the normalisation keeps its own input, from which
+    one pass makes them. So a network of convolutions and normalisations keeps one value for each pair, not two.
+    """
+    consumers = graph.consumers()
+    alone = [o for o in graph.operations if o.kind == "batch_norm" and len(o.inputs) == 1]
+    return {o.output: o for o in alone if len(consumers[o.output]) == 1 and consumers[o.output][0].kind == "conv2d"}
+
+
 def _gather(writer: Writer) -> Row:
     start, block = writer.graph.start, writer.layout.value(writer.graph.start)
     # Features in one row are gathered as an image of one row.
     alone = start.height * start.width == 1
-    geometry = Image(1, 1, start.channels, 0) if alone else image(start)
+    geometry = Image(1, 1, start.channels) if alone else image(start)
     return Row("gather_batch", [block, *geometry], even(writer.tiles * geometry.channels), [], [block])
 
 

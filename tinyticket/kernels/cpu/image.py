@@ -5,6 +5,10 @@ a kernel that looks beyond the edge finds zeros there. A value and its gradient 
 any pass over either of them looks into. Kernels take addresses of the interior's first pixel and distances between
 rows and planes; what one convolution or pooling needs of both its images is a `Window`. All sizes are in floats.
 
+Neighbours may share their border: what lies right of a row is then what lies left of the next one, and what lies below an image
+what lies above the next. It is all the same to kernels, and saves a fifth of the memory on images of 8 by 8 pixels; but they are no
+array of five dimensions then, so only compiled steps have such images.
+
 A fully-connected value is an image of one pixel without a border, so flattening an image without a border moves nothing.
 """
 
@@ -24,6 +28,7 @@ class Image(NamedTuple):
     height: int
     width: int
     border: int = 0
+    shared: int = 0  # 1 if neighbours share their border
 
 
 class Window(NamedTuple):
@@ -48,17 +53,22 @@ class Window(NamedTuple):
 
 def row(image: Image) -> int:
     """Return the distance between a pixel and the one below it."""
-    return (image.width + 2 * image.border) * LANES
+    return (image.width + (2 - image.shared) * image.border) * LANES
 
 
 def plane(image: Image) -> int:
     """Return the distance between a channel and the next."""
-    return (image.height + 2 * image.border) * row(image)
+    return (image.height + (2 - image.shared) * image.border) * row(image)
 
 
 def origin(image: Image) -> int:
     """Return where the first pixel inside the border is: the address that kernels are given."""
     return image.border * (row(image) + LANES)
+
+
+def room(image: Image, tiles: int) -> int:
+    """Return the size of some tiles of images; nobody shares the last border."""
+    return tiles * image.channels * plane(image) + image.shared * origin(image)
 
 
 def image_of(packed: np.ndarray, border: int, name: str = "x") -> Image:

@@ -8,13 +8,13 @@ from tinyticket.kernels.cpu.simd import load, select, store, zero
 @device
 def row_of(image):
     """Return the distance of an image's rows, in floats."""
-    return (image.width + 2 * image.border) * LANES
+    return (image.width + (2 - image.shared) * image.border) * LANES
 
 
 @device
 def plane_of(image):
     """Return the distance of an image's channels, in floats."""
-    return (image.height + 2 * image.border) * row_of(image)
+    return (image.height + (2 - image.shared) * image.border) * row_of(image)
 
 
 @device

@@ -58,6 +58,7 @@ ROUTINES = {
         convolution.sparse_convolution_gradient,
         images.normalise,
         images.normalise_for_evaluation,
+        images.normalise_again,
         images.normalise_backward,
         images.max_pool,
         images.max_pool_back,

@@ -39,9 +39,9 @@ def window_at(row, i):
 
 @device
 def image_at(row, i):
-    """Read a geometry, four integers."""
+    """Read a geometry, five integers."""
     r = advance(row, ARGUMENTS + i)
-    return Image(at(r, 0), at(r, 1), at(r, 2), at(r, 3))
+    return Image(at(r, 0), at(r, 1), at(r, 2), at(r, 3), at(r, 4))
 
 
 @device

@@ -1,7 +1,12 @@
 """Batch normalisation, pooling, joins, copies and dropout."""
 
 from tinyticket.compiler.network.routines.arguments import flag_at, image_at, number_at, place_at, window_at
-from tinyticket.kernels.cpu.batch_norm_passes import batch_norm_backward, batch_norm_eval, batch_norm_forward
+from tinyticket.kernels.cpu.batch_norm_passes import (
+    batch_norm_again,
+    batch_norm_backward,
+    batch_norm_eval,
+    batch_norm_forward,
+)
 from tinyticket.kernels.cpu.dropout_passes import dropout_backward, dropout_forward
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.pooling_passes import (
@@ -59,6 +64,14 @@ def normalise_for_evaluation(c, row, first, last):
         flag_at(row, 10),
         flag_at(row, 11),
     )
+
+
+@device
+def normalise_again(c, row, first, last):
+    """Arguments: x, y, weight, bias, mean, inverse, whether to rectify, window."""
+    x, y, weight, bias = place_at(c, row, 0), place_at(c, row, 1), place_at(c, row, 2), place_at(c, row, 3)
+    mean, inverse = place_at(c, row, 4), place_at(c, row, 5)
+    batch_norm_again(x, y, weight, bias, mean, inverse, window_at(row, 7), first, last, flag_at(row, 6))
 
 
 @device
