@@ -25,6 +25,7 @@ class MLPModel:
     layers : list of LinearLayer
     """
 
+    device = "cpu"
     augments = False  # its step gathers no shifted images
 
     def __init__(self, layers: list[LinearLayer]):
