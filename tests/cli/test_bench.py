@@ -1,5 +1,7 @@
 """`tinyticket bench`."""
 
+import sys
+
 import pytest
 
 from tinyticket.sparse import choice
@@ -7,8 +9,19 @@ from tinyticket.sparse import choice
 
 def test_info_says_what_kernels_run_on(command):
     shown = dict(line.split(":", 1) for line in command("bench", "--info").out.splitlines())
-    assert shown.keys() == {"numba", "compiled for", "threads", "threading layer", "kernel cache", "dense or sparse"}
+    cpu = {"numba", "compiled for", "threads", "threading layer", "kernel cache", "dense or sparse"}
+    assert shown.keys() == cpu | {"CUDA device", "CUDA driver", "CUDA packages"}
     assert shown["threading layer"].strip() in ("omp", "tbb", "workqueue")
+
+
+def test_info_says_that_cuda_is_missing(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba.cuda", None)
+    monkeypatch.setitem(sys.modules, "numba_cuda_mlir.cuda", None)
+    monkeypatch.delitem(sys.modules, "tinyticket.kernels.cuda.toolkit", raising=False)
+    monkeypatch.delattr("tinyticket.kernels.cuda.toolkit", raising=False)
+    outcome = command("bench", "--info")
+    assert outcome.code == 0
+    assert "pip install 'tinyticket[cuda]'" in outcome.out
 
 
 def test_calibration_is_measured_and_remembered(command, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tinyticket.cli.common import common
+from tinyticket.errors import InputError
 
 EXAMPLES = "\b\nExamples:\n  tinyticket bench --info\n  tinyticket bench --calibrate"
 
@@ -43,7 +44,17 @@ def information() -> dict[str, str]:
         "dense or sparse": f"measured here, {calibrated}"
         if calibrated.exists()
         else "built-in rates (--calibrate measures)",
+        **_cuda(),
     }
+
+
+def _cuda() -> dict[str, str]:
+    """Return what CUDA kernels depend on, or what is missing."""
+    try:
+        from tinyticket.kernels.cuda import toolkit
+    except InputError as error:
+        return {"CUDA": str(error)}
+    return toolkit.describe()
 
 
 def _calibrate(quiet: bool) -> None:

@@ -115,5 +115,7 @@ def _packages() -> str:
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    """Return what an error says, without the headings before it and the advice after it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.endswith(":")]
+    return said[0].rstrip(".") if said else type(error).__name__

@@ -1,0 +1,68 @@
+"""What NVIDIA's compiler makes of the kernels, for devices that need not be there.
+
+Each capability is compiled for in a process of its own, since the others simulate a device.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Multiply-adds in the inner loop, and the most registers that a kernel may use: 255 is all there are.
+BOUNDS = {
+    "correlate, large tile": (32, 168),
+    "correlate, small tile": (8, 128),
+    "correlate_all, large tile": (32, 232),
+    "correlate_all, small tile": (8, 128),
+    "gather, float32": (0, 48),
+    "gather, uint8": (0, 48),
+    "sum_channels": (0, 40),
+    "cross_entropy": (2, 40),
+    "sum_losses": (0, 40),
+    "update_one": (5, 40),
+    "update_each": (5, 40),
+}
+
+COMPILE = """
+import json, sys
+from tinyticket.errors import InputError
+from tinyticket.kernels.cuda import assembly
+cc = tuple(map(int, sys.argv[1].split(".")))
+try:
+    print(json.dumps([assembly.assemble(name, cc) for name in assembly.SIGNATURES]))
+except InputError as error:
+    print(json.dumps(str(error)))
+"""
+
+
+@functools.cache
+def compiled(cc):
+    """Return what was counted of every kernel, by name; skip where nothing compiles."""
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "0"}
+    command = [sys.executable, "-W", "ignore", "-c", COMPILE, cc]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(params=["7.5", "8.0", "9.0"])
+def kernels(request):
+    told = compiled(request.param)
+    if isinstance(told, str):
+        pytest.skip(told)
+    return {name: counts for name, *counts in told}
+
+
+def test_kernels_compile_to_what_was_meant(kernels):
+    assert kernels.keys() == BOUNDS.keys(), "every kernel has its bounds"
+    for name, (fused, double, local, registers, spills, _) in kernels.items():
+        least, most = BOUNDS[name]
+        assert fused >= least, f"{name}: {fused} fused multiply-adds"
+        assert double == 0, f"{name} computes in float64"
+        assert local == 0, f"{name} keeps {local} values in local memory"
+        if registers is not None:
+            assert registers <= most, f"{name} uses {registers} registers"
+            assert spills == 0, f"{name} spills {spills} bytes"

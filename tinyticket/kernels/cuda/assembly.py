@@ -1,0 +1,146 @@
+"""What the compiler makes of the kernels, for a device that need not be there.
+
+`python -m tinyticket.kernels.cuda.assembly --cc 9.0` prints for every kernel its fused multiply-adds, registers, shared memory, and
+accesses to local memory, which is slow: sums that do not stay in registers. Registers come from ptxas, if it is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from numba import types
+
+from tinyticket.errors import InputError
+from tinyticket.kernels.cuda import bias, gather, softmax, tiles, toolkit, update
+from tinyticket.kernels.cuda.geometry import Geometry
+
+_F, _I, _B, _L = types.float32[::1], types.int32[::1], types.uint8[::1], types.int64[::1]
+_N = types.int64
+
+
+def _numbers(record: Any) -> Any:
+    """Return the type of a NamedTuple of integers."""
+    return types.NamedUniTuple(_N, len(record._fields), record)
+
+
+_G = _numbers(Geometry)
+_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
+_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(tiles.Sum))
+_GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
+
+SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "correlate, large tile": (tiles.LARGE.correlate, _CORRELATE),
+    "correlate, small tile": (tiles.SMALL.correlate, _CORRELATE),
+    "correlate_all, large tile": (tiles.LARGE.correlate_all, _CORRELATE_ALL),
+    "correlate_all, small tile": (tiles.SMALL.correlate_all, _CORRELATE_ALL),
+    "gather, float32": (gather.gather, (_F, *_GATHER)),
+    "gather, uint8": (gather.gather, (_B, *_GATHER)),
+    "sum_channels": (bias.sum_channels, (_F, _N, _F, _G)),
+    "cross_entropy": (softmax.cross_entropy, (_F, _I, _F, _F, _F, _I, _N, _N, _N)),
+    "sum_losses": (softmax.sum_losses, (_F, _F, _F, _I)),
+    "update_one": (update.update_one, (_N, _F, _N, _F, _F, _F, _B, _N, _F, _I)),
+    "update_each": (update.update_each, (_N, _F, _B, _L, _I, _F, _I)),
+}
+"""Every kernel and the types that it is launched with: there are no others."""
+
+
+class Assembly(NamedTuple):
+    """What was counted; None where ptxas is missing."""
+
+    name: str
+    fused: int  # multiply-adds
+    double: int  # instructions on float64: there should be none
+    local: int  # accesses to local memory
+    registers: int | None
+    spills: int | None  # bytes
+    shared: int | None  # bytes
+
+
+def compile_kernel(name: str, cc: tuple[int, int]) -> str:
+    """Return a kernel's PTX for a compute capability.
+
+    Raises
+    ------
+    InputError
+        If kernels are simulated, or the compiler is not installed.
+    """
+    if toolkit.simulated():
+        raise InputError("kernels are simulated (NUMBA_ENABLE_CUDASIM=1) and not compiled")
+    kernel, signature = SIGNATURES[name]
+    # Device functions ask the device at hand what to compile for; there need be none.
+    dispatcher: Any = importlib.import_module(toolkit.cuda.jit.__module__.replace("decorators", "dispatcher"))
+    asked, dispatcher.get_current_device = dispatcher.get_current_device, lambda: SimpleNamespace(compute_capability=cc)
+    try:
+        ptx, _ = toolkit.cuda.compile_ptx(kernel.py_func, signature, cc=cc)
+    except (OSError, FileNotFoundError) as error:
+        raise InputError(f"NVIDIA's compiler NVVM is not installed ({error}): pip install 'tinyticket[cuda]'") from None
+    finally:
+        dispatcher.get_current_device = asked
+    return ptx
+
+
+def assemble(name: str, cc: tuple[int, int]) -> Assembly:
+    """Compile a kernel for a compute capability and count."""
+    ptx = compile_kernel(name, cc)
+    fused, double = len(re.findall(r"\bfma\.rn\.f32\b", ptx)), len(re.findall(r"\.f64\b", ptx))
+    local = len(re.findall(r"\b(?:ld|st)\.local\b", ptx))
+    return Assembly(name, fused, double, local, *_registers(ptx, cc))
+
+
+def _registers(ptx: str, cc: tuple[int, int]) -> tuple[int | None, int | None, int | None]:
+    """Return registers, bytes spilled and bytes of shared memory as ptxas says."""
+    tool = _ptxas()
+    if tool is None:
+        return None, None, None
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "kernel.ptx")
+        source.write_text(ptx)
+        command = [tool, "-v", f"-arch=sm_{cc[0]}{cc[1]}", "-o", str(Path(folder, "kernel.cubin")), str(source)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    used = re.search(r"Used (\d+) registers", said)
+    spilled = sum(int(count) for count in re.findall(r"(\d+) bytes spill", said))
+    shared = re.search(r"(\d+) bytes smem", said)
+    return int(used[1]) if used else None, spilled, int(shared[1]) if shared else 0
+
+
+def _ptxas() -> str | None:
+    """Find ptxas: where NVIDIA's package puts it, or on the path."""
+    for folder in map(Path, sys.path):
+        for found in folder.glob("nvidia/*/bin/ptxas"):
+            return str(found)
+    return shutil.which("ptxas")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print a line for every kernel."""
+    parser = argparse.ArgumentParser(description="Compile every CUDA kernel and say what became of it.")
+    parser.add_argument("--cc", default="9.0", metavar="X.Y", help="compute capability to compile for (default: 9.0)")
+    parser.add_argument("--ptx", metavar="KERNEL", choices=SIGNATURES, help="print this kernel's PTX instead")
+    given = parser.parse_args(arguments)
+    if not (parts := re.fullmatch(r"(\d+)\.(\d)", given.cc)):
+        parser.error(f"--cc {given.cc} is not of the form 9.0")
+    cc = int(parts[1]), int(parts[2])
+    try:
+        if given.ptx:
+            print(compile_kernel(given.ptx, cc))
+            return
+        print(f"{'kernel':32} {'fma':>5} {'f64':>4} {'local':>6} {'registers':>10} {'spills':>7} {'shared':>7}")
+        for name in SIGNATURES:
+            line = assemble(name, cc)
+            said = ["?" if number is None else number for number in line[4:]]
+            print(f"{name:32} {line.fused:5} {line.double:4} {line.local:6} {said[0]:>10} {said[1]:>7} {said[2]:>7}")
+    except InputError as error:
+        parser.exit(2, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""SGD, momentum, Nesterov momentum and Adam on a device, as `kernels.cpu.optimizers` defines them.
+
+One thread for each weight; what bounds it is memory. The parts of a gradient are added up here, in their order, so that a split
+sum needs no launch of its own. One launch can update all parameters of a network that lie in one arena.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyticket.kernels.cpu.update import ADAM, NESTEROV, SGD
+from tinyticket.kernels.cuda.launch import Launch
+from tinyticket.kernels.cuda.toolkit import cuda
+
+THREADS = 128
+
+FIELDS = 7
+"""Numbers of a `Place`."""
+
+_RATE, _DECAY, _MOMENTUM, _FIRST, _SECOND_KEPT, _SECOND, _CORRECTION, _EPSILON, SCALARS = range(9)
+_ZERO, _TINY = np.float32(0), np.float32(np.finfo(np.float32).tiny)
+
+
+class Place(NamedTuple):
+    """Where what belongs to a parameter begins in the arena; slots that the rule does not have may lie anywhere."""
+
+    partial: int
+    splits: int
+    weight: int
+    first: int
+    second: int
+    mask: int  # in the array of bytes; -1 if there is none
+    size: int
+
+
+@cuda.jit(device=True)
+def _flushed(value):
+    """Return zero for what has decayed below the smallest normal number, as on the CPU."""
+    return _ZERO if abs(value) < _TINY else value
+
+
+@cuda.jit(device=True)
+def _step(rule, scalars, at, gradient, weight, first, second):
+    """Return what weight, first and second slot become; `at` is where the scalars of this turn begin."""
+    gradient += scalars[at + _DECAY] * weight
+    direction = gradient
+    if rule == ADAM:
+        first = _flushed(first + scalars[at + _FIRST] * (gradient - first))
+        second = _flushed(scalars[at + _SECOND_KEPT] * second + scalars[at + _SECOND] * gradient * gradient)
+        direction = first / (math.sqrt(second) * scalars[at + _CORRECTION] + scalars[at + _EPSILON])
+    elif rule != SGD:
+        first = _flushed(scalars[at + _MOMENTUM] * first + gradient)
+        direction = gradient + scalars[at + _MOMENTUM] * first if rule == NESTEROV else first
+    return weight - scalars[at + _RATE] * direction, first, second
+
+
+@cuda.jit
+def update_each(rule, floats, masks, table, blocks, scalars, state):
+    """Update a piece of one parameter in each block; `blocks` says of which, and where the piece begins."""
+    block = np.uint32(2 * cuda.blockIdx.x)
+    row, number = FIELDS * blocks[block], blocks[block + 1] + cuda.threadIdx.x
+    size = table[row + 6]
+    if number >= size:
+        return
+    gradient, part = _ZERO, table[row] + number
+    for _ in range(table[row + 1]):
+        gradient += floats[np.uint64(part)]
+        part += size
+    at = SCALARS * state[0]
+    weight, first, second = (
+        np.uint64(table[row + 2] + number),
+        np.uint64(table[row + 3] + number),
+        np.uint64(table[row + 4] + number),
+    )
+    old_first = floats[first] if rule != SGD else _ZERO
+    old_second = floats[second] if rule == ADAM else _ZERO
+    new, new_first, new_second = _step(rule, scalars, at, gradient, floats[weight], old_first, old_second)
+    if table[row + 5] >= 0 and masks[np.uint64(table[row + 5] + number)] == 0:
+        new, new_first, new_second = _ZERO, _ZERO, _ZERO
+    floats[weight] = new
+    if rule != SGD:
+        floats[first] = new_first
+    if rule == ADAM:
+        floats[second] = new_second
+
+
+@cuda.jit
+def update_one(rule, partial, splits, weight, first, second, mask, masked, scalars, state):
+    """Update one parameter whose arrays stand alone."""
+    number = cuda.blockIdx.x * THREADS + cuda.threadIdx.x
+    if number >= weight.size:
+        return
+    spot = np.uint32(number)
+    gradient = _ZERO
+    for part in range(splits):
+        gradient += partial[np.uint32(part * weight.size + number)]
+    at = SCALARS * state[0]
+    old_first = first[spot] if rule != SGD else _ZERO
+    old_second = second[spot] if rule == ADAM else _ZERO
+    new, new_first, new_second = _step(rule, scalars, at, gradient, weight[spot], old_first, old_second)
+    if masked != 0 and mask[spot] == 0:
+        new, new_first, new_second = _ZERO, _ZERO, _ZERO
+    weight[spot] = new
+    if rule != SGD:
+        first[spot] = new_first
+    if rule == ADAM:
+        second[spot] = new_second
+
+
+def update(
+    rule: int,
+    partial: Any,
+    splits: int,
+    weight: Any,
+    first: Any,
+    second: Any,
+    mask: Any,
+    scalars: Any,
+    state: Any,
+) -> Launch:
+    """Take one step of an optimizer on one parameter, in place.
+
+    Parameters
+    ----------
+    rule : int
+        A number of `kernels.cpu.optimizers.RULES`.
+    partial : float32 device array of (splits, size), flat
+        Parts of the gradient.
+    splits : int
+    weight, first, second : float32 device arrays of (size,)
+        The weights and the slots; None for slots that the rule does not have.
+    mask : uint8 device array of (size,), or None
+        Weights and slots become +0.0 where it is zero.
+    scalars : float32 device array of (turns, 8), flat
+        Rows of `kernels.cpu.settings`, one a turn.
+    state : int32 device array of (2,)
+        The turn, and how many lanes hold samples.
+    """
+    first, second = (weight if slot is None else slot for slot in (first, second))
+    # What is never read needs to be of its type all the same.
+    bytes_ = cuda.to_device(np.zeros(1, np.uint8)) if mask is None else mask
+    arguments = (rule, partial, splits, weight, first, second, bytes_, int(mask is not None), scalars, state)
+    return Launch(update_one, (-(-weight.size // THREADS),), (THREADS,), arguments)
+
+
+def update_many(rule: int, floats: Any, masks: Any, places: Sequence[Place], scalars: Any, state: Any) -> Launch:
+    """Take one step of an optimizer on all parameters of a network in one launch.
+
+    Parameters
+    ----------
+    rule : int
+        A number of `kernels.cpu.optimizers.RULES`.
+    floats : float32 device array
+        The arena that holds gradients, weights and slots.
+    masks : uint8 device array
+        Where it is zero, weights and slots become +0.0; one byte if no parameter has a mask.
+    places : sequence of Place
+    scalars, state
+        As for `update`.
+    """
+    pieces = [-(-place.size // THREADS) for place in places]
+    rows = np.repeat(np.arange(len(places)), pieces)
+    starts = np.concatenate([np.arange(count) * THREADS for count in pieces])
+    blocks = cuda.to_device(np.stack((rows, starts), axis=1).astype(np.int32).reshape(-1))
+    table = cuda.to_device(np.array(places, np.int64).reshape(-1))
+    return Launch(update_each, (len(rows),), (THREADS,), (rule, floats, masks, table, blocks, scalars, state))
