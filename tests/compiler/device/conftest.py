@@ -1,0 +1,5 @@
+"""Simulated devices are scheduled more quickly here."""
+
+from tests import simulator
+
+simulator.install()
