@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tinyticket.compiler.device.work import Feed, Work
@@ -12,12 +14,7 @@ from tinyticket.compiler.network.program import Block
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cuda import batch_norm as norm
 from tinyticket.kernels.cuda import elementwise, pooling
-from tinyticket.kernels.cuda.geometry import origin, plane, row
-
-POOLS = {
-    "max_pool2d": (pooling.max_pool, pooling.max_pool_gradient),
-    "avg_pool2d": (pooling.avg_pool, pooling.avg_pool_gradient),
-}
+from tinyticket.kernels.cuda.geometry import Geometry, plane, row
 
 
 def batch_norm(writer: Writer, operation: Operation) -> None:
@@ -29,76 +26,84 @@ def batch_norm(writer: Writer, operation: Operation) -> None:
         (weight, bias), (dweight, dbias) = [w.master for w in held], [w.gradient for w in held]
     else:
         weight, bias = layout.constant(x.channels, 1.0), layout.constant(x.channels, 0.0)
-    writer.statistics[operation] = weight, bias, mean, inverse, dweight, dbias
+    writer.statistics[operation] = weight, mean, inverse, dweight, dbias
     running = [layout.buffers[buffer] for buffer in operation.attributes["running"]]
     running = running or [Block(x.channels), Block(x.channels)]
     eps, momentum = (np.float32(operation.attributes[name]) for name in ("eps", "momentum"))
-    values = *layout.value(x), *layout.value(y), *_addend(writer, operation), weight, bias, *running
     g, relu = layout.elementwise(x, y), int(operation.relu)
-    writer.forward.append(Work(norm.train, *values, mean, inverse, eps, momentum, g, STATE, relu))
-    writer.evaluate.append(Work(norm.evaluate, *values, eps, g, relu))
+    beside: tuple[Any, ...] = (None, 0, 0, 0)
+    if len(operation.inputs) > 1:
+        beside = _surrounded(writer, operation.inputs[1])
+    values = *layout.value(x), *beside, *layout.value(y), weight, bias, *running
+    scratch = _scratch(g)
+    writer.forward.append(Work(norm.train, *values, mean, inverse, scratch, g, STATE, eps, momentum, relu))
+    writer.evaluate.append(Work(norm.evaluate, *values, g, eps, relu))
 
 
 def batch_norm_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradients of a batch normalisation and of what was added to it."""
-    layout, x, y, addend = writer.layout, operation.inputs[0], operation.output, operation.inputs[-1]
-    flags = [int(operation.relu), *writer.begin(x)]
-    beside, place = _addend(writer, operation)
-    if beside is None:
-        flags, d_addend = [*flags, 0, 0], None
-    else:
-        flags, d_addend = [*flags, *writer.begin(addend)], layout.gradient(addend)[0]
+    layout, x, y = writer.layout, operation.inputs[0], operation.output
     values = layout.value(x)[0], layout.value(y)[0], *layout.gradient(y), *layout.gradient(x)
-    small = writer.statistics[operation]
-    g = layout.elementwise(x, y)
-    writer.backward.append(Work(norm.gradient, *values, beside, d_addend, place, *small, g, STATE, *flags))
+    g, small = layout.elementwise(x, y), writer.statistics[operation]
+    flags = int(operation.relu), *writer.begin(x)
+    writer.backward.append(Work(norm.gradient, *values, *small, _scratch(g), g, STATE, *flags))
+    if len(operation.inputs) > 1:
+        _pass_on(writer, operation, operation.inputs[1])
 
 
-def _addend(writer: Writer, operation: Operation) -> tuple[Block | None, tuple[int, int, int]]:
-    """Return where what is added to a batch normalisation lies, if anything is."""
-    if len(operation.inputs) == 1:
-        return None, (0, 0, 0)
-    return writer.layout.value(operation.inputs[-1])[0], _place(operation.inputs[-1])
+def _scratch(g: Geometry) -> Block:
+    """Return room for what the two launches of a batch normalisation hand over."""
+    size = norm.scratch_size(g)
+    return Block(size, kind=("scratch", size))
 
 
-def _place(value: Value) -> tuple[int, int, int]:
-    """Return the pixels to a value's first one, to the one below, and from channel to channel."""
-    return origin(image(value)), row(image(value)), plane(image(value))
+def _surrounded(writer: Writer, value: Value) -> tuple[Block, int, int, int]:
+    """Return where a value of another border lies: its block, the pixels to its first one, to the one below, to the next plane."""
+    return *writer.layout.value(value), row(image(value)), plane(image(value))
+
+
+def _pass_on(writer: Writer, operation: Operation, value: Value) -> None:
+    """Write the gradient of a summand: that of the sum, through the ReLU behind it."""
+    layout, y = writer.layout, operation.output
+    read = *layout.gradient(y), layout.value(y)[0], layout.value(value)[0]
+    flags = int(operation.relu), *writer.begin(value)
+    g = layout.elementwise(value, y)
+    writer.backward.append(Work(elementwise.copy_gradient, *read, *layout.gradient(value), g, *flags))
 
 
 def pool(writer: Writer, operation: Operation) -> None:
     """Write a pooling."""
     x, y = writer.layout.value(operation.inputs[0]), writer.layout.value(operation.output)
-    writer.both(Work(POOLS[operation.kind][0], *x, *y, writer.layout.geometry(operation)))
+    kernel = pooling.max_pool if operation.kind == "max_pool2d" else pooling.avg_pool
+    writer.both(Work(kernel, *x, *y, writer.layout.geometry(operation)))
 
 
 def pool_backward(writer: Writer, operation: Operation) -> None:
     """Write a pooling's gradient."""
     layout, (below,), above = writer.layout, operation.inputs, operation.output
-    read = [layout.value(below)[0]]
+    gradients, last = (
+        (layout.gradient(above), layout.gradient(below)),
+        (layout.geometry(operation), *writer.begin(below)),
+    )
+    (dy, dx), x = gradients, layout.value(below)[0]
     if operation.kind == "max_pool2d":
-        read.append(layout.value(above)[0])
-    gradients = *layout.gradient(above), *layout.gradient(below)
-    g, flags = layout.geometry(operation), writer.begin(below)
-    writer.backward.append(Work(POOLS[operation.kind][1], *read, *gradients, g, *flags))
+        work = Work(pooling.max_pool_gradient, x, layout.value(above)[0], *dy, *dx, *last)
+    else:
+        work = Work(pooling.avg_pool_gradient, *dy, x, *dx, *last)
+    writer.backward.append(work)
 
 
 def add(writer: Writer, operation: Operation) -> None:
     """Write an addition."""
     layout, (x, addend), y = writer.layout, operation.inputs, operation.output
-    beside = layout.value(addend)[0], _place(addend)
-    g = layout.elementwise(x, y)
-    writer.both(Work(elementwise.add, *layout.value(x), *beside, *layout.value(y), g, int(operation.relu)))
+    values = *layout.value(x), *_surrounded(writer, addend), *layout.value(y)
+    writer.both(Work(elementwise.add, *values, layout.elementwise(x, y), int(operation.relu)))
 
 
 def add_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradients of both summands."""
-    layout, (x, addend), y = writer.layout, operation.inputs, operation.output
-    flags = int(operation.relu), *writer.begin(x), *writer.begin(addend)
-    values = (layout.value(value)[0] for value in (x, addend, y))
-    results = *layout.gradient(x), layout.gradient(addend)[0], _place(addend)
-    g = layout.elementwise(x, y)
-    writer.backward.append(Work(elementwise.add_gradient, *values, *layout.gradient(y), *results, g, *flags))
+    for value in operation.inputs:
+        _pass_on(writer, operation, value)
 
 
 def copy(writer: Writer, operation: Operation) -> None:
@@ -110,10 +115,7 @@ def copy(writer: Writer, operation: Operation) -> None:
 
 def copy_backward(writer: Writer, operation: Operation) -> None:
     """Write a copy's gradient."""
-    layout, (x,), y = writer.layout, operation.inputs, operation.output
-    values = layout.value(x)[0], layout.value(y)[0], *layout.gradient(y), *layout.gradient(x)
-    g, flags = layout.elementwise(x, y), writer.begin(x)
-    writer.backward.append(Work(elementwise.copy_gradient, *values, g, int(operation.relu), *flags))
+    _pass_on(writer, operation, operation.inputs[0])
 
 
 def pad(writer: Writer, operation: Operation) -> None:
@@ -129,7 +131,7 @@ def pad_backward(writer: Writer, operation: Operation) -> None:
     layout, (x,), y = writer.layout, operation.inputs, operation.output
     block, first = layout.gradient(y)
     there = block, first + corner(operation) // LANES
-    values = layout.value(x)[0], layout.value(y)[0], *there, *layout.gradient(x)
+    values = *there, layout.value(y)[0], layout.value(x)[0], *layout.gradient(x)
     g, flags = layout.inside(operation), writer.begin(x)
     writer.backward.append(Work(elementwise.copy_gradient, *values, g, 0, *flags))
 

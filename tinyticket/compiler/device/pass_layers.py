@@ -34,16 +34,17 @@ def layer_backward(writer: Writer, operation: Operation) -> None:
         writer.backward.append(Work(dense.weight_gradient, *x, *dy, weights.cut(splits), g, splits))
     elif weights.count:
         splits = sparse.splits_for(g, weights.count)
-        rows = lines.rows.starts, lines.rows.offsets
-        writer.backward.append(Work(sparse.weight_gradient, *x, *dy, *rows, weights.cut(splits), g, splits))
+        writer.backward.append(Work(sparse.weight_gradient, *x, *dy, *lines.rows, weights.cut(splits), g, splits))
     if not below.needs_gradient:
         return
     dx, flags = layout.gradient(below), writer.begin(below)
     if lines is None:
         writer.backward.append(Work(dense.input_gradient, *dy, weights.master, x[0], *dx, g, *flags))
     else:
-        read = weights.master, lines.to_row, *(lines.columns or ())
-        writer.backward.append(Work(sparse.input_gradient, *dy, *read, x[0], *dx, g, *flags))
+        assert lines.columns is not None
+        by_column = Block(weights.count, kind=("survivors", weights.count))
+        writer.backward.append(Work(sparse.reorder, weights.master, lines.to_row, by_column))
+        writer.backward.append(Work(sparse.input_gradient, *dy, by_column, *lines.columns, x[0], *dx, g, *flags))
 
 
 def _bias(writer: Writer, operation: Operation) -> Block | None:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cuda.memory import upload
+from tinyticket.kernels.cuda.sparse import lines
 from tinyticket.sparse import ConvPattern, Pattern
 
 
@@ -17,7 +17,7 @@ class DeviceLines(NamedTuple):
 
     starts: Any  # where each line begins among the survivors, and their number
     offsets: Any  # pixels
-    order: Any  # lines by falling number of survivors: a block's warps then work equally long
+    order: Any  # in which lines are taken: long ones first, so that a block's warps work equally long
 
 
 class DevicePattern(NamedTuple):
@@ -37,18 +37,12 @@ def pattern_on_device(pattern: Pattern | ConvPattern, both: bool) -> DevicePatte
     both : bool
         Whether the order of columns is needed too, as it is for an input gradient.
     """
-    rows = _lines(pattern.rows)
+    unit, phases = (LANES, pattern.window.stride**2) if isinstance(pattern, ConvPattern) else (pattern.lanes, 1)
+    rows = DeviceLines(*map(_integers, lines(pattern.rows, unit)))
     if not both:
         return DevicePattern(rows, None, None)
-    return DevicePattern(rows, _lines(pattern.columns), _integers(pattern.to_row))
-
-
-def _lines(lines: Lines) -> DeviceLines:
-    assert lines.blocks == 1
-    lengths = np.diff(lines.starts.astype(np.int64))
-    return DeviceLines(
-        _integers(lines.starts), _integers(lines.offsets // LANES), _integers(np.argsort(-lengths, kind="stable"))
-    )
+    columns = DeviceLines(*map(_integers, lines(pattern.columns, unit, phases)))
+    return DevicePattern(rows, columns, _integers(pattern.to_row))
 
 
 def _integers(numbers: np.ndarray) -> Any:

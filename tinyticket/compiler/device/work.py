@@ -32,26 +32,28 @@ Find = Callable[[Any], Any]
 
 
 class Work(Row):
-    """A launch that is to come, once its blocks have been placed and its feeds allocated.
+    """Launches that are to come, once their blocks have been placed and their feeds allocated.
 
     Parameters
     ----------
     make : callable
-        From the arguments, arrays in place of blocks and feeds, to the launch: a function of `kernels.cuda`.
+        From the arguments, arrays in place of blocks and feeds, to the launches: a function of `kernels.cuda`.
     *arguments
         Numbers, arrays, blocks, feeds.
     touches : sequence of Block
         What it uses besides its arguments.
     """
 
-    def __init__(self, make: Callable[..., Launch], *arguments: Any, touches: Sequence[Block] = ()):
+    def __init__(
+        self, make: Callable[..., Launch | tuple[Launch, ...]], *arguments: Any, touches: Sequence[Block] = ()
+    ):
         super().__init__(make.__name__, arguments, _undivided, reads=[*touches])
         self.make = make
 
-    def launch(self, find: Find) -> Launch:
-        """Return the launch; `find` gives the array of a block or a feed."""
-        found = (find(each) if isinstance(each, Block | Feed) else each for each in self.arguments)
-        return self.make(*found)
+    def launches(self, find: Find) -> list[Launch]:
+        """Return the launch, or several; `find` gives the array of a block or a feed."""
+        made = self.make(*(find(each) if isinstance(each, Block | Feed) else each for each in self.arguments))
+        return [made] if isinstance(made, Launch) else list(made)
 
 
 def _undivided(threads: int) -> np.ndarray:
