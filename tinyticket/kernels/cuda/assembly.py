@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from numba import types
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cuda import bias, gather, softmax, tiles, toolkit, update
+from tinyticket.kernels.cuda import bias, gather, softmax, sparse, sparse_tiles, tiles, toolkit, update
 from tinyticket.kernels.cuda.geometry import Geometry
 
 _F, _I, _B, _L = types.float32[::1], types.int32[::1], types.uint8[::1], types.int64[::1]
@@ -35,6 +35,7 @@ def _numbers(record: Any) -> Any:
 _G = _numbers(Geometry)
 _CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
 _CORRELATE_ALL = (_F, _F, _F, _I, _numbers(tiles.Sum))
+_WALK = (_F, _N, _F, _I, _I, _I, _F, _F, _F, _N, _numbers(sparse_tiles.Sweep))
 _GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -42,6 +43,10 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "correlate, small tile": (tiles.SMALL.correlate, _CORRELATE),
     "correlate_all, large tile": (tiles.LARGE.correlate_all, _CORRELATE_ALL),
     "correlate_all, small tile": (tiles.SMALL.correlate_all, _CORRELATE_ALL),
+    "walk, wide tile": (sparse_tiles.WIDE.walk, _WALK),
+    "walk, deep tile": (sparse_tiles.DEEP.walk, _WALK),
+    "walk, narrow tile": (sparse_tiles.NARROW.walk, _WALK),
+    "take": (sparse.take, (_F, _I, _F, _N)),
     "gather, float32": (gather.gather, (_F, *_GATHER)),
     "gather, uint8": (gather.gather, (_B, *_GATHER)),
     "sum_channels": (bias.sum_channels, (_F, _N, _F, _G)),

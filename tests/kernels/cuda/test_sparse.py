@@ -1,0 +1,91 @@
+"""Pruned layers on a device against their specification, over strides, borders, tails, empty lines and every tile."""
+
+import numpy as np
+import pytest
+
+from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
+from tinyticket.kernels import reference
+from tinyticket.kernels.cpu.image import make_window
+from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cuda import sparse, sparse_tiles
+from tinyticket.sparse import ConvPattern, Pattern
+
+CASES = {
+    "3x3": layer(5, 3, 5, (3, 2), (3, 3), padding=1),
+    "stride 2": layer(33, 2, 3, (2, 3), (3, 3), stride=2, padding=1),
+    "1x1 of stride 2": layer(3, 3, 2, (3, 3), (1, 1), stride=2),
+    "2x3 without padding": layer(32, 1, 2, (3, 4), (2, 3)),
+    "linear": linear(7, 41, 5),
+    "linear in more lanes": linear(33, 5, 3, lanes=96),
+}
+TILES = {"narrow": sparse_tiles.NARROW, "wide": sparse_tiles.WIDE, "deep": sparse_tiles.DEEP}
+LARGE = {"wide": linear(33, 34, 67, lanes=96), "deep": CASES["stride 2"]}
+ALL = [pytest.param(case, "narrow", id=name) for name, case in CASES.items()]
+ALL += [pytest.param(case, tile, id=tile) for tile, case in LARGE.items()]
+both = pytest.mark.parametrize(("case", "tile"), ALL, indirect=["tile"])
+
+
+@pytest.fixture
+def tile(request, monkeypatch):
+    """Have one tile chosen whatever the sizes."""
+    tile = TILES[request.param]
+    monkeypatch.setattr(sparse, "_tile", lambda *sizes: tile)
+    monkeypatch.setattr(sparse, "CACHE", sparse.CACHE if tile is sparse_tiles.NARROW else 0)  # turns of 32 and of 4
+    return tile
+
+
+class Pruned:
+    """A pruned weight and random numbers for a layer."""
+
+    def __init__(self, case, density=0.4):
+        rng = np.random.default_rng(case.g.taps)
+        self.x = np.maximum(rng.standard_normal(case.x_shape), 0).astype(np.float32)
+        self.dy = rng.standard_normal(case.y_shape).astype(np.float32)
+        self.bias = rng.standard_normal(case.g.outputs).astype(np.float32)
+        mask = rng.random(case.weight_shape) < density
+        mask[-1] = False  # an empty row, and maybe a full one
+        mask[0] = case.g.stride == 1
+        self.weight = np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
+        window = make_window(1, case.x, case.y, case.weight_shape[2:], case.g.stride, case.g.padding)
+        if case.x[1:3] == (1, 1):
+            self.pattern, unit = Pattern.from_mask(mask[:, :, 0, 0], 16, row_blocks=1, column_blocks=1), 16
+        else:
+            self.pattern, unit = ConvPattern.from_mask(mask, window, row_blocks=1, column_blocks=1), LANES
+        self.values = self.pattern.values(self.weight)
+        self.rows = [device(array) for array in sparse.lines(self.pattern.rows, unit)]
+        self.columns = [device(array) for array in sparse.lines(self.pattern.columns, unit, case.g.stride**2)]
+
+
+def steps(case):
+    return (case.g.stride,) * 2, (case.g.padding,) * 2
+
+
+@both
+def test_forward(case, tile):
+    pruned, (x_origin, y_origin), relu = Pruned(case), origins(case), case.g.stride == 1
+    y = value(np.full_like(pruned.dy, np.nan), case.y, case.g.lanes)
+    bias = device(pruned.bias) if relu else None
+    given = value(pruned.x, case.x, case.g.lanes), x_origin, device(pruned.values), *pruned.rows, bias
+    launch = sparse.forward(*given, y, y_origin, case.g, int(relu))
+    assert launch.kernel is tile.walk
+    launch.run()
+    expected = reference.conv2d(pruned.x, pruned.weight, pruned.bias if relu else None, *steps(case))
+    same(images_of(y, case.y, case.samples), np.maximum(expected, 0) if relu else expected)
+    assert border_is_zero(y, case.y)
+
+
+@both
+def test_input_gradient(case, tile):
+    pruned, (x_origin, y_origin) = Pruned(case), origins(case)
+    rectified = int(case.g.stride == 1)
+    add = 1 - rectified
+    by_column = device(np.full(pruned.pattern.count, np.nan, np.float32))
+    sparse.reorder(device(pruned.values), device(pruned.pattern.to_row.astype(np.int32)), by_column).run()
+    dx = value(np.full_like(pruned.x, 3.0 if add else np.nan), case.x, case.g.lanes)
+    below = value(pruned.x, case.x, case.g.lanes) if rectified else None
+    given = value(pruned.dy, case.y, case.g.lanes), y_origin, by_column, *pruned.columns, below, dx, x_origin
+    sparse.input_gradient(*given, case.g, add, rectified).run()
+    expected = reference.conv2d_input_gradient(pruned.dy, pruned.weight, pruned.x.shape, *steps(case))
+    expected = expected + 3 if add else np.where(pruned.x <= 0, 0, expected)
+    same(images_of(dx, case.x, case.samples), expected)
+    assert border_is_zero(dx, case.x)
