@@ -1,8 +1,10 @@
 """What CUDA says of itself, with and without a device."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,9 +44,15 @@ def test_the_real_target_answers_too():
     assert without_simulator(code).strip().endswith("False")
 
 
+def test_numba_does_not_warn_of_small_launches():
+    code = "from tinyticket.kernels.cuda import toolkit; from numba.cuda import dispatcher; print(dispatcher.config.{})"
+    assert without_simulator(code.format("CUDA_LOW_OCCUPANCY_WARNINGS")).strip() == "0"
+
+
 def test_nothing_to_import_is_one_sentence():
     code = """
 import sys
+from pathlib import Path
 sys.modules["numba.cuda"] = sys.modules["numba_cuda_mlir"] = None
 import numba
 vars(numba).pop("cuda", None)
@@ -55,3 +63,26 @@ except InputError as error:
     print(error)
 """
     assert "pip install 'tinyticket[cuda]'" in without_simulator(code)
+
+
+def test_nothing_imports_cuda_unasked():
+    code = """
+import sys
+from pathlib import Path
+import numpy as np
+import tinyticket as tt
+model = tt.nn.Sequential(tt.nn.Linear(4, 3), tt.nn.ReLU(), tt.nn.Linear(3, 2))
+step = tt.compile(model, tt.nn.functional.cross_entropy, tt.optim.SGD(model.parameters(), 0.1), batch_size=2)
+step(np.zeros((2, 4), np.float32), np.zeros(2, np.int64))
+print([name for name in sys.modules if name.startswith(("numba.cuda", "numba_cuda_mlir", "tinyticket.kernels.cuda"))])
+"""
+    assert without_simulator(code).strip() == "[]"
+
+
+def test_one_module_alone_imports_cuda():
+    package = Path(toolkit.__file__).parents[2]
+    imports = re.compile(
+        r"^\s*(?:from|import)\s+(?:numba\.cuda|numba_cuda\w*)|^\s*from\s+numba\s+import\s.*\bcuda\b", re.M
+    )
+    found = {path.name for path in package.rglob("*.py") if imports.search(path.read_text())}
+    assert not found, "kernels/cuda/toolkit.py is the one place, and imports it by name"

@@ -17,14 +17,28 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from numba import types
+from numba import typeof, types
+from numba.np.numpy_support import from_dtype
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cuda import bias, gather, softmax, sparse, sparse_tiles, tiles, toolkit, update
+from tinyticket.kernels.cuda import (
+    bias,
+    elementwise,
+    gather,
+    library,
+    pooling,
+    softmax,
+    sparse,
+    sparse_tiles,
+    tiles,
+    toolkit,
+    update,
+)
 from tinyticket.kernels.cuda.geometry import Geometry
+from tinyticket.kernels.cuda.launch import Launch
 
 _F, _I, _B, _L = types.float32[::1], types.int32[::1], types.uint8[::1], types.int64[::1]
-_N = types.int64
+_N, _S = types.int64, types.float32
 
 
 def _numbers(record: Any) -> Any:
@@ -35,6 +49,7 @@ def _numbers(record: Any) -> Any:
 _G = _numbers(Geometry)
 _CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
 _CORRELATE_ALL = (_F, _F, _F, _I, _numbers(tiles.Sum))
+_POOL = (_F, _N, _F, _N, _G)
 _WALK = (_F, _N, _F, _I, _I, _I, _F, _F, _F, _N, _numbers(sparse_tiles.Sweep))
 _GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
 
@@ -43,10 +58,20 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "correlate, small tile": (tiles.SMALL.correlate, _CORRELATE),
     "correlate_all, large tile": (tiles.LARGE.correlate_all, _CORRELATE_ALL),
     "correlate_all, small tile": (tiles.SMALL.correlate_all, _CORRELATE_ALL),
+    "finish": (library.finish, (_F, _F, _F, _N, _N, _N, _N)),
     "walk, wide tile": (sparse_tiles.WIDE.walk, _WALK),
     "walk, deep tile": (sparse_tiles.DEEP.walk, _WALK),
     "walk, narrow tile": (sparse_tiles.NARROW.walk, _WALK),
     "take": (sparse.take, (_F, _I, _F, _N)),
+    "take_maximum": (pooling.take_maximum, _POOL),
+    "give_to_maximum": (pooling.give_to_maximum, (_F, _F, _F, _N, _F, _N, _G, _N, _N)),
+    "take_average": (pooling.take_average, (_F, _N, _F, _N, _S, _G)),
+    "give_shares": (pooling.give_shares, (_F, _N, _F, _F, _N, _S, _G, _N, _N)),
+    "copy_rows": (elementwise.copy_rows, (_F, _N, _F, _N, _G, _N)),
+    "copy_rows_back": (elementwise.copy_rows_back, (_F, _N, _F, _F, _F, _N, _G, _N, _N, _N)),
+    "add_rows": (elementwise.add_rows, (_F, _N, _F, _N, _N, _N, _F, _N, _G, _N)),
+    "drop_rows": (elementwise.drop_rows, (_F, _N, _B, _F, _N, _S, _G, _I)),
+    "drop_rows_back": (elementwise.drop_rows_back, (_F, _N, _B, _F, _F, _N, _S, _G, _I, _N, _N)),
     "gather, float32": (gather.gather, (_F, *_GATHER)),
     "gather, uint8": (gather.gather, (_B, *_GATHER)),
     "sum_channels": (bias.sum_channels, (_F, _N, _F, _G)),
@@ -56,6 +81,16 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "update_each": (update.update_each, (_N, _F, _B, _L, _I, _F, _I)),
 }
 """Every kernel and the types that it is launched with: there are no others."""
+
+
+def signature_of(launch: Launch) -> tuple[Any, ...]:
+    """Return the types that a launch's arguments have on a device."""
+    return tuple(
+        types.Array(from_dtype(argument.dtype), argument.ndim, "C")
+        if hasattr(argument, "copy_to_host")
+        else typeof(argument)
+        for argument in launch.arguments
+    )
 
 
 class Assembly(NamedTuple):
@@ -82,7 +117,7 @@ def compile_kernel(name: str, cc: tuple[int, int]) -> str:
         raise InputError("kernels are simulated (NUMBA_ENABLE_CUDASIM=1) and not compiled")
     kernel, signature = SIGNATURES[name]
     # Device functions ask the device at hand what to compile for; there need be none.
-    dispatcher: Any = importlib.import_module(toolkit.cuda.jit.__module__.replace("decorators", "dispatcher"))
+    dispatcher: Any = importlib.import_module(f"{toolkit.cuda.__name__}.dispatcher")
     asked, dispatcher.get_current_device = dispatcher.get_current_device, lambda: SimpleNamespace(compute_capability=cc)
     try:
         ptx, _ = toolkit.cuda.compile_ptx(kernel.py_func, signature, cc=cc)

@@ -1,4 +1,4 @@
-"""Dense layers on a device: convolutions, and linear layers as convolutions of one pixel.
+"""Dense layers on a device: convolutions, and linear layers as convolutions of one pixel, or by cuBLAS where it is there.
 
 >>> dense.forward(x, x_origin, weight, bias, y, y_origin, g, relu=1).run()        # doctest: +SKIP
 """
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.kernels.cuda import library
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.tiles import LARGE, SMALL, THREADS, Product, Sum, Tile
@@ -35,6 +36,8 @@ def forward(x: Any, x_origin: int, weight: Any, bias: Any, y: Any, y_origin: int
     relu : int
         1 to set what is negative to zero.
     """
+    if library.serves(g):
+        return library.forward(x, weight, bias, y, g, relu)
     phases = [0, g.taps, g.height, g.width, x_origin - g.padding * (g.x_row + 1), y_origin]
     product = Product(
         lanes=g.lanes,
@@ -83,6 +86,8 @@ def input_gradient(
     rectified : int
         1 to set dx to zero where x is not above zero: x came out of a ReLU.
     """
+    if library.serves(g):
+        return library.input_gradient(dy, weight, x, dx, g, add, rectified)
     taps, phases = [], []
     done = 0
     for down in range(g.stride):
@@ -125,6 +130,8 @@ def weight_gradient(
     splits : int
         What `splits_for` says.
     """
+    if library.serves(g) and splits == 1:
+        return library.weight_gradient(x, dy, partial, g)
     chunks = g.height * g.width * (g.lanes // WARP)
     tile = _gradient_tile(g)
     sizes = Sum(
@@ -147,6 +154,8 @@ def weight_gradient(
 
 def splits_for(g: Geometry) -> int:
     """Return into how many parts a weight gradient is cut: enough to keep a device busy, from the shapes alone."""
+    if library.serves(g):
+        return 1
     blocks = _blocks(_gradient_tile(g), g.outputs, g.taps)
     return max(1, min(2 * BUSY // blocks, _parts(g)))
 

@@ -6,17 +6,20 @@ lines 32 survivors at a time: values and offsets come into shared memory, side b
 
 What limits it. A survivor costs a warp `spots` loads of 128 bytes and as many multiply-adds. The first-level cache and shared
 memory deliver one such load a cycle, the units do four multiply-adds: a quarter of the peak at most. Four values and four offsets
-are two more loads of shared memory, so of that quarter 4 / 4.5 are left with four spots, 2 / 2.5 with two, 1 / 1.5 with one. That
-pays only if the loads hit the first-level cache, so activations must be used again there. Lines of a block have nearly the same
-length (`order`) and are always at the same place of it: chunk by chunk, and within a chunk a warp's lines take turns. So at any
-time they all read about the same stretch of the source, turn / density pixels of 128 * spots bytes, and what a block reads of it,
-it fetches once if it is smaller than the cache: that decides how long a turn is. The second level then delivers the source once
-for each tile of lines. Take a matrix of 4096 by 4096 at batch 256: 2^32 multiply-adds are 254 thousand cycles of 132
-multiprocessors if dense and at the peak, which cuBLAS does not quite reach. At 90% sparsity, 64 lines by 128 samples (`WIDE`):
-2^32 / 10 multiply-adds at 28 a cycle are 114 thousand cycles, and 64 * 4 MiB at about 24 bytes a cycle and multiprocessor are 85
-thousand. At 98%, 128 lines by 64 samples (`DEEP`): 26 thousand and 42 thousand cycles. These are bounds of a model: no device
-has timed them. Layers with few lines and samples get small blocks (`NARROW`), so that there are enough of them; there latency is
-what is left.
+are two more loads of shared memory, so of that quarter 4 / 4.5 are left with four spots, 2 / 2.5 with two, 1 / 1.5 with one; with
+an addition and a multiplication for each address, instructions take about as long to be issued.
+
+That pays only if the loads hit the first-level cache, so activations must be used again there. Lines of a block have nearly the
+same length (`order`) and are always at the same place of it: chunk by chunk, and within a chunk a warp's lines take turns. So at
+any time they all read about the same stretch of the source, turn / density pixels of 128 * spots bytes, and what a block reads of
+it, it fetches once if it is smaller than the cache: that decides how long a turn is. The second level then delivers the source
+once for each tile of lines.
+
+Take a matrix of 4096 by 4096 at batch 256: 2^32 multiply-adds are 254 thousand cycles of 132 multiprocessors if dense and at the
+peak, which cuBLAS does not quite reach. At 90% sparsity, 64 lines by 128 samples (`WIDE`): 2^32 / 10 multiply-adds at 28 a cycle
+and multiprocessor are 114 thousand cycles, and 64 * 4 MiB at about 24 bytes are 85 thousand. At 98%, 128 lines by 64 samples
+(`DEEP`): 26 thousand and 42 thousand. These are bounds of a model: no device has timed them. Layers with few lines and samples get
+small blocks (`NARROW`), so that there are enough of them; there latency is what is left.
 """
 
 from collections.abc import Callable
@@ -24,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyticket.kernels.cuda.finish import finish
 from tinyticket.kernels.cuda.geometry import WARP
 from tinyticket.kernels.cuda.toolkit import cuda
 
@@ -71,26 +75,22 @@ def make_tile(warps: int, lines: int, spots: int) -> Tile:
     def multiply(source, values, places, sums, line, slot, four, left, reads):
         # From the survivor 4 * four of the chunk on, so many as are left, if any.
         whole = np.int32(left >> 2) if left > 0 else np.int32(0)
+        read = cuda.local.array((4, spots), np.float32)
         for step in range(four, np.int32(four + whole)):
-            for i in range(4):  # read together, as vectors
-                value, place = values[slot, 4 * step + i], places[slot, 4 * step + i]
+            for i in range(
+                4
+            ):  # places, and values, are read as vectors, and all reads are under way before the first is needed
+                place = places[np.uint64(slot), np.uint64(4 * step) + np.uint64(i)]
                 for spot in range(spots):
-                    sums[line, spot] += value * source[np.uint32(place + reads[spot])]
+                    read[i, spot] = source[np.uint32(place + reads[spot])]
+            for i in range(4):
+                value = values[np.uint64(slot), np.uint64(4 * step) + np.uint64(i)]
+                for spot in range(spots):
+                    sums[line, spot] += value * read[i, spot]
         for i in range(np.int32(4 * (four + whole)), np.int32(4 * four + left)):
-            value, place = values[slot, i], places[slot, i]
+            value, place = values[np.uint64(slot), np.uint64(i)], places[np.uint64(slot), np.uint64(i)]
             for spot in range(spots):
                 sums[line, spot] += value * source[np.uint32(place + reads[spot])]
-
-    @cuda.jit(device=True)
-    def finish(result, held, sums, line, spot, place, shift, floor, s):
-        value = sums[line, spot] + shift
-        if value < floor:
-            value = floor
-        if s.add != 0:
-            value += result[place]
-        if s.rectified != 0 and held[place] <= _ZERO:
-            value = _ZERO
-        result[place] = value
 
     @cuda.jit
     def walk(source, source_origin, values, starts, offsets, order, bias, held, result, result_origin, s):
@@ -161,9 +161,13 @@ def make_tile(warps: int, lines: int, spots: int) -> Tile:
                     if first_line + first_slot + line < s.channels:
                         channel = order[np.uint32(phase * s.channels + first_line + first_slot + line)]
                         channel = channel // (s.phases * s.phases)
-                        shift = bias[np.uint32(channel)] if s.biased != 0 else _ZERO
+                        value = sums[line, spot]
+                        if s.biased != 0:
+                            value += bias[np.uint32(channel)]
+                        if value < floor:
+                            value = floor
                         place = np.uint32(start + channel * s.plane * s.lanes)
-                        finish(result, held, sums, line, spot, place, shift, floor, s)
+                        finish(result, place, value, held, s.add, s.rectified)
 
     return Tile(slots, spots, warps * WARP, walk)
 

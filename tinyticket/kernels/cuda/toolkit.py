@@ -45,6 +45,16 @@ def simulated() -> bool:
     return "simulator" in cuda.jit.__module__
 
 
+def _do_not_warn() -> None:
+    """Keep numba from warning that a launch of few blocks does not fill a device: in every step there are some."""
+    with contextlib.suppress(ImportError, AttributeError):
+        importlib.import_module(f"{cuda.__name__}.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
+
+if not simulated():
+    _do_not_warn()
+
+
 def available() -> bool:
     """Say whether kernels can run here: on a device, or on the simulator."""
     return simulated() or bool(cuda.is_available())

@@ -1,0 +1,77 @@
+"""Linear layers through a cuBLAS that does on the host what NVIDIA's does on a device: the arguments of its calls are right."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from tests.kernels.cuda.arrays import device, images_of, layer, linear, same, value
+from tinyticket.kernels import reference
+from tinyticket.kernels.cuda import dense, library, tiles, toolkit
+
+pytestmark = pytest.mark.skipif(not toolkit.simulated(), reason="stands in for cuBLAS in the simulator")
+
+CASE = linear(7, 5, 3)
+
+
+def sgemm(handle, turned_a, turned_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    """Do as the standard of BLAS says, on matrices whose columns are contiguous."""
+
+    def matrix(address, rows, columns, leading):
+        assert leading >= rows
+        numbers = (ctypes.c_float * (leading * columns)).from_address(address)
+        return np.frombuffer(numbers, np.float32).reshape(columns, leading).T[:rows]
+
+    left = matrix(a, k, m, lda).T if turned_a else matrix(a, m, k, lda)
+    right = matrix(b, n, k, ldb).T if turned_b else matrix(b, k, n, ldb)
+    scales = [ctypes.c_float.from_address(factor).value for factor in (alpha, beta)]
+    out = matrix(c, m, n, ldc)
+    out[...] = scales[0] * (left @ right) + (scales[1] * out if scales[1] else 0)
+
+
+@pytest.fixture(autouse=True)
+def _stand_in(monkeypatch):
+    monkeypatch.setattr(library, "cublas", lambda: (sgemm, 1))
+    monkeypatch.setattr(library, "_address", lambda array: array.ctypes.data)  # the simulator's arrays have no other
+
+
+def numbers():
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(shape).astype(np.float32) for shape in (CASE.x_shape, CASE.y_shape))
+    return x, dy, rng.standard_normal((3, 5)).astype(np.float32), rng.standard_normal(3).astype(np.float32)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["bias and ReLU", "alone"])
+def test_forward(whole):
+    x, dy, weight, bias = numbers()
+    y = value(np.full_like(dy, np.nan), CASE.y, 32)
+    given = value(x, CASE.x, 32), 0, device(weight), device(bias) if whole else None, y, 0, CASE.g
+    dense.forward(*given, relu=int(whole)).run()
+    expected = reference.linear(x[:, :, 0, 0], weight, bias if whole else None)
+    same(images_of(y, CASE.y, 7)[:, :, 0, 0], np.maximum(expected, 0) if whole else expected)
+
+
+@pytest.mark.parametrize("rectified", [0, 1])
+def test_input_gradient(rectified):
+    x, dy, weight, _ = numbers()
+    dx = value(np.full_like(x, np.nan if rectified else 2), CASE.x, 32)
+    given = value(dy, CASE.y, 32, rubbish=0), 0, device(weight), value(x, CASE.x, 32), dx, 0, CASE.g
+    dense.input_gradient(*given, add=1 - rectified, rectified=rectified).run()
+    expected = reference.linear_input_gradient(dy[:, :, 0, 0], weight)
+    expected = np.where(x[:, :, 0, 0] <= 0, 0, expected) if rectified else expected + 2
+    same(images_of(dx, CASE.x, 7)[:, :, 0, 0], expected)
+
+
+def test_weight_gradient():
+    x, dy, weight, _ = numbers()
+    gradient = device(np.full(weight.size, np.nan, np.float32))
+    assert dense.splits_for(CASE.g) == 1
+    dense.weight_gradient(value(x, CASE.x, 32), 0, value(dy, CASE.y, 32, rubbish=0), 0, gradient, CASE.g).run()
+    expected = reference.linear_weight_gradient(dy[:, :, 0, 0], x[:, :, 0, 0])
+    same(gradient.copy_to_host().reshape(weight.shape), expected)
+
+
+def test_convolutions_stay_here():
+    table = np.zeros(1, np.float32)
+    launch = dense.forward(table, 0, table, None, table, 0, layer(2, 1, 1, (3, 3), (1, 1)).g)
+    assert launch.kernel is tiles.SMALL.correlate
