@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
+from tinyticket.errors import InputError
 from tinyticket.kernels import reference
 from tinyticket.kernels.cpu.image import make_window
 from tinyticket.kernels.cpu.machine import LANES
@@ -43,8 +44,8 @@ class Pruned:
         self.dy = rng.standard_normal(case.y_shape).astype(np.float32)
         self.bias = rng.standard_normal(case.g.outputs).astype(np.float32)
         mask = rng.random(case.weight_shape) < density
-        mask[-1] = False  # an empty row, and maybe a full one
-        mask[0] = case.g.stride == 1
+        mask[0], mask[-1] = True, False  # a full and an empty row
+        mask &= density > 0
         self.weight = np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
         window = make_window(1, case.x, case.y, case.weight_shape[2:], case.g.stride, case.g.padding)
         if case.x[1:3] == (1, 1):
@@ -89,3 +90,47 @@ def test_input_gradient(case, tile):
     expected = expected + 3 if add else np.where(pruned.x <= 0, 0, expected)
     same(images_of(dx, case.x, case.samples), expected)
     assert border_is_zero(dx, case.x)
+
+
+@pytest.mark.parametrize(
+    ("case", "splits"),
+    [*((case, 1) for case in CASES.values()), (CASES["2x3 without padding"], 2), (linear(33, 13, 35, lanes=160), 2)],
+    ids=[*CASES, "two parts", "two parts of a linear layer"],
+)
+def test_weight_gradient(case, splits):
+    pruned, (x_origin, y_origin) = Pruned(case), origins(case)
+    partial = device(np.full(splits * pruned.pattern.count, np.nan, np.float32))
+    given = value(pruned.x, case.x, case.g.lanes), x_origin, value(pruned.dy, case.y, case.g.lanes, rubbish=0), y_origin
+    sparse.weight_gradient(*given, *pruned.rows, partial, case.g, splits).run()
+    expected = reference.conv2d_weight_gradient(pruned.dy, pruned.x, case.weight_shape[2:], *steps(case))
+    parts = partial.copy_to_host().reshape(splits, -1)
+    same(parts.sum(axis=0), pruned.pattern.values(expected))
+
+
+def test_nothing_survives():
+    case = CASES["linear"]
+    pruned = Pruned(case, density=0)
+    nothing = device(np.zeros(1, np.float32)), pruned.rows[0], device(np.zeros(1, np.int32)), pruned.rows[2]
+    x, y = value(pruned.x, case.x, case.g.lanes), value(pruned.dy, case.y, case.g.lanes)
+    sparse.forward(x, 0, *nothing, device(pruned.bias), y, 0, case.g).run()
+    np.testing.assert_array_equal(images_of(y, case.y, 1)[0, :, 0, 0], pruned.bias)
+    partial = device(np.ones(1, np.float32))
+    sparse.weight_gradient(x, 0, y, 0, *nothing[1:], partial, case.g).run()
+    assert partial.copy_to_host() == 1
+
+
+def test_every_layer_keeps_a_device_busy():
+    wide, small = linear(256, 4096, 4096).g, linear(64, 784, 300).g
+    image = layer(128, 64, 64, (32, 32), (3, 3), padding=1).g
+    assert sparse.splits_for(wide, 4096 * 410) == 1
+    assert sparse.splits_for(small, 300 * 78) == 1
+    assert sparse.splits_for(image, 64 * 58) == 12
+    assert sparse._tile(4096, 8, 1, 0.1) is sparse_tiles.WIDE
+    assert sparse._tile(4096, 8, 1, 0.02) is sparse_tiles.DEEP
+    assert sparse._tile(300, 2, 1, 0.02) is sparse_tiles.NARROW
+
+
+def test_lines_in_blocks_are_refused():
+    mask = np.ones((2, 4), np.bool_)
+    with pytest.raises(InputError, match="not lines in 2 blocks"):
+        sparse.lines(Pattern.from_mask(mask, 16, row_blocks=2).rows, 16)

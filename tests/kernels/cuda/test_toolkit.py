@@ -44,6 +44,24 @@ def test_the_real_target_answers_too():
     assert without_simulator(code).strip().endswith("False")
 
 
+def test_a_target_that_breaks_is_one_sentence():
+    code = """
+import importlib
+from tinyticket.errors import InputError
+found = importlib.import_module
+def broken(name):
+    if "cuda" in name:
+        raise RuntimeError("While looking:\\nno cudart found.\\nInstall one.")
+    return found(name)
+importlib.import_module = broken
+try:
+    import tinyticket.kernels.cuda.toolkit
+except InputError as error:
+    print(error)
+"""
+    assert "numba-cuda, but no cudart found: pip install" in without_simulator(code)
+
+
 def test_numba_does_not_warn_of_small_launches():
     code = "from tinyticket.kernels.cuda import toolkit; from numba.cuda import dispatcher; print(dispatcher.config.{})"
     assert without_simulator(code.format("CUDA_LOW_OCCUPANCY_WARNINGS")).strip() == "0"

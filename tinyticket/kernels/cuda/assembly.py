@@ -7,7 +7,9 @@ accesses to local memory, which is slow: sums that do not stay in registers. Reg
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
+import math
 import re
 import shutil
 import subprocess
@@ -22,13 +24,16 @@ from numba.np.numpy_support import from_dtype
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import (
+    batch_norm_passes,
     bias,
     elementwise,
     gather,
     library,
     pooling,
+    products,
     softmax,
     sparse,
+    sparse_products,
     sparse_tiles,
     tiles,
     toolkit,
@@ -47,8 +52,9 @@ def _numbers(record: Any) -> Any:
 
 
 _G = _numbers(Geometry)
-_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
-_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(tiles.Sum))
+_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(products.Product))
+_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(products.Sum))
+_NORMALISE = (_F, _N, _F, _N, _N, _N, _N, _F, _N)
 _POOL = (_F, _N, _F, _N, _G)
 _WALK = (_F, _N, _F, _I, _I, _I, _F, _F, _F, _N, _numbers(sparse_tiles.Sweep))
 _GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
@@ -62,7 +68,19 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "walk, wide tile": (sparse_tiles.WIDE.walk, _WALK),
     "walk, deep tile": (sparse_tiles.DEEP.walk, _WALK),
     "walk, narrow tile": (sparse_tiles.NARROW.walk, _WALK),
+    "multiply_survivors": (
+        sparse_products.multiply_survivors,
+        (_F, _F, _I, _I, _I, _I, _F, _N, _N, _N, _N, _N),
+    ),
     "take": (sparse.take, (_F, _I, _F, _N)),
+    "measure_parts": (batch_norm_passes.measure_parts, (_F, _N, _F, _G, _I, _N)),
+    "normalise_parts": (batch_norm_passes.normalise_parts, (*_NORMALISE, *[_F] * 7, _G, _I, _N, _S, _S, _N)),
+    "normalise_by_running": (batch_norm_passes.normalise_by_running, (*_NORMALISE, *[_F] * 4, _G, _N, _S, _N)),
+    "sum_parts": (batch_norm_passes.sum_parts, (_F, _N, _F, _F, _N, _F, _F, _G, _I, _N, _N)),
+    "normalise_parts_back": (
+        batch_norm_passes.normalise_parts_back,
+        (_F, _F, _F, _N, _F, _N, *[_F] * 6, _G, _I, _N, _N, _N, _N),
+    ),
     "take_maximum": (pooling.take_maximum, _POOL),
     "give_to_maximum": (pooling.give_to_maximum, (_F, _F, _F, _N, _F, _N, _G, _N, _N)),
     "take_average": (pooling.take_average, (_F, _N, _F, _N, _S, _G)),
@@ -115,17 +133,32 @@ def compile_kernel(name: str, cc: tuple[int, int]) -> str:
     """
     if toolkit.simulated():
         raise InputError("kernels are simulated (NUMBA_ENABLE_CUDASIM=1) and not compiled")
+    if (missing := _missing()) is not None:
+        raise InputError(f"NVIDIA's compiler NVVM does not work ({missing}): pip install 'tinyticket[cuda]'")
     kernel, signature = SIGNATURES[name]
     # Device functions ask the device at hand what to compile for; there need be none.
     dispatcher: Any = importlib.import_module(f"{toolkit.cuda.__name__}.dispatcher")
     asked, dispatcher.get_current_device = dispatcher.get_current_device, lambda: SimpleNamespace(compute_capability=cc)
     try:
         ptx, _ = toolkit.cuda.compile_ptx(kernel.py_func, signature, cc=cc)
-    except (OSError, FileNotFoundError) as error:
-        raise InputError(f"NVIDIA's compiler NVVM is not installed ({error}): pip install 'tinyticket[cuda]'") from None
     finally:
         dispatcher.get_current_device = asked
     return ptx
+
+
+@functools.cache
+def _missing() -> str | None:
+    """Say what keeps even the smallest function from being compiled, if something does."""
+    try:
+        toolkit.cuda.compile_ptx(_exponential, (_F,), cc=(9, 0))
+    except Exception as error:  # every version of every package has its own
+        return toolkit.first_line(error)
+    return None
+
+
+def _exponential(x: Any) -> None:
+    """Need the compiler and NVIDIA's mathematical functions, and no more."""
+    x[0] = math.exp(x[0])
 
 
 def assemble(name: str, cc: tuple[int, int]) -> Assembly:

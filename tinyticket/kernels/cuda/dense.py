@@ -10,7 +10,8 @@ import numpy as np
 from tinyticket.kernels.cuda import library
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.launch import Launch
-from tinyticket.kernels.cuda.tiles import LARGE, SMALL, THREADS, Product, Sum, Tile
+from tinyticket.kernels.cuda.products import Product, Sum
+from tinyticket.kernels.cuda.tiles import LARGE, SMALL, Tile
 from tinyticket.kernels.cuda.toolkit import cuda
 
 BUSY = 132
@@ -149,7 +150,7 @@ def weight_gradient(
         chunks=-(-chunks // splits),
     )
     grid = (-(-g.taps // tile.columns), -(-g.outputs // tile.rows), splits)
-    return Launch(tile.correlate_all, grid, (THREADS,), (x, dy, partial, _on_device(_forward_taps(g)), sizes))
+    return Launch(tile.correlate_all, grid, (tile.threads,), (x, dy, partial, _on_device(_forward_taps(g)), sizes))
 
 
 def splits_for(g: Geometry) -> int:
@@ -171,13 +172,14 @@ def _correlate(
     # What is never read needs to be of its type all the same.
     bias, held = weight if bias is None else bias, result if held is None else held
     tables = _on_device(taps), _on_device(np.array(phases, np.int32))
-    return Launch(tile.correlate, grid, (THREADS,), (source, weight, bias, held, result, *tables, product))
+    return Launch(tile.correlate, grid, (tile.threads,), (source, weight, bias, held, result, *tables, product))
 
 
 def _forward_taps(g: Geometry) -> np.ndarray:
-    """Return for each weight of an output, in C order, how many pixels on it reads x, and its place."""
+    """Return for each weight of an output, in C order, how many numbers on it reads x, and its place."""
     channel, down, across = np.indices((g.inputs, g.kernel_height, g.kernel_width)).reshape(3, -1)
-    return np.stack((channel * g.x_plane + down * g.x_row + across, np.arange(g.taps)), axis=1)
+    pixels = channel * g.x_plane + down * g.x_row + across
+    return np.stack((pixels * g.lanes, np.arange(g.taps)), axis=1)
 
 
 def _gradient_taps(g: Geometry, down: int, across: int) -> np.ndarray:
@@ -187,7 +189,7 @@ def _gradient_taps(g: Geometry, down: int, across: int) -> np.ndarray:
     output, i, j = (part.ravel() for part in np.meshgrid(np.arange(g.outputs), rows, columns, indexing="ij"))
     above = (down + g.padding - i) // g.stride * g.y_row + (across + g.padding - j) // g.stride
     place = (output * g.inputs * g.kernel_height + i) * g.kernel_width + j
-    return np.stack((output * g.y_plane + above, place), axis=1)
+    return np.stack(((output * g.y_plane + above) * g.lanes, place), axis=1)
 
 
 def _gradient_tile(g: Geometry) -> Tile:

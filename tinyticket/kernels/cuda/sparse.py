@@ -16,6 +16,7 @@ from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.launch import Launch
+from tinyticket.kernels.cuda.sparse_products import SLOTS, SPOTS, THREADS, TURN, multiply_survivors
 from tinyticket.kernels.cuda.sparse_tiles import DEEP, NARROW, WIDE, Sweep, Tile
 from tinyticket.kernels.cuda.toolkit import cuda
 
@@ -28,6 +29,10 @@ CACHE = 96 * 1024
 
 FEW = 0.05
 """Density below which reading activations costs more than multiplying, so that more lines should share them."""
+
+
+WORTHWHILE = 8
+"""Turns of spots below which a part of a weight gradient is not worth a block of its own."""
 
 
 def lines(lines: Lines, unit: int, phases: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -182,6 +187,63 @@ def take(values, places, result, count):
     k = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
     if k < count:
         result[np.uint32(k)] = values[np.uint32(places[np.uint32(k)])]
+
+
+def weight_gradient(
+    x: Any,
+    x_origin: int,
+    dy: Any,
+    dy_origin: int,
+    starts: Any,
+    offsets: Any,
+    order: Any,
+    partial: Any,
+    g: Geometry,
+    splits: int = 1,
+) -> Launch:
+    """Compute the gradients of the survivors, row by row, in `splits` parts, which the update adds up in their order.
+
+    Parameters
+    ----------
+    x, dy : float32 device arrays
+        Blocks of the input and of the output's gradient; dy is zero in lanes beyond the last sample.
+    x_origin, dy_origin : int
+    starts, offsets, order : int32 device arrays
+        `lines` of the pattern's rows.
+    partial : float32 device array of (splits, survivors), flat
+    g : Geometry
+    splits : int
+        What `splits_for` says.
+    """
+    group, h, w = np.indices((g.lanes // WARP, g.height, g.width)).reshape(3, -1)
+    start = x_origin - g.padding * (g.x_row + 1)
+    spots = np.stack(
+        (
+            (start + g.stride * (h * g.x_row + w)) * g.lanes + group * WARP,
+            (dy_origin + h * g.y_row + w) * g.lanes + group * WARP,
+        ),
+        axis=1,
+    )
+    stripes = _stripes(g, offsets.size)
+    part = -(-len(spots) // splits)
+    table = cuda.to_device(spots.astype(np.int32).reshape(-1))
+    sizes = g.outputs, g.lanes, g.y_plane, stripes, part
+    grid = (-(-g.outputs // SLOTS), stripes, splits)
+    arguments = (x, dy, starts, offsets, order, table, partial, *sizes)
+    return Launch(multiply_survivors, grid, (THREADS,), arguments)
+
+
+def splits_for(g: Geometry, survivors: int) -> int:
+    """Return into how many parts a weight gradient is cut: enough to keep a device busy, from the shapes alone."""
+    blocks = -(-g.outputs // SLOTS) * _stripes(g, survivors)
+    worthwhile = g.height * g.width * (g.lanes // WARP) // (WORTHWHILE * SPOTS)
+    return max(1, min(2 * BUSY // blocks, worthwhile))
+
+
+def _stripes(g: Geometry, survivors: int) -> int:
+    """Return how many blocks share the turns of the same lines."""
+    turns = -(-survivors // (g.outputs * TURN))
+    return max(1, min(turns, -(-2 * BUSY // -(-g.outputs // SLOTS))))
 
 
 def _walk(

@@ -1,14 +1,14 @@
 """The products of dense layers, tile by tile through shared memory: the kernels behind `dense`.
 
-A block of 128 threads computes a tile of the result. Both factors come into shared memory a few steps of the sum at a time, each
-number read from there by the 8 or 16 threads that share a row or a column, and a thread keeps its `rows` by `columns` sums in
-registers: the large tile does 32 multiply-adds for 12 reads of shared memory, which is what limits it. Sums go from the first to
-the last step, so their order depends on the shapes alone. Threads fetch neighbours: samples of an activation, the weights of one
-output.
+A block computes a tile of the result. Both factors come into shared memory some steps of the sum at a time, and every number is
+read from there by all the threads that share a row or a column of the tile. A thread keeps its `rows` by `columns` sums in
+registers: 64 multiply-adds for 16 reads of shared memory in the large tile, about what a multiprocessor does of both in the same
+time. Sums go from the first step to the last, so their order depends on the shapes alone. Threads fetch neighbours: samples of an
+activation, weights of an output.
 
-Which numbers meet is said by a table of taps, made once when a launch is built: for each step of the sum, how many pixels from
-the first the other activation lies, and where the weight. So a convolution, its input gradient at any stride and a linear layer
-are one kernel, without a division in the inner loop.
+Which numbers meet is said by a table of taps, made once when a launch is built: for each step of the sum, how many numbers from a
+pixel's first tap the other activation lies, and where the weight. So a convolution, its input gradient at any stride and a linear
+layer are one kernel, without a multiplication or a division to find what to read in its inner loops.
 """
 
 from typing import Any, NamedTuple
@@ -16,77 +16,60 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP
+from tinyticket.kernels.cuda.products import FIELDS
 from tinyticket.kernels.cuda.toolkit import cuda
 
-THREADS, DOWN, ACROSS = 128, 8, 16
-"""Threads of a block, and how many of them lie below and beside each other in a tile."""
-
-FIELDS = 6
-"""Numbers that describe a phase: first and last tap, rows, columns, and where its pixels begin in the source and in the result."""
-
 _ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
-
-
-class Product(NamedTuple):
-    """What is the same in all phases of a layer's pass; distances in pixels."""
-
-    lanes: int
-    channels: int  # of the result
-    weight_row: int  # weights between those of a channel of the result and of the next
-    by_row: int  # 1 if weights of neighbouring channels of the result lie beside each other
-    source_row: int  # from a pixel's first tap to that of the pixel below
-    source_column: int  # and to that of its right neighbour
-    result_row: int
-    result_column: int
-    result_plane: int
-    biased: int  # 1: add a bias to each channel
-    relu: int  # 1: negative results become zero
-    add: int  # 1: add to what is there
-    rectified: int  # 1: zero where `held` is not above zero
-
-
-class Sum(NamedTuple):
-    """A weight gradient: sums over pixels and lanes; distances in pixels."""
-
-    lanes: int
-    outputs: int
-    taps: int
-    height: int
-    width: int
-    x_start: int  # of the first pixel's first tap
-    x_row: int
-    x_column: int
-    y_start: int
-    y_row: int
-    y_plane: int
-    chunks: int  # of 32 lanes of a pixel, that each part sums
 
 
 class Tile(NamedTuple):
     """Kernels that compute so many rows and columns in a block."""
 
+    threads: int
     rows: int
     columns: int
     correlate: Any
     correlate_all: Any
 
 
-def make_tile(rows: int, columns: int, depth: int) -> Tile:
-    """Make the kernels in which a thread has rows by columns sums, and `depth` steps are in shared memory at a time."""
-    tile_rows, tile_columns = DOWN * rows, ACROSS * columns
+def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) -> Tile:
+    """Make the kernels of a tile.
+
+    Parameters
+    ----------
+    downs, acrosses : int
+        How many threads lie below and beside each other.
+    rows, columns : int
+        How many sums each of them has; columns are 2 or 8.
+    depth : int
+        Steps of a correlation that are in shared memory at a time.
+    """
+    threads = downs * acrosses
+    tile_rows, tile_columns = downs * rows, acrosses * columns
     # One more than a power of two: turned on the way in, neighbours do not meet in one bank.
     padded_rows, padded_columns = tile_rows + 1, tile_columns + 1
-    weight_passes, pixel_passes = tile_rows * depth // THREADS, tile_columns * depth // THREADS
-    lines = THREADS // WARP
+    lines = threads // WARP
+
+    @cuda.jit(device=True)
+    def add_pair(left, right, sums, j, down, across, step):
+        """Add one step's products to two columns of a thread's sums."""
+        for k in range(j, j + 2):
+            value = right[np.uint64(step), np.uint64(across + acrosses * k)]
+            for i in range(rows):
+                sums[i, k] += left[np.uint64(step), np.uint64(down * rows + i)] * value
 
     @cuda.jit(device=True)
     def multiply(left, right, sums, down, across, steps):
         """Add products of two tiles in shared memory, [step][row] and [step][column], to a thread's sums."""
-        for step in range(steps):
-            for j in range(columns):
-                value = right[step, across + ACROSS * j]
-                for i in range(rows):
-                    sums[i, j] += left[step, down * rows + i] * value
+        step = 0
+        while step < steps:
+            # Written out, as below: the compiler does not unroll a loop over all columns, and registers have no index.
+            add_pair(left, right, sums, 0, down, across, step)
+            if columns == 8:
+                add_pair(left, right, sums, 2, down, across, step)
+                add_pair(left, right, sums, 4, down, across, step)
+                add_pair(left, right, sums, 6, down, across, step)
+            step += 1
 
     @cuda.jit(device=True)
     def finish(result, held, sums, j, column, row, phase, phases, floor, p):
@@ -123,32 +106,38 @@ def make_tile(rows: int, columns: int, depth: int) -> Tile:
             for j in range(columns):
                 sums[i, j] = _ZERO
         thread = cuda.threadIdx.x
-        down, across = thread // ACROSS, thread % ACROSS
+        down, across = thread // acrosses, thread % acrosses
 
-        fetched = thread % tile_columns
+        # What this thread fetches: one pixel and lane at several taps, and weights of several channels or of several taps.
+        fetched, first_step = thread % tile_columns, thread // tile_columns
         column = first_column + fetched
         pixel = column // p.lanes
         start = phases[phase + 4] + pixel // width * p.source_row + pixel % width * p.source_column
         place = start * p.lanes + column % p.lanes
-        row, tap, row_step, tap_step = thread // depth, thread % depth, THREADS // depth, 0
+        first_channel, first_weight, channel_step, weight_step = thread // depth, thread % depth, threads // depth, 0
         if p.by_row != 0:
-            row, tap, row_step, tap_step = thread % tile_rows, thread // tile_rows, 0, THREADS // tile_rows
+            first_channel, first_weight = thread % tile_rows, thread // tile_rows
+            channel_step, weight_step = 0, threads // tile_rows
+        first_place, place_step = (first_row + first_channel) * p.weight_row, channel_step * p.weight_row
 
         for done in range(first_tap, last_tap, depth):
             steps = last_tap - done if last_tap - done < depth else depth
-            for i in range(pixel_passes):
-                step = thread // tile_columns + i * (THREADS // tile_columns)
+            step = first_step
+            while step < depth:
                 value = _ZERO
                 if step < steps and column < count:
-                    value = source[np.uint32(place + taps[np.uint32(2 * (done + step))] * p.lanes)]
-                right[step, fetched] = value
-            for i in range(weight_passes):
-                channel, step = row + i * row_step, tap + i * tap_step
+                    value = source[np.uint64(place + taps[np.uint64(2 * (done + step))])]
+                right[np.uint64(step), np.uint64(fetched)] = value
+                step += threads // tile_columns
+            channel, step, weight_place = first_channel, first_weight, first_place
+            while channel < tile_rows and step < depth:
                 value = _ZERO
                 if step < steps and first_row + channel < p.channels:
-                    at = taps[np.uint32(2 * (done + step) + 1)]
-                    value = weight[np.uint32((first_row + channel) * p.weight_row + at)]
-                left[step, channel] = value
+                    value = weight[np.uint64(weight_place + taps[np.uint64(2 * (done + step) + 1)])]
+                left[np.uint64(step), np.uint64(channel)] = value
+                channel += channel_step
+                step += weight_step
+                weight_place += place_step
             cuda.syncthreads()
             if first_row + down * rows < p.channels:
                 multiply(left, right, sums, down, across, steps)
@@ -162,12 +151,15 @@ def make_tile(rows: int, columns: int, depth: int) -> Tile:
                     sums[i, j] += value
         floor = _ZERO if p.relu != 0 else _LOWEST
         column, row = first_column + across, first_row + down * rows
-        # Written out: the compiler does not unroll a loop over all of it, and registers have no index.
         finish(result, held, sums, 0, column, row, phase, phases, floor, p)
-        finish(result, held, sums, 1, column + ACROSS, row, phase, phases, floor, p)
-        if columns == 4:
-            finish(result, held, sums, 2, column + 2 * ACROSS, row, phase, phases, floor, p)
-            finish(result, held, sums, 3, column + 3 * ACROSS, row, phase, phases, floor, p)
+        finish(result, held, sums, 1, column + acrosses, row, phase, phases, floor, p)
+        if columns == 8:
+            finish(result, held, sums, 2, column + 2 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 3, column + 3 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 4, column + 4 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 5, column + 5 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 6, column + 6 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 7, column + 7 * acrosses, row, phase, phases, floor, p)
 
     @cuda.jit
     def correlate_all(x, dy, partial, taps, s):
@@ -183,8 +175,8 @@ def make_tile(rows: int, columns: int, depth: int) -> Tile:
                 sums[i, j] = _ZERO
         first_row, first_column = cuda.blockIdx.y * tile_rows, cuda.blockIdx.x * tile_columns
         thread = cuda.threadIdx.x
-        down, across, line, lane = thread // ACROSS, thread % ACROSS, thread // WARP, thread % WARP
-        warps = s.lanes // WARP
+        down, across, line, lane = thread // acrosses, thread % acrosses, thread // WARP, thread % WARP
+        warps, y_step = s.lanes // WARP, s.y_plane * s.lanes
         first, last = cuda.blockIdx.z * s.chunks, s.height * s.width * warps
         if first + s.chunks < last:
             last = first + s.chunks
@@ -193,31 +185,34 @@ def make_tile(rows: int, columns: int, depth: int) -> Tile:
             h, w = pixel // s.width, pixel % s.width
             x_place = (s.x_start + h * s.x_row + w * s.x_column) * s.lanes + sample
             y_place = (s.y_start + h * s.y_row + w) * s.lanes + sample
-            for i in range(tile_rows // lines):
-                row = line + i * lines
+            row, y_place = line, y_place + (first_row + line) * y_step
+            while row < tile_rows:
                 value = _ZERO
                 if first_row + row < s.outputs:
-                    value = dy[np.uint32(y_place + (first_row + row) * s.y_plane * s.lanes)]
-                left[lane, row] = value
-            for i in range(tile_columns // lines):
-                column = line + i * lines
+                    value = dy[np.uint64(y_place)]
+                left[np.uint64(lane), np.uint64(row)] = value
+                row += lines
+                y_place += lines * y_step
+            column = line
+            while column < tile_columns:
                 value = _ZERO
                 if first_column + column < s.taps:
-                    value = x[np.uint32(x_place + taps[np.uint32(2 * (first_column + column))] * s.lanes)]
-                right[lane, column] = value
+                    value = x[np.uint64(x_place + taps[np.uint64(2 * (first_column + column))])]
+                right[np.uint64(lane), np.uint64(column)] = value
+                column += lines
             cuda.syncthreads()
             if first_row + down * rows < s.outputs:
                 multiply(left, right, sums, down, across, WARP)
             cuda.syncthreads()
         for j in range(columns):
-            tap = first_column + across + ACROSS * j
+            tap = first_column + across + acrosses * j
             for i in range(rows):
                 output = first_row + down * rows + i
                 if output < s.outputs and tap < s.taps:
                     partial[np.uint32((cuda.blockIdx.z * s.outputs + output) * s.taps + tap)] = sums[i, j]
 
-    return Tile(tile_rows, tile_columns, correlate, correlate_all)
+    return Tile(threads, tile_rows, tile_columns, correlate, correlate_all)
 
 
-LARGE, SMALL = make_tile(8, 4, 16), make_tile(4, 2, 32)
+LARGE, SMALL = make_tile(8, 8, 8, 8, 16), make_tile(8, 16, 4, 2, 32)
 """64 by 64 results in a block, and 32 by 32 for layers that would leave most of a device idle with the large tile."""

@@ -18,12 +18,24 @@ from typing import Any
 from tinyticket.errors import InputError
 
 
+def first_line(error: Exception) -> str:
+    """Return what an error says, without the headings before it and the advice after it."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not line.endswith(":")]
+    return said[0].rstrip(".") if said else type(error).__name__
+
+
 def _target() -> Any:
-    """Import the CUDA target that is there."""
+    """Import the CUDA target that is there; numba-cuda looks for NVIDIA's libraries already now."""
+    reason = "it is not installed"
     for name in ("numba.cuda", "numba_cuda_mlir.cuda"):
-        with contextlib.suppress(ImportError):
+        try:
             return importlib.import_module(name)
-    raise InputError("CUDA kernels need the package numba-cuda, which is not installed: pip install 'tinyticket[cuda]'")
+        except ModuleNotFoundError:
+            continue
+        except (ImportError, RuntimeError, OSError) as error:
+            reason = first_line(error)
+    raise InputError(f"CUDA kernels need the package numba-cuda, but {reason}: pip install 'tinyticket[cuda]'")
 
 
 cuda = _target()
@@ -88,7 +100,7 @@ def _missing() -> str:
     try:
         count = len(cuda.gpus)
     except Exception as error:  # targets have different errors for a driver that is not there
-        return f"no driver answers ({_first_line(error)})"
+        return f"no driver answers ({first_line(error)})"
     return "the driver answers, but nothing can compile for it" if count else "the driver finds none"
 
 
@@ -110,7 +122,7 @@ def _driver() -> str:
     try:
         major, minor = cuda.cudadrv.driver.driver.get_version()
     except Exception as error:
-        return f"none: {_first_line(error)}"
+        return f"none: {first_line(error)}"
     return f"for CUDA {major}.{minor}"
 
 
@@ -122,10 +134,3 @@ def _packages() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join(found) or "none but numba itself: pip install 'tinyticket[cuda]'"
-
-
-def _first_line(error: Exception) -> str:
-    """Return what an error says, without the headings before it and the advice after it."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.endswith(":")]
-    return said[0].rstrip(".") if said else type(error).__name__

@@ -1,0 +1,101 @@
+"""Copies, additions and dropout on a device: between borders, with tails, through ReLUs, padded and flattened."""
+
+import numpy as np
+import pytest
+
+from tests.kernels.cuda.arrays import Layer, border_is_zero, device, images_of, origins, value
+from tinyticket.kernels.cpu.image import Image, make_window
+from tinyticket.kernels.cuda import elementwise, geometry
+from tinyticket.kernels.cuda.geometry import Geometry, lanes_for
+
+
+def elements(samples, channels, size, x_border, y_border):
+    """Lay an operation out that takes every number by itself."""
+    x, y = Image(channels, *size, x_border), Image(channels, *size, y_border)
+    return Layer(Geometry.of(make_window(1, x, y, (1, 1)), lanes_for(samples)), x, y, samples)
+
+
+CASES = {
+    "border grows": elements(5, 3, (3, 2), 0, 1),
+    "border shrinks": elements(33, 2, (2, 5), 2, 1),
+    "features": elements(70, 9, (1, 1), 0, 0),
+}
+cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+flags = pytest.mark.parametrize("flags", [(0, 0, 0), (1, 1, 0), (1, 1, 1)], ids=["plain", "relu, add", "all"])
+
+
+def draw(case, *seeds):
+    return (np.random.default_rng(seed).standard_normal(case.x_shape).astype(np.float32) for seed in seeds)
+
+
+@cases
+@pytest.mark.parametrize("relu", [0, 1])
+def test_copy(case, relu):
+    (x,), (x_origin, y_origin) = draw(case, 0), origins(case)
+    x[0, 0, 0, 0] = np.nan
+    y = value(np.full_like(x, 9), case.y, case.g.lanes)
+    elementwise.copy(value(x, case.x, case.g.lanes), x_origin, y, y_origin, case.g, relu).run()
+    np.testing.assert_array_equal(images_of(y, case.y, case.samples), np.maximum(x, 0) if relu else x)
+    assert border_is_zero(y, case.y)
+
+
+@cases
+@flags
+def test_copy_gradient(case, flags):
+    (relu, add, rectified), (x_origin, y_origin), lanes = flags, origins(case), case.g.lanes
+    x, y, dy, held = draw(case, 0, 1, 2, 3)
+    dx = value(held, case.x, lanes)
+    given = value(dy, case.y, lanes), y_origin, value(y, case.y, lanes) if relu else None
+    below = value(x, case.x, lanes) if rectified else None
+    elementwise.copy_gradient(*given, below, dx, x_origin, case.g, *flags).run()
+    expected = np.where(y <= 0, 0, dy) if relu else dy
+    expected = expected + held if add else expected
+    expected = np.where(x <= 0, 0, expected) if rectified else expected
+    np.testing.assert_array_equal(images_of(dx, case.x, case.samples), expected)
+    assert border_is_zero(dx, case.x)
+
+
+@cases
+@pytest.mark.parametrize("relu", [0, 1])
+def test_add(case, relu):
+    (x, addend), (x_origin, y_origin), lanes = draw(case, 0, 1), origins(case), case.g.lanes
+    other, y = Image(*case.x[:3], 3), value(np.full_like(x, 9), case.y, lanes)
+    beside = value(addend, other, lanes), geometry.origin(other), geometry.row(other), geometry.plane(other)
+    elementwise.add(value(x, case.x, lanes), x_origin, *beside, y, y_origin, case.g, relu).run()
+    expected = np.maximum(x + addend, 0) if relu else x + addend
+    np.testing.assert_array_equal(images_of(y, case.y, case.samples), expected)
+    assert border_is_zero(y, case.y)
+
+
+@cases
+def test_dropout_and_its_gradient(case):
+    (x, dy, held), (x_origin, y_origin), g = draw(case, 0, 1, 2), origins(case), case.g
+    keep = np.random.default_rng(3).random((2, *case.x_shape)) < 0.6
+    drawn = np.zeros((2, *case.x[:3], g.lanes), np.uint8)
+    drawn[..., : case.samples] = keep.transpose(0, 2, 3, 4, 1)
+    drawn, state, y = device(drawn), device(np.array([1, case.samples], np.int32)), value(x, case.y, g.lanes)
+    scale, below = 1 / 0.6, value(x, case.x, g.lanes)
+    elementwise.dropout(below, x_origin, drawn, y, y_origin, scale, g, state).run()
+    np.testing.assert_array_equal(images_of(y, case.y, case.samples), np.where(keep[1], x * np.float32(scale), 0))
+    dx, above = value(held, case.x, g.lanes), (value(dy, case.y, g.lanes), y_origin)
+    elementwise.dropout_gradient(*above, drawn, below, dx, x_origin, scale, g, state, 1, 1).run()
+    expected = np.where(x <= 0, 0, held + np.where(keep[1], dy * np.float32(scale), 0))
+    np.testing.assert_allclose(images_of(dx, case.x, case.samples), expected, rtol=1e-6, atol=1e-6)
+    elementwise.dropout_gradient(*above, drawn, None, dx, x_origin, scale, g, state).run()
+    expected = np.where(keep[1], dy * np.float32(scale), 0)
+    np.testing.assert_array_equal(images_of(dx, case.x, case.samples), expected)
+
+
+def test_padding_and_flattening_are_copies():
+    case = elements(3, 2, (2, 3), 1, 0)
+    (x,), lanes = draw(case, 0), case.g.lanes
+    below, padded = value(x, case.x, lanes), Image(4, 4, 6, 1)
+    y = device(np.zeros(4 * geometry.plane(padded) * lanes, np.float32))
+    shift = geometry.origin(padded) + geometry.plane(padded) + 2 * geometry.row(padded) + 1
+    g = case.g._replace(y_row=geometry.row(padded), y_plane=geometry.plane(padded))
+    elementwise.copy(below, geometry.origin(case.x), y, shift, g).run()
+    expected = np.pad(x, ((0, 0), (1, 1), (2, 0), (1, 2)))
+    np.testing.assert_array_equal(images_of(y, padded, 3), expected)
+    flat = device(np.zeros(x[0].size * lanes, np.float32))
+    elementwise.copy(below, geometry.origin(case.x), flat, 0, case.g).run()
+    np.testing.assert_array_equal(images_of(flat, Image(12, 1, 1), 3)[:, :, 0, 0], x.reshape(3, -1))
