@@ -10,9 +10,6 @@ import numpy as np
 from tinyticket.compiler.device.work import Feed
 from tinyticket.kernels.cuda.memory import zeros
 
-LEAST = 32
-"""Turns that there is always room for."""
-
 
 class Feeds:
     """Allocated feeds.
@@ -26,15 +23,16 @@ class Feeds:
     def __init__(self, *feeds: Feed):
         self._feeds, self.turns = feeds, 0
         self.arrays: dict[Feed, Any] = {}
+        self.bytes_a_turn = sum(feed.size * np.dtype(feed.dtype).itemsize for feed in feeds)
 
     def reserve(self, turns: int) -> bool:
         """Make room for so many turns; return whether arrays are new, which launches then have to be told."""
         if turns <= self.turns:
             return False
         self.arrays.clear()  # so that their memory is free before the next ones' is taken
-        self.turns = max(LEAST, turns)
+        self.turns = turns
         for feed in self._feeds:
-            self.arrays[feed] = zeros(self.turns * feed.size, feed.dtype, f"what {self.turns} steps are fed")
+            self.arrays[feed] = zeros(turns * feed.size, feed.dtype, f"what {turns} steps are fed")
         return True
 
     def write(self, feed: Feed, rows: np.ndarray) -> None:

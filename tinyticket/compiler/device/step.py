@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,11 +22,13 @@ from tinyticket.compiler.places import write
 from tinyticket.compiler.score import Score
 from tinyticket.kernels.cpu.optimizers import RULES, SLOTS, settings
 from tinyticket.kernels.cuda.memory import device_memory
-from tinyticket.kernels.cuda.toolkit import cuda
+from tinyticket.kernels.cuda.toolkit import cuda, simulated
 from tinyticket.nn import Buffer, Parameter
 
+log = logging.getLogger(__name__)
+
 FED_AT_MOST = 1 << 28
-"""Bytes of dropout masks that are uploaded at once; longer calls are cut into pieces, and wait for the device between them."""
+"""Bytes of indices, draws and dropout's masks that are uploaded at once; longer calls are cut, and wait for the device there."""
 
 
 class DeviceStep:
@@ -66,6 +70,7 @@ class DeviceStep:
         self.graph, self.batch_size, self.steps_taken = graph, batch_size, 0
         self._rule, self._options = rule, options
         self._layout = DeviceLayout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
+        _announce()
         with device_memory("a training step"):
             self._program = Program(self._layout, RULES[rule])
         self._arena = self._program.arena
@@ -134,8 +139,7 @@ class DeviceStep:
         indices = np.asarray(indices)
         check_batch(self.graph, indices.shape[1], self.batch_size)
         check_indices(indices, data.size)
-        bytes_a_turn = sum(feed.size for feed in self._program.passes.kept.values())
-        most = max(1, FED_AT_MOST // max(1, bytes_a_turn))
+        most = max(1, FED_AT_MOST // self._program.fed.bytes_a_turn)
         losses = []
         for start in range(0, len(indices), most):
             part = slice(start, start + most)
@@ -215,3 +219,10 @@ class DeviceStep:
                 rows[feed][turn, :, :samples] = draw_kept(operation, samples).T
         for feed, masks in rows.items():
             self._program.fed.write(feed, masks)
+
+
+@functools.cache
+def _announce() -> None:
+    """Say once in a process that its first step will take a while: what CUDA compiles is not kept from process to process."""
+    if not simulated():
+        log.warning("compiling kernels for the CUDA device: this takes a while, once in every process")
