@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks import environment, peers, rows
+from tinyticket.compiler.reading import require_device
 from tinyticket.errors import InputError, near
+
+STEPS_ON_DEVICE = 50
+"""Steps between two looks at the clock on a device, which is waited for then: enough that waiting costs nobody anything."""
 
 BENCHMARKS = ("kernels", "step", "run", "memory")
 
@@ -30,6 +34,7 @@ class Options:
     processes: int = 1
     quick: bool = False
     steps_per_call: int = 1
+    device: str = "cpu"
     examples: dict[str, int] | None = None  # of synthetic data; for tests
 
 
@@ -63,9 +68,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--steps-per-call",
         type=int,
-        default=1,
         metavar="N",
-        help="step: take so many of tinyticket's steps in one call, as its training loop does (default: 1)",
+        help="step: take so many of tinyticket's steps in one call, as its training loop does (default: 1; on a device 50, "
+        "everybody's, before it is waited for)",
+    )
+    p.add_argument(
+        "--device", default="cpu", metavar="{cpu,cuda}", help="kernels, step: where all sides run (default: cpu)"
     )
     p.add_argument("--quick", action="store_true", help="only see that it runs: the figures mean nothing")
     return p
@@ -95,7 +103,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         tuple(_words("--cases", given.cases)) if given.cases is not None else None,
         _between("--processes", given.processes, 1, 99),
         given.quick,
-        steps_per_call=_between("--steps-per-call", given.steps_per_call, 1, 1000),
+        steps_per_call=_steps(given.steps_per_call, given.device),
+        device=given.device,
     )
     _check(options)
     return options
@@ -106,16 +115,25 @@ def _check(options: Options) -> None:
         ("--models", options.models, ("step", "memory")),
         ("--masks", options.masks if options.masks != "uniform" else None, ("step", "run")),
         ("--cases", options.cases, ("kernels",)),
-        ("--steps-per-call", options.steps_per_call > 1, ("step",)),
+        ("--steps-per-call", options.steps_per_call > 1 and options.device == "cpu", ("step",)),
+        ("--device", options.device != "cpu", ("kernels", "step")),
     ):
         if value and options.benchmark not in benchmarks:
             raise InputError(f"{option} belongs to {' and '.join(benchmarks)}, not to {options.benchmark}")
+    require_device(options.device)
     if options.masks != "uniform" and not Path(options.masks).is_file():
         raise InputError(f"--masks is uniform or a result file, and there is no file {options.masks}")
     if complaint := rows.check_writable(options.json):
         raise InputError(complaint)
     if options.plot is not None and Path(options.plot).exists() and not Path(options.plot).is_dir():
         raise InputError(f"--plot {options.plot} is a file; expected a folder")
+
+
+def _steps(given: int | None, device: str) -> int:
+    """Return how many steps a call takes."""
+    if given is None:
+        return 1 if device == "cpu" else STEPS_ON_DEVICE
+    return _between("--steps-per-call", given, 1, 1000)
 
 
 def _words(option: str, text: str) -> list[str]:

@@ -26,9 +26,17 @@ PARTS: dict[str, Part] = {
 
 def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe) -> Iterator[Row]:
     """Yield the rows of all parts, or of those that --cases names."""
-    for name in options.cases or PARTS:
-        if name not in PARTS:
-            raise InputError(f"--cases names {name!r}{near(name, PARTS)}")
-    for name in options.cases or PARTS:
-        yield from PARTS[name](options, peers, discipline)
+    parts = PARTS if options.device == "cpu" else device_parts()
+    for name in options.cases or parts:
+        if name not in parts:
+            raise InputError(f"--cases names {name!r}{near(name, parts)}")
+    for name in options.cases or parts:
+        yield from parts[name](options, peers, discipline)
         probe.read()
+
+
+def device_parts() -> dict[str, Part]:
+    """Return what is measured on a device; CUDA is imported only then."""
+    from benchmarks import device
+
+    return {"linear": device.linear, "convolution": device.convolution}

@@ -19,16 +19,18 @@ class OwnStep:
     problem
     masks
         None for a dense model.
+    device : {"cpu", "cuda"}
     """
 
-    def __init__(self, problem: Problem, masks: dict[str, np.ndarray] | None):
+    def __init__(self, problem: Problem, masks: dict[str, np.ndarray] | None, device: str = "cpu"):
         compile_step: Callable[..., Any] | None = getattr(tt, "compile", None)
         if compile_step is None:
             raise InputError("this tinyticket has no tt.compile, which the benchmark needs")
         self.problem, self._feed = problem, problem.batches()
         model = problem.model(masks)
         optimizer = problem.optimizer(model)
-        self._step = compile_step(model, functional.cross_entropy, optimizer, problem.batch_size)
+        where = {} if device == "cpu" else {"device": device, "input_shape": problem.data.input_shape}
+        self._step = compile_step(model, functional.cross_entropy, optimizer, problem.batch_size, **where)
 
     def __call__(self) -> float:
         return self._step(self.problem.data, next(self._feed))

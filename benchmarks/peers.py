@@ -13,7 +13,8 @@ PACKAGES = {
     "torch": "torch",  # dense, eager, with the fused Adam
     "torch-masked": "torch",  # as lottery repositories do it: default Adam, gradients and weights times masks
     "torch-compile": "torch",  # dense, torch.compile, with the fused Adam
-    "torch-sparse": "torch",  # torch.sparse CSR
+    "torch-tf32": "torch",  # on a device only: dense, with matrix units that round to ten bits
+    "torch-sparse": "torch",  # torch.sparse CSR; on a device that is cuSPARSE
     "scipy": "scipy",  # CSR products, serial
     "jax": "jax",  # dense, jit
     "sparseprop": "sparseprop",  # its SparseLinear in place of torch's Linear, with the fused Adam
@@ -24,6 +25,12 @@ COMPARED = {
     "run": ("torch-masked",),
     "memory": ("torch", "torch-masked"),
 }
+COMPARED_ON_DEVICE = {
+    "kernels": ("torch", "torch-tf32", "torch-sparse"),
+    "step": ("torch", "torch-tf32", "torch-masked", "torch-compile"),
+}
+"""`torch` is cuBLAS and cuDNN there, in float32 unless it says TF32."""
+
 INCLUDES: dict[str, dict[str, tuple[str, ...]]] = {
     "step": {"torch": ("torch", "torch-masked", "torch-compile")},
     "run": {"torch": ("torch-masked",)},
@@ -70,16 +77,18 @@ def parse(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def resolve(benchmark: str, names: list[str], threads: int) -> Peers:
+def resolve(benchmark: str, names: list[str], threads: int, device: str = "cpu") -> Peers:
     """Import the peers that a benchmark was asked to compare with, and find out which are missing."""
-    peers = Peers()
+    peers, compared = Peers(), (COMPARED if device == "cpu" else COMPARED_ON_DEVICE)[benchmark]
     includes = INCLUDES.get(benchmark, {})
     for name in dict.fromkeys(part for asked in names for part in includes.get(asked, (asked,))):
         package = PACKAGES[name]
-        if name not in COMPARED[benchmark]:
+        if name not in compared:
             peers.elsewhere.append(name)
         elif not _import(package, threads):
             peers.missing[name] = "not installed"
+        elif device != "cpu" and not importlib.import_module("torch").cuda.is_available():
+            peers.missing[name] = "without CUDA: this PyTorch sees no device"
         else:
             peers.present.append(name)
             peers.versions[package] = _version(package)

@@ -41,9 +41,13 @@ def main(given: Sequence[str] | None = None, discipline: Discipline | None = Non
 
 def measure(options: Options, discipline: Discipline) -> list[Row]:
     """Measure in this process and return the rows, saying on the way what is measured and by what."""
-    asked = peers.resolve(options.benchmark, list(options.peers), options.threads)
+    asked = peers.resolve(options.benchmark, list(options.peers), options.threads, options.device)
     for line in environment.describe(asked.versions):
         print(line)
+    if options.device != "cpu":
+        from tinyticket.kernels.cuda import toolkit
+
+        print(*(f"{name}: {words}" for name, words in toolkit.describe().items()), sep="\n")
     many = f"{options.threads} thread" + "s" * (options.threads > 1)
     print(f"{many}; medians of {discipline.blocks} alternating blocks of at least {discipline.calls} calls")
     for name, reason in asked.missing.items():

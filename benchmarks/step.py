@@ -25,7 +25,10 @@ CHECKED, CHECKED_IMAGES = 5, 2
 TOLERANCE = 1e-3
 """Losses may differ so much, relative to the exact ones: Adam's first steps turn rounding of tiny gradients into signs."""
 
-DENSE = ("torch", "torch-compile", "jax")
+TF32_TOLERANCE = 2e-2
+"""The same for sums of products whose factors were rounded to ten bits."""
+
+DENSE = ("torch", "torch-tf32", "torch-compile", "jax")
 
 
 class Contestant:
@@ -62,30 +65,36 @@ def _at_density(
     dense: dict[str, Contestant | str],
     discipline: Discipline,
 ) -> Iterator[Row]:
-    mine, checked = OwnStep(problem, masks if density < 1 else None), _checked(problem)
+    mine, checked = OwnStep(problem, masks if density < 1 else None, options.device), _checked(problem)
     own = Contestant(mine, checked)
     exact = problems.exact_losses(problem, masks, checked)
     error = require_near(f"{problem.name} at density {density:g}", own.losses, exact, TOLERANCE)
     contestants, failed, details = {"": own.step}, dict(peers.missing), {}
     for name in peers.present:
-        made = dense.get(name) or _try(problem, name, masks)
+        made = dense.get(name) or _try(problem, name, masks, options.device)
         if name in DENSE:
             dense[name] = made
         if isinstance(made, str):
             failed[name] = made
             continue
         right = _dense_losses(problem) if name in DENSE else exact
-        peer_error = require_near(f"{name} at density {density:g}", made.losses, right, TOLERANCE)
+        tolerance = TF32_TOLERANCE if name == "torch-tf32" else TOLERANCE
+        peer_error = require_near(f"{name} at density {density:g}", made.losses, right, tolerance)
         details[name] = {"peer_error": peer_error, "peer_first_call": made.first_call, **made.remark}
         contestants[name] = made.step
     if options.steps_per_call > 1:
         contestants[""] = mine.in_runs(options.steps_per_call)
+    if options.device != "cpu":  # whose clock stops for everybody when the device has finished
+        contestants |= {name: step.in_runs(options.steps_per_call) for name, step in contestants.items() if name}
     timings = interleave(contestants, discipline)
-    timings[""] = timings[""].divided(options.steps_per_call)
+    for name in timings:
+        if not name or options.device != "cpu":
+            timings[name] = timings[name].divided(options.steps_per_call)
     shared = ("step", problem.name, density, options.threads, timings[""])
     extra = {
         "batch_size": problem.batch_size,
         "masks": options.masks,
+        "device": options.device,
         "steps_per_call": options.steps_per_call,
         "error": error,
         "first_call": own.first_call,
@@ -109,14 +118,15 @@ def _dense_losses(problem: Problem) -> list[float]:
     return problems.exact_losses(problem, None, _checked(problem))
 
 
-def _try(problem: Problem, name: str, masks: Masks) -> Contestant | str:
+def _try(problem: Problem, name: str, masks: Masks, device: str) -> Contestant | str:
     """Make a peer's step, or say why it does not work here: a compiler may be missing, a layer unknown."""
-    if name == "torch-compile" and problem.convolutional:
+    if name == "torch-compile" and problem.convolutional and device == "cpu":
         return "not compared with on convolutional networks"
     from benchmarks.jax_step import JaxStep
     from benchmarks.torch_step import TorchStep
 
     try:
-        return Contestant(JaxStep(problem) if name == "jax" else TorchStep(problem, name, masks), _checked(problem))
+        made = JaxStep(problem) if name == "jax" else TorchStep(problem, name, masks, device=device)
+        return Contestant(made, _checked(problem))
     except Exception as error:
         return f"failed: {type(error).__name__}: {str(error).strip().splitlines()[0][:80] if str(error) else ''}"

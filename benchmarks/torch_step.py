@@ -6,16 +6,23 @@ Everything that is unpaid work for a fair comparison is done before the clock ru
 nobody reads the loss.
 """
 
+import contextlib
+import itertools
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from benchmarks.device_peers import tf32, wait
 from benchmarks.problems import Problem
 from benchmarks.torch_twin import twin
 from tinyticket.nn import Module
 
-DENSE = ("torch", "torch-compile")
+BATCHES_ON_DEVICE = 1000
+"""Batches after which a peer on a device begins anew."""
+
+DENSE = ("torch", "torch-tf32", "torch-compile")
 """Ways that know no masks."""
 
 
@@ -26,26 +33,35 @@ class TorchStep:
     ----------
     problem
     way
-        "torch", "torch-masked", "torch-compile" or "sparseprop".
+        "torch", "torch-tf32", "torch-masked", "torch-compile" or "sparseprop".
     masks
         "torch" and "torch-compile" are dense whatever the masks: the fastest that PyTorch has.
     layout : {"NCHW", "NHWC"}, optional
         Of images; the faster one if not given.
+    device : {"cpu", "cuda"}
+        On the latter data and indices lie there, and TF32 is off in all ways but the one that is called so.
     """
 
     def __init__(
-        self, problem: Problem, way: str, masks: dict[str, np.ndarray] | None = None, layout: str | None = None
+        self,
+        problem: Problem,
+        way: str,
+        masks: dict[str, np.ndarray] | None = None,
+        layout: str | None = None,
+        device: str = "cpu",
     ):
         import torch
 
+        self._device, self._tf32 = device, way == "torch-tf32"
         if problem.convolutional and layout is None:
-            layout = min(("NCHW", "NHWC"), key=lambda choice: _seconds(TorchStep(problem, way, masks, choice)))
+            layout = min(("NCHW", "NHWC"), key=lambda choice: _seconds(TorchStep(problem, way, masks, choice, device)))
         self._format = torch.channels_last if layout == "NHWC" else torch.contiguous_format
         self.remark = {} if layout is None else {"peer_layout": layout}
         masked = way == "torch-masked"
         model = problem.model(None if way in DENSE else masks)
         self._network = twin(model)
-        self._masks = _pairs(model, self._network, masks) if masked and masks else []
+        self._network = self._network.to(device)
+        self._masks = _pairs(model, self._network, masks, device) if masked and masks else []
         if way == "sparseprop":
             self._network = _with_sparse_layers(self._network)
         self._forward = torch.compile(self._loss) if way == "torch-compile" else self._loss
@@ -57,14 +73,17 @@ class TorchStep:
             self._optimizer: Any = torch.optim.SGD(parameters, rate, momentum=problem.momentum, **fused)
         else:
             self._optimizer = torch.optim.Adam(parameters, rate, **fused)
-        self._x, self._y = (torch.from_numpy(a) for a in (problem.data.x_train, problem.data.y_train))
+        self._x, self._y = (torch.from_numpy(a).to(device) for a in (problem.data.x_train, problem.data.y_train))
         self._parts = [
             tuple(torch.from_numpy(array) for array in part)
             for part in (problem.validation, (problem.data.x_test, problem.data.y_test))
         ]
         if layout is not None:
             self._x = self._x.contiguous(memory_format=self._format)
-        self._feed = (torch.from_numpy(batch) for batch in problem.batches())
+        feed = (torch.from_numpy(batch) for batch in problem.batches())
+        if device != "cpu":  # as many batches as are likely to be asked for lie there before the clock runs
+            feed = itertools.cycle([batch.to(device) for batch in itertools.islice(feed, BATCHES_ON_DEVICE)])
+        self._feed: Iterator[Any] = feed
 
     def _loss(self, x: Any, y: Any) -> Any:
         import torch
@@ -72,6 +91,25 @@ class TorchStep:
         return torch.nn.functional.cross_entropy(self._network(x), y)
 
     def __call__(self) -> Any:
+        with contextlib.nullcontext() if self._device == "cpu" else tf32(self._tf32):
+            return self._step()
+
+    def in_runs(self, steps: int) -> Callable[[], Any]:
+        """Return a call that takes so many steps and then waits for the device."""
+
+        def run() -> None:
+            for _ in range(steps):
+                self()
+            self.wait()
+
+        return run
+
+    def wait(self) -> None:
+        """Wait for the device, if there is one."""
+        if self._device != "cpu":
+            wait()
+
+    def _step(self) -> Any:
         batch = next(self._feed)
         x = self._x[batch]
         loss = self._forward(x.contiguous(memory_format=self._format) if self.remark else x, self._y[batch])
@@ -103,6 +141,7 @@ def _seconds(step: TorchStep) -> float:
     for _ in range(4):
         began = time.perf_counter()
         step()
+        step.wait()
         times.append(time.perf_counter() - began)
     return min(times)
 
@@ -116,10 +155,10 @@ def _with_sparse_layers(network: Any) -> Any:
     )
 
 
-def _pairs(model: Module, network: Any, masks: dict[str, np.ndarray]) -> list[tuple[Any, Any]]:
+def _pairs(model: Module, network: Any, masks: dict[str, np.ndarray], device: str) -> list[tuple[Any, Any]]:
     """Pair PyTorch's weights with masks of ones and zeros."""
     import torch
 
     names = [name for name, _ in model.named_parameters()]
     weights = dict(zip(names, network.parameters(), strict=True))
-    return [(weights[name], torch.from_numpy(mask.astype(np.float32))) for name, mask in masks.items()]
+    return [(weights[name], torch.from_numpy(mask.astype(np.float32)).to(device)) for name, mask in masks.items()]

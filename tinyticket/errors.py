@@ -15,6 +15,10 @@ class DivergenceError(InputError):
     """Training produced a loss that is not a finite number."""
 
 
+class DeviceMemoryError(InputError):
+    """A device's memory does not hold what is to be trained."""
+
+
 class WorkerError(RuntimeError):
     """A process that trained beside this one has died: killed, or out of memory."""
 

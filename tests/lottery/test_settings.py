@@ -191,6 +191,7 @@ OTHER = {
     "criterion": "movement",
     "mask_0": "freeze",
     "masks_from": "mlp-64-10 on digits, seed 7",
+    "device": "cuda",
 }
 
 

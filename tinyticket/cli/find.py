@@ -193,6 +193,12 @@ class _Find(click.Command):
     help="Processes that run trials side by side and share the threads.  [as many as there are threads]",
 )
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="cpu, or cuda: train on an NVIDIA GPU (needs the extra `cuda`; see docs/cuda.md).",
+)
 @click.option("--validation", type=int, help="Examples split off the training set.  [digits: 200, larger data: 5000]")
 @click.option("--evaluate-every", type=int, help="Iterations between evaluations.  [digits: 20, larger data: 100]")
 @click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")

@@ -14,8 +14,8 @@ LINE = 64
 class Places:
     """Gives places in an array; every piece starts on a cache line."""
 
-    def __init__(self, itemsize: int):
-        self.size, self._line = 0, LINE // itemsize
+    def __init__(self, itemsize: int, line: int = LINE):
+        self.size, self._line = 0, line // itemsize
 
     def take(self, count: int) -> int:
         """Return where `count` elements may lie."""

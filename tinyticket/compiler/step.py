@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyticket.compiler.eager import EagerStep
-from tinyticket.compiler.mlp.model import MLPModel
-from tinyticket.compiler.network.model import NetworkModel
+from tinyticket.compiler.reading import MLPModel, NetworkModel, read, require_device
 from tinyticket.compiler.sources import Pair, test_part, training_part
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.warmup import announce_if_cold
@@ -25,6 +24,7 @@ from tinyticket.nn import Module, Parameter, functional
 from tinyticket.optim import SGD, Adam, Optimizer
 
 if TYPE_CHECKING:
+    from tinyticket.compiler.device.step import DeviceStep
     from tinyticket.compiler.mlp.step import MLPStep
     from tinyticket.compiler.network.step import NetworkStep
 
@@ -42,6 +42,7 @@ def compile(
     threads: int | None = None,
     kernels: dict[str, str] | None = None,
     input_shape: tuple[int, ...] | None = None,
+    device: str = "cpu",
 ) -> CompiledStep | EagerStep:
     """Compile a model's training step, or return an eager one that can say why not.
 
@@ -62,11 +63,18 @@ def compile(
         "dense" or "sparse" by the name of a weight; for the others the faster is chosen (`explain` says which).
     input_shape : tuple of int, optional
         Of one example, such as (3, 32, 32). If not given, the first batch tells.
+    device : {"cpu", "cuda"}
+        "cuda" keeps weights, optimizer and data on an NVIDIA GPU (docs/cuda.md); nothing runs eagerly there.
 
     Returns
     -------
     CompiledStep or EagerStep
         step(x, y) and step(dataset, indices) train and return the loss; `evaluate`, `gradients`, `explain`.
+
+    Raises
+    ------
+    InputError
+        If something given cannot be used, there is no such device, or the model has something that no kernel of it does.
     """
     if loss not in (functional.cross_entropy, "cross_entropy"):
         raise InputError(
@@ -79,10 +87,13 @@ def compile(
     for name, kernel in (kernels or {}).items():
         if name not in model.prunable() or kernel not in KERNELS:
             raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
+    require_device(device)
     try:
-        network = _read(model, input_shape)
+        network = read(model, input_shape, device)
         rule, options = _rule(optimizer, network.parameters)
     except UnsupportedError as reason:
+        if device != "cpu":
+            raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
         log.info("the model runs eagerly: %s", reason)
         return EagerStep(model, optimizer, threads or 1, reason=str(reason))
     return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {})
@@ -111,7 +122,7 @@ class CompiledStep:
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads = threads  # of programs for masks to come
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params)}
-        self._program: MLPStep | NetworkStep | None = None
+        self._program: MLPStep | NetworkStep | DeviceStep | None = None
         self._masks: list[np.ndarray | None] = []
         self._ahead = False  # whether the arena is newer than the parameters
         self._sources: dict[tuple[int, int], tuple[Pair, Any]] = {}
@@ -190,7 +201,7 @@ class CompiledStep:
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
-        if not (self._ahead and self._program) or len(x) > self.batch_size:
+        if not (self._ahead and self._program and self.network.gives_gradients) or len(x) > self.batch_size:
             return EagerStep(self.model, self.optimizer).backward(x, y)
         program = self._current(x.shape[1:])
         if not self.network.with_gradients:  # made anew, once: those who never ask need no memory for them
@@ -231,11 +242,14 @@ class CompiledStep:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         threads = "all of Numba's" if self.threads is None else self.threads
-        return "\n".join([f"compiled, batches of {self.batch_size}, threads: {threads}", *lines])
+        where = f"threads: {threads}" if self.network.device == "cpu" else f"device: {self.network.device}"
+        return "\n".join([f"compiled, batches of {self.batch_size}, {where}", *lines])
 
     def plan(self) -> dict[str, Any]:
         """Return what a result file records of how the step was executed."""
-        return {"mode": "compiled", "kernels": {name: KERNELS[sparse] for name, sparse in self._chosen().items()}}
+        device = {} if self.network.device == "cpu" else {"device": self.network.device}
+        kernels = {name: KERNELS[sparse] for name, sparse in self._chosen().items()}
+        return {"mode": "compiled", **device, "kernels": kernels}
 
     def _chosen(self) -> dict[str, bool]:
         """Return for every weight, under its present mask, whether it runs sparse."""
@@ -263,21 +277,21 @@ class CompiledStep:
             buffer.data = value
         self.optimizer.steps = [self._program.steps_taken] * len(self.optimizer.params)
 
-    def _current(self, shape: tuple[int, ...]) -> MLPStep | NetworkStep:
+    def _current(self, shape: tuple[int, ...]) -> MLPStep | NetworkStep | DeviceStep:
         """Return the program for examples of a shape, with the newest values in its arena."""
         if not self.network.fits(shape):
             self.fetch()
-            self.network, self._program = _read(self.model, shape), None
+            self.network, self._program = read(self.model, shape, self.network.device), None
             self._sources.clear()
         return self._program if self._ahead and self._program else self._take_over()
 
-    def _take_over(self) -> MLPStep | NetworkStep:
+    def _take_over(self) -> MLPStep | NetworkStep | DeviceStep:
         """Take parameters, masks and slots as they are now; new masks bring new patterns, and compile nothing."""
         for held in (*self.optimizer.params, *self.network.buffers):
             held.held_by(self)
         masks = [weight.mask for weight in self.network.weights.values()]
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
-            if self._program is None:
+            if self._program is None and self.network.device == "cpu":
                 announce_if_cold()
             self._program = None  # so that its memory is free before the next one's is taken
             options = {"batch_size": self.batch_size, "rule": self._rule, "threads": self.threads, **self._options}
@@ -299,14 +313,6 @@ class CompiledStep:
                 self._sources.clear()
             self._sources[key] = pair, program.bind(*pair)  # the pair is kept, so that its id stays its own
         return program, self._sources[key][1]
-
-
-def _read(model: Module, input_shape: tuple[int, ...] | None) -> MLPModel | NetworkModel:
-    """Return the model as the kind of network that suits it best."""
-    try:
-        return MLPModel.of(model, input_shape)
-    except UnsupportedError:
-        return NetworkModel.of(model, input_shape)
 
 
 def _rule(optimizer: Optimizer, parameters: list[Parameter]) -> tuple[str, dict[str, Any]]:

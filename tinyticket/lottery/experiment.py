@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset
-from tinyticket.errors import DivergenceError, InputError
+from tinyticket.errors import DeviceMemoryError, DivergenceError, InputError
 from tinyticket.lottery import recipes, transfer
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import (
@@ -82,6 +82,7 @@ def find(
     threads: int | None = None,
     workers: int | None = 1,
     eager: bool = False,
+    device: str = "cpu",
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
@@ -167,6 +168,8 @@ def find(
         not depend on it. Models of classes or functions of the script that calls this cannot be sent to another process.
     eager
         Train through the autograd instead of compiled kernels, whose float32 rounding is another.
+    device : {"cpu", "cuda"}
+        "cuda" trains on an NVIDIA GPU, which rounds differently again (docs/cuda.md).
     data_folder
         Where to look for data sets.
     out
@@ -194,7 +197,7 @@ def find(
         rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
         early_bird_by=early_bird_by,
-        recipe=recipe, augment=augment,
+        recipe=recipe, augment=augment, device=device,
     )  # fmt: skip
     return experiment.run()
 
@@ -232,7 +235,6 @@ class Experiment:
         self.archive = Archive(out)
         self.progress = progress or Progress()
         self.threads = usable_threads(threads)
-        self.workers = usable_workers(workers, self.threads)
         self.source = transfer.opened(masks_from)
         options = {"model": model, "data": data, **options}
         if self.source:
@@ -246,6 +248,7 @@ class Experiment:
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
+        self.workers = usable_workers(workers, self.threads, self.settings.device)
         self.examples = split(self.dataset, self.settings)
         # A copy: training leaves masks in it, and a function may hand out one and the same object again and again.
         self.model = copy.deepcopy(self._make(stream(self.settings.seed, 0, "init")))
@@ -268,6 +271,8 @@ class Experiment:
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
                 diverged = self._run_trials(record, unfinished)
+            except DeviceMemoryError as error:
+                raise DeviceMemoryError(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:
                 self.progress.end()
         if diverged:

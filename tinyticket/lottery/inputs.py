@@ -94,8 +94,8 @@ def usable_threads(threads: int | None) -> int:
     return threads
 
 
-def usable_workers(workers: int | None, threads: int) -> int:
-    """Return the number of processes asked for, or of the threads that they would share."""
+def usable_workers(workers: int | None, threads: int, device: str) -> int:
+    """Return the number of processes asked for, or of the threads that they would share; one where they would share a device."""
     if workers is not None and workers < 1:
         raise InputError(f"workers are at least 1, not {workers}")
-    return threads if workers is None else workers
+    return workers or (threads if device == "cpu" else 1)

@@ -12,6 +12,7 @@ from typing import Any
 from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
+from tinyticket.lottery.device import check_device_settings
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
 from tinyticket.lottery.mask_0 import check_mask_0
 from tinyticket.lottery.methods import DROP, EARLY_BIRDS, ONE_ROUND, SPARSE, TICKETS, UPDATE_EVERY, check_method
@@ -80,6 +81,8 @@ class Settings:
         What pruned weights are.
     signed_constant, rescale, score_lr : bool, bool, float
         Of the methods that leave weights untrained; the rate is 0 for others.
+    device : {"cpu", "cuda"}
+        Where networks are trained: float32 rounds differently there.
 
     Settings with a default came after the first files. They are written only where they differ from it, and a file without them
     means it: that is what was done before there was a choice.
@@ -119,6 +122,7 @@ class Settings:
     rescale: bool = False
     score_lr: float = 0.0
     early_bird_by: str = EARLY_BIRDS[0]
+    device: str = "cpu"
 
     def __post_init__(self):
         for name, least in {
@@ -152,6 +156,7 @@ class Settings:
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
         check_mask_0(self)
         check_method(self)
+        check_device_settings(self)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as JSON values, without those that are at their defaults."""
@@ -231,6 +236,7 @@ def resolve(
     rescale: bool = False,
     score_lr: float | None = None,
     early_bird_by: str = EARLY_BIRDS[0],
+    device: str = "cpu",
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
     small = training_examples < 10_000
@@ -297,6 +303,7 @@ def resolve(
         rescale=bool(rescale),
         early_bird_by=early_bird_by,
         score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),
+        device=device,
     )
 
 

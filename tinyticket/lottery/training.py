@@ -18,6 +18,7 @@ from tinyticket.data.augmentation import augment, by_name
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery import checkpoints
 from tinyticket.lottery.algorithm import Masks
+from tinyticket.lottery.device import check_device_model
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
@@ -68,6 +69,7 @@ class Trainer:
         self.optimizer = make_optimizer(model, settings)
         self.step: CompiledStep | EagerStep
         plan = plan or {}
+        check_device_model(model, settings.device)
         if settings.eager or plan.get("mode") == "eager":
             self.step = EagerStep(model, self.optimizer, threads)
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
@@ -81,6 +83,7 @@ class Trainer:
                 threads=threads,
                 kernels=plan.get("kernels"),
                 input_shape=examples.train[0].shape[1:],
+                device=settings.device,
             )
 
     @property
@@ -133,7 +136,8 @@ class Trainer:
         began = time.perf_counter()
         masks = self._revised(start, start.iteration, start.masks)
         rows, losses = [self._row(step, start.iteration, np.array([math.nan]), watch)], []
-        for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts):
+        most = STEPS_A_CALL if settings.device == "cpu" else settings.iterations  # a device's host waits once a call
+        for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts, most):
             steps = self._shown if _is_shown(start.revision, iterations.stop) else self._steps
             losses.append(steps(step, iterations, feed, start))
             masks = self._revised(start, iterations.stop, masks)
@@ -255,11 +259,11 @@ def _is_shown(revision: Revision | None, iteration: int) -> bool:
     )
 
 
-def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...]) -> Iterator[range]:
-    """Cut the iterations into calls of a few steps, with a cut wherever something is to be done in between."""
+def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], most: int) -> Iterator[range]:
+    """Cut the iterations into calls of at most so many steps, with a cut wherever something is to be done in between."""
     cuts = {last, *range(evaluate_every, last, evaluate_every), *others}
     for until in sorted(cut for cut in cuts if first < cut <= last):
-        yield from (range(begin, min(begin + STEPS_A_CALL, until)) for begin in range(first, until, STEPS_A_CALL))
+        yield from (range(begin, min(begin + most, until)) for begin in range(first, until, most))
         first = until
 
 

@@ -25,7 +25,9 @@ class MLPModel:
     layers : list of LinearLayer
     """
 
+    device = "cpu"
     augments = False  # its step gathers no shifted images
+    gives_gradients = True
     with_gradients = True  # its programs need no room for those of pruned weights
 
     def __init__(self, layers: list[LinearLayer]):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyticket.compiler.network.graph import Operation
-from tinyticket.sparse import choice
 
 if TYPE_CHECKING:
     from tinyticket.compiler.network.model import NetworkModel
@@ -16,10 +15,11 @@ REPEATS = 5
 
 
 def explain(network: NetworkModel, sparse: dict[str, bool], batch_size: int) -> list[tuple[str, ...]]:
-    """Return a table of operations, headings first: shape, density, kernel, expected and measured microseconds on one core.
+    """Return a table of operations, headings first: shape, density, kernel, expected and measured microseconds.
 
-    Expected times are the cost model's for 64 samples, scaled to the batch; measured ones are those of the operation's rows in a
-    training step on random data, forward, backward and update together, the least of several.
+    Expected times are the cost model's for 64 samples on one core, scaled to the batch, where there is one; measured ones are those
+    of the operation's rows in a training step on random data (on one core), forward, backward and update together, the least of
+    several. On a device the update of all weights is one launch, and belongs to no operation.
     """
     measured, names = _measure(network, sparse, batch_size), {o: name for name, o in network.layers.items()}
     rows: list[tuple[str, ...]] = [("layer", "shape", "density", "kernel", "expected us", "measured us")]
@@ -33,18 +33,11 @@ def explain(network: NetworkModel, sparse: dict[str, bool], batch_size: int) -> 
         name = names[operation]
         weight, run_sparse = network.weights[name], sparse[name]
         density = 1.0 if weight.mask is None else float(weight.mask.mean())
-        expected = _expected(operation, density, run_sparse) / 1e3 * batch_size / 64
+        expected = network.expected(name, density, run_sparse)
+        words = "" if expected is None else f"{expected / 1e3 * batch_size / 64:.0f}"
         shape, kernel = " x ".join(map(str, weight.shape)), "sparse" if run_sparse else "dense"
-        rows.append((name, shape, f"{density:.1%}", kernel, f"{expected:.0f}", time))
+        rows.append((name, shape, f"{density:.1%}", kernel, words, time))
     return rows
-
-
-def _expected(operation: Operation, density: float, sparse: bool) -> float:
-    shape, first = operation.parameters["weight"].shape, not operation.inputs[0].needs_gradient
-    if operation.kind == "linear":
-        return choice.expected(shape, density, first, sparse)
-    pixels = operation.output.height * operation.output.width
-    return choice.expected_convolution(shape, density, pixels, first, sparse)
 
 
 def _measure(network: NetworkModel, sparse: dict[str, bool], batch_size: int) -> dict[Operation | None, float]:

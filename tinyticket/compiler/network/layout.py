@@ -91,32 +91,17 @@ class Layout:
 
     def window(self, operation: Operation) -> Window:
         """Return the work of a convolution or a pooling."""
-        given = operation.attributes
-        x, y = image(operation.inputs[0]), image(operation.output)
-        # Poolings are clipped at the edge, so only a convolution's padding needs a border.
-        roomy = x._replace(border=max(x.border, given["padding"]))
-        window = make_window(self.tiles, roomy, y, tuple(given["kernel"]), given["stride"], given["padding"])
-        return window._replace(x_row=row(x), x_plane=plane(x))
+        return window_of(operation, self.tiles)
 
     def elementwise(self, x: Value, y: Value) -> Window:
         """Return the work of an operation that takes every number of x by itself to one of y, perhaps flattened."""
-        before = image(x)
-        after = image(y) if (x.height, x.width) == (y.height, y.width) else before._replace(border=0)
-        return make_window(self.tiles, before, after, (1, 1))
-
-    def inside(self, padding: Operation) -> Window:
-        """Return the work of copying what is padded, of one tile at a time."""
-        before, after = image(padding.inputs[0]), image(padding.output)
-        window = make_window(1, before, before, (1, 1))
-        return window._replace(y_row=row(after), y_plane=plane(after))
+        return elementwise_window(x, y, self.tiles)
 
     def corners(self, padding: Operation) -> list[tuple[int, int]]:
         """Return for every tile where the input begins, and where it comes to lie in the padded output."""
         before, after = image(padding.inputs[0]), image(padding.output)
-        (channels, _), (rows, _), (columns, _) = padding.attributes["padding"]
-        shift = channels * plane(after) + rows * row(after) + columns * LANES
         x_tile, y_tile = before.channels * plane(before), after.channels * plane(after)
-        return [(tile * x_tile, tile * y_tile + shift) for tile in range(self.tiles)]
+        return [(tile * x_tile, tile * y_tile + corner(padding)) for tile in range(self.tiles)]
 
     def shape(self, operation: Operation) -> Shape:
         """Return the work of a linear layer."""
@@ -139,6 +124,37 @@ class Layout:
         return ConvPattern.from_mask(mask, self.window(operation), shared=True)
 
 
-def image(value: Value) -> Image:
-    """Return the geometry of a value."""
-    return Image(value.channels, value.height, value.width, value.border, shared=1)
+def image(value: Value, shared: int = 1) -> Image:
+    """Return the geometry of a value, whose neighbouring images share the zeros between them unless `shared` is 0."""
+    return Image(value.channels, value.height, value.width, value.border, shared)
+
+
+def window_of(operation: Operation, tiles: int, shared: int = 1) -> Window:
+    """Return the work of a convolution or a pooling."""
+    given = operation.attributes
+    x, y = image(operation.inputs[0], shared), image(operation.output, shared)
+    # Poolings are clipped at the edge, so only a convolution's padding needs a border.
+    roomy = x._replace(border=max(x.border, given["padding"]))
+    window = make_window(tiles, roomy, y, tuple(given["kernel"]), given["stride"], given["padding"])
+    return window._replace(x_row=row(x), x_plane=plane(x))
+
+
+def elementwise_window(x: Value, y: Value, tiles: int, shared: int = 1) -> Window:
+    """Return the work of an operation that takes every number of x by itself to one of y, perhaps flattened."""
+    before = image(x, shared)
+    after = image(y, shared) if (x.height, x.width) == (y.height, y.width) else before._replace(border=0)
+    return make_window(tiles, before, after, (1, 1))
+
+
+def inside(padding: Operation, shared: int = 1) -> Window:
+    """Return the work of copying what is padded, of one tile at a time."""
+    before, after = image(padding.inputs[0], shared), image(padding.output, shared)
+    window = make_window(1, before, before, (1, 1))
+    return window._replace(y_row=row(after), y_plane=plane(after))
+
+
+def corner(padding: Operation, shared: int = 1) -> int:
+    """Return how far from where the padded output's first pixel lies the input comes to lie in it."""
+    after = image(padding.output, shared)
+    (channels, _), (rows, _), (columns, _) = padding.attributes["padding"]
+    return channels * plane(after) + rows * row(after) + columns * LANES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyticket.compiler.network.graph import Operation
-from tinyticket.compiler.network.layout import image
+from tinyticket.compiler.network.layout import image, inside
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.compiler.network.writer import Writer, even
 from tinyticket.kernels.cpu.machine import LANES
@@ -125,7 +125,7 @@ def pad(writer: Writer, operation: Operation) -> None:
     """Write a copy into the middle of zeros, tile by tile, for channels may be padded too."""
     (x,), y = operation.inputs, operation.output
     before, after = writer.layout.value(x), writer.layout.value(y)
-    window = writer.layout.inside(operation)
+    window = inside(operation)
     for i, (source, target) in enumerate(writer.layout.corners(operation)):
         arguments = [(before, source), (after, target), False, *window]
         row = Row("copy", arguments, even(x.channels))
@@ -138,7 +138,7 @@ def pad_backward(writer: Writer, operation: Operation) -> None:
     """Write the gradient of what lies within the zeros."""
     layout, (x,), y = writer.layout, operation.inputs, operation.output
     values = [layout.value(x), layout.value(y), layout.gradient(y), layout.gradient(x)]
-    flags, window = writer.begin(x), layout.inside(operation)
+    flags, window = writer.begin(x), inside(operation)
     for i, (source, target) in enumerate(layout.corners(operation)):
         places = zip(values, (source, target, target, source), strict=True)
         row = Row("copy_back", [*places, False, *flags, *window], even(x.channels))

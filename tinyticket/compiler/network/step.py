@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.compiler.network.arena import place_blocks
+from tinyticket.compiler.network.checks import check_batch, check_data, check_indices
+from tinyticket.compiler.network.draw import draw_kept
 from tinyticket.compiler.network.graph import Graph
 from tinyticket.compiler.network.layout import Layout
 from tinyticket.compiler.network.passes import Masks, write_gradients, write_passes
@@ -17,7 +19,6 @@ from tinyticket.compiler.network.routines import ROUTINES
 from tinyticket.compiler.network.walk import walk
 from tinyticket.compiler.places import Places, write
 from tinyticket.compiler.score import Score
-from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
 from tinyticket.kernels.cpu.barrier import SIZE
 from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
@@ -156,14 +157,8 @@ class NetworkStep:
 
     def bind(self, examples: Any, labels: np.ndarray) -> Images:
         """Bring a data set into the form that steps read: float32, or bytes with each channel's mean and deviation."""
-        start, classes, count = self.graph.start, self.graph.output.channels, len(examples)
-        if int(np.prod(examples.shape[1:])) != start.size or len(labels) != count:
-            raise InputError(
-                f"data of shape {examples.shape} with {len(labels)} labels, but the network takes {start.channels} channels "
-                f"of {start.height} x {start.width}"
-            )
-        if count and not 0 <= np.min(labels) <= np.max(labels) < classes:
-            raise InputError(f"labels must be from 0 to {classes - 1}, not {np.min(labels)} to {np.max(labels)}")
+        check_data(self.graph, examples, labels)
+        start, count = self.graph.start, len(examples)
         wide = np.array(labels, np.float32)
         if isinstance(pixels := getattr(examples, "pixels", None), np.ndarray) and start.height * start.width > 1:
             return Images(_NO_FLOATS, _flat(pixels, np.uint8), True, examples.mean, examples.std, wide, count)
@@ -182,9 +177,8 @@ class NetworkStep:
         draws : int64 array of shape (samples, 3), optional
             How every image is shifted and whether it is mirrored: what `data.augment` takes.
         """
-        if not 0 < indices.size <= self.batch_size:
-            raise InputError(f"a batch of {indices.size} examples, but the step is compiled for 1 to {self.batch_size}")
-        self._check_training(data, indices)
+        check_batch(self.graph, indices.size, self.batch_size)
+        check_indices(indices, data.size)
         self._draw(self._passes.masks, indices.size)
         scalars = settings(self._rule, self.steps_taken + 1, learning_rate, **self._options)
         results = np.zeros(2)
@@ -214,7 +208,7 @@ class NetworkStep:
         assert self._gradients is not None
         assert self._backward is not None
         indices, results = np.arange(data.size), np.zeros(2)
-        self._check_training(data, indices)
+        check_batch(self.graph, indices.size, self.batch_size)
         self._draw(self._gradients.masks, indices.size)
         running = {buffer: self.read_buffer(buffer) for buffer in self._layout.buffers}
         whole = {parameter: self._part(block) for parameter, block in self._gradients.whole.items()}
@@ -235,7 +229,7 @@ class NetworkStep:
     def evaluate(self, data: Images, indices: np.ndarray | None = None) -> Score:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
         chosen = np.arange(data.size) if indices is None else np.ascontiguousarray(indices, np.int64)
-        self._check(data, chosen)
+        check_indices(chosen, data.size)
         sums = np.zeros((-(-chosen.size // self.batch_size), 2))
         for i, total in enumerate(sums):
             batch = chosen[i * self.batch_size : (i + 1) * self.batch_size]
@@ -254,16 +248,6 @@ class NetworkStep:
             walk(context, line, share, share, self._meeting, 1)
             times.append((row, time.perf_counter() - start))
         return times
-
-    def _check_training(self, data: Images, indices: np.ndarray) -> None:
-        self._check(data, indices)
-        for operation in self.graph.operations:
-            if operation.kind == "batch_norm" and indices.size * operation.output.height * operation.output.width == 1:
-                raise InputError(f"{operation.where}: one number a channel has no variance to train with")
-
-    def _check(self, data: Images, indices: np.ndarray) -> None:
-        if not 0 <= indices.min() <= indices.max() < data.size:
-            raise InputError(f"indices must be from 0 to {data.size - 1}")
 
     def _context(
         self, data: Images, indices: np.ndarray, scalars: np.ndarray, results: np.ndarray, draws: np.ndarray | None
@@ -297,11 +281,9 @@ class NetworkStep:
     def _draw(self, masks: Masks, samples: int) -> None:
         """Draw the masks of dropout as eager layers do, and pack them."""
         for operation, place in masks:
-            size, given = operation.inputs[0].size, operation.attributes
-            keep = given["module"].rng.random((samples, size), dtype=np.float32) >= given["p"]
-            tiles = self._layout.tiles
+            size, tiles = operation.inputs[0].size, self._layout.tiles
             padded = np.zeros((tiles * LANES, size), np.uint8)
-            padded[:samples] = keep
+            padded[:samples] = draw_kept(operation, samples)
             write(self.bytes, place, padded.reshape(tiles, LANES, size).transpose(0, 2, 1))
 
 

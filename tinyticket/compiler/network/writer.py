@@ -1,19 +1,15 @@
-"""Where passes write their rows, and what they share: whose turn it is to start a gradient, and who comes last.
-
-Gradients of a value that several operations read add up: the first to write starts it, the others add, and the last one applies
-the gradient of the ReLU that the value came out of.
-"""
+"""Where passes write their rows, and what they share."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 
-from tinyticket.compiler.network.graph import Graph, Operation, Value
+from tinyticket.compiler.network.graph import Operation, Value
 from tinyticket.compiler.network.layout import Layout
 from tinyticket.compiler.network.program import Block, Row
+from tinyticket.compiler.network.turns import Turns
 from tinyticket.kernels.cpu.arguments import even_bounds
 
 Bounds = Callable[[int], np.ndarray]
@@ -57,16 +53,7 @@ class Writer:
         self.packed: dict[Operation, tuple[Block, Block]] = {}
         self.statistics: dict[Operation, tuple[Block, ...]] = {}
         self.masks: list[tuple[Operation, int]] = []
-        self._to_come = _writers(self.graph)
-        self._begun: set[Value] = set()
-
-    def begin(self, value: Value) -> tuple[bool, bool]:
-        """Note that a row writes a value's gradient; return whether it adds and whether it applies a ReLU's gradient."""
-        root = value.root
-        add = root in self._begun
-        self._begun.add(root)
-        self._to_come[root] -= 1
-        return add, root.rectified and self._to_come[root] == 0
+        self.begin = Turns(self.graph).begin
 
     def both(self, row: Row) -> None:
         """Note a row that training and evaluation have in common."""
@@ -88,15 +75,3 @@ class Writer:
         """Say of all rows that are new whose they are."""
         for row in (*self.prepare, *self.forward, *self.evaluate, *self.backward, *self.update):
             row.owner = row.owner or operation
-
-
-def _writers(graph: Graph) -> Counter[Value]:
-    """Count for every value the rows that will write its gradient."""
-    counts: Counter[Value] = Counter()
-    counts[graph.output.root] += 1
-    for operation in graph.operations:
-        skips = operation.kind in ("conv2d", "linear")
-        for value in operation.inputs:
-            if operation.output.needs_gradient and (value.needs_gradient or not skips):
-                counts[value.root] += 1
-    return counts

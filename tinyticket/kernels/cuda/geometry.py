@@ -110,7 +110,7 @@ def unpack(packed: np.ndarray, image: Image, samples: int) -> np.ndarray:
         Its channels, rows, columns and border.
     samples : int
     """
-    channels, height, width, border = image
+    channels, height, width, border = image[:4]
     pixels = channels * plane(image)
     if packed.size == 0 or packed.size % (pixels * WARP):
         raise InputError(f"a packed value of {packed.size} numbers does not hold lanes of {pixels} pixels")

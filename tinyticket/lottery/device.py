@@ -1,0 +1,38 @@
+"""Which experiments can be trained on a device: those whose every step is compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinyticket.compiler.reading import check_device
+from tinyticket.errors import InputError
+from tinyticket.lottery.untrained import UNTRAINED
+from tinyticket.nn import Module, own_class
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.settings import Settings
+
+
+def check_device_settings(settings: Settings) -> None:
+    """Raise InputError unless the device is known and everything that the settings ask for runs there."""
+    check_device(settings.device)
+    if settings.device == "cpu":
+        return
+    eager = {
+        "eager": settings.eager,
+        f"mask-0 {settings.mask_0}": settings.mask_0 != "zero",
+        f"method {settings.method}": settings.method in UNTRAINED,
+    }
+    for what, asked in eager.items():
+        if asked:
+            raise InputError(
+                f"device {settings.device} and {what} exclude each other: that trains through the autograd, on the CPU"
+            )
+
+
+def check_device_model(model: Module, device: str) -> None:
+    """Raise InputError if a model has a class of its own, which always trains eagerly, and is to be trained on a device."""
+    if device != "cpu" and (own := own_class(model)):
+        raise InputError(
+            f"device {device} runs compiled networks only, and {own} is a class of your own, which trains through the autograd"
+        )
