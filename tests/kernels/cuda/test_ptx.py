@@ -21,7 +21,7 @@ BOUNDS = {
     "walk, wide tile": (16 * 4, 112),
     "walk, deep tile": (16 * 4, 112),
     "walk, narrow tile": (4, 80),
-    "multiply_survivors": (4 * 8 * 4, 176),
+    "multiply_survivors": (4 * 8 * 2, 128),
     "take": (0, 16),
     "measure_parts": (1, 80),
     "normalise_parts": (1, 96),

@@ -24,12 +24,11 @@ BUSY = 96
 """Blocks below which a large tile leaves too much of a large device idle. A constant, not asked for: results must not depend on
 the device."""
 
-CACHE = 96 * 1024
-"""Bytes of activations that the lines of a block should be at, at any time: what is safely in a first-level cache."""
+CACHE = 32 * 1024
+"""Bytes of activations that the lines of a block should be at, at any time: a part of a first-level cache, since lines drift."""
 
-FEW = 0.05
+FEW = 0.25
 """Density below which reading activations costs more than multiplying, so that more lines should share them."""
-
 
 WORTHWHILE = 8
 """Turns of spots below which a part of a weight gradient is not worth a block of its own."""
@@ -234,16 +233,27 @@ def weight_gradient(
 
 
 def splits_for(g: Geometry, survivors: int) -> int:
-    """Return into how many parts a weight gradient is cut: enough to keep a device busy, from the shapes alone."""
+    """Return into how many parts a weight gradient is cut, from the shapes alone.
+
+    A linear layer is cut into few samples at a time, for then more of its inputs fit into a cache, and an image until a device is
+    busy.
+    """
+    if g.height * g.width == 1:
+        return _slices(g)
     blocks = -(-g.outputs // SLOTS) * _stripes(g, survivors)
     worthwhile = g.height * g.width * (g.lanes // WARP) // (WORTHWHILE * SPOTS)
     return max(1, min(2 * BUSY // blocks, worthwhile))
 
 
+def _slices(g: Geometry) -> int:
+    """Return the parts of a linear layer."""
+    return min(8, -(-g.lanes // (WARP * SPOTS))) if g.height * g.width == 1 else 1
+
+
 def _stripes(g: Geometry, survivors: int) -> int:
     """Return how many blocks share the turns of the same lines."""
-    turns = -(-survivors // (g.outputs * TURN))
-    return max(1, min(turns, -(-2 * BUSY // -(-g.outputs // SLOTS))))
+    turns, tiles = -(-survivors // (g.outputs * TURN)), -(-g.outputs // SLOTS)
+    return max(1, min(turns, -(-2 * BUSY // (tiles * _slices(g)))))
 
 
 def _walk(

@@ -1,28 +1,28 @@
 """Products of two activations where a weight survives, and nowhere else: the kernel behind the weight gradient of `sparse`.
 
 Each survivor is a dot product of an output's gradient with an input, over pixels and samples (SDDMM). A warp has four lines, rows
-of the weight, and eight survivors of each at a time: 32 sums a thread, in registers, over every 32nd sample. For four spots (32
-samples of a pixel each) it reads the lines' gradients once and uses them for eight survivors; so 128 multiply-adds take 128 loads
-of x, 16 of the gradient and 16 broadcasts of offsets, four offsets each, and the first-level cache, one load a cycle against four
-multiply-adds, limits it to a fifth of the peak. At the end the 32 partial sums of each of the 32 survivors go through shared
-memory, where every thread adds up those of one survivor, in order: neither atomics nor shuffles, and the same bits every time.
+of the weight, and eight survivors of each at a time: 32 sums a thread, in registers, over every 32nd sample. For two spots (32
+samples of a pixel each) it reads the lines' gradients once and uses them for eight survivors; so 64 multiply-adds take 64 loads of
+x, 8 of the gradient and 8 broadcasts of offsets, four offsets each, and the first-level cache, one load a cycle against four
+multiply-adds, limits it to a fifth of the peak. At the end the 32 partial sums of each survivor go through shared memory, where
+one thread adds them up in order: neither atomics nor shuffles, and the same bits every time.
 
-The 32 lines of a block are about as long as each other and walk in step, as in `sparse_tiles`, so that they find in the cache what
-others of them have read: at 90% sparsity 3.2 of them read each input. In the example given there the second level has to deliver
-1.7 GB / 3.2 for 0.43 billion multiply-adds, which takes about 170 thousand cycles, and about 80 thousand at 98%, where hardly an
-input is read twice, beside 254 thousand of a dense product at the peak. No device has timed it.
+The 64 lines of a block are about as long as each other and walk in step, as in `sparse_tiles`, so that they find in the cache what
+others of them have read; a linear layer is cut into 64 samples at a time for that. In the example given there the loads take 127
+thousand cycles at 90% sparsity and 25 at 98%. In a simulation of the cache 16% and 61% of those of x miss it, which the second
+level needs 88 and 66 thousand cycles for, beside 254 thousand of a dense product at the peak. No device has timed it.
 """
 
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP
-from tinyticket.kernels.cuda.toolkit import cuda
+from tinyticket.kernels.cuda.toolkit import cuda, jit_for
 
-WARPS, ROWS, TURN, SPOTS = 8, 4, 8, 4
+WARPS, ROWS, TURN, SPOTS = 16, 4, 8, 2
 """Warps of a block, and of a warp: lines, survivors of each at a time, and spots at a time."""
 
 SLOTS, THREADS = WARPS * ROWS, WARPS * WARP
-PAIRS, PADDED = WARPS * WARP, WARP + 1
+HALF, PADDED = THREADS // 2, WARP + 1
 
 _ZERO = np.float32(0)
 
@@ -41,7 +41,21 @@ def multiply(x, dy, places, sums, row, slot, start, x_spots, y_spots, held):
             sums[row, i] += above[spot] * x[np.uint32(place + x_spots[spot])]
 
 
-@cuda.jit
+@cuda.jit(device=True)
+def add_up(tile, partial, begins, counts, start, turn, first_row):
+    """Add up a survivor's sums in every thread of the first half, and write them."""
+    thread = cuda.threadIdx.x
+    if thread < HALF:
+        line, i = thread // TURN, turn + thread % TURN
+        slot = line // 2 * ROWS + first_row + line % 2
+        if i < counts[slot]:
+            total = _ZERO
+            for other in range(WARP):
+                total += tile[thread, other]
+            partial[np.uint32(start + begins[slot] + i)] = total
+
+
+@jit_for(THREADS)
 def multiply_survivors(x, dy, starts, offsets, order, spots, partial, lines, lanes, plane, stripes, part):
     """Compute partial[split, survivor] = sum over the split's spots of dy[line] * x[offset].
 
@@ -51,7 +65,7 @@ def multiply_survivors(x, dy, starts, offsets, order, spots, partial, lines, lan
     begins = cuda.shared.array(SLOTS, np.int32)
     counts = cuda.shared.array(SLOTS, np.int32)
     planes = cuda.shared.array(SLOTS, np.uint32)
-    tile = cuda.shared.array((PAIRS, PADDED), np.float32)
+    tile = cuda.shared.array((HALF, PADDED), np.float32)
     sums = cuda.local.array((ROWS, TURN), np.float32)
     x_spots = cuda.local.array(SPOTS, np.uint32)
     y_spots = cuda.local.array(SPOTS, np.uint32)
@@ -71,8 +85,11 @@ def multiply_survivors(x, dy, starts, offsets, order, spots, partial, lines, lan
         planes[thread] = np.uint32(line * plane * lanes)
     cuda.syncthreads()
 
-    for turn in range(cuda.blockIdx.y * TURN, counts[0], stripes * TURN):  # the first line is the longest
-        # This thread fetches the offset of the survivor whose sum it will be the one to write.
+    start = cuda.blockIdx.z * starts[np.uint32(lines)]
+    stripe = (counts[0] + stripes * TURN - 1) // (stripes * TURN) * TURN  # the first line is the longest
+    first_turn = cuda.blockIdx.y * stripe
+    last_turn = first_turn + stripe if first_turn + stripe < counts[0] else counts[0]
+    for turn in range(first_turn, last_turn, TURN):
         mine, k = thread // TURN, turn + thread % TURN
         place = 0  # where a line has ended, something is multiplied, and thrown away
         if k < counts[mine]:
@@ -93,13 +110,16 @@ def multiply_survivors(x, dy, starts, offsets, order, spots, partial, lines, lan
             multiply(x, dy, places, sums, 1, slot + 1, planes[slot + 1], x_spots, y_spots, held)
             multiply(x, dy, places, sums, 2, slot + 2, planes[slot + 2], x_spots, y_spots, held)
             multiply(x, dy, places, sums, 3, slot + 3, planes[slot + 3], x_spots, y_spots, held)
-        for row in range(ROWS):
+        # Half of the lines at a time: shared memory holds no more.
+        for row in range(2):
             for i in range(TURN):
-                tile[warp * WARP + row * TURN + i, lane] = sums[row, i]
+                tile[(warp * 2 + row) * TURN + i, lane] = sums[row, i]
         cuda.syncthreads()
-        total = _ZERO
-        for other in range(WARP):
-            total += tile[thread, other]
-        if k < counts[mine]:
-            partial[np.uint32(cuda.blockIdx.z * starts[np.uint32(lines)] + begins[mine] + k)] = total
+        add_up(tile, partial, begins, counts, start, turn, 0)
+        cuda.syncthreads()
+        for row in range(2):
+            for i in range(TURN):
+                tile[(warp * 2 + row) * TURN + i, lane] = sums[2 + row, i]
+        cuda.syncthreads()
+        add_up(tile, partial, begins, counts, start, turn, 2)
         cuda.syncthreads()

@@ -67,6 +67,15 @@ if not simulated():
     _do_not_warn()
 
 
+REGISTERS = 65536
+"""What the threads of a block share."""
+
+
+def jit_for(threads: int) -> Any:
+    """Return `cuda.jit` for a kernel in blocks of so many threads: with too many registers each, a block would not start."""
+    return cuda.jit if simulated() else cuda.jit(max_registers=min(255, REGISTERS // threads))
+
+
 def available() -> bool:
     """Say whether kernels can run here: on a device, or on the simulator."""
     return simulated() or bool(cuda.is_available())
