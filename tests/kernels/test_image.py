@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tinyticket import kernels
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.image import Image, gradient_border, image_of, make_window, origin, plane, row
+from tinyticket.kernels.cpu.image import Image, gradient_border, image_of, make_window, origin, plane, room, row
 
 
 @given(st.integers(1, 40), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2))
@@ -63,3 +63,12 @@ def test_shapes_are_checked():
         kernels.unpack_images(np.zeros((1, 2, 3, 3, 8)), 3)
     with pytest.raises(InputError, match="no room for a border"):
         kernels.unpack_images(np.zeros((1, 2, 3, 3, 16)), 3, border=2)
+
+
+def test_neighbours_may_share_their_border():
+    image = Image(5, 8, 6, 2, shared=1)
+    assert (row(image), plane(image)) == (8 * 16, 10 * 8 * 16)
+    assert origin(image) == 2 * row(image) + 2 * 16
+    last = origin(image) + (3 * 5 - 1) * plane(image) + (8 + 1) * row(image) + (6 + 1) * 16
+    assert room(image, 3) >= last + 16, "the border of the last image"
+    assert room(image._replace(shared=0), 3) == 3 * 5 * 12 * 10 * 16

@@ -43,6 +43,13 @@ def test_what_is_read_later_or_lies_otherwise_is_not_written_over():
     assert a.place != b.place
 
 
+def test_a_block_is_written_over_one_other_alone():
+    a, b, c, d = blocks(4)
+    assert placed(row([], [a, b]), row([a, b], [c], [(a, c), (b, c)]), row([c], [d])) == 32
+    assert c.place == a.place
+    assert d.place == b.place
+
+
 def test_only_one_block_is_written_over_another_and_its_place_is_free_after_it():
     a, b, c, d = blocks(4)
     over = [(a, b), (a, c)]

@@ -35,7 +35,9 @@ def place_blocks(places: Places, rows: list[Row]) -> None:
     for i, row in enumerate(rows):
         overwritten = set()
         for old, new in row.over:
-            if last[old] == i == first[new] and old.kind == new.kind is not None and old not in overwritten:
+            if new.place >= 0 or old in overwritten or last[old] != i or first[new] != i:
+                continue
+            if old.kind == new.kind is not None:
                 new.place = old.place
                 overwritten.add(old)
         for block in starting.get(i, ()):

@@ -48,12 +48,12 @@ def batch_norm_backward(writer: Writer, operation: Operation) -> None:
     layout, x, y, addend = writer.layout, operation.inputs[0], operation.output, operation.inputs[-1]
     has_addend, small = len(operation.inputs) > 1, list(writer.statistics[operation])
     before, above, below = layout.value(x), layout.gradient(y), layout.gradient(x)
-    flags, beside, passed = [*writer.begin(x), False, False], before, below
+    flags, beside, passed, over = [*writer.begin(x), False, False], before, below, [(before, below)]
     if has_addend:
         flags[2:], passed = writer.begin(addend), layout.gradient(addend)
         # The addend is read only where a ReLU that made it is to be heeded.
         beside = layout.value(addend) if flags[3] else before
-    over = [] if has_addend and addend.root is x.root else [(before, below), (above, passed)]
+        over = [] if addend.root is x.root else [(before, below), (above, passed)]
     arguments = [before, above, below, beside, passed, *small, has_addend, *flags]
     arguments = [*arguments, *layout.elementwise(x, y), *image(addend)]
     reads, writes = [before, above, beside, *small[:4]], [below, passed, *small[4:]]
