@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyticket.compiler.network.model import NetworkModel
+from tinyticket.compiler.network.model import Masks, NetworkModel
+from tinyticket.nn import Parameter
 
 if TYPE_CHECKING:
     from tinyticket.compiler.device.step import DeviceStep
@@ -34,14 +35,10 @@ class DeviceModel(NetworkModel):
         assert mask is not None
         return float(mask.mean()) < BREAK_EVEN
 
-    def program(self, sparse: dict[str, bool], **options: Any) -> DeviceStep:  # type: ignore[override]
-        """Return its step on the device, whose layers run sparse or dense; threads have no meaning there."""
-        from tinyticket.compiler.device.step import DeviceStep
+    def _step(self, masks: Masks, chosen: set[Parameter], *, threads: int | None = None, **options: Any) -> DeviceStep:
+        from tinyticket.compiler.device.step import DeviceStep  # CUDA is imported when it is asked for
 
-        self.lay_out()
-        chosen = {weight for name, weight in self.weights.items() if sparse[name]}
-        masks = {parameter: parameter.mask for parameter in self.parameters}
-        return DeviceStep(self.graph, masks, chosen, **{k: v for k, v in options.items() if k != "threads"})
+        return DeviceStep(self.graph, masks, chosen, **options)  # threads have no meaning there
 
     def expected(self, name: str, density: float, sparse: bool) -> None:
         """Return nothing: there is no model of a device's costs."""

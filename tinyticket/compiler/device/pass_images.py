@@ -44,8 +44,8 @@ def batch_norm_backward(writer: Writer, operation: Operation) -> None:
     layout, x, y = writer.layout, operation.inputs[0], operation.output
     values = layout.value(x)[0], layout.value(y)[0], *layout.gradient(y), *layout.gradient(x)
     g, small = layout.elementwise(x, y), writer.statistics[operation]
-    flags = int(operation.relu), *writer.begin(x)
-    writer.backward.append(Work(norm.gradient, *values, *small, _scratch(g), g, STATE, *flags))
+    # The ReLU behind it is not its own any more: who reads its result has set the gradient to zero there.
+    writer.backward.append(Work(norm.gradient, *values, *small, _scratch(g), g, STATE, 0, *writer.begin(x)))
     if len(operation.inputs) > 1:
         _pass_on(writer, operation, operation.inputs[1])
 
@@ -62,10 +62,10 @@ def _surrounded(writer: Writer, value: Value) -> tuple[Block, int, int, int]:
 
 
 def _pass_on(writer: Writer, operation: Operation, value: Value) -> None:
-    """Write the gradient of a summand: that of the sum, through the ReLU behind it."""
+    """Write the gradient of a summand, or of what is copied: that of the result, through the ReLU unless its readers heed it."""
     layout, y = writer.layout, operation.output
     read = *layout.gradient(y), layout.value(y)[0], layout.value(value)[0]
-    flags = int(operation.relu), *writer.begin(value)
+    flags = int(operation.relu and not y.root.rectified), *writer.begin(value)
     g = layout.elementwise(value, y)
     writer.backward.append(Work(elementwise.copy_gradient, *read, *layout.gradient(value), g, *flags))
 
@@ -80,11 +80,8 @@ def pool(writer: Writer, operation: Operation) -> None:
 def pool_backward(writer: Writer, operation: Operation) -> None:
     """Write a pooling's gradient."""
     layout, (below,), above = writer.layout, operation.inputs, operation.output
-    gradients, last = (
-        (layout.gradient(above), layout.gradient(below)),
-        (layout.geometry(operation), *writer.begin(below)),
-    )
-    (dy, dx), x = gradients, layout.value(below)[0]
+    dy, dx, x = layout.gradient(above), layout.gradient(below), layout.value(below)[0]
+    last = layout.geometry(operation), *writer.begin(below)
     if operation.kind == "max_pool2d":
         work = Work(pooling.max_pool_gradient, x, layout.value(above)[0], *dy, *dx, *last)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,8 @@ from tinyticket.compiler.network.trace import trace
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.nn import Buffer, Module, Parameter
 
-if TYPE_CHECKING:
-    from tinyticket.compiler.network.step import NetworkStep
-
 State = Mapping[Parameter, Sequence[np.ndarray]]
+Masks = Mapping[Parameter, np.ndarray | None]
 
 SIDES = (32, 28, 8, 16, 64, 24, 12, 20, 40, 48, 96, 128, 224)
 """Images that are tried on a network of which nobody has said what it takes; the first data tell the truth."""
@@ -43,9 +41,7 @@ class NetworkModel:
         self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}
         self.parameters = graph.parameters()
         self._laid_out = False
-        self.with_gradients = (
-            False  # whether programs have room for those of pruned weights: once they have been asked for
-        )
+        self.with_gradients = False  # whether programs have room for those of pruned weights: once asked for
         self.buffers: list[Buffer] = [b for o in graph.operations for b in o.attributes.get("running", ())]
 
     @classmethod
@@ -93,13 +89,15 @@ class NetworkModel:
             return choice.expected(shape, density, first(operation), sparse)
         return choice.expected_convolution(shape, density, pixels(operation), first(operation), sparse)
 
-    def program(self, sparse: dict[str, bool], **options: Any) -> NetworkStep:
+    def program(self, sparse: dict[str, bool], **options: Any) -> Any:
         """Return its compiled step, whose layers run sparse or dense."""
-        from tinyticket.compiler.network.step import NetworkStep  # Numba is imported when something is compiled
-
         self.lay_out()
         chosen = {weight for name, weight in self.weights.items() if sparse[name]}
-        masks = {parameter: parameter.mask for parameter in self.parameters}
+        return self._step({parameter: parameter.mask for parameter in self.parameters}, chosen, **options)
+
+    def _step(self, masks: Masks, chosen: set[Parameter], **options: Any) -> Any:
+        from tinyticket.compiler.network.step import NetworkStep  # Numba is imported when something is compiled
+
         return NetworkStep(self.graph, masks, chosen, gradients=self.with_gradients, **options)
 
     def lay_out(self) -> None:
