@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from benchmarks import convolution, inference, linear, small, startup
 from benchmarks.arguments import Options
 from benchmarks.peers import Peers
+from benchmarks.probe import Probe
 from benchmarks.rows import Row
-from benchmarks.timing import Discipline, Probe
+from benchmarks.timing import Discipline
 from tinyticket.errors import InputError, near
 
 Part = Callable[[Options, Peers, Discipline], Iterator[Row]]

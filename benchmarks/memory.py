@@ -19,8 +19,9 @@ from benchmarks.arguments import Options
 from benchmarks.masks import masks_for
 from benchmarks.own_step import OwnStep
 from benchmarks.peers import Peers
+from benchmarks.probe import Probe
 from benchmarks.rows import Row, row
-from benchmarks.timing import Discipline, Probe
+from benchmarks.timing import Discipline
 from tinyticket.errors import InputError
 
 MODELS = ("lenet-300-100", "conv-2", "resnet-20")

@@ -7,8 +7,9 @@ from typing import Any
 from benchmarks import arguments, environment, kernels, memory, peers, plots, processes, rows, run, step
 from benchmarks.arguments import Options
 from benchmarks.check import WrongResultError
+from benchmarks.probe import Probe
 from benchmarks.rows import Row
-from benchmarks.timing import QUICK, Discipline, Probe
+from benchmarks.timing import QUICK, Discipline
 from tinyticket.errors import InputError
 
 MEASURES: dict[str, Any] = {
@@ -66,7 +67,7 @@ def measure(options: Options, discipline: Discipline) -> list[Row]:
         print("\r\033[K", end="", file=sys.stderr)
     probe.read()
     for each in found:
-        each["probe_variation"] = round(probe.variation, 3)
+        each["probe_variation"] = {work: round(varied, 3) for work, varied in probe.variation.items()}
         if each["peer"] in peers.PACKAGES and (version := asked.versions.get(peers.PACKAGES[each["peer"]])):
             each["peer_version"] = version
     print(probe.report() if discipline.rest else "")

@@ -19,9 +19,10 @@ from benchmarks.arguments import Options
 from benchmarks.masks import Masks, masks_for
 from benchmarks.own_step import OwnStep
 from benchmarks.peers import Peers
+from benchmarks.probe import Probe
 from benchmarks.problems import Problem
 from benchmarks.rows import Row, row
-from benchmarks.timing import Discipline, Probe, interleave
+from benchmarks.timing import Discipline, interleave
 
 MODEL = "lenet-300-100"
 BATCH_SIZE = 60

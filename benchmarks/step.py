@@ -12,9 +12,10 @@ from benchmarks.check import require_near
 from benchmarks.masks import Masks, masks_for
 from benchmarks.own_step import OwnStep
 from benchmarks.peers import Peers
+from benchmarks.probe import Probe
 from benchmarks.problems import Problem
 from benchmarks.rows import Row, row
-from benchmarks.timing import Discipline, Probe, first_call, interleave
+from benchmarks.timing import Discipline, first_call, interleave
 
 DENSITIES = (1, 0.51, 0.21, 0.1, 0.05, 0.02)
 MODELS = ("lenet-300-100",)

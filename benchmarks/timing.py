@@ -6,16 +6,13 @@ A B C A B C, and the beginning of each block is thrown away, by calls AND by tim
 contestant are over before the other's threads have gone to sleep. Alternating also spreads a slow minute of the
 machine over everybody. What is kept are single calls: their median is the figure, their quartiles the spread.
 
-A machine that is shared tells lies that no median mends. `Probe` times the same fixed work before, between and after
-the measurements; where it varies, the run says so.
+A machine that is shared tells lies that no median mends; probe.py asks it whether it was free.
 """
 
 import gc
-import hashlib
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -132,64 +129,3 @@ def _block(call: Callable[[], Any], discipline: Discipline, clock: Clock) -> lis
         if total >= discipline.longest and len(kept) >= min(7, discipline.calls):
             break
     return kept
-
-
-@dataclass
-class Probe:
-    """Fixed work on as many threads as the benchmark uses, timed now and then: if it varies, so did the machine.
-
-    Parameters
-    ----------
-    threads : int
-    rest : float
-        Seconds to be quiet first.
-    clock
-        Seconds, for tests.
-    """
-
-    threads: int
-    rest: float = 0.15
-    clock: Clock = time.perf_counter
-    readings: list[float] = field(default_factory=list)
-
-    TOLERANCE = 0.2
-    _BLOCK, _TIMES, _REPEATS = bytes(256 * 1024), 20, 5  # some milliseconds of SHA-256, which lets other threads run
-
-    def read(self) -> float:
-        """Time the fixed work once more; the middle of five goes, the slowest thread of each."""
-        time.sleep(self.rest)
-        goes = []
-        for _ in range(self._REPEATS):
-            seconds: list[float] = []
-            spinners = [threading.Thread(target=self._spin, args=(seconds,)) for _ in range(self.threads)]
-            for spinner in spinners:
-                spinner.start()
-            for spinner in spinners:
-                spinner.join()
-            goes.append(max(seconds))
-        self.readings.append(float(np.median(goes)))
-        return self.readings[-1]
-
-    def _spin(self, seconds: list[float]) -> None:
-        began = self.clock()
-        work = hashlib.sha256()
-        for _ in range(self._TIMES):
-            work.update(self._BLOCK)
-        seconds.append(self.clock() - began)
-
-    @property
-    def variation(self) -> float:
-        """By how much the slowest reading exceeds the quickest, as a fraction."""
-        return max(self.readings) / min(self.readings) - 1 if self.readings else 0.0
-
-    @property
-    def disturbed(self) -> bool:
-        """Whether the readings vary by more than a fifth."""
-        return self.variation > self.TOLERANCE
-
-    def report(self) -> str:
-        """Say in one sentence whether the machine was free."""
-        said = f"the probe took {min(self.readings) * 1e3:.1f} to {max(self.readings) * 1e3:.1f} ms"
-        if self.disturbed:
-            return f"WARNING: this run was disturbed: {said}, and should not vary by more than {self.TOLERANCE:.0%}"
-        return f"undisturbed: {said}"

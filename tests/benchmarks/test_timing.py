@@ -1,8 +1,8 @@
-"""Blocks alternate, their beginnings are thrown away, and the probe notices a machine that is not free."""
+"""Blocks alternate, and their beginnings are thrown away."""
 
 import pytest
 
-from benchmarks.timing import Discipline, Probe, first_call, interleave
+from benchmarks.timing import Discipline, first_call, interleave
 
 
 class Machine:
@@ -86,20 +86,3 @@ def test_medians_and_quartiles():
 def test_a_first_call_is_timed_apart():
     machine = Machine()
     assert first_call(machine.contestant("a", 2.0), machine.clock) == (None, 2.0)
-
-
-def test_the_probe_notices_a_disturbed_machine():
-    ticks = iter([0, 1.0] * 5 + [0, 1.1] * 5)
-    probe = Probe(1, rest=0, clock=lambda: next(ticks))
-    assert probe.read() == pytest.approx(1.0)
-    assert probe.read() == pytest.approx(1.1)
-    assert not probe.disturbed
-    assert "undisturbed" in probe.report()
-    probe.readings.append(1.25)
-    assert probe.disturbed
-    assert "WARNING" in probe.report()
-
-
-def test_the_probe_really_works():
-    probe = Probe(2, rest=0)
-    assert probe.read() > 0
