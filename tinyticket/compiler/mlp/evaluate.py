@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from tinyticket.compiler.call import call
-from tinyticket.compiler.mlp.layers import addresses_of, field, forward, gather, indices_are_known, source_of
+from tinyticket.compiler.mlp.layers import are_known, field, forward, gather, receive_job
 from tinyticket.compiler.mlp.program import INPUTS, OUTPUTS
 from tinyticket.compiler.mlp.routines import LOSS
 from tinyticket.kernels.cpu.jit import device, kernel
@@ -44,36 +44,34 @@ def _evaluate_tile(memory, batch, data, indices, samples, sums, thread):
 
 
 @device
-def _evaluate_tiles(memory, batch, data, indices, sums, first, last, thread):
-    place, source = addresses_of(memory, memory.bounds), source_of(data)
+def _evaluate_tiles(job, indices, count, sums, first, last, thread):
     for tile in range(first, last):
-        start = tile * batch.lanes
-        samples = min(batch.lanes, indices.size - start)
-        _evaluate_tile(place, batch, source, pointer(indices, start), samples, pointer(sums, 2 * tile), thread)
+        start = tile * job.batch.lanes
+        samples = min(job.batch.lanes, count - start)
+        which, found = advance(indices, start), advance(sums, 2 * tile)
+        _evaluate_tile(job.memory, job.batch, job.data, which, samples, found, thread)
 
 
 @kernel
-def evaluate(memory, batch, data, indices, sums, threads):
+def evaluate(told, indices, sums):
     """Write the sums of losses and hits of each tile of `indices`; false if an index is not in the data.
 
     Parameters
     ----------
-    memory : Memory
-    batch : Batch
-        Tiles have its lanes; threads beyond those it has memory for are not allowed.
-    data : Data
+    told : int64 array
+        A `Job`, handed over. Tiles have its batch's lanes; it has no more threads than the batch has memory for.
     indices : int64 array
     sums : float64 array of tiles * 2
-    threads : int
     """
-    if not indices_are_known(indices, data):
+    job, count, tiles = receive_job(pointer(told, 0)), indices.size, sums.size // 2
+    which, found = pointer(indices, 0), pointer(sums, 0)
+    if not are_known(which, count, job.data):
         return False
-    tiles = sums.size // 2
-    if threads == 1:
-        _evaluate_tiles(memory, batch, data, indices, sums, np.int64(0), tiles, np.int64(0))
+    if job.threads == 1:
+        _evaluate_tiles(job, which, count, found, np.int64(0), tiles, np.int64(0))
     else:
-        for thread in prange(threads):
-            me = np.int64(thread)
-            first, last = me * tiles // threads, (me + 1) * tiles // threads
-            _evaluate_tiles(memory, batch, data, indices, sums, first, last, me)
+        for thread in prange(job.threads):  # whose body is given arrays, not addresses
+            mine, me = receive_job(pointer(told, 0)), np.int64(thread)
+            first, last = me * tiles // mine.threads, (me + 1) * tiles // mine.threads
+            _evaluate_tiles(mine, pointer(indices, 0), count, pointer(sums, 0), first, last, me)
     return True

@@ -3,6 +3,7 @@
 from numba import types
 
 from tinyticket.compiler.call import call
+from tinyticket.compiler.handover import numbers, received
 from tinyticket.compiler.mlp.program import (
     BIAS,
     FIELDS,
@@ -13,38 +14,42 @@ from tinyticket.compiler.mlp.program import (
     ROW_STARTS,
     SPARSE,
     WEIGHTS,
+    Batch,
     Data,
+    Job,
     Memory,
 )
 from tinyticket.compiler.mlp.routines import DENSE_FORWARD, GATHER, GATHER_PIXELS, SPARSE_FORWARD
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import I64, advance, at, floats, intrinsic, pointer
+from tinyticket.kernels.cpu.simd import I64, advance, at, floats, intrinsic
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cpu.transpose import put
 
+_integers, _offsets, _bytes = numbers, types.CPointer(types.uint32), types.CPointer(types.uint8)
+_MEMORY = types.NamedTuple((floats, _offsets, _bytes, *[_integers] * 3), Memory)
+_BATCH = types.NamedUniTuple(types.int64, len(Batch._fields), Batch)
+_DATA = types.NamedTuple((floats, _bytes, types.boolean, floats, types.int64), Data)
+_JOB = types.NamedTuple((_MEMORY, _integers, _BATCH, _DATA, types.int64, _integers, types.int64), Job)
 
-@device
-def addresses_of(memory, bounds):
-    """Return the memory with addresses in place of arrays."""
-    floats, offsets, masks = pointer(memory.floats, 0), pointer(memory.offsets, 0), pointer(memory.masks, 0)
-    return Memory(floats, offsets, masks, pointer(memory.table, 0), pointer(bounds, 0), pointer(memory.routines, 0))
-
-
-@device
-def source_of(data):
-    """Return the data with addresses in place of arrays."""
-    examples, pixels, labels = pointer(data.examples, 0), pointer(data.pixels, 0), pointer(data.labels, 0)
-    return Data(examples, pixels, data.as_pixels, labels, data.size)
+receive_job = received(_JOB)
 
 
 @device
-def indices_are_known(indices, data):
+def alone(job):
+    """Return the memory as one thread sees it."""
+    memory = job.memory
+    return Memory(memory.floats, memory.offsets, memory.masks, memory.table, job.alone, memory.routines)
+
+
+@device
+def are_known(indices, count, data):
     """Are all indices in the data? Kernels would read whatever lies there."""
     unknown = 0
-    for i in range(indices.size):
-        unknown += indices[i] < 0 or indices[i] >= data.size
+    for i in range(count):
+        index = at(indices, i)
+        unknown += index < 0 or index >= data.size
     return unknown == 0
 
 

@@ -78,3 +78,15 @@ class Data(NamedTuple):
     as_pixels: bool
     labels: np.ndarray  # float32
     size: int  # how many examples
+
+
+class Job(NamedTuple):
+    """What training and evaluation are told, handed over as one array."""
+
+    memory: Memory
+    alone: np.ndarray  # the bounds of one thread, where there is one or the others are not to be had
+    batch: Batch
+    data: Data
+    rule: int
+    meeting: np.ndarray
+    threads: int

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.compiler.handover import handed_over
 from tinyticket.compiler.mlp.dense_gradients import dense_gradients
 from tinyticket.compiler.mlp.evaluate import evaluate
 from tinyticket.compiler.mlp.plan import Plan
-from tinyticket.compiler.mlp.program import Data
+from tinyticket.compiler.mlp.program import Data, Job
 from tinyticket.compiler.mlp.train import train
 from tinyticket.compiler.score import Score
 from tinyticket.data import Pixels
@@ -60,6 +61,7 @@ class MLPStep:
         self.threads = thread_count(threads)
         self._rule, self._options = rule, options
         self._meeting, self._result = empty(SIZE, dtype=np.int64), np.zeros(2)
+        self._told: tuple[tuple[Data, int, int], np.ndarray] | None = None
         self._plan = Plan(shapes, masks, sparse, biased, SLOTS[RULES[rule]], batch_size, self.threads)
 
     def write(self, state: Sequence[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]], steps_taken: int = 0) -> None:
@@ -126,14 +128,10 @@ class MLPStep:
         return results[:, 0]
 
     def _train(self, data: Data, indices: np.ndarray, steps: int, scalars: np.ndarray, results: np.ndarray) -> None:
-        plan, samples = self._plan, indices.size // steps
+        samples = indices.size // steps
         if not 0 < samples <= self.batch_size:
             raise InputError(f"a batch of {samples} examples, but the step is compiled for 1 to {self.batch_size}")
-        batch = plan.batch if samples == self.batch_size else plan.batch._replace(samples=samples)
-        memory, threads, rule = plan.memory, self.threads, RULES[self._rule]
-        if available_threads() < threads:  # fewer than there were: do not wait for threads that cannot come
-            memory, threads = memory._replace(bounds=plan.alone), 1
-        if not train(memory, plan.alone, batch, data, indices, steps, rule, scalars, results, self._meeting, threads):
+        if not train(self._job(data, samples), indices, scalars, results):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         self.steps_taken += steps
 
@@ -141,11 +139,20 @@ class MLPStep:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
         chosen = np.arange(data.size) if indices is None else np.ascontiguousarray(indices, np.int64)
         sums = np.zeros((-(-chosen.size // self._plan.lanes), 2))
-        plan = self._plan
-        if not evaluate(plan.memory, plan.batch, data, chosen, sums.reshape(-1), thread_count(self.threads)):
+        if not evaluate(self._job(data, self.batch_size), chosen, sums.reshape(-1)):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         loss, correct = sums.sum(axis=0)
         return Score(float(loss) / chosen.size, int(correct), chosen.size)
+
+    def _job(self, data: Data, samples: int) -> np.ndarray:
+        """Return what compiled code is told about batches of some size; kept, for the next call mostly wants the same."""
+        threads = self.threads if self.threads <= available_threads() else 1  # do not wait for threads that cannot come
+        if self._told is None or self._told[0][0] is not data or self._told[0][1:] != (samples, threads):
+            plan = self._plan
+            batch = plan.batch._replace(samples=samples)
+            job = Job(plan.memory, plan.alone, batch, data, RULES[self._rule], self._meeting, threads)
+            self._told = (data, samples, threads), handed_over(job)
+        return self._told[1]
 
 
 def _as_pixels(numbers: np.ndarray) -> np.ndarray | None:
