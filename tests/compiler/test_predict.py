@@ -1,5 +1,7 @@
 """Predictions of all kinds of steps against the model in evaluation mode, and what may happen to it between two of them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -150,6 +152,17 @@ def test_inputs_are_read_anew_at_every_call():
     x += 1
     assert not np.array_equal(step.predict(x), first)
     assert step.predict(x.tolist()).tobytes() == step.predict(x).tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_that_ask_side_by_side_get_their_own_answers(kind):
+    step = tt.compile(KINDS[kind](), batch_size=16, input_shape=SHAPE, threads=1)
+    parts = [DATA[0][i : i + 20] for i in range(8)]
+    want = [step.predict(part).tobytes() for part in parts]
+    step.model.state_dict()
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda i: step.predict(parts[i % 8]).tobytes(), range(200)))
+    assert got == want * 25
 
 
 def test_pixels_are_predicted_as_the_numbers_they_stand_for():

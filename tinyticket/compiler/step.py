@@ -7,6 +7,7 @@ to the step, and nothing is copied while nobody looks.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,7 @@ class CompiledStep:
         self._masks: list[np.ndarray | None] = []
         self._ahead = False  # whether the arena is newer than the parameters
         self._abreast = False  # whether it has what they have, and nobody has asked for them since
+        self._lock = threading.Lock()  # predictions that threads ask for side by side would meet in the arena
         self._sources: dict[tuple[int, int], tuple[Pair, Any]] = {}
 
     @property
@@ -140,7 +142,7 @@ class CompiledStep:
         """Return the logits of examples, as the model computes them in evaluation mode.
 
         A call costs some microseconds besides its arithmetic, so single examples may be asked for. An example's logits have the
-        same bits whatever others it comes with.
+        same bits whatever others it comes with. Several threads may ask; they are answered one after the other.
 
         Parameters
         ----------
@@ -158,10 +160,11 @@ class CompiledStep:
         """
         if not isinstance(x, np.ndarray | Pixels):
             x = np.asarray(x)
-        program, shape = self._program, x.shape[1:]
-        if program is None or not (self._ahead or self._abreast) or not self.network.fits(shape):
-            program = self._ready(shape)
-        return program.predict(x)
+        with self._lock:
+            program, shape = self._program, x.shape[1:]
+            if program is None or not (self._ahead or self._abreast) or not self.network.fits(shape):
+                program = self._ready(shape)
+            return program.predict(x)
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""

@@ -6,6 +6,7 @@ of samples of its own through all layers, as in evaluation. Every sample's sums 
 lies in the lanes beside it: its logits have the same bits in any batch, and for any number of threads.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numba
@@ -150,6 +151,6 @@ class Predictor:
         return logits
 
     def _flat(self, x: Any) -> np.ndarray:
-        if x.ndim < 2 or int(np.prod(x.shape[1:])) != self._features:
+        if x.ndim < 2 or math.prod(x.shape[1:]) != self._features:
             raise InputError(f"predict takes examples of shape (N, {self._features}), not {tuple(x.shape)}")
         return np.asarray(x, np.float32).reshape(len(x), self._features)
