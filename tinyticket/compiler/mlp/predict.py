@@ -102,8 +102,8 @@ def predict(told, x, logits, threads):
     lanes = network.batch.lanes
     tiles = (samples + lanes - 1) // lanes
     if threads == 1:
-        first, one = np.int64(0), np.int64(0)  # not constants, for which helpers would be compiled once more
-        _predict_tiles(network, pointer(x, 0), features, samples, pointer(logits, 0), classes, first, tiles, one)
+        first, only = np.int64(0), np.int64(0)  # not constants, for which helpers would be compiled once more
+        _predict_tiles(network, pointer(x, 0), features, samples, pointer(logits, 0), classes, first, tiles, only)
     else:
         for thread in prange(threads):  # whose body is given arrays, not addresses
             mine, me = _receive(pointer(told, 0)), np.int64(thread)
