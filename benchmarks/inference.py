@@ -1,10 +1,12 @@
-"""Inference with a sparse network, a batch of samples in, logits out, packing included."""
+"""Inference with a sparse network: a batch of samples in, logits out, as who has found a ticket asks for them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
+import tinyticket as tt
 from benchmarks.arguments import Options
 from benchmarks.check import require_near
 from benchmarks.compare import compare
@@ -12,29 +14,22 @@ from benchmarks.masks import uniform_mask
 from benchmarks.peers import Peers
 from benchmarks.rows import Row
 from benchmarks.timing import Discipline
-from tinyticket.kernels import cpu
-from tinyticket.sparse import Pattern
+from tinyticket.nn import Linear, Module, ReLU, Sequential
 
 NETWORKS = {"1024x1024": (1024, 1024), "lenet-300-100": (784, 300, 100, 10)}
 BATCHES = (1, 16, 128)
 DENSITIES = (0.05,)
 
 
-class OwnNetwork:
-    """Sparse layers with ReLU between them, one kernel call each."""
-
-    def __init__(self, weights: list[np.ndarray], x: np.ndarray):
-        lanes = cpu.lanes_for(len(x))
-        self.x, self.everything = x, np.arange(len(x))
-        patterns = [Pattern.from_mask(w != 0, lanes) for w in weights]
-        biases = [np.zeros(len(w), np.float32) for w in weights]
-        self.layers = [(p, p.values(w), b) for p, w, b in zip(patterns, weights, biases, strict=True)]
-
-    def __call__(self) -> np.ndarray:
-        y, _ = cpu.gather(self.x, self.everything)
-        for i, (pattern, values, bias) in enumerate(self.layers, start=1):
-            y = cpu.sparse_linear(pattern, values, bias, y, relu=i < len(self.layers))
-        return cpu.transpose_samples(y)[: len(self.x), : y.shape[1]]
+def network(weights: list[np.ndarray]) -> Sequential:
+    """Return sparse layers with ReLU between them, biases zero."""
+    layers: list[Module] = []
+    for w in weights:
+        linear = Linear(w.shape[1], w.shape[0], rng=0)
+        linear.weight.mask, linear.weight.data = w != 0, w
+        linear.bias.data = np.zeros(len(w), np.float32)
+        layers += [linear, ReLU()]
+    return Sequential(*layers[:-1])
 
 
 def measure(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
@@ -63,13 +58,13 @@ def _rows(
     peers: Peers,
     discipline: Discipline,
 ) -> Iterator[Row]:
-    ours = OwnNetwork(weights, x)
+    step = tt.compile(network(weights), batch_size=len(x))
     exact = x.astype(np.float64)
     for i, w in enumerate(weights, start=1):
         exact = exact @ w.T.astype(np.float64)
         exact = np.maximum(exact, 0) if i < len(weights) else exact
-    error = require_near(case, ours(), exact, 2e-5)
-    calls = {"": ours}
+    error = require_near(case, step.predict(x), exact, 2e-5)
+    calls: dict[str, Callable[[], Any]] = {"": lambda: step.predict(x)}
     able = peers.among("torch")
     if able.present:
         calls["torch"] = _torch(weights, x)

@@ -23,8 +23,8 @@ result = tt.load(path)
 last = result.trials[0].rounds[-1]
 model = result.model(0, last.number)
 digits = tt.data.load("digits")
-with tt.no_grad():
-    accuracy = float((model(tt.Tensor(digits.x_test)).argmax(axis=1) == digits.y_test).mean())
+step = tt.compile(model)  # without an optimizer it predicts
+accuracy = float((step.predict(digits.x_test).argmax(axis=1) == digits.y_test).mean())
 print(
     f"{last}\nused again on the test set: {accuracy:.4f}, recorded after the last iteration: {last.final_test_accuracy:.4f}"
 )

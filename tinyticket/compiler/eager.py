@@ -1,16 +1,17 @@
-"""Training steps and evaluations through the eager autograd: the reference of the compiled ones, and their stand-in."""
+"""Steps, evaluations and predictions through the eager autograd: the reference of the compiled ones, and their stand-in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
+from tinyticket.compiler.rule import required
 from tinyticket.compiler.sources import Pair, test_part, training_part
-from tinyticket.data import Dataset, augment
+from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.nn import Module, functional
 from tinyticket.optim import Optimizer
 
@@ -27,17 +28,22 @@ class EagerStep:
     Parameters
     ----------
     model, optimizer
-        What is trained, and how.
+        What is trained, and how; without an optimizer the step does not train.
     threads : int
-        Threads that evaluate chunks of a data set side by side; a training step uses one.
+        Threads that evaluate or predict chunks of a data set side by side; a training step uses one.
     reason : str
         Why it is not compiled, for `explain`.
     """
 
     compiled = False
 
-    def __init__(self, model: Module, optimizer: Optimizer, threads: int = 1, reason: str = "asked for"):
-        self.model, self.optimizer, self.threads, self.reason = model, optimizer, threads, reason
+    def __init__(self, model: Module, optimizer: Optimizer | None, threads: int = 1, reason: str = "asked for"):
+        self.model, self._optimizer, self.threads, self.reason = model, optimizer, threads, reason
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; InputError in a step that has none."""
+        return required(self._optimizer)
 
     @QUIETLY
     def __call__(
@@ -104,14 +110,27 @@ class EagerStep:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
         x, y = test_part(source)
         self.model.eval()
-        chunks = [slice(start, start + CHUNK) for start in range(0, len(x), CHUNK)]
-        if self.threads == 1 or len(chunks) == 1:
-            sums = [self._chunk(x[chunk], y[chunk]) for chunk in chunks]
-        else:
-            with ThreadPoolExecutor(self.threads) as pool:
-                sums = list(pool.map(lambda chunk: self._chunk(x[chunk], y[chunk]), chunks))
-        losses, hits = zip(*sums, strict=True)
+        losses, hits = zip(*self._chunks(self._score, x, y), strict=True)
         return sum(losses) / len(x), sum(hits) / len(x)
+
+    def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
+        """Return the logits of examples, in the model's dtype, computed in evaluation mode; the model stays in the one it is in.
+
+        Parameters
+        ----------
+        x : array of shape (examples, ...)
+
+        Returns
+        -------
+        array of shape (examples, classes)
+        """
+        before = [(module, module.training) for _, module in self.model.named_modules()]
+        self.model.eval()
+        try:
+            return np.concatenate(self._chunks(self._logits, x))
+        finally:
+            for module, mode in before:
+                module.training = mode
 
     def explain(self) -> str:
         """Say why the model runs eagerly."""
@@ -127,9 +146,23 @@ class EagerStep:
         self._loss = functional.cross_entropy(self.model(Tensor(x)), y)
         self._loss.backward()
 
+    def _chunks(self, function: Callable, *arrays: Any) -> list[Any]:
+        """Return what a function makes of each chunk of some arrays, one of no examples included."""
+        chunks = [slice(start, start + CHUNK) for start in range(0, max(len(arrays[0]), 1), CHUNK)]
+        if self.threads == 1 or len(chunks) == 1:
+            return [function(*(array[chunk] for array in arrays)) for chunk in chunks]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(lambda chunk: function(*(array[chunk] for array in arrays)), chunks))
+
     @QUIETLY
-    def _chunk(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+    def _score(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
         with no_grad():
             logits = self.model(Tensor(x))
             losses = functional.cross_entropy(logits, y, reduction="none").data
         return float(losses.sum(dtype=np.float64)), int((logits.argmax(axis=1) == y).sum())
+
+    @QUIETLY
+    def _logits(self, x: np.ndarray) -> np.ndarray:
+        kind = next((parameter.dtype for parameter in self.model.parameters()), np.dtype(np.float32))
+        with no_grad():
+            return self.model(Tensor(np.asarray(x, kind))).data

@@ -1,4 +1,4 @@
-"""`compile`: a model, its loss and its optimizer as one compiled training step.
+"""A model, its loss and its optimizer as one compiled training step, or a model alone as one that predicts.
 
 The step holds parameters and optimizer slots in an arena of its own. Reading `Parameter.data` or `state_dict()` brings the newest
 values back; whatever was read or written there, a mask included, is taken over before the next step. So nothing needs to be told
@@ -7,102 +7,36 @@ to the step, and nothing is copied while nobody looks.
 
 from __future__ import annotations
 
-import logging
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinyticket.compiler.eager import EagerStep
-from tinyticket.compiler.reading import MLPModel, NetworkModel, read, require_device
+from tinyticket.compiler.reading import MLPModel, NetworkModel, read
+from tinyticket.compiler.rule import required
 from tinyticket.compiler.sources import Pair, test_part, training_part
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.warmup import announce_if_cold
-from tinyticket.data import Dataset, augment
+from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.errors import InputError
-from tinyticket.nn import Module, Parameter, functional
-from tinyticket.optim import SGD, Adam, Optimizer
+from tinyticket.nn import Module, Parameter
+from tinyticket.optim import Optimizer
 
 if TYPE_CHECKING:
     from tinyticket.compiler.device.step import DeviceStep
     from tinyticket.compiler.mlp.step import MLPStep
     from tinyticket.compiler.network.step import NetworkStep
 
-log = logging.getLogger(__name__)
-
 KERNELS = ("dense", "sparse")
-
-
-def compile(
-    model: Module,
-    loss: Any = functional.cross_entropy,
-    optimizer: Optimizer | None = None,
-    batch_size: int = 60,
-    *,
-    threads: int | None = None,
-    kernels: dict[str, str] | None = None,
-    input_shape: tuple[int, ...] | None = None,
-    device: str = "cpu",
-) -> CompiledStep | EagerStep:
-    """Compile a model's training step, or return an eager one that can say why not.
-
-    Parameters
-    ----------
-    model
-        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, additions, padding and dropout compile;
-        anything else runs eagerly.
-    loss
-        `nn.functional.cross_entropy`, or "cross_entropy".
-    optimizer
-        SGD or Adam over all of the model's parameters. Its `lr` is read at every step.
-    batch_size : int
-        The largest batch; smaller ones may follow.
-    threads : int, optional
-        All that Numba may use if not given. Results have the same bits for any number.
-    kernels : dict, optional
-        "dense" or "sparse" by the name of a weight; for the others the faster is chosen (`explain` says which).
-    input_shape : tuple of int, optional
-        Of one example, such as (3, 32, 32). If not given, the first batch tells.
-    device : {"cpu", "cuda"}
-        "cuda" keeps weights, optimizer and data on an NVIDIA GPU (docs/cuda.md); nothing runs eagerly there.
-
-    Returns
-    -------
-    CompiledStep or EagerStep
-        step(x, y) and step(dataset, indices) train and return the loss; `evaluate`, `gradients`, `explain`.
-
-    Raises
-    ------
-    InputError
-        If something given cannot be used, there is no such device, or the model has something that no kernel of it does.
-    """
-    if loss not in (functional.cross_entropy, "cross_entropy"):
-        raise InputError(
-            "the loss is nn.functional.cross_entropy; no other has compiled kernels, write an eager loop for it"
-        )
-    if optimizer is None:
-        raise TypeError("compile wants an optimizer")
-    if batch_size < 1:
-        raise InputError(f"a batch has at least one example, not {batch_size}")
-    for name, kernel in (kernels or {}).items():
-        if name not in model.prunable() or kernel not in KERNELS:
-            raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
-    require_device(device)
-    try:
-        network = read(model, input_shape, device)
-        rule, options = _rule(optimizer, network.parameters)
-    except UnsupportedError as reason:
-        if device != "cpu":
-            raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
-        log.info("the model runs eagerly: %s", reason)
-        return EagerStep(model, optimizer, threads or 1, reason=str(reason))
-    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {})
 
 
 class CompiledStep:
     """A compiled training step; `compile` makes it.
 
-    Data sets and pairs of arrays that it is given are taken to stay as they are: they are brought into its own form once.
+    Data sets and pairs of arrays that it is given are taken to stay as they are: they are brought into its own form once. What
+    `predict` is given may change from call to call.
     """
 
     compiled = True
@@ -111,34 +45,42 @@ class CompiledStep:
         self,
         model: Module,
         network: MLPModel | NetworkModel,
-        optimizer: Optimizer,
+        optimizer: Optimizer | None,
         rule: str,
         options: dict[str, Any],
         batch_size: int,
         threads: int | None,
         kernels: dict[str, str],
     ):
-        self.model, self.network, self.optimizer, self.batch_size = model, network, optimizer, batch_size
+        self.model, self.network, self._optimizer, self.batch_size = model, network, optimizer, batch_size
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads = threads  # of programs for masks to come
-        self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params)}
+        self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
         self._program: MLPStep | NetworkStep | DeviceStep | None = None
         self._masks: list[np.ndarray | None] = []
         self._ahead = False  # whether the arena is newer than the parameters
+        self._abreast = False  # whether it has what they have, and nobody has asked for them since
+        self._lock = threading.Lock()  # predictions that threads ask for side by side would meet in the arena
         self._sources: dict[tuple[int, int], tuple[Pair, Any]] = {}
 
-    # -- training and evaluation
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; InputError in a step that has none."""
+        return required(self._optimizer)
+
+    # -- training, evaluation and prediction
 
     def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
         """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
         program: Any
+        rate = self.optimizer.lr
         if isinstance(source, np.ndarray):
             program = self._current(source.shape[1:])
             data, indices = program.bind(source, which), np.arange(len(which))
         else:
             program, data = self._bound(training_part(source))
             indices = np.ascontiguousarray(which, np.int64)
-        loss = program.step(data, indices, self.optimizer.lr)
+        loss = program.step(data, indices, rate)
         self._ahead = True
         return loss
 
@@ -167,11 +109,12 @@ class CompiledStep:
         float64 array of shape (steps,)
             Each step's loss before its update.
         """
+        usual = self.optimizer.lr
         if draws is not None and not self.network.augments:
             return self._run_augmented(training_part(source), batches, rates, draws)
         program, data = self._bound(training_part(source))
         batches = np.ascontiguousarray(batches, np.int64)
-        rates = [self.optimizer.lr] * len(batches) if rates is None else rates
+        rates = [usual] * len(batches) if rates is None else rates
         given = () if draws is None else (draws,)
         losses = program.run(data, batches, rates, *given)
         self._ahead = True
@@ -195,6 +138,34 @@ class CompiledStep:
         score = program.evaluate(data)
         return score.loss, score.correct / score.examples
 
+    def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
+        """Return the logits of examples, as the model computes them in evaluation mode.
+
+        A call costs some microseconds besides its arithmetic, so single examples may be asked for. An example's logits have the
+        same bits whatever others it comes with. Several threads may ask; they are answered one after the other.
+
+        Parameters
+        ----------
+        x : array of shape (examples, ...)
+            Any number of them, taken as float32; nothing of it is kept.
+
+        Returns
+        -------
+        float32 array of shape (examples, classes)
+
+        Raises
+        ------
+        InputError
+            If the network does not take examples of that shape.
+        """
+        if not isinstance(x, np.ndarray | Pixels):
+            x = np.asarray(x)
+        with self._lock:
+            program, shape = self._program, x.shape[1:]
+            if program is None or not (self._ahead or self._abreast) or not self.network.fits(shape):
+                program = self._ready(shape)
+            return program.predict(x)
+
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
         return self.backward(x, y)[1]
@@ -217,7 +188,7 @@ class CompiledStep:
     def weights(self) -> dict[str, np.ndarray]:
         """Return the weights that can be pruned, to look at."""
         if not (self._ahead and self._program):
-            return EagerStep(self.model, self.optimizer).weights()
+            return EagerStep(self.model, self._optimizer).weights()
         return {name: self.network.weight(self._program, name) for name in self.network.weights}
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
@@ -266,6 +237,7 @@ class CompiledStep:
 
     def fetch(self) -> None:
         """Write the newest values into parameters and optimizer slots; the next step takes them from there."""
+        self._abreast = False  # whoever asks may write
         if not self._ahead:
             return
         self._ahead = False
@@ -285,9 +257,21 @@ class CompiledStep:
             self._sources.clear()
         return self._program if self._ahead and self._program else self._take_over()
 
+    def _ready(self, shape: tuple[int, ...]) -> MLPStep | NetworkStep | DeviceStep:
+        """Return the program for examples of a shape, for predictions: what is there stays there until somebody asks for it."""
+        expected = getattr(self.network, "input_shape", None)
+        try:
+            program = self._current(shape)
+        except (UnsupportedError, ValueError) as reason:
+            if self.network.fits(shape):
+                raise
+            raise InputError(f"predict takes examples of shape {expected}, not {shape}: {reason}") from None
+        self._abreast = True
+        return program
+
     def _take_over(self) -> MLPStep | NetworkStep | DeviceStep:
         """Take parameters, masks and slots as they are now; new masks bring new patterns, and compile nothing."""
-        for held in (*self.optimizer.params, *self.network.buffers):
+        for held in (*self.network.parameters, *self.network.buffers):
             held.held_by(self)
         masks = [weight.mask for weight in self.network.weights.values()]
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
@@ -298,12 +282,13 @@ class CompiledStep:
             self._program = self.network.program(self._chosen(), **options)
             self._masks = masks
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
-        self.network.write(self._program, state, self.optimizer.steps[0])
+        self.network.write(self._program, state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
         """Return a parameter's values and its optimizer slots."""
-        return parameter.data, *self.optimizer.slots(self._places[id(parameter)])
+        slots = self._optimizer.slots(self._places[id(parameter)]) if self._optimizer else ()
+        return parameter.data, *slots
 
     def _bound(self, pair: Pair) -> tuple[Any, Any]:
         """Return the program and the data in its form; they stay the same until another shape comes."""
@@ -313,16 +298,3 @@ class CompiledStep:
                 self._sources.clear()
             self._sources[key] = pair, program.bind(*pair)  # the pair is kept, so that its id stays its own
         return program, self._sources[key][1]
-
-
-def _rule(optimizer: Optimizer, parameters: list[Parameter]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the optimizer's kernel and its settings."""
-    if {id(parameter) for parameter in parameters} != {id(parameter) for parameter in optimizer.params}:
-        raise UnsupportedError("the optimizer does not update exactly the model's parameters")
-    options: dict[str, Any] = {"weight_decay": optimizer.weight_decay}
-    if type(optimizer) is Adam:
-        return "adam", options | {"betas": optimizer.betas, "epsilon": optimizer.eps}
-    if type(optimizer) is SGD:
-        rule = "nesterov" if optimizer.nesterov else "momentum" if optimizer.momentum else "sgd"
-        return rule, options | {"momentum": optimizer.momentum}
-    raise UnsupportedError(f"there is no compiled kernel for the optimizer {type(optimizer).__name__}")

@@ -102,6 +102,7 @@ def _warm_linear() -> None:
         data = step.bind(x, y)
         step.step(data, np.arange(16), 1e-3)
         step.evaluate(data)
+        step.predict(x)
 
 
 def announce_if_cold() -> None:

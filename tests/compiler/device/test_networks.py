@@ -32,6 +32,7 @@ def test_steps_agree_with_eager_ones_to_rounding(name):
     batches = np.arange(BATCH)[None]
     np.testing.assert_allclose(step.run((x, y), batches), eager.run((x, y), batches), rtol=1e-4)
     assert step.evaluate((x, y))[0] == pytest.approx(eager.evaluate((x, y))[0], rel=1e-3)
+    np.testing.assert_allclose(step.predict(x), eager.predict(x), rtol=1e-3, atol=1e-4)
     assert_equal_to_rounding(step.model, eager.model, 1e-4)
     for weight in step.model.prunable().values():
         if weight.mask is not None:

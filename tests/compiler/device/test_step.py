@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+import tinyticket as tt
 from tests.compiler.device.mlps import BATCH, X, Y, mlp, on_device
 from tests.compiler.networks import assert_equal_bits, assert_equal_to_rounding, twins
+from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import memory
 
 
@@ -56,3 +58,18 @@ def test_the_host_waits_once_a_call_and_once_an_evaluation(monkeypatch):
     assert len(waits) == 2
     step.model.state_dict()
     assert len(waits) == 3, "all parameters come in one piece"
+
+
+def test_predictions_are_those_of_the_model_for_any_number_of_examples():
+    model = mlp(0.5)
+    step = tt.compile(model, batch_size=BATCH, kernels={"0.weight": "sparse"}, device="cuda")
+    with tt.no_grad():
+        want = model(tt.Tensor(X)).data
+    for count in (0, 1, BATCH, 2 * BATCH + 3):
+        np.testing.assert_allclose(step.predict(X[:count]), want[:count], rtol=1e-5, atol=1e-6)
+    score = step.evaluate((X, Y))
+    assert score[1] == (want.argmax(axis=1) == Y).mean()
+    with pytest.raises(InputError, match="predict takes examples of shape"):
+        step.predict(X[:, :6])
+    with pytest.raises(InputError, match="give compile an optimizer"):
+        step((X, Y), np.arange(BATCH))

@@ -35,6 +35,8 @@ class Passes(NamedTuple):
     ----------
     training, evaluation : list of Work
         Behind the gathering of a batch, and but for the update of a training step and the end of both.
+    logits : Block
+        As (classes, lanes); an evaluation leaves them there.
     losses : tuple of Blocks
         Each lane's loss and whether it is right, which `end` sums.
     kept : dict of Operation to Feed
@@ -44,6 +46,7 @@ class Passes(NamedTuple):
 
     training: list[Work]
     evaluation: list[Work]
+    logits: Block
     losses: tuple[Block, Block]
     kept: dict[Operation, Feed]
     indices: Feed
@@ -74,4 +77,4 @@ def write_passes(layout: DeviceLayout, targets: Any) -> Passes:
             writer.sign(operation)
     feeds = Feed(np.int32, lanes), Feed(np.int32, 3 * lanes), Feed(np.float32, 8), Feed(np.float32, 2)
     training, evaluation = [*writer.forward, loss, *writer.backward], [*writer.evaluate, score]
-    return Passes(training, evaluation, losses, writer.kept, *feeds)
+    return Passes(training, evaluation, logits, losses, writer.kept, *feeds)

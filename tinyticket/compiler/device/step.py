@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tinyticket.compiler.device.data import DeviceData
 from tinyticket.compiler.device.feeds import padded
 from tinyticket.compiler.device.layout import DeviceLayout
 from tinyticket.compiler.device.program import Program
-from tinyticket.compiler.network.checks import check_batch, check_data, check_indices
+from tinyticket.compiler.network.checks import check_batch, check_data, check_examples, check_indices
 from tinyticket.compiler.network.draw import draw_kept
 from tinyticket.compiler.network.graph import Graph
 from tinyticket.compiler.network.program import Row
@@ -173,24 +173,44 @@ class DeviceStep:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
         chosen = np.arange(data.size) if indices is None else np.asarray(indices)
         check_indices(chosen, data.size)
+        with device_memory("an evaluation"):
+            turns = sum(1 for _ in self._evaluated(data, chosen))
+            asked = self._program.asked
+            loss, correct = asked.read(self._program.passes.results, turns).sum(axis=0, dtype=np.float64)
+        return Score(float(loss) / chosen.size, int(correct), chosen.size)
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Return the logits of any number of examples, float32 of shape (examples, classes); waits once a batch."""
+        check_examples(self.graph, x)
+        classes = self.graph.output.channels
+        logits, start = np.empty((len(x), classes), np.float32), 0
+        if not len(x):  # a device has no empty arrays
+            return logits
+        with device_memory("a prediction"):
+            data = self.bind(x, np.zeros(len(x), np.int64))
+            for samples in self._evaluated(data, np.arange(len(x))):
+                packed = self._arena[self._program.passes.logits].copy_to_host().reshape(classes, -1)
+                logits[start : start + samples] = packed[:, :samples].T
+                start += samples
+        return logits
+
+    def _evaluated(self, data: DeviceData, chosen: np.ndarray) -> Iterator[int]:
+        """Launch an evaluation of every batch of some examples, and yield behind each how many it has."""
         program, size = self._program, self.batch_size
         whole, left = divmod(chosen.size, size)
         turns = whole + (left > 0)
         rows = np.zeros((turns, self._layout.lanes), np.int32)
         rows[:whole, :size] = chosen[: whole * size].reshape(whole, size)
         rows[whole:, :left] = chosen[whole * size :]
-        with device_memory("an evaluation"):
-            program.reserve(program.asked, turns)
-            program.asked.write(program.passes.indices, rows)
-            # The last batch may be smaller; its state is there from the beginning, so that nobody waits to say so.
-            program.state.copy_to_device(np.array([0, size], np.int32))
-            program.rest.copy_to_device(np.array([whole, left], np.int32))
-            for launch in program.evaluation(data, last=False) * whole if whole else ():
+        program.reserve(program.asked, turns)
+        program.asked.write(program.passes.indices, rows)
+        # The last batch may be smaller; its state is there from the beginning, so that nobody waits to say so.
+        program.state.copy_to_device(np.array([0, size], np.int32))
+        program.rest.copy_to_device(np.array([whole, left], np.int32))
+        for turn in range(turns):
+            for launch in program.evaluation(data, last=turn == whole):
                 launch.run()
-            for launch in program.evaluation(data, last=True) if left else ():
-                launch.run()
-            loss, correct = program.asked.read(program.passes.results, turns).sum(axis=0, dtype=np.float64)
-        return Score(float(loss) / chosen.size, int(correct), chosen.size)
+            yield size if turn < whole else left
 
     def profile(self, data: DeviceData, indices: np.ndarray) -> list[tuple[Row, float]]:
         """Take a training step row by row and return the seconds of each, its launches included; values are as good as lost."""

@@ -8,11 +8,10 @@ import numpy as np
 from numba import prange
 
 from tinyticket.compiler.call import call
-from tinyticket.compiler.mlp.layers import are_known, field, forward, gather, receive_job
-from tinyticket.compiler.mlp.program import INPUTS, OUTPUTS
+from tinyticket.compiler.mlp.layers import are_known, gather, receive_job
 from tinyticket.compiler.mlp.routines import LOSS
+from tinyticket.compiler.mlp.tile import forward_tile, tile_shape
 from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import advance, at, pointer
 from tinyticket.kernels.cpu.transpose import put
@@ -24,15 +23,10 @@ def _evaluate_tile(memory, batch, data, indices, samples, sums, thread):
     own = advance(memory.floats, batch.private + thread * batch.private_size)
     x, labels, logits = advance(own, batch.x), advance(own, batch.labels), advance(own, batch.logits)
     losses, hits = advance(own, batch.losses), advance(own, batch.hits)
-    shape = Shape(1, field(memory, 0, INPUTS), field(memory, 0, OUTPUTS), batch.lanes)
+    shape = tile_shape(memory, batch, np.int64(0))
     gather(memory, data, indices, shape, samples, x, x, samples < 0, labels)
-    below = x
-    for layer in range(batch.layers):
-        shape = Shape(1, field(memory, layer, INPUTS), field(memory, layer, OUTPUTS), batch.lanes)
-        hidden = layer < batch.layers - 1
-        above = advance(own, (batch.odd if layer % 2 else batch.even) if hidden else batch.logits)
-        forward(memory, layer, shape, below, above, np.int64(0), shape.outputs, hidden)
-        below = above
+    forward_tile(memory, batch, own, x)
+    shape = tile_shape(memory, batch, batch.layers - 1)
     gradient, vectors = advance(own, batch.logits_gradient), batch.lanes // LANES
     call(memory.routines, LOSS, (logits, labels, gradient, losses, hits, shape, samples, np.float32(1), 0, vectors))
     loss, correct = 0.0, 0.0

@@ -1,9 +1,7 @@
 """What training and evaluation share: reading the table, gathering a batch, the forward pass of a layer."""
 
-from numba import types
-
 from tinyticket.compiler.call import call
-from tinyticket.compiler.handover import numbers, received
+from tinyticket.compiler.handover import numbers, received, types
 from tinyticket.compiler.mlp.program import (
     BIAS,
     FIELDS,
@@ -28,10 +26,10 @@ from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cpu.transpose import put
 
 _integers, _offsets, _bytes = numbers, types.CPointer(types.uint32), types.CPointer(types.uint8)
-_MEMORY = types.NamedTuple((floats, _offsets, _bytes, *[_integers] * 3), Memory)
-_BATCH = types.NamedUniTuple(types.int64, len(Batch._fields), Batch)
+MEMORY = types.NamedTuple((floats, _offsets, _bytes, *[_integers] * 3), Memory)
+BATCH = types.NamedUniTuple(types.int64, len(Batch._fields), Batch)
 _DATA = types.NamedTuple((floats, _bytes, types.boolean, floats, types.int64), Data)
-_JOB = types.NamedTuple((_MEMORY, _integers, _BATCH, _DATA, types.int64, _integers, types.int64), Job)
+_JOB = types.NamedTuple((MEMORY, _integers, BATCH, _DATA, types.int64, _integers, types.int64), Job)
 
 receive_job = received(_JOB)
 

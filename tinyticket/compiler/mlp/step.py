@@ -9,6 +9,7 @@ from tinyticket.compiler.handover import handed_over
 from tinyticket.compiler.mlp.dense_gradients import dense_gradients
 from tinyticket.compiler.mlp.evaluate import evaluate
 from tinyticket.compiler.mlp.plan import Plan
+from tinyticket.compiler.mlp.predict import Predictor
 from tinyticket.compiler.mlp.program import Data, Job
 from tinyticket.compiler.mlp.train import train
 from tinyticket.compiler.score import Score
@@ -63,6 +64,7 @@ class MLPStep:
         self._meeting, self._result = empty(SIZE, dtype=np.int64), np.zeros(2)
         self._told: tuple[tuple[Data, int, int], np.ndarray] | None = None
         self._plan = Plan(shapes, masks, sparse, biased, SLOTS[RULES[rule]], batch_size, self.threads)
+        self.predict = Predictor(self._plan, self.threads)
 
     def write(self, state: Sequence[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]], steps_taken: int = 0) -> None:
         """Take over values: for each layer its weight and its bias, each followed by its slots if they are not zero."""

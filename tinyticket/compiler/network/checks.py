@@ -10,6 +10,14 @@ from tinyticket.compiler.network.graph import Graph
 from tinyticket.errors import InputError
 
 
+def check_examples(graph: Graph, examples: Any) -> None:
+    """Raise an error unless a network takes such examples; there may be none."""
+    start = graph.start
+    if examples.ndim < 2 or int(np.prod(examples.shape[1:])) != start.size:
+        expected = (start.channels, start.height, start.width) if start.height * start.width > 1 else (start.channels,)
+        raise InputError(f"predict takes examples of shape {expected}, not an array of shape {tuple(examples.shape)}")
+
+
 def check_data(graph: Graph, examples: Any, labels: Any) -> None:
     """Raise an error unless these are examples for a network, with a label each."""
     start, classes, count = graph.start, graph.output.channels, len(examples)

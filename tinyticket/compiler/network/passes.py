@@ -1,4 +1,4 @@
-"""A network's programs: a training step and an evaluation, as rows."""
+"""A network's programs: a training step, an evaluation and a prediction, as rows."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ Masks = list[tuple[Operation, int]]  # dropouts, and where the bytes of their ma
 
 
 class Passes(NamedTuple):
-    """What is done, row by row."""
+    """What is done, row by row; a prediction is an evaluation without the loss, and leaves its logits in their block."""
 
     training: list[Row]
     evaluation: list[Row]
+    prediction: list[Row]
+    logits: Block
     masks: Masks
 
 
@@ -56,6 +58,7 @@ def write_passes(layout: Layout) -> Passes:
     """Write a network's programs down: preparation, forward, loss, backward, update."""
     writer = Writer(layout)
     gather, loss = _forward(writer)
+    logits = layout.value(layout.graph.output)
     for operation in _backward(writer):
         PASSES[operation.kind][1](writer, operation)
         writer.sign(operation)
@@ -64,7 +67,8 @@ def write_passes(layout: Layout) -> Passes:
             _update_weights(writer, layout.weights[parameter], parameter)
         writer.sign(operation)
     training = [*writer.prepare, gather, *writer.forward, *loss, *writer.backward, *writer.update]
-    return Passes(training, [*writer.prepare, gather, *writer.evaluate, *loss], writer.masks)
+    prediction = [*writer.prepare, gather, *writer.evaluate]
+    return Passes(training, [*prediction, *loss], prediction, logits, writer.masks)
 
 
 def write_gradients(layout: Layout) -> Gradients:

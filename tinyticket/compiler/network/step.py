@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.compiler.network.arena import place_blocks
-from tinyticket.compiler.network.checks import check_batch, check_data, check_indices
+from tinyticket.compiler.network.checks import check_batch, check_data, check_examples, check_indices
 from tinyticket.compiler.network.draw import draw_kept
 from tinyticket.compiler.network.graph import Graph
 from tinyticket.compiler.network.layout import Layout
@@ -26,6 +26,7 @@ from tinyticket.kernels.cpu.threads import available_threads, thread_count
 from tinyticket.nn import Buffer, Parameter
 
 _NO_CROPS, _NO_PIXELS, _NO_FLOATS = np.zeros(3, np.int64), np.zeros(1, np.uint8), np.zeros(1, np.float32)
+_NO_RESULTS = np.zeros(2)
 
 FROM_ZERO = -settings("sgd", 1, 1.0)
 """The rate by which SGD makes a gradient of a zero."""
@@ -105,6 +106,7 @@ class NetworkStep:
             weights.write_pattern(self.offsets, self.bytes)
         self._layout.write_constants(self.floats)
         self._training, self._evaluation = self._program(self._passes.training), self._program(self._passes.evaluation)
+        self._prediction = self._program(self._passes.prediction)
         self._backward = self._program(self._gradients.rows) if self._gradients else None
 
     def _program(self, rows: list[Row]) -> Program:
@@ -146,6 +148,7 @@ class NetworkStep:
                 changed.add(parameter)
         if changed:
             self._training, self._evaluation = self._cut(self._training), self._cut(self._evaluation)
+            self._prediction = self._cut(self._prediction)
             self._backward = self._cut(self._backward) if self._backward else None
         return changed
 
@@ -158,8 +161,10 @@ class NetworkStep:
     def bind(self, examples: Any, labels: np.ndarray) -> Images:
         """Bring a data set into the form that steps read: float32, or bytes with each channel's mean and deviation."""
         check_data(self.graph, examples, labels)
+        return self._images(examples, np.array(labels, np.float32))
+
+    def _images(self, examples: Any, wide: np.ndarray) -> Images:
         start, count = self.graph.start, len(examples)
-        wide = np.array(labels, np.float32)
         if isinstance(pixels := getattr(examples, "pixels", None), np.ndarray) and start.height * start.width > 1:
             return Images(_NO_FLOATS, _flat(pixels, np.uint8), True, examples.mean, examples.std, wide, count)
         return Images(_flat(examples, np.float32), _NO_PIXELS, False, _NO_FLOATS, _NO_FLOATS, wide, count)
@@ -236,6 +241,20 @@ class NetworkStep:
             self._walk(self._evaluation, self._context(data, batch, _NO_FLOATS, total, None))
         loss, correct = sums.sum(axis=0)
         return Score(float(loss) / chosen.size, int(correct), chosen.size)
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Return the logits of any number of examples, float32 of shape (examples, classes)."""
+        check_examples(self.graph, x)
+        data, block, classes = self._images(x, _NO_FLOATS), self._passes.logits, self.graph.output.channels
+        start, tiles = block.place + block.origin, self._layout.tiles
+        packed = self.floats[start : start + tiles * classes * LANES].reshape(tiles, classes, LANES)
+        logits = np.empty((len(x), classes), np.float32)
+        for first in range(0, len(x), self.batch_size):
+            part = logits[first : first + self.batch_size]
+            indices = np.arange(first, first + len(part))
+            self._walk(self._prediction, self._context(data, indices, _NO_FLOATS, _NO_RESULTS, None))
+            part[:] = packed.transpose(0, 2, 1).reshape(-1, classes)[: len(part)]
+        return logits
 
     def profile(self, data: Images, indices: np.ndarray) -> list[tuple[Row, float]]:
         """Take a training step row by row, on one thread, and return the seconds that each took; values are as good as lost."""

@@ -124,6 +124,22 @@ def store_square(typing, place, stride, square, count):
 
 
 @intrinsic
+def store_corner(typing, place, stride, square, rows, columns):
+    """place[i * stride : ... + columns] = square[i, :columns] for the first `rows` rows; nothing else is touched."""
+
+    def codegen(context, builder, sig, args):
+        present = first_lanes(builder, args[4])
+        for i, row in enumerate(cgutils.unpack_tuple(builder, args[2], LANES)):
+            with builder.if_then(builder.icmp_signed("<", I64(i), args[3]), likely=True):
+                start = builder.bitcast(builder.gep(args[0], [builder.mul(I64(i), args[1])]), VECTOR.as_pointer())
+                parts = row, start, I32(4), present
+                call_llvm(builder, f"llvm.masked.store.v{LANES}f32.p0", *parts, result=ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.void(floats, types.intp, SQUARE, types.intp, types.intp), codegen
+
+
+@intrinsic
 def stack_starts(typing):
     """Return the address of sixteen uninitialised int64 on the stack."""
 

@@ -1,0 +1,210 @@
+"""Predictions of all kinds of steps against the model in evaluation mode, and what may happen to it between two of them."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinyticket as tt
+from tests.compiler.networks import BLOCKS, CLASSES, ENDS, compiled, examples, masked, network
+from tinyticket.compiler import EagerStep
+from tinyticket.compiler.eager import CHUNK
+from tinyticket.data import Pixels
+from tinyticket.errors import InputError
+from tinyticket.nn import BatchNorm1d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU, Sequential, Tanh
+
+SHAPE = (3, 8, 8)
+DATA = examples(SHAPE)
+
+
+def mlp(density=0.5, seed=0):
+    rng = np.random.default_rng(seed)
+    return masked(Sequential(Flatten(), Linear(192, 20, rng=rng), ReLU(), Linear(20, CLASSES, rng=rng)), density, seed)
+
+
+def images(density=0.5, seed=0):
+    return masked(network(("conv3", "norm relu", "residual", "max", "dropout"), "layers", SHAPE, seed), density, seed)
+
+
+KINDS = {"mlp": mlp, "images": images}
+
+
+def eagerly(model, x):
+    """Return what the model makes of examples in evaluation mode."""
+    model.eval()
+    with tt.no_grad():
+        return model(tt.Tensor(x)).data
+
+
+def agree(step, x):
+    np.testing.assert_allclose(step.predict(x), eagerly(step.model, x), rtol=1e-3, atol=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    blocks=st.lists(st.sampled_from(sorted(BLOCKS)), max_size=5),
+    end=st.sampled_from(sorted(ENDS)),
+    shape=st.tuples(st.integers(1, 4), st.integers(4, 11), st.integers(4, 11)),
+    density=st.sampled_from([None, 0.0, 0.1, 0.5]),
+    kernels=st.sampled_from(["dense", "sparse", None]),
+    batch_size=st.sampled_from([1, 7, 16, 40]),
+    count=st.sampled_from([0, 1, 16, 17, 45]),
+    seed=st.integers(0, 2**31),
+)
+def test_networks_of_images_predict_what_they_do_in_evaluation_mode(
+    blocks, end, shape, density, kernels, batch_size, count, seed
+):
+    model, rng = network(blocks, end, shape, seed), np.random.default_rng(seed)
+    if density is not None:
+        masked(model, density, seed)
+    else:
+        kernels = "dense"
+    for _, buffer in model.named_buffers():  # statistics that are not those of a new network
+        buffer.data = buffer.data + rng.random(buffer.data.shape, np.float32)
+    chosen = None if kernels is None else dict.fromkeys(model.prunable(), kernels)
+    steps = [tt.compile(model, batch_size=batch_size, kernels=chosen, input_shape=shape, threads=t) for t in (1, 2)]
+    x = examples(shape, count, seed)[0]
+    logits = [step.predict(x) for step in steps]
+    assert logits[0].shape == (count, CLASSES)
+    assert logits[0].tobytes() == logits[1].tobytes()
+    agree(steps[0], x)
+    model.train()
+    if count:
+        assert steps[0].predict(x[:1]).tobytes() == logits[0][:1].tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_follow_training_and_disturb_it_not(kind):
+    step, alone = (compiled(KINDS[kind]()) for _ in range(2))
+    x = DATA[0][:5]
+    for start in (0, 16, 32):
+        chosen = np.arange(start, start + 16)
+        before = step.predict(x)
+        assert step(DATA, chosen) == alone(DATA, chosen)
+        assert not np.array_equal(step.predict(x), before)
+    agree(step, x)
+    assert step.evaluate(DATA) == alone.evaluate(DATA)
+    step.optimizer.lr = 0.0
+    step(DATA, np.arange(16))
+    agree(step, x)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("write", ["assign", "in place", "load_state_dict", "mask", "eager", "buffer"])
+def test_what_is_written_between_two_calls_is_seen_by_the_second(kind, write):
+    model = KINDS[kind](0.8)
+    step, x = tt.compile(model, batch_size=16, input_shape=SHAPE), DATA[0][:5]
+    name, weight = list(model.prunable().items())[-1]
+    buffers = [buffer for _, buffer in model.named_buffers()]
+    for turn in range(3):
+        before = step.predict(x)
+        if write == "assign":
+            weight.data = weight.data + 0.5
+        elif write == "in place":
+            weight.data[...] = np.where(weight.mask, weight.data - 0.5, 0)
+        elif write == "load_state_dict":
+            state = model.state_dict()
+            model.load_state_dict(state | {name: state[name] * 2 + 1})
+        elif write == "mask":
+            weight.mask = weight.mask & (np.random.default_rng(turn).random(weight.shape) < 0.6)
+        elif write == "eager":
+            EagerStep(model, tt.optim.SGD(model.parameters(), 0.1))(DATA, np.arange(16))
+        elif buffers:
+            buffers[-1].data = buffers[-1].data + 1
+        else:
+            return
+        assert not np.array_equal(step.predict(x), before)
+        agree(step, x)
+        assert step.predict(x).tobytes() == step.predict(x).tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_alone_copy_nothing_back_and_nothing_again(kind, monkeypatch):
+    model = KINDS[kind]()
+    step, state = tt.compile(model, batch_size=16, input_shape=SHAPE), model.state_dict()
+    step.predict(DATA[0])
+    taken = []
+    monkeypatch.setattr(step.network, "write", lambda *given: taken.append(given))
+    monkeypatch.setattr(step.network, "read", lambda *given: taken.append(given))
+    for count in (1, 16, 70):
+        step.predict(DATA[0][:count])
+    assert not taken
+    assert all(value.tobytes() == model.state_dict()[name].tobytes() for name, value in state.items())
+    assert not taken
+
+
+def test_masks_that_change_in_place_while_training_are_seen():
+    step = compiled(mlp(0.5), kernels="sparse")
+    x = DATA[0][:5]
+    step(DATA, np.arange(16))
+    step.predict(x)
+    step.change_masks({name: weight.mask[::-1].copy() for name, weight in step.model.prunable().items()})
+    changed = step.predict(x)
+    np.testing.assert_allclose(changed, eagerly(step.model, x), rtol=1e-3, atol=1e-4)
+
+
+def test_inputs_are_read_anew_at_every_call():
+    step = tt.compile(mlp(), batch_size=1)
+    x = DATA[0][:1].copy()
+    first = step.predict(x)
+    x += 1
+    assert not np.array_equal(step.predict(x), first)
+    assert step.predict(x.tolist()).tobytes() == step.predict(x).tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_that_ask_side_by_side_get_their_own_answers(kind):
+    step = tt.compile(KINDS[kind](), batch_size=16, input_shape=SHAPE, threads=1)
+    parts = [DATA[0][i : i + 20] for i in range(8)]
+    want = [step.predict(part).tobytes() for part in parts]
+    step.model.state_dict()
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda i: step.predict(parts[i % 8]).tobytes(), range(200)))
+    assert got == want * 25
+
+
+def test_pixels_are_predicted_as_the_numbers_they_stand_for():
+    bytes_ = np.random.default_rng(0).integers(0, 256, (20, *SHAPE), np.uint8)
+    x = Pixels(bytes_, [0.4, 0.5, 0.6], [0.2, 0.3, 0.1])
+    for kind in KINDS.values():
+        step = tt.compile(kind(), batch_size=16, input_shape=SHAPE)
+        assert step.predict(x).tobytes() == step.predict(x[:]).tobytes()
+        eager = EagerStep(step.model, None)
+        assert eager.predict(x).tobytes() == eager.predict(x[:]).tobytes()
+
+
+def test_images_of_other_sizes_are_taken_where_the_model_takes_them():
+    model = Sequential(Conv2d(3, 4, 3, rng=0), ReLU(), GlobalAvgPool2d(), Linear(4, CLASSES, rng=0))
+    step = tt.compile(model)
+    for shape in ((3, 9, 7), (3, 12, 12), (3, 9, 7)):
+        agree(step, examples(shape, 6)[0])
+
+
+@pytest.mark.parametrize("shape", [(), (192,), (5, 64), (5, 2, 8, 8), (5, 3, 7, 8)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_does_not_fit_is_refused_and_the_step_goes_on(kind, shape):
+    step = tt.compile(KINDS[kind](), input_shape=SHAPE)
+    want = step.predict(DATA[0])
+    expected = r"\(N, 192\)" if kind == "mlp" else r"\(3, 8, 8\)"
+    with pytest.raises(InputError, match=f"predict takes examples of shape {expected}"):
+        step.predict(np.zeros(shape, np.float32))
+    assert step.predict(DATA[0]).tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK, CHUNK + 3])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_an_eager_step_predicts_in_evaluation_mode_and_restores_the_models(count, kind):
+    model = Sequential(Linear(5, 9, rng=0), BatchNorm1d(9), Tanh(), Dropout(0.5, rng=0), Linear(9, CLASSES, rng=0))
+    model.astype(kind)
+    model.train()
+    frozen = next(module for _, module in model.named_modules() if isinstance(module, BatchNorm1d)).eval()
+    x, before = examples((5,), count)[0], model.state_dict()
+    logits = [EagerStep(model, None, threads).predict(x) for threads in (1, 3)]
+    assert logits[0].tobytes() == logits[1].tobytes()
+    assert logits[0].dtype == kind
+    assert model.training
+    assert not frozen.training
+    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+    np.testing.assert_allclose(logits[0], eagerly(model, x.astype(kind)), rtol=1e-5)

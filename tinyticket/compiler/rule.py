@@ -1,0 +1,38 @@
+"""What a step knows of its optimizer: the kernel that updates by its rule, or that there is none and it does not train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyticket.compiler.tape import UnsupportedError
+from tinyticket.errors import InputError
+from tinyticket.nn import Parameter
+from tinyticket.optim import SGD, Adam, Optimizer
+
+
+def rule_of(optimizer: Optimizer | None, parameters: list[Parameter]) -> tuple[str, dict[str, Any]]:
+    """Return the name of the optimizer's kernel and its settings; without one, those that need least memory.
+
+    Raises
+    ------
+    UnsupportedError
+        If there is no such kernel, or the optimizer updates other parameters.
+    """
+    if optimizer is None:
+        return "sgd", {}
+    if {id(parameter) for parameter in parameters} != {id(parameter) for parameter in optimizer.params}:
+        raise UnsupportedError("the optimizer does not update exactly the model's parameters")
+    options: dict[str, Any] = {"weight_decay": optimizer.weight_decay}
+    if type(optimizer) is Adam:
+        return "adam", options | {"betas": optimizer.betas, "epsilon": optimizer.eps}
+    if type(optimizer) is SGD:
+        rule = "nesterov" if optimizer.nesterov else "momentum" if optimizer.momentum else "sgd"
+        return rule, options | {"momentum": optimizer.momentum}
+    raise UnsupportedError(f"there is no compiled kernel for the optimizer {type(optimizer).__name__}")
+
+
+def required(optimizer: Optimizer | None) -> Optimizer:
+    """Return the optimizer, or raise InputError if there is none."""
+    if optimizer is None:
+        raise InputError("a step without an optimizer predicts and evaluates only; give compile an optimizer to train")
+    return optimizer
