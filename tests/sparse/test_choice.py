@@ -22,6 +22,17 @@ def test_sparse_wins_at_low_density_and_never_at_full():
             assert not choice.sparse_is_faster(shape, 1.0, first)
 
 
+def test_a_small_output_layer_runs_sparse_once_few_weights_survive():
+    assert choice.sparse_is_faster((10, 100), 0.05, first=False)
+    assert not choice.sparse_is_faster((10, 100), 0.5, first=False)
+
+
+def test_a_first_layer_opens_its_rows_twice_and_others_rows_and_columns():
+    line = choice.DEFAULT.line
+    assert choice.expected((300, 784), 0.0, True, sparse=True) == pytest.approx(600 * line)
+    assert choice.expected((300, 784), 0.0, False, sparse=True) == pytest.approx(1084 * line)
+
+
 def test_the_break_even_sparsity_of_a_large_layer_is_below_forty_percent():
     assert choice.sparse_is_faster((1024, 1024), 0.61, first=False)
 

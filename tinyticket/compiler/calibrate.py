@@ -13,6 +13,7 @@ from tinyticket.sparse.choice import Rates
 
 SAMPLES, REPEATS = 64, 25
 WIDTHS, DENSITIES = (100, 200, 300), (0.1, 0.3, 0.6)
+CLASSES = 10
 CONVOLUTIONS, FIRST_CONVOLUTIONS = ((32, 32), (64, 64)), ((3, 32), (3, 64))
 
 
@@ -21,26 +22,32 @@ def calibrate() -> Rates:
 
     One layer's width is varied, everything else stays: the slope is that layer's cost.
     """
-    dense_first = _fit([(width * 784, _step_time([(width, 784), (10, width)], 0, 1.0)) for width in WIDTHS])[0]
-    dense = _fit([(width * 256, _step_time([(256, 32), (width, 256), (10, width)], 1, 1.0)) for width in WIDTHS])[0]
-    sparse_first, line_first = _fit(
+    dense_first = _fit([(width * 784, _step_time([(width, 784), (CLASSES, width)], 0, 1.0)) for width in WIDTHS])[0]
+    dense = _fit([(width * 256, _step_time([(256, 32), (width, 256), (CLASSES, width)], 1, 1.0)) for width in WIDTHS])[0]
+    # The layer after it is dense and grows with the width as well.
+    after = CLASSES * dense
+    sparse_first, lines_first = _fit(
         [
-            (density * width * 784, width, _step_time([(width, 784), (10, width)], 0, density))
+            (density * width * 784, width, _step_time([(width, 784), (CLASSES, width)], 0, density) - after * width)
             for width in WIDTHS
             for density in DENSITIES
         ]
     )
     sparse, line = _fit(
         [
-            (density * width * 256, width, _step_time([(256, 32), (width, 256), (10, width)], 1, density))
+            (
+                density * width * 256,
+                width,
+                _step_time([(256, 32), (width, 256), (CLASSES, width)], 1, density) - after * width,
+            )
             for width in WIDTHS
             for density in DENSITIES
         ]
     )
     convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
     convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
-    lines = dense, sparse, dense_first, sparse_first, (line + line_first) / 2
-    return Rates(*lines, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
+    linear = dense, sparse, dense_first, sparse_first, (line + lines_first / 2) / 2  # a first layer passes its rows twice
+    return Rates(*linear, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
 
 
 def _convolutions(channels: tuple[tuple[int, int], ...], first: bool) -> tuple[float, float, float]:

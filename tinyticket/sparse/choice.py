@@ -1,7 +1,7 @@
 """Dense or sparse: which kernels are faster for a layer, by a model of their costs.
 
-A dense layer costs so much for each weight and a sparse one so much for each survivor, plus something for each row and column
-that it opens. The rates are those of the machine that they were measured on until `calibrate` measures this one's; whichever
+A dense layer costs so much for each weight and a sparse one so much for each survivor, plus something for each row or column
+that a pass opens: a first layer's rows forward and for their gradients, another's rows forward and its columns backward. The rates are those of the machine that they were measured on until `calibrate` measures this one's; whichever
 they are, a result file records what was chosen.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 CLEARLY = 0.95
-"""How much of a dense convolution's time a sparse one may be expected to take: rates are of some layers, and others differ."""
+"""How much of a dense layer's time a sparse one may be expected to take: rates are of some layers, and others differ."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rates:
     dense_first, sparse_first : float
         The same for a first layer, which needs no input gradient.
     line : float
-        For each row and each column of a sparse layer.
+        For each row or column that a pass over a sparse layer opens.
     convolution, sparse_convolution : float
         For each weight of a dense convolution and each survivor of a sparse one, at every pixel of its output: forward and both
         gradients.
@@ -53,7 +53,7 @@ class Rates:
     convolution_base: float = 0.2
 
 
-DEFAULT = Rates(dense=4.5, sparse=5.0, dense_first=2.9, sparse_first=3.5, line=110.0)  # of a Zen 4 core with AVX-512
+DEFAULT = Rates(dense=4.4, sparse=4.8, dense_first=2.7, sparse_first=3.3, line=33.0)  # of a Zen 4 core with AVX-512
 
 
 def expected(shape: tuple[int, ...], density: float, first: bool, sparse: bool) -> float:
@@ -61,12 +61,13 @@ def expected(shape: tuple[int, ...], density: float, first: bool, sparse: bool) 
     rates, weights = current(), shape[0] * shape[1]
     if not sparse:
         return (rates.dense_first if first else rates.dense) * weights
-    return (rates.sparse_first if first else rates.sparse) * density * weights + rates.line * sum(shape)
+    lines = 2 * shape[0] if first else sum(shape)
+    return (rates.sparse_first if first else rates.sparse) * density * weights + rates.line * lines
 
 
 def sparse_is_faster(shape: tuple[int, ...], density: float, first: bool) -> bool:
-    """Return whether the sparse kernels are expected to be faster for a layer (out, in) of this density."""
-    return expected(shape, density, first, sparse=True) < expected(shape, density, first, sparse=False)
+    """Return whether the sparse kernels are expected to be clearly faster for a layer (out, in) of this density."""
+    return expected(shape, density, first, sparse=True) < CLEARLY * expected(shape, density, first, sparse=False)
 
 
 def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, sparse: bool) -> float:
