@@ -23,7 +23,9 @@ def calibrate() -> Rates:
     One layer's width is varied, everything else stays: the slope is that layer's cost.
     """
     dense_first = _fit([(width * 784, _step_time([(width, 784), (CLASSES, width)], 0, 1.0)) for width in WIDTHS])[0]
-    dense = _fit([(width * 256, _step_time([(256, 32), (width, 256), (CLASSES, width)], 1, 1.0)) for width in WIDTHS])[0]
+    dense = _fit([(width * 256, _step_time([(256, 32), (width, 256), (CLASSES, width)], 1, 1.0)) for width in WIDTHS])[
+        0
+    ]
     # The layer after it is dense and grows with the width as well.
     after = CLASSES * dense
     sparse_first, lines_first = _fit(
@@ -46,7 +48,13 @@ def calibrate() -> Rates:
     )
     convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
     convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
-    linear = dense, sparse, dense_first, sparse_first, (line + lines_first / 2) / 2  # a first layer passes its rows twice
+    linear = (
+        dense,
+        sparse,
+        dense_first,
+        sparse_first,
+        (line + lines_first / 2) / 2,
+    )  # a first layer passes its rows twice
     return Rates(*linear, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
 
 

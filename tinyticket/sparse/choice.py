@@ -1,8 +1,9 @@
 """Dense or sparse: which kernels are faster for a layer, by a model of their costs.
 
 A dense layer costs so much for each weight and a sparse one so much for each survivor, plus something for each row or column
-that a pass opens: a first layer's rows forward and for their gradients, another's rows forward and its columns backward. The rates are those of the machine that they were measured on until `calibrate` measures this one's; whichever
-they are, a result file records what was chosen.
+that a pass opens: a first layer's rows forward and for their gradients, another's rows forward and its columns backward. The
+rates are those of the machine that they were measured on until `calibrate` measures this one's; whichever they are, a result
+file records what was chosen.
 """
 
 from __future__ import annotations

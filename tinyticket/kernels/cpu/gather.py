@@ -13,7 +13,7 @@ from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, tiles_for
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.simd import advance, at, pointer, prefetch
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.transpose import (
     put,
@@ -58,14 +58,24 @@ def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last
 
 
 @device
+def _fetch_quarter(pixels, starts, f):
+    """Ask for what four of sixteen rows hold around their byte f: a cache line is four vectors of pixels."""
+    first = f // 4 % LANES
+    for i in range(first, first + 4):
+        prefetch(pixels, at(starts, i) + f)
+
+
+@device
 def gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, first, last):
     """`gather_blocks` from bytes, which are divided by 255; sixteen bytes beyond the last are read."""
     features = shape.inputs
     width = (features + LANES - 1) // LANES * LANES
-    starts = stack_starts()
+    starts, ahead = stack_starts(), stack_starts()
     for sample in range(0, shape.tiles * shape.lanes, LANES):
         _find_rows(indices, starts, features, sample, samples)
+        _find_rows(indices, ahead, features, sample + LANES, samples)
         for f in range(first * LANES, last * LANES, LANES):
+            _fetch_quarter(pixels, ahead, f)
             square = square_of_pixels(pixels, starts, f)
             count = min(LANES, features - f)
             _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count)

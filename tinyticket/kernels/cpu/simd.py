@@ -166,6 +166,18 @@ def stack_floats(typing, size):
 
 
 @intrinsic
+def prefetch(typing, place, offset):
+    """Ask for the cache line of place[offset], which will be read soon."""
+
+    def codegen(context, builder, sig, args):
+        where = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(8).as_pointer())
+        call(builder, "llvm.prefetch.p0", where, I32(0), I32(3), I32(1), result=ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.void(place, types.intp), codegen
+
+
+@intrinsic
 def load(typing, place, offset):
     """place[offset : offset + 16]."""
     return vector(floats, types.intp), lambda context, builder, sig, args: load_at(
