@@ -60,6 +60,7 @@ def measure(options: Options, discipline: Discipline) -> list[Row]:
     probe.read()
     found = []
     for each in _until_stopped(MEASURES[options.benchmark](options, asked, discipline, probe)):
+        each["probe"] = probe.latest
         found.append(each)
         if sys.stderr.isatty():
             print(f"\r{len(found)} rows: {each['case']} {each['density'] or ''} \033[K", end="", file=sys.stderr)

@@ -105,8 +105,8 @@ def duration(seconds: float | None) -> str:
         return ""
     if seconds >= 100:
         return f"{seconds:.0f} s"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size or unit == "us":
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)):
+        if seconds >= size or unit == "ns":
             return f"{seconds / size:#.3g}".rstrip(".") + f" {unit}"
     return ""
 

@@ -1,4 +1,4 @@
-"""The probe notices a machine that is not free, whether it computes or copies slowly."""
+"""The probe notices a machine that is not free or does not stay the same: computing, copying, meeting."""
 
 import pytest
 
@@ -11,6 +11,7 @@ def test_the_probe_notices_a_disturbed_machine(work, slower):
     probe = Probe(1, rest=0, clock=lambda: next(ticks))
     assert probe.read() == pytest.approx({"computing": 1.0, "memory": 0.5})
     assert probe.read() == pytest.approx({"computing": 1.1, "memory": 0.6})
+    assert probe.latest == pytest.approx({"computing": 1.1, "memory": 0.6})
     assert not probe.disturbed
     assert "undisturbed" in probe.report()
     probe.readings[work].append(slower * probe.readings[work][0])
@@ -21,4 +22,14 @@ def test_the_probe_notices_a_disturbed_machine(work, slower):
 
 def test_the_probe_really_works():
     probe = Probe(2, rest=0)
-    assert all(seconds > 0 for seconds in probe.read().values())
+    read = probe.read()
+    assert list(read) == ["computing", "memory", "meeting"]
+    assert all(seconds > 0 for seconds in read.values())
+    assert read["meeting"] < read["memory"]
+
+
+def test_cores_that_have_moved_apart_are_noticed():
+    probe = Probe(1, rest=0)
+    probe.readings = {"computing": [1e-3, 1e-3], "memory": [2e-3, 2e-3], "meeting": [26e-9, 160e-9]}
+    assert probe.disturbed == ["meeting"]
+    assert "meeting took 26.0 ns to 160 ns" in probe.report()

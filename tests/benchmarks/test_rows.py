@@ -44,7 +44,15 @@ def test_the_table_names_what_is_missing():
 
 @pytest.mark.parametrize(
     ("seconds", "written"),
-    [(None, ""), (4.56e-7, "0.456 us"), (1.5e-5, "15.0 us"), (0.0123, "12.3 ms"), (2.0, "2.00 s"), (1234.5, "1234 s")],
+    [
+        (None, ""),
+        (4.56e-7, "456 ns"),
+        (2.6e-8, "26.0 ns"),
+        (1.5e-5, "15.0 us"),
+        (0.0123, "12.3 ms"),
+        (2.0, "2.00 s"),
+        (1234.5, "1234 s"),
+    ],
 )
 def test_durations(seconds, written):
     assert rows.duration(seconds) == written
