@@ -1,24 +1,35 @@
 """An AArch64 machine that is not there: Numba compiles for it, and an emulator of its CPU runs what was compiled.
 
 `pretend` makes Numba believe that it is on such a machine, before it compiles anything, in a process of its own: typing,
-lowering and LLVM's passes are then those of AArch64. As a plugin of pytest (`-p tests.kernels.neon`) this module also has
-every entry point of the kernels run by the emulator, in one thread, with the arrays of the process as its memory.
+lowering and LLVM's passes are then those of AArch64. As a plugin of pytest this module also has every entry point of the
+kernels run by the emulator (the package unicorn), in one thread, with the arrays of the process as its memory:
+
+    NUMBA_CPU_NAME=neoverse-n1 NUMBA_CPU_FEATURES=+neon TINYTICKET_CACHE=off \\
+        python -m pytest -p tests.kernels.neon tests/kernels/test_convolution.py
+
+So it is with every file of tests here that calls kernels by their functions in `tinyticket.kernels.cpu`. Whole training
+steps, which call their kernels by address and meet at barriers, are beyond it.
 """
 
 import ctypes
 import platform
 from functools import cache
+from itertools import chain
 
 import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
+from hypothesis import settings
+from numba import types
 
 TRIPLE, CPU, FEATURES = "aarch64-unknown-linux-gnu", "neoverse-n1", "+neon"
 ENVIRONMENT = {"NUMBA_CPU_NAME": CPU, "NUMBA_CPU_FEATURES": FEATURES, "TINYTICKET_CACHE": "off"}
+EXAMPLES = 5
 PAGE = 4096
-STACK, RETURN, MEMCPY, MEMSET = 0x10000000, 0x20000000, 0x20000010, 0x20000020
-"""Addresses that no array of this process has."""
+STACK, RETURN = 1 << 44, 1 << 44 | 1 << 30
+MEMCPY, MEMSET = RETURN + 16, RETURN + 32
+"""Addresses far from all memory of this process."""
 
 
 def pretend():
@@ -59,6 +70,7 @@ class Emulator:
         return True
 
     def _memory(self, cpu, place, size, data):
+        """Do what the C library does on a machine that is there."""
         target, source, count = (cpu.reg_read(getattr(self._names, f"UC_ARM64_REG_X{i}")) for i in range(3))
         if count:
             self._fetch(cpu, None, target, count, None, None)
@@ -70,19 +82,14 @@ class Emulator:
     def call(self, address, arguments):
         """Call a C function: tuples and arrays by value, as LLVM's AArch64 takes them."""
         registers, stack, floats = [], [], 0
-        for argument in arguments:
-            if isinstance(argument, (float, np.floating)):
-                kind = "S" if isinstance(argument, np.float32) else "D"
-                bits = np.asarray(argument).view(np.uint32 if kind == "S" else np.uint64)
-                self._cpu.reg_write(getattr(self._names, f"UC_ARM64_REG_{kind}{floats}"), int(bits))
-                floats += 1
-                continue
-            words = list(_words(argument))
-            # An array of numbers, which a tuple of equal types is, goes into registers as a whole or not at all.
-            whole = isinstance(argument, tuple) and len(words) == len(argument)
-            for part in [words] if whole else [[word] for word in words]:
-                fits = not stack and len(registers) + len(part) <= 8
-                (registers if fits else stack).extend(part)
+        for part in (part for argument in arguments for part in _taken_apart(argument)):
+            if isinstance(part[0], np.floating):
+                for number in part:
+                    kind, bits = ("S", np.uint32) if isinstance(number, np.float32) else ("D", np.uint64)
+                    self._cpu.reg_write(getattr(self._names, f"UC_ARM64_REG_{kind}{floats}"), int(number.view(bits)))
+                    floats += 1
+            else:
+                (registers if not stack and len(registers) + len(part) <= 8 else stack).extend(part)
         for i, word in enumerate(registers):
             self._cpu.reg_write(getattr(self._names, f"UC_ARM64_REG_X{i}"), word)
         top = STACK + (1 << 19)
@@ -101,15 +108,19 @@ class Emulator:
                 ctypes.memmove(first, bytes(self._cpu.mem_read(first, last - first)), last - first)
 
 
-def _words(argument):
-    """Take an argument apart into integers, an array as Numba describes it."""
+def _taken_apart(argument):
+    """Yield lists of what goes into registers as a whole or not at all: a number, or all that is in an array of LLVM's."""
     if isinstance(argument, tuple):
-        for part in argument:
-            yield from _words(part)
-    elif isinstance(argument, np.ndarray):
-        yield from (0, 0, argument.size, argument.itemsize, argument.ctypes.data, *argument.shape, *argument.strides)
+        parts = [part for element in argument for part in _taken_apart(element)]
+        alike = isinstance(numba.typeof(argument), (types.UniTuple, types.NamedUniTuple))
+        yield from [list(chain(*parts))] if alike else parts
+    elif isinstance(argument, np.ndarray):  # as Numba describes it
+        yield from ([word] for word in (0, 0, argument.size, argument.itemsize, argument.ctypes.data))
+        yield from (list(argument.shape), list(argument.strides))
+    elif isinstance(argument, (float, np.floating)):
+        yield [argument if isinstance(argument, np.float32) else np.float64(argument)]
     else:
-        yield int(argument)
+        yield [int(argument)]
 
 
 def _arrays(arguments):
@@ -151,8 +162,18 @@ def pytest_load_initial_conftests():
     numba.njit = emulated_if_parallel
 
 
+def pytest_collection_modifyitems(items):
+    """Take fewer examples: an emulator is slow."""
+    for item in items:
+        if chosen := getattr(item.obj, "_hypothesis_internal_use_settings", None):
+            item.obj._hypothesis_internal_use_settings = settings(
+                chosen, max_examples=min(EXAMPLES, chosen.max_examples)
+            )
+
+
 def pytest_terminal_summary(terminalreporter):
     """Tell how often the emulator was called, and for which CPU."""
     from tinyticket.kernels.cpu import machine
 
-    terminalreporter.write_line(f"{machine.target()[0]}: {Emulated.calls} calls")
+    assert Emulated.calls
+    terminalreporter.write_line(f"emulated calls for {machine.target()[0]}: {Emulated.calls}")

@@ -1,21 +1,23 @@
-"""What the compiler makes of the kernels for NEON: every routine of a training step, compiled and inspected, never run.
+"""What the compiler makes of the kernels for NEON, where there is no such machine: inspected, and run by an emulator.
 
-Numba compiles for the machine it is on. Here it is told that this is an AArch64 one: its typing, its lowering and LLVM's
-passes are those of such a machine, with its tiles, and only the loading of machine code is left out. So this shows which
-instructions are made, and not that they are right.
+Numba is told that it is on an AArch64 machine (neon.py says how), so the code is what it would make there, with the tiles of
+such a machine. The emulator shows that it is right; how fast it is, only such a machine could.
 """
 
+import importlib.util
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
 import llvmlite.binding as llvm
 import pytest
 
+from tests.kernels.neon import CPU, ENVIRONMENT, FEATURES, TRIPLE
 from tinyticket.kernels.cpu.machine import tiles
 
-TRIPLE, CPU, FEATURES = "aarch64-unknown-linux-gnu", "neoverse-n1", "+neon"
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def has_aarch64():
@@ -28,37 +30,35 @@ def has_aarch64():
 
 pytestmark = pytest.mark.skipif(not has_aarch64(), reason="llvmlite was built without the AArch64 target")
 
+ADDING = {
+    "SPARSE_FORWARD": lambda t: t.sparse_width,
+    "DENSE_FORWARD": lambda t: t.dense_rows * t.dense_width,
+    "DENSE_BACKWARD": lambda t: t.dense_rows * t.dense_width,
+    "DENSE_UPDATE": lambda t: t.outer_rows * t.outer_width,
+    "sparse_convolution_forward": lambda t: t.patch,
+    "convolution_forward": lambda t: t.image_rows * t.image_width,
+    "convolution_gradient": lambda t: t.taps_rows * t.taps_width,
+}
+"""How many vectors of sixteen lanes the innermost loop adds to."""
+
+FOUR_SURVIVORS = {
+    "SPARSE_BACKWARD": lambda t: 2 * t.fused_width,
+    "SPARSE_GRADIENT": lambda t: t.sparse_width,
+    "sparse_convolution_backward": lambda t: 2 * t.fused_patch,
+    "sparse_convolution_gradient": lambda t: t.patch,
+}
+"""How many products of vectors a survivor is. Four are taken together and their sums over the lanes formed at once."""
+
 COMPILE = """
-import ctypes, json, platform, re, sys
-import llvmlite.binding as llvm
-from numba.core import codegen, types
+import json, re, sys
+from numba.core import codegen
+from tests.kernels.neon import pretend
 
-platform.machine = lambda: "aarch64"
-llvm.initialize_all_targets()
-llvm.initialize_all_asmprinters()
-target = llvm.Target.from_triple(sys.argv[1])
-llvm.get_process_triple = lambda: sys.argv[1]
-llvm.Target.from_default_triple = lambda: target
-llvm.create_mcjit_compiler = lambda module, machine, **options: machine
-
-class NoEngine:  # takes machine code and loads none
-    environment = ctypes.c_void_p()
-
-    def __init__(self, machine):
-        pass
-
-    def get_global_value_address(self, name):
-        return ctypes.addressof(self.environment)
-
-    def __getattr__(self, name):
-        return lambda *arguments: None
-
-codegen.JitEngine = NoEngine
+pretend()
 libraries, point = [], codegen.JITCodeLibrary.get_pointer_to_function  # libraries whose functions were asked for
 codegen.JITCodeLibrary.get_pointer_to_function = lambda library, name: libraries.append(library) or point(library, name)
 
 from tinyticket.compiler.mlp import routines as mlp
-from tinyticket.compiler.mlp.train import train
 from tinyticket.compiler.network.routines import ROUTINES
 from tinyticket.kernels.cpu.machine import TILES
 
@@ -85,30 +85,29 @@ def inspected(assembly):
     calls = sorted({match[1] for line in lines if (match := re.match(r"\\s+bl\\s+(\\w+)", line))})
     return {"loops": found, "calls": [call for call in calls if not call.startswith("_Z")]}
 
-named = {name: mlp.ROUTINES[n] for name, n in vars(mlp).items() if n in range(mlp.COUNT) and name.isupper()}
+named = {**{name: mlp.ROUTINES[n] for name, n in vars(mlp).items() if n in range(mlp.COUNT)}, **ROUTINES}
 result = {"tiles": TILES}
-for name, routine in {**named, **ROUTINES}.items():
+for name in sys.argv[1:]:
     libraries.clear()
-    routine.address
+    named[name].address
     result[name] = inspected(libraries[-1].get_asm_str())
-train.compile(tuple(kind[::1] for kind in (types.int64, types.int64, types.float32, types.float64)))
-(assembly,) = train.inspect_asm().values()
-result["train"] = inspected(assembly)
 print(json.dumps(result))
 """
 
 
+def run(*command):
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, *command], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def compiled():
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILE, TRIPLE],
-        env={**os.environ, "NUMBA_CPU_NAME": CPU, "NUMBA_CPU_FEATURES": FEATURES, "TINYTICKET_CACHE": "off"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(run("-c", COMPILE, *ADDING, *FOUR_SURVIVORS, "LOSS", "UPDATE"))
 
 
 @pytest.fixture
@@ -117,48 +116,23 @@ def sizes(monkeypatch):
     return tiles()
 
 
-def test_every_routine_compiles_and_none_calls_a_mathematical_function(compiled, sizes):
-    assert tuple(compiled.pop("tiles")) == sizes
-    assert len(compiled) > 45
-    for name, routine in compiled.items():
-        for call in routine["calls"]:
-            # Memory, what Numba does with an error, and in a whole step its threads: nothing such as fmaf, sqrtf or expf.
-            python = call.startswith(("Py", "_Py", "NRT_", "numba_"))
-            scheduling = name == "train" and ("sched" in call or "parallel" in call or "threads" in call)
-            assert python or scheduling or call in ("memcpy", "memset", "printf"), f"{name} calls {call}"
+def test_routines_call_no_mathematical_function(compiled, sizes):
+    assert tuple(compiled["tiles"]) == sizes
+    for name in compiled.keys() - {"tiles"}:
+        # What Numba does with an error, and memory, are all that is called: nothing such as fmaf, sqrtf or expf.
+        others = [c for c in compiled[name]["calls"] if not c.startswith(("Py", "NRT_", "numba_", "memcpy", "memset"))]
+        assert not others, f"{name} calls {others}"
 
 
-FORWARD = {
-    "SPARSE_FORWARD": lambda t: t.sparse_width,
-    "DENSE_FORWARD": lambda t: t.dense_rows * t.dense_width,
-    "DENSE_BACKWARD": lambda t: t.dense_rows * t.dense_width,
-    "DENSE_UPDATE": lambda t: t.outer_rows * t.outer_width,
-    "sparse_convolution_forward": lambda t: t.patch,
-    "convolution_forward": lambda t: t.image_rows * t.image_width,
-    "convolution_backward": lambda t: t.image_rows * t.image_width,
-    "convolution_gradient": lambda t: t.taps_rows * t.taps_width,
-}
-"""How many vectors of sixteen lanes the innermost loop adds to."""
-
-
-@pytest.mark.parametrize("name", FORWARD)
+@pytest.mark.parametrize("name", ADDING)
 def test_a_tile_stays_in_registers_and_each_vector_is_four_fused_multiply_adds(compiled, sizes, name):
-    loops, expected = compiled[name]["loops"], 4 * FORWARD[name](sizes)
+    loops, expected = compiled[name]["loops"], 4 * ADDING[name](sizes)
     assert max(loop["fused"] for loop in loops) == expected
     for loop in loops:
         if loop["fused"] == expected:
             assert loop["products"] == loop["sums"] == loop["scalars"] == loop["calls"] == 0
             # The gradient of a convolution's weights has places of pixels to hold too.
-            assert loop["spills"] <= (2 if name == "convolution_gradient" else 0)
-
-
-FOUR_SURVIVORS = {
-    "SPARSE_BACKWARD": lambda t: 2 * t.fused_width,
-    "SPARSE_GRADIENT": lambda t: t.sparse_width,
-    "sparse_convolution_backward": lambda t: 2 * t.fused_patch,
-    "sparse_convolution_gradient": lambda t: t.patch,
-}
-"""How many products of vectors a survivor is. Four are taken together and their sums over the lanes formed at once."""
+            assert loop["spills"] <= (4 if name == "convolution_gradient" else 0)
 
 
 @pytest.mark.parametrize("name", FOUR_SURVIVORS)
@@ -171,3 +145,12 @@ def test_four_survivors_together_spill_less_than_their_arithmetic_hides(compiled
         assert loop["scalars"] == loop["calls"] == 0
         # The four sums and the tile are all the registers there are: some of what is read lies on the stack.
         assert loop["spills"] <= expected * 3 // 8
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("unicorn") is None, reason="unicorn, an emulator of CPUs, is not installed"
+)
+def test_kernels_are_right_on_neon():
+    plugins = "-p", "no:cacheprovider", "-p", "tests.kernels.neon"
+    printed = run("-m", "pytest", "-q", "-x", *plugins, str(pathlib.Path(__file__).with_name("test_cpu.py")))
+    assert f"emulated calls for {CPU}:" in printed
