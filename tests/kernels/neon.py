@@ -20,12 +20,10 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
-from hypothesis import settings
 from numba import types
 
 TRIPLE, CPU, FEATURES = "aarch64-unknown-linux-gnu", "neoverse-n1", "+neon"
 ENVIRONMENT = {"NUMBA_CPU_NAME": CPU, "NUMBA_CPU_FEATURES": FEATURES, "TINYTICKET_CACHE": "off"}
-EXAMPLES = 5
 PAGE = 4096
 STACK, RETURN = 1 << 44, 1 << 44 | 1 << 30
 MEMCPY, MEMSET = RETURN + 16, RETURN + 32
@@ -160,15 +158,6 @@ def pytest_load_initial_conftests():
         return Emulated(function) if "parallel" in options else njit(function, **options)
 
     numba.njit = emulated_if_parallel
-
-
-def pytest_collection_modifyitems(items):
-    """Take fewer examples: an emulator is slow."""
-    for item in items:
-        if chosen := getattr(item.obj, "_hypothesis_internal_use_settings", None):
-            item.obj._hypothesis_internal_use_settings = settings(
-                chosen, max_examples=min(EXAMPLES, chosen.max_examples)
-            )
 
 
 def pytest_terminal_summary(terminalreporter):
