@@ -5,6 +5,10 @@ everywhere, and LLVM splits a vector into two registers on AVX2 and four on NEON
 a loop may hold at once: 32 fit in AVX-512's register file, 8 in AVX2's sixteen half-width registers, 8 in NEON's
 thirty-two quarter-width ones. Tiles larger than that spill to the stack; tiles smaller than the latency of a fused
 multiply-add leave the units idle.
+
+For NEON kernels are compiled, inspected and run by an emulator (tests/kernels/test_neon.py), but not timed. Of what
+adds to one tile nothing spills, and a seventh row of a dense tile would; what takes four survivors together keeps a few
+of its registers on the stack, and still needs fewer instructions for a product than at half the width.
 """
 
 from typing import Any, NamedTuple

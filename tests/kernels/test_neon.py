@@ -1,0 +1,156 @@
+"""What the compiler makes of the kernels for NEON, where there is no such machine: inspected, and run by an emulator.
+
+Numba is told that it is on an AArch64 machine (neon.py says how), so the code is what it would make there, with the tiles of
+such a machine. The emulator shows that it is right; how fast it is, only such a machine could.
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import llvmlite.binding as llvm
+import pytest
+
+from tests.kernels.neon import CPU, ENVIRONMENT, FEATURES, TRIPLE
+from tinyticket.kernels.cpu.machine import tiles
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def has_aarch64():
+    llvm.initialize_all_targets()
+    try:
+        return bool(llvm.Target.from_triple(TRIPLE))
+    except RuntimeError:
+        return False
+
+
+pytestmark = pytest.mark.skipif(not has_aarch64(), reason="llvmlite was built without the AArch64 target")
+
+ADDING = {
+    "SPARSE_FORWARD": lambda t: t.sparse_width,
+    "DENSE_FORWARD": lambda t: t.dense_rows * t.dense_width,
+    "DENSE_BACKWARD": lambda t: t.dense_rows * t.dense_width,
+    "DENSE_UPDATE": lambda t: t.outer_rows * t.outer_width,
+    "sparse_convolution_forward": lambda t: t.patch,
+    "convolution_forward": lambda t: t.image_rows * t.image_width,
+    "convolution_gradient": lambda t: t.taps_rows * t.taps_width,
+}
+"""How many vectors of sixteen lanes the innermost loop adds to."""
+
+FOUR_SURVIVORS = {
+    "SPARSE_BACKWARD": lambda t: 2 * t.fused_width,
+    "SPARSE_GRADIENT": lambda t: t.sparse_width,
+    "sparse_convolution_backward": lambda t: 2 * t.fused_patch,
+    "sparse_convolution_gradient": lambda t: t.patch,
+}
+"""How many products of vectors a survivor is. Four are taken together and their sums over the lanes formed at once."""
+
+COMPILE = """
+import json, re, sys
+from numba.core import codegen
+from tests.kernels.neon import pretend
+
+pretend()
+libraries, point = [], codegen.JITCodeLibrary.get_pointer_to_function  # libraries whose functions were asked for
+codegen.JITCodeLibrary.get_pointer_to_function = lambda library, name: libraries.append(library) or point(library, name)
+
+from tinyticket.compiler.mlp import routines as mlp
+from tinyticket.compiler.network.routines import ROUTINES
+from tinyticket.kernels.cpu.machine import TILES
+
+def inspected(assembly):
+    lines, label_at, loops, found = assembly.splitlines(), {}, [], []
+    for n, line in enumerate(lines):  # a loop: from a label to a later branch back to it
+        if match := re.match(r"(\\.L\\w+):", line):
+            label_at[match[1]] = n
+        elif (match := re.match(r"\\s+(?:b|b\\.\\w+|cbn?z|tbn?z)\\s(?:.*,)?\\s*(\\.L\\w+)$", line)) and match[1] in label_at:
+            loops.append((label_at[match[1]], n))
+    for start, end in loops:
+        if any(start <= s and e <= end and (s, e) != (start, end) for s, e in loops):
+            continue  # not innermost
+        body = lines[start : end + 1]
+        patterns = dict(
+            fused=r"\\s+fmla\\s+v\\d+\\.4s",
+            products=r"\\s+fmul\\s+v\\d+\\.4s",
+            sums=r"\\s+fadd\\s+v\\d+\\.4s",
+            scalars=r"\\s+f(n?madd|n?msub|mul|add)\\s+s\\d",
+            spills=r"\\s+(ldr|str|ldp|stp)\\s+[qds]\\d.*\\[sp",
+            calls=r"\\s+blr?\\s",
+        )
+        found.append({name: sum(bool(re.match(p, line)) for line in body) for name, p in patterns.items()})
+    calls = sorted({match[1] for line in lines if (match := re.match(r"\\s+bl\\s+(\\w+)", line))})
+    return {"loops": found, "calls": [call for call in calls if not call.startswith("_Z")]}
+
+named = {**{name: mlp.ROUTINES[n] for name, n in vars(mlp).items() if n in range(mlp.COUNT)}, **ROUTINES}
+result = {"tiles": TILES}
+for name in sys.argv[1:]:
+    libraries.clear()
+    named[name].address
+    result[name] = inspected(libraries[-1].get_asm_str())
+print(json.dumps(result))
+"""
+
+
+def run(*command):
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, *command], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return json.loads(run("-c", COMPILE, *ADDING, *FOUR_SURVIVORS, "LOSS", "UPDATE"))
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    monkeypatch.setattr("tinyticket.kernels.cpu.machine.target", lambda: (CPU, FEATURES))
+    return tiles()
+
+
+def test_routines_call_no_mathematical_function(compiled, sizes):
+    assert tuple(compiled["tiles"]) == sizes
+    for name in compiled.keys() - {"tiles"}:
+        # What Numba does with an error, and memory, are all that is called: nothing such as fmaf, sqrtf or expf.
+        others = [c for c in compiled[name]["calls"] if not c.startswith(("Py", "NRT_", "numba_", "memcpy", "memset"))]
+        assert not others, f"{name} calls {others}"
+
+
+@pytest.mark.parametrize("name", ADDING)
+def test_a_tile_stays_in_registers_and_each_vector_is_four_fused_multiply_adds(compiled, sizes, name):
+    loops, expected = compiled[name]["loops"], 4 * ADDING[name](sizes)
+    assert max(loop["fused"] for loop in loops) == expected
+    for loop in loops:
+        if loop["fused"] == expected:
+            assert loop["products"] == loop["sums"] == loop["scalars"] == loop["calls"] == 0
+            # The gradient of a convolution's weights has places of pixels to hold too.
+            assert loop["spills"] <= (4 if name == "convolution_gradient" else 0)
+
+
+@pytest.mark.parametrize("name", FOUR_SURVIVORS)
+def test_four_survivors_together_spill_less_than_their_arithmetic_hides(compiled, sizes, name):
+    expected = 4 * 4 * FOUR_SURVIVORS[name](sizes)
+    loops = [loop for loop in compiled[name]["loops"] if loop["fused"] + loop["products"] == expected]
+    assert loops
+    for loop in loops:
+        assert loop["products"] == 4 * 4, "a sum begins with a product, and all others are fused"
+        assert loop["scalars"] == loop["calls"] == 0
+        # The four sums and the tile are all the registers there are: some of what is read lies on the stack.
+        assert loop["spills"] <= expected * 3 // 8
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("unicorn") is None, reason="unicorn, an emulator of CPUs, is not installed"
+)
+def test_kernels_are_right_on_neon():
+    plugins = "-p", "no:cacheprovider", "-p", "tests.kernels.neon"
+    printed = run("-m", "pytest", "-q", "-x", *plugins, str(pathlib.Path(__file__).with_name("test_cpu.py")))
+    assert f"emulated calls for {CPU}:" in printed
