@@ -157,6 +157,13 @@ class _Find(click.Command):
     help="Prune nothing: train the masks and initial weights of another result, on other data of the same shapes.",
 )
 @click.option(
+    "--dense-from",
+    metavar="FILE",
+    type=click.Path(),
+    help="Copy the dense training of another result, which differs in what follows it alone: in rewinding, densities, controls, "
+    "method and the like.",
+)
+@click.option(
     "--mask-0",
     default="zero",
     show_default=True,
