@@ -192,6 +192,11 @@ class _Find(click.Command):
     help="What an early bird is made of: `weights`, or `channels` by the scale of their batch normalisation, of which --one-shot "
     "then gives the share.",
 )
+@click.option(
+    "--scale-penalty",
+    type=float,
+    help="L1 penalty on these scales while an early bird's channels are drawn.  [1e-4]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option(

@@ -79,6 +79,7 @@ def find(
     rescale: bool = False,
     score_lr: float | None = None,
     early_bird_by: str = "weights",
+    scale_penalty: float | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -164,6 +165,8 @@ def find(
     early_bird_by : {"weights", "channels"}
         Whether an early bird's masks are of single weights, or of channels by the scales of their batch normalisation; densities
         are then shares of all channels.
+    scale_penalty
+        With "channels": the strength of an L1 penalty on these scales while masks are drawn, 1e-4 if not given.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -201,7 +204,7 @@ def find(
         masks_from=masks_from, dense_from=dense_from,
         rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
-        early_bird_by=early_bird_by,
+        early_bird_by=early_bird_by, scale_penalty=scale_penalty,
         recipe=recipe, augment=augment, device=device,
     )  # fmt: skip
     return experiment.run()
