@@ -31,6 +31,8 @@ Examples:
       tickets that were found on other data
   tinyticket find --rewind-to 60 --controls reinit,reshuffle,prune-at-0 --out late.h5
       restart from iteration 60 instead of 0, beside other controls
+  tinyticket find --rewind-to 60 --rewind lr --dense-from late.h5 --out lr.h5
+      rewind the learning rate alone, of the same dense networks, which are not trained again
 
 \b
 Criteria. Of a trained network, in every round or with --one-shot:
