@@ -75,6 +75,22 @@ def test_every_mode_runs_from_the_command_line(options, last, find_command, out)
     assert outcome.err.splitlines()[-1].startswith(last)
 
 
+def test_a_dense_training_of_another_file_is_copied(find_command, out, tmp_path):
+    late, lr = tmp_path / "late.h5", {"rewind": "lr", "rewind_to": 5, "controls": "none"}
+    find_command(rewind_to=5, controls="none", out=late)
+    outcome = find_command("--dense-from", late, **lr)
+    assert "1 of 3 trainings are in the file already" in outcome.err
+    find_command(**lr, out=tmp_path / "itself.h5")
+    assert differing(contents(out), contents(tmp_path / "itself.h5")) == []
+    refused = find_command("--dense-from", late, **lr, lr=0.3, out=tmp_path / "other.h5")
+    assert "is another than this experiment's: lr differ" in one_sentence(refused)
+
+
+def test_the_penalty_of_scales_reaches_the_settings(find_command):
+    refused = find_command("--scale-penalty", "0.01", rounds=None, one_shot="0.5", method="early-bird", controls="none")
+    assert "scale-penalty is a setting of the method early-bird with early-bird-by channels" in one_sentence(refused)
+
+
 def test_where_nobody_watches_progress_is_a_line_a_training(find_command):
     lines = find_command(rounds=1).err.splitlines()
     assert [line[: line.index(":")] for line in lines] == [
@@ -211,6 +227,8 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "threads",
         "workers",
         "masks-from",
+        "dense-from",
+        "scale-penalty",
         "data-folder",
         "dry-run",
         "out",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.kernels.threads import one_and_two_threads
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
+from tinyticket.kernels.reference import l1_gradient
 from tinyticket.kernels.reference import packed as reference
 from tinyticket.sparse import Pattern
 
@@ -111,6 +112,21 @@ def test_update(rule, size, masked, weight_decay):
         np.testing.assert_allclose(once, expected, rtol=1e-5, atol=1e-6)
         if mask is not None:
             assert not once[~mask].view(np.uint32).any(), "a pruned weight is +0.0 bit for bit"
+
+
+@quick
+@given(st.sampled_from([1, 15, 16, 33, 200]), st.sampled_from([1e-4, 0.5]))
+def test_l1_gradient(size, strength):
+    rng = np.random.default_rng(size)
+    weights = rng.standard_normal(size).astype(np.float32) * (rng.random(size) < 0.7)
+    before = rng.standard_normal(size).astype(np.float32)
+    slow = [slope + np.float32(strength * np.sign(weight)) for slope, weight in zip(before, weights, strict=True)]
+    results = [before.copy() for _ in range(3)]
+    for gradient, threads in zip(results, (1, 2), strict=False):
+        cpu.l1_gradient(weights, gradient, strength, threads=threads)
+    l1_gradient(weights, results[2], strength)
+    for gradient in results:
+        np.testing.assert_array_equal(gradient, np.array(slow, np.float32))
 
 
 @pytest.mark.parametrize("rule", RULES)

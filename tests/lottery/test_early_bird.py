@@ -1,16 +1,21 @@
 """Early-Bird tickets in the experiment."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from tests.lottery.experiments import DATA, MODEL, SMALL, Interrupt, InterruptAt, contents, differing, find
 from tinyticket import prune
-from tinyticket.data import from_arrays
+from tinyticket.autograd import Tensor
+from tinyticket.data import batches, from_arrays, split_validation
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.early_bird import EarlyBirdTraining
+from tinyticket.lottery.streams import stream
 from tinyticket.lottery.verify import verify
-from tinyticket.nn import BatchNorm2d, Conv2d, Flatten, Linear, ReLU, Sequential
+from tinyticket.nn import BatchNorm2d, Conv2d, Flatten, Linear, ReLU, Sequential, functional
+from tinyticket.optim import SGD
 
 EPOCH = 160 // SMALL["batch_size"]
 
@@ -110,6 +115,66 @@ def test_channels_by_their_scales_then_are_what_is_drawn(out):
     assert prune.shrink(model).prunable()["0.weight"].shape[0] == kept["0.weight"].sum()
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_scales_are_penalised_until_the_ticket_is_drawn(optimizer):
+    """Against the slow way: a loop of its own, with the penalty in the loss, and masks looked at every epoch."""
+    options = {"scale_penalty": 0.02, "optimizer": optimizer, "lr": 0.02, "eager": True, "out": None}
+    drawn = by_channels(**options).trials[0].rounds[1]
+    model = normalised(stream(0, 0, "init"))
+    part, _ = split_validation(len(IMAGES.x_train), SMALL["validation"], stream(0, 0, "validation"))
+    x, y = IMAGES.x_train[part], IMAGES.y_train[part]
+    channels = prune.normalised_channels(model)
+    scales = {name: dict(model.named_parameters())[name] for name in channels}
+    plain = SGD(model.parameters(), 0.02, 0.9 if optimizer == "momentum" else 0)
+    order = batches(len(x), SMALL["batch_size"], stream(0, 0, "batches", 1))
+    for i, batch in enumerate(itertools.islice(order, 120)):
+        penalty = 0.02 if i < drawn.origin["drawn"] else 0.0
+        if i == drawn.origin["drawn"]:
+            kept = prune.channel_masks({name: scale.data for name, scale in scales.items()}, 0.5)
+            shapes = {name: weight.shape for name, weight in model.prunable().items()}
+            for name, mask in prune.weights_of_channels(shapes, channels, kept).items():
+                model.prunable()[name].mask = mask
+                np.testing.assert_array_equal(drawn.masks[name], mask)
+        model.train()
+        plain.zero_grad()
+        loss = functional.cross_entropy(model(Tensor(x[batch])), y[batch])
+        (loss + sum(scale.abs().sum() for scale in scales.values()) * penalty).backward()
+        plain.step()
+    for name, value in drawn.trained.items():
+        np.testing.assert_allclose(value, model.state_dict()[name], rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+def test_the_penalty_ends_with_the_drawing_and_other_networks_have_none():
+    revision = EarlyBirdTraining((8, 16, 24, 32, 40), 0.5, prune.normalised_channels(normalised()), 0.3)
+    assert revision.penalties == {"1.weight": 0.3, "4.weight": 0.3}
+    masks = {name: np.ones(weight.shape, bool) for name, weight in normalised().prunable().items()}
+    for iteration in revision.iterations:
+        masks = revision(iteration, {"1.weight": np.arange(8.0), "4.weight": np.arange(6.0)}, masks)
+    assert revision.penalties == {}
+    one, other = (by_channels(scale_penalty=penalty, controls="random") for penalty in (0, 0.05))
+    assert other.round(0, 0).history.tobytes() == one.round(0, 0).history.tobytes()  # the dense network
+    assert other.round(0, 1).history.tobytes() != one.round(0, 1).history.tobytes()
+
+
+def test_compiled_and_eager_training_are_penalised_alike():
+    """With the largest scale left to each layer, what they come to is told by the scales, which a penalty moves far."""
+    one, other, free = (
+        by_channels(**options).round(0, 1).trained
+        for options in ({"scale_penalty": 0.05}, {"scale_penalty": 0.05, "eager": True}, {"scale_penalty": 0})
+    )
+    for name in ("1.weight", "4.weight"):
+        np.testing.assert_allclose(one[name], other[name], atol=0.02)
+        assert np.abs(one[name] - free[name]).max() > 0.1
+
+
+def test_the_penalty_is_recorded_where_there_is_one(out):
+    assert by_channels().config["scale_penalty"] == 1e-4
+    assert "scale_penalty" not in by_channels(scale_penalty=0, out=out).config
+    assert "scale_penalty" not in early(one_shot=0.5).config
+    with pytest.raises(InputError, match=r"scale-penalty was 0\.0 and is now 0\.0001"):
+        by_channels(out=out)
+
+
 def test_the_scales_of_the_moment_decide():
     channels = prune.normalised_channels(normalised())
     revision = EarlyBirdTraining((8, 16, 24, 32, 40), 0.5, channels)
@@ -142,6 +207,12 @@ def test_by_channels_it_resumes_to_the_same_bits(out, eager):
         ({"one_shot": 0.1}, "keeps 1 of 14 channels, fewer than the 2 layers"),
         ({"one_shot": 1}, "a density of channels lies between 0 and 1; got 1"),
         ({"scope": "erk"}, "which compares channels in the global network"),
+        ({"scale_penalty": -1}, "the penalty of scales is at least 0, not -1"),
+        (
+            {"early_bird_by": "weights", "scale_penalty": 1e-4},
+            "scale-penalty is a setting of the method early-bird with",
+        ),
+        ({"device": "cuda"}, "no kernel for the penalty of scales: give scale-penalty 0"),
         ({"method": "rigl"}, "early-bird-by channels is a setting of the method early-bird"),
         ({"early_bird_by": "channel"}, "early-bird-by is weights or channels, not 'channel'"),
     ],

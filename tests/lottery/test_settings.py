@@ -206,6 +206,7 @@ def test_the_table_of_other_settings_is_complete():
         "rescale",
         "score_lr",
         "early_bird_by",
+        "scale_penalty",
     }
     assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 

@@ -31,6 +31,8 @@ Examples:
       tickets that were found on other data
   tinyticket find --rewind-to 60 --controls reinit,reshuffle,prune-at-0 --out late.h5
       restart from iteration 60 instead of 0, beside other controls
+  tinyticket find --rewind-to 60 --rewind lr --dense-from late.h5 --out lr.h5
+      rewind the learning rate alone, of the same dense networks, which are not trained again
 
 \b
 Criteria. Of a trained network, in every round or with --one-shot:
@@ -157,6 +159,13 @@ class _Find(click.Command):
     help="Prune nothing: train the masks and initial weights of another result, on other data of the same shapes.",
 )
 @click.option(
+    "--dense-from",
+    metavar="FILE",
+    type=click.Path(),
+    help="Copy the dense training of another result, which differs in what follows it alone: in rewinding, densities, controls, "
+    "method and the like.",
+)
+@click.option(
     "--mask-0",
     default="zero",
     show_default=True,
@@ -184,6 +193,11 @@ class _Find(click.Command):
     show_default=True,
     help="What an early bird is made of: `weights`, or `channels` by the scale of their batch normalisation, of which --one-shot "
     "then gives the share.",
+)
+@click.option(
+    "--scale-penalty",
+    type=float,
+    help="L1 penalty on these scales while an early bird's channels are drawn.  [1e-4]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")

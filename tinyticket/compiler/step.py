@@ -58,6 +58,7 @@ class CompiledStep:
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
         self._program: MLPStep | NetworkStep | DeviceStep | None = None
         self._masks: list[np.ndarray | None] = []
+        self._penalties: dict[Parameter, float] = {}
         self._ahead = False  # whether the arena is newer than the parameters
         self._abreast = False  # whether it has what they have, and nobody has asked for them since
         self._lock = threading.Lock()  # predictions that threads ask for side by side would meet in the arena
@@ -274,16 +275,33 @@ class CompiledStep:
         for held in (*self.network.parameters, *self.network.buffers):
             held.held_by(self)
         masks = [weight.mask for weight in self.network.weights.values()]
+        penalties = self._penalised()
+        if penalties != self._penalties:
+            self._program = None
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
             if self._program is None and self.network.device == "cpu":
                 announce_if_cold()
             self._program = None  # so that its memory is free before the next one's is taken
             options = {"batch_size": self.batch_size, "rule": self._rule, "threads": self.threads, **self._options}
+            if penalties:
+                options["penalties"] = penalties
             self._program = self.network.program(self._chosen(), **options)
-            self._masks = masks
+            self._masks, self._penalties = masks, penalties
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
         self.network.write(self._program, state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
+
+    def _penalised(self) -> dict[Parameter, float]:
+        """Return the strengths of the optimizer's L1 penalties, by parameter."""
+        penalties = {
+            p: strength for p, strength in zip(self.optimizer.params, self.optimizer.l1, strict=True) if strength
+        }
+        if any(p.ndim == 2 for p in penalties) or (penalties and not self.network.penalises):
+            raise InputError(
+                "L1 penalties are compiled for the CPU, in networks with convolutions or normalisation, and not for weights of "
+                "linear layers: train eagerly, or penalise other parameters"
+            )
+        return penalties
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
         """Return a parameter's values and its optimizer slots."""

@@ -13,6 +13,7 @@ from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.experiment import Experiment
 from tinyticket.lottery.inputs import Factory, load_dataset
 from tinyticket.lottery.progress import Progress
+from tinyticket.lottery.record import as_run
 from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
@@ -108,7 +109,7 @@ class Again(Experiment):
 
     def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
         if (round, control) != self._wanted:  # a control may be made of what the ticket's training led to
-            return _as_run(self.recorded(trial, round, control))
+            return as_run(self.recorded(trial, round, control))
         if control and starts_anew(control) and "stream" in str(start.origin["weights"]):
             self._check_draws(trial, control)
         raise _ReachedError(start, super()._train(trial, round, control, start, keep_at) if self._trains else None)
@@ -148,20 +149,6 @@ class _Recalled:
 
     def commit(self, round: int, finished: Finished) -> None:
         """Keep nothing: what is wanted has been reached before."""
-
-
-def _as_run(recorded: Round) -> Run:
-    return Run(
-        recorded.masks,
-        recorded.trained,
-        recorded.history,
-        recorded.origin,
-        recorded.plan,
-        float(recorded.seconds),
-        start_masks=recorded.start_masks,
-        frozen=recorded.frozen,
-        scores=recorded.scores,
-    )
 
 
 def fill(model: Module, masks: Masks, state: State, frozen: State) -> None:

@@ -23,6 +23,10 @@ def check_device_settings(settings: Settings) -> None:
         f"mask-0 {settings.mask_0}": settings.mask_0 != "zero",
         f"method {settings.method}": settings.method in UNTRAINED,
     }
+    if settings.scale_penalty:
+        raise InputError(
+            f"device {settings.device} has no kernel for the penalty of scales: give scale-penalty 0, or train on the CPU"
+        )
     for what, asked in eager.items():
         if asked:
             raise InputError(

@@ -26,6 +26,9 @@ class EarlyBirdTraining(Revision):
         Of the masks: the whole network's, or by layer; of channels, how many of all are kept.
     channels : dict of Channels, optional
         Draw masks of channels by the scales of their batch normalisation, as the paper does, instead of masks of weights.
+    scale_penalty : float
+        Strength of an L1 penalty on those scales until the ticket is drawn (network slimming, Liu et al. 2017, equation 1): those
+        of channels that do little go to zero, so that channels can be told apart.
     """
 
     def __init__(
@@ -33,8 +36,9 @@ class EarlyBirdTraining(Revision):
         iterations: tuple[int, ...],
         density: float | dict[str, float],
         channels: Mapping[str, Channels] | None = None,
+        scale_penalty: float = 0.0,
     ):
-        self._channels = channels or {}
+        self._channels, self._scale_penalty = channels or {}, scale_penalty
         self.reads = tuple(self._channels)
         self.iterations, self._density, self._watch = iterations, density, prune.EarlyBird()
         self._drawn, self._distance = 0, 1.0
@@ -43,6 +47,11 @@ class EarlyBirdTraining(Revision):
     def settled(self) -> int:
         """The iteration at which the ticket was drawn; before, the network was dense."""
         return self._drawn
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """The penalty of every scale, as long as masks are drawn by it."""
+        return {} if self._drawn else dict.fromkeys(self._channels, self._scale_penalty)
 
     def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
         """Return the masks given, or once the ticket has emerged its own."""

@@ -13,11 +13,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset
-from tinyticket.errors import DeviceMemoryError, DivergenceError, InputError
-from tinyticket.lottery import recipes, transfer
+from tinyticket.errors import DeviceMemoryError, DivergenceError
+from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import (
     Factory,
+    check_draws,
     check_model,
     load_dataset,
     model_factory,
@@ -69,6 +70,7 @@ def find(
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
     masks_from: Result | str | os.PathLike | None = None,
+    dense_from: Result | str | os.PathLike | None = None,
     mask_0: str = "zero",
     method: str = "tickets",
     update_every: int | None = None,
@@ -77,6 +79,7 @@ def find(
     rescale: bool = False,
     score_lr: float | None = None,
     early_bird_by: str = "weights",
+    scale_penalty: float | None = None,
     validation: int | None = None,
     evaluate_every: int | None = None,
     threads: int | None = None,
@@ -140,6 +143,9 @@ def find(
     masks_from
         A result or its file whose masks and initial weights are taken, trial by trial and round by round, instead of pruning:
         its tickets on other data. Rounds, trials and model are the file's unless given.
+    dense_from
+        A result or its file that differs from this experiment only in what follows the dense training, which is then copied instead
+        of done again; only what this machine would make again bit for bit is.
     mask_0 : {"zero", "freeze", "freeze-away"}
         What pruned weights are: 0, their initial value, or that only where they had moved away from zero (Zhou et al. 2019).
         What is frozen is trained eagerly.
@@ -159,6 +165,8 @@ def find(
     early_bird_by : {"weights", "channels"}
         Whether an early bird's masks are of single weights, or of channels by the scales of their batch normalisation; densities
         are then shares of all channels.
+    scale_penalty
+        With "channels": the strength of an L1 penalty on these scales while masks are drawn, 1e-4 if not given.
     validation
         Examples split off the training set, which choose the early-stopping iteration.
     threads
@@ -193,10 +201,10 @@ def find(
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        masks_from=masks_from,
+        masks_from=masks_from, dense_from=dense_from,
         rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
-        early_bird_by=early_bird_by,
+        early_bird_by=early_bird_by, scale_penalty=scale_penalty,
         recipe=recipe, augment=augment, device=device,
     )  # fmt: skip
     return experiment.run()
@@ -224,6 +232,7 @@ class Experiment:
         *,
         recipe: str | None = None,
         masks_from: Result | str | os.PathLike | None = None,
+        dense_from: Result | str | os.PathLike | None = None,
         data_folder: str | os.PathLike | None = None,
         out: str | os.PathLike | None = None,
         threads: int | None = None,
@@ -235,7 +244,7 @@ class Experiment:
         self.archive = Archive(out)
         self.progress = progress or Progress()
         self.threads = usable_threads(threads)
-        self.source = transfer.opened(masks_from)
+        self.source, self.dense = transfer.opened(masks_from), transfer.opened(dense_from)
         options = {"model": model, "data": data, **options}
         if self.source:
             options = transfer.adopt(self.source, options)
@@ -253,7 +262,7 @@ class Experiment:
         # A copy: training leaves masks in it, and a function may hand out one and the same object again and again.
         self.model = copy.deepcopy(self._make(stream(self.settings.seed, 0, "init")))
         check_model(self.model, self.dataset)
-        self._check_factory()
+        check_draws(self._draw, self.model, self.settings)
         self.plan: Plan = make_plan(self.model, self.settings)
         if self.source:
             transfer.check_model(self.source, self.model, self.settings)
@@ -266,6 +275,8 @@ class Experiment:
         """Train what the file does not hold yet and return the result."""
         with self.archive.locked(), threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
             record, settings = Record(self), self.settings
+            if self.dense and dense.copy(self.dense, self, record):
+                record = Record(self)
             done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
             self.progress.begin(settings.trials * trainings(settings), settings.iterations, done)
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
@@ -334,11 +345,3 @@ class Experiment:
 
     def _draw(self, rng: np.random.Generator) -> State:
         return self._make(rng).state_dict()
-
-    def _check_factory(self) -> None:
-        one, other = (self._draw(stream(self.settings.seed, 0, purpose)) for purpose in ("init", "another init"))
-        if all(np.array_equal(one[name], other[name]) for name in self.model.prunable()):
-            raise InputError(
-                f"the model {self.settings.model!r} draws the same initial weights whatever its rng is: trials and "
-                "re-initialised controls would all be equal; pass the rng on to its layers"
-            )

@@ -12,6 +12,7 @@ from tinyticket.autograd import Tensor, no_grad
 from tinyticket.data import Dataset, from_arrays, load, split_validation
 from tinyticket.data.pixels import select
 from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Examples
@@ -82,6 +83,16 @@ def check_model(model: Module, dataset: Dataset) -> None:
         raise InputError(
             f"the model gives outputs of shape {shape} for {len(few)} examples of {dataset.classes} classes; "
             f"expected ({len(few)}, {dataset.classes})"
+        )
+
+
+def check_draws(draw: Callable[[np.random.Generator], State], model: Module, settings: Settings) -> None:
+    """Raise InputError if the initial weights are the same whatever generator they are drawn with."""
+    one, other = (draw(stream(settings.seed, 0, purpose)) for purpose in ("init", "another init"))
+    if all(np.array_equal(one[name], other[name]) for name in model.prunable()):
+        raise InputError(
+            f"the model {settings.model!r} draws the same initial weights whatever its rng is: trials and "
+            "re-initialised controls would all be equal; pass the rng on to its layers"
         )
 
 

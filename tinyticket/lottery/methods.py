@@ -38,6 +38,8 @@ EARLY_BIRDS = ("weights", "channels")
 
 ONE_ROUND = ("supermask",)  # its density is what learning makes of it
 UPDATE_EVERY, DROP = 100, 0.3
+SCALE_PENALTY = 1e-4
+"""Of an early bird by channels where none is given: You et al. 2020, section 3.1, whose masks are drawn by penalised scales."""
 
 REST = 0.75
 """Share of the training after which masks rest."""
@@ -59,6 +61,8 @@ def check_method(settings: Settings) -> None:
         raise InputError(
             "early-bird-by channels is a setting of the method early-bird, which compares channels in the global network"
         )
+    if settings.scale_penalty and settings.early_bird_by != "channels":
+        raise InputError("scale-penalty is a setting of the method early-bird with early-bird-by channels")
     static = [name for name in settings.controls if name == "static"]
     rewound = [name for name in settings.controls if name == "rewound"]
     if static and method not in SPARSE:
@@ -98,7 +102,8 @@ def begin(
     if settings.method in UNTRAINED:
         return untrained_start(settings, plan, trial, round, initial)
     if plan.channels:
-        return _early_bird(settings, initial, list(plan.sizes), epoch, settings.one_shot[round - 1], plan.channels)
+        share = settings.one_shot[round - 1]
+        return _early_bird(settings, initial, list(plan.sizes), epoch, share, plan.channels)
     fractions = plan.fractions[round - 1]
     densities = {name: 1 - prune.removed(size, fractions[name]) / size for name, size in plan.sizes.items()}
     key = [settings.seed, trial, settings.method, round]
@@ -126,7 +131,7 @@ def _early_bird(
 ) -> Start:
     dense = {name: np.ones(initial[name].shape, bool) for name in prunable}
     origin = {"weights": "init", "mask": "early-bird", "statistics": "init"}
-    revision = EarlyBirdTraining(moments(settings, epoch)[0], density, channels)
+    revision = EarlyBirdTraining(moments(settings, epoch)[0], density, channels, settings.scale_penalty)
     return Start(dense, reset(initial, dense), origin, revision=revision)
 
 

@@ -13,7 +13,7 @@ from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import CONTINUED, Finished
 from tinyticket.nn import describe
-from tinyticket.store import Checkpoint, layout, write_checkpoint
+from tinyticket.store import Checkpoint, Run, layout, write_checkpoint
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -122,6 +122,21 @@ class TrialRecord:
     def commit(self, round: int, finished: Finished) -> None:
         """Write a finished round."""
         self._record.commit(self._trial, round, finished)
+
+
+def as_run(recorded: Round) -> Run:
+    """Return a training of a file as it was when it ended."""
+    return Run(
+        recorded.masks,
+        recorded.trained,
+        recorded.history,
+        recorded.origin,
+        recorded.plan,
+        float(recorded.seconds),
+        start_masks=recorded.start_masks,
+        frozen=recorded.frozen,
+        scores=recorded.scores,
+    )
 
 
 def _data_record(experiment: Experiment) -> dict[str, Any]:

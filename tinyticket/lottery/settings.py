@@ -15,7 +15,16 @@ from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.device import check_device_settings
 from tinyticket.lottery.gradual import check_gradual, parse_gradual
 from tinyticket.lottery.mask_0 import check_mask_0
-from tinyticket.lottery.methods import DROP, EARLY_BIRDS, ONE_ROUND, SPARSE, TICKETS, UPDATE_EVERY, check_method
+from tinyticket.lottery.methods import (
+    DROP,
+    EARLY_BIRDS,
+    ONE_ROUND,
+    SCALE_PENALTY,
+    SPARSE,
+    TICKETS,
+    UPDATE_EVERY,
+    check_method,
+)
 from tinyticket.lottery.pruning import AT_INIT, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.lottery.untrained import RATES
@@ -75,6 +84,8 @@ class Settings:
         Of dynamic sparse training: iterations between updates of the mask, and the first fraction dropped.
     early_bird_by : {"weights", "channels"}
         What an early bird's masks are of.
+    scale_penalty : float
+        Strength of the L1 penalty on the scales of batch normalisation while an early bird's masks of channels are drawn.
     strategy : {"reset", "continue"}
         Whether a round prunes the ticket of the round before, or a network that keeps its weights between prunings.
     mask_0 : {"zero", "freeze", "freeze-away"}
@@ -122,6 +133,7 @@ class Settings:
     rescale: bool = False
     score_lr: float = 0.0
     early_bird_by: str = EARLY_BIRDS[0]
+    scale_penalty: float = 0.0
     device: str = "cpu"
 
     def __post_init__(self):
@@ -142,6 +154,8 @@ class Settings:
             raise InputError(
                 f"the learning rate is above 0 and the weight decay at least 0; got {self.lr} and {self.weight_decay}"
             )
+        if not 0 <= self.scale_penalty < math.inf:
+            raise InputError(f"the penalty of scales is at least 0, not {self.scale_penalty}")
         if not isinstance(self.schedule, Schedule):
             raise InputError(f"the schedule is one of tinyticket.optim's, not {self.schedule!r:.60}")
         if self.optimizer not in OPTIMIZERS:
@@ -236,6 +250,7 @@ def resolve(
     rescale: bool = False,
     score_lr: float | None = None,
     early_bird_by: str = EARLY_BIRDS[0],
+    scale_penalty: float | None = None,
     device: str = "cpu",
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits."""
@@ -252,6 +267,8 @@ def resolve(
         )
     if controls is None:
         controls = ("static",) if method in SPARSE else ("random",) if method == "early-bird" else ("reinit", "random")
+    if scale_penalty is None:
+        scale_penalty = SCALE_PENALTY if early_bird_by == "channels" else 0.0
     if one_shot is not None:
         for name, value in {"rounds": rounds, "prune": prune}.items():
             if value is not None:
@@ -302,6 +319,7 @@ def resolve(
         signed_constant=bool(signed_constant),
         rescale=bool(rescale),
         early_bird_by=early_bird_by,
+        scale_penalty=float(scale_penalty),
         score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),
         device=device,
     )

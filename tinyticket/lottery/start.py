@@ -29,6 +29,8 @@ class Revision:
         Whether the change takes the place of the last step before it.
     settled : int
         The iteration from which on the network is the one that is asked for: what is reported is what it did from then on.
+    penalties : dict of float
+        Strengths of L1 penalties on parameters, by name, as they are at the moment: they may change when masks do.
     """
 
     iterations: tuple[int, ...]
@@ -40,6 +42,11 @@ class Revision:
     def settled(self) -> int:
         """See above."""
         return max(self.iterations)
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """See above."""
+        return {}
 
     def see(self, gradients: State) -> None:
         """Take in the dense gradients of one step."""

@@ -171,6 +171,7 @@ class Trainer:
         if revised is masks:
             return masks
         self.step.change_masks(revised)
+        self._penalise(start.revision.penalties)
         if values := start.revision.fresh():
             for name, weight in self.model.prunable().items():
                 grown = revised[name] & ~masks[name]
@@ -242,6 +243,13 @@ class Trainer:
             checkpoints.restore_optimizer(self.model, self.optimizer, start.optimizer)
         for layer in dropouts(self.model):
             layer.rng = dropout
+        self._penalise(start.revision.penalties if start.revision else {})
+
+    def _penalise(self, penalties: Mapping[str, float]) -> None:
+        """Have the optimizer penalise parameters by name, and no others."""
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:  # weights under a mask that is learned are none of the optimizer's
+                self.optimizer.penalise([parameter], penalties.get(name, 0.0))
 
     def _pass_over(self, dropout: np.random.Generator, iterations: int) -> None:
         """Pass over what dropout draws in so many iterations."""

@@ -27,6 +27,7 @@ class DeviceModel(NetworkModel):
     """
 
     device = "cuda"
+    penalises = False
     gives_gradients = False  # the autograd computes those of pruned weights, on the host
 
     def runs_sparse(self, name: str) -> bool:

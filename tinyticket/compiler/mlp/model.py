@@ -28,6 +28,7 @@ class MLPModel:
     device = "cpu"
     augments = False  # its step gathers no shifted images
     gives_gradients = True
+    penalises = False  # its optimizer's updates are part of its gradients
     with_gradients = True  # its programs need no room for those of pruned weights
 
     def __init__(self, layers: list[LinearLayer]):

@@ -33,6 +33,7 @@ class NetworkModel:
 
     device = "cpu"
     gives_gradients = True  # of pruned weights too, once it has been asked for them
+    penalises = True  # parameters other than the weights of linear layers
     augments = True  # its step shifts and mirrors images while it gathers them
 
     def __init__(self, model: Module, graph: Graph, input_shape: tuple[int, ...]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tinyticket.compiler.network import pass_convolution, pass_images, pass_linear
@@ -54,8 +54,8 @@ WHOLE = {"conv2d": pass_convolution.conv2d_gradient, "linear": pass_linear.linea
 """What writes the gradients of all weights where some are pruned, or are updated while they are computed."""
 
 
-def write_passes(layout: Layout) -> Passes:
-    """Write a network's programs down: preparation, forward, loss, backward, update."""
+def write_passes(layout: Layout, penalties: Mapping[Parameter, float]) -> Passes:
+    """Write a network's programs down: preparation, forward, loss, backward, and update under L1 penalties of some parameters."""
     writer = Writer(layout)
     gather, loss = _forward(writer)
     logits = layout.value(layout.graph.output)
@@ -64,7 +64,7 @@ def write_passes(layout: Layout) -> Passes:
         writer.sign(operation)
     for operation in layout.graph.operations:
         for parameter in operation.parameters.values():
-            _update_weights(writer, layout.weights[parameter], parameter)
+            _update_weights(writer, layout.weights[parameter], parameter, penalties.get(parameter, 0.0))
         writer.sign(operation)
     training = [*writer.prepare, gather, *writer.forward, *loss, *writer.backward, *writer.update]
     prediction = [*writer.prepare, gather, *writer.evaluate]
@@ -150,9 +150,14 @@ def _loss(writer: Writer) -> list[Row]:
     return [loss, Row("sum_losses", [losses, hits], even(1), [losses, hits], [])]
 
 
-def _update_weights(writer: Writer, weights: Weights, parameter: Parameter) -> None:
+def _update_weights(writer: Writer, weights: Weights, parameter: Parameter, penalty: float) -> None:
     # In dense linear layers the update is part of the weight gradient's row.
     if parameter.ndim != 2 or weights.pattern is not None:
+        if penalty:
+            strength, whole = writer.layout.constant(penalty), even(weights.count, LANES)
+            row = Row("penalise", [weights.gradient, weights.master, strength], whole)
+            row.reads, row.writes = [weights.gradient, weights.master], [weights.gradient]
+            writer.update.append(row)
         row = Row("update_weights", [weights.gradient, *weights.state()], even(weights.count, LANES))
         row.reads, row.writes = [weights.gradient], weights.blocks()
         writer.update.append(row)

@@ -71,6 +71,8 @@ class NetworkStep:
         All that Numba may use if not given. Results have the same bits for any number.
     gradients : bool
         Whether there is to be room for `dense_gradients`.
+    penalties : mapping of Parameter to float, optional
+        Strengths of L1 penalties, of parameters but the weights of linear layers.
     **options
         Further arguments of `kernels.cpu.settings`, apart from the learning rate.
     """
@@ -85,6 +87,7 @@ class NetworkStep:
         rule: str = "adam",
         threads: int | None = None,
         gradients: bool = False,
+        penalties: Mapping[Parameter, float] | None = None,
         **options: Any,
     ):
         settings(rule, 1, 1e-3, **options)  # says what is wrong with them
@@ -93,7 +96,7 @@ class NetworkStep:
         self._rule, self._options = rule, options
         self._meeting = empty(SIZE, dtype=np.int64)
         self._layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
-        self._passes = write_passes(self._layout)
+        self._passes = write_passes(self._layout, penalties or {})
         self._gradients = write_gradients(self._layout) if gradients else None
         places = Places(4)
         places.take(LANES)  # addresses a little before the first place stay inside

@@ -27,6 +27,7 @@ from tinyticket.kernels.cpu.image_gather import gather_images
 from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, pack, pack_samples, tiles_for, unpack
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.optimizers import settings, update
+from tinyticket.kernels.cpu.penalty import l1_gradient
 from tinyticket.kernels.cpu.pooling import avg_pool, avg_pool_gradient, max_pool, max_pool_gradient
 from tinyticket.kernels.cpu.residual import add_images, add_images_gradient, copy_images, copy_images_gradient
 from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
@@ -69,6 +70,7 @@ __all__ = [
     "gather",
     "gather_images",
     "image_bias_gradient",
+    "l1_gradient",
     "lanes_for",
     "make_window",
     "max_pool",

@@ -21,7 +21,7 @@ from tinyticket.kernels.reference.linear import (
     linear_input_gradient,
     linear_weight_gradient,
 )
-from tinyticket.kernels.reference.optimizers import adam_update, sgd_update
+from tinyticket.kernels.reference.optimizers import adam_update, l1_gradient, sgd_update
 from tinyticket.kernels.reference.pooling import (
     avg_pool2d,
     avg_pool2d_gradient,
@@ -51,6 +51,7 @@ __all__ = [
     "cross_entropy_gradient",
     "global_avg_pool2d",
     "global_avg_pool2d_gradient",
+    "l1_gradient",
     "linear",
     "linear_bias_gradient",
     "linear_input_gradient",

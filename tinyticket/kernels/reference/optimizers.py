@@ -5,6 +5,18 @@ import math
 import numpy as np
 
 
+def l1_gradient(weight, gradient, strength):
+    """Add a subgradient of strength * sum |weight| to `gradient`, in place; at 0 it is 0.
+
+    Parameters
+    ----------
+    weight, gradient : ndarray
+        Of one shape.
+    strength : float
+    """
+    gradient += strength * np.sign(weight)
+
+
 def sgd_update(weight, gradient, velocity, lr, momentum=0.0, weight_decay=0.0, nesterov=False, first=False):
     """Stochastic gradient descent as PyTorch defines it, in place on `weight` and `velocity`.
 

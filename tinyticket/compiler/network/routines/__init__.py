@@ -38,6 +38,7 @@ ROUTINES = {
         batch.gather_batch,
         batch.loss_of_tiles,
         batch.sum_losses,
+        batch.penalise,
         batch.update_weights,
         batch.scatter_survivors,
         linear.linear_forward,

@@ -6,6 +6,7 @@ from tinyticket.compiler.network.routines.arguments import image_at, number_at, 
 from tinyticket.kernels.cpu.image_gather_passes import gather_image_planes, gather_pixel_planes
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.penalty import l1_range
 from tinyticket.kernels.cpu.simd import advance, at
 from tinyticket.kernels.cpu.softmax_cross_entropy import cross_entropy_vectors
 from tinyticket.kernels.cpu.transpose import put
@@ -43,6 +44,12 @@ def sum_losses(c, row, first, last):
         correct += at(hits, sample)
     put(c.results, 0, loss)
     put(c.results, 1, correct)
+
+
+@device
+def penalise(c, row, first, last):
+    """Arguments: gradient, weights, place of the penalty's strength."""
+    l1_range(at(place_at(c, row, 2), 0), place_at(c, row, 1), place_at(c, row, 0), first, last)
 
 
 @device

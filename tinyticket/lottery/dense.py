@@ -1,0 +1,77 @@
+"""The dense training of one experiment in another that differs from it only in what comes after.
+
+Ways to rewind, densities, controls and methods are compared in files of their own, which all begin with the same dense training: it
+depends on nothing of that, so that the same machine would make the same bits again. Copying it saves the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.record import Record, as_run
+from tinyticket.lottery.result import Result
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.trial import Finished
+from tinyticket.nn import describe
+from tinyticket.store import Checkpoint, layout
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.experiment import Experiment
+
+DECIDES = (
+    *("data", "model", "iterations", "batch_size", "lr", "optimizer", "weight_decay", "schedule", "augment"),
+    *("seed", "validation", "evaluate_every", "eager", "device", "masks_from"),
+)
+"""The settings on which a dense training depends; `masks_from` stands for initial weights that were not drawn."""
+
+
+def copy(source: Result, experiment: Experiment, record: Record) -> bool:
+    """Write the dense trainings of a result into an experiment's file, for its trials that have not begun; say if there were any.
+
+    Raises
+    ------
+    InputError
+        If the experiment would train its dense networks otherwise, or this machine would come to other bits.
+    """
+    waiting = [trial.number for trial in source.trials if trial.rounds and trial.number < experiment.settings.trials]
+    waiting = [trial for trial in waiting if not record.rounds(trial)]
+    if waiting:
+        _check(source, experiment)
+    for trial in waiting:
+        checkpoint = _checkpoint(source, trial, experiment.settings)
+        run = replace(as_run(source.round(trial, 0)), checkpoint=checkpoint, start_masks=None)
+        record.commit(trial, 0, Finished(source.init(trial), run, {}))
+    return bool(waiting)
+
+
+def _check(source: Result, experiment: Experiment) -> None:
+    name, settings, theirs = source.path or "the result", experiment.settings, Settings.from_plain(source.config)
+    if experiment.archive.path is None:
+        raise InputError("a dense training is copied into a file: say which (out)")
+    same = {
+        **{setting.replace("_", "-"): getattr(settings, setting) == getattr(theirs, setting) for setting in DECIDES},
+        "architecture": describe(experiment.model) == source.model_description,
+        "contents of the data": experiment.dataset.fingerprints() == source.data["fingerprints"],
+    }
+    if others := [what for what, equal in same.items() if not equal]:
+        raise InputError(f"the dense training of {name} is another than this experiment's: {', '.join(others)} differ")
+    if (source.machine, source.versions) != (layout.machine(), layout.versions()):
+        raise InputError(
+            f"the dense training of {name} was done on another machine or with other versions, so that this one would come to "
+            "other bits: leave dense-from out"
+        )
+
+
+def _checkpoint(source: Result, trial: int, settings: Settings) -> Checkpoint | None:
+    """Return what the tickets go back to where that is a later iteration than 0."""
+    if settings.rewind != "weights" or not settings.rewind_to:
+        return None
+    theirs = Settings.from_plain(source.config)
+    if (theirs.rewind, theirs.rewind_to) != (settings.rewind, settings.rewind_to):
+        raise InputError(
+            f"{source.path or 'the result'} has kept nothing of iteration {settings.rewind_to} of its dense training; copy from a "
+            "file whose tickets go back to it too"
+        )
+    return source.rewind(trial)
