@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.reading import MLPModel, NetworkModel, read
-from tinyticket.compiler.rule import required
+from tinyticket.compiler.rule import penalties_of, required
 from tinyticket.compiler.sources import Pair, test_part, training_part
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.warmup import announce_if_cold
@@ -275,7 +275,7 @@ class CompiledStep:
         for held in (*self.network.parameters, *self.network.buffers):
             held.held_by(self)
         masks = [weight.mask for weight in self.network.weights.values()]
-        penalties = self._penalised()
+        penalties = penalties_of(self._optimizer, self.network.penalises)
         if penalties != self._penalties:
             self._program = None
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
@@ -290,18 +290,6 @@ class CompiledStep:
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
         self.network.write(self._program, state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
-
-    def _penalised(self) -> dict[Parameter, float]:
-        """Return the strengths of the optimizer's L1 penalties, by parameter."""
-        penalties = {
-            p: strength for p, strength in zip(self.optimizer.params, self.optimizer.l1, strict=True) if strength
-        }
-        if any(p.ndim == 2 for p in penalties) or (penalties and not self.network.penalises):
-            raise InputError(
-                "L1 penalties are compiled for the CPU, in networks with convolutions or normalisation, and not for weights of "
-                "linear layers: train eagerly, or penalise other parameters"
-            )
-        return penalties
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
         """Return a parameter's values and its optimizer slots."""
