@@ -92,7 +92,7 @@ class CompiledStep:
         rates: Sequence[float] | None = None,
         draws: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Train on several batches in one call, which saves some ten microseconds a step.
+        """Train on several batches in one call, which saves some microseconds a step.
 
         Parameters
         ----------
