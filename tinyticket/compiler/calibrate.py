@@ -22,40 +22,37 @@ def calibrate() -> Rates:
 
     One layer's width is varied, everything else stays: the slope is that layer's cost.
     """
-    dense_first = _fit([(width * 784, _step_time([(width, 784), (CLASSES, width)], 0, 1.0)) for width in WIDTHS])[0]
-    dense = _fit([(width * 256, _step_time([(256, 32), (width, 256), (CLASSES, width)], 1, 1.0)) for width in WIDTHS])[
-        0
-    ]
-    # The layer after it is dense and grows with the width as well.
-    after = CLASSES * dense
-    sparse_first, lines_first = _fit(
-        [
-            (density * width * 784, width, _step_time([(width, 784), (CLASSES, width)], 0, density) - after * width)
-            for width in WIDTHS
-            for density in DENSITIES
-        ]
-    )
-    sparse, line = _fit(
-        [
-            (
-                density * width * 256,
-                width,
-                _step_time([(256, 32), (width, 256), (CLASSES, width)], 1, density) - after * width,
-            )
-            for width in WIDTHS
-            for density in DENSITIES
-        ]
-    )
+    dense_first, dense = _dense(784, first=True), _dense(256, first=False)
+    after = CLASSES * dense  # the layer behind is dense and grows with the width as well
+    sparse_first, lines_first = _sparse(784, first=True, after=after)
+    sparse, line = _sparse(256, first=False, after=after)
     convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
     convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
-    linear = (
-        dense,
-        sparse,
-        dense_first,
-        sparse_first,
-        (line + lines_first / 2) / 2,
-    )  # a first layer passes its rows twice
+    line = (line + lines_first / 2) / 2  # a first layer passes its rows twice
+    linear = dense, sparse, dense_first, sparse_first, line
     return Rates(*linear, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
+
+
+def _dense(inputs: int, first: bool) -> float:
+    """Return the nanoseconds of a dense layer's weight."""
+    return _fit([(width * inputs, _layer_time(width, inputs, first, 1.0)) for width in WIDTHS])[0]
+
+
+def _sparse(inputs: int, first: bool, after: float) -> list[float]:
+    """Return the nanoseconds of a sparse layer's survivor and of its row, less what each row costs the layer behind."""
+    return _fit(
+        [
+            (density * width * inputs, width, _layer_time(width, inputs, first, density) - after * width)
+            for width in WIDTHS
+            for density in DENSITIES
+        ]
+    )
+
+
+def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:
+    """Return the nanoseconds of a step of a network in which one layer, the first or the second, is so wide and so dense."""
+    below = [] if first else [(inputs, 32)]
+    return _step_time([*below, (width, inputs), (CLASSES, width)], len(below), density)
 
 
 def _convolutions(channels: tuple[tuple[int, int], ...], first: bool) -> tuple[float, float, float]:

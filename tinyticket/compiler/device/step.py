@@ -207,8 +207,9 @@ class DeviceStep:
         # The last batch may be smaller; its state is there from the beginning, so that nobody waits to say so.
         program.state.copy_to_device(np.array([0, size], np.int32))
         program.rest.copy_to_device(np.array([whole, left], np.int32))
+        ordinary = program.evaluation(data, last=False) if whole else []
         for turn in range(turns):
-            for launch in program.evaluation(data, last=turn == whole):
+            for launch in ordinary if turn < whole else program.evaluation(data, last=True):
                 launch.run()
             yield size if turn < whole else left
 

@@ -133,7 +133,8 @@ class MLPStep:
         samples = indices.size // steps
         if not 0 < samples <= self.batch_size:
             raise InputError(f"a batch of {samples} examples, but the step is compiled for 1 to {self.batch_size}")
-        if not train(self._job(data, samples), indices, scalars, results):
+        threads = self.threads if self.threads <= available_threads() else 1  # do not wait for threads that cannot come
+        if not train(self._job(data, samples, threads), indices, scalars, results):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         self.steps_taken += steps
 
@@ -141,14 +142,13 @@ class MLPStep:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
         chosen = np.arange(data.size) if indices is None else np.ascontiguousarray(indices, np.int64)
         sums = np.zeros((-(-chosen.size // self._plan.lanes), 2))
-        if not evaluate(self._job(data, self.batch_size), chosen, sums.reshape(-1)):
+        if not evaluate(self._job(data, self.batch_size, thread_count(self.threads)), chosen, sums.reshape(-1)):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
         loss, correct = sums.sum(axis=0)
         return Score(float(loss) / chosen.size, int(correct), chosen.size)
 
-    def _job(self, data: Data, samples: int) -> np.ndarray:
+    def _job(self, data: Data, samples: int, threads: int) -> np.ndarray:
         """Return what compiled code is told about batches of some size; kept, for the next call mostly wants the same."""
-        threads = self.threads if self.threads <= available_threads() else 1  # do not wait for threads that cannot come
         if self._told is None or self._told[0][0] is not data or self._told[0][1:] != (samples, threads):
             plan = self._plan
             batch = plan.batch._replace(samples=samples)
