@@ -1,7 +1,8 @@
 """Numba's simulator of a CUDA device, several times quicker: a block's threads take turns instead of being polled.
 
 Each thread runs until its next barrier or its end before the next one does, in one order and then in the other, so that a barrier
-that is missing shows: somebody reads what somebody else has not written yet. What kernels compute is what they always do.
+that is missing shows: somebody reads what somebody else has not written yet. Warps take turns too, at their own barriers. What
+kernels compute is what they always do.
 """
 
 import threading
@@ -10,16 +11,21 @@ import numpy as np
 
 
 def install():
-    """Put the quicker scheduling in place, if CUDA is simulated here."""
+    """Put the quicker scheduling in place, if CUDA is simulated here, and barriers of a warp, which numba's does not have."""
     from tinyticket.kernels.cuda import toolkit
 
     if not toolkit.simulated():
         return
-    from numba.cuda.simulator import kernel
+    from numba.cuda.simulator import kernel, kernelapi
 
     kernel.BlockManager.run = _run_block
     kernel.BlockThread.run = _run_thread
-    kernel.BlockThread.syncthreads = _wait
+    kernel.BlockThread.syncthreads = lambda thread: _wait(thread, _BLOCK)
+    kernelapi.FakeCUDAModule.syncwarp = lambda module: _wait(threading.current_thread(), _WARP)
+
+
+_BLOCK, _WARP = "block", "warp"
+"""Whom a thread waits for at its barrier."""
 
 
 def _run_block(manager, grid_point, *args):
@@ -29,17 +35,33 @@ def _run_block(manager, grid_point, *args):
     points = list(np.ndindex(*manager._block_dim))
     threads = [BlockThread(lambda: manager._f(*args), manager, grid_point, p, manager._debug) for p in points]
     for thread in threads:
-        thread.go = threading.Semaphore(0)
-    running, begun = threads, False
+        thread.go, thread.waits_for, thread.ended = threading.Semaphore(0), None, False
+    warps = [threads[start : start + 32] for start in range(0, len(threads), 32)]
+    begun = False
+    while True:
+        for warp in warps:
+            _run_warp(manager, warp, begun, threads)
+        begun, running = True, [thread for thread in threads if not thread.ended]
+        if not running:
+            return
+        for thread in running:
+            thread.waits_for = None
+        warps = [warp[::-1] for warp in reversed(warps)]
+
+
+def _run_warp(manager, warp, begun, threads):
+    """Let the threads of a warp run until each is at a barrier of the block, or at its end."""
+    running = [thread for thread in warp if not thread.ended]
     while running:
         for thread in running:
-            thread.syncthreads_blocked = False
+            thread.waits_for = None
             thread.go.release() if begun else thread.start()
             manager.stopped.acquire()
             if thread.exception:
                 _abort(threads)
                 raise thread.exception[0].with_traceback(thread.exception[1])
-        running, begun = [thread for thread in reversed(running) if thread.syncthreads_blocked], True
+        running, begun = [thread for thread in reversed(running) if thread.waits_for is _WARP], True
+        assert not running or len(running) == sum(not thread.ended for thread in warp), "a warp waits at two barriers"
 
 
 def _run_thread(thread):
@@ -50,11 +72,12 @@ def _run_thread(thread):
         error.add_note(where)
         thread.exception = error, error.__traceback__
     finally:
+        thread.ended = True
         thread._manager.stopped.release()
 
 
-def _wait(thread):
-    thread.syncthreads_blocked = True
+def _wait(thread, whom):
+    thread.waits_for = whom
     thread._manager.stopped.release()
     thread.go.acquire()
     if thread.abort:
@@ -63,6 +86,6 @@ def _wait(thread):
 
 def _abort(threads):
     for thread in threads:
-        if thread.syncthreads_blocked:
+        if thread.waits_for is not None:
             thread.abort = True
             thread.go.release()

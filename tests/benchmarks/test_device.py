@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import device, problems, step
+from benchmarks import device, device_passes, problems, step
 from benchmarks.device_peers import LAYERS, TorchCSRLayer, TorchLayer
 from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Layer
@@ -66,6 +66,19 @@ def test_layers_are_measured_and_checked(small, once, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "CUDA device: " in said
     assert "peer scipy: kernels does not compare with it" in said
+
+
+def test_every_pass_has_a_time_of_its_own(small, capsys, monkeypatch):
+    monkeypatch.setattr(device_passes, "ROUNDS", 1)
+    monkeypatch.setattr(device_passes, "STARTS", 1)
+    device_passes.main(["--densities", "1,0.25"])
+    said = capsys.readouterr().out
+    assert said.count("6 to 5") == said.count("convolution-2x2x2-b3") == 2
+    assert "e-0" in said, "errors are there"
+    monkeypatch.setattr(toolkit, "available", lambda: False)
+    with pytest.raises(SystemExit, match="2"):
+        device_passes.main([])
+    assert "device 'cuda' needs an NVIDIA GPU" in capsys.readouterr().err
 
 
 def test_steps_are_measured_many_at_a_time(small, once, tmp_path):

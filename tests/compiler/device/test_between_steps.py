@@ -11,8 +11,9 @@ import tinyticket as tt
 from tests.compiler.device.mlps import BATCH, X, Y, mlp, on_device
 from tests.compiler.networks import OPTIMIZERS, assert_equal_bits, assert_equal_to_rounding, masked, twins
 from tinyticket.compiler import CompiledStep
+from tinyticket.compiler.device.model import OVER_CUBLAS, OVER_OWN, break_even
 from tinyticket.errors import InputError
-from tinyticket.kernels.cuda import memory
+from tinyticket.kernels.cuda import library, memory
 from tinyticket.nn import Linear, Module, Sequential
 
 
@@ -45,12 +46,15 @@ def test_a_new_mask_takes_values_along_and_frees_what_was_there():
     assert_equal_to_rounding(step.model, eager.model, 1e-5)
 
 
-def test_layers_run_sparse_below_the_published_break_even_unless_told_otherwise():
-    model = masked(mlp(), 0.2)
-    model.prunable()["2.weight"].mask = np.arange(20).reshape(4, 5) % 2 == 0
+def test_layers_run_sparse_below_the_measured_break_even_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(library, "cublas", lambda: None)
+    model = masked(mlp(), 0.4)
+    model.prunable()["2.weight"].mask = np.arange(20).reshape(4, 5) % 4 > 0
     plan = on_device(model).plan()
     assert plan == {"mode": "compiled", "device": "cuda", "kernels": {"0.weight": "sparse", "2.weight": "dense"}}
     assert set(on_device(model, kernels="dense").plan()["kernels"].values()) == {"dense"}
+    monkeypatch.setattr(library, "cublas", lambda: "there")
+    assert (break_even(linear=True), break_even(linear=False)) == (OVER_CUBLAS, OVER_OWN)
 
 
 def test_explain_says_what_runs_where(monkeypatch):

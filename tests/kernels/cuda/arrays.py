@@ -84,3 +84,9 @@ def origins(case):
 def same(result, expected, rtol=1e-5):
     """Agree to float32 rounding of sums of some hundred terms."""
     np.testing.assert_allclose(result, expected, rtol=rtol, atol=rtol * max(1, np.abs(expected).max()))
+
+
+def run(launches):
+    """Start one launch after the other."""
+    for launch in launches:
+        launch.run()

@@ -7,8 +7,7 @@ import pytest
 
 from tests import simulator
 from tinyticket.kernels.cuda import assembly
-from tinyticket.kernels.cuda.launch import Launch
-from tinyticket.kernels.cuda.library import Routine
+from tinyticket.kernels.cuda.launch import Launch, Routine
 
 simulator.install()
 run = Launch.run

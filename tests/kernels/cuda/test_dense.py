@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
+from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, run, same, value
 from tinyticket.kernels import reference
-from tinyticket.kernels.cuda import dense, tiles
+from tinyticket.kernels.cuda import dense, library, tiles
 
 CASES = {
     "3x3": layer(5, 3, 5, (3, 2), (3, 3), padding=1),
@@ -18,6 +18,11 @@ CASES = {
 LARGE = {"stride 2": CASES["stride 2"], "linear": linear(33, 19, 67, lanes=96)}
 ALL = [pytest.param(case, tiles.SMALL, id=name) for name, case in CASES.items()]
 ALL += [pytest.param(case, tiles.LARGE, id=f"{name}, large tile") for name, case in LARGE.items()]
+
+
+@pytest.fixture(autouse=True)
+def _without_cublas(monkeypatch):
+    monkeypatch.setattr(library, "cublas", lambda: None)
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_forward(case, tile):
     (x_origin, y_origin), relu = origins(case), case.g.stride == 1
     y = value(np.full_like(dy, np.nan), case.y, case.g.lanes)
     given = value(x, case.x, case.g.lanes), x_origin, device(weight), device(bias) if relu else None
-    launch = dense.forward(*given, y, y_origin, case.g, relu=int(relu))
+    (launch,) = dense.forward(*given, y, y_origin, case.g, relu=int(relu))
     assert launch.kernel is tile.correlate
     launch.run()
     expected = reference.conv2d(x, weight, bias if relu else None, *steps(case))
@@ -65,7 +70,7 @@ def test_input_gradient(case, tile, flags):
     dx = value(held, case.x, case.g.lanes)
     above = value(dy, case.y, case.g.lanes, rubbish=0)
     below = value(x, case.x, case.g.lanes) if rectified else None
-    dense.input_gradient(above, y_origin, device(weight), below, dx, x_origin, case.g, add, rectified).run()
+    run(dense.input_gradient(above, y_origin, device(weight), below, dx, x_origin, case.g, add, rectified))
     expected = reference.conv2d_input_gradient(dy, weight, x.shape, *steps(case))
     expected = expected + 3 if add else np.where(x <= 0, 0, expected)
     same(images_of(dx, case.x, case.samples), expected)
@@ -90,11 +95,11 @@ def test_nan_is_not_lost():
     x, dy, weight, bias = numbers(case)
     x[0, 0, 0, 0] = dy[1, 0, 2, 2] = np.nan
     (x_origin, y_origin), y = origins(case), value(dy, case.y, 32)
-    dense.forward(value(x, case.x, 32), x_origin, device(weight), device(bias), y, y_origin, case.g, 1).run()
+    run(dense.forward(value(x, case.x, 32), x_origin, device(weight), device(bias), y, y_origin, case.g, 1))
     assert np.isnan(images_of(y, case.y, 2)).sum() == 2 * 4
     dx = value(x, case.x, 32)
     given = value(dy, case.y, 32), y_origin, device(weight), value(np.ones_like(x), case.x, 32)
-    dense.input_gradient(*given, dx, x_origin, case.g, rectified=1).run()
+    run(dense.input_gradient(*given, dx, x_origin, case.g, rectified=1))
     assert np.isnan(images_of(dx, case.x, 2)).sum() == 4
 
 
@@ -105,5 +110,5 @@ def test_large_layers_get_the_large_tile_and_long_sums_several_parts():
     assert dense.splits_for(wide) == 1
     assert dense.splits_for(image) == 2 * dense.BUSY // 9
     table = np.zeros(1, np.float32)
-    chosen = [dense.forward(table, 0, table, None, table, 0, g).kernel for g in (small, wide, image)]
-    assert chosen == [tiles.SMALL.correlate, tiles.LARGE.correlate, tiles.LARGE.correlate]
+    chosen = [dense.forward(table, 0, table, None, table, 0, g)[0].kernel for g in (small, wide, image)]
+    assert chosen == [tiles.SMALL.correlate, tiles.SMALL.correlate, tiles.LARGE.correlate]

@@ -8,7 +8,8 @@ from tinyticket.errors import InputError
 from tinyticket.kernels import reference
 from tinyticket.kernels.cpu.image import make_window
 from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cuda import sparse, sparse_tiles
+from tinyticket.kernels.cuda import sparse, sparse_tiles, sparse_walk
+from tinyticket.kernels.cuda.patches import is_linear
 from tinyticket.sparse import ConvPattern, Pattern
 
 CASES = {
@@ -16,23 +17,35 @@ CASES = {
     "stride 2": layer(33, 2, 3, (2, 3), (3, 3), stride=2, padding=1),
     "1x1 of stride 2": layer(3, 3, 2, (3, 3), (1, 1), stride=2),
     "2x3 without padding": layer(32, 1, 2, (3, 4), (2, 3)),
+    "several tiles": layer(3, 2, 5, (6, 5), (3, 3), padding=1, roomy=1),
     "linear": linear(7, 41, 5),
     "linear in more lanes": linear(33, 5, 3, lanes=96),
+    "linear in many lanes": linear(100, 9, 5, lanes=128),
 }
-TILES = {"narrow": sparse_tiles.NARROW, "wide": sparse_tiles.WIDE, "deep": sparse_tiles.DEEP}
-LARGE = {"wide": linear(33, 34, 67), "deep": linear(7, 37, 131)}
-ALL = [pytest.param(case, "narrow", id=name) for name, case in CASES.items()]
-ALL += [pytest.param(case, tile, id=tile) for tile, case in LARGE.items()]
+TILES = {
+    "few": (sparse_walk.LINEAR_FEW, sparse_walk.IMAGE_FEW),
+    "many": (sparse_walk.LINEAR, sparse_walk.IMAGE),
+    "wide": (sparse_walk.LINEAR_WIDE, sparse_walk.IMAGE),
+}
+ALL = [pytest.param(case, "few", id=name) for name, case in CASES.items()]
+ALL += [pytest.param(CASES[name], "many", id=f"{name}, large tile") for name in ("several tiles", "linear")]
+ALL += [pytest.param(CASES["linear in many lanes"], "wide", id="linear, wide tile")]
 both = pytest.mark.parametrize(("case", "tile"), ALL, indirect=["tile"])
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch):
+    """Have blocks of a few warps and shared memory of two channels or so: a simulated thread is one of the machine."""
+    monkeypatch.setattr(sparse_tiles, "BUSY", 2)
+    monkeypatch.setattr(sparse_tiles, "FEWEST", 1)
 
 
 @pytest.fixture
 def tile(request, monkeypatch):
     """Have one tile chosen whatever the sizes."""
-    tile = TILES[request.param]
-    monkeypatch.setattr(sparse, "_tile", lambda *sizes: tile)
-    monkeypatch.setattr(sparse, "CACHE", sparse.CACHE if tile is sparse_tiles.NARROW else 0)  # turns of 32 and of 4
-    return tile
+    linear, image = TILES[request.param]
+    monkeypatch.setattr(sparse_tiles, "_walk_tile", lambda g, *sizes: linear if is_linear(g) else image)
+    return request.param
 
 
 class Pruned:
@@ -53,8 +66,9 @@ class Pruned:
         else:
             self.pattern, unit = ConvPattern.from_mask(mask, window, row_blocks=1, column_blocks=1), LANES
         self.values = self.pattern.values(self.weight)
-        self.rows = [device(array) for array in sparse.lines(self.pattern.rows, unit)]
-        self.columns = [device(array) for array in sparse.lines(self.pattern.columns, unit, case.g.stride**2)]
+        self.rows = sparse_tiles.forward_plan(self.pattern.rows, unit, case.g)
+        self.products = sparse_tiles.weight_plan(self.pattern.rows, unit, case.g)
+        self.columns = sparse_tiles.input_plan(self.pattern.columns, unit, case.g)
 
 
 def steps(case):
@@ -66,9 +80,9 @@ def test_forward(case, tile):
     pruned, (x_origin, y_origin), relu = Pruned(case), origins(case), case.g.stride == 1
     y = value(np.full_like(pruned.dy, np.nan), case.y, case.g.lanes)
     bias = device(pruned.bias) if relu else None
-    given = value(pruned.x, case.x, case.g.lanes), x_origin, device(pruned.values), *pruned.rows, bias
+    given = value(pruned.x, case.x, case.g.lanes), x_origin, device(pruned.values), pruned.rows, bias
     launch = sparse.forward(*given, y, y_origin, case.g, int(relu))
-    assert launch.kernel is tile.walk
+    assert launch.kernel in [each.walk for each in TILES[tile]]
     launch.run()
     expected = reference.conv2d(pruned.x, pruned.weight, pruned.bias if relu else None, *steps(case))
     same(images_of(y, case.y, case.samples), np.maximum(expected, 0) if relu else expected)
@@ -84,7 +98,7 @@ def test_input_gradient(case, tile):
     sparse.reorder(device(pruned.values), device(pruned.pattern.to_row.astype(np.int32)), by_column).run()
     dx = value(np.full_like(pruned.x, 3.0 if add else np.nan), case.x, case.g.lanes)
     below = value(pruned.x, case.x, case.g.lanes) if rectified else None
-    given = value(pruned.dy, case.y, case.g.lanes), y_origin, by_column, *pruned.columns, below, dx, x_origin
+    given = value(pruned.dy, case.y, case.g.lanes), y_origin, by_column, pruned.columns, below, dx, x_origin
     sparse.input_gradient(*given, case.g, add, rectified).run()
     expected = reference.conv2d_input_gradient(pruned.dy, pruned.weight, pruned.x.shape, *steps(case))
     expected = expected + 3 if add else np.where(pruned.x <= 0, 0, expected)
@@ -94,43 +108,55 @@ def test_input_gradient(case, tile):
 
 @pytest.mark.parametrize(
     ("case", "splits"),
-    [*((case, 1) for case in CASES.values()), (CASES["2x3 without padding"], 2), (linear(33, 13, 67, lanes=96), 2)],
-    ids=[*CASES, "two parts", "two parts of a linear layer"],
+    [*((case, 1) for case in CASES.values()), (CASES["several tiles"], 4), (linear(33, 13, 67, lanes=96), 2)],
+    ids=[*CASES, "four parts", "two parts of a linear layer"],
 )
 def test_weight_gradient(case, splits):
     pruned, (x_origin, y_origin) = Pruned(case), origins(case)
     partial = device(np.full(splits * pruned.pattern.count, np.nan, np.float32))
     given = value(pruned.x, case.x, case.g.lanes), x_origin, value(pruned.dy, case.y, case.g.lanes, rubbish=0), y_origin
-    sparse.weight_gradient(*given, *pruned.rows, partial, case.g, splits).run()
+    sparse.weight_gradient(*given, pruned.products, partial, case.g, splits).run()
     expected = reference.conv2d_weight_gradient(pruned.dy, pruned.x, case.weight_shape[2:], *steps(case))
     parts = partial.copy_to_host().reshape(splits, -1)
     same(parts.sum(axis=0), pruned.pattern.values(expected))
 
 
+@pytest.fixture
+def narrow(monkeypatch):
+    """Let a block's shared memory hold two channels of any patch of the case "several tiles"."""
+    monkeypatch.setattr(sparse_tiles, "_room", lambda patch, used: 2 * patch.size * 128)
+    assert Pruned(CASES["several tiles"]).columns.chunks == 3
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("tile", ["few", "many"], indirect=True)
+def test_channels_without_room_for_all_come_one_chunk_after_the_other(tile):
+    test_forward(CASES["several tiles"], tile)
+    test_input_gradient(CASES["several tiles"], tile)
+    test_weight_gradient(CASES["several tiles"], 4)
+
+
+def test_a_kernel_too_large_for_shared_memory_is_refused():
+    case = layer(1, 1, 1, (40, 40), (36, 36))
+    mask = np.ones(case.weight_shape, np.bool_)
+    window = make_window(1, case.x, case.y, case.weight_shape[2:])
+    rows = ConvPattern.from_mask(mask, window, row_blocks=1, column_blocks=1).rows
+    with pytest.raises(InputError, match="kernels of 36 by 36 weights at stride 1 need patches of 39 by 39 pixels"):
+        sparse_tiles.forward_plan(rows, LANES, case.g)
+
+
 def test_nothing_survives():
     case = CASES["linear"]
     pruned = Pruned(case, density=0)
-    nothing = device(np.zeros(1, np.float32)), pruned.rows[0], device(np.zeros(1, np.int32)), pruned.rows[2]
     x, y = value(pruned.x, case.x, case.g.lanes), value(pruned.dy, case.y, case.g.lanes)
-    sparse.forward(x, 0, *nothing, device(pruned.bias), y, 0, case.g).run()
+    sparse.forward(x, 0, device(np.zeros(1, np.float32)), pruned.rows, device(pruned.bias), y, 0, case.g).run()
     np.testing.assert_array_equal(images_of(y, case.y, 1)[0, :, 0, 0], pruned.bias)
     partial = device(np.ones(1, np.float32))
-    sparse.weight_gradient(x, 0, y, 0, *nothing[1:], partial, case.g).run()
+    sparse.weight_gradient(x, 0, y, 0, pruned.products, partial, case.g).run()
     assert partial.copy_to_host() == 1
-
-
-def test_every_layer_keeps_a_device_busy():
-    wide, small = linear(256, 4096, 4096).g, linear(64, 784, 300).g
-    image = layer(128, 64, 64, (32, 32), (3, 3), padding=1).g
-    assert sparse.splits_for(wide, 4096 * 410) == 4
-    assert sparse.splits_for(small, 300 * 78) == 1
-    assert sparse.splits_for(image, 64 * 58) == 24
-    assert sparse._tile(4096, 8, 1, 0.3) is sparse_tiles.WIDE
-    assert sparse._tile(4096, 8, 1, 0.02) is sparse_tiles.DEEP
-    assert sparse._tile(300, 2, 1, 0.02) is sparse_tiles.NARROW
 
 
 def test_lines_in_blocks_are_refused():
     mask = np.ones((2, 4), np.bool_)
     with pytest.raises(InputError, match="not lines in 2 blocks"):
-        sparse.lines(Pattern.from_mask(mask, 16, row_blocks=2).rows, 16)
+        sparse_tiles.forward_plan(Pattern.from_mask(mask, 16, row_blocks=2).rows, 16, linear(3, 4, 2).g)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tinyticket.compiler.device.patterns import DevicePattern, pattern_on_device
 from tinyticket.compiler.device.weights import DeviceWeights
 from tinyticket.compiler.network import layout as network
 from tinyticket.compiler.network.graph import Graph, Operation, Value
@@ -53,8 +54,8 @@ class DeviceLayout:
             for name, parameter in operation.parameters.items():
                 mask = masks.get(parameter) if name == "weight" else None
                 pattern = self._pattern(operation, mask) if parameter in sparse else None
-                both = operation.inputs[0].needs_gradient
-                self.weights[parameter] = DeviceWeights(parameter.shape, mask, pattern, both, slots, self.masks)
+                lines = None if pattern is None else self._lines(operation, pattern)
+                self.weights[parameter] = DeviceWeights(parameter.shape, mask, pattern, lines, slots, self.masks)
             for buffer in operation.attributes.get("running", ()):
                 self.buffers[buffer] = Block(buffer.data.size)
 
@@ -106,6 +107,9 @@ class DeviceLayout:
         if operation.kind == "linear":
             return Pattern.from_mask(mask, LANES, row_blocks=1, column_blocks=1)
         return ConvPattern.from_mask(mask, network.window_of(operation, 1, shared=0), row_blocks=1, column_blocks=1)
+
+    def _lines(self, operation: Operation, pattern: Pattern | ConvPattern) -> DevicePattern:
+        return pattern_on_device(pattern, self.geometry(operation), operation.inputs[0].needs_gradient)
 
 
 def image(value: Value) -> Image:

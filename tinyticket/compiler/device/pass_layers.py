@@ -6,7 +6,7 @@ from tinyticket.compiler.device.work import Work
 from tinyticket.compiler.device.writer import Writer
 from tinyticket.compiler.network.graph import Operation
 from tinyticket.compiler.network.program import Block
-from tinyticket.kernels.cuda import bias, dense, sparse
+from tinyticket.kernels.cuda import bias, dense, sparse, sparse_tiles
 
 
 def layer(writer: Writer, operation: Operation) -> None:
@@ -18,7 +18,7 @@ def layer(writer: Writer, operation: Operation) -> None:
     if weights.lines is None:
         writer.both(Work(dense.forward, *x, weights.master, shift, *y, g, relu))
     else:
-        writer.both(Work(sparse.forward, *x, weights.master, *weights.lines.rows, shift, *y, g, relu))
+        writer.both(Work(sparse.forward, *x, weights.master, weights.lines.rows, shift, *y, g, relu))
 
 
 def layer_backward(writer: Writer, operation: Operation) -> None:
@@ -33,8 +33,8 @@ def layer_backward(writer: Writer, operation: Operation) -> None:
         splits = dense.splits_for(g)
         writer.backward.append(Work(dense.weight_gradient, *x, *dy, weights.cut(splits), g, splits))
     elif weights.count:
-        splits = sparse.splits_for(g, weights.count)
-        writer.backward.append(Work(sparse.weight_gradient, *x, *dy, *lines.rows, weights.cut(splits), g, splits))
+        splits = sparse_tiles.splits_for(g)
+        writer.backward.append(Work(sparse.weight_gradient, *x, *dy, lines.products, weights.cut(splits), g, splits))
     if not below.needs_gradient:
         return
     dx, flags = layout.gradient(below), writer.begin(below)
@@ -44,7 +44,7 @@ def layer_backward(writer: Writer, operation: Operation) -> None:
         assert lines.columns is not None
         by_column = Block(weights.count, kind=("survivors", weights.count))
         writer.backward.append(Work(sparse.reorder, weights.master, lines.to_row, by_column))
-        writer.backward.append(Work(sparse.input_gradient, *dy, by_column, *lines.columns, x[0], *dx, g, *flags))
+        writer.backward.append(Work(sparse.input_gradient, *dy, by_column, lines.columns, x[0], *dx, g, *flags))
 
 
 def _bias(writer: Writer, operation: Operation) -> Block | None:

@@ -1,4 +1,4 @@
-"""Patterns of survivors as a device reads them: offsets in pixels, and the order in which lines are taken."""
+"""Patterns of survivors as a device reads them, for each pass of a layer."""
 
 from __future__ import annotations
 
@@ -7,44 +7,36 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cuda.geometry import Geometry
 from tinyticket.kernels.cuda.memory import upload
-from tinyticket.kernels.cuda.sparse import lines
+from tinyticket.kernels.cuda.sparse_plan import Plan
+from tinyticket.kernels.cuda.sparse_tiles import forward_plan, input_plan, weight_plan
 from tinyticket.sparse import ConvPattern, Pattern
 
 
-class DeviceLines(NamedTuple):
-    """Survivors line by line, int32 device arrays."""
-
-    starts: Any  # where each line begins among the survivors, and their number
-    offsets: Any  # pixels
-    order: Any  # in which lines are taken: long ones first, so that a block's warps work equally long
-
-
 class DevicePattern(NamedTuple):
-    """A pattern in both orders; columns are there only where somebody reads them."""
+    """Plans of a layer's passes; those of the input gradient are there only where somebody reads it."""
 
-    rows: DeviceLines
-    columns: DeviceLines | None
+    rows: Plan
+    products: Plan
+    columns: Plan | None
     to_row: Any
 
 
-def pattern_on_device(pattern: Pattern | ConvPattern, both: bool) -> DevicePattern:
+def pattern_on_device(pattern: Pattern | ConvPattern, g: Geometry, both: bool) -> DevicePattern:
     """Upload a pattern whose lines are in one block each.
 
     Parameters
     ----------
     pattern
+    g : Geometry
+        Of the layer.
     both : bool
         Whether the order of columns is needed too, as it is for an input gradient.
     """
-    unit, phases = (LANES, pattern.window.stride**2) if isinstance(pattern, ConvPattern) else (pattern.lanes, 1)
-    rows = DeviceLines(*map(_integers, lines(pattern.rows, unit)))
+    unit = LANES if isinstance(pattern, ConvPattern) else pattern.lanes
+    rows, products = forward_plan(pattern.rows, unit, g), weight_plan(pattern.rows, unit, g)
     if not both:
-        return DevicePattern(rows, None, None)
-    columns = DeviceLines(*map(_integers, lines(pattern.columns, unit, phases)))
-    return DevicePattern(rows, columns, _integers(pattern.to_row))
-
-
-def _integers(numbers: np.ndarray) -> Any:
-    """Upload whole numbers, at least one: a device has no empty arrays."""
-    return upload(numbers.astype(np.int32) if numbers.size else np.zeros(1, np.int32))
+        return DevicePattern(rows, products, None, None)
+    to_row = pattern.to_row.astype(np.int32) if pattern.count else np.zeros(1, np.int32)  # a device has no empty arrays
+    return DevicePattern(rows, products, input_plan(pattern.columns, unit, g), upload(to_row, "a pattern"))

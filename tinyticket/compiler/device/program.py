@@ -18,6 +18,7 @@ from tinyticket.compiler.device.work import Feed, Find, Work
 from tinyticket.compiler.device.writer import STATE
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.kernels.cuda import gather
+from tinyticket.kernels.cuda.driver import Playlist
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.memory import upload, zeros
 from tinyticket.kernels.cuda.update import Place, update_many
@@ -63,25 +64,31 @@ class Program:
         self.asked = Feeds(passes.indices, passes.results)
         self.state, self.rest = (upload(np.zeros(2, np.int32)) for _ in range(2))
         self._lists: dict[str, list[Launch]] = {}
-        self._gathers: weakref.WeakKeyDictionary[DeviceData, dict[str, Launch]] = weakref.WeakKeyDictionary()
+        self._playlists: weakref.WeakKeyDictionary[DeviceData, dict[str, Playlist]] = weakref.WeakKeyDictionary()
 
     def reserve(self, feeds: Feeds, turns: int) -> None:
         """Make room for the turns of a call."""
         if feeds.reserve(turns):
             self._lists.clear()
-            self._gathers.clear()
+            self._playlists.clear()
 
-    def step(self, data: DeviceData, augmented: bool) -> list[Launch]:
+    def step(self, data: DeviceData, augmented: bool) -> Playlist:
         """Return the launches of a training step."""
-        draws = self.fed.arrays[self.passes.draws] if augmented else None
-        first = self._gather("augmented" if augmented else "training", data, self.fed, draws, self.state)
-        return [first, *self._list("training", self.training, self.fed, self.state)]
+        made = self._playlists.setdefault(data, {})
+        if (kind := "augmented" if augmented else "training") not in made:
+            draws = self.fed.arrays[self.passes.draws] if augmented else None
+            first = self._gather(data, self.fed, draws, self.state)
+            made[kind] = Playlist([first, *self._list("training", self.training, self.fed, self.state)])
+        return made[kind]
 
-    def evaluation(self, data: DeviceData, last: bool) -> list[Launch]:
+    def evaluation(self, data: DeviceData, last: bool) -> Playlist:
         """Return the launches of the evaluation of a batch, or of the last one."""
-        kind, state = ("rest", self.rest) if last else ("evaluation", self.state)
-        first = self._gather(kind, data, self.asked, None, state)
-        return [first, *self._list(kind, self._evaluation, self.asked, state)]
+        made = self._playlists.setdefault(data, {})
+        if (kind := "rest" if last else "evaluation") not in made:
+            state = self.rest if last else self.state
+            first = self._gather(data, self.asked, None, state)
+            made[kind] = Playlist([first, *self._list(kind, self._evaluation, self.asked, state)])
+        return made[kind]
 
     def finder(self, feeds: Feeds, state: Any) -> Find:
         """Return what gives a row the arrays of its blocks and feeds."""
@@ -101,16 +108,12 @@ class Program:
             self._lists[kind] = [launch for work in works for launch in work.launches(find)]
         return self._lists[kind]
 
-    def _gather(self, kind: str, data: DeviceData, feeds: Feeds, draws: Any, state: Any) -> Launch:
+    def _gather(self, data: DeviceData, feeds: Feeds, draws: Any, state: Any) -> Launch:
         """Return the launch that gathers a batch of these data."""
-        made = self._gathers.setdefault(data, {})
-        if kind not in made:
-            start, indices = self.layout.graph.start, feeds.arrays[self.passes.indices]
-            block, first = self.layout.value(start)
-            given = data.examples, data.labels, indices, draws, state, self.arena[block], first, self._targets
-            g = self.layout.elementwise(start, start)
-            made[kind] = gather.gather_examples(*given, g, data.mean, data.std)
-        return made[kind]
+        start, indices = self.layout.graph.start, feeds.arrays[self.passes.indices]
+        block, first = self.layout.value(start)
+        given = data.examples, data.labels, indices, draws, state, self.arena[block], first, self._targets
+        return gather.gather_examples(*given, self.layout.elementwise(start, start), data.mean, data.std)
 
     def _start(self) -> Row:
         """Return what stands for the gathering of a batch where places are given."""

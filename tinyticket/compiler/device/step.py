@@ -161,11 +161,10 @@ class DeviceStep:
                 fed.write(passes.draws, padded(draws, lanes))
             self._draw(turns, samples)
             program.state.copy_to_device(np.array([0, samples], np.int32))
-            launches = program.step(data, augmented=draws is not None)
+            step = program.step(data, augmented=draws is not None)
             self._fresh = False
             for _ in range(turns):
-                for launch in launches:
-                    launch.run()
+                step.run()
                 self.steps_taken += 1
             return fed.read(passes.results, turns)[:, 0].astype(np.float64) / samples
 
@@ -207,10 +206,8 @@ class DeviceStep:
         # The last batch may be smaller; its state is there from the beginning, so that nobody waits to say so.
         program.state.copy_to_device(np.array([0, size], np.int32))
         program.rest.copy_to_device(np.array([whole, left], np.int32))
-        ordinary = program.evaluation(data, last=False) if whole else []
         for turn in range(turns):
-            for launch in ordinary if turn < whole else program.evaluation(data, last=True):
-                launch.run()
+            program.evaluation(data, last=turn == whole).run()
             yield size if turn < whole else left
 
     def profile(self, data: DeviceData, indices: np.ndarray) -> list[tuple[Row, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyticket.compiler.device.patterns import DevicePattern, pattern_on_device
+from tinyticket.compiler.device.patterns import DevicePattern
 from tinyticket.compiler.network.program import Block
 from tinyticket.compiler.network.weights import Weights
 from tinyticket.compiler.places import Places, write
@@ -20,8 +20,8 @@ class DeviceWeights(Weights):
     mask : array of bool or None
     pattern : Pattern, ConvPattern or None
         Of its survivors, if it runs sparse.
-    both : bool
-        Whether an input gradient reads the pattern's columns.
+    lines : DevicePattern or None
+        The pattern, uploaded.
     slots : int
         How many arrays the optimizer remembers.
     masks : Places
@@ -29,25 +29,21 @@ class DeviceWeights(Weights):
 
     Attributes
     ----------
-    lines : DevicePattern or None
     gradient : Block
         Of `splits` parts, which the update adds up.
     """
-
-    lines: DevicePattern | None
 
     def __init__(
         self,
         shape: tuple[int, ...],
         mask: np.ndarray | None,
         pattern: Pattern | ConvPattern | None,
-        both: bool,
+        lines: DevicePattern | None,
         slots: int,
         masks: Places,
     ):
         super().__init__(shape, mask, pattern, False, slots, Places(4), masks)
-        self.lines = None if pattern is None else pattern_on_device(pattern, both)
-        self.splits = 1
+        self.lines, self.splits = lines, 1
 
     def cut(self, splits: int) -> Block:
         """Let the gradient come in so many parts, and return where they lie."""

@@ -34,7 +34,7 @@ from tinyticket.kernels.cuda import (
     softmax,
     sparse,
     sparse_products,
-    sparse_tiles,
+    sparse_walk,
     tiles,
     toolkit,
     update,
@@ -56,7 +56,8 @@ _CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(products.Product))
 _CORRELATE_ALL = (_F, _F, _F, _I, _numbers(products.Sum))
 _NORMALISE = (_F, _N, _F, _N, _N, _N, _N, _F, _N)
 _POOL = (_F, _N, _F, _N, _G)
-_WALK = (_F, _N, _F, _I, _I, _I, _F, _F, _F, _N, _numbers(sparse_tiles.Sweep))
+_WALK = (_F, _F, _I, _I, _I, _I, _F, _F, _F, _numbers(sparse_walk.Walk))
+_PRODUCTS = (_F, _F, _I, _I, _I, _I, _F, _N, _numbers(sparse_products.Products))
 _GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -65,13 +66,14 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "correlate_all, large tile": (tiles.LARGE.correlate_all, _CORRELATE_ALL),
     "correlate_all, small tile": (tiles.SMALL.correlate_all, _CORRELATE_ALL),
     "finish": (library.finish, (_F, _F, _F, _N, _N, _N, _N)),
-    "walk, wide tile": (sparse_tiles.WIDE.walk, _WALK),
-    "walk, deep tile": (sparse_tiles.DEEP.walk, _WALK),
-    "walk, narrow tile": (sparse_tiles.NARROW.walk, _WALK),
-    "multiply_survivors": (
-        sparse_products.multiply_survivors,
-        (_F, _F, _I, _I, _I, _I, _F, _N, _N, _N, _N, _N),
-    ),
+    "walk, linear": (sparse_walk.LINEAR.walk, _WALK),
+    "walk, wide": (sparse_walk.LINEAR_WIDE.walk, _WALK),
+    "walk, few lines": (sparse_walk.LINEAR_FEW.walk, _WALK),
+    "walk, image": (sparse_walk.IMAGE.walk, _WALK),
+    "walk, few channels": (sparse_walk.IMAGE_FEW.walk, _WALK),
+    "multiply, linear": (sparse_products.LINEAR.multiply, _PRODUCTS),
+    "multiply, few samples": (sparse_products.LINEAR_FEW.multiply, _PRODUCTS),
+    "multiply, image": (sparse_products.IMAGE.multiply, _PRODUCTS),
     "take": (sparse.take, (_F, _I, _F, _N)),
     "measure_parts": (batch_norm_passes.measure_parts, (_F, _N, _F, _G, _I, _N)),
     "normalise_parts": (batch_norm_passes.normalise_parts, (*_NORMALISE, *[_F] * 7, _G, _I, _N, _S, _S, _N)),
@@ -82,6 +84,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (_F, _F, _F, _N, _F, _N, *[_F] * 6, _G, _I, _N, _N, _N, _N),
     ),
     "take_maximum": (pooling.take_maximum, _POOL),
+    "give_to_first": (pooling.give_to_first, (_F, _F, _F, _N, _F, _N, _G, _N, _N)),
     "give_to_maximum": (pooling.give_to_maximum, (_F, _F, _F, _N, _F, _N, _G, _N, _N)),
     "take_average": (pooling.take_average, (_F, _N, _F, _N, _S, _G)),
     "give_shares": (pooling.give_shares, (_F, _N, _F, _F, _N, _S, _G, _N, _N)),
@@ -166,10 +169,11 @@ def assemble(name: str, cc: tuple[int, int]) -> Assembly:
     ptx = compile_kernel(name, cc)
     fused, double = len(re.findall(r"\bfma\.rn\.f32\b", ptx)), len(re.findall(r"\.f64\b", ptx))
     local = len(re.findall(r"\b(?:ld|st)\.local\b", ptx))
-    return Assembly(name, fused, double, local, *_registers(ptx, cc))
+    most = SIGNATURES[name][0].targetoptions.get("max_registers") or 255
+    return Assembly(name, fused, double, local, *_registers(ptx, cc, most))
 
 
-def _registers(ptx: str, cc: tuple[int, int]) -> tuple[int | None, int | None, int | None]:
+def _registers(ptx: str, cc: tuple[int, int], most: int) -> tuple[int | None, int | None, int | None]:
     """Return registers, bytes spilled and bytes of shared memory as ptxas says."""
     tool = _ptxas()
     if tool is None:
@@ -177,7 +181,15 @@ def _registers(ptx: str, cc: tuple[int, int]) -> tuple[int | None, int | None, i
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "kernel.ptx")
         source.write_text(ptx)
-        command = [tool, "-v", f"-arch=sm_{cc[0]}{cc[1]}", "-o", str(Path(folder, "kernel.cubin")), str(source)]
+        command = [
+            tool,
+            "-v",
+            f"-arch=sm_{cc[0]}{cc[1]}",
+            f"-maxrregcount={most}",
+            "-o",
+            str(Path(folder, "kernel.cubin")),
+            str(source),
+        ]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     used = re.search(r"Used (\d+) registers", said)
     spilled = sum(int(count) for count in re.findall(r"(\d+) bytes spill", said))

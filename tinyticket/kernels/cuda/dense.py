@@ -1,6 +1,7 @@
 """Dense layers on a device: convolutions, and linear layers as convolutions of one pixel, or by cuBLAS where it is there.
 
->>> dense.forward(x, x_origin, weight, bias, y, y_origin, g, relu=1).run()        # doctest: +SKIP
+>>> for launch in dense.forward(x, x_origin, weight, bias, y, y_origin, g, relu=1):        # doctest: +SKIP
+...     launch.run()
 """
 
 from typing import Any
@@ -14,15 +15,17 @@ from tinyticket.kernels.cuda.products import Product, Sum
 from tinyticket.kernels.cuda.tiles import LARGE, SMALL, Tile
 from tinyticket.kernels.cuda.toolkit import cuda
 
-BUSY = 132
-"""Blocks below which the large tile leaves a large device idle: the multiprocessors of an H100. A constant, not asked for: results
-must not depend on the device."""
+BUSY = 8 * 132
+"""Blocks below which the large tile leaves a large device idle: eight of two warps on each multiprocessor of an H100. A constant,
+not asked for: results must not depend on the device."""
 
 WORTHWHILE = 8
 """Chunks of 32 lanes below which a part of a weight gradient is not worth a block of its own."""
 
 
-def forward(x: Any, x_origin: int, weight: Any, bias: Any, y: Any, y_origin: int, g: Geometry, relu: int = 0) -> Launch:
+def forward(
+    x: Any, x_origin: int, weight: Any, bias: Any, y: Any, y_origin: int, g: Geometry, relu: int = 0
+) -> tuple[Launch, ...]:
     """Compute y = W * x + b, perhaps through a ReLU.
 
     Parameters
@@ -55,7 +58,7 @@ def forward(x: Any, x_origin: int, weight: Any, bias: Any, y: Any, y_origin: int
         add=0,
         rectified=0,
     )
-    return _correlate(x, weight, bias, None, y, _forward_taps(g), [phases], product)
+    return (_correlate(x, weight, bias, None, y, _forward_taps(g), [phases], product),)
 
 
 def input_gradient(
@@ -68,7 +71,7 @@ def input_gradient(
     g: Geometry,
     add: int = 0,
     rectified: int = 0,
-) -> Launch:
+) -> tuple[Launch, ...]:
     """Compute dx, each pixel's gradient from all outputs that it took part in.
 
     At stride s there are s * s phases: pixels whose row and column leave the same remainders meet the same taps.
@@ -113,7 +116,7 @@ def input_gradient(
         add=int(add),
         rectified=int(rectified),
     )
-    return _correlate(dy, weight, None, x, dx, np.concatenate(taps), phases, product)
+    return (_correlate(dy, weight, None, x, dx, np.concatenate(taps), phases, product),)
 
 
 def weight_gradient(

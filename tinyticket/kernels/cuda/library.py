@@ -8,35 +8,26 @@ same device; on another device, or another release, it may not.
 import contextlib
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tinyticket.kernels.cuda import toolkit
 from tinyticket.kernels.cuda.geometry import Geometry
-from tinyticket.kernels.cuda.launch import Launch
+from tinyticket.kernels.cuda.launch import Launch, Routine
 from tinyticket.kernels.cuda.toolkit import cuda
 
 THREADS = 128
+
+Binding = tuple[Callable[..., Any], Callable[..., Any], int]
 
 _ZERO = np.float32(0)
 _SCALES = np.array([0, 1], np.float32)  # cuBLAS reads its factors from memory
 
 
-@dataclass(frozen=True)
-class Routine:
-    """A function of the host in the place of a kernel: launching it calls it."""
-
-    function: Callable[..., None]
-
-    def __getitem__(self, configuration: Any) -> Callable[..., None]:
-        return self.function
-
-
 @functools.cache
-def cublas() -> tuple[Callable[..., Any], int] | None:
-    """Return sgemm and the handle that it wants, or None where nothing brings it; both bindings take the same arguments."""
+def cublas() -> Binding | None:
+    """Return sgemm, what sets its stream, and the handle that both want; None where nothing brings them."""
     if toolkit.simulated() or not toolkit.available():
         return None
     cuda.current_context()  # a handle belongs to one
@@ -46,17 +37,17 @@ def cublas() -> tuple[Callable[..., Any], int] | None:
     return None
 
 
-def _from_nvmath() -> tuple[Callable[..., Any], int]:
+def _from_nvmath() -> Binding:
     from nvmath.bindings import cublas as bindings
 
-    return bindings.sgemm, bindings.create()
+    return bindings.sgemm, bindings.set_stream, bindings.create()
 
 
-def _from_cupy() -> tuple[Callable[..., Any], int]:
+def _from_cupy() -> Binding:
     import cupy
     from cupy_backends.cuda.libs import cublas as bindings
 
-    return bindings.sgemm, cupy.cuda.Device().cublas_handle
+    return bindings.sgemm, bindings.setStream, cupy.cuda.Device().cublas_handle
 
 
 def serves(g: Geometry) -> bool:
@@ -65,36 +56,26 @@ def serves(g: Geometry) -> bool:
     return set(pixels) == {1} and cublas() is not None
 
 
-def forward(x: Any, weight: Any, bias: Any, y: Any, g: Geometry, relu: int) -> Launch:
+def forward(x: Any, weight: Any, bias: Any, y: Any, g: Geometry, relu: int) -> tuple[Launch, ...]:
     """Compute y = W x + b, perhaps through a ReLU: `dense.forward` of a linear layer."""
-
-    def run() -> None:
-        _product(weight, False, x, False, y, (g.outputs, g.lanes, g.inputs))
-        if bias is not None or relu:
-            flags = g.lanes, int(bias is not None), int(relu), 0
-            finish[_grid(g.outputs * g.lanes), (THREADS,)](y, y if bias is None else bias, y, *flags)
-
-    return Launch(Routine(run), (1,), (1,), ())
+    product = _product(weight, False, x, False, y, (g.outputs, g.lanes, g.inputs))
+    if bias is None and not relu:
+        return (product,)
+    given = y, y if bias is None else bias, y, g.lanes, int(bias is not None), int(relu), 0
+    return product, Launch(finish, _grid(g.outputs * g.lanes), (THREADS,), given)
 
 
-def input_gradient(dy: Any, weight: Any, x: Any, dx: Any, g: Geometry, add: int, rectified: int) -> Launch:
+def input_gradient(dy: Any, weight: Any, x: Any, dx: Any, g: Geometry, add: int, rectified: int) -> tuple[Launch, ...]:
     """Compute dx = W^T dy: `dense.input_gradient` of a linear layer."""
-
-    def run() -> None:
-        _product(weight, True, dy, False, dx, (g.inputs, g.lanes, g.outputs), add)
-        if rectified:
-            finish[_grid(g.inputs * g.lanes), (THREADS,)](dx, dx, x, g.lanes, 0, 0, 1)
-
-    return Launch(Routine(run), (1,), (1,), ())
+    product = _product(weight, True, dy, False, dx, (g.inputs, g.lanes, g.outputs), add)
+    if not rectified:
+        return (product,)
+    return product, Launch(finish, _grid(g.inputs * g.lanes), (THREADS,), (dx, dx, x, g.lanes, 0, 0, 1))
 
 
 def weight_gradient(x: Any, dy: Any, gradient: Any, g: Geometry) -> Launch:
     """Compute dW = dy x^T, in one part: `dense.weight_gradient` of a linear layer."""
-
-    def run() -> None:
-        _product(dy, False, x, True, gradient, (g.outputs, g.inputs, g.lanes))
-
-    return Launch(Routine(run), (1,), (1,), ())
+    return _product(dy, False, x, True, gradient, (g.outputs, g.inputs, g.lanes))
 
 
 @cuda.jit
@@ -115,20 +96,25 @@ def finish(result, bias, held, lanes, biased, relu, rectified):
 
 def _product(
     a: Any, a_turned: bool, b: Any, b_turned: bool, out: Any, sizes: tuple[int, int, int], add: int = 0
-) -> None:
+) -> Launch:
     """Compute out (+)= a b of C-ordered matrices, (rows, depth) and (depth, columns), each turned first if it says so.
 
     cuBLAS takes columns to be contiguous, so it sees every matrix turned and computes out^T = b^T a^T.
     """
     found = cublas()
     assert found is not None, "`serves` has seen to it"
-    sgemm, handle = found
+    sgemm, set_stream, handle = found
     rows, columns, depth = sizes
     one, scale = _SCALES.ctypes.data + 4, _SCALES.ctypes.data + 4 * int(add)
     b_side, a_side = depth if b_turned else columns, rows if a_turned else depth
     sizes_turned = columns, rows, depth
     factors = one, _address(b), b_side, _address(a), a_side, scale, _address(out), columns
-    sgemm(handle, int(b_turned), int(a_turned), *sizes_turned, *factors)
+
+    def run(stream: Any, *held: Any) -> None:
+        set_stream(handle, int(stream.handle) if stream else 0)
+        sgemm(handle, int(b_turned), int(a_turned), *sizes_turned, *factors)
+
+    return Launch(Routine(run), (1,), (1,), (a, b, out))  # for as long as it lives the matrices do
 
 
 def _address(array: Any) -> int:

@@ -17,6 +17,8 @@ from tinyticket.kernels.cuda.toolkit import cuda
 
 THREADS = 256
 
+_ZERO = np.float32(0)
+
 
 def max_pool(x: Any, x_origin: int, y: Any, y_origin: int, g: Geometry) -> Launch:
     """Compute the maximum of each window, NaN if one is in it.
@@ -49,8 +51,11 @@ def max_pool_gradient(
     add, rectified : int
         As in `finish.finish`.
     """
-    flags = int(add), int(rectified)
-    return _pixels(give_to_maximum, g.x_height, g.x_width, g, x, y, dy, dy_origin, dx, dx_origin, g, *flags)
+    given = x, y, dy, dy_origin, dx, dx_origin, g, int(add), int(rectified)
+    whole = (g.height * g.stride, g.width * g.stride) == (g.x_height, g.x_width)
+    if whole and g.padding == 0 and g.stride == g.kernel_height == g.kernel_width:
+        return _pixels(give_to_first, g.height, g.width, g, *given)
+    return _pixels(give_to_maximum, g.x_height, g.x_width, g, *given)
 
 
 def avg_pool(x: Any, x_origin: int, y: Any, y_origin: int, g: Geometry) -> Launch:
@@ -107,9 +112,10 @@ def covering(position, size, stride, padding, count):
 @cuda.jit
 def take_maximum(x, x_origin, y, y_origin, g):
     """Write one maximum a thread."""
-    i, h, channel = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y, cuda.blockIdx.z
+    i, h, channel = np.uint32(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x), cuda.blockIdx.y, cuda.blockIdx.z
     if i < g.width * g.lanes:
-        w, lane = i // g.lanes, i % g.lanes
+        lanes = np.uint32(g.lanes)
+        w, lane = np.int32(i // lanes), np.int32(i % lanes)
         top, bottom = inside(h * g.stride - g.padding, g.kernel_height, g.x_height)
         left, right = inside(w * g.stride - g.padding, g.kernel_width, g.x_width)
         corner = x_origin + channel * g.x_plane
@@ -120,6 +126,25 @@ def take_maximum(x, x_origin, y, y_origin, g):
                 if value > most or value != value:
                     most = value
         y[np.uint32((y_origin + channel * g.y_plane + h * g.y_row) * g.lanes + i)] = most
+
+
+@cuda.jit
+def give_to_first(x, y, dy, dy_origin, dx, dx_origin, g, add, rectified):
+    """Write the gradient of one window a thread, where windows neither overlap nor leave anything between them."""
+    i, h, channel = np.uint32(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x), cuda.blockIdx.y, cuda.blockIdx.z
+    if i < g.width * g.lanes:
+        lanes = np.uint32(g.lanes)
+        w, lane = np.uint32(i // lanes), np.uint32(i % lanes)
+        above = np.uint32((dy_origin + channel * g.y_plane + h * g.y_row) * g.lanes + i)
+        corner = dx_origin + channel * g.x_plane + h * g.kernel_height * g.x_row + w * g.kernel_width
+        most, left = y[above], dy[above]
+        for row in range(g.kernel_height):
+            for column in range(g.kernel_width):
+                place = np.uint32((corner + row * g.x_row + column) * g.lanes + lane)
+                value = _ZERO
+                if not x[place] < most:
+                    value, left = left, _ZERO
+                finish(dx, place, value, x, add, rectified)
 
 
 @cuda.jit
@@ -155,9 +180,10 @@ def give_to_maximum(x, y, dy, dy_origin, dx, dx_origin, g, add, rectified):
 @cuda.jit
 def take_average(x, x_origin, y, y_origin, share, g):
     """Write one average a thread."""
-    i, h, channel = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y, cuda.blockIdx.z
+    i, h, channel = np.uint32(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x), cuda.blockIdx.y, cuda.blockIdx.z
     if i < g.width * g.lanes:
-        w, lane = i // g.lanes, i % g.lanes
+        lanes = np.uint32(g.lanes)
+        w, lane = np.int32(i // lanes), np.int32(i % lanes)
         top, bottom = inside(h * g.stride - g.padding, g.kernel_height, g.x_height)
         left, right = inside(w * g.stride - g.padding, g.kernel_width, g.x_width)
         corner, total = x_origin + channel * g.x_plane, np.float32(0)

@@ -1,125 +1,176 @@
 """Products of two activations where a weight survives, and nowhere else: the kernel behind the weight gradient of `sparse`.
 
-Each survivor is a dot product of an output's gradient with an input, over pixels and samples (SDDMM). A warp has four lines, rows
-of the weight, and eight survivors of each at a time: 32 sums a thread, in registers, over every 32nd sample. For two spots (32
-samples of a pixel each) it reads the lines' gradients once and uses them for eight survivors; so 64 multiply-adds take 64 loads of
-x, 8 of the gradient and 8 broadcasts of offsets, four offsets each, and the first-level cache, one load a cycle against four
-multiply-adds, limits it to a fifth of the peak. At the end the 32 partial sums of each survivor go through shared memory, where
-one thread adds them up in order: neither atomics nor shuffles, and the same bits every time.
-
-The 64 lines of a block are about as long as each other and walk in step, as in `sparse_tiles`, so that they find in the cache what
-others of them have read; a linear layer is cut into 64 samples at a time for that. In the example given there the loads take 127
-thousand cycles at 90% sparsity and 25 at 98%. In a simulation of the cache 16% and 61% of those of x miss it, which the second
-level needs 88 and 66 thousand cycles for, beside 254 thousand of a dense product at the peak. No device has timed it.
+Each survivor is a dot product of an output's gradient with an input, over pixels and samples (SDDMM). A block has a chunk of the
+input's channels, for some tiles one after the other, whose patches come into shared memory as in `sparse_walk`; a warp takes its
+lines, rows of the weight, in turn: it holds the line's gradient of the tile in registers, and each survivor reads what it
+multiplies from shared memory, one load and one multiply-add for every spot. So every thread has a sum over its lane for sixteen
+survivors, which go through shared memory, where a thread adds up half of a survivor's 32: neither atomics nor shuffles, and the
+same bits every time. From tile to tile sums go on in the result, which only this warp touches.
 """
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import numpy as np
+from numba import float32
 
 from tinyticket.kernels.cuda.geometry import WARP
+from tinyticket.kernels.cuda.sparse_walk import POSITIONS
+from tinyticket.kernels.cuda.staging import make_stage
 from tinyticket.kernels.cuda.toolkit import cuda, jit_for
 
-WARPS, ROWS, TURN, SPOTS = 16, 4, 8, 2
-"""Warps of a block, and of a warp: lines, survivors of each at a time, and spots at a time."""
+TURN = WARP // 2
+"""Survivors at a time."""
 
-SLOTS, THREADS = WARPS * ROWS, WARPS * WARP
-HALF, PADDED = THREADS // 2, WARP + 1
+PADDED = WARP + 1
+SUMS = (TURN + 1) * PADDED
+"""Numbers in shared memory, behind the patch, where a warp adds up its sums: turned, so that no two lanes meet in a bank."""
 
 _ZERO = np.float32(0)
 
 
-@cuda.jit(device=True)
-def multiply(x, dy, places, sums, row, slot, start, x_spots, y_spots, held):
-    """Add the products of some spots to the sums of a line's survivors."""
-    above = cuda.local.array(SPOTS, np.float32)
-    for spot in range(SPOTS):
-        above[spot] = _ZERO
-        if spot < held:
-            above[spot] = dy[np.uint32(start + y_spots[spot])]
-    for i in range(TURN):
-        place = places[np.uint64(slot), np.uint64(i)]
-        for spot in range(SPOTS):
-            sums[row, i] += above[spot] * x[np.uint32(place + x_spots[spot])]
+class Products(NamedTuple):
+    """What is the same for all blocks of a weight gradient."""
+
+    groups: int  # of samples
+    span: int  # samples of a group
+    positions: int  # of a patch
+    pitch: int  # from a row of positions to the next
+    channels: int  # of x, in a chunk
+    chunks: int
+    inputs: int  # channels of x
+    x_plane: int  # numbers from a channel to the next
+    y_plane: int
+    held: int  # lines of a hand
+    tiles: int
+    part: int  # tiles, of all groups, that a part sums
 
 
-@cuda.jit(device=True)
-def add_up(tile, partial, begins, counts, start, turn, first_row):
-    """Add up a survivor's sums in every thread of the first half, and write them."""
-    thread = cuda.threadIdx.x
-    if thread < HALF:
-        line, i = thread // TURN, turn + thread % TURN
-        slot = line // 2 * ROWS + first_row + line % 2
-        if i < counts[slot]:
-            total = _ZERO
-            for other in range(WARP):
-                total += tile[thread, other]
-            partial[np.uint32(start + begins[slot] + i)] = total
+class Tile(NamedTuple):
+    """A block's share, and the kernel for it."""
+
+    rows: int  # of spots
+    columns: int
+    warps: int  # of a block, at most
+    multiply: Callable[..., Any]
 
 
-@jit_for(THREADS)
-def multiply_survivors(x, dy, starts, offsets, order, spots, partial, lines, lanes, plane, stripes, part):
-    """Compute partial[split, survivor] = sum over the split's spots of dy[line] * x[offset].
+def make_tile(rows: int, columns: int, warps: int) -> Tile:
+    """Compile the kernel for at most so many warps, and for tiles of so many spots."""
+    spots, stage = rows * columns, make_stage(8 if rows == 1 else 16)
 
-    `spots` has two numbers for each spot: where it is in x, from an offset of zero, and in dy, from the line's first pixel.
-    """
-    places = cuda.shared.array((SLOTS, TURN), np.uint32)
-    begins = cuda.shared.array(SLOTS, np.int32)
-    counts = cuda.shared.array(SLOTS, np.int32)
-    planes = cuda.shared.array(SLOTS, np.uint32)
-    tile = cuda.shared.array((HALF, PADDED), np.float32)
-    sums = cuda.local.array((ROWS, TURN), np.float32)
-    x_spots = cuda.local.array(SPOTS, np.uint32)
-    y_spots = cuda.local.array(SPOTS, np.uint32)
-    thread = cuda.threadIdx.x
-    lane, warp = thread % WARP, thread // WARP
-    slot, first_line = warp * ROWS, cuda.blockIdx.x * SLOTS
-    first_spot, end = cuda.blockIdx.z * part, spots.size // 2
-    last_spot = first_spot + part if first_spot + part < end else end
-    if thread < SLOTS:
-        line, begin, count = 0, 0, 0
-        if first_line + thread < lines:
-            line = order[np.uint32(first_line + thread)]
-            begin = starts[np.uint32(line)]
-            count = starts[np.uint32(line + 1)] - begin
-        begins[thread] = begin
-        counts[thread] = count
-        planes[thread] = np.uint32(line * plane * lanes)
-    cuda.syncthreads()
+    @cuda.jit(device=True)
+    def add_up(here, sums, lane):
+        """Add up what all lanes have of survivor lane % 16; only the first half has the result."""
+        survivor, half = lane % TURN, lane // TURN * TURN
+        total = _ZERO
+        for other in range(TURN):
+            total += here[np.uint32(sums + survivor * PADDED + half + other)]
+        if half > 0:
+            here[np.uint32(sums + TURN * PADDED + survivor)] = total
+        cuda.syncwarp()
+        return total + here[np.uint32(sums + TURN * PADDED + survivor)]
 
-    start = cuda.blockIdx.z * starts[np.uint32(lines)]
-    stripe = (counts[0] + stripes * TURN - 1) // (stripes * TURN) * TURN  # the first line is the longest
-    first_turn = cuda.blockIdx.y * stripe
-    last_turn = first_turn + stripe if first_turn + stripe < counts[0] else counts[0]
-    for turn in range(first_turn, last_turn, TURN):
-        mine, k = thread // TURN, turn + thread % TURN
-        place = 0  # where a line has ended, something is multiplied, and thrown away
-        if k < counts[mine]:
-            place = offsets[np.uint32(begins[mine] + k)] * lanes
-        places[mine, thread % TURN] = np.uint32(place)
-        cuda.syncthreads()
-        for row in range(ROWS):
-            for i in range(TURN):
-                sums[row, i] = _ZERO
-        for first in range(first_spot, last_spot, SPOTS):
-            held = last_spot - first
-            for spot in range(SPOTS):
-                at = 2 * (first + spot if spot < held else first)
-                x_spots[spot] = np.uint32(spots[np.uint32(at)] + lane)
-                y_spots[spot] = np.uint32(spots[np.uint32(at + 1)] + lane)
-            # Written out: the compiler does not unroll a loop over all of it, and registers have no index.
-            multiply(x, dy, places, sums, 0, slot, planes[slot], x_spots, y_spots, held)
-            multiply(x, dy, places, sums, 1, slot + 1, planes[slot + 1], x_spots, y_spots, held)
-            multiply(x, dy, places, sums, 2, slot + 2, planes[slot + 2], x_spots, y_spots, held)
-            multiply(x, dy, places, sums, 3, slot + 3, planes[slot + 3], x_spots, y_spots, held)
-        # Half of the lines at a time: shared memory holds no more.
-        for row in range(2):
-            for i in range(TURN):
-                tile[(warp * 2 + row) * TURN + i, lane] = sums[row, i]
-        cuda.syncthreads()
-        add_up(tile, partial, begins, counts, start, turn, 0)
-        cuda.syncthreads()
-        for row in range(2):
-            for i in range(TURN):
-                tile[(warp * 2 + row) * TURN + i, lane] = sums[2 + row, i]
-        cuda.syncthreads()
-        add_up(tile, partial, begins, counts, start, turn, 2)
-        cuda.syncthreads()
+    @cuda.jit(device=True)
+    def segment(places, partial, start, begin, end, going_on):
+        """Return this lane's place, and what there is of its sum, of up to 16 survivors."""
+        lane = np.uint32(cuda.threadIdx.x % WARP)
+        k, place, before = np.uint32(begin + lane), np.int32(0), _ZERO
+        if lane < TURN and k < end:
+            place = places[k]
+            if going_on:
+                before = partial[np.uint32(start + k)]
+        return place, before
+
+    @cuda.jit(device=True)
+    def multiply_line(patch, held, above, partial, start, done, end, first, going_on):
+        """Add the products of one line's survivors, from `done` on, to what the result has of them."""
+        (here, mine, pitch), (places, held_places, sums) = patch, held
+        lane, warp = np.uint32(cuda.threadIdx.x % WARP), np.uint64(cuda.threadIdx.x // WARP)
+        place, before = segment(places, partial, start, done, end, going_on)
+        while done < end:
+            count = np.int32(TURN if end - done > TURN else end - done)
+            k, so_far = np.uint32(start + done + lane), before
+            cuda.syncwarp()
+            if lane < TURN:
+                held_places[warp, lane] = np.uint32((place - first) * WARP)
+            cuda.syncwarp()
+            done = np.int32(done + TURN)
+            place, before = segment(places, partial, start, done, end, going_on)
+            to = np.uint32(sums + lane)
+            for survivor in range(count):
+                spot = held_places[warp, np.uint64(survivor)]
+                total = _ZERO
+                for i in range(rows):
+                    for j in range(columns):
+                        total += (
+                            above[i * columns + j] * mine[np.uint64(np.uint32(spot + i * pitch)) + np.uint64(j * WARP)]
+                        )
+                here[to] = total
+                to = np.uint32(to + PADDED)
+            cuda.syncwarp()
+            total = add_up(here, sums, lane)
+            if lane < count:
+                partial[k] = so_far + total
+
+    @jit_for(warps * WARP)
+    def multiply(x, dy, places, bounds, order, table, partial, count, s):
+        """Compute partial[part, survivor] = sum over the part's tiles and their spots of dy[line] * x[place]."""
+        here = cuda.shared.array(0, float32)
+        inside = cuda.shared.array(POSITIONS, np.int32)
+        held_places = cuda.shared.array((warps, TURN), np.uint32)
+        lines = cuda.shared.array((warps, WARP), np.int32)
+        begins = cuda.shared.array((warps, WARP), np.int32)
+        ends = cuda.shared.array((warps, WARP), np.int32)
+        above = cuda.local.array(spots, np.float32)
+        thread, chunk, groups = np.uint32(cuda.threadIdx.x), np.uint32(cuda.blockIdx.x), np.uint32(s.groups)
+        lane, warp = np.uint32(thread % WARP), np.uint64(thread // WARP)
+        hand, mine = np.uint32((cuda.blockIdx.y * cuda.blockDim.x + thread) // WARP * s.held), here[lane:]
+        sums = np.uint32(s.channels * s.positions * WARP + thread // WARP * SUMS)
+        first, size = np.int32(chunk * s.channels), np.int32(min(s.channels, s.inputs - chunk * s.channels))
+        unit, begin_unit = np.uint32(cuda.blockIdx.z * s.part), np.uint32(cuda.blockIdx.z * s.part)
+        last_unit = np.uint32(min(unit + s.part, s.tiles * s.groups))
+        part, positions, pitch = np.uint32(cuda.blockIdx.z * count), np.uint32(s.positions), np.uint32(s.pitch * WARP)
+        skipped = np.int32(first * s.positions)
+        while unit < last_unit:
+            at = np.uint32(np.uint32(unit // groups) * (1 + s.positions + spots) + 1)
+            samples = np.int32(np.uint32(unit % groups) * s.span + lane)
+            cuda.syncthreads()
+            for position in range(thread, s.positions, cuda.blockDim.x):
+                inside[np.uint32(position)] = table[np.uint32(at + position)]
+            cuda.syncthreads()
+            start = np.int32(samples + first * s.x_plane)
+            stage(x, here, inside, start, np.int32(s.x_plane), positions, np.uint32(size * positions))
+            cuda.syncthreads()
+            spots_at = np.uint32(at + positions)
+            for done in range(0, s.held, WARP):
+                # Lines and pieces of a hand are looked up side by side, before they are needed.
+                cuda.syncwarp()
+                line, begin, end = np.int32(-1), np.int32(0), np.int32(0)
+                if done + lane < s.held:
+                    line = order[np.uint32(hand + done + lane)]
+                    if line >= 0:
+                        piece = np.uint32(line * s.chunks + chunk)
+                        begin, end = bounds[piece], bounds[np.uint32(piece + 1)]
+                lines[warp, lane], begins[warp, lane], ends[warp, lane] = line, begin, end
+                cuda.syncwarp()
+                for k in range(np.int32(min(WARP, s.held - done))):
+                    begin, end = begins[warp, np.uint64(k)], ends[warp, np.uint64(k)]
+                    if begin < end:
+                        from_here = np.int32(lines[warp, np.uint64(k)] * s.y_plane + samples)
+                        for spot in range(spots):
+                            place = table[np.uint32(spots_at + spot)]
+                            value = dy[np.uint32(from_here + max(place, np.int32(0)))]
+                            above[spot] = value if place >= 0 else _ZERO
+                        patch, held, going_on = (here, mine, pitch), (places, held_places, sums), unit > begin_unit
+                        multiply_line(patch, held, above, partial, part, begin, end, skipped, going_on)
+            unit = np.uint32(unit + 1)
+
+    return Tile(rows, columns, warps, multiply)
+
+
+LINEAR, IMAGE = make_tile(1, 4, 24), make_tile(4, 4, 16)
+"""128 samples, or sixteen pixels of 32 samples."""
+
+LINEAR_FEW = make_tile(1, 1, 32)
+"""32 samples, where there are not so many."""

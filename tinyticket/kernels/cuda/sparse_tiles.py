@@ -1,177 +1,152 @@
-"""Lines of survivors times activations: the kernel behind the forward pass and the input gradient of `sparse`.
+"""How a pruned layer is divided on a device: which tile each pass takes, and among how many blocks and warps its lines are dealt.
 
-A line is a row of the pruned weight, or a column of it; a survivor is a scalar times 32 samples of one pixel. A warp holds the sums
-of `lines` lines by `spots` times 32 samples (lanes of one pixel, then of the next) in registers. The block walks through all its
-lines 32 survivors at a time: values and offsets come into shared memory, side by side, then each warp multiplies.
-
-What limits it. A survivor costs a warp `spots` loads of 128 bytes and as many multiply-adds. The first-level cache and shared
-memory deliver one such load a cycle, the units do four multiply-adds: a quarter of the peak at most. Four values and four offsets
-are two more loads of shared memory, so of that quarter 4 / 4.5 are left with four spots, 2 / 2.5 with two, 1 / 1.5 with one; with
-an addition and a multiplication for each address, instructions take about as long to be issued.
-
-That pays only if the loads hit the first-level cache, so activations must be used again there. Lines of a block have nearly the
-same length (`order`) and are always at the same place of it: chunk by chunk, and within a chunk a warp's lines take turns. So at
-any time they read about the same stretch of the source, turn / density pixels of 128 * spots bytes, wider by what random lines
-drift apart, and the block fetches it about once: many lines by few samples share most.
-
-Take a matrix of 4096 by 4096 at batch 256: 2^32 multiply-adds are 254 thousand cycles of 132 multiprocessors if dense and at the
-peak, which cuBLAS does not quite reach. With 128 lines by 64 samples (`DEEP`) the loads take 127 thousand cycles at 90% sparsity,
-62 at 95% and 25 at 98%. In a simulation of a cache of 160 KiB, least recently used first out, 9%, 23% and 49% of them miss it; at
-24 bytes a cycle and multiprocessor the second level takes 50, 60 and 53 thousand cycles for these. With 64 lines by 128 samples
-(`WIDE`) a third misses at 90%, so that is for denser layers, and for those with no more than 64 lines. These are bounds of a model:
-no device has timed them. Layers with few lines and samples get small blocks (`NARROW`), so that there are enough of them; there
-latency is what is left.
+Whatever decides about the order of a sum depends on the layer's shape and density alone, never on the device. How many channels
+find room in shared memory at a time, and how many warps share it, decides about nothing but speed.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cuda import driver, sparse_products, sparse_walk
+from tinyticket.kernels.cuda.geometry import WARP, Geometry
+from tinyticket.kernels.cuda.patches import Patch, forward_patch, gradient_patch, is_linear, span_of
+from tinyticket.kernels.cuda.sparse_plan import Hands, Plan, Source, make_plan
+from tinyticket.kernels.cuda.sparse_walk import POSITIONS
 
-import numpy as np
+BUSY = 132
+"""Blocks that keep a large device busy: the multiprocessors of an H100."""
 
-from tinyticket.kernels.cuda.finish import finish
-from tinyticket.kernels.cuda.geometry import WARP
-from tinyticket.kernels.cuda.toolkit import cuda, jit_for
+FEWEST = 4
+"""Warps below which a block is not worth its patch."""
 
-_ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
+FEW = 0.04
+"""Density of a linear layer below which bringing in twice the activations costs more than reading each survivor half as often."""
+
+ROOM = 227 * 1024
+"""Bytes of shared memory that are assumed where a weight gradient is cut into parts."""
 
 
-class Sweep(NamedTuple):
-    """Where results lie, and where their lines begin to read.
+def forward_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
+    """Bring the rows of a pattern into the form that `forward` reads.
 
-    With `phases` p, line (channel * p + i) * p + j computes the pixels of a channel whose row and column leave the remainders i
-    and j; each phase is an image of its own. Distances are in pixels.
+    Parameters
+    ----------
+    lines : Lines
+        `rows` of the pattern.
+    unit : int
+        What the pattern counts a pixel as: `lanes` of a Pattern, 16 for a ConvPattern.
+    g : Geometry
+
+    Raises
+    ------
+    InputError
+        If the pattern's lines are cut into blocks, or a patch of the layer's input does not find room.
     """
-
-    lanes: int
-    turn: int  # survivors of a line, 4, 8, 16 or 32, before it is the turn of a warp's next line
-    channels: int  # of the result
-    phases: int
-    height: int  # of the result
-    width: int
-    source_row: int  # in the source, from a pixel of a phase to the one below
-    source_column: int
-    row: int  # of the result
-    plane: int
-    biased: int
-    relu: int
-    add: int
-    rectified: int
+    tiles = _tiles(sparse_walk.IMAGE, g.height, g.width)
+    among = _walkers(g, g.outputs, tiles, lines.offsets.size)
+    patch, source = forward_patch(g, among.tile.rows, among.tile.columns), Source(g.inputs, g.x_row, g.x_plane)
+    return make_plan(lines, unit, source, patch, _room(patch, _walk_bytes(among.tile)), among)
 
 
-class Tile(NamedTuple):
-    """A block's share, and the kernel for it."""
-
-    lines: int
-    spots: int  # times 32 samples
-    threads: int
-    walk: Callable[..., Any]
-
-
-def make_tile(warps: int, lines: int, spots: int) -> Tile:
-    """Compile the kernel for blocks of so many warps, each of which has `lines` lines, 1, 4 or 8, by `spots` times 32 samples."""
-    slots = warps * lines
-    half = min(lines, 4)
-
-    @cuda.jit(device=True)
-    def multiply(source, values, places, sums, line, slot, four, left, reads):
-        # From the survivor 4 * four of the chunk on, so many as are left, if any.
-        whole = np.int32(left >> 2) if left > 0 else np.int32(0)
-        read = cuda.local.array((4, spots), np.float32)
-        for step in range(four, np.int32(four + whole)):
-            for i in range(
-                4
-            ):  # places, and values, are read as vectors, and all reads are under way before the first is needed
-                place = places[np.uint64(slot), np.uint64(4 * step) + np.uint64(i)]
-                for spot in range(spots):
-                    read[i, spot] = source[np.uint32(place + reads[spot])]
-            for i in range(4):
-                value = values[np.uint64(slot), np.uint64(4 * step) + np.uint64(i)]
-                for spot in range(spots):
-                    sums[line, spot] += value * read[i, spot]
-        for i in range(np.int32(4 * (four + whole)), np.int32(4 * four + left)):
-            value, place = values[np.uint64(slot), np.uint64(i)], places[np.uint64(slot), np.uint64(i)]
-            for spot in range(spots):
-                sums[line, spot] += value * source[np.uint32(place + reads[spot])]
-
-    @jit_for(warps * WARP)
-    def walk(source, source_origin, values, starts, offsets, order, bias, held, result, result_origin, s):
-        """Compute result[line, pixel] = sum over the line's survivors of value * source[pixel + offset], in each lane."""
-        held_values = cuda.shared.array((slots, WARP), np.float32)
-        held_places = cuda.shared.array((slots, WARP), np.uint32)
-        begins = cuda.shared.array(slots, np.int32)
-        counts = cuda.shared.array(slots, np.int32)
-        sums = cuda.local.array((lines, spots), np.float32)
-        reads = cuda.local.array(spots, np.uint32)
-        phase = cuda.blockIdx.z
-        down, across = phase // s.phases, phase % s.phases
-        height, width = (s.height - down + s.phases - 1) // s.phases, (s.width - across + s.phases - 1) // s.phases
-        pixels, first_unit = height * width, cuda.blockIdx.x * spots
-        units = pixels * (s.lanes // WARP)  # 32 samples of a pixel each, pixels of the same samples beside each other
-        if first_unit >= units:
-            return
-        thread = cuda.threadIdx.x
-        lane, first_slot = thread % WARP, thread // WARP * lines
-        first_line = cuda.blockIdx.y * slots
-        for line in range(lines):
-            for spot in range(spots):
-                sums[line, spot] = _ZERO
-        for spot in range(spots):
-            unit = first_unit + spot if first_unit + spot < units else first_unit
-            pixel = unit % pixels
-            start = source_origin + pixel // width * s.source_row + pixel % width * s.source_column
-            reads[spot] = np.uint32(start * s.lanes + unit // pixels * WARP + lane)
-        for slot in range(thread, slots, warps * WARP):
-            begin, count = 0, 0
-            if first_line + slot < s.channels:
-                line = order[np.uint32(phase * s.channels + first_line + slot)]
-                begin = starts[np.uint32(line)]
-                count = starts[np.uint32(line + 1)] - begin
-            begins[slot] = begin
-            counts[slot] = count
-        cuda.syncthreads()
-
-        for done in range(0, counts[0], WARP):  # the first line is the longest
-            for line in range(lines):
-                slot = first_slot + line
-                if done + lane < counts[slot]:
-                    k = np.uint32(begins[slot] + done + lane)
-                    held_values[slot, lane] = values[k]
-                    held_places[slot, lane] = np.uint32(offsets[k] * s.lanes)
-            cuda.syncthreads()
-            for turn in range(0, WARP, s.turn):
-                four = np.int32(turn >> 2)
-                for line in range(half):
-                    left = counts[first_slot + line] - done - turn
-                    left = np.int32(left if left < s.turn else s.turn)
-                    multiply(source, held_values, held_places, sums, line, first_slot + line, four, left, reads)
-                if lines == 8:  # apart, since the compiler unrolls no longer loop, and registers have no index
-                    for line in range(4, lines):
-                        left = counts[first_slot + line] - done - turn
-                        left = np.int32(left if left < s.turn else s.turn)
-                        multiply(source, held_values, held_places, sums, line, first_slot + line, four, left, reads)
-            cuda.syncthreads()
-
-        floor = _ZERO if s.relu != 0 else _LOWEST
-        for spot in range(spots):
-            unit = first_unit + spot
-            if unit < units:
-                pixel = unit % pixels
-                h, w = pixel // width * s.phases + down, pixel % width * s.phases + across
-                start = (result_origin + h * s.row + w) * s.lanes + unit // pixels * WARP + lane
-                for line in range(lines):
-                    if first_line + first_slot + line < s.channels:
-                        channel = order[np.uint32(phase * s.channels + first_line + first_slot + line)]
-                        channel = channel // (s.phases * s.phases)
-                        value = sums[line, spot]
-                        if s.biased != 0:
-                            value += bias[np.uint32(channel)]
-                        if value < floor:
-                            value = floor
-                        place = np.uint32(start + channel * s.plane * s.lanes)
-                        finish(result, place, value, held, s.add, s.rectified)
-
-    return Tile(slots, spots, warps * WARP, walk)
+def input_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
+    """Bring the columns of a pattern into the form that `input_gradient` reads; parameters and errors as for `forward_plan`."""
+    tiles = _tiles(sparse_walk.IMAGE, -(-g.x_height // g.stride), -(-g.x_width // g.stride)) * g.stride**2
+    among = _walkers(g, g.inputs, tiles, lines.offsets.size)
+    patch, source = gradient_patch(g, among.tile.rows, among.tile.columns), Source(g.outputs, g.y_row, g.y_plane)
+    return make_plan(lines, unit, source, patch, _room(patch, _walk_bytes(among.tile)), among, g.stride**2)
 
 
-WIDE, DEEP, NARROW = make_tile(16, 4, 4), make_tile(16, 8, 2), make_tile(4, 1, 1)
-"""64 lines by 128 samples; 128 lines by 64 samples, where survivors are few; 4 lines by 32 samples, for small layers."""
+def weight_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
+    """Bring the rows of a pattern into the form that `weight_gradient` reads; parameters and errors as for `forward_plan`."""
+    tile = _products_tile(g)
+    blocks = max(1, min(BUSY // (_nominal_chunks(g) * splits_for(g)), -(-g.outputs // tile.warps)))
+    each, used = sparse_products.SUMS * 4, _products_bytes(tile)
+    warps = min(tile.warps, -(-g.outputs // blocks), max(1, (driver.shared_memory() - used) // 2 // each))
+    patch, source = forward_patch(g, tile.rows, tile.columns), Source(g.inputs, g.x_row, g.x_plane)
+    return make_plan(lines, unit, source, patch, _room(patch, used + warps * each), Hands(tile, blocks, warps))
+
+
+def splits_for(g: Geometry) -> int:
+    """Return into how many parts a weight gradient is cut, from the shapes alone: until a device is busy."""
+    tile = _products_tile(g)
+    groups = g.lanes // span_of(g, tile.columns)
+    tiles = 1 if is_linear(g) else _tiles(tile, g.height, g.width)
+    each = -(-tiles * groups // max(1, min(tiles * groups, BUSY // _nominal_chunks(g))))
+    return -(-tiles * groups // each)  # each part has something to sum
+
+
+def _nominal_chunks(g: Geometry) -> int:
+    """Return how often the channels of a weight gradient would change where shared memory is `ROOM`."""
+    tile = _products_tile(g)
+    each = forward_patch(g, tile.rows, tile.columns).size * WARP * 4
+    used = _products_bytes(tile) + tile.warps * sparse_products.SUMS * 4
+    return -(-g.inputs // max(1, (ROOM - used) // each))
+
+
+def _products_tile(g: Geometry) -> sparse_products.Tile:
+    if not is_linear(g):
+        return sparse_products.IMAGE
+    large = sparse_products.LINEAR
+    return large if g.lanes % (large.columns * WARP) == 0 else sparse_products.LINEAR_FEW
+
+
+def _tiles(tile: sparse_walk.Tile | sparse_products.Tile, height: int, width: int) -> int:
+    """Return how many tiles an image has."""
+    return -(-height // tile.rows) * -(-width // tile.columns)
+
+
+def _walkers(g: Geometry, lines: int, tiles: int, survivors: int) -> Hands:
+    """Choose the tile, and in how many blocks of how many warps lines are taken; an image has so many tiles."""
+    tile = _walk_tile(g, lines, tiles, survivors / (g.outputs * g.taps))
+    across = g.lanes // span_of(g, tile.columns) * (1 if is_linear(g) else tiles)
+    least, most = -(-lines // (tile.lines * tile.warps)), -(-lines // (tile.lines * FEWEST))
+    blocks = max(least, min(BUSY // across, most))
+    return Hands(tile, blocks, -(-lines // (blocks * tile.lines)))
+
+
+def _walk_tile(g: Geometry, lines: int, tiles: int, density: float) -> sparse_walk.Tile:
+    """Choose the largest tile that leaves enough blocks, and whose warps have enough lines."""
+    groups = g.lanes // WARP
+    if is_linear(g):
+        wide = [sparse_walk.LINEAR_WIDE] if density >= FEW and groups % 2 == 0 else []
+        for tile in (*wide, sparse_walk.LINEAR):
+            if groups // tile.columns * -(-lines // (tile.lines * tile.warps)) >= BUSY // 2:
+                return tile
+        return sparse_walk.LINEAR_FEW
+    large = sparse_walk.IMAGE
+    enough = groups * tiles * -(-lines // (large.lines * large.warps)) >= BUSY // 2 and lines >= large.lines * FEWEST
+    return large if enough else sparse_walk.IMAGE_FEW
+
+
+def _walk_bytes(tile: sparse_walk.Tile) -> int:
+    """Return what a block of `sparse_walk` has in shared memory besides its patch."""
+    return POSITIONS * 4 + tile.warps * 8 * (WARP + tile.lines + 1)
+
+
+def _products_bytes(tile: sparse_products.Tile) -> int:
+    """Return the same for `sparse_products`, without the sums of its warps."""
+    return POSITIONS * 4 + tile.warps * 4 * (sparse_products.TURN + 3 * WARP)
+
+
+def fits(kernel_height: int, kernel_width: int, stride: int) -> bool:
+    """Say whether the patches of a convolution find room in shared memory, for each of its passes."""
+    walk, products = sparse_walk.IMAGE, sparse_products.IMAGE
+    used = max(_walk_bytes(walk), _products_bytes(products) + sparse_products.SUMS * 4)
+    size = Patch(walk.rows, walk.columns, stride, kernel_height, kernel_width).size
+    return size <= POSITIONS and size * WARP * 4 <= (driver.shared_memory() - used) // 2
+
+
+def _room(patch: Patch, used: int) -> int:
+    """Return the bytes that a patch may take beside what a kernel uses.
+
+    Raises
+    ------
+    InputError
+        If a single channel does not find room there.
+    """
+    room = driver.shared_memory() - used
+    if patch.size > POSITIONS or patch.size * WARP * 4 > room:
+        raise InputError(
+            f"kernels of {patch.down} by {patch.across} weights at stride {patch.step} need patches of "
+            f"{patch.height} by {patch.pitch} pixels, which sparse kernels have no room for on a device: let the layer run dense"
+        )
+    return room

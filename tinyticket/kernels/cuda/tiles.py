@@ -46,17 +46,19 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
     """
     threads = downs * acrosses
     tile_rows, tile_columns = downs * rows, acrosses * columns
-    # One more than a power of two: turned on the way in, neighbours do not meet in one bank.
-    padded_rows, padded_columns = tile_rows + 1, tile_columns + 1
+    # Turned on the way in, neighbours should not meet in one bank, and what a thread reads should be vectors of four all the same.
+    padded_rows, padded_columns = tile_rows + 4, tile_columns + 4
+    group = min(columns, 4)
     lines = threads // WARP
 
     @cuda.jit(device=True)
     def add_pair(left, right, sums, j, down, across, step):
         """Add one step's products to two columns of a thread's sums."""
         for k in range(j, j + 2):
-            value = right[np.uint64(step), np.uint64(across + acrosses * k)]
+            column = np.uint64(group) * np.uint64(across) + np.uint64(k // group * group * acrosses + k % group)
+            value = right[np.uint64(step), column]
             for i in range(rows):
-                sums[i, k] += left[np.uint64(step), np.uint64(down * rows + i)] * value
+                sums[i, k] += left[np.uint64(step), np.uint64(rows) * np.uint64(down) + np.uint64(i)] * value
 
     @cuda.jit(device=True)
     def multiply(left, right, sums, down, across, steps):
@@ -150,16 +152,16 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
                 for j in range(columns):
                     sums[i, j] += value
         floor = _ZERO if p.relu != 0 else _LOWEST
-        column, row = first_column + across, first_row + down * rows
+        column, row = first_column + group * across, first_row + down * rows
         finish(result, held, sums, 0, column, row, phase, phases, floor, p)
-        finish(result, held, sums, 1, column + acrosses, row, phase, phases, floor, p)
+        finish(result, held, sums, 1, column + 1, row, phase, phases, floor, p)
         if columns == 8:
-            finish(result, held, sums, 2, column + 2 * acrosses, row, phase, phases, floor, p)
-            finish(result, held, sums, 3, column + 3 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 2, column + 2, row, phase, phases, floor, p)
+            finish(result, held, sums, 3, column + 3, row, phase, phases, floor, p)
             finish(result, held, sums, 4, column + 4 * acrosses, row, phase, phases, floor, p)
-            finish(result, held, sums, 5, column + 5 * acrosses, row, phase, phases, floor, p)
-            finish(result, held, sums, 6, column + 6 * acrosses, row, phase, phases, floor, p)
-            finish(result, held, sums, 7, column + 7 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 5, column + 1 + 4 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 6, column + 2 + 4 * acrosses, row, phase, phases, floor, p)
+            finish(result, held, sums, 7, column + 3 + 4 * acrosses, row, phase, phases, floor, p)
 
     @cuda.jit
     def correlate_all(x, dy, partial, taps, s):
@@ -205,7 +207,7 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
                 multiply(left, right, sums, down, across, WARP)
             cuda.syncthreads()
         for j in range(columns):
-            tap = first_column + across + acrosses * j
+            tap = first_column + group * across + j // group * group * acrosses + j % group
             for i in range(rows):
                 output = first_row + down * rows + i
                 if output < s.outputs and tap < s.taps:

@@ -48,6 +48,7 @@ PACKAGES = (
     "nvidia-cuda-nvcc",
     "nvmath-python",
     "cupy-cuda12x",
+    "cupy-cuda13x",
 )
 """Packages that decide what kernels are compiled with and what runs them."""
 
