@@ -88,14 +88,15 @@ class Playlist:
 
     def _record(self) -> None:
         """Make what starts the launches from now on: graphs, and routines between them."""
-        stream = _stream()
+        stream, starts = _stream(), []
         for recorded, launches in itertools.groupby(self._launches, lambda launch: launch.recordable):
             if recorded:
                 graph = _graph(list(launches), stream)
                 weakref.finalize(self, graph.destroy)
-                self._starts.append(graph.start)
+                starts.append(graph.start)
             else:
-                self._starts += [functools.partial(launch.run, stream) for launch in launches]
+                starts += [functools.partial(launch.run, stream) for launch in launches]
+        self._starts = starts
 
 
 class _Graph(NamedTuple):

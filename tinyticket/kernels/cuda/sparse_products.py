@@ -99,13 +99,12 @@ def make_tile(rows: int, columns: int, warps: int) -> Tile:
             place, before = segment(places, partial, start, done, end, going_on)
             to = np.uint32(sums + lane)
             for survivor in range(count):
-                spot = held_places[warp, np.uint64(survivor)]
+                place_of_first = held_places[warp, np.uint64(survivor)]
                 total = _ZERO
                 for i in range(rows):
                     for j in range(columns):
-                        total += (
-                            above[i * columns + j] * mine[np.uint64(np.uint32(spot + i * pitch)) + np.uint64(j * WARP)]
-                        )
+                        spot = np.uint64(np.uint32(place_of_first + i * pitch)) + np.uint64(j * WARP)
+                        total += above[i * columns + j] * mine[spot]
                 here[to] = total
                 to = np.uint32(to + PADDED)
             cuda.syncwarp()

@@ -71,9 +71,8 @@ def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
     def add_one(mine, place, value, sums, line, pitch):
         for i in range(rows):
             for j in range(columns):
-                sums[line, i * columns + j] += (
-                    value * mine[np.uint64(np.uint32(place + i * pitch)) + np.uint64(j * WARP)]
-                )
+                spot = np.uint64(np.uint32(place + i * pitch)) + np.uint64(j * WARP)
+                sums[line, i * columns + j] += value * mine[spot]
 
     @cuda.jit(device=True)
     def segment(values, places, begin, end):
@@ -84,11 +83,12 @@ def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
         return value, place
 
     @cuda.jit(device=True)
-    def add_line(mine, values, places, held_values, held_places, begins, ends, sums, line, pitch, first, ahead):
+    def add_line(patch, survivors, held, sums, line, first, ahead):
         """Add what survives in this chunk of one line to its sums.
 
         Its first segment has been read `ahead`, and the next line's is returned.
         """
+        (mine, pitch), (values, places), (held_values, held_places, begins, ends) = patch, survivors, held
         lane, warp = np.uint32(cuda.threadIdx.x % WARP), np.uint64(cuda.threadIdx.x // WARP)
         done, end = begins[warp, line], ends[warp, line]
         value, place = ahead
@@ -154,7 +154,9 @@ def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
                 sums[line, spot] = _ZERO
         start, mine = np.int32(group * s.span + lane), here[lane:]
 
-        chunk, from_here, first, pitch = np.int32(0), start, np.int32(0), np.uint32(s.pitch * WARP)
+        patch, survivors = (mine, np.uint32(s.pitch * WARP)), (values, places)
+        held_by_warp = held_values, held_places, begins, ends
+        chunk, from_here, first = np.int32(0), start, np.int32(0)
         while chunk < s.chunks:
             cuda.syncthreads()
             if lane <= lines:
@@ -169,36 +171,20 @@ def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
             stage(source, here, inside, from_here, np.int32(s.source_plane), np.uint32(s.positions), size)
             cuda.syncthreads()
             # Written out: the compiler does not unroll a loop over all of it, and registers have no index.
-            ahead = add_line(mine, values, places, held_values, held_places, begins, ends, sums, 0, pitch, first, ahead)
+            ahead = add_line(patch, survivors, held_by_warp, sums, 0, first, ahead)
             if lines >= 2:
-                ahead = add_line(
-                    mine, values, places, held_values, held_places, begins, ends, sums, 1, pitch, first, ahead
-                )
+                ahead = add_line(patch, survivors, held_by_warp, sums, 1, first, ahead)
             if lines >= 4:
-                ahead = add_line(
-                    mine, values, places, held_values, held_places, begins, ends, sums, 2, pitch, first, ahead
-                )
-                ahead = add_line(
-                    mine, values, places, held_values, held_places, begins, ends, sums, 3, pitch, first, ahead
-                )
+                ahead = add_line(patch, survivors, held_by_warp, sums, 2, first, ahead)
+                ahead = add_line(patch, survivors, held_by_warp, sums, 3, first, ahead)
             if lines == 8:
-                ahead = add_line(
-                    mine, values, places, held_values, held_places, begins, ends, sums, 4, pitch, first, ahead
-                )
-                ahead = add_line(
-                    mine, values, places, held_values, held_places, begins, ends, sums, 5, pitch, first, ahead
-                )
-                ahead = add_line(
-                    mine, values, places, held_values, held_places, begins, ends, sums, 6, pitch, first, ahead
-                )
-                ahead = add_line(
-                    mine, values, places, held_values, held_places, begins, ends, sums, 7, pitch, first, ahead
-                )
+                ahead = add_line(patch, survivors, held_by_warp, sums, 4, first, ahead)
+                ahead = add_line(patch, survivors, held_by_warp, sums, 5, first, ahead)
+                ahead = add_line(patch, survivors, held_by_warp, sums, 6, first, ahead)
+                ahead = add_line(patch, survivors, held_by_warp, sums, 7, first, ahead)
             chunk = np.int32(chunk + 1)
-            from_here, first = (
-                np.int32(from_here + s.channels * s.source_plane),
-                np.int32(first + s.channels * s.positions),
-            )
+            from_here = np.int32(from_here + s.channels * s.source_plane)
+            first = np.int32(first + s.channels * s.positions)
 
         floor, at = _ZERO if s.relu != 0 else _LOWEST, np.uint32(at + 1 + s.positions)
         write_line(result, bias, held, sums, 0, order, hand, table, at, start, s, floor)
