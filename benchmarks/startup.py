@@ -20,6 +20,7 @@ from benchmarks.rows import Row, row
 from benchmarks.timing import Discipline, first_call
 
 DENSITY = 0.1
+MODELS = ("lenet-300-100", "conv-2", "resnet-20")
 
 STEP = """
 import time; began = time.perf_counter()
@@ -27,10 +28,10 @@ import json, numba; numba.set_num_threads({threads})
 from benchmarks.masks import masks_for
 from benchmarks.own_step import OwnStep
 from benchmarks.problems import make
-problem = make("lenet-300-100", 60, {{"train": 600, "validation": 60, "test": 60}})
+problem = make("{model}", 60, {{"train": 600, "validation": 60, "test": 60}})
 [(_, masks)] = masks_for(problem.model(), [{density}], "uniform")
 step = OwnStep(problem, masks); step(); step.evaluate()
-print(json.dumps({{"startup": time.perf_counter() - began}}))
+print(json.dumps({{"startup-{model}": time.perf_counter() - began}}))
 """
 
 KERNELS = """
@@ -41,13 +42,14 @@ print(json.dumps(first_calls()))
 
 
 def measure(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
-    """Yield a row for each kernel and one for a whole step: seconds of a first use, and of a later process's.
+    """Yield a row for each kernel and one for a whole step of some models: seconds of a first use, and of a later process's.
 
-    "startup" is from starting to import tinyticket to the end of Lenet's first training step and evaluation.
+    "startup" is from starting to import tinyticket to the end of a model's first training step and evaluation.
     """
-    for script, density in ((KERNELS, None), (STEP, DENSITY)):
+    steps = [STEP.format(model=model, threads=options.threads, density=DENSITY) for model in MODELS]
+    for script, density in ((KERNELS, None), *((step, DENSITY) for step in steps)):
         with tempfile.TemporaryDirectory() as folder:
-            runs = [_start(script.format(threads=options.threads, density=DENSITY), folder) for _ in range(2)]
+            runs = [_start(script, folder) for _ in range(2)]
         if isinstance(runs[0], str):
             yield row("kernels", "startup", density, options.threads, None, note=runs[0])
             continue

@@ -101,14 +101,15 @@ def test_a_missing_peer_is_named_in_its_cases(small_sizes, tiny, tmp_path, capsy
 
 
 def test_start_up_is_measured_in_an_empty_cache_and_again(tiny, tmp_path, monkeypatch):
-    seconds = iter([{"compile-a": 2.0}, {"compile-a": 0.1}, {"startup": 9.0}, {"startup": 1.0}])
+    seconds = iter([{"compile-a": 2.0}, {"compile-a": 0.1}, {"startup-lenet": 9.0}, {"startup-lenet": 1.0}])
+    monkeypatch.setattr(startup, "MODELS", ("lenet",))
     monkeypatch.setattr(startup, "_start", lambda script, folder: next(seconds))
     rows = rows_of(["--cases", "startup", "--threads", "1"], tiny, tmp_path / "rows.json")
     assert [(r["case"], r["seconds"]) for r in rows] == [
         ("compile-a-first-use", 2.0),
         ("compile-a-later-use", 0.1),
-        ("startup-first-use", 9.0),
-        ("startup-later-use", 1.0),
+        ("startup-lenet-first-use", 9.0),
+        ("startup-lenet-later-use", 1.0),
     ]
 
 
