@@ -104,3 +104,28 @@ def test_one_module_alone_imports_cuda():
     )
     found = {path.name for path in package.rglob("*.py") if imports.search(path.read_text())}
     assert not found, "kernels/cuda/toolkit.py is the one place, and imports it by name"
+
+
+SYNCWARP = """
+import numpy as np
+from tinyticket.kernels.cuda.toolkit import cuda
+
+@cuda.jit
+def turn(numbers):
+    held = cuda.shared.array(64, np.int32)
+    thread = cuda.threadIdx.x
+    held[thread] = thread
+    cuda.syncwarp()
+    numbers[thread] = held[thread ^ 31]
+
+numbers = np.zeros(64, np.int32)
+turn[1, 64](numbers)
+assert numbers.tolist() == [i ^ 31 for i in range(64)]
+print("turned")
+"""
+
+
+def test_numba_s_own_simulator_knows_barriers_of_warps():
+    environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
+    done = subprocess.run([sys.executable, "-c", SYNCWARP], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "turned\n", done.stderr

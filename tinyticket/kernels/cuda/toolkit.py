@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import threading
 from importlib import metadata
 from typing import Any
 
@@ -64,7 +65,21 @@ def _do_not_warn() -> None:
         importlib.import_module(f"{cuda.__name__}.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 
-if not simulated():
+def _add_barriers_of_warps() -> None:
+    """Give numba's simulator what it lacks: a barrier for the threads of a warp, all of which come to it."""
+    module = importlib.import_module(f"{cuda.__name__}.simulator.kernelapi").FakeCUDAModule
+
+    def syncwarp(fake: Any) -> None:
+        thread: Any = threading.current_thread()
+        barriers, size = thread._manager.__dict__.setdefault("barriers", {}), min(32, fake.blockDim.x)
+        barriers.setdefault(thread.thread_id // 32, threading.Barrier(size)).wait()
+
+    module.syncwarp = syncwarp
+
+
+if simulated():
+    _add_barriers_of_warps()
+else:
     _do_not_warn()
 
 
