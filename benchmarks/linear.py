@@ -60,6 +60,8 @@ def _compare(
         calls = {f"own {name}": _call(owns[name], backward) for name in own_names}
         calls |= {name: _call(sides[name], backward) for name in names if name in sides}
         with environment.threads(threads):
+            for own in owns.values():
+                own.prepare()
             timings = interleave(calls, discipline)
         both = {f"{name}_seconds": timings[f"own {name}"].median for name in own_names}
         for kernel, suffix in cases.items():

@@ -9,7 +9,7 @@ from tinyticket.sparse.choice import sparse_is_faster
 
 
 class OwnSparse:
-    """Sparse kernels on activations that are packed already, as between the layers of a compiled step."""
+    """Sparse kernels on activations that are packed already, as between the layers of a compiled step; calls are prepared."""
 
     def __init__(self, layer: Layer):
         lanes = cpu.lanes_for(layer.batch)
@@ -17,13 +17,18 @@ class OwnSparse:
         self.values = self.pattern.values(layer.weight)
         self.by_column = self.pattern.by_column(self.values)
         self.x, self.dy = cpu.pack(layer.x, lanes), cpu.pack(layer.dy, lanes)
-        self.y = cpu.empty(*self.dy.shape)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Prepare both calls for as many threads as there are now."""
+        self._forward = cpu.prepare_sparse_linear(self.pattern, self.values, self.layer.bias, self.x)
+        self._backward = cpu.prepare_sparse_linear_backward(self.pattern, self.by_column, self.x, self.dy)
 
     def forward(self) -> None:
-        cpu.sparse_linear(self.pattern, self.values, self.layer.bias, self.x, out=self.y)
+        self.y = self._forward()
 
     def backward(self) -> None:
-        self.dx, self.gradient = cpu.sparse_linear_backward(self.pattern, self.by_column, self.x, self.dy)
+        self.dx, self.gradient = self._backward()
 
     def results(self) -> Results:
         count = self.layer.batch
@@ -39,12 +44,12 @@ class OwnSparsePacking(OwnSparse):
 
     def forward(self) -> None:
         self.x, _ = cpu.gather(self.layer.x, self.everything, lanes=self.pattern.lanes)
-        super().forward()
+        self.y = cpu.sparse_linear(self.pattern, self.values, self.layer.bias, self.x)
         self.y_samples = cpu.transpose_samples(self.y)
 
     def backward(self) -> None:
         self.dy, _ = cpu.gather(self.layer.dy, self.everything, lanes=self.pattern.lanes)
-        super().backward()
+        self.dx, self.gradient = cpu.sparse_linear_backward(self.pattern, self.by_column, self.x, self.dy)
         self.dx_samples = cpu.transpose_samples(self.dx)
 
     def results(self) -> Results:
@@ -60,6 +65,9 @@ class OwnDense:
         self.layer = layer
         self.x, self.dy = cpu.pack(layer.x), cpu.pack(layer.dy)
         self.y = cpu.empty(*self.dy.shape)
+
+    def prepare(self) -> None:
+        """Calls of dense kernels, which take longer, are made anew each time."""
 
     def forward(self) -> None:
         cpu.dense_linear(self.layer.weight, self.layer.bias, self.x, out=self.y)

@@ -26,17 +26,16 @@ COMPILE = """
 import re, sys
 import numpy as np
 from numba import typeof
-from tinyticket.kernels.cpu import Lines, Shape
+from tinyticket.kernels.cpu import Shape
 from tinyticket.kernels.cpu.dense_passes import dense_forward
-from tinyticket.kernels.cpu.sparse_passes import sparse_backward, sparse_forward
+from tinyticket.kernels.cpu.sparse_calls import sparse_backward, sparse_forward
 
 register = sys.argv[1]
-f, i, bounds = np.zeros(1, np.float32), np.zeros(1, np.uint32), np.zeros(2, np.int64)
-lines, shape = Lines(i, i, 1), Shape(1, 1, 1, 16)
+f, told, shape = np.zeros(1, np.float32), np.zeros(2, np.int64), Shape(1, 1, 1, 16)
 arguments = {
-    sparse_forward: (bounds, lines, f, f, f, f, shape, True),
-    sparse_backward: (bounds, lines, f, f, f, f, f, shape, True),
-    dense_forward: (bounds, f, f, f, f, shape, True),
+    sparse_forward: (told, True),
+    sparse_backward: (told, True),
+    dense_forward: (told, f, f, f, f, shape, True),
 }
 for kernel, args in arguments.items():
     kernel.compile(tuple(typeof(a) for a in args))

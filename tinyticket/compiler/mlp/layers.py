@@ -1,7 +1,7 @@
 """What training and evaluation share: reading the table, gathering a batch, the forward pass of a layer."""
 
 from tinyticket.compiler.call import call
-from tinyticket.compiler.handover import numbers, received, types
+from tinyticket.kernels.cpu.handover import numbers, received, types
 from tinyticket.compiler.mlp.program import (
     BIAS,
     FIELDS,

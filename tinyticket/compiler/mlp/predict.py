@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from tinyticket.compiler.call import call
-from tinyticket.compiler.handover import handed_over, numbers, received, types
+from tinyticket.kernels.cpu.handover import handed_over, numbers, received, types
 from tinyticket.compiler.mlp.layers import BATCH, MEMORY
 from tinyticket.compiler.mlp.plan import Plan
 from tinyticket.compiler.mlp.program import Batch, Memory

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.handover import handed_over
+from tinyticket.kernels.cpu.handover import handed_over
 from tinyticket.compiler.mlp.dense_gradients import dense_gradients
 from tinyticket.compiler.mlp.evaluate import evaluate
 from tinyticket.compiler.mlp.plan import Plan

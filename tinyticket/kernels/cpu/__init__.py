@@ -29,6 +29,7 @@ from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.optimizers import settings, update
 from tinyticket.kernels.cpu.penalty import l1_gradient
 from tinyticket.kernels.cpu.pooling import avg_pool, avg_pool_gradient, max_pool, max_pool_gradient
+from tinyticket.kernels.cpu.prepared import Prepared
 from tinyticket.kernels.cpu.residual import add_images, add_images_gradient, copy_images, copy_images_gradient
 from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
 from tinyticket.kernels.cpu.sparse_convolution import (
@@ -36,7 +37,14 @@ from tinyticket.kernels.cpu.sparse_convolution import (
     sparse_conv_forward,
     sparse_conv_gradient,
 )
-from tinyticket.kernels.cpu.sparse_linear import sparse_linear, sparse_linear_backward, sparse_weight_gradient
+from tinyticket.kernels.cpu.sparse_linear import (
+    prepare_sparse_linear,
+    prepare_sparse_linear_backward,
+    prepare_sparse_weight_gradient,
+    sparse_linear,
+    sparse_linear_backward,
+    sparse_weight_gradient,
+)
 from tinyticket.kernels.cpu.sparse_passes import Lines
 
 __all__ = [
@@ -44,6 +52,7 @@ __all__ = [
     "CrossEntropy",
     "Image",
     "Lines",
+    "Prepared",
     "Shape",
     "Window",
     "add_images",
@@ -78,6 +87,9 @@ __all__ = [
     "pack",
     "pack_images",
     "pack_samples",
+    "prepare_sparse_linear",
+    "prepare_sparse_linear_backward",
+    "prepare_sparse_weight_gradient",
     "settings",
     "softmax_cross_entropy",
     "sparse_conv_backward",

@@ -24,6 +24,16 @@ def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     return flattened if flattened.flags.writeable else flattened.copy()
 
 
+def flat_kept(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
+    """Return an input that is read again later as a flat view; one that would have to be copied is an error."""
+    if array.shape != tuple(shape) or array.dtype != np.float32 or not array.flags.c_contiguous:
+        raise InputError(
+            f"{name} is {array.dtype} of shape {array.shape}, but C-contiguous float32 of shape {tuple(shape)} was "
+            "expected, because it is not copied"
+        )
+    return array.reshape(-1)
+
+
 def flat_output(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     """Return an output as a flat view; one that would have to be copied is an error."""
     if array.shape != tuple(shape) or array.dtype != np.float32:

@@ -1,23 +1,34 @@
 """A masked fully-connected layer whose cost is that of its survivors: the three passes as functions of arrays.
 
+Each has a twin that prepares the call instead, for arrays that stay.
+
 >>> pattern = Pattern.from_mask(weight != 0, lanes=lanes_for(len(x)))           # doctest: +SKIP
 >>> y = unpack(sparse_linear(pattern, weight[weight != 0], bias, pack(x, pattern.lanes)), len(x))       # doctest: +SKIP
 """
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import flat, flat_output, packed_shape
+from tinyticket.kernels.cpu.arguments import flat, flat_kept, flat_output, packed_shape
 from tinyticket.kernels.cpu.layout import Shape, empty
-from tinyticket.kernels.cpu.sparse_passes import (
-    Lines,
+from tinyticket.kernels.cpu.prepared import Prepared
+from tinyticket.kernels.cpu.sparse_calls import (
+    Backward,
+    Forward,
+    Gradient,
     sparse_backward,
     sparse_forward,
     sparse_gradient,
 )
+from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cpu.threads import thread_count
+
+
+Taking = Callable[[np.ndarray, Sequence[int], str], np.ndarray]
+"""How inputs are taken: `flat`, which may copy, or `flat_kept`."""
 
 
 class Offsets(Protocol):
@@ -80,16 +91,21 @@ def sparse_linear(
     -------
     array of shape (tiles, outputs, lanes)
     """
-    shape = _shape(pattern, x)
-    y = empty(shape.tiles, shape.outputs, shape.lanes) if out is None else out
-    arrays = (
-        flat(values, (pattern.count,), "values"),
-        flat(bias, (shape.outputs,), "bias"),
-        flat(x, x.shape, "x"),
-        flat_output(y, (shape.tiles, shape.outputs, shape.lanes), "out"),
-    )
-    sparse_forward(pattern.row_bounds(thread_count(threads)), pattern.rows, *arrays, shape, bool(relu))
-    return y
+    return _linear(pattern, values, bias, x, relu, out, threads, flat)()
+
+
+def prepare_sparse_linear(
+    pattern: Offsets,
+    values: np.ndarray,
+    bias: np.ndarray,
+    x: np.ndarray,
+    *,
+    relu: bool = False,
+    out: np.ndarray | None = None,
+    threads: int | None = None,
+) -> Prepared[np.ndarray]:
+    """Prepare `sparse_linear` for arrays that stay: float32, C-contiguous, and read anew by every run."""
+    return _linear(pattern, values, bias, x, relu, out, threads, flat_kept)
 
 
 def sparse_linear_backward(
@@ -122,17 +138,20 @@ def sparse_linear_backward(
     gradient : array of shape (survivors,)
         Column by column, as the values; summed over the samples.
     """
-    shape = _shape(pattern, x)
-    dx, gradient = empty(*x.shape), empty(pattern.count)
-    arrays = (
-        flat(values, (pattern.count,), "values"),
-        flat(x, x.shape, "x"),
-        flat(dy, (shape.tiles, shape.outputs, shape.lanes), "dy"),
-        dx.reshape(-1),
-        gradient,
-    )
-    sparse_backward(pattern.column_bounds(thread_count(threads)), pattern.columns, *arrays, shape, bool(relu))
-    return dx, gradient
+    return _backward(pattern, values, x, dy, relu, threads, flat)()
+
+
+def prepare_sparse_linear_backward(
+    pattern: Offsets,
+    values: np.ndarray,
+    x: np.ndarray,
+    dy: np.ndarray,
+    *,
+    relu: bool = False,
+    threads: int | None = None,
+) -> Prepared[tuple[np.ndarray, np.ndarray]]:
+    """Prepare `sparse_linear_backward` for arrays that stay: float32, C-contiguous, and read anew by every run."""
+    return _backward(pattern, values, x, dy, relu, threads, flat_kept)
 
 
 def sparse_weight_gradient(
@@ -152,11 +171,69 @@ def sparse_weight_gradient(
     -------
     array of shape (survivors,), row by row
     """
+    return _gradient(pattern, x, dy, threads, flat)()
+
+
+def prepare_sparse_weight_gradient(
+    pattern: Offsets, x: np.ndarray, dy: np.ndarray, *, threads: int | None = None
+) -> Prepared[np.ndarray]:
+    """Prepare `sparse_weight_gradient` for arrays that stay: float32, C-contiguous, and read anew by every run."""
+    return _gradient(pattern, x, dy, threads, flat_kept)
+
+
+def _linear(
+    pattern: Offsets,
+    values: np.ndarray,
+    bias: np.ndarray,
+    x: np.ndarray,
+    relu: bool,
+    out: np.ndarray | None,
+    threads: int | None,
+    take: Taking,
+) -> Prepared[np.ndarray]:
+    shape = _shape(pattern, x)
+    y = empty(shape.tiles, shape.outputs, shape.lanes) if out is None else out
+    arrays = (
+        take(values, (pattern.count,), "values"),
+        take(bias, (shape.outputs,), "bias"),
+        take(x, x.shape, "x"),
+        flat_output(y, (shape.tiles, shape.outputs, shape.lanes), "out"),
+    )
+    bounds = pattern.row_bounds(thread_count(threads))
+    return Prepared(sparse_forward, Forward(bounds.size - 1, bounds, pattern.rows, *arrays, shape, bool(relu)), y)
+
+
+def _backward(
+    pattern: Offsets,
+    values: np.ndarray,
+    x: np.ndarray,
+    dy: np.ndarray,
+    relu: bool,
+    threads: int | None,
+    take: Taking,
+) -> Prepared[tuple[np.ndarray, np.ndarray]]:
+    shape = _shape(pattern, x)
+    dx, gradient = empty(*x.shape), empty(pattern.count)
+    arrays = (
+        take(values, (pattern.count,), "values"),
+        take(x, x.shape, "x"),
+        take(dy, (shape.tiles, shape.outputs, shape.lanes), "dy"),
+        dx,
+        gradient,
+    )
+    bounds = pattern.column_bounds(thread_count(threads))
+    told = Backward(bounds.size - 1, bounds, pattern.columns, *arrays, shape, bool(relu))
+    return Prepared(sparse_backward, told, (dx, gradient))
+
+
+def _gradient(
+    pattern: Offsets, x: np.ndarray, dy: np.ndarray, threads: int | None, take: Taking
+) -> Prepared[np.ndarray]:
     shape = _shape(pattern, x)
     gradient = empty(pattern.count)
-    arrays = flat(x, x.shape, "x"), flat(dy, (shape.tiles, shape.outputs, shape.lanes), "dy"), gradient
-    sparse_gradient(pattern.row_bounds(thread_count(threads)), pattern.rows, *arrays, shape)
-    return gradient
+    arrays = take(x, x.shape, "x"), take(dy, (shape.tiles, shape.outputs, shape.lanes), "dy"), gradient
+    bounds = pattern.row_bounds(thread_count(threads))
+    return Prepared(sparse_gradient, Gradient(bounds.size - 1, bounds, pattern.rows, *arrays, shape), gradient)
 
 
 def _shape(pattern: Offsets, x: np.ndarray) -> Shape:

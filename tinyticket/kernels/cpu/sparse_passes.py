@@ -14,9 +14,8 @@ in the same order.
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from tinyticket.kernels.cpu.jit import device, kernel, variant
+from tinyticket.kernels.cpu.jit import device, variant
 from tinyticket.kernels.cpu.machine import LANES, TILES
 from tinyticket.kernels.cpu.patch_grid import Grid
 from tinyticket.kernels.cpu.simd import advance, at, pointer
@@ -209,51 +208,3 @@ def gradient_rows(rows, x, dy, gradient, shape, first, last):
             else:
                 _gradient_single(rows, inputs, above, gradient, lanes, first, last, tile + lane > 0)
                 lane += LANES
-
-
-@device
-def _forward_chunk(rows, values, bias, x, y, shape, rectify, first, last):
-    v, b, inputs, outputs = pointer(values, 0), pointer(bias, 0), pointer(x, 0), pointer(y, 0)
-    forward_rows(addresses(rows), v, b, inputs, outputs, shape, first, last, rectify)
-
-
-@device
-def _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, first, last):
-    v, before, above, after, g = pointer(values, 0), pointer(x, 0), pointer(dy, 0), pointer(dx, 0), pointer(gradient, 0)
-    backward_columns(addresses(columns), v, before, above, after, g, shape, first, last, rectified)
-
-
-@device
-def _gradient_chunk(rows, x, dy, gradient, shape, first, last):
-    gradient_rows(addresses(rows), pointer(x, 0), pointer(dy, 0), pointer(gradient, 0), shape, first, last)
-
-
-@kernel
-def sparse_forward(bounds, rows, values, bias, x, y, shape, rectify):
-    """`forward_rows` over chunks of rows."""
-    if bounds.size == 2:
-        _forward_chunk(rows, values, bias, x, y, shape, rectify, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _forward_chunk(rows, values, bias, x, y, shape, rectify, bounds[chunk], bounds[chunk + 1])
-
-
-@kernel
-def sparse_backward(bounds, columns, values, x, dy, dx, gradient, shape, rectified):
-    """`backward_columns` over chunks of columns."""
-    if bounds.size == 2:
-        _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            first, last = bounds[chunk], bounds[chunk + 1]
-            _backward_chunk(columns, values, x, dy, dx, gradient, shape, rectified, first, last)
-
-
-@kernel
-def sparse_gradient(bounds, rows, x, dy, gradient, shape):
-    """`gradient_rows` over chunks of rows."""
-    if bounds.size == 2:
-        _gradient_chunk(rows, x, dy, gradient, shape, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _gradient_chunk(rows, x, dy, gradient, shape, bounds[chunk], bounds[chunk + 1])

@@ -25,6 +25,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+def is_forked() -> bool:
+    """Return whether this is a forked process, in which kernels must not open a parallel region."""
+    return _forked
+
+
 def available_threads() -> int:
     """Return how many threads a kernel may use in this process now."""
     return 1 if _forked else numba.get_num_threads()

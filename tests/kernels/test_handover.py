@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from tinyticket.compiler.handover import handed_over, received, types
+from tinyticket.kernels.cpu.handover import handed_over, received, types
 from tinyticket.kernels.cpu.simd import at, pointer
 
 
