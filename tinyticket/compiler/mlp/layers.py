@@ -1,7 +1,6 @@
 """What training and evaluation share: reading the table, gathering a batch, the forward pass of a layer."""
 
 from tinyticket.compiler.call import call
-from tinyticket.kernels.cpu.handover import numbers, received, types
 from tinyticket.compiler.mlp.program import (
     BIAS,
     FIELDS,
@@ -18,6 +17,7 @@ from tinyticket.compiler.mlp.program import (
     Memory,
 )
 from tinyticket.compiler.mlp.routines import DENSE_FORWARD, GATHER, GATHER_PIXELS, SPARSE_FORWARD
+from tinyticket.kernels.cpu.handover import numbers, received, types
 from tinyticket.kernels.cpu.jit import device
 from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES

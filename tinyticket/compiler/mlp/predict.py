@@ -13,7 +13,6 @@ import numpy as np
 from numba import prange
 
 from tinyticket.compiler.call import call
-from tinyticket.kernels.cpu.handover import handed_over, numbers, received, types
 from tinyticket.compiler.mlp.layers import BATCH, MEMORY
 from tinyticket.compiler.mlp.plan import Plan
 from tinyticket.compiler.mlp.program import Batch, Memory
@@ -21,6 +20,7 @@ from tinyticket.compiler.mlp.routines import GATHER
 from tinyticket.compiler.mlp.tile import forward_tile, tile_shape
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES
+from tinyticket.kernels.cpu.handover import handed_over, numbers, received, types
 from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.simd import advance, pointer
 from tinyticket.kernels.cpu.threads import thread_count

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.kernels.cpu.handover import handed_over
 from tinyticket.compiler.mlp.dense_gradients import dense_gradients
 from tinyticket.compiler.mlp.evaluate import evaluate
 from tinyticket.compiler.mlp.plan import Plan
@@ -17,6 +16,7 @@ from tinyticket.data import Pixels
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
 from tinyticket.kernels.cpu.barrier import SIZE
+from tinyticket.kernels.cpu.handover import handed_over
 from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
 from tinyticket.kernels.cpu.threads import available_threads, thread_count
 

@@ -26,7 +26,6 @@ from tinyticket.kernels.cpu.sparse_calls import (
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cpu.threads import thread_count
 
-
 Taking = Callable[[np.ndarray, Sequence[int], str], np.ndarray]
 """How inputs are taken: `flat`, which may copy, or `flat_kept`."""
 
