@@ -43,7 +43,7 @@ def pretend():
 
 
 class Emulator:
-    """A CPU whose memory are copies of this process's pages, fetched when touched; those of arrays are copied back."""
+    """A CPU whose memory are copies of this process's pages, fetched when touched; what it writes is copied back."""
 
     def __init__(self):
         import unicorn
@@ -55,8 +55,9 @@ class Emulator:
         self._cpu.mem_map(STACK, 1 << 20)
         self._cpu.mem_map(RETURN, PAGE)
         self._cpu.mem_write(RETURN, b"\xc0\x03\x5f\xd6" * (PAGE // 4))  # ret
-        self._pages = set()
+        self._pages, self._written = set(), set()
         self._cpu.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, self._fetch)
+        self._cpu.hook_add(unicorn.UC_HOOK_MEM_WRITE, self._note)
         self._cpu.hook_add(unicorn.UC_HOOK_CODE, self._memory, begin=MEMCPY, end=MEMSET)
 
     def _fetch(self, cpu, access, place, size, value, data):
@@ -67,6 +68,10 @@ class Emulator:
                 cpu.mem_write(page * PAGE, ctypes.string_at(page * PAGE, PAGE))
         return True
 
+    def _note(self, cpu, access, place, size, value, data):
+        if not STACK <= place < RETURN:
+            self._written.add((place, size))
+
     def _memory(self, cpu, place, size, data):
         """Do what the C library does on a machine that is there."""
         target, source, count = (cpu.reg_read(getattr(self._names, f"UC_ARM64_REG_X{i}")) for i in range(3))
@@ -76,6 +81,7 @@ class Emulator:
                 self._fetch(cpu, None, source, count, None, None)
             content = cpu.mem_read(source, count) if place == MEMCPY else bytes([source & 255]) * count
             cpu.mem_write(target, bytes(content))
+            self._note(cpu, None, target, count, None, None)
 
     def call(self, address, arguments):
         """Call a C function: tuples and arrays by value, as LLVM's AArch64 takes them."""
@@ -95,15 +101,8 @@ class Emulator:
         self._cpu.reg_write(self._names.UC_ARM64_REG_SP, top)
         self._cpu.reg_write(self._names.UC_ARM64_REG_LR, RETURN)
         self._cpu.emu_start(address, RETURN)
-        for array in _arrays(arguments):
-            self._copy_back(array)
-
-    def _copy_back(self, array):
-        start, stop = array.ctypes.data, array.ctypes.data + array.nbytes
-        for page in range(start // PAGE, (stop + PAGE - 1) // PAGE):
-            if page in self._pages and array.flags.writeable:
-                first, last = max(start, page * PAGE), min(stop, (page + 1) * PAGE)
-                ctypes.memmove(first, bytes(self._cpu.mem_read(first, last - first)), last - first)
+        for place, size in self._written:
+            ctypes.memmove(place, bytes(self._cpu.mem_read(place, size)), size)
 
 
 def _taken_apart(argument):
@@ -119,14 +118,6 @@ def _taken_apart(argument):
         yield [argument if isinstance(argument, np.float32) else np.float64(argument)]
     else:
         yield [int(argument)]
-
-
-def _arrays(arguments):
-    for argument in arguments:
-        if isinstance(argument, np.ndarray):
-            yield argument
-        elif isinstance(argument, tuple):
-            yield from _arrays(argument)
 
 
 class Emulated:

@@ -11,15 +11,12 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.machine import LANES, LARGE_CACHE
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.sparse.orders import Orders
 
 CACHE = 32 * 1024
 """Bytes of activations that a block should read: a first-level cache."""
-
-LARGE_CACHE = 1024 * 1024
-"""Bytes of a second-level cache."""
 
 STRIP = 64
 """Lanes that kernels work through at a time."""

@@ -20,6 +20,9 @@ _config: Any = numba.core.config
 
 LANES = 16
 
+LARGE_CACHE = 1024 * 1024
+"""Bytes of a second-level cache."""
+
 
 class Tiles(NamedTuple):
     """Sizes of register tiles, in vectors of sixteen lanes."""

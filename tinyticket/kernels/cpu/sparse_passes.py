@@ -7,7 +7,7 @@ columns never write to the same place. A first layer needs no input gradient; it
 each survivor, four at a time, row by row. That order is also the forward pass's, so a first layer needs no columns at
 all.
 
-Batches wider than a register tile are done strip by strip; gradients of weights then add up over the strips, always
+Batches wider than a register tile are done strip by strip, backward two strips at a time; gradients of weights then add up over the strips, always
 in the same order.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyticket.kernels.cpu.jit import device, variant
-from tinyticket.kernels.cpu.machine import LANES, TILES
+from tinyticket.kernels.cpu.machine import LANES, LARGE_CACHE, TILES
 from tinyticket.kernels.cpu.patch_grid import Grid
 from tinyticket.kernels.cpu.simd import advance, at, pointer
 from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
@@ -138,6 +138,11 @@ _forward_wide, _forward_single = _forward(TILES.sparse_width), _forward(1)
 _backward_wide, _backward_single = _backward(TILES.fused_width), _backward(1)
 _gradient_wide, _gradient_single = _gradient(TILES.sparse_width), _gradient(1)
 
+# The backward pass takes two tiles as wide as a strip together where registers hold them: each survivor's value and place are
+# then read once for both, and its gradient is one sum instead of two.
+PAIRS = TILES.fused_patch >= 2 * TILES.fused_width
+_backward_two = backward(2, TILES.fused_width, 1)
+
 # Where tiles are one vector wide, as behind an image, a strip takes its vectors from tiles beside each other.
 _forward_tiles, _gradient_tiles = forward(TILES.sparse_width, 1, 1), gradient(TILES.sparse_width, 1, 1)
 _backward_tiles = backward(TILES.fused_width, 1, 1)
@@ -176,7 +181,13 @@ def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, r
         grid = _tiles_grid(shape)
         _backward_tiles(columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, rectified, False)
         return
-    for tile in range(shape.tiles):
+    paired = 0
+    # What two tiles' survivors read at random is to stay in the second-level cache.
+    if PAIRS and shape.tiles > 1 and lanes == _FUSED and 2 * shape.outputs * lanes * 4 <= LARGE_CACHE:
+        paired = shape.tiles // 2 * 2
+        grid = Grid(1, paired, lanes // LANES, 0, shape.inputs * lanes, LANES, 0, shape.outputs * lanes)
+        _backward_two(columns, 0, 1, values, x, dy, dx, gradient, lanes, grid, first, last, False, rectified, False)
+    for tile in range(paired, shape.tiles):
         lane = 0
         while lane < lanes:
             start, add = tile * shape.inputs * lanes + lane, tile + lane > 0
