@@ -7,8 +7,8 @@ columns never write to the same place. A first layer needs no input gradient; it
 each survivor, four at a time, row by row. That order is also the forward pass's, so a first layer needs no columns at
 all.
 
-Batches wider than a register tile are done strip by strip, backward two strips at a time; gradients of weights then add up over the strips, always
-in the same order.
+Batches wider than a register tile are done strip by strip, backward two strips at a time; gradients of weights then add
+up over the strips, always in the same order.
 """
 
 from typing import NamedTuple
