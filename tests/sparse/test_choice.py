@@ -28,13 +28,34 @@ def test_a_small_output_layer_runs_sparse_once_few_weights_survive():
 
 
 def test_a_first_layer_opens_its_rows_twice_and_others_rows_and_columns():
-    line = choice.DEFAULT.line
+    line = choice.default().line
     assert choice.expected((300, 784), 0.0, True, sparse=True) == pytest.approx(600 * line)
     assert choice.expected((300, 784), 0.0, False, sparse=True) == pytest.approx(1084 * line)
 
 
-def test_the_break_even_sparsity_of_a_large_layer_is_below_forty_percent():
-    assert choice.sparse_is_faster((1024, 1024), 0.61, first=False)
+@pytest.mark.parametrize("rates", choice.MEASURED.values(), ids=choice.MEASURED)
+def test_break_even_lies_where_whole_steps_were_measured_equal(rates):
+    choice.remember(rates)
+    for shape, first in (((1024, 1024), False), ((300, 784), True), ((100, 300), False)):
+        assert choice.sparse_is_faster(shape, 0.5, first)
+    assert not choice.sparse_is_faster((1024, 1024), 0.61, first=False)
+    assert not choice.sparse_is_faster((300, 784), 0.8, first=True)
+
+
+def test_a_wide_layer_breaks_even_earlier_than_a_narrow_one():
+    rates = choice.Rates(dense=4.0, sparse=4.0, dense_first=1.0, sparse_first=1.0, line=0.0, sparse_doubling=1.0)
+    choice.remember(rates)
+    for side, rate in ((100, 4.0), (256, 4.0), (512, 5.0), (1024, 6.0)):
+        assert choice.expected((side, side), 0.5, False, sparse=True) == pytest.approx(rate * side**2 / 2)
+        assert choice.expected((side, side), 0.5, False, sparse=False) == pytest.approx(4.0 * side**2)
+
+
+def test_an_unknown_cpu_gets_the_rates_by_which_sparse_layers_pay_off_latest(monkeypatch):
+    monkeypatch.setattr("tinyticket.kernels.cpu.machine.target", lambda: ("fictitious", ""))
+    careful = choice.default()
+    for rates in choice.MEASURED.values():
+        assert rates.sparse / rates.dense <= careful.sparse / careful.dense
+        assert rates.sparse_first / rates.dense_first <= careful.sparse_first / careful.dense_first
 
 
 def test_measured_rates_are_remembered_and_used():
@@ -45,11 +66,11 @@ def test_measured_rates_are_remembered_and_used():
 
 
 def test_damaged_rates_are_named_and_not_used(caplog):
-    choice.remember(choice.DEFAULT)
+    choice.remember(choice.default())
     choice.calibration_file().write_text("{")
     choice.current.cache_clear()
     with caplog.at_level(logging.WARNING):
-        assert choice.current() == choice.DEFAULT
+        assert choice.current() == choice.default()
     assert "bench --calibrate" in caplog.text
 
 

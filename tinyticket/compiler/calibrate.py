@@ -9,11 +9,12 @@ from scipy.optimize import nnls
 
 from tinyticket.compiler.calibrate_convolution import Convolution
 from tinyticket.compiler.mlp.step import MLPStep
-from tinyticket.sparse.choice import Rates
+from tinyticket.sparse.choice import Rates, doublings
 
 SAMPLES, REPEATS = 64, 25
 WIDTHS, DENSITIES = (100, 200, 300), (0.1, 0.3, 0.6)
 CLASSES = 10
+WIDE = (1024, 1024)
 CONVOLUTIONS, FIRST_CONVOLUTIONS = ((32, 32), (64, 64)), ((3, 32), (3, 64))
 
 
@@ -29,7 +30,8 @@ def calibrate() -> Rates:
     convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
     convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
     line = (line + lines_first / 2) / 2  # a first layer passes its rows twice
-    linear = dense, sparse, dense_first, sparse_first, line
+    wider = [max(0.0, wide - narrow) / doublings(WIDE) for wide, narrow in zip(_wide(), (dense, sparse), strict=True)]
+    linear = dense, sparse, dense_first, sparse_first, line, *wider
     return Rates(*linear, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
 
 
@@ -47,6 +49,14 @@ def _sparse(inputs: int, first: bool, after: float) -> list[float]:
             for density in DENSITIES
         ]
     )
+
+
+def _wide() -> tuple[float, float]:
+    """Return the nanoseconds of a wide layer's weight, if it is dense, and of its survivor, if it is sparse."""
+    width, inputs = WIDE
+    dense = _fit([(part * inputs, _layer_time(part, inputs, False, 1.0)) for part in (width // 2, width)])
+    sparse = _fit([(d * width * inputs, _layer_time(width, inputs, False, d)) for d in DENSITIES])
+    return dense[0], sparse[0]
 
 
 def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:

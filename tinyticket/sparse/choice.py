@@ -1,15 +1,20 @@
 """Dense or sparse: which kernels are faster for a layer, by a model of their costs.
 
 A dense layer costs so much for each weight and a sparse one so much for each survivor, plus something for each row or column
-that a pass opens: a first layer's rows forward and for their gradients, another's rows forward and its columns backward. The
-rates are those of the machine that they were measured on until `calibrate` measures this one's; whichever they are, a result
-file records what was chosen.
+that a pass opens: a first layer's rows forward and for their gradients, another's rows forward and its columns backward. A
+survivor of a layer behind others costs more the wider the layer is, because what it reads and writes, here and there in the
+activations and in the forward pass's copy of the weights, is less often in the first-level cache. One thread or two makes no
+difference to the choice: both kinds of layers gain alike.
+
+Rates come with the library for the machines that it was measured on, and others are taken for the one on which sparse layers
+pay off latest, until `calibrate` measures them; whichever they are, a result file records what was chosen.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -33,6 +38,9 @@ class Rates:
         The same for a first layer, which needs no input gradient.
     line : float
         For each row or column that a pass over a sparse layer opens.
+    dense_doubling, sparse_doubling : float
+        What is to be added to `dense` and `sparse` for each time that a layer is twice as wide as 256 (the mean of its inputs and
+        outputs).
     convolution, sparse_convolution : float
         For each weight of a dense convolution and each survivor of a sparse one, at every pixel of its output: forward and both
         gradients.
@@ -47,6 +55,8 @@ class Rates:
     dense_first: float
     sparse_first: float
     line: float
+    dense_doubling: float = 0.0
+    sparse_doubling: float = 1.2
     convolution: float = 3.7
     sparse_convolution: float = 3.7
     convolution_first: float = 3.0
@@ -54,16 +64,35 @@ class Rates:
     convolution_base: float = 0.2
 
 
-DEFAULT = Rates(dense=4.4, sparse=4.8, dense_first=2.7, sparse_first=3.3, line=33.0)  # of a Zen 4 core with AVX-512
+MEASURED = {
+    "znver4": Rates(dense=4.4, sparse=4.8, dense_first=2.7, sparse_first=3.3, line=33.0),
+    "emeraldrapids": Rates(
+        3.4, 5.2, dense_first=2.4, sparse_first=4.2, line=25.0, dense_doubling=0.35, sparse_doubling=1.1
+    ),
+}
+"""Rates of the CPUs that were measured, by the names that LLVM gives them; convolutions were on the first alone."""
+
+OTHERWISE = "emeraldrapids"
+"""The one of them whose sparse layers pay off latest."""
+
+NARROW = 256
+"""Mean of a layer's inputs and outputs up to which a survivor costs the same."""
 
 
 def expected(shape: tuple[int, ...], density: float, first: bool, sparse: bool) -> float:
     """Return the nanoseconds that a layer's share of a training step is expected to take, on one core at 64 samples."""
     rates, weights = current(), shape[0] * shape[1]
     if not sparse:
-        return (rates.dense_first if first else rates.dense) * weights
-    lines = 2 * shape[0] if first else sum(shape)
-    return (rates.sparse_first if first else rates.sparse) * density * weights + rates.line * lines
+        return (rates.dense_first if first else rates.dense + rates.dense_doubling * doublings(shape)) * weights
+    if first:
+        return rates.sparse_first * density * weights + rates.line * 2 * shape[0]
+    rate = rates.sparse + rates.sparse_doubling * doublings(shape)
+    return rate * density * weights + rates.line * sum(shape)
+
+
+def doublings(shape: tuple[int, ...]) -> float:
+    """Return how often a layer (out, in) is twice as wide as a narrow one."""
+    return max(0.0, math.log2((shape[0] + shape[1]) / (2 * NARROW)))
 
 
 def sparse_is_faster(shape: tuple[int, ...], density: float, first: bool) -> bool:
@@ -105,18 +134,25 @@ def calibration_file() -> Path:
     return home / "tinyticket" / "rates.json"
 
 
+def default() -> Rates:
+    """Return the rates that come with the library for such a CPU."""
+    from tinyticket.kernels.cpu.machine import target  # which needs Numba
+
+    return MEASURED.get(target()[0], MEASURED[OTHERWISE])
+
+
 @cache
 def current() -> Rates:
     """Return this machine's rates if they were measured, or those that come with the library."""
     try:
         return Rates(**json.loads(calibration_file().read_text()))
     except FileNotFoundError:
-        return DEFAULT
+        return default()
     except (OSError, ValueError, TypeError) as error:
         log.warning(
             "%s cannot be used (%s); measure again with `tinyticket bench --calibrate`", calibration_file(), error
         )
-        return DEFAULT
+        return default()
 
 
 def remember(rates: Rates) -> Path:
