@@ -1,7 +1,5 @@
 """tinyticket's side of the layers: sparse kernels, dense kernels, and which of them the library would choose."""
 
-import numpy as np
-
 from benchmarks.layer import Layer, Results
 from tinyticket.kernels import cpu
 from tinyticket.sparse import Pattern
@@ -40,22 +38,20 @@ class OwnSparsePacking(OwnSparse):
 
     def __init__(self, layer: Layer):
         super().__init__(layer)
-        self.everything = np.arange(layer.batch)
+        self.y, self.dx = cpu.empty(*layer.dy.shape), cpu.empty(*layer.x.shape)
+
+    def prepare(self) -> None:
+        """These calls, which take longer, are made anew each time."""
 
     def forward(self) -> None:
-        self.x, _ = cpu.gather(self.layer.x, self.everything, lanes=self.pattern.lanes)
-        self.y = cpu.sparse_linear(self.pattern, self.values, self.layer.bias, self.x)
-        self.y_samples = cpu.transpose_samples(self.y)
+        cpu.sparse_linear_samples(self.pattern, self.values, self.layer.bias, self.layer.x, out=self.y)
 
     def backward(self) -> None:
-        self.dy, _ = cpu.gather(self.layer.dy, self.everything, lanes=self.pattern.lanes)
-        self.dx, self.gradient = cpu.sparse_linear_backward(self.pattern, self.by_column, self.x, self.dy)
-        self.dx_samples = cpu.transpose_samples(self.dx)
+        given = self.by_column, self.layer.x, self.layer.dy
+        _, self.gradient = cpu.sparse_linear_samples_backward(self.pattern, *given, out=self.dx)
 
     def results(self) -> Results:
-        count, layer = self.layer.batch, self.layer
-        y, dx = self.y_samples[:count, : layer.outputs], self.dx_samples[:count, : layer.inputs]
-        return Results(y, dx, self.pattern.by_row(self.gradient))
+        return Results(self.y, self.dx, self.pattern.by_row(self.gradient))
 
 
 class OwnDense:

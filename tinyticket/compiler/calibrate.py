@@ -30,8 +30,8 @@ def calibrate() -> Rates:
     convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
     convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
     line = (line + lines_first / 2) / 2  # a first layer passes its rows twice
-    wider = [max(0.0, wide - narrow) / doublings(WIDE) for wide, narrow in zip(_wide(), (dense, sparse), strict=True)]
-    linear = dense, sparse, dense_first, sparse_first, line, *wider
+    dense_wide, sparse_wide = (rate / doublings(WIDE) for rate in _wide(dense, sparse))
+    linear = dense, sparse, dense_first, sparse_first, line, dense_wide, sparse_wide
     return Rates(*linear, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
 
 
@@ -51,12 +51,12 @@ def _sparse(inputs: int, first: bool, after: float) -> list[float]:
     )
 
 
-def _wide() -> tuple[float, float]:
-    """Return the nanoseconds of a wide layer's weight, if it is dense, and of its survivor, if it is sparse."""
+def _wide(dense: float, sparse: float) -> tuple[float, float]:
+    """Return what a wide layer's weight, if it is dense, and its survivor, if it is sparse, take beyond a narrow one's."""
     width, inputs = WIDE
-    dense = _fit([(part * inputs, _layer_time(part, inputs, False, 1.0)) for part in (width // 2, width)])
-    sparse = _fit([(d * width * inputs, _layer_time(width, inputs, False, d)) for d in DENSITIES])
-    return dense[0], sparse[0]
+    weight = _fit([(part * inputs, _layer_time(part, inputs, False, 1.0)) for part in (width // 2, width)])[0]
+    survivor = _fit([(d * width * inputs, _layer_time(width, inputs, False, d)) for d in DENSITIES])[0]
+    return max(0.0, weight - dense), max(0.0, survivor - sparse)
 
 
 def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:

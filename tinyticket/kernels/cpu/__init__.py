@@ -46,6 +46,7 @@ from tinyticket.kernels.cpu.sparse_linear import (
     sparse_weight_gradient,
 )
 from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cpu.sparse_samples import sparse_linear_samples, sparse_linear_samples_backward
 
 __all__ = [
     "LANES",
@@ -97,6 +98,8 @@ __all__ = [
     "sparse_conv_gradient",
     "sparse_linear",
     "sparse_linear_backward",
+    "sparse_linear_samples",
+    "sparse_linear_samples_backward",
     "sparse_weight_gradient",
     "tiles_for",
     "transpose_samples",

@@ -14,6 +14,7 @@ from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, tiles_for
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import advance, at, pointer, prefetch
+from tinyticket.kernels.cpu.streaming import drain, streams
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.transpose import (
     put,
@@ -22,6 +23,7 @@ from tinyticket.kernels.cpu.transpose import (
     square_of_rows,
     stack_starts,
     store_square,
+    stream_square,
     transposed,
 )
 
@@ -34,13 +36,17 @@ def _find_rows(indices, starts, features, sample, samples):
 
 
 @device
-def _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count):
+def _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count, streamed):
     """Store sixteen samples' features f to f + count in the packed layout, and perhaps sample by sample too."""
     lanes = shape.lanes
     if both:
         store_square(advance(x_samples, sample * width + f), width, square, LANES)
     place = (sample // lanes * shape.inputs + f) * lanes + sample % lanes
-    store_square(advance(x, place), lanes, transposed(square, samples - sample), count)
+    turned = transposed(square, samples - sample)
+    if streamed:
+        stream_square(advance(x, place), lanes, turned, count)
+    else:
+        store_square(advance(x, place), lanes, turned, count)
 
 
 @device
@@ -48,13 +54,15 @@ def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last
     """Pack features 16 * first to 16 * last of the samples that `indices` name; arguments are addresses."""
     features = shape.inputs
     width = (features + LANES - 1) // LANES * LANES
-    starts = stack_starts()
+    starts, streamed = stack_starts(), streams(x, shape.tiles * features * shape.lanes)
     for sample in range(0, shape.tiles * shape.lanes, LANES):
         _find_rows(indices, starts, features, sample, samples)
         for f in range(first * LANES, last * LANES, LANES):
             count = min(LANES, features - f)
             square = square_of_rows(data, starts, f, count)
-            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count)
+            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count, streamed)
+    if streamed:
+        drain()
 
 
 @device
@@ -70,7 +78,7 @@ def gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, fir
     """`gather_blocks` from bytes, which are divided by 255; sixteen bytes beyond the last are read."""
     features = shape.inputs
     width = (features + LANES - 1) // LANES * LANES
-    starts, ahead = stack_starts(), stack_starts()
+    starts, ahead, streamed = stack_starts(), stack_starts(), streams(x, shape.tiles * features * shape.lanes)
     for sample in range(0, shape.tiles * shape.lanes, LANES):
         _find_rows(indices, starts, features, sample, samples)
         _find_rows(indices, ahead, features, sample + LANES, samples)
@@ -78,7 +86,9 @@ def gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, fir
             _fetch_quarter(pixels, ahead, f)
             square = square_of_pixels(pixels, starts, f)
             count = min(LANES, features - f)
-            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count)
+            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count, streamed)
+    if streamed:
+        drain()
 
 
 @device
@@ -86,13 +96,19 @@ def sample_blocks(x, x_samples, shape, first, last):
     """Copy features 16 * first to 16 * last of packed activations into the sample-major layout."""
     features, lanes = shape.inputs, shape.lanes
     width = (features + LANES - 1) // LANES * LANES
+    streamed = streams(x_samples, shape.tiles * lanes * width)
     for sample in range(0, shape.tiles * lanes, LANES):
         base = sample // lanes * features * lanes + sample % lanes
         for block in range(first, last):
             f = block * LANES
             count = min(LANES, features - f)
             square = transposed(square_of_lines(advance(x, base + f * lanes), lanes, count), count)
-            store_square(advance(x_samples, sample * width + f), width, square, LANES)
+            if streamed:
+                stream_square(advance(x_samples, sample * width + f), width, square, LANES)
+            else:
+                store_square(advance(x_samples, sample * width + f), width, square, LANES)
+    if streamed:
+        drain()
 
 
 @device

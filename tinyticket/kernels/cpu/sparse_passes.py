@@ -174,6 +174,21 @@ def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
 
 
 @device
+def backward_tile(columns, values, x, dy, dx, gradient, lanes, first, last, rectified, add):
+    """dx[first:last] = W' dy of one tile; the gradients of the survivors in these columns `add` to earlier tiles'."""
+    lane = 0
+    while lane < lanes:
+        before, above, after = advance(x, lane), advance(dy, lane), advance(dx, lane)
+        more = add or lane > 0
+        if lane + _FUSED <= lanes:
+            _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, rectified, more)
+            lane += _FUSED
+        else:
+            _backward_single(columns, values, before, above, after, gradient, lanes, first, last, rectified, more)
+            lane += LANES
+
+
+@device
 def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, rectified):
     """dx[first:last] = W' dy of every tile, and the gradients of the survivors in these columns."""
     lanes = shape.lanes
@@ -188,17 +203,9 @@ def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, r
         grid = Grid(1, paired, lanes // LANES, 0, shape.inputs * lanes, LANES, 0, shape.outputs * lanes)
         _backward_two(columns, 0, 1, values, x, dy, dx, gradient, lanes, grid, first, last, False, rectified, False)
     for tile in range(paired, shape.tiles):
-        lane = 0
-        while lane < lanes:
-            start, add = tile * shape.inputs * lanes + lane, tile + lane > 0
-            before, after = advance(x, start), advance(dx, start)
-            above = advance(dy, tile * shape.outputs * lanes + lane)
-            if lane + _FUSED <= lanes:
-                _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, rectified, add)
-                lane += _FUSED
-            else:
-                _backward_single(columns, values, before, above, after, gradient, lanes, first, last, rectified, add)
-                lane += LANES
+        start, above = tile * shape.inputs * lanes, advance(dy, tile * shape.outputs * lanes)
+        before, after = advance(x, start), advance(dx, start)
+        backward_tile(columns, values, before, above, after, gradient, lanes, first, last, rectified, tile > 0)
 
 
 @device

@@ -23,6 +23,7 @@ from tinyticket.kernels.cpu.simd import (
     store_at,
 )
 from tinyticket.kernels.cpu.simd import call as call_llvm
+from tinyticket.kernels.cpu.streaming import stream_at
 from tinyticket.kernels.cpu.tiles import tile_of
 
 SQUARE = tile_of(LANES)
@@ -110,17 +111,24 @@ def transposed(typing, square, count):
     return SQUARE(SQUARE, types.intp), codegen
 
 
-@intrinsic
-def store_square(typing, place, stride, square, count):
-    """place[i * stride : ... + 16] = square[i] for the first `count` rows."""
+def _storing(store):
+    """Make the function that stores a square's first rows."""
 
-    def codegen(context, builder, sig, args):
-        for i, row in enumerate(cgutils.unpack_tuple(builder, args[2], LANES)):
-            with builder.if_then(builder.icmp_signed("<", I64(i), args[3]), likely=True):
-                store_at(builder, row, builder.gep(args[0], [builder.mul(I64(i), args[1])]))
-        return context.get_dummy_value()
+    @intrinsic
+    def put_square(typing, place, stride, square, count):
+        def codegen(context, builder, sig, args):
+            for i, row in enumerate(cgutils.unpack_tuple(builder, args[2], LANES)):
+                with builder.if_then(builder.icmp_signed("<", I64(i), args[3]), likely=True):
+                    store(builder, row, builder.gep(args[0], [builder.mul(I64(i), args[1])]))
+            return context.get_dummy_value()
 
-    return types.void(floats, types.intp, SQUARE, types.intp), codegen
+        return types.void(floats, types.intp, SQUARE, types.intp), codegen
+
+    return put_square
+
+
+store_square, stream_square = _storing(store_at), _storing(stream_at)
+"""place[i * stride : ... + 16] = square[i] for the first `count` rows; or the same past the caches."""
 
 
 @intrinsic
