@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.machine import LANES, LARGE_CACHE
+from tinyticket.kernels.cpu.machine import LANES, LARGE_CACHE, target
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.sparse.orders import Orders
 
@@ -24,6 +24,9 @@ STRIP = 64
 WORTHWHILE_ROW, WORTHWHILE_COLUMN = 15, 64
 """Survivors of a line in a block below which cutting lines costs more than the cache saves (measured; columns do more for each)."""
 
+WHOLE_COLUMNS = ("sapphirerapids", "emeraldrapids")
+"""CPUs on which columns are better left whole (measured on the second): from their second-level cache the backward pass, which does two
+products with what it reads, gets it fast enough."""
 
 WORTHWHILE_LONG = 100
 """The same for lines over more activations than the large cache holds: their pieces lie pages apart, so each begins with a wait."""
@@ -65,6 +68,8 @@ class Pattern(Orders):
             raise InputError(f"lanes must be a positive multiple of {LANES}, not {lanes}")
         if max(mask.shape) * lanes >= 2**32 or mask.size >= 2**32:
             raise InputError(f"a mask of shape {mask.shape} with {lanes} lanes needs offsets beyond 32 bits")
+        if column_blocks is None and target()[0] in WHOLE_COLUMNS:
+            column_blocks = 1
         positions = np.flatnonzero(mask)
         row, column = np.divmod(positions, mask.shape[1])
         # A stable sort of 16-bit numbers is a radix sort, several times quicker than looking for survivors down the columns.
