@@ -4,6 +4,8 @@ Scalars that change from step to step (learning rate, bias corrections) come to 
 by `settings` in float64.
 """
 
+import math
+
 import numpy as np
 
 from tinyticket.errors import InputError, near
@@ -47,7 +49,7 @@ def settings(
         raise InputError(f"unknown optimizer {rule!r}{near(rule, RULES)}")
     first, second = betas
     rate = learning_rate / (1 - first**step) if rule == "adam" else learning_rate
-    correction = 1 / np.sqrt(1 - second**step)
+    correction = 1 / math.sqrt(1 - second**step)
     return np.array(
         [rate, weight_decay, momentum, 1 - first, second, 1 - second, correction, epsilon],
         np.float32,
