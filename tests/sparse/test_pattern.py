@@ -86,3 +86,11 @@ def test_a_pattern_that_would_leave_its_arrays_is_refused():
         dataclasses.replace(pattern, rows=pattern.rows._replace(starts=pattern.rows.starts[::-1].copy())).validate()
     with pytest.raises(InputError, match="permutation"):
         dataclasses.replace(pattern, to_row=pattern.to_row + np.uint32(1)).validate()
+
+
+@pytest.mark.parametrize(("cpu", "cut"), [("emeraldrapids", False), ("znver4", True)])
+def test_columns_stay_whole_where_the_second_level_cache_is_quick(cpu, cut, monkeypatch):
+    monkeypatch.setattr("tinyticket.sparse.pattern.target", lambda: (cpu, ""))
+    pattern = Pattern.from_mask(np.ones((1024, 300), bool), 64)
+    assert (pattern.columns.blocks > 1) == cut
+    assert pattern.rows.blocks > 1
