@@ -214,7 +214,7 @@ class CompiledStep:
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         threads = "all of Numba's" if self.threads is None else self.threads
-        where = f"threads: {threads}" if self.network.device == "cpu" else f"device: {self.network.device}"
+        where = f"threads: up to {threads}" if self.network.device == "cpu" else f"device: {self.network.device}"
         return "\n".join([f"compiled, batches of {self.batch_size}, {where}", *lines])
 
     def plan(self) -> dict[str, Any]:

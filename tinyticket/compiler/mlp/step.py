@@ -1,12 +1,14 @@
 """A fully-connected network, its loss and its optimizer as one compiled training step."""
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from tinyticket.compiler.mlp.dense_gradients import dense_gradients
 from tinyticket.compiler.mlp.evaluate import evaluate
+from tinyticket.compiler.mlp.pace import Pace
 from tinyticket.compiler.mlp.plan import Plan
 from tinyticket.compiler.mlp.predict import Predictor
 from tinyticket.compiler.mlp.program import Data, Job
@@ -40,7 +42,8 @@ class MLPStep:
         The largest batch.
     rule : {"sgd", "momentum", "nesterov", "adam"}
     threads : int, optional
-        All that Numba may use if not given. Results have the same bits for any number.
+        All that Numba may use if not given; a training step takes one of them where that is faster. Results have the same bits
+        for any number.
     **options
         Further arguments of `kernels.cpu.settings`, apart from the learning rate.
     """
@@ -60,6 +63,7 @@ class MLPStep:
         settings(rule, 1, 1e-3, **options)  # says what is wrong with them
         self.batch_size, self.steps_taken = batch_size, 0
         self.threads = thread_count(threads)
+        self._pace = Pace(self.threads)
         self._rule, self._options = rule, options
         self._meeting, self._result = empty(SIZE, dtype=np.int64), np.zeros(2)
         self._told: tuple[tuple[Data, int, int], np.ndarray] | None = None
@@ -133,9 +137,13 @@ class MLPStep:
         samples = indices.size // steps
         if not 0 < samples <= self.batch_size:
             raise InputError(f"a batch of {samples} examples, but the step is compiled for 1 to {self.batch_size}")
-        threads = self.threads if self.threads <= available_threads() else 1  # do not wait for threads that cannot come
-        if not train(self._job(data, samples, threads), indices, scalars, results):
+        here = self.threads <= available_threads()
+        threads = self._pace.threads if here else 1  # do not wait for threads that cannot come
+        job, began = self._job(data, samples, threads), perf_counter()
+        if not train(job, indices, scalars, results):
             raise InputError(f"indices must be from 0 to {data.size - 1}")
+        if here:
+            self._pace.note((perf_counter() - began) / steps)
         self.steps_taken += steps
 
     def evaluate(self, data: Data, indices: np.ndarray | None = None) -> Score:
