@@ -94,7 +94,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         given.benchmark,
         _between("--threads", given.threads, 1, environment.cores()),
         tuple(_words("--models", given.models)) if given.models is not None else None,
-        _densities(given.densities),
+        parse_densities(given.densities),
         given.masks,
         None if given.batch_size is None else _between("--batch-size", given.batch_size, 1, 1_000_000),
         tuple(peers.parse(given.peers)),
@@ -149,7 +149,7 @@ def _between(option: str, value: Any, least: int, most: int) -> int:
     return value
 
 
-def _densities(text: str | None) -> tuple[float, ...] | None:
+def parse_densities(text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     found = []

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from benchmarks import device
+from benchmarks.arguments import parse_densities
 from benchmarks.device_layers import OwnLayer
 from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Layer
@@ -72,9 +73,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Print a line for every layer and density."""
     parser = argparse.ArgumentParser(description="Time every pass of layers on a CUDA device.")
     parser.add_argument("--densities", default="1,0.2,0.1,0.05,0.02", metavar="LIST")
-    densities = [float(density) for density in parser.parse_args(arguments).densities.split(",")]
+    given = parser.parse_args(arguments)
     try:
         toolkit.require()
+        densities = parse_densities(given.densities) or ()
     except InputError as error:
         parser.exit(2, f"{error}\n")
     layers: list[Layer | ImageLayer] = [Layer(*device.LINEAR, density) for density in densities]
