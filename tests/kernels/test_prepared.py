@@ -1,6 +1,8 @@
 """A prepared call is the call it was prepared for, again and again, and copies nothing."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 
@@ -72,7 +74,9 @@ def test_read_only_inputs_and_empty_masks_are_accepted(layer):
 
 
 FORK = """
+import copy
 import os
+import pickle
 import numpy as np
 from tinyticket.kernels import cpu
 from tinyticket.sparse import Pattern
@@ -93,3 +97,12 @@ assert os.waitpid(child, 0)[1] == 0
 def test_a_forked_child_runs_it_alone():
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_prepared_call_is_neither_copied_nor_pickled():
+    pattern = Pattern.from_mask(np.ones((2, 3), np.bool_), 16)
+    x = cpu.pack(np.ones((4, 3), np.float32), 16)
+    call = cpu.prepare_sparse_linear(pattern, np.ones(6, np.float32), np.zeros(2, np.float32), x)
+    for take in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="holds the addresses of its arrays"):
+            take(call)

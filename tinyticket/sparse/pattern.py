@@ -24,12 +24,12 @@ STRIP = 64
 WORTHWHILE_ROW, WORTHWHILE_COLUMN = 15, 64
 """Survivors of a line in a block below which cutting lines costs more than the cache saves (measured; columns do more for each)."""
 
+WORTHWHILE_LONG = 100
+"""The same for lines over more activations than the large cache holds: their pieces lie pages apart, so each begins with a wait."""
+
 WHOLE_COLUMNS = ("sapphirerapids", "emeraldrapids")
 """CPUs on which columns are better left whole (measured on the second): the backward pass makes two products of what it reads,
 and from their second-level cache it gets that fast enough."""
-
-WORTHWHILE_LONG = 100
-"""The same for lines over more activations than the large cache holds: their pieces lie pages apart, so each begins with a wait."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,13 +13,13 @@ simulator.install()
 run = Launch.run
 
 
-def checked_run(launch):
+def checked_run(launch, stream=0):
     """Run a launch if its kernel is compiled for these types."""
     if not isinstance(launch.kernel, Routine):
         compiled = [signature for kernel, signature in assembly.SIGNATURES.values() if kernel is launch.kernel]
         assert compiled, f"{launch.kernel} is not in assembly.SIGNATURES"
         assert assembly.signature_of(launch) in compiled
-    run(launch)
+    run(launch, stream)
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ def pool(samples, channels, size, kernel, stride, padding=0, x_border=0, y_borde
 
 CASES = {
     "2x2": pool(5, 2, (5, 4), (2, 2), 2, x_border=1),
+    "whole": pool(33, 2, (4, 6), (2, 2), 2, x_border=1),
     "overlapping": pool(3, 2, (5, 5), (3, 3), 2, padding=1, y_border=2),
     "apart": pool(33, 1, (5, 3), (1, 2), 2),
     "global": pool(3, 3, (3, 2), (3, 2), 1),
@@ -54,7 +55,9 @@ def test_max_pool_and_its_gradient(case, flags):
     np.testing.assert_array_equal(images_of(y, case.y, case.samples), expected)
     assert border_is_zero(y, case.y)
     dx, above = value(held, case.x, lanes), value(dy, case.y, lanes)
-    pooling.max_pool_gradient(below, y, above, y_origin, dx, x_origin, case.g, *flags).run()
+    launch = pooling.max_pool_gradient(below, y, above, y_origin, dx, x_origin, case.g, *flags)
+    assert (launch.kernel is pooling.give_to_first) == (case is CASES["whole"])
+    launch.run()
     gradient = reference.max_pool2d_gradient(dy, winner, x.shape, *window(case))
     same(images_of(dx, case.x, case.samples), finished(gradient, x, held, flags))
     assert border_is_zero(dx, case.x)

@@ -18,6 +18,7 @@ CASES = {
     "1x1 of stride 2": layer(3, 3, 2, (3, 3), (1, 1), stride=2),
     "2x3 without padding": layer(32, 1, 2, (3, 4), (2, 3)),
     "several tiles": layer(3, 2, 5, (6, 5), (3, 3), padding=1, roomy=1),
+    "an image of one pixel": layer(3, 2, 3, (1, 1), (3, 3), stride=2, padding=1),
     "linear": linear(7, 41, 5),
     "linear in more lanes": linear(33, 5, 3, lanes=96),
     "linear in many lanes": linear(100, 9, 5, lanes=128),
@@ -61,7 +62,7 @@ class Pruned:
         mask &= density > 0
         self.weight = np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
         window = make_window(1, case.x, case.y, case.weight_shape[2:], case.g.stride, case.g.padding)
-        if case.x[1:3] == (1, 1):
+        if is_linear(case.g):
             self.pattern, unit = Pattern.from_mask(mask[:, :, 0, 0], 16, row_blocks=1, column_blocks=1), 16
         else:
             self.pattern, unit = ConvPattern.from_mask(mask, window, row_blocks=1, column_blocks=1), LANES

@@ -25,15 +25,13 @@ class Feeds:
         self.arrays: dict[Feed, Any] = {}
         self.bytes_a_turn = sum(feed.size * np.dtype(feed.dtype).itemsize for feed in feeds)
 
-    def reserve(self, turns: int) -> bool:
-        """Make room for so many turns; return whether arrays are new, which launches then have to be told."""
-        if turns <= self.turns:
-            return False
-        self.arrays.clear()  # so that their memory is free before the next ones' is taken
-        self.turns = turns
+    def reserve(self, turns: int) -> None:
+        """Make room for so many turns, in new arrays; nobody else may hold the old ones, whose memory is free before."""
+        self.arrays.clear()
+        self.turns = 0  # should there be no room
         for feed in self._feeds:
             self.arrays[feed] = zeros(turns * feed.size, feed.dtype, f"what {turns} steps are fed")
-        return True
+        self.turns = turns
 
     def write(self, feed: Feed, rows: np.ndarray) -> None:
         """Upload a row for each turn from the first on."""

@@ -67,10 +67,11 @@ class Program:
         self._playlists: weakref.WeakKeyDictionary[DeviceData, dict[str, Playlist]] = weakref.WeakKeyDictionary()
 
     def reserve(self, feeds: Feeds, turns: int) -> None:
-        """Make room for the turns of a call."""
-        if feeds.reserve(turns):
+        """Make room for the turns of a call; launches that were made hold what there was."""
+        if turns > feeds.turns:
             self._lists.clear()
             self._playlists.clear()
+            feeds.reserve(turns)
 
     def step(self, data: DeviceData, augmented: bool) -> Playlist:
         """Return the launches of a training step."""

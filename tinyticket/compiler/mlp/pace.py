@@ -7,7 +7,7 @@ have the same bits for any number of threads.
 """
 
 TRIED = 5
-"""Calls that each number of threads is timed for; their medians are compared."""
+"""Calls that each number of threads is timed for; their medians are compared. Two are enough for what is far slower."""
 
 PERIOD, RARELY = 250, 2000
 """Calls between two comparisons; rarely where they were far apart, so that trying costs next to nothing."""
@@ -47,9 +47,10 @@ class Pace:
             self._left -= 1 if seconds < LATE * self._current else PERIOD // TRIED
             return
         self._times.append(seconds)
-        if len(self._times) < TRIED:
+        hopeless = self._comparing and len(self._times) == 2 and min(self._times) > FAR * self._current
+        if len(self._times) < TRIED and not hopeless:
             return
-        median = sorted(self._times)[TRIED // 2]
+        median = sorted(self._times)[len(self._times) // 2]
         self._times.clear()
         if not self._comparing:
             self._current, self._comparing = median, True

@@ -6,7 +6,7 @@ arrays between two runs is seen by the next.
 """
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from tinyticket.kernels.cpu.handover import handed_over
 from tinyticket.kernels.cpu.threads import is_forked
@@ -27,6 +27,9 @@ class Prepared(Generic[Results]):
         self.results = results
         self._kernel, self._numbers = kernel, handed_over(told)
         self._told = told  # keeps the arrays, of which the kernel has the addresses
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a prepared call holds the addresses of its arrays: prepare another one for copies of them")
 
     def __call__(self) -> Results:
         """Run the kernel once more and return its results."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHARED, MOST = 48 * 1024, 227 * 1024
 """Bytes of shared memory that every device gives to a block, and that an H100 gives if asked."""
 
+ALONE = 2
+"""Times that launches are started one by one: recording costs as much as a start or two, and compiles nothing."""
+
 _allowed: set[Any] = set()
 
 
@@ -59,7 +62,7 @@ def allow_shared_memory(kernel: Any, arguments: tuple[Any, ...]) -> None:
 
 
 class Playlist:
-    """Launches that are started again and again, in their order: the first time one by one, then all at once.
+    """Launches that are started again and again, in their order: at first one by one, from the third time on all at once.
 
     From Python a launch costs 30 to 100 microseconds; a graph of them, recorded from a stream, a few for all. Routines of a library
     cannot be recorded through every binding, so the launches between them are graphs of their own.
@@ -71,12 +74,12 @@ class Playlist:
     """
 
     def __init__(self, launches: Sequence[Launch]):
-        self._launches, self._started = launches, False
+        self._launches, self._started = launches, 0
         self._starts: list[Callable[[], Any]] = []
 
     def run(self) -> None:
         """Start all of them; they have finished once the device has been waited for."""
-        if not self._starts and self._started and _bindings():
+        if not self._starts and self._started == ALONE and _bindings():
             self._record()  # kernels are compiled by now
         if self._starts:
             for start in self._starts:
@@ -84,7 +87,7 @@ class Playlist:
             return
         for launch in self._launches:
             launch.run()
-        self._started = True
+        self._started = min(self._started + 1, ALONE)
 
     def _record(self) -> None:
         """Make what starts the launches from now on: graphs, and routines between them."""
@@ -95,7 +98,7 @@ class Playlist:
                 weakref.finalize(self, graph.destroy)
                 starts.append(graph.start)
             else:
-                starts += [functools.partial(launch.run, stream) for launch in launches]
+                starts += [launch.run for launch in launches]
         self._starts = starts
 
 
@@ -113,10 +116,15 @@ def _graph(launches: list[Launch], stream: Any) -> _Graph:
     try:
         for launch in launches:
             launch.run(stream)
+    except BaseException:
+        with contextlib.suppress(Exception):  # the first error counts
+            driver.cuGraphDestroy(driver.cuStreamEndCapture(stream.handle))
+        raise
+    recorded = driver.cuStreamEndCapture(stream.handle)
+    try:
+        made = driver.cuGraphInstantiate(recorded, 0)
     finally:
-        recorded = driver.cuStreamEndCapture(stream.handle)
-    made = driver.cuGraphInstantiate(recorded, 0)
-    driver.cuGraphDestroy(recorded)
+        driver.cuGraphDestroy(recorded)
     start = functools.partial(driver.cuGraphLaunch, made, stream.handle)
     return _Graph(start, functools.partial(driver.cuGraphExecDestroy, made))
 

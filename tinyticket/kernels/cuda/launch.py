@@ -1,6 +1,5 @@
 """A kernel with everything that it is started with: a training step is a list of these, the same every time."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,12 +9,12 @@ from tinyticket.kernels.cuda import driver
 
 @dataclass(frozen=True)
 class Routine:
-    """A function of the host in the place of a kernel: launching it calls it with the stream and the arguments."""
+    """A function of the host in the place of a kernel: launching it calls it, whatever the stream."""
 
     function: Callable[..., None]
 
     def __getitem__(self, configuration: Any) -> Callable[..., None]:
-        return functools.partial(self.function, configuration[2])
+        return self.function
 
 
 class Launch(NamedTuple):

@@ -19,7 +19,7 @@ from tinyticket.kernels.cuda.toolkit import cuda
 
 THREADS = 128
 
-Binding = tuple[Callable[..., Any], Callable[..., Any], int]
+Binding = tuple[Callable[..., Any], int]
 
 _ZERO = np.float32(0)
 _SCALES = np.array([0, 1], np.float32)  # cuBLAS reads its factors from memory
@@ -27,7 +27,7 @@ _SCALES = np.array([0, 1], np.float32)  # cuBLAS reads its factors from memory
 
 @functools.cache
 def cublas() -> Binding | None:
-    """Return sgemm, what sets its stream, and the handle that both want; None where nothing brings them."""
+    """Return sgemm and the handle that it wants; None where nothing brings them. It runs on the default stream."""
     if toolkit.simulated() or not toolkit.available():
         return None
     cuda.current_context()  # a handle belongs to one
@@ -40,14 +40,14 @@ def cublas() -> Binding | None:
 def _from_nvmath() -> Binding:
     from nvmath.bindings import cublas as bindings
 
-    return bindings.sgemm, bindings.set_stream, bindings.create()
+    return bindings.sgemm, bindings.create()
 
 
 def _from_cupy() -> Binding:
     import cupy
     from cupy_backends.cuda.libs import cublas as bindings
 
-    return bindings.sgemm, bindings.setStream, cupy.cuda.Device().cublas_handle
+    return bindings.sgemm, cupy.cuda.Device().cublas_handle
 
 
 def serves(g: Geometry) -> bool:
@@ -103,15 +103,14 @@ def _product(
     """
     found = cublas()
     assert found is not None, "`serves` has seen to it"
-    sgemm, set_stream, handle = found
+    sgemm, handle = found
     rows, columns, depth = sizes
     one, scale = _SCALES.ctypes.data + 4, _SCALES.ctypes.data + 4 * int(add)
     b_side, a_side = depth if b_turned else columns, rows if a_turned else depth
     sizes_turned = columns, rows, depth
     factors = one, _address(b), b_side, _address(a), a_side, scale, _address(out), columns
 
-    def run(stream: Any, *held: Any) -> None:
-        set_stream(handle, int(stream.handle) if stream else 0)
+    def run(*held: Any) -> None:
         sgemm(handle, int(b_turned), int(a_turned), *sizes_turned, *factors)
 
     return Launch(Routine(run), (1,), (1,), (a, b, out))  # for as long as it lives the matrices do

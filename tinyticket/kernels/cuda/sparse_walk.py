@@ -8,9 +8,9 @@ into shared memory too, side by side, and nobody waits for another warp until th
 What limits it. A survivor costs a warp one load of 128 bytes from shared memory for every spot, and as many multiply-adds; a
 multiprocessor does one such load a cycle and four multiply-adds, so a quarter of the peak is all there is. Value and place are two
 more loads for four survivors: with sixteen spots of an image they cost nothing, with the single spot of a linear layer a third.
-Activations come from the second-level cache once for each block of lines; in a linear layer of 4096 by 4096 and 256 samples 16
-blocks read all 4 MB, a twenty-fifth of what reading them for each survivor would be at 90% sparsity. docs/cuda.md has what an H100
-took: about two thirds more than these loads, and 40 to 60 microseconds for bringing in the activations.
+Activations come from the second-level cache once for each block of lines; of a linear layer of 4096 by 4096 and 256 samples 33
+blocks read all 4 MB at 90% sparsity, a twelfth of what reading them for each survivor would be, and 16 blocks at 98%. docs/cuda.md
+has what an H100 took: about two thirds more than these loads, and 40 to 60 microseconds for bringing in the activations.
 """
 
 from collections.abc import Callable

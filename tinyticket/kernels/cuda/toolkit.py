@@ -84,12 +84,12 @@ else:
 
 
 REGISTERS = 65536
-"""What the threads of a block share."""
+"""What the threads of a block share, in eights."""
 
 
 def jit_for(threads: int) -> Any:
     """Return `cuda.jit` for a kernel in blocks of so many threads: with too many registers each, a block would not start."""
-    return cuda.jit if simulated() else cuda.jit(max_registers=min(255, REGISTERS // threads))
+    return cuda.jit if simulated() else cuda.jit(max_registers=min(255, REGISTERS // threads // 8 * 8))
 
 
 def available() -> bool:
