@@ -150,6 +150,7 @@ def _between(option: str, value: Any, least: int, most: int) -> int:
 
 
 def parse_densities(text: str | None) -> tuple[float, ...] | None:
+    """Return the densities of a list, or None for none; InputError if one is not above 0 and up to 1."""
     if text is None:
         return None
     found = []

@@ -18,7 +18,7 @@ from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Layer
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import toolkit
-from tinyticket.kernels.cuda.driver import Playlist
+from tinyticket.kernels.cuda.driver import ALONE, Playlist
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.toolkit import cuda
 
@@ -31,7 +31,7 @@ ROUNDS, STARTS = 5, 20
 def microseconds(launches: Sequence[Launch]) -> float:
     """Return what launches take together."""
     playlist, times = Playlist(launches), []
-    for _ in range(2):  # compiled, then recorded
+    for _ in range(ALONE + 1):  # compiled, then recorded
         playlist.run()
     for _ in range(ROUNDS):
         cuda.synchronize()

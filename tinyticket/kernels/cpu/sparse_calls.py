@@ -54,11 +54,11 @@ class Gradient(NamedTuple):
 
 
 _CHUNKS = types.int64, numbers
-_LINES = types.NamedTuple((*[types.CPointer(types.uint32)] * 2, types.int64), Lines)
-_SHAPE = types.NamedUniTuple(types.int64, len(Shape._fields), Shape)
-_forward = received(types.NamedTuple((*_CHUNKS, _LINES, *[floats] * 4, _SHAPE, types.boolean), Forward))
-_backward = received(types.NamedTuple((*_CHUNKS, _LINES, *[floats] * 5, _SHAPE, types.boolean), Backward))
-_gradient = received(types.NamedTuple((*_CHUNKS, _LINES, *[floats] * 3, _SHAPE), Gradient))
+LINES = types.NamedTuple((*[types.CPointer(types.uint32)] * 2, types.int64), Lines)
+SHAPE = types.NamedUniTuple(types.int64, len(Shape._fields), Shape)
+_forward = received(types.NamedTuple((*_CHUNKS, LINES, *[floats] * 4, SHAPE, types.boolean), Forward))
+_backward = received(types.NamedTuple((*_CHUNKS, LINES, *[floats] * 5, SHAPE, types.boolean), Backward))
+_gradient = received(types.NamedTuple((*_CHUNKS, LINES, *[floats] * 3, SHAPE), Gradient))
 
 
 @device

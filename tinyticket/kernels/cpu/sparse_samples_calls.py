@@ -11,6 +11,7 @@ from tinyticket.kernels.cpu.jit import device, kernel
 from tinyticket.kernels.cpu.layout import Shape
 from tinyticket.kernels.cpu.machine import LANES
 from tinyticket.kernels.cpu.simd import advance, at, floats, pointer
+from tinyticket.kernels.cpu.sparse_calls import LINES, SHAPE
 from tinyticket.kernels.cpu.sparse_passes import Lines, backward_tile, forward_rows
 from tinyticket.kernels.cpu.streaming import drain, streams
 from tinyticket.kernels.cpu.transpose import square_of_lines, store_corner, stream_square, transposed
@@ -55,10 +56,8 @@ class Backward(NamedTuple):
 
 
 _CHUNKS = types.NamedTuple((types.int64, numbers, floats, types.int64, types.int64, numbers), Chunks)
-_LINES = types.NamedTuple((*[types.CPointer(types.uint32)] * 2, types.int64), Lines)
-_SHAPE = types.NamedUniTuple(types.int64, len(Shape._fields), Shape)
-_forward = received(types.NamedTuple((_CHUNKS, _LINES, *[floats] * 4, _SHAPE, types.boolean), Forward))
-_backward = received(types.NamedTuple((_CHUNKS, _LINES, *[floats] * 5, _SHAPE, types.boolean), Backward))
+_forward = received(types.NamedTuple((_CHUNKS, LINES, *[floats] * 4, SHAPE, types.boolean), Forward))
+_backward = received(types.NamedTuple((_CHUNKS, LINES, *[floats] * 5, SHAPE, types.boolean), Backward))
 
 
 @device
