@@ -75,21 +75,15 @@ class Program:
 
     def step(self, data: DeviceData, augmented: bool) -> Playlist:
         """Return the launches of a training step."""
-        made = self._playlists.setdefault(data, {})
-        if (kind := "augmented" if augmented else "training") not in made:
-            draws = self.fed.arrays[self.passes.draws] if augmented else None
-            first = self._gather(data, self.fed, draws, self.state)
-            made[kind] = Playlist([first, *self._list("training", self.training, self.fed, self.state)])
-        return made[kind]
+        draws = self.fed.arrays[self.passes.draws] if augmented else None
+        launches = self._list("training", self.training, self.fed, self.state)
+        return self._playlist("augmented" if augmented else "training", data, self.fed, draws, self.state, launches)
 
     def evaluation(self, data: DeviceData, last: bool) -> Playlist:
         """Return the launches of the evaluation of a batch, or of the last one."""
-        made = self._playlists.setdefault(data, {})
-        if (kind := "rest" if last else "evaluation") not in made:
-            state = self.rest if last else self.state
-            first = self._gather(data, self.asked, None, state)
-            made[kind] = Playlist([first, *self._list(kind, self._evaluation, self.asked, state)])
-        return made[kind]
+        kind, state = ("rest", self.rest) if last else ("evaluation", self.state)
+        launches = self._list(kind, self._evaluation, self.asked, state)
+        return self._playlist(kind, data, self.asked, None, state, launches)
 
     def finder(self, feeds: Feeds, state: Any) -> Find:
         """Return what gives a row the arrays of its blocks and feeds."""
@@ -108,6 +102,15 @@ class Program:
             find = self.finder(feeds, state)
             self._lists[kind] = [launch for work in works for launch in work.launches(find)]
         return self._lists[kind]
+
+    def _playlist(
+        self, kind: str, data: DeviceData, feeds: Feeds, draws: Any, state: Any, launches: list[Launch]
+    ) -> Playlist:
+        """Return launches behind the one that gathers a batch of these data."""
+        made = self._playlists.setdefault(data, {})
+        if kind not in made:
+            made[kind] = Playlist([self._gather(data, feeds, draws, state), *launches])
+        return made[kind]
 
     def _gather(self, data: DeviceData, feeds: Feeds, draws: Any, state: Any) -> Launch:
         """Return the launch that gathers a batch of these data."""
