@@ -8,8 +8,8 @@ from benchmarks.image_layer import KERNEL, PADDING, ImageLayer
 from benchmarks.layer import Layer, Results
 from tinyticket.compiler.device.model import break_even
 from tinyticket.compiler.device.patterns import pattern_on_device
-from tinyticket.kernels.cpu.image import Image, Window, make_window
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Image, Window, make_window
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cuda import dense, sparse, sparse_tiles
 from tinyticket.kernels.cuda.driver import Playlist
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for, origin, pack, unpack

@@ -61,7 +61,7 @@ def describe(versions: Mapping[str, str]) -> list[str]:
     import numba
 
     import tinyticket
-    from tinyticket.kernels.cpu import machine
+    from tinyticket.kernels.cpu.vector import machine
 
     (np.ones((2, 2)) @ np.ones((2, 2))).sum()  # makes sure that BLAS is there to be asked
     blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.check import require_near
 from benchmarks.layer import TOLERANCE, Results
 from benchmarks.masks import uniform_mask
-from tinyticket.kernels.cpu.machine import LANES, TILES
+from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.reference import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 
 PADDING = 1

@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.check import require_near
 from benchmarks.masks import uniform_mask
-from tinyticket.kernels.cpu.machine import LANES, TILES
+from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 
 TOLERANCE = 2e-5
 """Relative to the largest exact value; sums of a thousand float32 products come within a tenth of it."""

@@ -21,8 +21,8 @@ from numba import prange
 from benchmarks import rows
 from benchmarks.timing import Clock
 from tinyticket.kernels.cpu import empty
-from tinyticket.kernels.cpu.barrier import SIZE, meet, together
-from tinyticket.kernels.cpu.simd import pointer
+from tinyticket.kernels.cpu.vector.barrier import SIZE, meet, together
+from tinyticket.kernels.cpu.vector.simd import pointer
 
 
 @numba.njit(parallel=True)

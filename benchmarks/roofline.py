@@ -12,9 +12,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, broadcast, load, muladd, pointer, store, zero
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, broadcast, load, muladd, pointer, store, zero
 
 LEVELS = {"L1": 18 * 1024, "L2": 384 * 1024, "memory": 128 * 1024 * 1024}
 """Bytes that each thread reads again and again, to be read from that level."""

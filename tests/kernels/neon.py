@@ -141,7 +141,7 @@ class Emulated:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests():
-    """Let `tinyticket.kernels.cpu.jit.kernel`, which nobody has imported yet, make entry points that are emulated."""
+    """Let `tinyticket.kernels.cpu.vector.jit.kernel`, which nobody has imported yet, make entry points that are emulated."""
     pretend()
     njit = numba.njit
 
@@ -153,7 +153,7 @@ def pytest_load_initial_conftests():
 
 def pytest_terminal_summary(terminalreporter):
     """Tell how often the emulator was called, and for which CPU."""
-    from tinyticket.kernels.cpu import machine
+    from tinyticket.kernels.cpu.vector import machine
 
     assert Emulated.calls
     terminalreporter.write_line(f"emulated calls for {machine.target()[0]}: {Emulated.calls}")

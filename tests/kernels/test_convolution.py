@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tinyticket import kernels
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import convolution
-from tinyticket.kernels.cpu.image import gradient_border
+from tinyticket.kernels.geometry import gradient_border
 from tinyticket.kernels.reference import packed_images as reference
 
 quick = settings(max_examples=40, deadline=None)

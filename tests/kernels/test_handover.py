@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinyticket.kernels.cpu.handover import handed_over, received, types
-from tinyticket.kernels.cpu.simd import at, pointer
+from tinyticket.kernels.cpu.vector.simd import at, pointer
 
 
 class Inner(NamedTuple):

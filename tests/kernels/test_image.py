@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tinyticket import kernels
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.image import Image, gradient_border, image_of, make_window, origin, plane, room, row
+from tinyticket.kernels.geometry import Image, gradient_border, make_window, origin, plane, room, row
+from tinyticket.kernels.cpu.packing import image_of
 
 
 @given(st.integers(1, 40), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2))

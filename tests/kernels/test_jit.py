@@ -10,7 +10,7 @@ import pytest
 
 from tinyticket import compiler
 from tinyticket.kernels import cpu
-from tinyticket.kernels.cpu import jit
+from tinyticket.kernels.cpu.vector import jit
 
 USE = """
 import numpy as np

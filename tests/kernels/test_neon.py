@@ -15,7 +15,7 @@ import llvmlite.binding as llvm
 import pytest
 
 from tests.kernels.neon import CPU, ENVIRONMENT, FEATURES, TRIPLE
-from tinyticket.kernels.cpu.machine import tiles
+from tinyticket.kernels.cpu.vector.machine import tiles
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -60,7 +60,7 @@ codegen.JITCodeLibrary.get_pointer_to_function = lambda library, name: libraries
 
 from tinyticket.compiler.mlp import routines as mlp
 from tinyticket.compiler.network.routines import ROUTINES
-from tinyticket.kernels.cpu.machine import TILES
+from tinyticket.kernels.cpu.vector.machine import TILES
 
 def inspected(assembly):
     lines, label_at, loops, found = assembly.splitlines(), {}, [], []
@@ -112,7 +112,7 @@ def compiled():
 
 @pytest.fixture
 def sizes(monkeypatch):
-    monkeypatch.setattr("tinyticket.kernels.cpu.machine.target", lambda: (CPU, FEATURES))
+    monkeypatch.setattr("tinyticket.kernels.cpu.vector.machine.target", lambda: (CPU, FEATURES))
     return tiles()
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.kernels.threads import one_and_two_threads
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
-from tinyticket.kernels.cpu.image import Image, gradient_border, make_window
+from tinyticket.kernels.geometry import Image, gradient_border, make_window
 from tinyticket.kernels.cpu.sparse_convolution_passes import (
     sparse_convolve,
     sparse_convolve_backward,

@@ -5,11 +5,11 @@ import pytest
 from numba import njit
 
 from tests.kernels.test_sparse_convolution import layer
-from tinyticket.kernels.cpu.image import Image, origin
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.simd import pointer
+from tinyticket.kernels.geometry import Image, origin
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.simd import pointer
 from tinyticket.kernels.cpu.sparse_convolution_passes import sparse_convolve, sparse_convolve_backward
-from tinyticket.kernels.cpu.streaming import LARGE, streams
+from tinyticket.kernels.cpu.vector.streaming import LARGE, streams
 
 SIZE = LARGE // 4
 

@@ -51,7 +51,7 @@ def test_a_wide_layer_breaks_even_earlier_than_a_narrow_one():
 
 
 def test_an_unknown_cpu_gets_the_rates_by_which_sparse_layers_pay_off_latest(monkeypatch):
-    monkeypatch.setattr("tinyticket.kernels.cpu.machine.target", lambda: ("fictitious", ""))
+    monkeypatch.setattr("tinyticket.kernels.cpu.vector.machine.target", lambda: ("fictitious", ""))
     careful = choice.default()
     for rates in choice.MEASURED.values():
         assert rates.sparse / rates.dense <= careful.sparse / careful.dense

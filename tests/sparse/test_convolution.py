@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.image import Image, make_window
+from tinyticket.kernels.geometry import Image, make_window
 from tinyticket.sparse import ConvPattern, Mask
 
 

@@ -41,7 +41,7 @@ def bench(info: bool, calibrate: bool, warmup: str | None, quiet: bool) -> None:
 
 def _warm(model: str, quiet: bool) -> None:
     from tinyticket import warmup
-    from tinyticket.kernels.cpu.jit import cache_folder
+    from tinyticket.kernels.cpu.vector.jit import cache_folder
 
     start = time.perf_counter()
     warmup(model or None)
@@ -56,7 +56,8 @@ def information() -> dict[str, str]:
     """Return what kernels depend on."""
     import numba
 
-    from tinyticket.kernels.cpu import jit, machine, threads
+    from tinyticket.kernels.cpu import threads
+    from tinyticket.kernels.cpu.vector import jit, machine
     from tinyticket.sparse import choice
 
     name, features = machine.target()

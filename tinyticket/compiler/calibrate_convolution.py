@@ -17,7 +17,7 @@ from tinyticket.kernels.cpu.convolution_passes import (
     input_gradient_jobs,
 )
 from tinyticket.kernels.cpu.convolution_weights import convolution_pack, pack_jobs, packed_back_size, packed_size
-from tinyticket.kernels.cpu.image import Image, Window, make_window, origin
+from tinyticket.kernels.geometry import Image, Window, make_window, origin
 from tinyticket.kernels.cpu.sparse_convolution_passes import (
     sparse_convolve,
     sparse_convolve_backward,

@@ -4,7 +4,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from tinyticket.kernels.cpu.simd import intrinsic
+from tinyticket.kernels.cpu.vector.simd import intrinsic
 
 
 @intrinsic

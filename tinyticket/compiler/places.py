@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.kernels.cpu.layout import empty
+from tinyticket.kernels.cpu.packing import empty
 
 LINE = 64
 

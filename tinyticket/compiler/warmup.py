@@ -107,7 +107,7 @@ def _warm_linear() -> None:
 
 def announce_if_cold() -> None:
     """Say that compiling takes a while where nothing has been compiled yet."""
-    from tinyticket.kernels.cpu.jit import cache_folder
+    from tinyticket.kernels.cpu.vector.jit import cache_folder
 
     folder = cache_folder()
     if folder is None or not any(folder.rglob("*.nbi")):

@@ -136,7 +136,7 @@ def calibration_file() -> Path:
 
 def default() -> Rates:
     """Return the rates that come with the library for such a CPU."""
-    from tinyticket.kernels.cpu.machine import target  # which needs Numba
+    from tinyticket.kernels.cpu.vector.machine import target  # which needs Numba
 
     return MEASURED.get(target()[0], MEASURED[OTHERWISE])
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.image import Window, gradient_border
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Window, gradient_border
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.sparse.orders import Orders
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.cpu.image import Image, gradient_border, make_window
+from tinyticket.kernels.geometry import Image, gradient_border, make_window
 from tinyticket.kernels.cuda.geometry import WARP, Geometry, origin, pack, unpack
 from tinyticket.kernels.cuda.toolkit import cuda
 

@@ -6,7 +6,7 @@ import pytest
 from tests.kernels.cuda.arrays import border_is_zero, device, images_of, origins, same, value
 from tests.kernels.cuda.test_elementwise import elements
 from tinyticket.kernels import reference
-from tinyticket.kernels.cpu.image import Image
+from tinyticket.kernels.geometry import Image
 from tinyticket.kernels.cuda import batch_norm, geometry
 
 EPS, MOMENTUM = 1e-3, 0.3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cuda.arrays import Layer, border_is_zero, device, images_of, origins, value
-from tinyticket.kernels.cpu.image import Image, make_window
+from tinyticket.kernels.geometry import Image, make_window
 from tinyticket.kernels.cuda import elementwise, geometry
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for
 

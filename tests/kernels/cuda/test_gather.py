@@ -6,7 +6,7 @@ import pytest
 from tests.kernels.cuda.arrays import border_is_zero, device, value
 from tinyticket.data.augmentation import Augmentation, augment
 from tinyticket.data.pixels import Pixels
-from tinyticket.kernels.cpu.image import Image, make_window
+from tinyticket.kernels.geometry import Image, make_window
 from tinyticket.kernels.cuda import gather
 from tinyticket.kernels.cuda.geometry import Geometry, origin, unpack
 

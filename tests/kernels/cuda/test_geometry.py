@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.image import Image, make_window
+from tinyticket.kernels.geometry import Image, make_window
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for, origin, pack, plane, row, unpack
 
 

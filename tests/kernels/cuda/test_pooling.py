@@ -5,7 +5,7 @@ import pytest
 
 from tests.kernels.cuda.arrays import Layer, border_is_zero, images_of, origins, same, value
 from tinyticket.kernels import reference
-from tinyticket.kernels.cpu.image import Image, make_window, plane, row
+from tinyticket.kernels.geometry import Image, make_window, plane, row
 from tinyticket.kernels.cuda import pooling
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for
 

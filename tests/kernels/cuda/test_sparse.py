@@ -6,8 +6,8 @@ import pytest
 from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
 from tinyticket.errors import InputError
 from tinyticket.kernels import reference
-from tinyticket.kernels.cpu.image import make_window
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import make_window
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cuda import sparse, sparse_tiles, sparse_walk
 from tinyticket.kernels.cuda.patches import is_linear
 from tinyticket.sparse import ConvPattern, Pattern

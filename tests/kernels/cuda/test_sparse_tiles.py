@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cuda.arrays import layer, linear
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cuda import driver, sparse_products, sparse_tiles, sparse_walk
 from tinyticket.kernels.cuda.geometry import WARP
 from tinyticket.sparse import Pattern

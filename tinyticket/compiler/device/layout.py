@@ -12,8 +12,8 @@ from tinyticket.compiler.network import layout as network
 from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.program import Block
 from tinyticket.compiler.places import Places
-from tinyticket.kernels.cpu.image import Image, make_window
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Image, make_window
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for, origin, plane
 from tinyticket.nn import Buffer, Parameter
 from tinyticket.sparse import ConvPattern, Pattern

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cuda.geometry import Geometry
 from tinyticket.kernels.cuda.memory import upload
 from tinyticket.kernels.cuda.sparse_plan import Plan

@@ -11,10 +11,10 @@ from tinyticket.compiler.call import call
 from tinyticket.compiler.mlp.layers import are_known, gather, receive_job
 from tinyticket.compiler.mlp.routines import LOSS
 from tinyticket.compiler.mlp.tile import forward_tile, tile_shape
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, at, pointer
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, at, pointer
+from tinyticket.kernels.cpu.vector.transpose import put
 
 
 @device

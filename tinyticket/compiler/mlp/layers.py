@@ -18,12 +18,12 @@ from tinyticket.compiler.mlp.program import (
 )
 from tinyticket.compiler.mlp.routines import DENSE_FORWARD, GATHER, GATHER_PIXELS, SPARSE_FORWARD
 from tinyticket.kernels.cpu.handover import numbers, received, types
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import I64, advance, at, floats, intrinsic
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import I64, advance, at, floats, intrinsic
 from tinyticket.kernels.cpu.sparse_passes import Lines
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.transpose import put
 
 _integers, _offsets, _bytes = numbers, types.CPointer(types.uint32), types.CPointer(types.uint8)
 MEMORY = types.NamedTuple((floats, _offsets, _bytes, *[_integers] * 3), Memory)

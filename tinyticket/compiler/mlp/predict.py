@@ -21,10 +21,10 @@ from tinyticket.compiler.mlp.tile import forward_tile, tile_shape
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES
 from tinyticket.kernels.cpu.handover import handed_over, numbers, received, types
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.simd import advance, pointer
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.simd import advance, pointer
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.transpose import square_of_lines, store_corner, transposed
+from tinyticket.kernels.cpu.vector.transpose import square_of_lines, store_corner, transposed
 
 WORTH_THREADS = 1 << 16
 """Multiply-adds of vectors below which one thread does it all: some twenty microseconds, of which a second thread could save half,

@@ -13,9 +13,9 @@ from tinyticket.kernels.cpu.dense_passes import (
     dense_weight_update_rows,
 )
 from tinyticket.kernels.cpu.gather import gather_blocks, gather_pixel_blocks, sample_blocks
-from tinyticket.kernels.cpu.jit import Routine
-from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.simd import floats
+from tinyticket.kernels.cpu.vector.jit import Routine
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.vector.simd import floats
 from tinyticket.kernels.cpu.softmax_cross_entropy import cross_entropy_vectors
 from tinyticket.kernels.cpu.sparse_passes import Lines, backward_columns, forward_rows, gradient_rows
 from tinyticket.kernels.cpu.update import State, update_range

@@ -17,7 +17,7 @@ from tinyticket.compiler.score import Score
 from tinyticket.data import Pixels
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu import LANES, empty, settings
-from tinyticket.kernels.cpu.barrier import SIZE
+from tinyticket.kernels.cpu.vector.barrier import SIZE
 from tinyticket.kernels.cpu.handover import handed_over
 from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
 from tinyticket.kernels.cpu.threads import available_threads, thread_count

@@ -4,9 +4,9 @@ import numpy as np
 
 from tinyticket.compiler.mlp.layers import field, forward
 from tinyticket.compiler.mlp.program import INPUTS, OUTPUTS
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.simd import advance
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.vector.simd import advance
 
 
 @device

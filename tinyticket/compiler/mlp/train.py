@@ -56,12 +56,12 @@ from tinyticket.compiler.mlp.routines import (
     TRANSPOSE,
     UPDATE,
 )
-from tinyticket.kernels.cpu.barrier import ALONE, DECISION, SIZE, meet, together
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.vector.barrier import ALONE, DECISION, SIZE, meet, together
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, at, pointer
 from tinyticket.kernels.cpu.sparse_passes import Lines
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.transpose import put
 from tinyticket.kernels.cpu.update import State
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyticket.compiler.network.graph import Graph, Operation, Value
-from tinyticket.kernels.cpu.image import gradient_border
+from tinyticket.kernels.geometry import gradient_border
 
 
 def lay_out(graph: Graph) -> None:

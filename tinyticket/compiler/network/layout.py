@@ -10,9 +10,9 @@ from tinyticket.compiler.network.graph import Graph, Operation, Value
 from tinyticket.compiler.network.program import Block
 from tinyticket.compiler.network.weights import Weights
 from tinyticket.compiler.places import Places, write
-from tinyticket.kernels.cpu.image import Image, Window, make_window, origin, plane, room, row
-from tinyticket.kernels.cpu.layout import Shape, tiles_for
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Image, Window, make_window, origin, plane, room, row
+from tinyticket.kernels.geometry import Shape, tiles_for
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.nn import Buffer, Parameter
 from tinyticket.sparse import ConvPattern, Pattern
 

@@ -8,7 +8,7 @@ from tinyticket.compiler.network.writer import Writer, even
 from tinyticket.kernels.cpu.convolution_gradient import weight_gradient_jobs
 from tinyticket.kernels.cpu.convolution_passes import forward_jobs, input_gradient_jobs
 from tinyticket.kernels.cpu.convolution_weights import pack_jobs, packed_back_size, packed_size
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.machine import LANES
 
 
 def conv2d(writer: Writer, operation: Operation) -> None:

@@ -6,7 +6,7 @@ from tinyticket.compiler.network.graph import Operation
 from tinyticket.compiler.network.layout import image, inside
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.compiler.network.writer import Writer, even
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.machine import LANES
 
 
 def batch_norm(writer: Writer, operation: Operation) -> None:

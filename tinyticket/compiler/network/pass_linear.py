@@ -7,7 +7,7 @@ from tinyticket.compiler.network.pass_convolution import bias_backward, scatter
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.compiler.network.writer import Writer, even
 from tinyticket.kernels.cpu.dense_passes import OUTER_ROWS, ROWS
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.machine import LANES
 
 
 def linear(writer: Writer, operation: Operation) -> None:

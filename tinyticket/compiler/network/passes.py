@@ -11,8 +11,8 @@ from tinyticket.compiler.network.layout import Layout, image
 from tinyticket.compiler.network.program import Block, Row
 from tinyticket.compiler.network.weights import Weights
 from tinyticket.compiler.network.writer import Writer, even
-from tinyticket.kernels.cpu.image import Image
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Image
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.nn import Parameter
 
 Masks = list[tuple[Operation, int]]  # dropouts, and where the bytes of their masks lie

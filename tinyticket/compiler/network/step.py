@@ -20,7 +20,7 @@ from tinyticket.compiler.network.walk import walk
 from tinyticket.compiler.places import Places, write
 from tinyticket.compiler.score import Score
 from tinyticket.kernels.cpu import LANES, empty, settings
-from tinyticket.kernels.cpu.barrier import SIZE
+from tinyticket.kernels.cpu.vector.barrier import SIZE
 from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
 from tinyticket.kernels.cpu.threads import available_threads, thread_count
 from tinyticket.nn import Buffer, Parameter

@@ -9,9 +9,9 @@ from numba import prange
 
 from tinyticket.compiler.call import call
 from tinyticket.compiler.network.program import ARGUMENTS, FIELDS, MEET, ROUTINE, Context
-from tinyticket.kernels.cpu.barrier import ALONE, DECISION, SIZE, meet, together
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.vector.barrier import ALONE, DECISION, SIZE, meet, together
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.simd import advance, at, pointer
 
 assert ROUTINE == 0
 assert ARGUMENTS < FIELDS

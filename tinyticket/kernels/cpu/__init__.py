@@ -1,109 +1,56 @@
 """Fast kernels in Numba on the packed layout [tile][feature][lanes]: arrays in, arrays out.
 
     x = pack(samples)                                    # (samples, features) to (tiles, features, lanes)
-    y = dense_linear(weight, bias, x, relu=True)
+    y = linear(weight, bias, x, relu=True)
     outputs = unpack(y, len(samples))
 
-Every function has its specification, under the same name and with the same arguments, in
-`tinyticket.kernels.reference.packed`; those on images, which `pack_images` packs, in `packed_images` (convolutions) and
-`packed_layers` (all others) there. Results have the same bits for any number of threads, because work is only ever
-divided over outputs. The first call of each compiles for a second or so and keeps the machine code (jit.py says where).
+A file or folder here is a family: each kernel's job (`job` says what that is), the kernel itself, and the thin function of arrays in
+front of it. An operation has the same name here, in `tinyticket.kernels.reference`, which specifies it in plain NumPy, in
+`tinyticket.kernels.cuda` and where steps are compiled. Results have the same bits for any number of threads, because work is only
+ever divided over outputs. The first call of each kernel compiles for a second or so and keeps the machine code
+(`vector.jit` says where).
 """
 
-from tinyticket.kernels.cpu.batch_norm import batch_norm, batch_norm_gradient, batch_norm_inference
-from tinyticket.kernels.cpu.bias import bias_gradient
-from tinyticket.kernels.cpu.convolution import conv_forward, conv_input_gradient, conv_pack, conv_weight_gradient
-from tinyticket.kernels.cpu.dense_linear import (
-    dense_input_gradient,
-    dense_linear,
-    dense_weight_gradient,
-    dense_weight_update,
-)
-from tinyticket.kernels.cpu.dropout import dropout, dropout_gradient
-from tinyticket.kernels.cpu.gather import gather, transpose_samples
-from tinyticket.kernels.cpu.image import Image, Window, make_window, pack_images, unpack_images
-from tinyticket.kernels.cpu.image_bias import image_bias_gradient
-from tinyticket.kernels.cpu.image_gather import gather_images
-from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, pack, pack_samples, tiles_for, unpack
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.optimizers import settings, update
-from tinyticket.kernels.cpu.penalty import l1_gradient
-from tinyticket.kernels.cpu.pooling import avg_pool, avg_pool_gradient, max_pool, max_pool_gradient
-from tinyticket.kernels.cpu.prepared import Prepared
-from tinyticket.kernels.cpu.residual import add_images, add_images_gradient, copy_images, copy_images_gradient
-from tinyticket.kernels.cpu.softmax_cross_entropy import CrossEntropy, softmax_cross_entropy
-from tinyticket.kernels.cpu.sparse_convolution import (
-    sparse_conv_backward,
-    sparse_conv_forward,
-    sparse_conv_gradient,
-)
-from tinyticket.kernels.cpu.sparse_linear import (
-    prepare_sparse_linear,
-    prepare_sparse_linear_backward,
-    prepare_sparse_weight_gradient,
-    sparse_linear,
-    sparse_linear_backward,
-    sparse_weight_gradient,
-)
-from tinyticket.kernels.cpu.sparse_passes import Lines
-from tinyticket.kernels.cpu.sparse_samples import sparse_linear_samples, sparse_linear_samples_backward
+import importlib
+from typing import Any
 
-__all__ = [
-    "LANES",
-    "CrossEntropy",
-    "Image",
-    "Lines",
-    "Prepared",
-    "Shape",
-    "Window",
-    "add_images",
-    "add_images_gradient",
-    "avg_pool",
-    "avg_pool_gradient",
-    "batch_norm",
-    "batch_norm_gradient",
-    "batch_norm_inference",
-    "bias_gradient",
-    "conv_forward",
-    "conv_input_gradient",
-    "conv_pack",
-    "conv_weight_gradient",
-    "copy_images",
-    "copy_images_gradient",
-    "dense_input_gradient",
-    "dense_linear",
-    "dense_weight_gradient",
-    "dense_weight_update",
-    "dropout",
-    "dropout_gradient",
-    "empty",
-    "gather",
-    "gather_images",
-    "image_bias_gradient",
-    "l1_gradient",
-    "lanes_for",
-    "make_window",
-    "max_pool",
-    "max_pool_gradient",
-    "pack",
-    "pack_images",
-    "pack_samples",
-    "prepare_sparse_linear",
-    "prepare_sparse_linear_backward",
-    "prepare_sparse_weight_gradient",
-    "settings",
-    "softmax_cross_entropy",
-    "sparse_conv_backward",
-    "sparse_conv_forward",
-    "sparse_conv_gradient",
-    "sparse_linear",
-    "sparse_linear_backward",
-    "sparse_linear_samples",
-    "sparse_linear_samples_backward",
-    "sparse_weight_gradient",
-    "tiles_for",
-    "transpose_samples",
-    "unpack",
-    "unpack_images",
-    "update",
-]
+FAMILIES = {
+    "packing": ("Images", "pack", "pack_images", "pack_samples", "unpack", "unpack_images"),
+    "gather": ("gather", "gather_images", "transpose_samples"),
+    "linear": ("linear", "linear_bias_gradient", "linear_input_gradient", "linear_update", "linear_weight_gradient"),
+    "sparse_linear": (
+        "prepare_sparse_linear",
+        "prepare_sparse_linear_gradient",
+        "prepare_sparse_linear_weight_gradient",
+        "sparse_linear",
+        "sparse_linear_gradient",
+        "sparse_linear_weight_gradient",
+    ),
+    "sparse_samples": ("sparse_linear_samples", "sparse_linear_samples_gradient"),
+    "convolution": ("conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"),
+    "sparse_convolution": ("sparse_conv2d", "sparse_conv2d_gradient", "sparse_conv2d_weight_gradient"),
+    "batch_norm": ("batch_norm", "batch_norm_eval", "batch_norm_gradient"),
+    "pooling": ("avg_pool2d", "avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient"),
+    "elementwise": ("add", "add_gradient", "copy", "copy_gradient", "dropout", "dropout_gradient"),
+    "activations": (
+        "leaky_relu",
+        "leaky_relu_gradient",
+        "sigmoid",
+        "sigmoid_gradient",
+        "tanh",
+        "tanh_gradient",
+    ),
+    "loss": ("cross_entropy",),
+    "update": ("l1_gradient", "optimizer_step"),
+}
+"""The functions of arrays by family, imported when they are first used."""
+
+__all__ = sorted(name for names in FAMILIES.values() for name in names)
+
+_FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FAMILY:
+        return getattr(importlib.import_module(f"tinyticket.kernels.cpu.{_FAMILY[name]}"), name)
+    raise AttributeError(f"module 'tinyticket.kernels.cpu' has no attribute {name!r}")

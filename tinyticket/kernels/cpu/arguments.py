@@ -1,8 +1,9 @@
 """What stands between a caller's arrays and a kernel: the right type, order and shape, or one clear sentence.
 
-Kernels take flat, C-contiguous float32 arrays and check nothing; compiling them for anything else would double what a
-first run must compile.
+Kernels read contiguous float32 by address and check nothing.
 """
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,8 +11,9 @@ from functools import cache
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.packing import Images
+from tinyticket.kernels.cpu.threads import thread_count
+from tinyticket.kernels.geometry import LANES, Image, Shape, Window, make_window, plane, row
 
 
 def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
@@ -19,9 +21,7 @@ def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     array = np.asarray(array)
     if array.shape != tuple(shape):
         raise InputError(f"{name} has shape {array.shape}, but {tuple(shape)} was expected")
-    flattened = np.ascontiguousarray(array, np.float32).reshape(-1)
-    # A read-only array (a memory map, a broadcast) would be another type to Numba, and so another compilation.
-    return flattened if flattened.flags.writeable else flattened.copy()
+    return np.ascontiguousarray(array, np.float32).reshape(-1)
 
 
 def flat_kept(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
@@ -45,6 +45,14 @@ def flat_output(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarra
     return array.reshape(-1)
 
 
+def flat_bytes(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
+    """Return a mask, bool or uint8, as flat bytes."""
+    array = np.asarray(array)
+    if array.shape != tuple(shape) or array.dtype not in (np.bool_, np.uint8):
+        raise InputError(f"{name} is {array.dtype} of shape {array.shape}, but bool of shape {tuple(shape)} was expected")
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
 def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None) -> Shape:
     """Return the sizes of packed activations after checking them.
 
@@ -61,8 +69,58 @@ def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None
     return Shape(tiles, inputs, outputs, lanes)
 
 
+def images_like(x: Images, tiles: int, geometry: Image, name: str) -> np.ndarray:
+    """Return the interior of images that must have a geometry, border included."""
+    if x.tiles != tiles or x.geometry != geometry:
+        raise InputError(f"{name} is {x.geometry} in {x.tiles} tiles, but {geometry} in {tiles} tiles was expected")
+    return x.interior
+
+
+def images_to_write(x: Images | None, tiles: int, geometry: Image, name: str) -> Images:
+    """Return images that a result is written into or added to: those given, which must be writeable, or new zeros."""
+    if x is None:
+        return Images.zeros(tiles, geometry)
+    images_like(x, tiles, geometry, name)
+    if not x.array.flags.writeable:
+        raise InputError(f"{name} must be writeable, because the result is written into it")
+    return x
+
+
+def elementwise_window(x: Images, border: int = 0) -> Window:
+    """Return the work of what treats each pixel alone, into images with a border of their own."""
+    image = x.geometry
+    return make_window(x.tiles, image, image._replace(border=border), (1, 1))
+
+
+def pooling_window(
+    x: Images, kernel: int | Sequence[int], stride: int | None, padding: int, border: int
+) -> tuple[Window, Image]:
+    """Return the work of a pooling and the geometry of its output; a stride of None is the kernel's height."""
+    image = x.geometry
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    stride = height if stride is None else stride
+    if min(height, width, stride) < 1 or not 0 <= padding < min(height, width):
+        raise InputError(
+            f"pooling needs a kernel and a stride of at least 1 and a padding smaller than its kernel, not kernel {kernel}, "
+            f"stride {stride}, padding {padding}"
+        )
+    rows, columns = ((n + 2 * padding - k) // stride + 1 for n, k in ((image.height, height), (image.width, width)))
+    if min(rows, columns) < 1:
+        raise InputError(f"a window of {height} by {width} does not fit into images of {image.height} by {image.width}")
+    y = Image(image.channels, rows, columns, border)
+    # Windows are clipped at the image's edge, so here padding needs no border.
+    padded = image._replace(border=max(image.border, padding))
+    window = make_window(x.tiles, padded, y, (height, width), stride, padding)
+    return window._replace(x_row=row(image), x_plane=plane(image)), y
+
+
 @cache
 def even_bounds(count: int, chunks: int, multiple: int = 1) -> np.ndarray:
     """Cut `count` outputs into chunks of nearly equal size that start at multiples of a tile."""
     blocks = -(-count // multiple)
     return np.minimum(np.arange(chunks + 1) * blocks // chunks * multiple, count).astype(np.int64)
+
+
+def even_shares(count: int, threads: int | None, multiple: int = 1) -> np.ndarray:
+    """Cut `count` outputs into a share for each thread that may run, of those asked for."""
+    return even_bounds(count, thread_count(threads), multiple)

@@ -9,7 +9,7 @@ from numba import prange
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_bounds, flat_output
 from tinyticket.kernels.cpu.batch_norm_passes import batch_norm_backward, batch_norm_eval, batch_norm_forward
-from tinyticket.kernels.cpu.image import Image
+from tinyticket.kernels.geometry import Image
 from tinyticket.kernels.cpu.image_arguments import (
     elementwise_window,
     flat_parameter,
@@ -18,10 +18,10 @@ from tinyticket.kernels.cpu.image_arguments import (
     interior_output,
     zeros,
 )
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import pointer
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import pointer
 from tinyticket.kernels.cpu.threads import thread_count
 
 

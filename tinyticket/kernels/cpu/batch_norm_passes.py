@@ -11,13 +11,13 @@ import math
 
 import numpy as np
 
-from tinyticket.kernels.cpu.image import Image
+from tinyticket.kernels.geometry import Image
 from tinyticket.kernels.cpu.image_common import finish, plane_of, row_of
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, at, broadcast, load, muladd, relu, select, store, zero
-from tinyticket.kernels.cpu.sums import lane_sum, masked, row_moments, row_sum, valid_lanes, wide_zero, widened
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, at, broadcast, load, muladd, relu, select, store, zero
+from tinyticket.kernels.cpu.vector.sums import lane_sum, masked, row_moments, row_sum, valid_lanes, wide_zero, widened
+from tinyticket.kernels.cpu.vector.transpose import put
 
 
 @device

@@ -4,12 +4,12 @@ import numpy as np
 from numba import prange
 
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import load, pointer, zero
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import load, pointer, zero
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.tiles import store_sums
+from tinyticket.kernels.cpu.vector.tiles import store_sums
 
 
 @device

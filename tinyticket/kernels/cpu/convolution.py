@@ -16,8 +16,9 @@ from tinyticket.kernels.cpu.convolution_passes import (
     input_gradient_jobs,
 )
 from tinyticket.kernels.cpu.convolution_weights import convolution_pack, pack_jobs, packed_back_size, packed_size
-from tinyticket.kernels.cpu.image import Image, Window, gradient_border, image_of, make_window, origin, plane, row
-from tinyticket.kernels.cpu.layout import empty
+from tinyticket.kernels.geometry import Image, Window, gradient_border, make_window, origin, plane, row
+from tinyticket.kernels.cpu.packing import image_of
+from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.threads import thread_count
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from numba import prange
 
 from tinyticket.kernels.cpu.convolution_tiles import held_places, tile_correlate, tile_sums
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES, TILES
-from tinyticket.kernels.cpu.simd import advance, at, pointer, stack_floats
-from tinyticket.kernels.cpu.tiles import tile_fill
-from tinyticket.kernels.cpu.transpose import put, stack_starts
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import LANES, TILES
+from tinyticket.kernels.cpu.vector.simd import advance, at, pointer, stack_floats
+from tinyticket.kernels.cpu.vector.tiles import tile_fill
+from tinyticket.kernels.cpu.vector.transpose import put, stack_starts
 
 ROWS, TAPS = TILES.taps_rows, TILES.taps_width
 _SIZE = ROWS * TAPS

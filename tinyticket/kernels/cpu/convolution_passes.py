@@ -25,11 +25,11 @@ from tinyticket.kernels.cpu.convolution_tiles import (
     tile_scatter,
 )
 from tinyticket.kernels.cpu.convolution_weights import ROWS, phase_of
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, pointer
-from tinyticket.kernels.cpu.tiles import tile_fill, tile_relu, tile_where_positive
-from tinyticket.kernels.cpu.transpose import stack_starts
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, pointer
+from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_relu, tile_where_positive
+from tinyticket.kernels.cpu.vector.transpose import stack_starts
 
 _SIZE = ROWS * WIDTH
 _DEPTH = 16  # channels whose pixels stay in the first-level cache from one tap to the next

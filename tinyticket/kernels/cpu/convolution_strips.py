@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from numba.extending import register_jitable
 
-from tinyticket.kernels.cpu.machine import TILES
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.machine import TILES
+from tinyticket.kernels.cpu.vector.transpose import put
 
 jitable: Any = register_jitable
 WIDTH = TILES.image_width

@@ -9,8 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from tinyticket.kernels.cpu.simd import FLOAT, I64, floats, fused, intrinsic, load_at, spread, store_at
-from tinyticket.kernels.cpu.tiles import sum_of_four, tile_of
+from tinyticket.kernels.cpu.vector.simd import FLOAT, I64, floats, fused, intrinsic, load_at, spread, store_at
+from tinyticket.kernels.cpu.vector.tiles import sum_of_four, tile_of
 
 
 def _smaller(builder, a, b):

@@ -13,10 +13,10 @@ The master stays (outputs, inputs, kernel rows, kernel columns) in C order; this
 from numba import prange
 from numba.extending import register_jitable
 
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import TILES
-from tinyticket.kernels.cpu.simd import at, pointer
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import TILES
+from tinyticket.kernels.cpu.vector.simd import at, pointer
+from tinyticket.kernels.cpu.vector.transpose import put
 
 ROWS = TILES.image_rows
 

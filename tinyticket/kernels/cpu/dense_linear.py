@@ -15,8 +15,9 @@ from tinyticket.kernels.cpu.dense_passes import (
     dense_gradient,
     dense_update,
 )
-from tinyticket.kernels.cpu.layout import Shape, empty
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.optimizers import RULES, state_of
 from tinyticket.kernels.cpu.threads import thread_count
 

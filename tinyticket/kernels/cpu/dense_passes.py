@@ -12,9 +12,9 @@ Weights are (outputs, inputs) in C order, as everybody else sees them.
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.jit import device, kernel, variant
-from tinyticket.kernels.cpu.machine import LANES, TILES
-from tinyticket.kernels.cpu.simd import (
+from tinyticket.kernels.cpu.vector.jit import device, kernel, variant
+from tinyticket.kernels.cpu.vector.machine import LANES, TILES
+from tinyticket.kernels.cpu.vector.simd import (
     advance,
     at,
     broadcast,
@@ -27,7 +27,7 @@ from tinyticket.kernels.cpu.simd import (
     store_part,
     zero,
 )
-from tinyticket.kernels.cpu.tiles import tile_fill, tile_outer, tile_outer_apart, tile_store
+from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_outer, tile_outer_apart, tile_store
 from tinyticket.kernels.cpu.update import addresses, update_vector
 
 ROWS, WIDTH = TILES.dense_rows, TILES.dense_width

@@ -8,7 +8,7 @@ from numba import prange
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.dropout_passes import dropout_backward, dropout_forward
-from tinyticket.kernels.cpu.image import Image
+from tinyticket.kernels.geometry import Image
 from tinyticket.kernels.cpu.image_arguments import (
     elementwise_window,
     gradient_to_write,
@@ -18,8 +18,8 @@ from tinyticket.kernels.cpu.image_arguments import (
     shape_of,
     zeros,
 )
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.simd import pointer
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.simd import pointer
 
 
 @device

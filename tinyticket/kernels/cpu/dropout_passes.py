@@ -1,9 +1,9 @@
 """Dropout of packed values with a mask that is given: kernels draw nothing."""
 
 from tinyticket.kernels.cpu.image_common import finish
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, broadcast, load, select, store, surviving, zero
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, broadcast, load, select, store, surviving, zero
 
 
 @device

@@ -10,13 +10,14 @@ from numba import prange
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import Shape, empty, lanes_for, tiles_for
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, at, pointer, prefetch
-from tinyticket.kernels.cpu.streaming import drain, streams
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.geometry import Shape, lanes_for, tiles_for
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, at, pointer, prefetch
+from tinyticket.kernels.cpu.vector.streaming import drain, streams
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.transpose import (
+from tinyticket.kernels.cpu.vector.transpose import (
     put,
     square_of_lines,
     square_of_pixels,

@@ -12,8 +12,8 @@ import numba
 import numpy as np
 from llvmlite import ir
 
-from tinyticket.kernels.cpu.layout import address_of
-from tinyticket.kernels.cpu.simd import I64, intrinsic
+from tinyticket.kernels.cpu.packing import address_of
+from tinyticket.kernels.cpu.vector.simd import I64, intrinsic
 
 types: Any = numba.types  # whose annotations do not know that types of tuples can be iterated
 numbers = types.CPointer(types.int64)

@@ -6,9 +6,10 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output
-from tinyticket.kernels.cpu.image import Image, Window, image_of, make_window, origin, plane, row
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Image, Window, make_window, origin, plane, row
+from tinyticket.kernels.cpu.packing import image_of
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.threads import thread_count
 
 

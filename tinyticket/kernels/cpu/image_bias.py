@@ -6,13 +6,13 @@ from numba import prange
 from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.image_arguments import elementwise_window, interior
 from tinyticket.kernels.cpu.image_common import passing
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, load, pointer, zero
-from tinyticket.kernels.cpu.sums import lane_sum, row_sum, wide_zero, widened
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, load, pointer, zero
+from tinyticket.kernels.cpu.vector.sums import lane_sum, row_sum, wide_zero, widened
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.transpose import put
 
 
 @device

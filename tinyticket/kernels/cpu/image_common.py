@@ -1,8 +1,8 @@
 """What passes over packed images share: distances between rows and planes, and how every input gradient ends."""
 
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import load, select, store, zero
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import load, select, store, zero
 
 
 @device

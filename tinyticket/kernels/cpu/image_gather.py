@@ -8,13 +8,13 @@ from numba import prange
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_bounds, flat
-from tinyticket.kernels.cpu.image import Image
+from tinyticket.kernels.geometry import Image
 from tinyticket.kernels.cpu.image_arguments import flat_parameter, interior_output, zeros
 from tinyticket.kernels.cpu.image_gather_passes import gather_image_planes, gather_pixel_planes
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import tiles_for
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import pointer
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.geometry import tiles_for
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import pointer
 from tinyticket.kernels.cpu.threads import thread_count
 
 

@@ -10,9 +10,9 @@ from llvmlite import ir
 from numba import types
 
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import (
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import (
     BITS,
     I32,
     I64,
@@ -27,7 +27,7 @@ from tinyticket.kernels.cpu.simd import (
     splat,
     spread,
 )
-from tinyticket.kernels.cpu.transpose import SQUARE, put, stack_starts, store_square, transposed
+from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_starts, store_square, transposed
 
 _numbers = ir.Constant(BITS, [I32(lane) for lane in range(LANES)])
 _mirror = ir.Constant(BITS, [I32(LANES - 1 - lane) for lane in range(LANES)])

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyticket.errors import InputError, near
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import ADAM, MOMENTUM, NESTEROV, SGD, State, update_all
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.cpu.jit import device, variant
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.jit import device, variant
+from tinyticket.kernels.cpu.vector.machine import LANES
 
 
 class Grid(NamedTuple):

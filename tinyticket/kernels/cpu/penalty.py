@@ -4,11 +4,11 @@ import numpy as np
 from numba import prange
 
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import at, pointer
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import at, pointer
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.transpose import put
 
 
 @device

@@ -1,213 +1,371 @@
-"""Maximum and average pooling of packed images as functions of arrays.
+"""Maximum and average pooling of packed images, forward and backward, a plane (one channel of one tile) at a time.
 
->>> y = max_pool(x, 2)        # doctest: +SKIP
+What a window misses at the edge of an image is clipped away, so padding needs no border: a maximum then never sees the border's
+zeros, and an average counts them because it always divides by the whole window. No positions of maxima are kept: the backward
+pass looks for the first element of a window that the maximum does not exceed, which is quicker than reading an index per lane,
+and gives ties to the element that PyTorch gives them to. Windows of two by two that do not overlap, the common case, need each
+element once and have straight-line versions.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from tinyticket.kernels.cpu.image_arguments import (
-    gradient_to_write,
-    interior,
-    interior_output,
-    plane_bounds,
-    pooling_window,
-    zeros,
-)
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.pooling_passes import (
-    avg_pool_backward,
-    avg_pool_forward,
-    max_pool_backward,
-    max_pool_forward,
-)
-from tinyticket.kernels.cpu.simd import pointer
+from tinyticket.kernels.cpu.arguments import even_shares, images_like, images_to_write, pooling_window
+from tinyticket.kernels.cpu.image_common import finish
+from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.packing import Images
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, broadcast, intrinsic, load, select, store, vector, zero
+from tinyticket.kernels.geometry import Window
 
 
-@device
-def _max_chunk(x, y, window, first, last):
-    max_pool_forward(pointer(x, 0), pointer(y, 0), window, first, last)
+@intrinsic
+def larger(typing, x, y):
+    """Return the larger of two vectors, x where they are equal, and NaN where one is."""
 
+    def codegen(context, builder, sig, args):
+        x, y = args
+        most = builder.select(builder.fcmp_ordered(">", y, x), y, x)  # one vmaxps, which returns x when unordered
+        return builder.select(builder.fcmp_unordered("uno", y, y), y, most)
 
-@kernel
-def max_pool_planes(bounds, x, y, window):
-    """`max_pool_forward` over chunks of planes."""
-    if bounds.size == 2:
-        _max_chunk(x, y, window, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _max_chunk(x, y, window, bounds[chunk], bounds[chunk + 1])
+    return vector(vector, vector), codegen
 
 
 @device
-def _max_gradient_chunk(x, y, dy, dx, window, add, rectified, first, last):
-    before, after, above, gradient = pointer(x, 0), pointer(y, 0), pointer(dy, 0), pointer(dx, 0)
-    max_pool_backward(before, after, above, gradient, window, first, last, add, rectified)
-
-
-@kernel
-def max_pool_gradient_planes(bounds, x, y, dy, dx, window, add, rectified):
-    """`max_pool_backward` over chunks of planes."""
-    if bounds.size == 2:
-        _max_gradient_chunk(x, y, dy, dx, window, add, rectified, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _max_gradient_chunk(x, y, dy, dx, window, add, rectified, bounds[chunk], bounds[chunk + 1])
+def _is_two_by_two(window):
+    return window.kernel_height == 2 and window.kernel_width == 2 and window.stride == 2 and window.padding == 0
 
 
 @device
-def _avg_chunk(x, y, window, first, last):
-    avg_pool_forward(pointer(x, 0), pointer(y, 0), window, first, last)
-
-
-@kernel
-def avg_pool_planes(bounds, x, y, window):
-    """`avg_pool_forward` over chunks of planes."""
-    if bounds.size == 2:
-        _avg_chunk(x, y, window, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _avg_chunk(x, y, window, bounds[chunk], bounds[chunk + 1])
+def _bounds(start, size, extent):
+    """Return which elements of a window that begins at `start` lie inside the image."""
+    return max(-start, 0), min(size, extent - start)
 
 
 @device
-def _avg_gradient_chunk(x, dy, dx, window, add, rectified, first, last):
-    avg_pool_backward(pointer(x, 0), pointer(dy, 0), pointer(dx, 0), window, first, last, add, rectified)
+def _finish(dx, place, value, x, add, rectified):
+    """Finish one vector of an input gradient; x is read only where a ReLU made it."""
+    finish(dx, place, value, load(x, place) if rectified else zero(), add, rectified)
 
 
-@kernel
-def avg_pool_gradient_planes(bounds, x, dy, dx, window, add, rectified):
-    """`avg_pool_backward` over chunks of planes."""
-    if bounds.size == 2:
-        _avg_gradient_chunk(x, dy, dx, window, add, rectified, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _avg_gradient_chunk(x, dy, dx, window, add, rectified, bounds[chunk], bounds[chunk + 1])
+@device
+def _clear_row(dx, place, end, x, add, rectified):
+    """Finish pixels that no window reaches, from `place` to `end`."""
+    if rectified or not add:
+        while place < end:
+            _finish(dx, place, zero(), x, add, rectified)
+            place += LANES
 
 
-def max_pool(
-    x: np.ndarray,
+@device
+def _max_two_by_two(x, y, window):
+    for h in range(window.height):
+        upper, out = advance(x, 2 * h * window.x_row), advance(y, h * window.y_row)
+        lower = advance(upper, window.x_row)
+        for w in range(window.width):
+            i = 2 * LANES * w
+            a, b = larger(load(upper, i), load(upper, i + LANES)), larger(load(lower, i), load(lower, i + LANES))
+            store(out, w * LANES, larger(a, b))
+
+
+@device
+def _max_plane(x, y, window):
+    for h in range(window.height):
+        top = h * window.stride - window.padding
+        first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+        for w in range(window.width):
+            left = w * window.stride - window.padding
+            first, last = _bounds(left, window.kernel_width, window.x_width)
+            corner = advance(x, top * window.x_row + left * LANES)
+            most = load(corner, first_row * window.x_row + first * LANES)
+            for i in range(first_row, last_row):
+                for j in range(first, last):
+                    most = larger(most, load(corner, i * window.x_row + j * LANES))
+            store(y, h * window.y_row + w * LANES, most)
+
+
+class MaxPool2d(NamedTuple):
+    """The job of `max_pool2d`, whose share are planes: tile * channels + channel."""
+
+    x: Floats  # the interior of tile 0, like all addresses of images
+    y: Floats
+    window: Window  # its padding is smaller than its kernel
+
+
+@kernel(MaxPool2d)
+def _max_pool2d(job, first, last):
+    window = job.window
+    for plane in range(first, last):
+        before, after = advance(job.x, plane * window.x_plane), advance(job.y, plane * window.y_plane)
+        if _is_two_by_two(window):
+            _max_two_by_two(before, after, window)
+        else:
+            _max_plane(before, after, window)
+
+
+@device
+def _max_two_by_two_gradient(x, y, dy, dx, window, add, rectified):
+    width = window.x_width * LANES
+    for h in range(window.height):
+        upper, place = 2 * h * window.x_row, h * window.y_row
+        lower = upper + window.x_row
+        for w in range(window.width):
+            most, left = load(y, place + w * LANES), load(dy, place + w * LANES)
+            i, j = upper + 2 * LANES * w, lower + 2 * LANES * w
+            smaller = load(x, i) < most
+            _finish(dx, i, select(smaller, zero(), left), x, add, rectified)
+            left = select(smaller, left, zero())
+            smaller = load(x, i + LANES) < most
+            _finish(dx, i + LANES, select(smaller, zero(), left), x, add, rectified)
+            left = select(smaller, left, zero())
+            smaller = load(x, j) < most
+            _finish(dx, j, select(smaller, zero(), left), x, add, rectified)
+            _finish(dx, j + LANES, select(smaller, left, zero()), x, add, rectified)
+        _clear_row(dx, upper + 2 * LANES * window.width, upper + width, x, add, rectified)
+        _clear_row(dx, lower + 2 * LANES * window.width, lower + width, x, add, rectified)
+    for h in range(2 * window.height, window.x_height):
+        _clear_row(dx, h * window.x_row, h * window.x_row + width, x, add, rectified)
+
+
+@device
+def _max_plane_gradient(x, y, dy, dx, window, add, rectified):
+    """Scatter window by window, because windows may overlap."""
+    width = window.x_width * LANES
+    if not add:
+        for h in range(window.x_height):
+            _clear_row(dx, h * window.x_row, h * window.x_row + width, x, False, False)
+    for h in range(window.height):
+        top = h * window.stride - window.padding
+        first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+        for w in range(window.width):
+            left = w * window.stride - window.padding
+            first, last = _bounds(left, window.kernel_width, window.x_width)
+            place = h * window.y_row + w * LANES
+            most, rest = load(y, place), load(dy, place)
+            for i in range(first_row, last_row):
+                for j in range(first, last):
+                    k = (top + i) * window.x_row + (left + j) * LANES
+                    smaller = load(x, k) < most
+                    store(dx, k, load(dx, k) + select(smaller, zero(), rest))
+                    rest = select(smaller, rest, zero())
+    if rectified:
+        for h in range(window.x_height):
+            _clear_row(dx, h * window.x_row, h * window.x_row + width, x, True, True)
+
+
+class MaxPool2dGradient(NamedTuple):
+    """The job of `max_pool2d_gradient`, whose share are planes."""
+
+    x: Floats
+    y: Floats
+    dy: Floats
+    dx: Floats
+    add: bool  # start from what dx holds
+    x_is_relu_output: bool  # leave zero where x is zero
+    window: Window
+
+
+@kernel(MaxPool2dGradient)
+def _max_pool2d_gradient(job, first, last):
+    window, add, rectified = job.window, job.add, job.x_is_relu_output
+    for plane in range(first, last):
+        before, gradient = advance(job.x, plane * window.x_plane), advance(job.dx, plane * window.x_plane)
+        after, above = advance(job.y, plane * window.y_plane), advance(job.dy, plane * window.y_plane)
+        if _is_two_by_two(window):
+            _max_two_by_two_gradient(before, after, above, gradient, window, add, rectified)
+        else:
+            _max_plane_gradient(before, after, above, gradient, window, add, rectified)
+
+
+@device
+def _share(window):
+    """Return what one element weighs in an average, in every lane."""
+    return broadcast(np.float32(np.float32(1) / np.float32(window.kernel_height * window.kernel_width)))
+
+
+class AvgPool2d(NamedTuple):
+    """The job of `avg_pool2d`, whose share are planes.
+
+    A window as large as the image is global average pooling; one by one it is a copy, which may subsample (stride) or pad.
+    """
+
+    x: Floats
+    y: Floats
+    window: Window
+
+
+@kernel(AvgPool2d)
+def _avg_pool2d(job, first, last):
+    window = job.window
+    share = _share(window)
+    for plane in range(first, last):
+        before, after = advance(job.x, plane * window.x_plane), advance(job.y, plane * window.y_plane)
+        for h in range(window.height):
+            top = h * window.stride - window.padding
+            first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+            for w in range(window.width):
+                left = w * window.stride - window.padding
+                start, end = _bounds(left, window.kernel_width, window.x_width)
+                total = zero()
+                for i in range(first_row, last_row):
+                    line = advance(before, (top + i) * window.x_row + left * LANES)
+                    part = zero()  # rows are added up apart, so that they need not wait for each other
+                    for j in range(start, end):
+                        part = part + load(line, j * LANES)
+                    total = total + part
+                store(after, h * window.y_row + w * LANES, total * share)
+
+
+@device
+def _covering(position, size, window, count):
+    """Return which windows along one axis cover a position: first and one past the last."""
+    reached = position + window.padding
+    first = (reached - size + window.stride) // window.stride if reached >= size else 0
+    return first, min(reached // window.stride + 1, count)
+
+
+class AvgPool2dGradient(NamedTuple):
+    """The job of `avg_pool2d_gradient`, whose share are planes; x is read only if it is a ReLU's output."""
+
+    x: Floats
+    dy: Floats
+    dx: Floats
+    add: bool
+    x_is_relu_output: bool
+    window: Window
+
+
+@kernel(AvgPool2dGradient)
+def _avg_pool2d_gradient(job, first, last):
+    window, add, rectified = job.window, job.add, job.x_is_relu_output
+    share = _share(window)
+    for plane in range(first, last):
+        before, gradient = advance(job.x, plane * window.x_plane), advance(job.dx, plane * window.x_plane)
+        above = advance(job.dy, plane * window.y_plane)
+        for h in range(window.x_height):
+            first_row, last_row = _covering(h, window.kernel_height, window, window.height)
+            for w in range(window.x_width):
+                start, end = _covering(w, window.kernel_width, window, window.width)
+                total = zero()
+                for i in range(first_row, last_row):
+                    for j in range(start, end):
+                        total = total + load(above, i * window.y_row + j * LANES)
+                _finish(gradient, h * window.x_row + w * LANES, total * share, before, add, rectified)
+
+
+# -- functions of arrays
+
+
+def max_pool2d(
+    x: Images,
     kernel: int | Sequence[int],
     *,
     stride: int | None = None,
     padding: int = 0,
     border: int = 0,
-    y_border: int = 0,
     threads: int | None = None,
-) -> np.ndarray:
+) -> Images:
     """Take the maximum of each window; what lies outside the image is not a candidate.
 
     Parameters
     ----------
-    x : array of shape (tiles, channels, height + 2 border, width + 2 border, 16)
+    x : Images
     kernel : int or pair of ints
         Height and width of the window.
     stride : int, optional
         The kernel's height if not given.
     padding : int
         Smaller than the kernel.
-    border, y_border : int
-        Zeros around the images of x and of the result.
+    border : int
+        Zeros to leave around the images of the result.
     threads : int, optional
 
     Returns
     -------
-    array of shape (tiles, channels, rows + 2 y_border, columns + 2 y_border, 16)
+    Images
     """
-    window, image, after = pooling_window(x, kernel, stride, padding, border, y_border)
-    y = zeros(len(x), after)
-    arrays = interior(x, len(x), image, "x"), interior_output(y, len(x), after, "y")
-    max_pool_planes(plane_bounds(window, threads), *arrays, window)
+    window, after = pooling_window(x, kernel, stride, padding, border)
+    y = Images.zeros(x.tiles, after)
+    run(MaxPool2d(x.interior, y.interior, window), even_shares(x.tiles * window.inputs, threads))
     return y
 
 
-def max_pool_gradient(
-    x: np.ndarray,
-    y: np.ndarray,
-    dy: np.ndarray,
+def max_pool2d_gradient(
+    x: Images,
+    y: Images,
+    dy: Images,
     kernel: int | Sequence[int],
     *,
     stride: int | None = None,
     padding: int = 0,
-    border: int = 0,
-    y_border: int = 0,
-    add_to: np.ndarray | None = None,
-    x_relu: bool = False,
+    add_to: Images | None = None,
+    x_is_relu_output: bool = False,
     threads: int | None = None,
-) -> np.ndarray:
+) -> Images:
     """Give the gradient of each maximum to the first element, in row order, that equals it.
 
     Parameters
     ----------
-    x, y : arrays
-        What `max_pool` was given and what it returned.
-    dy : array of y's shape
-    kernel, stride, padding, border, y_border, threads
-        As in `max_pool`; gradients have the borders of their values.
-    add_to : float32 array of x's shape, optional
+    x, y : Images
+        What `max_pool2d` was given and what it returned.
+    dy : Images
+        Like y.
+    kernel, stride, padding, threads
+        As in `max_pool2d`.
+    add_to : Images like x, optional
         What other consumers of x gave; it is changed and returned.
-    x_relu : bool
-        x came out of a ReLU: make the result the gradient by what went into it.
+    x_is_relu_output : bool
+        Make the result the gradient by what went into the ReLU that made x.
 
     Returns
     -------
-    array of x's shape
+    Images, like x
     """
-    window, image, after = pooling_window(x, kernel, stride, padding, border, y_border)
-    dx = gradient_to_write(add_to, len(x), image)
-    arrays = (
-        interior(x, len(x), image, "x"),
-        interior(y, len(x), after, "y"),
-        interior(dy, len(x), after, "dy"),
-        interior_output(dx, len(x), image, "add_to"),
-    )
-    max_pool_gradient_planes(plane_bounds(window, threads), *arrays, window, add_to is not None, bool(x_relu))
+    window, after = pooling_window(x, kernel, stride, padding, y.border)
+    dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
+    values = x.interior, images_like(y, x.tiles, after, "y"), images_like(dy, x.tiles, after, "dy"), dx.interior
+    job = MaxPool2dGradient(*values, add_to is not None, x_is_relu_output, window)
+    run(job, even_shares(x.tiles * window.inputs, threads))
     return dx
 
 
-def avg_pool(
-    x: np.ndarray,
+def avg_pool2d(
+    x: Images,
     kernel: int | Sequence[int],
     *,
     stride: int | None = None,
     padding: int = 0,
     border: int = 0,
-    y_border: int = 0,
     threads: int | None = None,
-) -> np.ndarray:
-    """Take the average of each window, padding counted as zeros; arguments as in `max_pool`.
+) -> Images:
+    """Take the average of each window, padding counted as zeros; arguments as in `max_pool2d`.
 
     A kernel as large as the image averages all of it.
     """
-    window, image, after = pooling_window(x, kernel, stride, padding, border, y_border)
-    y = zeros(len(x), after)
-    arrays = interior(x, len(x), image, "x"), interior_output(y, len(x), after, "y")
-    avg_pool_planes(plane_bounds(window, threads), *arrays, window)
+    window, after = pooling_window(x, kernel, stride, padding, border)
+    y = Images.zeros(x.tiles, after)
+    run(AvgPool2d(x.interior, y.interior, window), even_shares(x.tiles * window.inputs, threads))
     return y
 
 
-def avg_pool_gradient(
-    x: np.ndarray,
-    dy: np.ndarray,
+def avg_pool2d_gradient(
+    x: Images,
+    dy: Images,
     kernel: int | Sequence[int],
     *,
     stride: int | None = None,
     padding: int = 0,
-    border: int = 0,
-    y_border: int = 0,
-    add_to: np.ndarray | None = None,
-    x_relu: bool = False,
+    add_to: Images | None = None,
+    x_is_relu_output: bool = False,
     threads: int | None = None,
-) -> np.ndarray:
-    """Give each element its share of the gradients of the averages it went into; arguments as in `max_pool_gradient`."""
-    window, image, after = pooling_window(x, kernel, stride, padding, border, y_border)
-    dx = gradient_to_write(add_to, len(x), image)
-    arrays = (
-        interior(x, len(x), image, "x"),
-        interior(dy, len(x), after, "dy"),
-        interior_output(dx, len(x), image, "add_to"),
-    )
-    avg_pool_gradient_planes(plane_bounds(window, threads), *arrays, window, add_to is not None, bool(x_relu))
+) -> Images:
+    """Give each element its share of the gradients of the averages it went into; arguments as in `max_pool2d_gradient`."""
+    window, after = pooling_window(x, kernel, stride, padding, dy.border)
+    dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
+    values = x.interior, images_like(dy, x.tiles, after, "dy"), dx.interior
+    job = AvgPool2dGradient(*values, add_to is not None, x_is_relu_output, window)
+    run(job, even_shares(x.tiles * window.inputs, threads))
     return dx

@@ -14,9 +14,9 @@ from tinyticket.kernels.cpu.image_arguments import (
     plane_bounds,
     zeros,
 )
-from tinyticket.kernels.cpu.jit import device, kernel
+from tinyticket.kernels.cpu.vector.jit import device, kernel
 from tinyticket.kernels.cpu.residual_passes import add_backward, add_forward, copy_backward, copy_forward
-from tinyticket.kernels.cpu.simd import pointer
+from tinyticket.kernels.cpu.vector.simd import pointer
 
 
 @device

@@ -1,9 +1,9 @@
 """Passes over images element by element: a residual addition, and a copy, perhaps through a ReLU, between borders."""
 
 from tinyticket.kernels.cpu.image_common import finish, passing, plane_of, row_of
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, load, relu, store, zero
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, load, relu, store, zero
 
 
 @device

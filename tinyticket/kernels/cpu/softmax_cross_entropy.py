@@ -12,11 +12,11 @@ from numba import prange
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape
-from tinyticket.kernels.cpu.elementary import exponential, logarithm
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import below, broadcast, load, pointer, select, store, zero
+from tinyticket.kernels.cpu.vector.elementary import exponential, logarithm
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import below, broadcast, load, pointer, select, store, zero
 from tinyticket.kernels.cpu.threads import thread_count
 
 _ONE = np.float32(1)

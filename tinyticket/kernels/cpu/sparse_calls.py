@@ -6,9 +6,9 @@ import numpy as np
 from numba import prange
 
 from tinyticket.kernels.cpu.handover import numbers, received, types
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.simd import at, floats, pointer
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.vector.simd import at, floats, pointer
 from tinyticket.kernels.cpu.sparse_passes import Lines, backward_columns, forward_rows, gradient_rows
 
 

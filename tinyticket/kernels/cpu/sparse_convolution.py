@@ -12,9 +12,9 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import flat, flat_output
-from tinyticket.kernels.cpu.image import Window
-from tinyticket.kernels.cpu.layout import empty
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Window
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.sparse_convolution_passes import (
     sparse_convolve,
     sparse_convolve_backward,

@@ -9,13 +9,13 @@ one phase, so the backward pass takes each phase as an image of its own, whose p
 
 from numba import prange
 
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES, TILES
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.patch_grid import Grid, by_shape, chooser, over_tiles
-from tinyticket.kernels.cpu.simd import advance, at, pointer, store_part, zero
+from tinyticket.kernels.cpu.vector.simd import advance, at, pointer, store_part, zero
 from tinyticket.kernels.cpu.sparse_passes import addresses
 from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
-from tinyticket.kernels.cpu.streaming import drain, streams
+from tinyticket.kernels.cpu.vector.streaming import drain, streams
 
 _choose_forward, _choose_backward = chooser(TILES.patch), chooser(TILES.fused_patch)
 _forward_by_shape = by_shape("sparse_conv_forward", TILES.patch, forward)

@@ -13,7 +13,8 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import flat, flat_kept, flat_output, packed_shape
-from tinyticket.kernels.cpu.layout import Shape, empty
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.prepared import Prepared
 from tinyticket.kernels.cpu.sparse_calls import (
     Backward,

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.cpu.jit import device, variant
-from tinyticket.kernels.cpu.machine import LANES, LARGE_CACHE, TILES
+from tinyticket.kernels.cpu.vector.jit import device, variant
+from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, TILES
 from tinyticket.kernels.cpu.patch_grid import Grid
-from tinyticket.kernels.cpu.simd import advance, at, pointer
+from tinyticket.kernels.cpu.vector.simd import advance, at, pointer
 from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
-from tinyticket.kernels.cpu.tiles import (
+from tinyticket.kernels.cpu.vector.tiles import (
     store_sums,
     tile_axpy,
     tile_dot,

@@ -15,9 +15,9 @@ from functools import cache
 
 import numpy as np
 
-from tinyticket.kernels.cpu.jit import variant
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.patches import (
+from tinyticket.kernels.cpu.vector.jit import variant
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.patches import (
     patch_axpy,
     patch_dot,
     patch_dot_four,
@@ -31,8 +31,8 @@ from tinyticket.kernels.cpu.patches import (
     patch_store_new,
     patch_stream,
 )
-from tinyticket.kernels.cpu.simd import advance, at, stack_floats
-from tinyticket.kernels.cpu.tiles import store_sums, tile_fill, tile_relu, tile_where_positive
+from tinyticket.kernels.cpu.vector.simd import advance, at, stack_floats
+from tinyticket.kernels.cpu.vector.tiles import store_sums, tile_fill, tile_relu, tile_where_positive
 
 
 @cache

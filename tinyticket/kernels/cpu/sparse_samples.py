@@ -9,8 +9,9 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output
-from tinyticket.kernels.cpu.layout import Shape, empty, tiles_for
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.geometry import Shape, tiles_for
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.prepared import Prepared
 from tinyticket.kernels.cpu.sparse_linear import Offsets
 from tinyticket.kernels.cpu.sparse_samples_calls import Backward, Chunks, Forward, samples_backward, samples_forward

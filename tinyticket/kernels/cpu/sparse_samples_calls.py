@@ -7,14 +7,14 @@ from numba import prange
 
 from tinyticket.kernels.cpu.gather import gather_blocks
 from tinyticket.kernels.cpu.handover import numbers, received, types
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import advance, at, floats, pointer
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, at, floats, pointer
 from tinyticket.kernels.cpu.sparse_calls import LINES, SHAPE
 from tinyticket.kernels.cpu.sparse_passes import Lines, backward_tile, forward_rows
-from tinyticket.kernels.cpu.streaming import drain, streams
-from tinyticket.kernels.cpu.transpose import square_of_lines, store_corner, stream_square, transposed
+from tinyticket.kernels.cpu.vector.streaming import drain, streams
+from tinyticket.kernels.cpu.vector.transpose import square_of_lines, store_corner, stream_square, transposed
 
 
 class Chunks(NamedTuple):

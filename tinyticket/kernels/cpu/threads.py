@@ -11,7 +11,7 @@ import os
 import numba
 import numpy as np
 
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.machine import LANES
 
 _forked = False
 

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from tinyticket.kernels.cpu.jit import device, kernel
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import (
+from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import (
     absolute,
     at,
     broadcast,

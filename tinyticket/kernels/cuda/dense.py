@@ -79,7 +79,7 @@ def input_gradient(
     Parameters
     ----------
     dy, dx : float32 device arrays
-        Blocks of gradients; the border of dy is as wide as `kernels.cpu.image.gradient_border` says.
+        Blocks of gradients; the border of dy is as wide as `kernels.geometry.gradient_border` says.
     dy_origin, dx_origin : int
     weight : float32 device array of (outputs, inputs, kernel height, kernel width), flat
     x : float32 device array, or None

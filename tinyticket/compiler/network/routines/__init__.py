@@ -7,8 +7,8 @@ from numba import types
 
 from tinyticket.compiler.network.program import Context
 from tinyticket.compiler.network.routines import batch, convolution, images, linear
-from tinyticket.kernels.cpu.jit import Routine
-from tinyticket.kernels.cpu.simd import floats
+from tinyticket.kernels.cpu.vector.jit import Routine
+from tinyticket.kernels.cpu.vector.simd import floats
 
 _integers, _byte, _integer = types.CPointer(types.int64), types.CPointer(types.uint8), types.int64
 _context = types.NamedTuple(

@@ -1,10 +1,10 @@
 """How routines read their arguments from a row: the i-th integer, or several from the i-th on."""
 
 from tinyticket.compiler.network.program import ARGUMENTS
-from tinyticket.kernels.cpu.image import Image, Window
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.layout import Shape
-from tinyticket.kernels.cpu.simd import advance, at
+from tinyticket.kernels.geometry import Image, Window
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.kernels.cpu.update import State
 

@@ -4,12 +4,12 @@ import numpy as np
 
 from tinyticket.compiler.network.routines.arguments import image_at, number_at, place_at, shape_at, state_at
 from tinyticket.kernels.cpu.image_gather_passes import gather_image_planes, gather_pixel_planes
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.penalty import l1_range
-from tinyticket.kernels.cpu.simd import advance, at
+from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.softmax_cross_entropy import cross_entropy_vectors
-from tinyticket.kernels.cpu.transpose import put
+from tinyticket.kernels.cpu.vector.transpose import put
 from tinyticket.kernels.cpu.update import update_range
 
 

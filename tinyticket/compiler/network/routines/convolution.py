@@ -5,7 +5,7 @@ from tinyticket.kernels.cpu.convolution_gradient import conv_weight_gradient
 from tinyticket.kernels.cpu.convolution_passes import conv_forward, conv_input_gradient
 from tinyticket.kernels.cpu.convolution_weights import conv_pack
 from tinyticket.kernels.cpu.image_bias import image_bias_backward, pooled_image_bias_backward
-from tinyticket.kernels.cpu.jit import device
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.sparse_convolution_passes import (
     sparse_conv_backward,
     sparse_conv_forward,

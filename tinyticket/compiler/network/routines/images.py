@@ -8,7 +8,7 @@ from tinyticket.kernels.cpu.batch_norm_passes import (
     batch_norm_forward,
 )
 from tinyticket.kernels.cpu.dropout_passes import dropout_backward, dropout_forward
-from tinyticket.kernels.cpu.jit import device
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.pooling_passes import (
     avg_pool_backward,
     avg_pool_forward,
@@ -16,7 +16,7 @@ from tinyticket.kernels.cpu.pooling_passes import (
     max_pool_forward,
 )
 from tinyticket.kernels.cpu.residual_passes import add_backward, add_forward, copy_backward, copy_forward
-from tinyticket.kernels.cpu.simd import advance, at
+from tinyticket.kernels.cpu.vector.simd import advance, at
 
 
 @device

@@ -7,7 +7,7 @@ from tinyticket.kernels.cpu.dense_passes import (
     dense_weight_update_rows,
 )
 from tinyticket.kernels.cpu.gather import sample_blocks
-from tinyticket.kernels.cpu.jit import device
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.sparse_passes import backward_columns, forward_rows, gradient_rows
 
 

@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 import llvmlite.binding as llvm
 import numba.core.config
 
-_config: Any = numba.core.config
+from tinyticket.kernels.geometry import LANES
 
-LANES = 16
+__all__ = ["LANES", "LARGE_CACHE", "TILES", "target"]
+
+_config: Any = numba.core.config
 
 LARGE_CACHE = 1024 * 1024
 """Bytes of a second-level cache."""

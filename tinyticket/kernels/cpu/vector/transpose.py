@@ -8,8 +8,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import (
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import (
     I32,
     I64,
     VECTOR,
@@ -22,9 +22,9 @@ from tinyticket.kernels.cpu.simd import (
     splat,
     store_at,
 )
-from tinyticket.kernels.cpu.simd import call as call_llvm
-from tinyticket.kernels.cpu.streaming import stream_at
-from tinyticket.kernels.cpu.tiles import tile_of
+from tinyticket.kernels.cpu.vector.simd import call as call_llvm
+from tinyticket.kernels.cpu.vector.streaming import stream_at
+from tinyticket.kernels.cpu.vector.tiles import tile_of
 
 SQUARE = tile_of(LANES)
 

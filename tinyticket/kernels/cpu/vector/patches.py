@@ -9,8 +9,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import (
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import (
     I32,
     I64,
     ZERO,
@@ -23,8 +23,8 @@ from tinyticket.kernels.cpu.simd import (
     store_at,
     vector,
 )
-from tinyticket.kernels.cpu.streaming import stream_at
-from tinyticket.kernels.cpu.tiles import tile_of
+from tinyticket.kernels.cpu.vector.streaming import stream_at
+from tinyticket.kernels.cpu.vector.tiles import tile_of
 
 TOGETHER = 4
 """Survivors that share the loads of a patch; what `store_sums` adds up at once."""

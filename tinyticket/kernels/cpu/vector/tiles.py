@@ -14,8 +14,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import (
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import (
     FLOAT,
     I32,
     I64,

@@ -9,9 +9,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import models, register_model
 
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import I32, below, intrinsic, load, muladd, select, vector, zero
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import I32, below, intrinsic, load, muladd, select, vector, zero
 
 DOUBLE = ir.DoubleType()
 DOUBLES = ir.VectorType(DOUBLE, LANES)

@@ -28,7 +28,7 @@ import numba
 import numba.core.config
 import numba.core.types
 
-from tinyticket.kernels.cpu.machine import target
+from tinyticket.kernels.cpu.vector.machine import target
 
 log = logging.getLogger(__name__)
 
@@ -82,35 +82,23 @@ def _if_there_is_room(save: Callable) -> Callable:
     return save_if_possible
 
 
-class Routine:
-    """A helper compiled by itself, which training steps call by its address.
+def compile_by_address(function: Callable, signature: Any) -> int:
+    """Compile a function by itself, or load it from the cache, and return the address of its machine code.
 
     A step that had all its kernels compiled into it would be optimised anew with each level of helpers and take a minute
     to compile; by address it takes a second or two, each kernel another, and a network that needs only some of them
     compiles only those.
-
-    Parameters
-    ----------
-    helper : what `device` returned
-    types : Numba types of its arguments; it returns nothing
     """
 
-    def __init__(self, helper: Any, *types: Any):
-        self._function, self._types = helper.py_func, types
+    def compiled(cached: bool) -> int:
+        return _cfunc(signature, cache=cached, error_model="numpy", boundscheck=False)(function).address
 
-    @cached_property
-    def address(self) -> int:
-        """Where the machine code is, compiled or loaded from the cache when first asked for."""
-        try:
-            with _cache_folder() as cached:
-                return self._compile(cached)
-        except OSError as error:  # no room for the machine code
-            log.info("machine code is not kept: %s", error)
-            return self._compile(cached=False)
-
-    def _compile(self, cached: bool) -> int:
-        signature = _types.void(*self._types)
-        return _cfunc(signature, cache=cached, error_model="numpy", boundscheck=False)(self._function).address
+    try:
+        with _cache_folder() as cached:
+            return compiled(cached)
+    except OSError as error:  # no room for the machine code
+        log.info("machine code is not kept: %s", error)
+        return compiled(False)
 
 
 @cache
@@ -139,7 +127,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _fingerprint() -> str:
-    package = Path(__file__).parents[2]
+    package = Path(__file__).parents[3]
     digest = hashlib.sha256(repr((numba.__version__, target())).encode())
     for folder in ("kernels/cpu", "compiler"):
         for source in sorted((package / folder).rglob("*.py")):
@@ -159,3 +147,6 @@ def _cache_folder() -> Iterator[bool]:
         yield True
     finally:
         _config.CACHE_DIR = before
+
+
+compile_entry = kernel

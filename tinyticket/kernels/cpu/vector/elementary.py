@@ -10,8 +10,8 @@ import math
 import numpy as np
 from llvmlite import ir
 
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.simd import BITS, I32, VECTOR, broadcast, intrinsic, muladd, select, splat, vector
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.simd import BITS, I32, VECTOR, broadcast, intrinsic, muladd, select, splat, vector
 
 # exp(r) = 1 + r + r^2 P(r) for |r| <= log(2) / 2
 _EXP = tuple(np.float32(c) for c in (0.49999994, 0.16666521, 0.04166839, 0.0083687166, 0.0013814599))

@@ -13,8 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.simd import I32, I64, call, intrinsic
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.simd import I32, I64, call, intrinsic
 
 COUNTER, ARRIVED, DECISION = 0, 8, 16
 """Places in the shared int64 array, a cache line each."""

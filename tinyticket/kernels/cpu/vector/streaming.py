@@ -7,9 +7,9 @@ straight to memory. It needs addresses that are multiples of a line, which array
 
 from numba import types
 
-from tinyticket.kernels.cpu.jit import device
-from tinyticket.kernels.cpu.machine import LANES
-from tinyticket.kernels.cpu.simd import I32, I64, VECTOR, floats, intrinsic, vector
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import I32, I64, VECTOR, floats, intrinsic, vector
 
 LINE = 4 * LANES
 """Bytes of a vector: a cache line."""

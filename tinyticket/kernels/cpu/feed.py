@@ -1,0 +1,28 @@
+"""What changes from step to step, as one record that jobs point to: the batch, the optimizer's scalars, where results go."""
+
+from typing import Annotated, Any, NamedTuple
+
+from tinyticket.kernels.cpu.job import Bytes, Doubles, Floats, Numbers, Told
+
+
+class Feed(NamedTuple):
+    """The turn of a compiled program, or what a function of arrays was given; fields that no kernel of it reads stay zero."""
+
+    samples: int = 0  # in the batch; lanes beyond are padding
+    examples: Floats = 0  # the data set, (examples, ...) ...
+    pixels: Bytes = 0  # ... or as bytes (examples, channels, rows, columns), with sixteen bytes of room behind the last
+    as_pixels: bool = False
+    mean: Floats = 0  # of each channel's pixels, on the scale from 0 to 1
+    std: Floats = 0
+    labels: Floats = 0  # of the data set
+    indices: Numbers = 0  # of the batch's examples
+    draws: Numbers = 0  # three for each sample: rows down, columns right, and whether to mirror
+    augmented: bool = False  # whether draws are to be read
+    kept: Bytes = 0  # the masks of all dropouts
+    scalars: Floats = 0  # of the optimizer: `update.scalars_of`
+    results: Doubles = 0  # sum of the losses, and number of correct answers
+    logits: Floats = 0  # (samples, classes)
+
+
+Fed = Annotated[Any, Told(Feed)]
+"""A job's field that holds the address of a feed; functions of arrays put a `Feed` there."""

@@ -1,0 +1,306 @@
+"""Jobs: how every kernel is told what to do, and how it is run.
+
+A CPU kernel is `kernel(job, first, last)`. Its job is a named record, declared once as a NamedTuple beside the kernel: addresses of
+arrays, whole numbers, flags, and records inside it such as a `Window`. `first, last` is the share of the kernel's outputs that a call
+may write; results have the same bits however the outputs are cut, because every output is computed by one call alone.
+
+    class MaxPool(NamedTuple):          # the job: the fields of a row of int64
+        x: Floats
+        y: Floats
+        window: Window
+
+    @kernel(MaxPool)
+    def _max_pool(job, first, last):    # compiled; reads job.x, job.y, job.window by name
+        ...
+
+    run(MaxPool(x, y, window), even_shares(planes, threads))
+
+In memory a job is a row of int64 (`to_words`), one for each number and each address, those of records inside it in their place. The
+same row is what `run` hands to the kernel and what a compiled step keeps in its table, so there is one way to call a kernel, by its
+address, and one parallel region is compiled for all array functions together.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import struct
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import prange
+from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import lower_getattr_generic, models, register_model
+
+from tinyticket.kernels.cpu.packing import address_of
+from tinyticket.kernels.cpu.threads import is_forked
+from tinyticket.kernels.cpu.vector.jit import compile_by_address, compile_entry
+from tinyticket.kernels.cpu.vector.simd import I64, at, floats, intrinsic, pointer
+
+log = logging.getLogger(__name__)
+
+types: Any = numba.types  # whose annotations do not know that types of tuples can be iterated
+
+numbers = types.CPointer(types.int64)
+
+Floats = Annotated[Any, floats]
+"""A field that holds the address of float32."""
+Numbers = Annotated[Any, numbers]
+"""A field that holds the address of int64."""
+Offsets = Annotated[Any, types.CPointer(types.uint32)]
+"""A field that holds the address of uint32."""
+Bytes = Annotated[Any, types.CPointer(types.uint8)]
+"""A field that holds the address of uint8."""
+Doubles = Annotated[Any, types.CPointer(types.float64)]
+"""A field that holds the address of float64."""
+
+
+class Told(NamedTuple):
+    """Marks a field that holds the address of another job's row: `Annotated[Any, Told(Feed)]`."""
+
+    job: type
+
+
+class JobType(types.Type):
+    """Numba's type of a job: the address of its row."""
+
+    def __init__(self, job: type):
+        self.job = job
+        super().__init__(name=f"Job({job.__module__}.{job.__qualname__})")
+
+
+@register_model(JobType)
+class _JobModel(models.PrimitiveModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, I64.as_pointer())
+
+
+@functools.cache
+def kinds(job: type) -> dict[str, Any]:
+    """Return the Numba type of every field of a job, or of a record inside one."""
+    found = {}
+    for name, hint in get_type_hints(job, include_extras=True).items():
+        if isinstance(marks := get_args(hint)[1:], tuple) and marks:
+            found[name] = JobType(marks[0].job) if isinstance(marks[0], Told) else marks[0]
+        elif hint in (int, bool, float):
+            found[name] = {int: types.int64, bool: types.boolean, float: types.float64}[hint]
+        else:
+            found[name] = record_type(hint)
+    return found
+
+
+@functools.cache
+def record_type(record: type) -> Any:
+    """Return the Numba type of a record inside a job: a named tuple of numbers and addresses."""
+    return types.NamedTuple(tuple(kinds(record).values()), record)
+
+
+def width(kind: Any) -> int:
+    """Count the words of a field."""
+    return sum(map(width, kind)) if isinstance(kind, types.BaseTuple) else 1
+
+
+@functools.cache
+def places(job: type) -> dict[str, int]:
+    """Return where the first word of every field of a job stands in its row."""
+    found, place = {}, 0
+    for name, kind in kinds(job).items():
+        found[name] = place
+        place += width(kind)
+    return found
+
+
+# -- in Python
+
+
+def words_of(job: Any, kept: list[np.ndarray]) -> Iterator[int]:
+    """Yield the words of a job: numbers, flags and addresses; rows that are made for jobs inside it are added to `kept`."""
+    for value, kind in zip(job, kinds(type(job)).values(), strict=True):
+        if isinstance(kind, types.BaseTuple):
+            yield from words_of(value, kept)
+        elif isinstance(value, tuple):
+            kept.append(to_words(value, kept))
+            yield to_word(kept[-1])
+        else:
+            yield to_word(value)
+
+
+def to_word(value: Any) -> int:
+    """Return a number, a flag or the address of an array as one int64."""
+    if isinstance(value, np.ndarray):
+        return address_of(value)
+    if isinstance(value, float | np.floating):
+        return struct.unpack("q", struct.pack("d", value))[0]
+    return int(value)
+
+
+def to_words(job: Any, kept: list[np.ndarray]) -> np.ndarray:
+    """Return the row of a job, int64; whoever keeps it must keep the job, for its arrays, and what is added to `kept` too."""
+    return np.array(list(words_of(job, kept)), np.int64)
+
+
+# -- in compiled code
+
+
+def _read(context, builder, kind, row, place):
+    """Emit the loads of a field whose first word is row[place]; return its value and the place behind it."""
+    if isinstance(kind, types.BaseTuple):
+        parts = []
+        for each in kind:
+            value, place = _read(context, builder, each, row, place)
+            parts.append(value)
+        return context.make_tuple(builder, kind, parts), place
+    # Nobody writes a row while a kernel reads it, so that LLVM may take loads out of loops that store elsewhere.
+    word = builder.load(builder.gep(row, [I64(place)]))
+    word.set_metadata("invariant.load", builder.module.add_metadata([]))
+    if isinstance(kind, types.CPointer | JobType):
+        word = builder.inttoptr(word, context.get_value_type(kind))
+    elif isinstance(kind, types.Boolean):
+        word = builder.icmp_signed("!=", word, ir.Constant(I64, 0))
+    elif isinstance(kind, types.Float):
+        word = builder.bitcast(word, ir.DoubleType())
+    return word, place + 1
+
+
+@infer_getattr
+class _JobAttributes(AttributeTemplate):
+    key = JobType
+
+    def generic_resolve(self, job, name):
+        return kinds(job.job).get(name)
+
+
+@lower_getattr_generic(JobType)
+def _job_attribute(context, builder, typ, value, name):
+    return _read(context, builder, kinds(typ.job)[name], value, places(typ.job)[name])[0]
+
+
+@intrinsic
+def call(typing, address, row, first, last):
+    """Call the kernel at an address with the job whose row is given and the share from `first` to `last`."""
+
+    def codegen(context, builder, sig, args):
+        result = ir.IntType(8).as_pointer()  # what Numba gives a function that returns nothing
+        function = ir.FunctionType(result, [I64.as_pointer(), I64, I64])
+        builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, numbers, types.int64, types.int64), codegen
+
+
+@intrinsic
+def job_at(typing, row, job):
+    """Return the job whose row begins at an address of int64."""
+    kind = JobType(job.instance_type.instance_class if hasattr(job, "instance_type") else job.instance_class)
+
+    def codegen(context, builder, sig, args):
+        return args[0]
+
+    return kind(numbers, job), codegen
+
+
+# -- kernels
+
+
+class Kernel:
+    """A compiled function of a job and a share; made by `kernel`.
+
+    Attributes
+    ----------
+    name : str
+        Of the operation: the same in `reference`, `cpu` and `cuda`, where steps are lowered and in `explain`.
+    job : type
+        What its jobs are.
+    """
+
+    def __init__(self, function: Callable, job: type):
+        self.name, self.job = function.__name__.lstrip("_"), job
+        self.function = function
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.name}>"
+
+    @functools.cached_property
+    def address(self) -> int:
+        """Where the machine code is: compiled, or loaded from the cache, when it is first asked for."""
+        return compile_by_address(self.function, types.void(JobType(self.job), types.int64, types.int64))
+
+
+KERNELS: dict[str, Kernel] = {}
+"""All kernels by name."""
+
+_BY_JOB: dict[type, Kernel] = {}
+
+
+def kernel(job: type) -> Callable[[Callable], Kernel]:
+    """Declare a kernel of such jobs; it is compiled when it is first run."""
+
+    def declare(function: Callable) -> Kernel:
+        made = Kernel(function, job)
+        assert made.name not in KERNELS, f"two kernels are called {made.name}"
+        assert job not in _BY_JOB, f"{job.__name__} is the job of two kernels"
+        KERNELS[made.name] = _BY_JOB[job] = made
+        return made
+
+    return declare
+
+
+def kernel_of(job: Any) -> Kernel:
+    """Return the kernel that does a job."""
+    return _BY_JOB[type(job)]
+
+
+@compile_entry
+def _run(told, serial):
+    """Do a job in shares, in parallel unless `serial`: told is kernel, number of shares, their bounds, and the job's row."""
+    shares = told[1]
+    if serial or shares == 1:
+        for share in range(shares):
+            call(told[0], pointer(told, shares + 3), told[2 + share], told[3 + share])
+    else:
+        for share in prange(shares):
+            call(told[0], pointer(told, told[1] + 3), told[2 + share], told[3 + share])
+
+
+class Prepared:
+    """A kernel's call that is ready to be run again and again: its arrays were checked once, and stay.
+
+    What is written into the arrays between two runs is seen by the next.
+
+    Attributes
+    ----------
+    results : array, or tuple of arrays
+        What each run writes, the same arrays every time.
+    """
+
+    def __init__(self, job: Any, bounds: np.ndarray, results: Any):
+        self.results = results
+        self._job = job  # keeps the arrays, of which the row has the addresses
+        self._kept: list[np.ndarray] = []
+        head = [kernel_of(job).address, bounds.size - 1]
+        self._told = np.concatenate([np.array(head, np.int64), bounds, to_words(job, self._kept)])
+
+    def __reduce__(self):
+        raise TypeError("a prepared call holds the addresses of its arrays: prepare another one for copies of them")
+
+    def __call__(self) -> Any:
+        """Run the kernel once more and return its results."""
+        _run(self._told, is_forked())
+        return self.results
+
+
+def run(job: Any, bounds: np.ndarray) -> None:
+    """Do a job.
+
+    Parameters
+    ----------
+    job : NamedTuple
+        Of a kernel; its arrays are contiguous and checked.
+    bounds : int64 array of shape (shares + 1,)
+        Where shares of the kernel's outputs begin, and the last ends; several run in parallel.
+    """
+    Prepared(job, bounds, None)()
