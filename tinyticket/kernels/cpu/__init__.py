@@ -12,11 +12,14 @@ ever divided over outputs. The first call of each kernel compiles for a second o
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
 
 FAMILIES = {
     "packing": ("Images", "pack", "pack_images", "pack_samples", "unpack", "unpack_images"),
-    "gather": ("gather", "gather_images", "transpose_samples"),
+    "gather": ("gather", "transpose_samples"),
+    "gather_images": ("gather_images",),
     "linear": ("linear", "linear_bias_gradient", "linear_input_gradient", "linear_update", "linear_weight_gradient"),
     "sparse_linear": (
         "prepare_sparse_linear",
@@ -54,3 +57,14 @@ def __getattr__(name: str) -> Any:
     if name in _FAMILY:
         return getattr(importlib.import_module(f"tinyticket.kernels.cpu.{_FAMILY[name]}"), name)
     raise AttributeError(f"module 'tinyticket.kernels.cpu' has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """This package, in which the name of a family and of one of its functions is the function's, however it was imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_family = isinstance(value, ModuleType) and _FAMILY.get(name) == name
+        super().__setattr__(name, getattr(value, name) if is_family else value)
+
+
+sys.modules[__name__].__class__ = _Package
