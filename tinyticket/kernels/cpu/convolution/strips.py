@@ -5,7 +5,7 @@ are with them. Pixels are therefore taken by rectangles in which all see the sam
 corners, the edges, and the interior), and only those taps are multiplied. A rectangle's pixels, of all tiles one after
 the other, are cut into strips of as many as a register tile holds.
 
-These functions run in Python too, where jobs are counted.
+These functions run in Python too, where shares are counted.
 """
 
 from typing import Any, NamedTuple

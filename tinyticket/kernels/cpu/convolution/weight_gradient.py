@@ -6,15 +6,21 @@ x that a tile of taps reads stays in the first-level cache and dy of a group of 
 block are added in the order of the pixels, whoever owns the outputs.
 """
 
-import numpy as np
-from numba import prange
+from typing import NamedTuple
 
-from tinyticket.kernels.cpu.convolution_tiles import held_places, tile_correlate, tile_sums
-from tinyticket.kernels.cpu.vector.jit import device, kernel
+import numpy as np
+
+from tinyticket.kernels.cpu.arguments import even_shares, images_like
+from tinyticket.kernels.cpu.convolution.forward import convolution_window
+from tinyticket.kernels.cpu.convolution.tiles import held_places, tile_correlate, tile_sums
+from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.packing import Images, empty
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
-from tinyticket.kernels.cpu.vector.simd import advance, at, pointer, stack_floats
+from tinyticket.kernels.cpu.vector.simd import advance, at, stack_floats
 from tinyticket.kernels.cpu.vector.tiles import tile_fill
 from tinyticket.kernels.cpu.vector.transpose import put, stack_starts
+from tinyticket.kernels.geometry import Window
 
 ROWS, TAPS = TILES.taps_rows, TILES.taps_width
 _SIZE = ROWS * TAPS
@@ -24,8 +30,8 @@ _GROUP = 8
 _MANY = 4 * TAPS
 
 
-def weight_gradient_jobs(window) -> int:
-    """Count the jobs of `conv_weight_gradient`."""
+def conv2d_weight_gradient_shares(window: Window) -> int:
+    """Count the smallest shares of `conv2d_weight_gradient`: a block of outputs each."""
     return -(-window.outputs // ROWS)
 
 
@@ -88,15 +94,23 @@ def _gradient_block(x, dy, gradient, window, line, until, first, last, row, span
                     put(gradient, place, total if line == 0 else at(gradient, place) + total)
 
 
-@device
-def conv_weight_gradient(x, dy, gradient, window, first, last):
-    """gradient = dy x' summed over everything, for blocks first to last of the outputs; arguments are addresses."""
-    w = window
+class Conv2dWeightGradient(NamedTuple):
+    """The job of `conv2d_weight_gradient`, whose share counts blocks of outputs: `conv2d_weight_gradient_shares`."""
+
+    x: Floats
+    dy: Floats  # zero in padded lanes
+    gradient: Floats  # (outputs, inputs, kernel rows, kernel columns)
+    window: Window
+
+
+@kernel(Conv2dWeightGradient)
+def _conv2d_weight_gradient(job, first, last):
+    dy, gradient, w = job.dy, job.gradient, job.window
     lines = w.tiles * w.height
     step = (_PIXELS + w.width - 1) // w.width
     # A row of the kernel at a time can leave out padding; few channels would leave registers empty then.
     span = 1 if w.inputs * w.kernel_width >= _MANY else w.kernel_height
-    corner = advance(x, -w.padding * (w.x_row + LANES))
+    corner = advance(job.x, -w.padding * (w.x_row + LANES))
     for line in range(0, lines, step):
         until = min(line + step, lines)
         for group in range(first, last, _GROUP):
@@ -105,17 +119,37 @@ def conv_weight_gradient(x, dy, gradient, window, first, last):
                 _gradient_block(corner, dy, gradient, w, line, until, group, end, row, span)
 
 
-@device
-def _gradient_chunk(x, dy, gradient, x_origin, y_origin, window, first, last):
-    before, above = pointer(x, x_origin), pointer(dy, y_origin)
-    conv_weight_gradient(before, above, pointer(gradient, 0), window, first, last)
+def conv2d_weight_gradient(
+    x: Images,
+    dy: Images,
+    kernel: tuple[int, int],
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    threads: int | None = None,
+) -> np.ndarray:
+    """Compute the gradient of a convolution by its weights, summed over samples and pixels.
 
+    Parameters
+    ----------
+    x, stride, padding, threads
+        As in `conv2d`.
+    dy : Images
+        The gradient of what `conv2d` returned; zero in padded lanes.
+    kernel : (rows, columns)
 
-@kernel
-def convolution_gradient(bounds, x, dy, gradient, x_origin, y_origin, window):
-    """`conv_weight_gradient` over chunks of jobs."""
-    if bounds.size == 2:
-        _gradient_chunk(x, dy, gradient, x_origin, y_origin, window, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _gradient_chunk(x, dy, gradient, x_origin, y_origin, window, bounds[chunk], bounds[chunk + 1])
+    Returns
+    -------
+    array of shape (outputs, inputs, rows, columns)
+
+    Raises
+    ------
+    InputError
+        If dy is not as large as the convolution of x is.
+    """
+    shape = dy.geometry.channels, x.geometry.channels, *kernel
+    window, after = convolution_window(shape, x, stride, padding, dy.border)
+    gradient = empty(*shape)
+    job = Conv2dWeightGradient(x.interior, images_like(dy, x.tiles, after, "dy"), gradient, window)
+    run(job, even_shares(conv2d_weight_gradient_shares(window), threads))
+    return gradient

@@ -10,31 +10,37 @@ packed_back is [inputs / ROWS] of [phase][phase's kernel rows][columns][outputs]
 The master stays (outputs, inputs, kernel rows, kernel columns) in C order; this copy is renewed after every update.
 """
 
-from numba import prange
+from typing import NamedTuple
+
+import numpy as np
 from numba.extending import register_jitable
 
-from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.kernels.cpu.arguments import even_shares, flat
+from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import TILES
-from tinyticket.kernels.cpu.vector.simd import at, pointer
+from tinyticket.kernels.cpu.vector.simd import at
 from tinyticket.kernels.cpu.vector.transpose import put
+from tinyticket.kernels.geometry import Window
 
 ROWS = TILES.image_rows
 
 
-def packed_size(window) -> int:
+def packed_size(window: Window) -> int:
     """Count the floats of the weights that the forward pass reads."""
     taps = window.inputs * window.kernel_height * window.kernel_width
     return -(-window.outputs // ROWS) * ROWS * taps
 
 
-def packed_back_size(window) -> int:
+def packed_back_size(window: Window) -> int:
     """Count the floats of the weights that the input gradient reads."""
     taps = window.outputs * window.kernel_height * window.kernel_width
     return -(-window.inputs // ROWS) * ROWS * taps
 
 
-def pack_jobs(window) -> int:
-    """Count the jobs of `conv_pack`."""
+def pack_conv2d_shares(window: Window) -> int:
+    """Count the smallest shares of `pack_conv2d`: a block of outputs and one of inputs each."""
     return -(-max(window.inputs, window.outputs) // ROWS)
 
 
@@ -84,28 +90,31 @@ def _pack_back(weights, packed_back, window, block):
                     place += ROWS
 
 
-@device
-def conv_pack(weights, packed, packed_back, window, first, last):
-    """Bring the master's weights into the order of both passes; all arguments are addresses."""
-    jobs = (max(window.inputs, window.outputs) + ROWS - 1) // ROWS
+class PackConv2d(NamedTuple):
+    """The job of `pack_conv2d`, whose share counts blocks of channels: `pack_conv2d_shares`."""
+
+    weight: Floats  # the master
+    packed: Floats  # `packed_size` floats, for `conv2d`
+    packed_back: Floats  # `packed_back_size` floats, for `conv2d_input_gradient`
+    window: Window
+
+
+@kernel(PackConv2d)
+def _pack_conv2d(job, first, last):
+    weight, window = job.weight, job.window
+    shares = (max(window.inputs, window.outputs) + ROWS - 1) // ROWS
     blocks = (window.outputs + ROWS - 1) // ROWS
-    for block in range(first * blocks // jobs, last * blocks // jobs):
-        _pack_forward(weights, packed, window, block)
+    for block in range(first * blocks // shares, last * blocks // shares):
+        _pack_forward(weight, job.packed, window, block)
     blocks = (window.inputs + ROWS - 1) // ROWS
-    for block in range(first * blocks // jobs, last * blocks // jobs):
-        _pack_back(weights, packed_back, window, block)
+    for block in range(first * blocks // shares, last * blocks // shares):
+        _pack_back(weight, job.packed_back, window, block)
 
 
-@device
-def _pack_chunk(weights, packed, packed_back, window, first, last):
-    conv_pack(pointer(weights, 0), pointer(packed, 0), pointer(packed_back, 0), window, first, last)
-
-
-@kernel
-def convolution_pack(bounds, weights, packed, packed_back, window):
-    """`conv_pack` over chunks of jobs."""
-    if bounds.size == 2:
-        _pack_chunk(weights, packed, packed_back, window, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _pack_chunk(weights, packed, packed_back, window, bounds[chunk], bounds[chunk + 1])
+def packed_weights(weight: np.ndarray, window: Window, threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Bring a weight of shape (outputs, inputs, rows, columns) into the orders of the forward pass and the input gradient."""
+    shape = window.outputs, window.inputs, window.kernel_height, window.kernel_width
+    packed, packed_back = empty(packed_size(window)), empty(packed_back_size(window))
+    job = PackConv2d(flat(weight, shape, "weight"), packed, packed_back, window)
+    run(job, even_shares(pack_conv2d_shares(window), threads))
+    return packed, packed_back
