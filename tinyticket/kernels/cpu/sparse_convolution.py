@@ -1,27 +1,152 @@
-"""A masked convolution whose cost is that of its survivors: the three passes as functions of arrays.
+"""A masked convolution whose cost is that of its survivors, on packed images.
 
->>> window = make_window(1, Image(3, 32, 32, 1), Image(64, 32, 32, 1), (3, 3), padding=1)     # doctest: +SKIP
->>> pattern = ConvPattern.from_mask(weight != 0, window)                                      # doctest: +SKIP
->>> y = sparse_conv_forward(pattern, weight[weight != 0], bias, pack_images(x, 1))             # doctest: +SKIP
->>> outputs = unpack_images(y, len(x), 1)                                                     # doctest: +SKIP
+    window = make_window(1, Image(3, 32, 32, 1), Image(64, 32, 32, 1), (3, 3), padding=1)
+    pattern = ConvPattern.from_mask(weight != 0, window)
+    y = sparse_conv2d(pattern, weight[weight != 0], bias, pack_images(x, 1))
+    outputs = unpack_images(y, len(x))
+
+Forward and a first layer's gradient go through output channels, backward through input channels: threads own channels and never
+write to the same place.
+
+With a stride s the pixels of an input channel fall into s * s phases, by row and column modulo s: a survivor meets the pixels of
+one phase, so the backward pass takes each phase as an image of its own, whose pixels lie s apart.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import flat, flat_output
-from tinyticket.kernels.geometry import Window
-from tinyticket.kernels.cpu.packing import empty
-from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.sparse_convolution_passes import (
-    sparse_convolve,
-    sparse_convolve_backward,
-    sparse_convolve_gradient,
-)
-from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cpu.arguments import flat, images_like, images_to_write
+from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.lines import Lines
+from tinyticket.kernels.cpu.packing import Images, empty
+from tinyticket.kernels.cpu.patch_grid import Grid, by_shape, chooser, over_tiles
+from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
 from tinyticket.kernels.cpu.threads import thread_count
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES, TILES
+from tinyticket.kernels.cpu.vector.simd import advance, at, store_part, zero
+from tinyticket.kernels.cpu.vector.streaming import drain, streams
+from tinyticket.kernels.geometry import Image, Window
+
+_choose_forward, _choose_backward = chooser(TILES.patch), chooser(TILES.fused_patch)
+_forward_by_shape = by_shape("sparse_conv2d", TILES.patch, forward)
+_backward_by_shape = by_shape("sparse_conv2d_gradient", TILES.fused_patch, backward)
+_gradient_by_shape = by_shape("sparse_conv2d_weight_gradient", TILES.patch, gradient)
+
+
+@device
+def _output_grid(window):
+    s = window.stride
+    x_tile, y_tile = window.inputs * window.x_plane, window.outputs * window.y_plane
+    grid = Grid(window.tiles, window.height, window.width, x_tile, s * window.x_row, s * LANES, y_tile, window.y_row)
+    return over_tiles(grid)
+
+
+class SparseConv2d(NamedTuple):
+    """The job of `sparse_conv2d`, whose share are output channels."""
+
+    rows: Lines
+    values: Floats  # the survivors, row by row
+    bias: Floats
+    x: Floats  # the interior of tile 0, like all addresses of images
+    y: Floats
+    relu: bool
+    window: Window
+
+
+@kernel(SparseConv2d)
+def _sparse_conv2d(job, first, last):
+    rows, values, bias, y, relu, window = job.rows, job.values, job.bias, job.y, job.relu, job.window
+    grid = _output_grid(window)
+    origin = advance(job.x, -window.padding * (window.x_row + LANES))
+    shape = _choose_forward(grid)
+    streamed = rows.blocks == 1 and streams(y, window.tiles * window.outputs * window.y_plane)
+    _forward_by_shape(shape, rows, values, bias, origin, y, window.y_plane, grid, first, last, relu, streamed)
+    drain()
+
+
+class SparseConv2dGradient(NamedTuple):
+    """The job of `sparse_conv2d_gradient`, whose share are input channels: dx and the survivors' gradients in one pass."""
+
+    columns: Lines
+    values: Floats  # the survivors, column by column
+    x: Floats
+    dy: Floats  # zero in padded lanes and in the border
+    dx: Floats
+    gradient: Floats  # in the order of the values
+    add: bool  # start from what dx holds
+    x_is_relu_output: bool  # leave zero where x is zero
+    window: Window
+
+
+@kernel(SparseConv2dGradient)
+def _sparse_conv2d_gradient(job, first, last):
+    columns, values, x, dx, gradient, window = job.columns, job.values, job.x, job.dx, job.gradient, job.window
+    add, x_is_relu_output = job.add, job.x_is_relu_output
+    s = window.stride
+    x_tile, y_tile = window.inputs * window.x_plane, window.outputs * window.y_plane
+    # The first row and column of dy that any survivor reads for the first pixels of a phase; offsets count from there.
+    up, left = (window.kernel_height - 1 - window.padding) // s, (window.kernel_width - 1 - window.padding) // s
+    origin = advance(job.dy, -up * window.y_row - left * LANES)
+    streamed = columns.blocks == 1 and not add and streams(dx, window.tiles * window.inputs * window.x_plane)
+    for i in range(s):
+        for j in range(s):
+            phase = i * s + j
+            height, width = (window.x_height - i + s - 1) // s, (window.x_width - j + s - 1) // s
+            if height <= 0 or width <= 0:
+                # No pixel meets these survivors.
+                for channel in range(first, last):
+                    k = (channel * s * s + phase) * columns.blocks
+                    for n in range(at(columns.starts, k), at(columns.starts, k + columns.blocks)):
+                        store_part(gradient, n, zero(), 1)
+                continue
+            grid = over_tiles(
+                Grid(window.tiles, height, width, x_tile, s * window.x_row, s * LANES, y_tile, window.y_row)
+            )
+            corner = i * window.x_row + j * LANES
+            before, after = advance(x, corner), advance(dx, corner)
+            _backward_by_shape(
+                _choose_backward(grid),
+                columns,
+                phase,
+                s * s,
+                values,
+                before,
+                origin,
+                after,
+                gradient,
+                window.x_plane,
+                grid,
+                first,
+                last,
+                add,
+                x_is_relu_output,
+                streamed,
+            )
+    drain()
+
+
+class SparseConv2dWeightGradient(NamedTuple):
+    """The job of `sparse_conv2d_weight_gradient`, whose share are output channels."""
+
+    rows: Lines
+    x: Floats
+    dy: Floats  # zero in padded lanes
+    gradient: Floats  # of the survivors, row by row
+    window: Window
+
+
+@kernel(SparseConv2dWeightGradient)
+def _sparse_conv2d_weight_gradient(job, first, last):
+    rows, dy, gradient, window = job.rows, job.dy, job.gradient, job.window
+    grid = _output_grid(window)
+    origin = advance(job.x, -window.padding * (window.x_row + LANES))
+    _gradient_by_shape(_choose_forward(grid), rows, origin, dy, gradient, window.y_plane, grid, first, last)
+
+
+# -- functions of arrays
 
 
 class ConvOffsets(Protocol):
@@ -30,6 +155,10 @@ class ConvOffsets(Protocol):
     @property
     def window(self) -> Window:
         """Geometry of both images."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether neighbouring rows and images share the zeros between them."""
 
     @property
     def count(self) -> int:
@@ -50,17 +179,28 @@ class ConvOffsets(Protocol):
         """Bounds of chunks of input channels with nearly equal numbers of survivors."""
 
 
-def sparse_conv_forward(
+def _work(pattern: ConvOffsets, x: Images) -> tuple[Window, np.ndarray, Image]:
+    """Return a pattern's window for the tiles of x, the interior of x after checking it, and the geometry of y."""
+    if pattern.shared:
+        raise InputError("a pattern of images that share their borders is for compiled steps, not for Images")
+    window = pattern.window._replace(tiles=x.tiles)
+    x_border = (window.x_row // LANES - window.x_width) // 2
+    y_border = (window.y_row // LANES - window.width) // 2
+    image = Image(window.inputs, window.x_height, window.x_width, x_border)
+    return window, images_like(x, x.tiles, image, "x"), Image(window.outputs, window.height, window.width, y_border)
+
+
+def sparse_conv2d(
     pattern: ConvOffsets,
     values: np.ndarray,
     bias: np.ndarray,
-    x: np.ndarray,
+    x: Images,
     *,
     relu: bool = False,
-    out: np.ndarray | None = None,
+    out: Images | None = None,
     threads: int | None = None,
-) -> np.ndarray:
-    """Compute y = W * x + bias of packed images, perhaps through a ReLU.
+) -> Images:
+    """Compute y = W * x + bias, perhaps through a ReLU.
 
     Parameters
     ----------
@@ -69,42 +209,43 @@ def sparse_conv_forward(
     values : array of shape (survivors,)
         The survivors, in C order of the mask.
     bias : array of shape (outputs,)
-    x : array of shape (tiles, inputs, rows, columns, 16), borders included
-        Zero in the border.
+    x : Images
+        With the pattern's geometry.
     relu : bool
         Set what is negative to zero.
-    out : float32 array like the result, optional
-        Its border is not written.
+    out : Images like the result, optional
+        What to write the result into; its border is left alone.
     threads : int, optional
         All that Numba may use, if not given; the result has the same bits for any number.
 
     Returns
     -------
-    array of shape (tiles, outputs, rows, columns, 16), borders included
+    Images
+        With the border that the pattern's window says.
+
+    Raises
+    ------
+    InputError
+        If an argument has not the shape or geometry of the pattern.
     """
-    window = _window(pattern, x)
-    y = _zeros(output_shape(window)) if out is None else out
-    arrays = (
-        flat(values, (pattern.count,), "values"),
-        flat(bias, (window.outputs,), "bias"),
-        flat(x, x.shape, "x"),
-        flat_output(y, output_shape(window), "out"),
-    )
-    bounds = pattern.row_bounds(thread_count(threads))
-    sparse_convolve(bounds, pattern.rows, *arrays, *_origins(window), window, bool(relu))
+    window, before, after = _work(pattern, x)
+    y = images_to_write(out, x.tiles, after, "out")
+    parameters = flat(values, (pattern.count,), "values"), flat(bias, (window.outputs,), "bias")
+    job = SparseConv2d(pattern.rows, *parameters, before, y.interior, relu, window)
+    run(job, pattern.row_bounds(thread_count(threads)))
     return y
 
 
-def sparse_conv_backward(
+def sparse_conv2d_gradient(
     pattern: ConvOffsets,
     values: np.ndarray,
-    x: np.ndarray,
-    dy: np.ndarray,
+    x: Images,
+    dy: Images,
     *,
-    relu: bool = False,
-    dx: np.ndarray | None = None,
+    x_is_relu_output: bool = False,
+    dx: Images | None = None,
     threads: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Images, np.ndarray]:
     """Compute the input gradient and the survivors' gradients in one pass over the input channels.
 
     Parameters
@@ -112,86 +253,61 @@ def sparse_conv_backward(
     pattern : ConvPattern
     values : array of shape (survivors,)
         The survivors in the pattern's order of columns.
-    x : array of shape (tiles, inputs, rows, columns, 16), borders included
-        What the layer was given.
-    dy : array of shape (tiles, outputs, rows, columns, 16), borders included
-        The loss's gradient by what the layer gave; zero in padded lanes and in the border.
-    relu : bool
-        x came out of a ReLU: make the first result the gradient by what went into it.
-    dx : float32 array like x, optional
-        What other consumers of x have contributed already; this layer's part is added to it in place.
+    x : Images
+        As `sparse_conv2d` was given it.
+    dy : Images
+        The gradient of what `sparse_conv2d` returned; zero in padded lanes and in the border.
+    x_is_relu_output : bool
+        Make the first result the gradient by what went into the ReLU that made x.
+    dx : Images like x, optional
+        What other consumers of x gave; it is changed and returned.
     threads : int, optional
 
     Returns
     -------
-    dx : array like x
-        Zero in the border, unless it was given.
+    dx : Images, like x
     gradient : array of shape (survivors,)
         In the order of columns, as the values; summed over samples and pixels.
+
+    Raises
+    ------
+    InputError
+        If an argument has not the shape or geometry of the pattern.
     """
-    window = _window(pattern, x)
-    result = _zeros(x.shape) if dx is None else dx
+    window, before, after = _work(pattern, x)
+    result = images_to_write(dx, x.tiles, x.geometry, "dx")
     gradient = empty(pattern.count)
-    arrays = (
-        flat(values, (pattern.count,), "values"),
-        flat(x, x.shape, "x"),
-        flat(dy, output_shape(window), "dy"),
-        flat_output(result, x.shape, "dx"),
-        gradient,
-    )
-    bounds = pattern.column_bounds(thread_count(threads))
-    flags = dx is not None, bool(relu)
-    sparse_convolve_backward(bounds, pattern.columns, *arrays, *_origins(window), window, *flags)
+    arrays = flat(values, (pattern.count,), "values"), before, images_like(dy, x.tiles, after, "dy"), result.interior
+    job = SparseConv2dGradient(pattern.columns, *arrays, gradient, dx is not None, x_is_relu_output, window)
+    run(job, pattern.column_bounds(thread_count(threads)))
     return result, gradient
 
 
-def sparse_conv_gradient(
-    pattern: ConvOffsets, x: np.ndarray, dy: np.ndarray, *, threads: int | None = None
+def sparse_conv2d_weight_gradient(
+    pattern: ConvOffsets, x: Images, dy: Images, *, threads: int | None = None
 ) -> np.ndarray:
     """Compute the survivors' gradients alone, in C order of the mask, as a first layer needs them.
 
     Parameters
     ----------
     pattern : ConvPattern
-    x : array of shape (tiles, inputs, rows, columns, 16), borders included
-    dy : array of shape (tiles, outputs, rows, columns, 16), borders included
-        Zero in padded lanes.
+    x : Images
+        As `sparse_conv2d` was given it.
+    dy : Images
+        The gradient of what `sparse_conv2d` returned; zero in padded lanes.
     threads : int, optional
 
     Returns
     -------
     array of shape (survivors,)
+
+    Raises
+    ------
+    InputError
+        If an argument has not the geometry of the pattern.
     """
-    window = _window(pattern, x)
+    window, before, after = _work(pattern, x)
     gradient = empty(pattern.count)
-    arrays = flat(x, x.shape, "x"), flat(dy, output_shape(window), "dy"), gradient
-    bounds = pattern.row_bounds(thread_count(threads))
-    sparse_convolve_gradient(bounds, pattern.rows, *arrays, *_origins(window), window)
+    job = SparseConv2dWeightGradient(pattern.rows, before, images_like(dy, x.tiles, after, "dy"), gradient, window)
+    run(job, pattern.row_bounds(thread_count(threads)))
     return gradient
-
-
-def output_shape(window: Window) -> tuple[int, ...]:
-    """Return the shape of the packed array that holds the images a window writes."""
-    rows, columns = window.y_plane // window.y_row, window.y_row // LANES
-    return window.tiles, window.outputs, rows, columns, LANES
-
-
-def _window(pattern: ConvOffsets, x: np.ndarray) -> Window:
-    window = pattern.window
-    expected = window.inputs, window.x_plane // window.x_row, window.x_row // LANES, LANES
-    if x.ndim != 5 or x.shape[1:] != expected or not x.shape[0]:
-        raise InputError(f"x has shape {x.shape}, but (tiles, {', '.join(map(str, expected))}) was expected")
-    return window._replace(tiles=x.shape[0])
-
-
-def _zeros(shape: tuple[int, ...]) -> np.ndarray:
-    array = empty(*shape)
-    array[...] = 0
-    return array
-
-
-def _origins(window: Window) -> tuple[int, int]:
-    """Where the first pixels inside the borders of x and y are."""
-    x_border = (window.x_row // LANES - window.x_width) // 2
-    y_border = (window.y_row // LANES - window.width) // 2
-    return x_border * (window.x_row + LANES), y_border * (window.y_row + LANES)
