@@ -4,8 +4,8 @@
     y = linear(weight, bias, x, relu=True)
     outputs = unpack(y, len(samples))
 
-A file or folder here is a family: each kernel's job (`job` says what that is), the kernel itself, and the thin function of arrays in
-front of it. An operation has the same name here, in `tinyticket.kernels.reference`, which specifies it in plain NumPy, in
+A file or folder here is a family: each kernel's job (`job` says what that is), the kernel itself, and the thin function of arrays
+in front of it. An operation has the same name here, in `tinyticket.kernels.reference`, which specifies it in plain NumPy, in
 `tinyticket.kernels.cuda` and where steps are compiled. Results have the same bits for any number of threads, because work is only
 ever divided over outputs. The first call of each kernel compiles for a second or so and keeps the machine code
 (`vector.jit` says where).
@@ -44,7 +44,7 @@ FAMILIES = {
         "tanh_gradient",
     ),
     "loss": ("cross_entropy",),
-    "update": ("l1_gradient", "optimizer_step"),
+    "update": ("l1_gradient", "optimizer_step", "scalars_of"),
 }
 """The functions of arrays by family, imported when they are first used."""
 
@@ -60,7 +60,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _Package(ModuleType):
-    """This package, in which the name of a family and of one of its functions is the function's, however it was imported."""
+    """The package: a name of both a family and one of its functions is the function's, whichever was imported first."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         is_family = isinstance(value, ModuleType) and _FAMILY.get(name) == name

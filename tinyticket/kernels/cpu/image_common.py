@@ -24,10 +24,10 @@ def passing(x, value):
 
 
 @device
-def finish(place, offset, value, x, add, rectified):
+def finish(place, offset, value, x, add, x_is_relu_output):
     """Store one vector of a gradient: add what is there, and pass nothing where the ReLU that made x gave zero."""
     if add:
         value = load(place, offset) + value
-    if rectified:
+    if x_is_relu_output:
         value = passing(x, value)
     store(place, offset, value)

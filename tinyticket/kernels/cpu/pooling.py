@@ -46,17 +46,17 @@ def _bounds(start, size, extent):
 
 
 @device
-def _finish(dx, place, value, x, add, rectified):
+def _finish(dx, place, value, x, add, x_is_relu_output):
     """Finish one vector of an input gradient; x is read only where a ReLU made it."""
-    finish(dx, place, value, load(x, place) if rectified else zero(), add, rectified)
+    finish(dx, place, value, load(x, place) if x_is_relu_output else zero(), add, x_is_relu_output)
 
 
 @device
-def _clear_row(dx, place, end, x, add, rectified):
+def _clear_row(dx, place, end, x, add, x_is_relu_output):
     """Finish pixels that no window reaches, from `place` to `end`."""
-    if rectified or not add:
+    if x_is_relu_output or not add:
         while place < end:
-            _finish(dx, place, zero(), x, add, rectified)
+            _finish(dx, place, zero(), x, add, x_is_relu_output)
             place += LANES
 
 
@@ -107,7 +107,7 @@ def _max_pool2d(job, first, last):
 
 
 @device
-def _max_two_by_two_gradient(x, y, dy, dx, window, add, rectified):
+def _max_two_by_two_gradient(x, y, dy, dx, window, add, x_is_relu_output):
     width = window.x_width * LANES
     for h in range(window.height):
         upper, place = 2 * h * window.x_row, h * window.y_row
@@ -116,22 +116,22 @@ def _max_two_by_two_gradient(x, y, dy, dx, window, add, rectified):
             most, left = load(y, place + w * LANES), load(dy, place + w * LANES)
             i, j = upper + 2 * LANES * w, lower + 2 * LANES * w
             smaller = load(x, i) < most
-            _finish(dx, i, select(smaller, zero(), left), x, add, rectified)
+            _finish(dx, i, select(smaller, zero(), left), x, add, x_is_relu_output)
             left = select(smaller, left, zero())
             smaller = load(x, i + LANES) < most
-            _finish(dx, i + LANES, select(smaller, zero(), left), x, add, rectified)
+            _finish(dx, i + LANES, select(smaller, zero(), left), x, add, x_is_relu_output)
             left = select(smaller, left, zero())
             smaller = load(x, j) < most
-            _finish(dx, j, select(smaller, zero(), left), x, add, rectified)
-            _finish(dx, j + LANES, select(smaller, left, zero()), x, add, rectified)
-        _clear_row(dx, upper + 2 * LANES * window.width, upper + width, x, add, rectified)
-        _clear_row(dx, lower + 2 * LANES * window.width, lower + width, x, add, rectified)
+            _finish(dx, j, select(smaller, zero(), left), x, add, x_is_relu_output)
+            _finish(dx, j + LANES, select(smaller, left, zero()), x, add, x_is_relu_output)
+        _clear_row(dx, upper + 2 * LANES * window.width, upper + width, x, add, x_is_relu_output)
+        _clear_row(dx, lower + 2 * LANES * window.width, lower + width, x, add, x_is_relu_output)
     for h in range(2 * window.height, window.x_height):
-        _clear_row(dx, h * window.x_row, h * window.x_row + width, x, add, rectified)
+        _clear_row(dx, h * window.x_row, h * window.x_row + width, x, add, x_is_relu_output)
 
 
 @device
-def _max_plane_gradient(x, y, dy, dx, window, add, rectified):
+def _max_plane_gradient(x, y, dy, dx, window, add, x_is_relu_output):
     """Scatter window by window, because windows may overlap."""
     width = window.x_width * LANES
     if not add:
@@ -151,7 +151,7 @@ def _max_plane_gradient(x, y, dy, dx, window, add, rectified):
                     smaller = load(x, k) < most
                     store(dx, k, load(dx, k) + select(smaller, zero(), rest))
                     rest = select(smaller, rest, zero())
-    if rectified:
+    if x_is_relu_output:
         for h in range(window.x_height):
             _clear_row(dx, h * window.x_row, h * window.x_row + width, x, True, True)
 
@@ -170,14 +170,14 @@ class MaxPool2dGradient(NamedTuple):
 
 @kernel(MaxPool2dGradient)
 def _max_pool2d_gradient(job, first, last):
-    window, add, rectified = job.window, job.add, job.x_is_relu_output
+    window, add, x_is_relu_output = job.window, job.add, job.x_is_relu_output
     for plane in range(first, last):
         before, gradient = advance(job.x, plane * window.x_plane), advance(job.dx, plane * window.x_plane)
         after, above = advance(job.y, plane * window.y_plane), advance(job.dy, plane * window.y_plane)
         if _is_two_by_two(window):
-            _max_two_by_two_gradient(before, after, above, gradient, window, add, rectified)
+            _max_two_by_two_gradient(before, after, above, gradient, window, add, x_is_relu_output)
         else:
-            _max_plane_gradient(before, after, above, gradient, window, add, rectified)
+            _max_plane_gradient(before, after, above, gradient, window, add, x_is_relu_output)
 
 
 @device
@@ -240,7 +240,7 @@ class AvgPool2dGradient(NamedTuple):
 
 @kernel(AvgPool2dGradient)
 def _avg_pool2d_gradient(job, first, last):
-    window, add, rectified = job.window, job.add, job.x_is_relu_output
+    window, add, x_is_relu_output = job.window, job.add, job.x_is_relu_output
     share = _share(window)
     for plane in range(first, last):
         before, gradient = advance(job.x, plane * window.x_plane), advance(job.dx, plane * window.x_plane)
@@ -253,7 +253,7 @@ def _avg_pool2d_gradient(job, first, last):
                 for i in range(first_row, last_row):
                     for j in range(start, end):
                         total = total + load(above, i * window.y_row + j * LANES)
-                _finish(gradient, h * window.x_row + w * LANES, total * share, before, add, rectified)
+                _finish(gradient, h * window.x_row + w * LANES, total * share, before, add, x_is_relu_output)
 
 
 # -- functions of arrays

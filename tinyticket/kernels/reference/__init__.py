@@ -1,5 +1,13 @@
 """Plain NumPy kernels in the usual layouts: the specification of every fast one."""
 
+from tinyticket.kernels.reference.activations import (
+    leaky_relu,
+    leaky_relu_gradient,
+    sigmoid,
+    sigmoid_gradient,
+    tanh,
+    tanh_gradient,
+)
 from tinyticket.kernels.reference.batch_norm import (
     batch_norm,
     batch_norm_bias_gradient,
@@ -52,6 +60,8 @@ __all__ = [
     "global_avg_pool2d",
     "global_avg_pool2d_gradient",
     "l1_gradient",
+    "leaky_relu",
+    "leaky_relu_gradient",
     "linear",
     "linear_bias_gradient",
     "linear_input_gradient",
@@ -61,6 +71,10 @@ __all__ = [
     "max_pool2d_gradient",
     "output_size",
     "sgd_update",
+    "sigmoid",
+    "sigmoid_gradient",
     "softmax",
+    "tanh",
+    "tanh_gradient",
     "update_running",
 ]

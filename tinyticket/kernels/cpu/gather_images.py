@@ -5,11 +5,18 @@ and rows outside the image are lanes of a masked load that is never made, so a s
 mirrored one a shuffle.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from llvmlite import ir
 from numba import types
 
+from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.arguments import even_shares, flat
+from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
+from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.packing import Images
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import (
@@ -28,6 +35,7 @@ from tinyticket.kernels.cpu.vector.simd import (
     spread,
 )
 from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_starts, store_square, transposed
+from tinyticket.kernels.geometry import Image, tiles_for
 
 _numbers = ir.Constant(BITS, [I32(lane) for lane in range(LANES)])
 _mirror = ir.Constant(BITS, [I32(LANES - 1 - lane) for lane in range(LANES)])
@@ -106,14 +114,14 @@ def _square_of_bytes(typing, data, starts, firsts, flips, column, width, mean, s
 
 
 @device
-def _find_samples(indices, crops, cropped, bases, downs, rights, flips, sample, samples, size):
-    """Write where sixteen samples begin and how they are shifted; beyond the last sample, the last one stands in."""
+def _find_samples(indices, draws, augmented, bases, downs, rights, flips, sample, samples, size):
+    """Write where sixteen samples begin, how they are shifted and whether mirrored; the last stands in for those beyond."""
     for i in range(LANES):
         which = min(sample + i, samples - 1)
         put(bases, i, at(indices, which) * size)
-        put(downs, i, at(crops, 3 * which) if cropped else 0)
-        put(rights, i, at(crops, 3 * which + 1) if cropped else 0)
-        put(flips, i, at(crops, 3 * which + 2) if cropped else 0)
+        put(downs, i, at(draws, 3 * which) if augmented else 0)
+        put(rights, i, at(draws, 3 * which + 1) if augmented else 0)
+        put(flips, i, at(draws, 3 * which + 2) if augmented else 0)
 
 
 @device
@@ -125,64 +133,108 @@ def _find_rows(bases, downs, starts, h, image):
         put(starts, i, at(bases, i) + source * image.width if inside else -1)
 
 
-@device
-def gather_image_planes(data, indices, crops, x, image, samples, first, last, cropped):
-    """Pack planes of the images that `indices` name; only the interior is written, zeros in padded lanes.
+class GatherImages(NamedTuple):
+    """The job of `gather_images`, whose share are planes: tile * channels + channel.
 
-    Parameters
-    ----------
-    data : address of float32 (images, channels, height, width)
-    indices : address of int64, one a sample
-    crops : address of int64, three a sample: rows down, columns right, and whether to mirror
-        A value comes from `rows` further down and `columns` further right of the image (mirrored: of its mirror image's
-        origin, see `reference.packed_images.gather_images`), zero where that is outside. Read only if `cropped`.
-    x : address of the interior of tile 0
-    image : Image
-    samples : int64
-    first, last : int64
-        Planes, tile * channels + channel.
-    cropped : boolean
+    Only the interior is written, zeros in padded lanes. Pixels become (pixel / 255 - mean) / std; outside the image is zero.
     """
+
+    x: Floats  # the interior of tile 0
+    image: Image
+    feed: Fed  # samples, examples or pixels with mean and std, indices, draws
+
+
+@kernel(GatherImages)
+def _gather_images(job, first, last):
+    feed, image = job.feed, job.image
+    as_pixels, mean, std = feed.as_pixels, feed.mean, feed.std
+    indices, draws, augmented, samples = feed.indices, feed.draws, feed.augmented, feed.samples
     bases, downs, rights, flips, starts = stack_starts(), stack_starts(), stack_starts(), stack_starts(), stack_starts()
-    area = image.height * image.width
-    for job in range(first, last):
-        tile, channel = job // image.channels, job % image.channels
+    area, center, scale = image.height * image.width, np.float32(0), np.float32(1)
+    size = image.channels * area
+    for plane in range(first, last):
+        tile, channel = plane // image.channels, plane % image.channels
         sample = tile * LANES
-        size = image.channels * area
-        _find_samples(indices, crops, cropped, bases, downs, rights, flips, sample, samples, size)
-        source = advance(data, channel * area)
+        _find_samples(indices, draws, augmented, bases, downs, rights, flips, sample, samples, size)
+        examples, pixels = advance(feed.examples, channel * area), advance(feed.pixels, channel * area)
+        if as_pixels:
+            center, scale = at(mean, channel), at(std, channel)
         for h in range(image.height):
             _find_rows(bases, downs, starts, h, image)
-            place = advance(x, job * plane_of(image) + h * row_of(image))
+            place = advance(job.x, plane * plane_of(image) + h * row_of(image))
             for w in range(0, image.width, LANES):
-                square = _square_of_floats(source, starts, rights, flips, w, image.width)
+                if as_pixels:
+                    square = _square_of_bytes(pixels, starts, rights, flips, w, image.width, center, scale)
+                else:
+                    square = _square_of_floats(examples, starts, rights, flips, w, image.width)
                 square = transposed(square, samples - sample)
                 store_square(advance(place, w * LANES), LANES, square, min(LANES, image.width - w))
 
 
-@device
-def gather_pixel_planes(pixels, indices, crops, mean, std, x, image, samples, first, last, cropped):
-    """`gather_image_planes` from bytes, which become (pixel / 255 - mean) / std.
+# -- function of arrays
+
+
+def gather_images(
+    data: np.ndarray,
+    indices: np.ndarray,
+    *,
+    draws: np.ndarray | None = None,
+    mean: np.ndarray | None = None,
+    std: np.ndarray | None = None,
+    border: int = 0,
+    threads: int | None = None,
+) -> Images:
+    """Take images of a data set into the packed layout, perhaps cropped and mirrored.
 
     Parameters
     ----------
-    pixels : address of uint8 (images, channels, height, width)
-    mean, std : addresses of one float32 a channel
-        With 0 and 1 the result is pixel / 255. What lies outside the image is zero after normalising.
+    data : array of shape (images, channels, height, width)
+        float32, or uint8, which becomes (pixel / 255 - mean) / std.
+    indices : integer array of shape (samples,)
+        Which images, in which order; repeats are allowed.
+    draws : integer array of shape (samples, 3), optional
+        For each sample dy, dx and whether to flip: with w' = width - 1 - w where flipped, else w, the result at (h, w)
+        is the normalised image at (h + dy, w' + dx), zero outside of it. That is a crop, at (dy, dx) from the centre,
+        of the image padded with zeros, mirrored afterwards.
+    mean, std : arrays of shape (channels,), optional
+        For uint8 only; 0 and 1 if not given.
+    border : int
+        Zeros to leave around the images of the result.
+    threads : int, optional
+
+    Returns
+    -------
+    Images
+        With zeros in padded lanes.
     """
-    bases, downs, rights, flips, starts = stack_starts(), stack_starts(), stack_starts(), stack_starts(), stack_starts()
-    area = image.height * image.width
-    for job in range(first, last):
-        tile, channel = job // image.channels, job % image.channels
-        sample = tile * LANES
-        size = image.channels * area
-        _find_samples(indices, crops, cropped, bases, downs, rights, flips, sample, samples, size)
-        source = advance(pixels, channel * area)
-        center, scale = at(mean, channel), at(std, channel)
-        for h in range(image.height):
-            _find_rows(bases, downs, starts, h, image)
-            place = advance(x, job * plane_of(image) + h * row_of(image))
-            for w in range(0, image.width, LANES):
-                square = _square_of_bytes(source, starts, rights, flips, w, image.width, center, scale)
-                square = transposed(square, samples - sample)
-                store_square(advance(place, w * LANES), LANES, square, min(LANES, image.width - w))
+    data, indices = np.asarray(data), np.asarray(indices)
+    if data.ndim != 4 or 0 in data.shape or indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
+        raise InputError(
+            f"gather_images needs data (images, channels, height, width) and some indices, not {data.shape} and "
+            f"{indices!r}"
+        )
+    if indices.min() < 0 or indices.max() >= len(data):
+        raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
+    samples, channels = indices.size, data.shape[1]
+    batch = {"samples": samples, "indices": np.ascontiguousarray(indices, np.int64), **_augmentation(draws, samples)}
+    if data.dtype == np.uint8:
+        center = np.zeros(channels, np.float32) if mean is None else flat(mean, (channels,), "mean")
+        scale = np.ones(channels, np.float32) if std is None else flat(std, (channels,), "std")
+        feed = Feed(pixels=np.ascontiguousarray(data), as_pixels=True, mean=center, std=scale, **batch)
+    elif mean is not None or std is not None:
+        raise InputError(f"mean and std are applied to pixels (uint8), but data is {data.dtype}")
+    else:
+        feed = Feed(examples=np.ascontiguousarray(data, np.float32), **batch)
+    x = Images.zeros(tiles_for(samples, LANES), Image(*map(int, data.shape[1:]), border))
+    run(GatherImages(x.interior, x.geometry, feed), even_shares(x.tiles * channels, threads))
+    return x
+
+
+def _augmentation(draws: np.ndarray | None, samples: int) -> dict[str, Any]:
+    """Return what a feed says of crops and mirrors."""
+    if draws is None:
+        return {}
+    draws = np.asarray(draws)
+    if draws.shape != (samples, 3) or draws.dtype.kind not in "iub":
+        raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but integers of ({samples}, 3) were expected")
+    return {"draws": np.ascontiguousarray(draws, np.int64), "augmented": True}

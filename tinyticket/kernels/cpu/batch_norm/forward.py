@@ -1,0 +1,287 @@
+"""Normalised images: by the statistics of the batch, by running statistics, and once more by statistics that were kept."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.arguments import elementwise_window, even_shares, flat, flat_output, images_like
+from tinyticket.kernels.cpu.feed import Fed, Feed
+from tinyticket.kernels.cpu.image_common import plane_of, row_of
+from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.packing import Images, empty
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.cpu.vector.simd import advance, at, broadcast, load, muladd, relu, store
+from tinyticket.kernels.cpu.vector.sums import lane_sum, masked, row_moments, row_sum, valid_lanes, wide_zero, widened
+from tinyticket.kernels.cpu.vector.transpose import put
+from tinyticket.kernels.geometry import Image, Window
+
+
+@device
+def _moments_about(x, window, samples, center):
+    """Return how far the mean of one channel over the samples lies from `center`, and its biased variance, in float64."""
+    total, squares, near = wide_zero(), wide_zero(), broadcast(center)
+    for tile in range(window.tiles):
+        start, lanes = tile * window.inputs * window.x_plane, valid_lanes(samples, tile)
+        for h in range(window.height):
+            first, second = row_moments(advance(x, start + h * window.x_row), window.width, near)
+            total, squares = widened(total, masked(first, lanes)), widened(squares, masked(second, lanes))
+    count = np.float64(samples * window.height * window.width)
+    off = lane_sum(total) / count
+    return off, max(lane_sum(squares) / count - off * off, 0.0)
+
+
+@device
+def _moments(x, window, samples):
+    """Return the mean and the biased variance of one channel over the samples, in float64.
+
+    They are taken about the mean of the first row; should that turn out to be more than a deviation away, once more about the mean.
+    """
+    lanes = valid_lanes(samples, 0)
+    row = lane_sum(widened(wide_zero(), masked(row_sum(x, window.width), lanes)))
+    center = np.float32(row / np.float64(lanes * window.width))
+    off, variance = _moments_about(x, window, samples, center)
+    mean = np.float64(center) + off
+    if off * off > variance:
+        center = np.float32(mean)
+        off, variance = _moments_about(x, window, samples, center)
+        mean = np.float64(center) + off
+    return mean, variance
+
+
+@device
+def _normalise(x, y, addend, window, addend_image, mean, scale, shift, has_addend, with_relu):
+    """Write one channel of y = (x - mean) * scale + shift, perhaps plus an addend, perhaps through a ReLU."""
+    mean, scale, shift = broadcast(mean), broadcast(scale), broadcast(shift)
+    for tile in range(window.tiles - 1, -1, -1):
+        channels = tile * window.inputs
+        for h in range(window.height):
+            before = advance(x, channels * window.x_plane + h * window.x_row)
+            after = advance(y, channels * window.y_plane + h * window.y_row)
+            beside = advance(addend, channels * plane_of(addend_image) + h * row_of(addend_image))
+            for w in range(0, window.width * LANES, LANES):
+                value = muladd(load(before, w) - mean, scale, shift)
+                if has_addend:
+                    value = value + load(beside, w)
+                if with_relu:
+                    value = relu(value)
+                store(after, w, value)
+
+
+class BatchNorm(NamedTuple):
+    """The job of `batch_norm`, whose share are channels, each in all tiles."""
+
+    x: Floats  # the interior of tile 0, like all addresses of images
+    y: Floats  # may be x
+    addend: Floats
+    weight: Floats  # one number a channel, as all that follow
+    bias: Floats
+    running_mean: Floats  # moved towards the batch's mean by the share `momentum`
+    running_variance: Floats  # the same of the unbiased variance
+    mean: Floats  # written for the gradient: the batch's mean ...
+    inverse: Floats  # ... and one over its standard deviation
+    epsilon: float  # a float32, as is momentum
+    momentum: float
+    has_addend: bool  # y = relu?(normalised x + addend?)
+    relu: bool
+    window: Window  # of x and y: one by one pixel
+    addend_image: Image
+    feed: Fed  # samples: lanes beyond count for nothing
+
+
+@kernel(BatchNorm)
+def _batch_norm(job, first, last):
+    window, addend_image, samples = job.window, job.addend_image, job.feed.samples
+    epsilon, momentum = np.float64(np.float32(job.epsilon)), np.float64(np.float32(job.momentum))
+    running_mean, running_variance = job.running_mean, job.running_variance
+    count = np.float64(samples * window.height * window.width)
+    for channel in range(first, last):
+        before, after = advance(job.x, channel * window.x_plane), advance(job.y, channel * window.y_plane)
+        beside = advance(job.addend, channel * plane_of(addend_image))
+        average, variance = _moments(before, window, samples)
+        near, root = np.float32(average), np.float32(1.0 / math.sqrt(variance + epsilon))
+        put(job.mean, channel, near)
+        put(job.inverse, channel, root)
+        old = np.float64(at(running_mean, channel))
+        put(running_mean, channel, np.float32(old + momentum * (average - old)))
+        old = np.float64(at(running_variance, channel))
+        put(running_variance, channel, np.float32(old + momentum * (variance * count / (count - 1.0) - old)))
+        scale, shift = root * at(job.weight, channel), at(job.bias, channel)
+        _normalise(before, after, beside, window, addend_image, near, scale, shift, job.has_addend, job.relu)
+
+
+class BatchNormAgain(NamedTuple):
+    """The job of `batch_norm_again`, whose share are channels: y once more, bit for bit, after a `batch_norm` without addend."""
+
+    x: Floats
+    y: Floats
+    weight: Floats
+    bias: Floats
+    mean: Floats  # as `batch_norm` left them
+    inverse: Floats
+    relu: bool
+    window: Window
+
+
+@kernel(BatchNormAgain)
+def _batch_norm_again(job, first, last):
+    window = job.window
+    no_addend = Image(window.outputs, window.height, window.width, 0, 0)
+    for channel in range(first, last):
+        before, after = advance(job.x, channel * window.x_plane), advance(job.y, channel * window.y_plane)
+        near, shift = at(job.mean, channel), at(job.bias, channel)
+        scale = at(job.inverse, channel) * at(job.weight, channel)
+        _normalise(before, after, before, window, no_addend, near, scale, shift, False, job.relu)
+
+
+class BatchNormEval(NamedTuple):
+    """The job of `batch_norm_eval`, whose share are channels; fields as in `BatchNorm`."""
+
+    x: Floats
+    y: Floats
+    addend: Floats
+    weight: Floats
+    bias: Floats
+    running_mean: Floats
+    running_variance: Floats
+    epsilon: float
+    has_addend: bool
+    relu: bool
+    window: Window
+    addend_image: Image
+
+
+@kernel(BatchNormEval)
+def _batch_norm_eval(job, first, last):
+    window, addend_image, epsilon = job.window, job.addend_image, np.float64(np.float32(job.epsilon))
+    for channel in range(first, last):
+        before, after = advance(job.x, channel * window.x_plane), advance(job.y, channel * window.y_plane)
+        beside = advance(job.addend, channel * plane_of(addend_image))
+        variance = np.float64(at(job.running_variance, channel)) + epsilon
+        scale = np.float32(1.0 / math.sqrt(variance)) * at(job.weight, channel)
+        center, shift = at(job.running_mean, channel), at(job.bias, channel)
+        _normalise(before, after, beside, window, addend_image, center, scale, shift, job.has_addend, job.relu)
+
+
+# -- functions of arrays
+
+
+def check_samples(samples: int, tiles: int) -> None:
+    """Raise InputError unless the tiles hold so many samples."""
+    if not 1 <= samples <= tiles * LANES:
+        raise InputError(f"{samples} samples do not fit into {tiles} tiles of {LANES} lanes")
+
+
+def addend_like(addend: Images | None, x: Images) -> tuple[np.ndarray | int, Image]:
+    """Return the interior and the geometry of an addend, which differs from x by its border at most; 0 without one."""
+    if addend is None:
+        return 0, x.geometry
+    image = x.geometry._replace(border=addend.border)
+    return images_like(addend, x.tiles, image, "addend"), image
+
+
+def batch_norm(
+    x: Images,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    running_mean: np.ndarray,
+    running_variance: np.ndarray,
+    samples: int,
+    *,
+    addend: Images | None = None,
+    relu: bool = False,
+    epsilon: float = 1e-5,
+    momentum: float = 0.1,
+    border: int = 0,
+    threads: int | None = None,
+) -> tuple[Images, np.ndarray, np.ndarray]:
+    """Normalise each channel by the mean and variance of the batch (Ioffe and Szegedy 2015, algorithm 1).
+
+    Parameters
+    ----------
+    x : Images
+    weight, bias : arrays of shape (channels,)
+    running_mean, running_variance : float32 arrays of shape (channels,)
+        Changed in place: moved towards the mean and the unbiased variance by the share `momentum`.
+    samples : int
+        How many lanes hold samples; the rest count for nothing.
+    addend : Images of x's size, optional
+        Added after normalising.
+    relu : bool
+        Set negative numbers to zero, last of all.
+    epsilon : float
+        Added to the variance.
+    momentum : float
+    border : int
+        Zeros to leave around the images of the result.
+    threads : int, optional
+
+    Returns
+    -------
+    y : Images
+    mean, inverse : arrays of shape (channels,)
+        The batch's mean and one over its standard deviation, which `batch_norm_gradient` needs.
+    """
+    window, channels = elementwise_window(x, border), (x.geometry.channels,)
+    check_samples(samples, x.tiles)
+    if samples * window.height * window.width == 1:
+        raise InputError("a variance needs more than one value a channel, but the batch has one sample of one pixel")
+    y, mean, inverse = Images.zeros(x.tiles, x.geometry._replace(border=border)), empty(*channels), empty(*channels)
+    beside, addend_image = addend_like(addend, x)
+    job = BatchNorm(
+        x=x.interior,
+        y=y.interior,
+        addend=beside,
+        weight=flat(weight, channels, "weight"),
+        bias=flat(bias, channels, "bias"),
+        running_mean=flat_output(running_mean, channels, "running_mean"),
+        running_variance=flat_output(running_variance, channels, "running_variance"),
+        mean=mean,
+        inverse=inverse,
+        epsilon=np.float32(epsilon),
+        momentum=np.float32(momentum),
+        has_addend=addend is not None,
+        relu=relu,
+        window=window,
+        addend_image=addend_image,
+        feed=Feed(samples=samples),
+    )
+    run(job, even_shares(*channels, threads))
+    return y, mean, inverse
+
+
+def batch_norm_eval(
+    x: Images,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    running_mean: np.ndarray,
+    running_variance: np.ndarray,
+    *,
+    addend: Images | None = None,
+    relu: bool = False,
+    epsilon: float = 1e-5,
+    border: int = 0,
+    threads: int | None = None,
+) -> Images:
+    """Normalise each channel by the running mean and variance; arguments and y as in `batch_norm`."""
+    window, channels = elementwise_window(x, border), (x.geometry.channels,)
+    y = Images.zeros(x.tiles, x.geometry._replace(border=border))
+    beside, addend_image = addend_like(addend, x)
+    job = BatchNormEval(
+        x=x.interior,
+        y=y.interior,
+        addend=beside,
+        weight=flat(weight, channels, "weight"),
+        bias=flat(bias, channels, "bias"),
+        running_mean=flat(running_mean, channels, "running_mean"),
+        running_variance=flat(running_variance, channels, "running_variance"),
+        epsilon=np.float32(epsilon),
+        has_addend=addend is not None,
+        relu=relu,
+        window=window,
+        addend_image=addend_image,
+    )
+    run(job, even_shares(*channels, threads))
+    return y
