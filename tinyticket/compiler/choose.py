@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from tinyticket.compiler.eager import EagerStep
-from tinyticket.compiler.reading import read, require_device
+from tinyticket.compiler.network import Network, require_device
 from tinyticket.compiler.rule import rule_of
 from tinyticket.compiler.step import KERNELS, CompiledStep
 from tinyticket.compiler.tape import UnsupportedError
@@ -72,7 +72,7 @@ def compile(
             raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
     require_device(device)
     try:
-        network = read(model, input_shape, device)
+        network = Network(model, input_shape, device)
         rule, options = rule_of(optimizer, network.parameters)
     except UnsupportedError as reason:
         if device != "cpu":

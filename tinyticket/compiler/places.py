@@ -1,35 +1,40 @@
-"""An arena is one array; its pieces get their places before it is allocated."""
+"""Places in arenas, given to blocks before anything is allocated."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from tinyticket.kernels.cpu.packing import empty
+from tinyticket.compiler.op import Block
 
 LINE = 64
+"""Bytes of a cache line; every block starts on one."""
 
 
 class Places:
-    """Gives places in an array; every piece starts on a cache line."""
+    """Gives blocks their places in an arena for each type of numbers, and in a part of it that every thread has for itself.
 
-    def __init__(self, itemsize: int, line: int = LINE):
-        self.size, self._line = 0, line // itemsize
+    Parameters
+    ----------
+    line : int
+        Bytes that blocks start at multiples of.
 
-    def take(self, count: int) -> int:
-        """Return where `count` elements may lie."""
-        place = self.size
-        self.size += -(-max(count, 1) // self._line) * self._line
+    Attributes
+    ----------
+    sizes : Counter of (dtype, whether private)
+        How many numbers are taken.
+    """
+
+    def __init__(self, line: int = LINE):
+        self._line = line
+        self.sizes: Counter[tuple[Any, bool]] = Counter()
+
+    def take(self, block: Block) -> int:
+        """Return where a block may lie."""
+        arena, step = (block.dtype, block.private), self._line // np.dtype(block.dtype).itemsize
+        # One line stays free in front, for addresses a little before the first pixel of images.
+        place = self.sizes[arena] or step
+        self.sizes[arena] = place + -(-max(block.size, 1) // step) * step
         return place
-
-    def zeros(self, dtype: Any) -> np.ndarray:
-        """Allocate the array, with a cache line to spare."""
-        array = empty(self.size + self._line, dtype=dtype)
-        array[:] = 0
-        return array
-
-
-def write(arena: np.ndarray, place: int, values: np.ndarray) -> None:
-    """Copy an array of any shape into an arena."""
-    arena[place : place + values.size] = np.asarray(values).reshape(-1)

@@ -31,15 +31,15 @@ def rule_of(optimizer: Optimizer | None, parameters: list[Parameter]) -> tuple[s
     raise UnsupportedError(f"there is no compiled kernel for the optimizer {type(optimizer).__name__}")
 
 
-def penalties_of(optimizer: Optimizer | None, compiled: bool) -> dict[Parameter, float]:
+def penalties_of(optimizer: Optimizer | None, device: str) -> dict[Parameter, float]:
     """Return the strengths of an optimizer's L1 penalties, by parameter; InputError for those that have no compiled kernel."""
     if optimizer is None:
         return {}
     penalties = {p: strength for p, strength in zip(optimizer.params, optimizer.l1, strict=True) if strength}
-    if any(p.ndim == 2 for p in penalties) or (penalties and not compiled):
+    if any(p.ndim == 2 for p in penalties) or (penalties and device != "cpu"):
         raise InputError(
-            "L1 penalties are compiled for the CPU, in networks with convolutions or normalisation, and not for weights of "
-            "linear layers: train eagerly, or penalise other parameters"
+            "L1 penalties are compiled for the CPU, and not for weights of linear layers: train eagerly, or penalise other "
+            "parameters"
         )
     return penalties
 

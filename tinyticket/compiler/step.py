@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tinyticket.compiler.eager import EagerStep
-from tinyticket.compiler.reading import MLPModel, NetworkModel, read
+from tinyticket.compiler.explain import explain
+from tinyticket.compiler.network import Network
 from tinyticket.compiler.rule import penalties_of, required
 from tinyticket.compiler.sources import Pair, test_part, training_part
 from tinyticket.compiler.tape import UnsupportedError
@@ -23,11 +24,6 @@ from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
-
-if TYPE_CHECKING:
-    from tinyticket.compiler.device.step import DeviceStep
-    from tinyticket.compiler.mlp.step import MLPStep
-    from tinyticket.compiler.network.step import NetworkStep
 
 KERNELS = ("dense", "sparse")
 
@@ -44,7 +40,7 @@ class CompiledStep:
     def __init__(
         self,
         model: Module,
-        network: MLPModel | NetworkModel,
+        network: Network,
         optimizer: Optimizer | None,
         rule: str,
         options: dict[str, Any],
@@ -56,11 +52,12 @@ class CompiledStep:
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads = threads  # of programs for masks to come
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
-        self._program: MLPStep | NetworkStep | DeviceStep | None = None
+        self._program: Any = None  # the back end's step for the masks that there were
         self._masks: list[np.ndarray | None] = []
         self._penalties: dict[Parameter, float] = {}
-        self._ahead = False  # whether the arena is newer than the parameters
-        self._abreast = False  # whether it has what they have, and nobody has asked for them since
+        self._arena_is_newer = False  # than the parameters
+        self._arena_is_current = False  # it holds what the parameters hold, which have not been asked for since
+        self._gradients = False  # whether the program has room for those of pruned weights: once asked for
         self._lock = threading.Lock()  # predictions that threads ask for side by side would meet in the arena
         self._sources: dict[tuple[int, int], tuple[Pair, Any]] = {}
 
@@ -82,7 +79,7 @@ class CompiledStep:
             program, data = self._bound(training_part(source))
             indices = np.ascontiguousarray(which, np.int64)
         loss = program.step(data, indices, rate)
-        self._ahead = True
+        self._arena_is_newer = True
         return loss
 
     def run(
@@ -111,14 +108,12 @@ class CompiledStep:
             Each step's loss before its update.
         """
         usual = self.optimizer.lr
-        if draws is not None and not self.network.augments:
-            return self._run_augmented(training_part(source), batches, rates, draws)
         program, data = self._bound(training_part(source))
+        if draws is not None and not program.takes_draws:
+            return self._run_augmented(training_part(source), batches, rates, draws)
         batches = np.ascontiguousarray(batches, np.int64)
-        rates = [usual] * len(batches) if rates is None else rates
-        given = () if draws is None else (draws,)
-        losses = program.run(data, batches, rates, *given)
-        self._ahead = True
+        losses = program.run(data, batches, [usual] * len(batches) if rates is None else rates, draws)
+        self._arena_is_newer = True
         return losses
 
     def _run_augmented(
@@ -163,7 +158,7 @@ class CompiledStep:
             x = np.asarray(x)
         with self._lock:
             program, shape = self._program, x.shape[1:]
-            if program is None or not (self._ahead or self._abreast) or not self.network.fits(shape):
+            if program is None or not (self._arena_is_newer or self._arena_is_current) or not self.network.fits(shape):
                 program = self._ready(shape)
             return program.predict(x)
 
@@ -173,14 +168,16 @@ class CompiledStep:
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
-        if not (self._ahead and self._program and self.network.gives_gradients) or len(x) > self.batch_size:
+        # The autograd computes those of MLPs as fast, and those of networks on a device.
+        compiled = self.network.device == "cpu" and not self.network.graph.is_mlp
+        if not (self._arena_is_newer and compiled) or len(x) > self.batch_size:
             return EagerStep(self.model, self.optimizer).backward(x, y)
         program = self._current(x.shape[1:])
-        if not self.network.with_gradients:  # made anew, once: those who never ask need no memory for them
+        if not self._gradients:  # made anew, once: those who never ask need no memory for them
             self.fetch()
-            self.network.with_gradients, self._program = True, None
-            program, self._ahead = self._take_over(), True
-        loss, gradients = self.network.gradients(program, x, y)
+            self._gradients, self._program = True, None
+            program, self._arena_is_newer = self._take_over(), True
+        loss, gradients = program.dense_gradients(program.bind(x, y))
         names = {id(parameter): name for name, parameter in self.model.named_parameters()}
         return loss, {names[id(parameter)]: gradient for parameter, gradient in gradients.items()}
 
@@ -188,9 +185,9 @@ class CompiledStep:
 
     def weights(self) -> dict[str, np.ndarray]:
         """Return the weights that can be pruned, to look at."""
-        if not (self._ahead and self._program):
+        if not (self._arena_is_newer and self._program):
             return EagerStep(self.model, self._optimizer).weights()
-        return {name: self.network.weight(self._program, name) for name in self.network.weights}
+        return {name: self._program.weight(weight) for name, weight in self.network.weights.items()}
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
@@ -199,10 +196,12 @@ class CompiledStep:
             before = weights[name].mask
             if before is None or not np.array_equal(mask, before):
                 left[name] = mask
-        moved = self.network.change_masks(self._program, left) if self._ahead and self._program else []
-        for name in moved:  # in place: nothing is fetched
-            weights[name].held_under(left.pop(name))
-            self._masks[list(weights).index(name)] = weights[name].mask
+        if self._arena_is_newer and self._program:  # in place: nothing is fetched
+            changed = self._program.change_masks({weights[name]: mask for name, mask in left.items()})
+            for place, (name, weight) in enumerate(weights.items()):
+                if weight in changed:
+                    weight.set_mask_only(left.pop(name))
+                    self._masks[place] = weight.mask
         if left:
             EagerStep(self.model, self.optimizer).change_masks(left)
 
@@ -210,7 +209,7 @@ class CompiledStep:
 
     def explain(self) -> str:
         """Return a table of the layers: shape, density, kernel, and microseconds of a step, expected and measured."""
-        rows = self.network.explain(self._chosen(), self.batch_size)
+        rows = explain(self.network, self._chosen(), self.batch_size)
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         threads = "all of Numba's" if self.threads is None else self.threads
@@ -238,57 +237,57 @@ class CompiledStep:
 
     def fetch(self) -> None:
         """Write the newest values into parameters and optimizer slots; the next step takes them from there."""
-        self._abreast = False  # whoever asks may write
-        if not self._ahead:
+        self._arena_is_current = False  # whoever asks may write
+        if not self._arena_is_newer:
             return
-        self._ahead = False
+        self._arena_is_newer = False
         assert self._program is not None
-        for parameter, values in self.network.read(self._program).items():
-            for array, value in zip(self._arrays(parameter), values, strict=True):
+        for parameter in self.network.parameters:
+            for array, value in zip(self._arrays(parameter), self._program.read(parameter), strict=True):
                 array[...] = value
-        for buffer, value in self.network.read_buffers(self._program).items():
-            buffer.data = value
+        for buffer in self.network.buffers:
+            buffer.data = self._program.read_buffer(buffer)
         self.optimizer.steps = [self._program.steps_taken] * len(self.optimizer.params)
 
-    def _current(self, shape: tuple[int, ...]) -> MLPStep | NetworkStep | DeviceStep:
+    def _current(self, shape: tuple[int, ...]) -> Any:
         """Return the program for examples of a shape, with the newest values in its arena."""
         if not self.network.fits(shape):
             self.fetch()
-            self.network, self._program = read(self.model, shape, self.network.device), None
+            self.network, self._program = Network(self.model, shape, self.network.device), None
             self._sources.clear()
-        return self._program if self._ahead and self._program else self._take_over()
+        return self._program if self._arena_is_newer and self._program else self._take_over()
 
-    def _ready(self, shape: tuple[int, ...]) -> MLPStep | NetworkStep | DeviceStep:
+    def _ready(self, shape: tuple[int, ...]) -> Any:
         """Return the program for examples of a shape, for predictions: what is there stays there until somebody asks for it."""
-        expected = getattr(self.network, "input_shape", None)
+        expected = self.network.input_shape
         try:
             program = self._current(shape)
         except (UnsupportedError, ValueError) as reason:
             if self.network.fits(shape):
                 raise
             raise InputError(f"predict takes examples of shape {expected}, not {shape}: {reason}") from None
-        self._abreast = True
+        self._arena_is_current = True
         return program
 
-    def _take_over(self) -> MLPStep | NetworkStep | DeviceStep:
+    def _take_over(self) -> Any:
         """Take parameters, masks and slots as they are now; new masks bring new patterns, and compile nothing."""
         for held in (*self.network.parameters, *self.network.buffers):
             held.held_by(self)
         masks = [weight.mask for weight in self.network.weights.values()]
-        penalties = penalties_of(self._optimizer, self.network.penalises)
+        penalties = penalties_of(self._optimizer, self.network.device)
         if penalties != self._penalties:
             self._program = None
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
             if self._program is None and self.network.device == "cpu":
                 announce_if_cold()
             self._program = None  # so that its memory is free before the next one's is taken
-            options = {"batch_size": self.batch_size, "rule": self._rule, "threads": self.threads, **self._options}
-            if penalties:
-                options["penalties"] = penalties
-            self._program = self.network.program(self._chosen(), **options)
+            options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
+            if self.network.device == "cpu":
+                options |= {"threads": self.threads, "penalties": penalties, "gradients": self._gradients}
+            self._program = self.network.step(self._chosen(), **options)
             self._masks, self._penalties = masks, penalties
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
-        self.network.write(self._program, state, self._optimizer.steps[0] if self._optimizer else 0)
+        self._program.write(state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:

@@ -71,8 +71,8 @@ class Parameter(Held, Tensor):
         self._mask, self._bits = mask.copy(), None
         self.apply_mask(self._data)
 
-    def held_under(self, mask: np.ndarray) -> None:
-        """Take over a mask under which the compiled step that holds the values has them already."""
+    def set_mask_only(self, mask: np.ndarray) -> None:
+        """Record a mask that the compiled step which holds the values has already applied to them."""
         self._mask, self._bits = mask.copy(), None
 
     @property

@@ -1,0 +1,129 @@
+"""The compiled function that works through a program's tables, turn after turn, in one parallel region.
+
+A turn is a training step, or the evaluation or prediction of a batch. Turns that threads take together are cut into shares, row by row,
+and threads meet before rows that need what others do. Turns that they take apart are dealt out one by one, as each thread gets to it,
+so that a thread whose core is busy elsewhere takes fewer of them. What a row does is a call by address, so this is compiled once
+for all networks.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from tinyticket.compiler.cpu.table import FIRST, HEAD, KERNEL, LAST, MEET, SIZE
+from tinyticket.kernels.cpu.job import Numbers, call, numbers, reader, types
+from tinyticket.kernels.cpu.vector import barrier
+from tinyticket.kernels.cpu.vector.barrier import ALONE, DECISION, NEXT, atomic_add, meet, together
+from tinyticket.kernels.cpu.vector.jit import compile_entry, device
+from tinyticket.kernels.cpu.vector.simd import I64, advance, at, intrinsic, pointer
+from tinyticket.kernels.cpu.vector.transpose import put
+
+assert KERNEL == 0
+MEETING_SIZE = barrier.SIZE
+
+
+class Walk(NamedTuple):
+    """What `walk` is told, as a row of int64."""
+
+    threads: int
+    apart: bool  # whether each turn is one thread's
+    rows: int
+    tables: Numbers  # the address of each thread's table
+    alone: Numbers  # the address of the table of a single thread, in case others are not to be had
+    turns: int
+    feeds: Numbers  # the address of each thread's feed
+    words: int  # of a feed
+    base: Numbers  # what the feed of turn 0 holds, except for the number of samples
+    strides: Numbers  # and what is added to it from turn to turn
+    samples: int  # of a turn
+    total: int  # of all turns: the last may have fewer
+    indices: Numbers  # of examples, `checked` of them, which must be from 0 to `size`
+    checked: int
+    size: int
+    meeting: Numbers
+
+
+_walk_at = reader(Walk)
+
+
+@intrinsic
+def _address(typing, number):
+    """Return a number as the address of int64."""
+
+    def codegen(context, builder, sig, args):
+        return builder.inttoptr(args[0], I64.as_pointer())
+
+    return numbers(types.int64), codegen
+
+
+@device
+def _turn(walk, tables, thread, threads, turn, round_):
+    """Take one turn, or a thread's part in it; return the number of the next meeting."""
+    feed, row = _address(at(walk.feeds, thread)), _address(at(tables, thread))
+    for i in range(walk.words):
+        put(feed, i, at(walk.base, i) + turn * at(walk.strides, i))
+    put(feed, 0, min(walk.samples, walk.total - turn * walk.samples))
+    for _ in range(walk.rows):
+        if at(row, MEET):
+            round_ = meet(walk.meeting, threads, round_)
+        if at(row, FIRST) < at(row, LAST):
+            call(at(row, KERNEL), advance(row, HEAD), at(row, FIRST), at(row, LAST))
+        row = advance(row, at(row, SIZE))
+    return round_
+
+
+@device
+def _turns(walk, tables, thread, threads):
+    round_ = np.int64(1)
+    for turn in range(walk.turns):
+        round_ = _turn(walk, tables, thread, threads, np.int64(turn), round_)
+
+
+@device
+def _part(told, thread):
+    """Do a thread's part."""
+    walk = _walk_at(pointer(told, 0))
+    if walk.apart:
+        turn = atomic_add(walk.meeting, NEXT, 1)
+        while turn < walk.turns:
+            _turn(walk, walk.tables, thread, np.int64(1), turn, np.int64(1))
+            turn = atomic_add(walk.meeting, NEXT, 1)
+    elif together(walk.meeting, walk.threads):
+        _turns(walk, walk.tables, thread, walk.threads)
+
+
+@device
+def _are_known(walk):
+    """Are all indices in the data? Kernels would read whatever lies there."""
+    unknown = 0
+    for i in range(walk.checked):
+        index = at(walk.indices, i)
+        unknown += index < 0 or index >= walk.size
+    return unknown == 0
+
+
+@compile_entry
+def walk(told):
+    """Work through a program; false, and nothing is done, if an index is not in the data.
+
+    Parameters
+    ----------
+    told : int64 array
+        The words of a `Walk`.
+    """
+    job = _walk_at(pointer(told, 0))
+    if not _are_known(job):
+        return False
+    # Helpers are compiled anew for constants and for unsigned numbers, such as prange gives; these are neither.
+    one, first = np.int64(1), np.int64(0)
+    if job.threads == 1:
+        _turns(job, job.tables, first, one)
+        return True
+    for i in range(MEETING_SIZE):
+        put(job.meeting, i, first)
+    for thread in prange(told[0]):  # whose body is given arrays, not addresses
+        _part(told, np.int64(thread))
+    if not job.apart and at(job.meeting, DECISION) == ALONE:
+        _turns(job, job.alone, first, one)
+    return True

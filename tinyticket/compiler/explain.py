@@ -1,0 +1,53 @@
+"""Say for each operation of a compiled step what runs and how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyticket.compiler.graph import Operation
+from tinyticket.compiler.network import Network
+
+REPEATS = 5
+
+
+def explain(network: Network, sparse: Mapping[str, bool], batch_size: int) -> list[tuple[str, ...]]:
+    """Return a table of operations, headings first: shape, density, kernel, expected and measured microseconds.
+
+    Expected times are the cost model's for 64 samples on one core, scaled to the batch, where there is one; measured ones are those
+    of the operation's kernels in a training step on random data (on one core), forward, backward and update together, the least of
+    several. On a device the update of all weights is one launch, and belongs to no operation.
+    """
+    measured, names = _measure(network, sparse, batch_size), {o: name for name, o in network.layers.items()}
+    rows: list[tuple[str, ...]] = [("layer", "shape", "density", "kernel", "expected us", "measured us")]
+    for operation in network.graph.operations:
+        time = f"{1e6 * measured.get(operation, 0.0):.0f}"
+        if operation not in names:
+            y = operation.output
+            shape = f"{y.channels} x {y.height} x {y.width}"
+            rows.append((operation.where.split(" ")[0], shape, "", operation.kind, "", time))
+            continue
+        name = names[operation]
+        weight, run_sparse = network.weights[name], sparse[name]
+        density = 1.0 if weight.mask is None else float(weight.mask.mean())
+        expected = network.expected(name, density, run_sparse)
+        words = "" if expected is None else f"{expected / 1e3 * max(1.0, batch_size / 64):.0f}"
+        shape, kernel = " x ".join(map(str, weight.shape)), "sparse" if run_sparse else "dense"
+        rows.append((name, shape, f"{density:.1%}", kernel, words, time))
+    return rows
+
+
+def _measure(network: Network, sparse: Mapping[str, bool], batch_size: int) -> dict[Operation | None, float]:
+    """Return the seconds of each operation in a training step made for this."""
+    step, rng = network.step(sparse, batch_size=batch_size, rule="sgd"), np.random.default_rng(0)
+    step.write({parameter: [parameter.data] for parameter in network.parameters})
+    x = rng.random((batch_size, *network.input_shape), np.float32)
+    data = step.bind(x, rng.integers(0, network.graph.output.channels, batch_size))
+    least: dict[Operation | None, float] = {}
+    for _ in range(REPEATS):
+        times: dict[Operation | None, float] = {}
+        for op, seconds in step.profile(data, np.arange(batch_size)):
+            times[op.layer] = times.get(op.layer, 0.0) + seconds
+        least = {layer: min(seconds, least.get(layer, seconds)) for layer, seconds in times.items()}
+    return least

@@ -1,0 +1,130 @@
+"""A network as operations and the values between them: what the tape says, in the terms of the kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinyticket.nn import Parameter
+
+ACTIVATIONS = ("leaky_relu", "tanh", "sigmoid")
+"""Functions of each number that no layer's kernel ends in; a ReLU is part of the operation before it."""
+
+
+@dataclass(eq=False)
+class Value:
+    """What an operation makes of a batch: images, or features as images of one pixel.
+
+    Attributes
+    ----------
+    channels, height, width : int
+        Of one sample.
+    border : int
+        Zeros around each image, as wide as any pass over the value or its gradient wants.
+    needs_gradient : bool
+        Whether a parameter lies before it.
+    is_relu_output : bool
+        It came out of a ReLU whose gradient falls to its consumers: the last of them to write sets what the ReLU cut off to zero.
+    view_of : Value, optional
+        Whose memory it shares, under another shape.
+    """
+
+    channels: int
+    height: int = 1
+    width: int = 1
+    border: int = 0
+    needs_gradient: bool = False
+    is_relu_output: bool = False
+    view_of: Value | None = None
+
+    @property
+    def size(self) -> int:
+        """Numbers in one sample."""
+        return self.channels * self.height * self.width
+
+    @property
+    def root(self) -> Value:
+        """The value whose memory this one shares, or itself."""
+        return self if self.view_of is None else self.view_of.root
+
+
+@dataclass(eq=False)
+class Operation:
+    """One kernel's work in the forward pass.
+
+    Attributes
+    ----------
+    kind : str
+        "conv2d", "linear", "batch_norm", "max_pool2d", "avg_pool2d", "add", "copy", "pad2d", "dropout", "flatten", or one of
+        `ACTIVATIONS`.
+    where : str
+        The module that it was found in, for messages.
+    inputs : list of Value
+        What it reads; a batch normalisation may read an addend as its second.
+    output : Value
+    parameters : dict of str to Parameter
+        Its weight and its bias, where it has them.
+    attributes : dict
+        Kernel sizes, strides, running statistics and so on, as the node has them.
+    relu : bool
+        Whether a ReLU is part of it.
+    """
+
+    kind: str
+    where: str
+    inputs: list[Value]
+    output: Value
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    relu: bool = False
+
+
+@dataclass(eq=False)
+class Graph:
+    """A network in the order in which it is computed.
+
+    Attributes
+    ----------
+    operations : list of Operation
+    start, output : Value
+        The batch, and the logits.
+    names : dict of int to str
+        Names of parameters and buffers by their id.
+    """
+
+    operations: list[Operation]
+    start: Value
+    output: Value
+    names: dict[int, str]
+
+    def consumers(self) -> dict[Value, list[Operation]]:
+        """Return for every value the operations that read it, one that reads it twice twice."""
+        found: dict[Value, list[Operation]] = {self.start: [], self.output: []}
+        for operation in self.operations:
+            found.setdefault(operation.output, [])
+            for value in operation.inputs:
+                found.setdefault(value, []).append(operation)
+        return found
+
+    @property
+    def is_mlp(self) -> bool:
+        """Whether it is a chain of linear layers, each with an activation but for the last.
+
+        Samples of such a network may lie in wider tiles than sixteen lanes.
+        """
+        before, active = self.start, True
+        for operation in self.operations:
+            linear = operation.kind == "linear"
+            straight = len(operation.inputs) == 1 and operation.inputs[0].root is before.root
+            if not straight or not (active if linear else operation.kind in ACTIVATIONS):
+                return False
+            before, active = operation.output, operation.relu or not linear
+        return before is self.output and not active
+
+    def weighted(self) -> list[Operation]:
+        """Return the convolutions and linear layers."""
+        return [operation for operation in self.operations if operation.kind in ("conv2d", "linear")]
+
+    def parameters(self) -> list[Parameter]:
+        """Return all parameters in the order of the operations."""
+        return [parameter for operation in self.operations for parameter in operation.parameters.values()]

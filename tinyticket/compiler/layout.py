@@ -1,0 +1,235 @@
+"""The blocks of a network: for every value, every gradient, every parameter and every buffer one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyticket.compiler.graph import Graph, Operation, Value
+from tinyticket.compiler.op import Block
+from tinyticket.compiler.weights import Weights
+from tinyticket.kernels.cpu.convolution import packed_back_size, packed_size
+from tinyticket.kernels.geometry import (
+    LANES,
+    Image,
+    Shape,
+    Window,
+    lanes_for,
+    make_window,
+    origin,
+    plane,
+    room,
+    row,
+    tiles_for,
+)
+from tinyticket.nn import Buffer, Parameter
+from tinyticket.sparse import ConvPattern, Pattern
+
+SMALL = 1 << 16
+"""Multiply-adds of vectors that a thread rather does than meet others for: some twenty microseconds, of which a second thread could
+save half, and meeting it and reading what it computed takes a good part of that."""
+
+PACKING = 8
+"""What packing a vector of inputs takes, in multiply-adds: sixteen are read, turned in 64 shuffles, and stored."""
+
+
+class Layout:
+    """What all programs of a network share: where parameters and buffers lie, and how samples are packed.
+
+    Parameters
+    ----------
+    graph : Graph
+        Laid out: values know their borders.
+    masks : mapping of Parameter to bool array
+        Of the weights that have one.
+    sparse : set of Parameter
+        Weights that run sparse; they have masks.
+    slots : int
+        How many arrays the optimizer remembers of each parameter.
+    batch_size : int
+
+    Attributes
+    ----------
+    lanes, tiles : int
+        Samples beside each other, and tiles of so many that hold a batch.
+    weights : dict of Parameter to Weights
+    buffers : dict of Buffer to Block
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        masks: Mapping[Parameter, np.ndarray | None],
+        sparse: set[Parameter],
+        slots: int,
+        batch_size: int,
+    ):
+        self.graph, self.is_mlp = graph, graph.is_mlp
+        self.lanes = lanes_for(batch_size) if self.is_mlp else LANES
+        self.tiles = tiles_for(batch_size, self.lanes)
+        self.weights: dict[Parameter, Weights] = {}
+        self.buffers: dict[Buffer, Block] = {}
+        for operation in graph.operations:
+            for name, parameter in operation.parameters.items():
+                mask = masks.get(parameter) if name == "weight" else None
+                pattern = self._pattern(operation, mask) if parameter in sparse else None
+                by_column = pattern is not None and operation.inputs[0].needs_gradient
+                weights = self.weights[parameter] = Weights(parameter.shape, mask, pattern, by_column, slots)
+                if operation.kind == "conv2d" and name == "weight" and pattern is None:
+                    window = window_of(operation, 1)
+                    weights.packed, weights.packed_back = Block(packed_size(window)), Block(packed_back_size(window))
+            for buffer in operation.attributes.get("running", ()):
+                self.buffers[buffer] = Block(buffer.data.size)
+
+    def work(self) -> int:
+        """Count the multiply-adds of vectors that one tile's way through the network is, packing included."""
+        vectors, total = self.lanes // LANES, PACKING * self.graph.start.size
+        for operation in self.graph.weighted():
+            pixels = operation.output.height * operation.output.width
+            total += self.weights[operation.parameters["weight"]].count * pixels
+        return total * vectors
+
+    def _pattern(self, operation: Operation, mask: np.ndarray | None) -> Pattern | ConvPattern:
+        assert mask is not None
+        if operation.kind == "linear":
+            return Pattern.from_mask(mask, self.lanes)
+        return ConvPattern.from_mask(mask, window_of(operation, 1), shared=True)
+
+
+class Values:
+    """Where the values of some tiles of samples lie, and their gradients.
+
+    Parameters
+    ----------
+    layout : Layout
+    tiles : int
+    private : bool
+        Whether each thread has all of them for itself; else only the batch and the logits where computing them is little work.
+    """
+
+    def __init__(self, layout: Layout, tiles: int, private: bool):
+        self.graph, self.lanes, self.tiles, self.is_mlp = layout.graph, layout.lanes, tiles, layout.is_mlp
+        self.private = private
+        self._own = set() if private else self._cheap(layout)
+        self._values: dict[Value, Block] = {}
+        self._values_again: dict[Value, Block] = {}
+        self._renewed: set[Value] = set()
+        self._gradients: dict[Value, Block] = {}
+
+    def value(self, value: Value) -> Block:
+        """Return where a value lies."""
+        return self._block(self._values_again if value.root in self._renewed else self._values, value)
+
+    def renew(self, value: Value) -> Block:
+        """Return where a value will lie until `restart`, after nobody has needed it for a while."""
+        self._renewed.add(value.root)
+        return self.value(value)
+
+    def restart(self) -> None:
+        """Take all values for where they lie first, as every program begins."""
+        self._renewed.clear()
+
+    def gradient(self, value: Value) -> Block:
+        """Return where a value's gradient lies."""
+        return self._block(self._gradients, value)
+
+    def is_private(self, value: Value) -> bool:
+        """Return whether each thread has a value for itself."""
+        return self.private or value.root in self._own
+
+    def image(self, value: Value) -> Image:
+        """Return the geometry of a value; in wide tiles a feature's samples are a row of vectors."""
+        if self.is_mlp:
+            return Image(value.size, 1, self.lanes // LANES)
+        return image(value)
+
+    def window(self, operation: Operation) -> Window:
+        """Return the work of a convolution or a pooling."""
+        return window_of(operation, self.tiles)
+
+    def elementwise(self, x: Value, y: Value) -> Window:
+        """Return the work of an operation that takes every number of x by itself to one of y, perhaps flattened."""
+        if self.is_mlp:
+            return make_window(self.tiles, self.image(x), self.image(y), (1, 1))
+        return elementwise_window(x, y, self.tiles)
+
+    def shape(self, operation: Operation) -> Shape:
+        """Return the work of a linear layer."""
+        outputs, inputs = operation.parameters["weight"].shape
+        return Shape(self.tiles, inputs, outputs, self.lanes)
+
+    def features(self, value: Value) -> Shape:
+        """Return the sizes of a value of features."""
+        return Shape(self.tiles, value.size, value.size, self.lanes)
+
+    @property
+    def vectors(self) -> int:
+        """Vectors of samples that the tiles hold."""
+        return self.tiles * self.lanes // LANES
+
+    def spots(self, private: bool) -> Block:
+        """Return a new block of one number for each sample."""
+        return Block(self.tiles * self.lanes, private=private)
+
+    def _block(self, blocks: dict[Value, Block], value: Value) -> Block:
+        root = value.root
+        if root not in blocks:
+            geometry, private = self.image(root), self.is_private(root)
+            kept = any(o.kind == "pad2d" and o.output is root for o in self.graph.operations)
+            kind = None if kept else (*geometry, private)  # what was padded has zeros inside
+            blocks[root] = Block(room(geometry, self.tiles), origin(geometry), kind, private=private)
+        return blocks[root]
+
+    def _cheap(self, layout: Layout) -> set[Value]:
+        """Return which of the batch and the logits each thread computes for itself."""
+        own, vectors = set(), self.vectors
+        if PACKING * self.graph.start.size * vectors <= SMALL:
+            own.add(self.graph.start.root)
+        last = self.graph.operations[-1]
+        if last.kind == "linear" and layout.weights[last.parameters["weight"]].count * vectors <= SMALL:
+            own.add(last.output.root)
+        return own
+
+
+def image(value: Value, shared: int = 1) -> Image:
+    """Return the geometry of a value, whose neighbouring images share the zeros between them unless `shared` is 0."""
+    return Image(value.channels, value.height, value.width, value.border, shared)
+
+
+def window_of(operation: Operation, tiles: int, shared: int = 1) -> Window:
+    """Return the work of a convolution or a pooling."""
+    given = operation.attributes
+    x, y = image(operation.inputs[0], shared), image(operation.output, shared)
+    # Poolings are clipped at the edge, so only a convolution's padding needs a border.
+    roomy = x._replace(border=max(x.border, given["padding"]))
+    window = make_window(tiles, roomy, y, tuple(given["kernel"]), given["stride"], given["padding"])
+    return window._replace(x_row=row(x), x_plane=plane(x))
+
+
+def elementwise_window(x: Value, y: Value, tiles: int, shared: int = 1) -> Window:
+    """Return the work of an operation that takes every number of x by itself to one of y, perhaps flattened."""
+    before = image(x, shared)
+    after = image(y, shared) if (x.height, x.width) == (y.height, y.width) else before._replace(border=0)
+    return make_window(tiles, before, after, (1, 1))
+
+
+def inside(padding: Operation, shared: int = 1) -> Window:
+    """Return the work of copying what is padded, of one tile at a time."""
+    before, after = image(padding.inputs[0], shared), image(padding.output, shared)
+    window = make_window(1, before, before, (1, 1))
+    return window._replace(y_row=row(after), y_plane=plane(after))
+
+
+def corner(padding: Operation, shared: int = 1) -> int:
+    """Return how far from where the padded output's first pixel lies the input comes to lie in it."""
+    after = image(padding.output, shared)
+    (channels, _), (rows, _), (columns, _) = padding.attributes["padding"]
+    return channels * plane(after) + rows * row(after) + columns * LANES
+
+
+def corners(padding: Operation, tiles: int) -> list[tuple[int, int]]:
+    """Return for every tile where the input begins, and where it comes to lie in the padded output."""
+    before, after = image(padding.inputs[0]), image(padding.output)
+    x_tile, y_tile = before.channels * plane(before), after.channels * plane(after)
+    return [(tile * x_tile, tile * y_tile + corner(padding)) for tile in range(tiles)]

@@ -1,0 +1,53 @@
+"""The batch, its loss, and the logits of a prediction as operations of kernels."""
+
+from __future__ import annotations
+
+from tinyticket.compiler.lower.lowering import Lowering
+from tinyticket.compiler.op import FEED, Block, even
+from tinyticket.kernels.cpu.gather import Gather, GatherLabels, Unpack
+from tinyticket.kernels.cpu.gather_images import GatherImages
+from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, SumLosses
+from tinyticket.kernels.geometry import LANES, Image
+
+
+def gather(lower: Lowering) -> None:
+    """Write down the gathering of a batch."""
+    start, values = lower.layout.graph.start, lower.values
+    x = values.value(start)
+    if not values.is_mlp:
+        # Features in one row are gathered as an image of one row.
+        alone = start.height * start.width == 1
+        image = Image(1, 1, start.channels) if alone else values.image(start)
+        lower.emit(GatherImages(x, image, FEED), even(values.tiles * image.channels), [], [x])
+        return
+    first, blocks = lower.layout.graph.operations[0], -(-start.size // LANES)
+    both = lower.training and lower.updates and lower.weights(first).pattern is None
+    turned = x
+    if both:
+        turned = Block(values.tiles * values.lanes * blocks * LANES, private=values.is_private(start))
+        lower.turned[first] = turned
+    lower.emit(Gather(x, turned, both, values.features(start), FEED), even(blocks), [], [x, turned] if both else [x])
+
+
+def loss(lower: Lowering) -> None:
+    """Write down the loss of a batch, its sums, and its gradient if the program trains."""
+    output, values = lower.layout.graph.output, lower.values
+    private, shares, shape = values.is_private(output), even(values.vectors), values.features(output)
+    logits, labels, losses, hits = values.value(output), *(values.spots(private) for _ in range(3))
+    lower.emit(GatherLabels(labels, FEED), shares, [], [labels], [labels])
+    if lower.training:
+        gradient = values.gradient(output)
+        lower.begin(output)
+        job = CrossEntropy(logits, labels, gradient, losses, hits, shape, FEED)
+        lower.emit(job, shares, [logits, labels], [gradient, losses, hits], [labels])
+    else:
+        job = CrossEntropyEval(logits, labels, losses, hits, shape, FEED)
+        lower.emit(job, shares, [logits, labels], [losses, hits], [labels])
+    lower.emit(SumLosses(losses, hits, FEED), even(1), [losses, hits], [])
+
+
+def unpack(lower: Lowering) -> None:
+    """Write down the way of the logits back to samples."""
+    output, values = lower.layout.graph.output, lower.values
+    logits = values.value(output)
+    lower.emit(Unpack(logits, values.features(output), FEED), even(values.tiles), [logits], [])

@@ -1,0 +1,143 @@
+"""A model as `tt.compile` sees it: a graph of operations, and the steps that are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyticket.compiler.borders import lay_out
+from tinyticket.compiler.graph import Operation
+from tinyticket.compiler.read import read_graph
+from tinyticket.compiler.tape import UnsupportedError
+from tinyticket.errors import InputError, near
+from tinyticket.nn import Buffer, Module, Parameter
+
+State = Mapping[Parameter, Sequence[np.ndarray]]
+
+DEVICES = ("cpu", "cuda")
+
+SIDES = (32, 28, 8, 16, 64, 24, 12, 20, 40, 48, 96, 128, 224)
+"""Images that are tried on a network of which nobody has said what it takes; the first data tell the truth."""
+
+
+def check_device(device: str) -> None:
+    """Raise InputError unless a device may be called so, here or elsewhere."""
+    if device not in DEVICES:
+        raise InputError(f"no device is called {device!r}{near(str(device), DEVICES)}")
+
+
+def require_device(device: str) -> None:
+    """Raise InputError unless there is a device of that name here."""
+    check_device(device)
+    if device != "cpu":
+        from tinyticket.kernels.cuda import toolkit  # CUDA is imported when it is asked for, not before
+
+        toolkit.require()
+
+
+class Network:
+    """A graph of operations that have kernels.
+
+    Parameters
+    ----------
+    model : Module
+    input_shape : tuple of int, optional
+        Of one example; if not given, the first one that the model accepts.
+    device : {"cpu", "cuda"}
+
+    Raises
+    ------
+    UnsupportedError
+        If some operation has no compiled kernel.
+    """
+
+    def __init__(self, model: Module, input_shape: tuple[int, ...] | None = None, device: str = "cpu"):
+        self.model, self.device = model, device
+        self.input_shape, self.graph = _read(model, input_shape)
+        lay_out(self.graph)
+        self.layers = {self.graph.names[id(o.parameters["weight"])]: o for o in self.graph.weighted()}
+        self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}
+        self.parameters = self.graph.parameters()
+        self.buffers: list[Buffer] = [b for o in self.graph.operations for b in o.attributes.get("running", ())]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether examples of a shape can be bound; those of an MLP are told when they are."""
+        return shape == self.input_shape or self.graph.is_mlp
+
+    def runs_sparse(self, name: str) -> bool:
+        """Whether a layer is expected to be faster with sparse kernels under its present mask."""
+        from tinyticket.sparse import choice
+
+        operation, mask = self.layers[name], self.weights[name].mask
+        assert mask is not None
+        density = float(mask.mean())
+        if self.device != "cpu":
+            from tinyticket.compiler.cuda.choice import runs_sparse
+
+            return runs_sparse(operation, density)
+        if operation.kind == "linear":
+            return choice.sparse_is_faster(mask.shape, density, is_first(operation))
+        return choice.sparse_convolution_is_faster(mask.shape, density, pixels(operation), is_first(operation))
+
+    def expected(self, name: str, density: float, sparse: bool) -> float | None:
+        """Return the nanoseconds on one core that a layer's share of a step of 64 samples is expected to take, if there is a model."""
+        from tinyticket.sparse import choice
+
+        if self.device != "cpu":
+            return None
+        operation = self.layers[name]
+        shape = operation.parameters["weight"].shape
+        if operation.kind == "linear":
+            return choice.expected(shape, density, is_first(operation), sparse)
+        return choice.expected_convolution(shape, density, pixels(operation), is_first(operation), sparse)
+
+    def step(self, sparse: Mapping[str, bool], **options: Any) -> Any:
+        """Return its compiled step for the present masks, whose layers run sparse or dense.
+
+        Numba is imported when something is compiled, not before.
+        """
+        chosen = {weight for name, weight in self.weights.items() if sparse[name]}
+        masks = {parameter: parameter.mask for parameter in self.parameters}
+        if self.device == "cpu":
+            from tinyticket.compiler.cpu.step import CpuStep
+
+            return CpuStep(self.graph, masks, chosen, **options)
+        from tinyticket.compiler.cuda.step import CudaStep
+
+        return CudaStep(self.graph, masks, chosen, **options)
+
+
+def pixels(operation: Operation) -> int:
+    """Return how many places of one sample's output a weight takes part in."""
+    return operation.output.height * operation.output.width
+
+
+def is_first(operation: Operation) -> bool:
+    """Return whether a layer needs no input gradient."""
+    return not operation.inputs[0].needs_gradient
+
+
+def _read(model: Module, input_shape: tuple[int, ...] | None):
+    """Return the shape of an example, and the graph that the model is for such examples."""
+    if input_shape is not None:
+        return input_shape, read_graph(model, input_shape)
+    for shape in _likely_shapes(model):
+        try:
+            return shape, read_graph(model, shape)
+        except UnsupportedError:
+            raise
+        except Exception:  # whatever a model's own code makes of images of a wrong size
+            continue
+    raise UnsupportedError("nothing tells the shape of an example: give `compile` an input_shape")
+
+
+def _likely_shapes(model: Module) -> list[tuple[int, ...]]:
+    """Return shapes of examples that the first of the model's weights could go with."""
+    weight = next(iter(model.prunable().values()), None)
+    if weight is None:
+        raise UnsupportedError("the model has no convolution and no linear layer")
+    if weight.ndim == 2:
+        return [(weight.shape[1],)]
+    return [(weight.shape[1], side, side) for side in SIDES]

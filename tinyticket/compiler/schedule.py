@@ -1,0 +1,163 @@
+"""When things happen and where they lie: the order of operations, the meetings of threads, and memory that is used again."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from tinyticket.compiler.op import Block, Chain, Op
+from tinyticket.compiler.places import Places
+
+
+class Interval:
+    """What has been read and written since all threads last met.
+
+    An operation may join it if no thread can touch what another may still be at: nothing is written that is read or written
+    elsewhere, except by operations of whose shares each keeps to its own part. What threads have for themselves does not count.
+
+    Parameters
+    ----------
+    placed : bool
+        Whether blocks that lie in one place are the same; else every block counts as apart from all others.
+    """
+
+    def __init__(self, placed: bool):
+        self._placed = placed
+        self._read: dict[Hashable, set[Hashable]] = {}
+        self._written: dict[Hashable, set[Hashable]] = {}
+
+    def clear(self) -> None:
+        """Let all threads meet."""
+        self._read.clear()
+        self._written.clear()
+
+    def admits(self, op: Op) -> bool:
+        """Return whether an operation may go on without a meeting."""
+        for block in op.reads:
+            if not block.private and _apart(self._written.get(self._where(block)), _part(op, block)):
+                return False
+        for block in op.writes:
+            place, part = self._where(block), _part(op, block)
+            if not block.private and (_apart(self._written.get(place), part) or _apart(self._read.get(place), part)):
+                return False
+        return True
+
+    def add(self, op: Op) -> None:
+        """Note what an operation reads and writes."""
+        for blocks, noted in ((op.reads, self._read), (op.writes, self._written)):
+            for block in blocks:
+                noted.setdefault(self._where(block), set()).add(_part(op, block))
+
+    def _where(self, block: Block) -> Hashable:
+        return (block.dtype, block.place) if self._placed else block
+
+
+def _part(op: Op, block: Block) -> Hashable:
+    """Return how an operation's shares keep to their own part of a block, or something that nothing else equals if they do not."""
+    return (block, op.shares.key) if block in op.own else op
+
+
+def _apart(parts: set[Hashable] | None, part: Hashable) -> bool:
+    """Return whether something was done to a place otherwise than in these parts."""
+    return bool(parts) and parts != {part}
+
+
+def order(ops: list[Op], chains: list[Chain]) -> list[Op]:
+    """Put the operations of chains between others, as early as no thread must wait for another because of them."""
+    ordered: list[Op] = []
+    interval, pending = Interval(placed=False), list[list[Op]]()
+
+    def append(op: Op) -> None:
+        if not interval.admits(op):
+            interval.clear()
+        interval.add(op)
+        ordered.append(op)
+
+    def catch_up() -> None:
+        for chain in pending:
+            while chain and interval.admits(chain[0]):
+                append(chain.pop(0))
+
+    for i, op in enumerate(ops):
+        pending += [list(chain.ops) for chain in chains if chain.after == i]
+        for chain in pending:
+            while any(_must_precede(each, op) for each in chain):
+                append(chain.pop(0))
+        append(op)
+        pending = [chain for chain in pending if chain]
+        catch_up()
+    pending += [list(chain.ops) for chain in chains if chain.after >= len(ops)]
+    while pending := [chain for chain in pending if chain]:
+        interval.clear()
+        catch_up()
+    return ordered
+
+
+def _must_precede(earlier: Op, later: Op) -> bool:
+    """Return whether the later operation writes what the earlier one touches, or reads what it writes."""
+    touched = {*earlier.reads, *earlier.writes}
+    return any(block in touched for block in later.writes) or any(block in earlier.writes for block in later.reads)
+
+
+def meetings(ops: list[Op]) -> list[bool]:
+    """Say before which operations all threads must meet, when the whole is done again and again; all blocks have been placed."""
+    interval, found = Interval(placed=True), []
+    for _ in range(2):  # the second time begins with what the end of the first has left
+        found = []
+        for op in ops:
+            found.append(not interval.admits(op))
+            if found[-1]:
+                interval.clear()
+            interval.add(op)
+    return found
+
+
+def place(places: Places, ops: list[Op]) -> None:
+    """Give every block of a program its place, so that as little memory as possible is used at any time.
+
+    Values and gradients of one kind take each other's place once nothing needs what was there, or while it is read for the last
+    time, if an operation may overwrite it; everything else keeps its own. Blocks that have a place already keep it.
+
+    Parameters
+    ----------
+    places : Places
+    ops : list of Op
+        In the order in which they run; nothing is left over for the next turn but what stands in blocks of no kind.
+    """
+    first: dict[Block, int] = {}
+    last: dict[Block, int] = {}
+    for i, op in enumerate(ops):
+        for block in op.blocks:
+            first.setdefault(block, i)
+            last[block] = i
+    free: dict[tuple, list[int]] = {}
+    starting, ending = _by_time(first), _by_time(last)
+    for i, op in enumerate(ops):
+        overwritten = set()
+        for old, new in op.may_overwrite:
+            if new.place >= 0 or old in overwritten or last[old] != i or first[new] != i:
+                continue
+            if old.kind == new.kind is not None:
+                new.place = old.place
+                overwritten.add(old)
+        for block in starting.get(i, ()):
+            if block.place < 0:
+                ready = free.get(block.kind) if block.kind is not None else None
+                # What was in use last is the likeliest to be in a cache.
+                block.place = ready.pop() if ready else places.take(block)
+        for block in ending.get(i, ()):
+            if block.kind is not None and block not in overwritten:
+                free.setdefault(block.kind, []).append(block.place)
+
+
+def _by_time(times: dict[Block, int]) -> dict[int, list[Block]]:
+    found: dict[int, list[Block]] = {}
+    for block, i in times.items():
+        found.setdefault(i, []).append(block)
+    return found
+
+
+def held(blocks: Iterable[Block], places: Places) -> None:
+    """Give places to blocks that are kept from step to step, those that have none yet."""
+    for block in blocks:
+        if block.place < 0:
+            block.place = places.take(block)
