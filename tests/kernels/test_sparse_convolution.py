@@ -5,16 +5,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.kernels.threads import one_and_two_threads
+from tests.kernels import convolutions
+from tests.kernels.convolutions import any_shares, inside, plain
+from tinyticket import kernels
 from tinyticket.errors import InputError
-from tinyticket.kernels import cpu
+from tinyticket.kernels import reference
+from tinyticket.kernels.cpu.packing import Images
 from tinyticket.kernels.geometry import Image, gradient_border, make_window
-from tinyticket.kernels.cpu.sparse_convolution_passes import (
-    sparse_convolve,
-    sparse_convolve_backward,
-    sparse_convolve_gradient,
-)
-from tinyticket.kernels.reference import sparse_convolution as reference
 from tinyticket.sparse import ConvPattern
 
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 13, 14, 16, 17, 28, 32]
@@ -55,12 +52,22 @@ def layer(channels, sizes, kernel, stride, padding, tiles, extra=(0, 0), density
     before = np.maximum(rng.standard_normal((samples, *x[:3])), 0).astype(np.float32)
     above = rng.standard_normal((samples, *y[:3])).astype(np.float32)
     bias = rng.standard_normal(y.channels).astype(np.float32)
-    return pattern, weight, bias, cpu.pack_images(before, x.border), cpu.pack_images(above, y.border)
+    return pattern, weight, bias, kernels.pack_images(before, x.border), kernels.pack_images(above, y.border)
 
 
 def same(result, expected):
     """Agree to float32 rounding of sums of some thousand terms."""
-    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
+    convolutions.same(result, expected, atol=1e-4)
+
+
+def expected_of(pattern, weight, bias, x, dy):
+    """Return the output, the input gradient and the weight gradient of the dense convolution with the masked weight."""
+    window = pattern.window
+    geometry = {"stride": (window.stride,) * 2, "padding": (window.padding,) * 2}
+    images, above, weight = plain(x), plain(dy), weight.astype(np.float64)
+    y = reference.conv2d(images, weight, bias, **geometry)
+    dx = reference.conv2d_input_gradient(above, weight, images.shape, **geometry)
+    return y, dx, reference.conv2d_weight_gradient(above, images, weight.shape[2:], **geometry)
 
 
 @settings(max_examples=60, deadline=None)
@@ -75,52 +82,39 @@ def test_passes(case, relu):
     pattern, weight, bias, x, dy = case
     values = pattern.values(weight)
     by_column = pattern.by_column(values)
-    y = one_and_two_threads(cpu.sparse_conv_forward, pattern, values, bias, x, relu=relu)
-    same(y, reference.sparse_conv_forward(pattern, values, bias, x, relu=relu))
-    dx, gradient = one_and_two_threads(cpu.sparse_conv_backward, pattern, by_column, x, dy, relu=relu)
-    expected = reference.sparse_conv_backward(pattern, by_column, x, dy, relu=relu)
-    same(dx, expected[0])
-    same(gradient, expected[1])
-    alone = one_and_two_threads(cpu.sparse_conv_gradient, pattern, x, dy)
-    same(alone, reference.sparse_conv_gradient(pattern, x, dy))
+    outputs, before, weight_gradient = expected_of(pattern, weight, bias, x, dy)
+    y = any_shares(kernels.sparse_conv2d, pattern, values, bias, x, relu=relu, counts=(1, 2))
+    same(y, np.maximum(outputs, 0) if relu else outputs)
+    options = {"x_is_relu_output": relu}
+    dx, gradient = any_shares(kernels.sparse_conv2d_gradient, pattern, by_column, x, dy, counts=(1, 2), **options)
+    same(dx, np.where(plain(x) <= 0, 0, before) if relu else before)
+    same(gradient, pattern.by_column(weight_gradient[pattern.mask()]))
+    alone = any_shares(kernels.sparse_conv2d_weight_gradient, pattern, x, dy, counts=(1, 2))
+    same(alone, weight_gradient[pattern.mask()])
     # The gradient of another consumer of x is added to, in place, and the border is left alone.
-    start = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
-    held = start.copy()
-    once, gradient_again = cpu.sparse_conv_backward(pattern, by_column, x, dy, relu=relu, dx=held)
+    start = np.random.default_rng(0).standard_normal(x.array.shape).astype(np.float32)
+    held, here = Images(start.copy(), x.border), inside(x)
+    once, gradient_again = kernels.sparse_conv2d_gradient(pattern, by_column, x, dy, dx=held, **options)
     assert once is held
     np.testing.assert_array_equal(gradient_again, gradient)
-    border = (pattern.window.x_row // 16 - pattern.window.x_width) // 2
-    inside = np.zeros(x.shape, bool)
-    inside[:, :, border : x.shape[2] - border, border : x.shape[3] - border] = True
-    added, _ = reference.sparse_conv_backward(pattern, by_column, x, dy, relu=relu, dx=start)
-    same(held[inside], added[inside])
-    np.testing.assert_array_equal(held[~inside], start[~inside])
+    added = before + plain(Images(start, x.border))
+    same(Images(np.where(here, held.array, 0), x.border), np.where(plain(x) <= 0, 0, added) if relu else added)
+    np.testing.assert_array_equal(held.array[~here], start[~here])
+    # So is that of a result that is given.
+    given = Images(np.full(dy.array.shape, 7, np.float32), dy.border)
+    assert kernels.sparse_conv2d(pattern, values, bias, x, relu=relu, out=given) is given
+    np.testing.assert_array_equal(given.array, np.where(inside(dy), y.array, 7))
 
 
 @settings(max_examples=15, deadline=None)
 @given(layers(), st.integers(1, 9))
-def test_any_number_of_chunks_gives_the_same_bits(case, chunks):
+def test_any_number_of_shares_gives_the_same_bits(case, count):
     pattern, weight, bias, x, dy = case
     values = pattern.values(weight)
-    by_column = pattern.by_column(values)
-    window = pattern.window
-    x_border, y_border = (window.x_row // 16 - window.x_width) // 2, (window.y_row // 16 - window.width) // 2
-    origins = x_border * (window.x_row + 16), y_border * (window.y_row + 16)
-    y, dx = np.zeros(dy.shape, np.float32), np.zeros(x.shape, np.float32)
-    in_columns, in_rows = np.zeros(pattern.count, np.float32), np.zeros(pattern.count, np.float32)
-    flat = x.reshape(-1), dy.reshape(-1)
-    rows, columns = pattern.row_bounds(chunks), pattern.column_bounds(chunks)
-    assert rows.size == columns.size == chunks + 1
-    sparse_convolve(rows, pattern.rows, values, bias, flat[0], y.reshape(-1), *origins, window, False)
-    sparse_convolve_backward(
-        columns, pattern.columns, by_column, *flat, dx.reshape(-1), in_columns, *origins, window, False, False
-    )
-    sparse_convolve_gradient(rows, pattern.rows, *flat, in_rows, *origins, window)
-    np.testing.assert_array_equal(y, cpu.sparse_conv_forward(pattern, values, bias, x, threads=1))
-    once = cpu.sparse_conv_backward(pattern, by_column, x, dy, threads=1)
-    np.testing.assert_array_equal(dx, once[0])
-    np.testing.assert_array_equal(in_columns, once[1])
-    np.testing.assert_array_equal(in_rows, cpu.sparse_conv_gradient(pattern, x, dy, threads=1))
+    assert pattern.row_bounds(count).size == pattern.column_bounds(count).size == count + 1
+    any_shares(kernels.sparse_conv2d, pattern, values, bias, x, counts=(1, count))
+    any_shares(kernels.sparse_conv2d_gradient, pattern, pattern.by_column(values), x, dy, counts=(1, count))
+    any_shares(kernels.sparse_conv2d_weight_gradient, pattern, x, dy, counts=(1, count))
 
 
 @pytest.mark.parametrize(("stride", "padding", "size"), [(1, 1, 8), (2, 1, 9), (2, 0, 8), (1, 0, 6)])
@@ -136,24 +130,46 @@ def test_pytorch_agrees(stride, padding, size):
     outputs = torch.nn.functional.conv2d(inputs, weights, torch.from_numpy(bias), stride, padding)
     above = rng.standard_normal(outputs.shape).astype(np.float32)
     outputs.backward(torch.from_numpy(above))
-    packed, packed_above = cpu.pack_images(inputs.detach().numpy(), x.border), cpu.pack_images(above, y.border)
-    result = cpu.sparse_conv_forward(pattern, pattern.values(weight), bias, packed)
-    same(cpu.unpack_images(result, 20, y.border), outputs.detach().numpy())
-    dx, gradient = cpu.sparse_conv_backward(pattern, pattern.by_column(pattern.values(weight)), packed, packed_above)
-    same(cpu.unpack_images(dx, 20, x.border), inputs.grad.numpy())
+    packed = kernels.pack_images(inputs.detach().numpy(), x.border)
+    packed_above = kernels.pack_images(above, y.border)
+    values = pattern.values(weight)
+    result = kernels.sparse_conv2d(pattern, values, bias, packed)
+    same(kernels.unpack_images(result, 20), outputs.detach().numpy())
+    dx, gradient = kernels.sparse_conv2d_gradient(pattern, pattern.by_column(values), packed, packed_above)
+    same(kernels.unpack_images(dx, 20), inputs.grad.numpy())
     same(pattern.by_row(gradient), weights.grad.numpy()[mask])
 
 
 def test_arguments_are_checked():
     pattern, weight, bias, x, dy = layer((3, 5), (8, 8), (3, 3), 1, 1, 1)
     values = pattern.values(weight)
-    with pytest.raises(InputError, match=r"x has shape .* but \(tiles, 3, 10, 10, 16\) was expected"):
-        cpu.sparse_conv_forward(pattern, values, bias, dy)
+    with pytest.raises(
+        InputError, match=r"x is Image\(channels=5.* but Image\(channels=3, height=8, width=8, border=1"
+    ):
+        kernels.sparse_conv2d(pattern, values, bias, dy)
+    with pytest.raises(InputError, match="x is Image"):  # of the right size, but with another border
+        kernels.sparse_conv2d(pattern, values, bias, Images(x.array[:, :, 1:9, 1:9]))
     with pytest.raises(InputError, match="values has shape"):
-        cpu.sparse_conv_forward(pattern, weight, bias, x)
-    with pytest.raises(InputError, match="dy has shape"):
-        cpu.sparse_conv_gradient(pattern, x, dy[:, :4])
-    with pytest.raises(InputError, match="dx is float64"):
-        cpu.sparse_conv_backward(pattern, values, x, dy, dx=x.astype(np.float64))
-    with pytest.raises(InputError, match="out must be C-contiguous"):
-        cpu.sparse_conv_forward(pattern, values, bias, x, out=dy.transpose(0, 1, 3, 2, 4))
+        kernels.sparse_conv2d(pattern, weight, bias, x)
+    with pytest.raises(InputError, match="bias has shape"):
+        kernels.sparse_conv2d(pattern, values, bias[1:], x)
+    with pytest.raises(InputError, match="dy is Image"):
+        kernels.sparse_conv2d_weight_gradient(pattern, x, Images(dy.array[:, :4], 1))
+    with pytest.raises(InputError, match="dy is Image"):
+        kernels.sparse_conv2d_gradient(pattern, values, x, x)
+    with pytest.raises(InputError, match="dx is Image"):
+        kernels.sparse_conv2d_gradient(pattern, values, x, dy, dx=dy)
+    with pytest.raises(InputError, match="out is Image"):
+        kernels.sparse_conv2d(pattern, values, bias, x, out=x)
+    dy.array.flags.writeable = False
+    with pytest.raises(InputError, match="out must be writeable"):
+        kernels.sparse_conv2d(pattern, values, bias, x, out=dy)
+
+
+def test_patterns_of_shared_borders_are_refused():
+    x, y = Image(3, 8, 8, 1, 1), Image(5, 8, 8, 1, 1)
+    pattern = ConvPattern.from_mask(np.ones((5, 3, 3, 3), bool), make_window(1, x, y, (3, 3), padding=1), shared=True)
+    with pytest.raises(InputError, match="share their borders"):
+        kernels.sparse_conv2d_weight_gradient(
+            pattern, *(kernels.pack_images(np.zeros((1, c, 8, 8)), 1) for c in (3, 5))
+        )

@@ -201,11 +201,6 @@ def add_images_gradient(
     return dx, _finished(upstream, addend, addend_border, addend_add_to, addend_relu)
 
 
-def image_bias_gradient(dy, *, border=0):
-    """Sum over samples and pixels."""
-    return images_of(dy, border).sum(axis=(0, 2, 3)).astype(np.float32)
-
-
 def dropout(x, keep, scale, *, border=0, y_border=0):
     """Keep some elements, scaled."""
     return packed_images(np.where(images_of(keep, 0), images_of(x, border) * scale, 0), y_border)

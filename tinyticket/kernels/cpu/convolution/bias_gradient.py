@@ -8,11 +8,22 @@ from tinyticket.kernels.cpu.arguments import elementwise_window, even_shares
 from tinyticket.kernels.cpu.image_common import passing
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images, empty
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, load, zero
 from tinyticket.kernels.cpu.vector.sums import lane_sum, row_sum, wide_zero, widened
 from tinyticket.kernels.cpu.vector.transpose import put
 from tinyticket.kernels.geometry import Window
+
+
+@device
+def _channel_sum(dy, window, channel):
+    total = wide_zero()
+    for tile in range(window.tiles):
+        start = (tile * window.outputs + channel) * window.y_plane
+        for h in range(window.height):
+            total = widened(total, row_sum(advance(dy, start + h * window.y_row), window.width))
+    return np.float32(lane_sum(total))
 
 
 class Conv2dBiasGradient(NamedTuple):
@@ -27,12 +38,22 @@ class Conv2dBiasGradient(NamedTuple):
 def _conv2d_bias_gradient(job, first, last):
     dy, gradient, window = job.dy, job.gradient, job.window
     for channel in range(first, last):
-        total = wide_zero()
-        for tile in range(window.tiles):
-            start = (tile * window.outputs + channel) * window.y_plane
-            for h in range(window.height):
-                total = widened(total, row_sum(advance(dy, start + h * window.y_row), window.width))
-        put(gradient, channel, np.float32(lane_sum(total)))
+        put(gradient, channel, _channel_sum(dy, window, channel))
+
+
+@device
+def _pooled_channel_sum(y, dy, window, channel, x_is_relu_output):
+    total = wide_zero()
+    for tile in range(window.tiles):
+        start = (tile * window.outputs + channel) * window.y_plane
+        for h in range(window.height):
+            place = start + h * window.y_row
+            part = zero()
+            for w in range(window.width):
+                given = load(dy, place + w * LANES)
+                part = part + (passing(load(y, place + w * LANES), given) if x_is_relu_output else given)
+            total = widened(total, part)
+    return np.float32(lane_sum(total))
 
 
 class PooledBiasGradient(NamedTuple):
@@ -53,17 +74,7 @@ class PooledBiasGradient(NamedTuple):
 def _pooled_bias_gradient(job, first, last):
     y, dy, gradient, x_is_relu_output, window = job.y, job.dy, job.gradient, job.x_is_relu_output, job.window
     for channel in range(first, last):
-        total = wide_zero()
-        for tile in range(window.tiles):
-            start = (tile * window.outputs + channel) * window.y_plane
-            for h in range(window.height):
-                place = start + h * window.y_row
-                part = zero()
-                for w in range(window.width):
-                    given = load(dy, place + w * LANES)
-                    part = part + (passing(load(y, place + w * LANES), given) if x_is_relu_output else given)
-                total = widened(total, part)
-        put(gradient, channel, np.float32(lane_sum(total)))
+        put(gradient, channel, _pooled_channel_sum(y, dy, window, channel, x_is_relu_output))
 
 
 def conv2d_bias_gradient(dy: Images, *, threads: int | None = None) -> np.ndarray:
