@@ -12,6 +12,7 @@ import pytest
 from tests.kernels.threads import one_and_two_threads
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
+from tinyticket.kernels.cpu.packing import empty
 from tinyticket.sparse import Pattern
 
 
@@ -30,8 +31,8 @@ def prepared_and_plain(layer):
     pattern, values, bias, x, dy = layer
     yield cpu.prepare_sparse_linear, cpu.sparse_linear, (pattern, values, bias, x)
     by_column = pattern.by_column(values)
-    yield cpu.prepare_sparse_linear_backward, cpu.sparse_linear_backward, (pattern, by_column, x, dy)
-    yield cpu.prepare_sparse_weight_gradient, cpu.sparse_weight_gradient, (pattern, x, dy)
+    yield cpu.prepare_sparse_linear_gradient, cpu.sparse_linear_gradient, (pattern, by_column, x, dy)
+    yield cpu.prepare_sparse_linear_weight_gradient, cpu.sparse_linear_weight_gradient, (pattern, x, dy)
 
 
 def same(results, expected):
@@ -53,7 +54,7 @@ def test_every_run_sees_what_the_arrays_hold_then(layer):
 
 def test_results_go_where_they_shall(layer):
     pattern, values, bias, x, _ = layer
-    out = cpu.empty(x.shape[0], 30, x.shape[2])
+    out = empty(x.shape[0], 30, x.shape[2])
     assert cpu.prepare_sparse_linear(pattern, values, bias, x, relu=True, out=out)() is out
     np.testing.assert_array_equal(out, cpu.sparse_linear(pattern, values, bias, x, relu=True))
 

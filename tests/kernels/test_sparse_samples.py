@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from tests.kernels.threads import one_and_two_threads
 from tinyticket.errors import InputError
-from tinyticket.kernels import cpu
-from tinyticket.kernels.reference import packed as reference
+from tinyticket.kernels import cpu, reference
 from tinyticket.sparse import Pattern
 
 
@@ -22,15 +21,19 @@ def layer(samples, inputs, outputs, density, lanes, seed=0):
 
 
 def agrees(pattern, weight, bias, x, dy, relu):
-    values, by_column = weight[pattern.mask()], weight.T[pattern.mask().T]
-    packed, above = cpu.pack(x, pattern.lanes), cpu.pack(dy, pattern.lanes)
+    mask = pattern.mask()
+    weight, wide_x, wide_dy = (array.astype(np.float64) for array in (weight, x, dy))
+    values, by_column = weight[mask], weight.T[mask.T]
     y = one_and_two_threads(cpu.sparse_linear_samples, pattern, values, bias, x, relu=relu)
-    expected = cpu.unpack(reference.sparse_linear(pattern, values, bias, packed, relu=relu), len(x))
-    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=2e-5)
-    dx, slopes = one_and_two_threads(cpu.sparse_linear_samples_backward, pattern, by_column, x, dy, relu=relu)
-    slow_dx, slow_slopes = reference.sparse_linear_backward(pattern, by_column, packed, above, relu=relu)
-    np.testing.assert_allclose(dx, cpu.unpack(slow_dx, len(x)), rtol=1e-4, atol=2e-5)
-    np.testing.assert_allclose(slopes, slow_slopes, rtol=1e-4, atol=1e-4)
+    expected = reference.linear(wide_x, weight, bias)
+    np.testing.assert_allclose(y, np.maximum(expected, 0) if relu else expected, rtol=1e-4, atol=2e-5)
+    dx, slopes = one_and_two_threads(
+        cpu.sparse_linear_samples_gradient, pattern, by_column, x, dy, x_is_relu_output=relu
+    )
+    expected = reference.linear_input_gradient(wide_dy, weight)
+    np.testing.assert_allclose(dx, np.where(x <= 0, 0, expected) if relu else expected, rtol=1e-4, atol=2e-5)
+    expected = reference.linear_weight_gradient(wide_dy, wide_x).T[mask.T]
+    np.testing.assert_allclose(slopes, expected, rtol=1e-4, atol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
@@ -63,9 +66,9 @@ def test_results_go_where_they_shall(shift):
     np.testing.assert_array_equal(y, cpu.sparse_linear_samples(pattern, values, bias, x))
     assert np.isnan(room[start + y.size :]).all()
     dx = room[start : start + x.size].reshape(x.shape)
-    result = cpu.sparse_linear_samples_backward(pattern, pattern.by_column(values), x, dy, out=dx)
+    result = cpu.sparse_linear_samples_gradient(pattern, pattern.by_column(values), x, dy, out=dx)
     assert result[0] is dx
-    np.testing.assert_array_equal(dx, cpu.sparse_linear_samples_backward(pattern, pattern.by_column(values), x, dy)[0])
+    np.testing.assert_array_equal(dx, cpu.sparse_linear_samples_gradient(pattern, pattern.by_column(values), x, dy)[0])
     assert np.isnan(room[:start]).all()
     assert np.isnan(room[start + dx.size :]).all()
 

@@ -5,7 +5,7 @@ eager operations call. `cpu` holds the fast ones, on the packed layout; all of t
 module too, imported (and Numba with them) when first used:
 
     x = tt.kernels.pack(samples)
-    y = tt.kernels.dense_linear(weight, bias, x, relu=True)
+    y = tt.kernels.linear(weight, bias, x, relu=True)
     outputs = tt.kernels.unpack(y, len(samples))
 """
 

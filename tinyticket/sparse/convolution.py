@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.geometry import Window, gradient_border
+from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.geometry import Window, gradient_border
 from tinyticket.sparse.orders import Orders
 
 CACHE, LARGE_CACHE = 32 * 1024, 1024 * 1024

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cpu.lines import Lines
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
-from tinyticket.kernels.cpu.sparse_passes import Lines
 from tinyticket.sparse.orders import Orders
 
 CACHE = 32 * 1024

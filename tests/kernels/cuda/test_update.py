@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tests.kernels.cuda.arrays import device
-from tinyticket.kernels.cpu import settings
-from tinyticket.kernels.cpu.optimizers import RULES, SLOTS
+from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.cuda import update
 from tinyticket.kernels.reference import adam_update, sgd_update
 
@@ -19,7 +18,7 @@ OPTIONS = {
 
 
 def scalars(rule):
-    return device(np.stack([settings(rule, step + 1, 0.1, **OPTIONS[rule]) for step in range(STEPS)]))
+    return device(np.stack([scalars_of(rule, step + 1, 0.1, **OPTIONS[rule]) for step in range(STEPS)]))
 
 
 def expected(rule, weight, gradients, mask):

@@ -1,32 +1,36 @@
-"""From rows of a data set to the packed layout, in one pass over the batch.
+"""From rows of a data set to the packed layout, in one pass over the batch, and from packed activations back to samples.
 
 Packing at the edge of a network is part of its cost, so a batch is packed while it is gathered: sixteen rows by
 sixteen features are read, perhaps left behind sample by sample (what a dense first layer's weight gradient wants),
-turned in registers and stored. `transpose_samples` is the way back, for hidden layers whose weight gradient is dense.
+turned in registers and stored. `transpose_samples` is the way back, for hidden layers whose weight gradient is dense,
+and `unpack_logits` that of a network's results.
 """
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import prange
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_bounds, flat, packed_shape
-from tinyticket.kernels.cpu.vector.jit import device, kernel
-from tinyticket.kernels.geometry import Shape, lanes_for, tiles_for
+from tinyticket.kernels.cpu.arguments import even_shares, flat, packed_shape
+from tinyticket.kernels.cpu.feed import Fed, Feed
+from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.vector.simd import advance, at, pointer, prefetch
+from tinyticket.kernels.cpu.vector.simd import advance, at, prefetch
 from tinyticket.kernels.cpu.vector.streaming import drain, streams
-from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.vector.transpose import (
     put,
     square_of_lines,
     square_of_pixels,
     square_of_rows,
     stack_starts,
+    store_corner,
     store_square,
     stream_square,
     transposed,
 )
+from tinyticket.kernels.geometry import Shape, lanes_for, tiles_for
 
 
 @device
@@ -75,7 +79,7 @@ def _fetch_quarter(pixels, starts, f):
 
 
 @device
-def gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, first, last):
+def _gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, first, last):
     """`gather_blocks` from bytes, which are divided by 255; sixteen bytes beyond the last are read."""
     features = shape.inputs
     width = (features + LANES - 1) // LANES * LANES
@@ -92,9 +96,51 @@ def gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, fir
         drain()
 
 
-@device
-def sample_blocks(x, x_samples, shape, first, last):
-    """Copy features 16 * first to 16 * last of packed activations into the sample-major layout."""
+class Gather(NamedTuple):
+    """The job of `gather`, whose share are blocks of sixteen features."""
+
+    x: Floats
+    x_samples: Floats
+    sample_major: bool  # whether x_samples is written
+    shape: Shape
+    feed: Fed  # samples, indices, and examples, or pixels, which are divided by 255
+
+
+@kernel(Gather)
+def _gather(job, first, last):
+    x, x_samples, both, shape, feed = job.x, job.x_samples, job.sample_major, job.shape, job.feed
+    if feed.as_pixels:
+        _gather_pixel_blocks(feed.pixels, feed.indices, x, x_samples, both, shape, feed.samples, first, last)
+    else:
+        gather_blocks(feed.examples, feed.indices, x, x_samples, both, shape, feed.samples, first, last)
+
+
+class GatherLabels(NamedTuple):
+    """The job of `gather_labels`, whose share are vectors of sixteen samples; the last sample's label fills the padding."""
+
+    labels: Floats
+    feed: Fed  # samples, indices, labels
+
+
+@kernel(GatherLabels)
+def _gather_labels(job, first, last):
+    labels, feed = job.labels, job.feed
+    known, indices, samples = feed.labels, feed.indices, feed.samples
+    for sample in range(first * LANES, last * LANES):
+        put(labels, sample, at(known, at(indices, min(sample, samples - 1))))
+
+
+class TransposeSamples(NamedTuple):
+    """The job of `transpose_samples`, whose share are blocks of sixteen features."""
+
+    x: Floats
+    x_samples: Floats
+    shape: Shape
+
+
+@kernel(TransposeSamples)
+def _transpose_samples(job, first, last):
+    x, x_samples, shape = job.x, job.x_samples, job.shape
     features, lanes = shape.inputs, shape.lanes
     width = (features + LANES - 1) // LANES * LANES
     streamed = streams(x_samples, shape.tiles * lanes * width)
@@ -112,46 +158,29 @@ def sample_blocks(x, x_samples, shape, first, last):
         drain()
 
 
-@device
-def _gather_chunk(data, indices, x, x_samples, both, shape, samples, first, last):
-    d, i, packed, s = pointer(data, 0), pointer(indices, 0), pointer(x, 0), pointer(x_samples, 0)
-    gather_blocks(d, i, packed, s, both, shape, samples, first, last)
+class Unpack(NamedTuple):
+    """The job of `unpack_logits`, whose share are tiles; nothing is written beyond the feed's samples."""
+
+    x: Floats
+    shape: Shape  # whose outputs are the classes
+    feed: Fed  # samples, logits
 
 
-@kernel
-def gather_batch(bounds, data, indices, x, x_samples, both, shape, samples):
-    """`gather_blocks` over chunks of features."""
-    if bounds.size == 2:
-        _gather_chunk(data, indices, x, x_samples, both, shape, samples, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _gather_chunk(data, indices, x, x_samples, both, shape, samples, bounds[chunk], bounds[chunk + 1])
+@kernel(Unpack)
+def _unpack_logits(job, first, last):
+    x, shape, feed = job.x, job.shape, job.feed
+    classes, lanes, samples, logits = shape.outputs, shape.lanes, feed.samples, feed.logits
+    for tile in range(first, last):
+        packed = advance(x, tile * classes * lanes)
+        for sample in range(tile * lanes, min((tile + 1) * lanes, samples), LANES):
+            rows, lane = min(LANES, samples - sample), sample - tile * lanes
+            for c in range(0, classes, LANES):
+                count = min(LANES, classes - c)
+                square = transposed(square_of_lines(advance(packed, c * lanes + lane), lanes, count), count)
+                store_corner(advance(logits, sample * classes + c), classes, square, rows, count)
 
 
-@device
-def _gather_pixel_chunk(pixels, indices, x, x_samples, both, shape, samples, first, last):
-    d, i, packed, s = pointer(pixels, 0), pointer(indices, 0), pointer(x, 0), pointer(x_samples, 0)
-    gather_pixel_blocks(d, i, packed, s, both, shape, samples, first, last)
-
-
-@kernel
-def gather_pixel_batch(bounds, pixels, indices, x, x_samples, both, shape, samples):
-    """`gather_pixel_blocks` over chunks of features."""
-    if bounds.size == 2:
-        _gather_pixel_chunk(pixels, indices, x, x_samples, both, shape, samples, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _gather_pixel_chunk(pixels, indices, x, x_samples, both, shape, samples, bounds[chunk], bounds[chunk + 1])
-
-
-@kernel
-def samples_beside(bounds, x, x_samples, shape):
-    """`sample_blocks` over chunks of features."""
-    if bounds.size == 2:
-        sample_blocks(pointer(x, 0), pointer(x_samples, 0), shape, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            sample_blocks(pointer(x, 0), pointer(x_samples, 0), shape, bounds[chunk], bounds[chunk + 1])
+# -- functions of arrays
 
 
 def gather(
@@ -191,22 +220,17 @@ def gather(
     tiles, features = tiles_for(indices.size, lanes), data.shape[1]
     blocks = -(-features // LANES)
     x = empty(tiles, features, lanes)
-    x_samples = empty(tiles * lanes, blocks * LANES) if sample_major else empty(1, 1)
-    rest = (
-        x.reshape(-1),
-        x_samples.reshape(-1),
-        bool(sample_major),
-        Shape(tiles, features, features, lanes),
-        indices.size,
-    )
-    bounds = even_bounds(blocks, thread_count(threads))
+    x_samples = empty(tiles * lanes, blocks * LANES) if sample_major else None
     if data.dtype == np.uint8:
         # The kernel reads whole vectors of bytes, also past the last: give it these samples alone, with room behind them.
         pixels = np.append(data[indices].reshape(-1), np.zeros(LANES, np.uint8))
-        gather_pixel_batch(bounds, pixels, np.arange(indices.size), *rest)
+        feed = Feed(indices.size, pixels=pixels, as_pixels=True, indices=np.arange(indices.size))
     else:
-        gather_batch(bounds, flat(data, data.shape, "data"), np.array(indices, np.int64), *rest)
-    return x, x_samples if sample_major else None
+        examples = flat(data, data.shape, "data")
+        feed = Feed(indices.size, examples=examples, indices=np.ascontiguousarray(indices, np.int64))
+    shape = Shape(tiles, features, features, lanes)
+    run(Gather(x, x_samples if sample_major else 0, bool(sample_major), shape, feed), even_shares(blocks, threads))
+    return x, x_samples
 
 
 def transpose_samples(x: np.ndarray, *, threads: int | None = None) -> np.ndarray:
@@ -224,6 +248,5 @@ def transpose_samples(x: np.ndarray, *, threads: int | None = None) -> np.ndarra
     shape = packed_shape(x, "x")
     blocks = -(-shape.inputs // LANES)
     x_samples = empty(shape.tiles * shape.lanes, blocks * LANES)
-    bounds = even_bounds(blocks, thread_count(threads))
-    samples_beside(bounds, flat(x, x.shape, "x"), x_samples.reshape(-1), shape)
+    run(TransposeSamples(flat(x, x.shape, "x"), x_samples, shape), even_shares(blocks, threads))
     return x_samples

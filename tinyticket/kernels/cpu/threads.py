@@ -47,9 +47,8 @@ def threading_layer() -> str:
     An empty parallel region costs 2 microseconds with omp and 100 with workqueue, which also must not be entered by two threads at
     once. Where omp is missing (no libgomp), install it, or give kernels one thread.
     """
-    from tinyticket.kernels.cpu.bias import bias_gradient
+    from tinyticket.kernels.cpu.linear import linear_bias_gradient
 
-    bias_gradient(
-        np.zeros((1, 32, LANES), np.float32), threads=2
-    )  # Numba chooses when a parallel region is first opened
+    # Numba chooses when a parallel region is first opened.
+    linear_bias_gradient(np.zeros((1, 32, LANES), np.float32), threads=2)
     return numba.threading_layer()

@@ -1,18 +1,25 @@
-"""The update of sixteen weights, and of a range of them: what every optimizer does, once their gradient is known.
+"""SGD, momentum, Nesterov momentum and Adam over a flat array of weights, as PyTorch defines them, and an L1 penalty's gradient.
 
 The rule is a run-time number: a branch for each vector that the CPU always predicts costs nothing beside the
 arithmetic, and four compiled versions would. The last weights of an array go through the same vector operations as
 all others, with fewer lanes, so where threads cut the array never shows in the bits. Moments that have decayed below
 the smallest normal number are set to zero: arithmetic on subnormals is a hundred times slower, and a weight that no
 gradient reaches would otherwise drag the whole step down after some hundred iterations.
+
+Scalars that change from step to step (learning rate, bias corrections) come to the kernels in a small array, computed
+by `scalars_of` in float64.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from tinyticket.kernels.cpu.vector.jit import device, kernel
+from tinyticket.errors import InputError, near
+from tinyticket.kernels.cpu.arguments import even_shares, flat, flat_bytes, flat_output
+from tinyticket.kernels.cpu.feed import Fed, Feed
+from tinyticket.kernels.cpu.job import Bytes, Floats, kernel, run
+from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import (
     absolute,
@@ -21,7 +28,6 @@ from tinyticket.kernels.cpu.vector.simd import (
     load,
     load_part,
     muladd,
-    pointer,
     select,
     square_root,
     store,
@@ -29,29 +35,26 @@ from tinyticket.kernels.cpu.vector.simd import (
     surviving,
     zero,
 )
+from tinyticket.kernels.cpu.vector.transpose import put
 
 SGD, MOMENTUM, NESTEROV, ADAM = range(4)
+RULES = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
+SLOTS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
+"""How many arrays of the weights' size each rule remembers."""
 
-# Places in the array of scalars that `optimizers.settings` makes.
+# Places in the array of scalars that `scalars_of` makes.
 _RATE, _DECAY, _MOMENTUM, _FIRST, _SECOND_KEPT, _SECOND, _CORRECTION, _EPSILON = range(8)
 _TINY = np.float32(np.finfo(np.float32).tiny)
 
 
 class State(NamedTuple):
-    """What an update reads and writes, all flat and of the weights' size: arrays, or inside kernels their addresses."""
+    """What an update reads and writes, all flat and of the weights' size; what its rule does not read may be 0."""
 
-    weights: np.ndarray
-    first: np.ndarray  # momentum, or Adam's first moment
-    second: np.ndarray  # Adam's second moment
-    mask: np.ndarray  # uint8
-    masked: bool  # is the mask to be read
-
-
-@device
-def addresses(state):
-    """Return the state with addresses in place of arrays."""
-    w, first, second = pointer(state.weights, 0), pointer(state.first, 0), pointer(state.second, 0)
-    return State(w, first, second, pointer(state.mask, 0), state.masked)
+    weights: Floats
+    first: Floats  # momentum, or Adam's first moment
+    second: Floats  # Adam's second moment
+    mask: Bytes
+    masked: bool  # whether the mask is to be read
 
 
 @device
@@ -100,24 +103,154 @@ def update_vector(rule, scalars, state, place, count, gradient):
     _keep(state.weights, place, muladd(rate, gradient, weight), state, count)
 
 
-@device
-def update_range(rule, scalars, state, gradient, first, last):
-    """Update weights[first:last]; all arguments are addresses."""
+class Update(NamedTuple):
+    """The job of `update`, whose share are weights."""
+
+    gradient: Floats
+    state: State
+    rule: int  # of RULES
+    feed: Fed  # scalars
+
+
+@kernel(Update)
+def _update(job, first, last):
+    gradient, state, rule, scalars = job.gradient, job.state, job.rule, job.feed.scalars
     for place in range(first, last, LANES):
         count = min(LANES, last - place)
         update_vector(rule, scalars, state, place, count, _part(gradient, place, count))
 
 
-@device
-def _update_chunk(rule, scalars, state, gradient, first, last):
-    update_range(rule, pointer(scalars, 0), addresses(state), pointer(gradient, 0), first, last)
+class L1Gradient(NamedTuple):
+    """The job of `l1_gradient`, whose share are weights."""
+
+    weights: Floats
+    gradient: Floats
+    strength: float
 
 
-@kernel
-def update_all(bounds, rule, scalars, state, gradient):
-    """`update_range` over chunks of the weights."""
-    if bounds.size == 2:
-        _update_chunk(rule, scalars, state, gradient, bounds[0], bounds[1])
-    else:
-        for chunk in prange(bounds.size - 1):
-            _update_chunk(rule, scalars, state, gradient, bounds[chunk], bounds[chunk + 1])
+@kernel(L1Gradient)
+def _l1_gradient(job, first, last):
+    weights, gradient, strength = job.weights, job.gradient, np.float32(job.strength)
+    for place in range(first, last):
+        weight, slope = at(weights, place), at(gradient, place)
+        if weight > 0:
+            put(gradient, place, slope + strength)
+        elif weight < 0:
+            put(gradient, place, slope - strength)
+
+
+# -- functions of arrays
+
+
+def scalars_of(
+    rule: str,
+    step: int,
+    learning_rate: float,
+    *,
+    momentum: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> np.ndarray:
+    """Return the scalars of one step as the float32 array that kernels take.
+
+    Parameters
+    ----------
+    rule : {"sgd", "momentum", "nesterov", "adam"}
+    step : int
+        Counts from 1; Adam's bias corrections depend on it.
+    learning_rate, momentum, betas, epsilon, weight_decay
+        As in PyTorch; weight decay is added to the gradient.
+
+    Raises
+    ------
+    InputError
+        If there is no such rule.
+
+    References
+    ----------
+    Kingma and Ba, Adam, ICLR 2015, algorithm 1; Sutskever et al., ICML 2013, section 2 (Nesterov momentum).
+    """
+    check_rule(rule)
+    first, second = betas
+    rate = learning_rate / (1 - first**step) if rule == "adam" else learning_rate
+    correction = 1 / math.sqrt(1 - second**step)
+    return np.array(
+        [rate, weight_decay, momentum, 1 - first, second, 1 - second, correction, epsilon],
+        np.float32,
+    )
+
+
+def optimizer_step(
+    rule: str,
+    scalars: np.ndarray,
+    weights: np.ndarray,
+    slots: tuple[np.ndarray, ...],
+    gradient: np.ndarray,
+    *,
+    mask: np.ndarray | None = None,
+    threads: int | None = None,
+) -> None:
+    """Take one step of an optimizer in place.
+
+    Parameters
+    ----------
+    rule : {"sgd", "momentum", "nesterov", "adam"}
+    scalars : array of shape (8,)
+        What `scalars_of` returned for this step.
+    weights : float32 array
+        Updated in place.
+    slots : tuple of float32 arrays of the weights' shape
+        Momentum (one), or Adam's first and second moments (two); updated in place, zero before the first step.
+    gradient : array of the weights' shape
+    mask : bool array of the weights' shape, optional
+        Weights and slots become +0.0 where it is false.
+    threads : int, optional
+
+    Raises
+    ------
+    InputError
+        If there is no such rule, or an array does not have the shape, or an array that is written not the type, given above.
+    """
+    state = state_of(rule, weights, slots, mask)
+    feed = Feed(scalars=flat(scalars, (8,), "scalars"))
+    job = Update(flat(gradient, weights.shape, "gradient"), state, RULES[rule], feed)
+    run(job, even_shares(weights.size, threads, LANES))
+
+
+def l1_gradient(weights: np.ndarray, gradient: np.ndarray, strength: float, *, threads: int | None = None) -> None:
+    """Add a subgradient of strength * sum |w| to a gradient, in place; at 0 it is 0.
+
+    Parameters
+    ----------
+    weights : array
+    gradient : float32 array of the weights' shape
+    strength : float
+    threads : int, optional
+    """
+    w, dw = flat(weights, weights.shape, "weights"), flat_output(gradient, weights.shape, "gradient")
+    run(L1Gradient(w, dw, float(strength)), even_shares(weights.size, threads, LANES))
+
+
+def check_rule(rule: str) -> None:
+    """Raise an InputError unless there is such a rule."""
+    if rule not in RULES:
+        raise InputError(f"unknown optimizer {rule!r}{near(rule, RULES)}")
+
+
+def state_of(rule: str, weights: np.ndarray, slots: tuple[np.ndarray, ...], mask: np.ndarray | None) -> State:
+    """Return weights, slots and mask, flat and checked."""
+    check_rule(rule)
+    if len(slots) != SLOTS[RULES[rule]]:
+        raise InputError(f"{rule} keeps {SLOTS[RULES[rule]]} slots, but {len(slots)} were given")
+    w = flat_output(weights, weights.shape, "weights")
+    first, second = ([flat_output(slot, weights.shape, "slot") for slot in slots] + [0, 0])[:2]
+    return State(w, first, second, 0 if mask is None else _flat_mask(mask, weights.shape), mask is not None)
+
+
+def _flat_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a mask, which must be bool, as flat bytes."""
+    mask = np.asarray(mask)
+    if mask.dtype != np.bool_:
+        raise InputError(f"mask is {mask.dtype} of shape {mask.shape}, but bool of shape {shape} was expected")
+    return flat_bytes(mask, shape, "mask")

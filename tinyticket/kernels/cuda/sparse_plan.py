@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cuda.geometry import WARP
 from tinyticket.kernels.cuda.memory import upload
 from tinyticket.kernels.cuda.patches import Patch

@@ -5,7 +5,7 @@ find room in shared memory at a time, and how many warps share it, decides about
 """
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.sparse_passes import Lines
+from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cuda import driver, sparse_products, sparse_walk
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.patches import Patch, forward_patch, gradient_patch, is_linear, span_of

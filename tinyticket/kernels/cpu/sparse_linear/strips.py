@@ -1,4 +1,4 @@
-"""The three passes of a masked fully-connected layer: what each thread does with its rows or columns.
+"""The loops of a masked fully-connected layer over strips of samples.
 
 Forward, a row of survivors at a time: a tile of samples of one output stays in registers while each survivor adds
 weight times input to it. Backward, a column of survivors at a time: the input's tile and its gradient's stay in
@@ -11,15 +11,13 @@ Batches wider than a register tile are done strip by strip, backward two strips 
 up over the strips, always in the same order.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from tinyticket.kernels.cpu.patch_grid import Grid
+from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
 from tinyticket.kernels.cpu.vector.jit import device, variant
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, TILES
-from tinyticket.kernels.cpu.patch_grid import Grid
-from tinyticket.kernels.cpu.vector.simd import advance, at, pointer
-from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
+from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.tiles import (
     store_sums,
     tile_axpy,
@@ -31,25 +29,6 @@ from tinyticket.kernels.cpu.vector.tiles import (
     tile_store,
     tile_where_positive,
 )
-
-
-class Lines(NamedTuple):
-    """Survivors line by line, a line being a row or a column.
-
-    Lines are cut into blocks so that what they read stays in the first-level cache: starts[line * blocks + block] is
-    where a line's survivors in a block begin, and the next element is where they end. Offsets are positions in the
-    other direction times the lanes.
-    """
-
-    starts: np.ndarray  # uint32, lines * blocks + 1
-    offsets: np.ndarray  # uint32, survivors
-    blocks: int
-
-
-@device
-def addresses(lines):
-    """Return lines with addresses in place of arrays."""
-    return Lines(pointer(lines.starts, 0), pointer(lines.offsets, 0), lines.blocks)
 
 
 def _forward(width):
@@ -74,7 +53,7 @@ def _backward(width):
     """Make the fused backward pass over a strip; `add` to the gradients of earlier strips."""
 
     @variant(f"sparse_backward_strip_{width}")
-    def strip(columns, values, x, dy, dx, gradient, lanes, first, last, rectified, add):
+    def strip(columns, values, x, dy, dx, gradient, lanes, first, last, is_relu_output, add):
         for block in range(columns.blocks):
             for column in range(first, last):
                 k = column * columns.blocks + block
@@ -97,7 +76,7 @@ def _backward(width):
                     if left > 2:
                         tile, c = tile_pair(values, columns.offsets, i + 2, dy, inputs, tile)
                     store_sums(gradient, i, a, b, c, a, left, add)
-                if rectified and block == columns.blocks - 1:
+                if is_relu_output and block == columns.blocks - 1:
                     tile = tile_where_positive(inputs, tile)
                 tile_store(dx, column * lanes, tile)
 
@@ -174,38 +153,42 @@ def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
 
 
 @device
-def backward_tile(columns, values, x, dy, dx, gradient, lanes, first, last, rectified, add):
+def backward_tile(columns, values, x, dy, dx, gradient, lanes, first, last, is_relu_output, add):
     """dx[first:last] = W' dy of one tile; the gradients of the survivors in these columns `add` to earlier tiles'."""
     lane = 0
     while lane < lanes:
         before, above, after = advance(x, lane), advance(dy, lane), advance(dx, lane)
         more = add or lane > 0
         if lane + _FUSED <= lanes:
-            _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, rectified, more)
+            _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, is_relu_output, more)
             lane += _FUSED
         else:
-            _backward_single(columns, values, before, above, after, gradient, lanes, first, last, rectified, more)
+            _backward_single(columns, values, before, above, after, gradient, lanes, first, last, is_relu_output, more)
             lane += LANES
 
 
 @device
-def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, rectified):
+def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, is_relu_output):
     """dx[first:last] = W' dy of every tile, and the gradients of the survivors in these columns."""
     lanes = shape.lanes
     if lanes == LANES and shape.tiles >= _FUSED // LANES:
         grid = _tiles_grid(shape)
-        _backward_tiles(columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, rectified, False)
+        _backward_tiles(
+            columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, is_relu_output, False
+        )
         return
     paired = 0
     # What two tiles' survivors read at random is to stay in the second-level cache.
     if PAIRS and shape.tiles > 1 and lanes == _FUSED and 2 * shape.outputs * lanes * 4 <= LARGE_CACHE:
         paired = shape.tiles // 2 * 2
         grid = Grid(1, paired, lanes // LANES, 0, shape.inputs * lanes, LANES, 0, shape.outputs * lanes)
-        _backward_two(columns, 0, 1, values, x, dy, dx, gradient, lanes, grid, first, last, False, rectified, False)
+        _backward_two(
+            columns, 0, 1, values, x, dy, dx, gradient, lanes, grid, first, last, False, is_relu_output, False
+        )
     for tile in range(paired, shape.tiles):
         start, above = tile * shape.inputs * lanes, advance(dy, tile * shape.outputs * lanes)
         before, after = advance(x, start), advance(dx, start)
-        backward_tile(columns, values, before, above, after, gradient, lanes, first, last, rectified, tile > 0)
+        backward_tile(columns, values, before, above, after, gradient, lanes, first, last, is_relu_output, tile > 0)
 
 
 @device
