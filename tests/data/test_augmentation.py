@@ -3,10 +3,10 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.kernels.images import gathered
 from tinyticket.data import Augmentation, Pixels, augment
 from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError
-from tinyticket.kernels.reference.packed_layers import gather_images
 
 
 def slowly(x, draws):
@@ -87,9 +87,9 @@ def test_shapes_that_do_not_fit(shape, draws):
 
 
 @pytest.mark.parametrize("count", [16, 5])
-def test_the_packed_gather_of_kernels_is_specified_alike(count):
+def test_the_gather_of_kernels_is_specified_alike(count):
     rng = np.random.default_rng(0)
     pixels = Pixels(rng.integers(0, 256, (9, 3, 8, 8), np.uint8), (0.5, 0.4, 0.3), (0.3, 0.2, 0.1))
     indices, draws = rng.integers(0, 9, count), Augmentation().draw(rng, count)
-    packed = gather_images(pixels.pixels, indices, crops=draws, mean=pixels.mean, std=pixels.std)
-    np.testing.assert_array_equal(np.moveaxis(packed[0], -1, 0)[:count], augment(pixels[indices], draws))
+    found = gathered(pixels.pixels, indices, draws, pixels.mean, pixels.std)
+    np.testing.assert_array_equal(found, augment(pixels[indices], draws))

@@ -22,7 +22,7 @@ class LeakyReLU(NamedTuple):
 
     x: Floats  # the interior of tile 0, like all addresses of images
     y: Floats  # may be x
-    slope: float  # where x is not positive; a float32
+    slope: float  # where x is not positive; taken as float32
     window: Window  # one by one pixel
 
 
@@ -174,7 +174,7 @@ def leaky_relu(x: Images, slope: float = 0.01, *, border: int = 0, threads: int 
     -------
     Images
     """
-    return _applied(LeakyReLU, x, border, threads, np.float32(slope))
+    return _applied(LeakyReLU, x, border, threads, float(slope))
 
 
 def leaky_relu_gradient(
@@ -201,11 +201,16 @@ def leaky_relu_gradient(
     Returns
     -------
     Images, like x
+
+    Raises
+    ------
+    InputError
+        If dy or add_to does not fit x.
     """
     window, after = elementwise_window(x, dy.border), x.geometry._replace(border=dy.border)
     dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
     values = x.interior, images_like(dy, x.tiles, after, "dy"), dx.interior
-    job = LeakyReLUGradient(*values, np.float32(slope), add_to is not None, x_is_relu_output, window)
+    job = LeakyReLUGradient(*values, float(slope), add_to is not None, x_is_relu_output, window)
     run(job, even_shares(x.tiles * window.inputs, threads))
     return dx
 
@@ -237,6 +242,11 @@ def tanh_gradient(
     Returns
     -------
     Images, like x
+
+    Raises
+    ------
+    InputError
+        If y, dy or add_to does not fit x.
     """
     return _gradient(TanhGradient, x, y, dy, add_to, x_is_relu_output, threads)
 
@@ -259,7 +269,7 @@ def sigmoid_gradient(
     return _gradient(SigmoidGradient, x, y, dy, add_to, x_is_relu_output, threads)
 
 
-def _applied(job: Any, x: Images, border: int, threads: int | None, *settings: np.float32) -> Images:
+def _applied(job: Any, x: Images, border: int, threads: int | None, *settings: float) -> Images:
     """Return what a job of (x, y, settings, window) writes."""
     window, y = elementwise_window(x, border), Images.zeros(x.tiles, x.geometry._replace(border=border))
     run(job(x.interior, y.interior, *settings, window), even_shares(x.tiles * window.inputs, threads))

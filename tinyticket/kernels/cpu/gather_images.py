@@ -206,6 +206,11 @@ def gather_images(
     -------
     Images
         With zeros in padded lanes.
+
+    Raises
+    ------
+    InputError
+        If there is no image with such an index, or an array does not have the shape or type given above.
     """
     data, indices = np.asarray(data), np.asarray(indices)
     if data.ndim != 4 or 0 in data.shape or indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
@@ -215,7 +220,7 @@ def gather_images(
         )
     if indices.min() < 0 or indices.max() >= len(data):
         raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
-    samples, channels = indices.size, data.shape[1]
+    samples, (channels, height, width) = indices.size, data.shape[1:]
     batch = {"samples": samples, "indices": np.ascontiguousarray(indices, np.int64), **_augmentation(draws, samples)}
     if data.dtype == np.uint8:
         center = np.zeros(channels, np.float32) if mean is None else flat(mean, (channels,), "mean")
@@ -225,7 +230,7 @@ def gather_images(
         raise InputError(f"mean and std are applied to pixels (uint8), but data is {data.dtype}")
     else:
         feed = Feed(examples=np.ascontiguousarray(data, np.float32), **batch)
-    x = Images.zeros(tiles_for(samples, LANES), Image(*map(int, data.shape[1:]), border))
+    x = Images.zeros(tiles_for(samples, LANES), Image(channels, height, width, border))
     run(GatherImages(x.interior, x.geometry, feed), even_shares(x.tiles * channels, threads))
     return x
 

@@ -82,7 +82,7 @@ class BatchNorm(NamedTuple):
     running_variance: Floats  # the same of the unbiased variance
     mean: Floats  # written for the gradient: the batch's mean ...
     inverse: Floats  # ... and one over its standard deviation
-    epsilon: float  # a float32, as is momentum
+    epsilon: float  # taken as float32, as is momentum
     momentum: float
     has_addend: bool  # y = relu?(normalised x + addend?)
     relu: bool
@@ -223,6 +223,11 @@ def batch_norm(
     y : Images
     mean, inverse : arrays of shape (channels,)
         The batch's mean and one over its standard deviation, which `batch_norm_gradient` needs.
+
+    Raises
+    ------
+    InputError
+        If the tiles do not hold so many samples, if there is one number a channel only, or if an array does not fit x.
     """
     window, channels = elementwise_window(x, border), (x.geometry.channels,)
     check_samples(samples, x.tiles)
@@ -240,8 +245,8 @@ def batch_norm(
         running_variance=flat_output(running_variance, channels, "running_variance"),
         mean=mean,
         inverse=inverse,
-        epsilon=np.float32(epsilon),
-        momentum=np.float32(momentum),
+        epsilon=float(epsilon),
+        momentum=float(momentum),
         has_addend=addend is not None,
         relu=relu,
         window=window,
@@ -277,7 +282,7 @@ def batch_norm_eval(
         bias=flat(bias, channels, "bias"),
         running_mean=flat(running_mean, channels, "running_mean"),
         running_variance=flat(running_variance, channels, "running_variance"),
-        epsilon=np.float32(epsilon),
+        epsilon=float(epsilon),
         has_addend=addend is not None,
         relu=relu,
         window=window,

@@ -166,6 +166,11 @@ def batch_norm_gradient(
     dx : Images like x, zero in lanes without a sample
     d_addend : Images like the addend; None without one
     dweight, dbias : arrays of shape (channels,)
+
+    Raises
+    ------
+    InputError
+        If the tiles do not hold so many samples, or if an array does not fit x or its border.
     """
     window, channels = elementwise_window(x, y.border), (x.geometry.channels,)
     check_samples(samples, x.tiles)

@@ -29,7 +29,7 @@ class Dropout(NamedTuple):
     x: Floats  # the interior of tile 0, like all addresses of images
     y: Floats  # may be x
     place: int  # where the mask begins in feed.kept: a byte an element, in the order of images without a border
-    scale: float  # one over the share that is kept; a float32
+    scale: float  # one over the share that is kept; taken as float32
     window: Window  # one by one pixel
     feed: Fed
 
@@ -98,9 +98,14 @@ def dropout(x: Images, keep: np.ndarray, scale: float, *, border: int = 0, threa
     Returns
     -------
     Images
+
+    Raises
+    ------
+    InputError
+        If `keep` has another shape or type.
     """
     window, y = elementwise_window(x, border), Images.zeros(x.tiles, x.geometry._replace(border=border))
-    job = Dropout(x.interior, y.interior, 0, np.float32(scale), window, _mask(keep, x))
+    job = Dropout(x.interior, y.interior, 0, float(scale), window, _mask(keep, x))
     run(job, even_shares(x.tiles * window.inputs, threads))
     return y
 
@@ -130,12 +135,17 @@ def dropout_gradient(
     Returns
     -------
     Images, like x
+
+    Raises
+    ------
+    InputError
+        If `keep`, dy or add_to does not fit x.
     """
     window, after = elementwise_window(x, dy.border), x.geometry._replace(border=dy.border)
     dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
     values = x.interior, images_like(dy, x.tiles, after, "dy"), dx.interior
     flags = add_to is not None, x_is_relu_output
-    job = DropoutGradient(*values, 0, np.float32(scale), *flags, window, _mask(keep, x))
+    job = DropoutGradient(*values, 0, float(scale), *flags, window, _mask(keep, x))
     run(job, even_shares(x.tiles * window.inputs, threads))
     return dx
 

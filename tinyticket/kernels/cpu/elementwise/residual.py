@@ -180,6 +180,11 @@ def copy_gradient(
     Returns
     -------
     Images, like x
+
+    Raises
+    ------
+    InputError
+        If y, dy or add_to does not fit x or its border.
     """
     window, after = elementwise_window(x, y.border), x.geometry._replace(border=y.border)
     dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
@@ -202,6 +207,11 @@ def add(x: Images, addend: Images, *, relu: bool = False, border: int = 0, threa
     Returns
     -------
     Images
+
+    Raises
+    ------
+    InputError
+        If the addend is not as large as x.
     """
     window, y = elementwise_window(x, border), Images.zeros(x.tiles, x.geometry._replace(border=border))
     addend_image = x.geometry._replace(border=addend.border)
@@ -238,6 +248,11 @@ def add_gradient(
     Returns
     -------
     dx, d_addend : Images like x and like the addend
+
+    Raises
+    ------
+    InputError
+        If images do not fit x or its border.
     """
     window, after = elementwise_window(x, y.border), x.geometry._replace(border=y.border)
     addend_image = x.geometry._replace(border=addend.border)

@@ -5,24 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyticket import kernels
 from tinyticket.errors import InputError
+from tinyticket.kernels.cpu import Images, pack_images, unpack_images
 from tinyticket.kernels.geometry import Image, gradient_border, make_window, origin, plane, room, row
-from tinyticket.kernels.cpu.packing import image_of
 
 
 @given(st.integers(1, 40), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.integers(0, 2))
 def test_packing_and_back(samples, channels, height, width, border):
     x = np.random.default_rng(0).standard_normal((samples, channels, height, width), np.float32)
-    packed = kernels.pack_images(x, border)
-    np.testing.assert_array_equal(kernels.unpack_images(packed, samples, border), x)
-    image = image_of(packed, border)
+    packed = pack_images(x, border)
+    np.testing.assert_array_equal(unpack_images(packed, samples), x)
+    image = packed.geometry
     assert image == Image(channels, height, width, border)
-    flat, tile_size = packed.reshape(-1), channels * plane(image)
+    flat, tile_size = packed.array.reshape(-1), channels * plane(image)
     n, c, h, w = samples - 1, channels - 1, height - 1, width - 1
     place = origin(image) + n // 16 * tile_size + c * plane(image) + h * row(image) + w * 16 + n % 16
     assert flat[place] == x[n, c, h, w]
-    np.testing.assert_allclose(packed.sum(dtype=np.float64), x.sum(dtype=np.float64), atol=1e-4)  # zeros elsewhere
+    assert packed.interior[0] == x[0, 0, 0, 0]
+    np.testing.assert_allclose(flat.sum(dtype=np.float64), x.sum(dtype=np.float64), atol=1e-4)  # zeros elsewhere
     assert flat.ctypes.data % 64 == 0
 
 
@@ -59,11 +59,24 @@ def test_the_gradient_finds_all_that_it_reads(size, kernel, stride, padding):
 
 def test_shapes_are_checked():
     with pytest.raises(InputError, match="must have the shape"):
-        kernels.pack_images(np.zeros((3, 4)))
+        pack_images(np.zeros((3, 4)))
+    with pytest.raises(InputError, match=r"packed as \(tiles, channels, rows, columns, 16\)"):
+        Images(np.zeros((1, 2, 3, 3, 8)))
+    with pytest.raises(InputError, match=r"packed as \(tiles, channels, rows, columns, 16\)"):
+        Images(np.zeros((2, 3, 3, 16)))
     with pytest.raises(InputError, match="must be packed"):
-        kernels.unpack_images(np.zeros((1, 2, 3, 3, 8)), 3)
-    with pytest.raises(InputError, match="no room for a border"):
-        kernels.unpack_images(np.zeros((1, 2, 3, 3, 16)), 3, border=2)
+        Images(np.zeros((1, 0, 3, 3, 16)))
+    with pytest.raises(InputError, match="no room for a border of 2"):
+        Images(np.zeros((1, 2, 4, 4, 16)), 2)
+    with pytest.raises(InputError, match="no room for a border of -1"):
+        Images(np.zeros((1, 2, 4, 4, 16)), -1)
+
+
+def test_images_take_an_array_as_it_is_if_they_can():
+    array = np.zeros((1, 2, 4, 4, 16), np.float32)
+    assert Images(array).array is array
+    assert Images(array.astype(np.float64)).array.dtype == np.float32
+    assert Images(array[:, ::-1]).array.flags.c_contiguous
 
 
 def test_neighbours_may_share_their_border():

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kernels.images import borders, channels, chunked, generators, quick, samples
+from tests.kernels.images import borders, channels, chunked, gathered, generators, quick, samples
 from tinyticket.errors import InputError
 from tinyticket.kernels import cpu
-from tinyticket.kernels.reference import packed_layers as reference
+from tinyticket.kernels.cpu import pack_images
 
 pytestmark = pytest.mark.usefixtures("_chunks")
 sizes = st.tuples(st.sampled_from([1, 2, 5, 8]), st.sampled_from([1, 3, 8, 15, 16, 17, 28, 32, 40]))
@@ -16,19 +16,19 @@ sizes = st.tuples(st.sampled_from([1, 2, 5, 8]), st.sampled_from([1, 3, 8, 15, 1
 
 @quick
 @given(generators, samples, channels, sizes, borders, *[st.booleans()] * 3)
-def test_gather_images(rng, count, depth, size, border, bytes_, normalised, cropped):
+def test_gather_images(rng, count, depth, size, border, bytes_, normalised, augmented):
     pixels = rng.integers(0, 256, (9, depth, *size), dtype=np.uint8)
-    data = pixels if bytes_ else rng.standard_normal(pixels.shape).astype(np.float32)
-    options = {"border": border}
+    data, options = pixels if bytes_ else rng.standard_normal(pixels.shape).astype(np.float32), {}
     if bytes_ and normalised:
         options |= {"mean": rng.random(depth).astype(np.float32), "std": rng.random(depth).astype(np.float32)}
-    if cropped:
+    if augmented:
         pad = rng.integers(0, 45)  # sometimes all of the image is left behind
         shifts = rng.integers(-pad, pad + 1, (2, count))
-        options |= {"crops": np.stack([*shifts, rng.integers(0, 2, count)], axis=1)}
+        options |= {"draws": np.stack([*shifts, rng.integers(0, 2, count)], axis=1)}
     indices = rng.integers(0, len(data), count)
-    x = chunked(cpu.gather_images, data, indices, **options)
-    np.testing.assert_array_equal(x, reference.gather_images(data, indices, **options))
+    x = chunked(cpu.gather_images, data, indices, border=border, **options)
+    assert x.border == border
+    np.testing.assert_array_equal(x.array, pack_images(gathered(data, indices, **options), border).array)
 
 
 def test_every_pixel_is_what_numpy_computes():
@@ -39,12 +39,12 @@ def test_every_pixel_is_what_numpy_computes():
         expected = pixels[0].astype(np.float32) / np.float32(255)
         if options:
             expected = (expected - mean[:, None, None]) / std[:, None, None]
-        np.testing.assert_array_equal(x[0, ..., 0].view(np.uint32), expected.view(np.uint32))
+        np.testing.assert_array_equal(x.array[0, ..., 0].view(np.uint32), expected.view(np.uint32))
 
 
 def test_a_crop_is_taken_before_the_mirror():
     data = np.arange(1, 7, dtype=np.float32).reshape(1, 1, 2, 3)
-    x = cpu.gather_images(data, [0, 0, 0], crops=[(0, 1, 0), (0, 1, 1), (1, -1, 0)])
+    x = cpu.gather_images(data, [0, 0, 0], draws=[(0, 1, 0), (0, 1, 1), (1, -1, 0)]).array
     np.testing.assert_array_equal(x[0, 0, ..., 0], [[2, 3, 0], [5, 6, 0]])
     np.testing.assert_array_equal(x[0, 0, ..., 1], [[0, 3, 2], [0, 6, 5]])
     np.testing.assert_array_equal(x[0, 0, ..., 2], [[0, 4, 5], [0, 0, 0]])
@@ -54,8 +54,11 @@ def test_the_last_image_of_a_file_is_read_to_its_end_and_no_further(tmp_path):
     """A memory map that ends on the last byte of its last page: reading beyond would end the process."""
     page = np.memmap(tmp_path / "pixels", np.uint8, "w+", shape=(4096,))
     page[:] = 255
-    x = cpu.gather_images(page.reshape(4, 1, 32, 32), [3] * 16, crops=[(4, 4, 0), (-4, -4, 1)] * 8)
-    assert x.max() == 1
+    page.flush()
+    draws = [(4, 4, 0), (-4, -4, 1)] * 8
+    for mode in ("r+", "r"):
+        images = np.memmap(tmp_path / "pixels", np.uint8, mode, shape=(4, 1, 32, 32))
+        assert cpu.gather_images(images, [3] * 16, draws=draws).array.max() == 1
 
 
 def test_bad_arguments_are_refused():
@@ -65,6 +68,8 @@ def test_bad_arguments_are_refused():
     with pytest.raises(InputError, match="from 0 to 3, not 1 to 4"):
         cpu.gather_images(data, [1, 4])
     with pytest.raises(InputError, match=r"integers of \(2, 3\)"):
-        cpu.gather_images(data, [1, 2], crops=np.zeros((2, 2), int))
+        cpu.gather_images(data, [1, 2], draws=np.zeros((2, 2), int))
     with pytest.raises(InputError, match="applied to pixels"):
         cpu.gather_images(data, [1], mean=np.zeros(1))
+    with pytest.raises(InputError, match="std has shape"):
+        cpu.gather_images(data.astype(np.uint8), [1], std=np.zeros(2))
