@@ -183,7 +183,7 @@ def test_nothing_is_done_outside_the_shares():
 def test_a_record_with_another_number_of_fields_is_refused():
     with pytest.raises(TypeError):
         Everything(*job_of()[:-1])
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(TypeError, match="was expected"):
         run(job_of(inner=(FIELDS["inner"].values, Pair(2, True))), np.array([0, SIZE]))
 
 

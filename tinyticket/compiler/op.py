@@ -119,14 +119,6 @@ class Op:
         return any(block.private for block in self.writes)
 
 
-@dataclass
-class Chain:
-    """Operations, one after the other, that may come at any time behind so many of a program's."""
-
-    after: int
-    ops: list[Op] = field(default_factory=list)
-
-
 def _named(job: Any) -> list[Block]:
     """Return the blocks that a job names, those of records inside it too."""
     found = []

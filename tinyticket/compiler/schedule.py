@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
-from tinyticket.compiler.op import Block, Chain, Op
+from tinyticket.compiler.op import Block, Op
 from tinyticket.compiler.places import Places
 
 
@@ -61,10 +61,23 @@ def _apart(parts: set[Hashable] | None, part: Hashable) -> bool:
     return bool(parts) and parts != {part}
 
 
-def order(ops: list[Op], chains: list[Chain]) -> list[Op]:
-    """Put the operations of chains between others, as early as no thread must wait for another because of them."""
+def order(ops: list[Op], chains: list[list[Op]]) -> list[Op]:
+    """Put chains of operations, which belong behind all others, as early between these as no thread waits because of them.
+
+    A chain's operation may come once nothing that follows touches what it writes, or writes what it reads.
+
+    Parameters
+    ----------
+    ops : list of Op
+    chains : list of lists of Op
+        Each in its order; two chains have nothing to do with each other.
+    """
+    last_touch, last_write = dict[Block, int](), dict[Block, int]()
+    for i, op in enumerate(ops):
+        last_touch |= dict.fromkeys((*op.reads, *op.writes), i)
+        last_write |= dict.fromkeys(op.writes, i)
     ordered: list[Op] = []
-    interval, pending = Interval(placed=False), list[list[Op]]()
+    interval, pending = Interval(placed=False), [list(chain) for chain in chains]
 
     def append(op: Op) -> None:
         if not interval.admits(op):
@@ -72,30 +85,21 @@ def order(ops: list[Op], chains: list[Chain]) -> list[Op]:
         interval.add(op)
         ordered.append(op)
 
-    def catch_up() -> None:
+    def catch_up(done: int) -> None:
         for chain in pending:
             while chain and interval.admits(chain[0]):
+                soonest = [last_touch.get(b, -1) for b in chain[0].writes] + [last_write.get(b, -1) for b in chain[0].reads]
+                if max(soonest) > done:
+                    break
                 append(chain.pop(0))
 
     for i, op in enumerate(ops):
-        pending += [list(chain.ops) for chain in chains if chain.after == i]
-        for chain in pending:
-            while any(_must_precede(each, op) for each in chain):
-                append(chain.pop(0))
         append(op)
-        pending = [chain for chain in pending if chain]
-        catch_up()
-    pending += [list(chain.ops) for chain in chains if chain.after >= len(ops)]
+        catch_up(i)
     while pending := [chain for chain in pending if chain]:
         interval.clear()
-        catch_up()
+        catch_up(len(ops))
     return ordered
-
-
-def _must_precede(earlier: Op, later: Op) -> bool:
-    """Return whether the later operation writes what the earlier one touches, or reads what it writes."""
-    touched = {*earlier.reads, *earlier.writes}
-    return any(block in touched for block in later.writes) or any(block in earlier.writes for block in later.reads)
 
 
 def meetings(ops: list[Op]) -> list[bool]:

@@ -14,7 +14,7 @@ from tinyticket.compiler.layout import Layout, Values
 from tinyticket.compiler.lower import batch, convolution, images, linear
 from tinyticket.compiler.lower.lowering import Lowering
 from tinyticket.compiler.lower.update import refreshed
-from tinyticket.compiler.op import Block, Chain, Op
+from tinyticket.compiler.op import Block, Op
 from tinyticket.nn import Parameter
 
 PASSES = {
@@ -43,7 +43,7 @@ class Program(NamedTuple):
     Attributes
     ----------
     ops : list of Op
-    chains : list of Chain
+    chains : list of lists of Op
         What may be done between them: `schedule` says where.
     kept : dict of Operation to int
         Dropouts, and where their masks begin among the bytes of a turn, `kept_size` in all.
@@ -52,7 +52,7 @@ class Program(NamedTuple):
     """
 
     ops: list[Op]
-    chains: list[Chain]
+    chains: list[list[Op]]
     kept: dict[Operation, int]
     kept_size: int
     whole: dict[Parameter, Block]

@@ -7,7 +7,7 @@ import numpy as np
 from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.lower.lowering import Lowering
 from tinyticket.compiler.lower.update import update_weights
-from tinyticket.compiler.op import FEED, Block, Chain, even
+from tinyticket.compiler.op import FEED, Block, Op, even
 from tinyticket.kernels.cpu.convolution import Conv2dBiasGradient, PooledBiasGradient
 from tinyticket.kernels.cpu.gather import TransposeSamples
 from tinyticket.kernels.cpu.linear import (
@@ -92,7 +92,7 @@ def bias_backward(lower: Lowering, operation: Operation) -> None:
     update_weights(lower, operation, "bias", shares)
 
 
-def _transpose(lower: Lowering, operation: Operation, chain: Chain | None) -> None:
+def _transpose(lower: Lowering, operation: Operation, chain: list[Op] | None) -> None:
     """Write down the copy of a layer's input sample by sample, which its weight gradient reads."""
     values, (below,) = lower.values, operation.inputs
     x, shape, blocks = values.value(below), values.shape(operation), -(-below.size // LANES)

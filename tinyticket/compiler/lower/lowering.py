@@ -7,7 +7,7 @@ from typing import Any
 
 from tinyticket.compiler.graph import Operation, Value
 from tinyticket.compiler.layout import Layout, Values
-from tinyticket.compiler.op import Block, Chain, Op, Shares, even
+from tinyticket.compiler.op import Block, Op, Shares, even
 from tinyticket.compiler.weights import Weights
 from tinyticket.compiler.writers import Writers
 from tinyticket.nn import Parameter
@@ -32,7 +32,7 @@ class Lowering:
     Attributes
     ----------
     ops : list of Op
-    chains : list of Chain
+    chains : list of lists of Op
         Operations that change weights, and what follows from that; `schedule` puts them where no thread waits for them.
     turned : dict of Operation to Block
         The input of a dense linear layer sample by sample, as its weight gradient reads it.
@@ -56,7 +56,7 @@ class Lowering:
         self.layout, self.values, self.training, self.updates = layout, values, training, updates
         self.rule, self.penalties = rule, penalties or {}
         self.ops: list[Op] = []
-        self.chains: list[Chain] = []
+        self.chains: list[list[Op]] = []
         self.turned: dict[Operation, Block] = {}
         self.statistics: dict[Operation, tuple[Block, ...]] = {}
         self.kept: dict[Operation, int] = {}
@@ -72,15 +72,15 @@ class Lowering:
         writes: list[Block],
         own: list[Block] | None = None,
         may_overwrite: list[tuple[Block, Block]] | None = None,
-        chain: Chain | None = None,
+        chain: list[Op] | None = None,
     ) -> None:
         """Write down the next operation, of the program or of a chain of its."""
         op = Op(job, shares, reads, writes, own or [], may_overwrite or [], self.layer)
-        (self.ops if chain is None else chain.ops).append(op)
+        (self.ops if chain is None else chain).append(op)
 
-    def chain(self) -> Chain:
-        """Begin a chain of operations that may come at any time from now on."""
-        self.chains.append(Chain(len(self.ops)))
+    def chain(self) -> list[Op]:
+        """Begin a chain of operations."""
+        self.chains.append([])
         return self.chains[-1]
 
     def weights(self, operation: Operation) -> Weights:

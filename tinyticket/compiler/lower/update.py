@@ -26,7 +26,7 @@ def update_weights(lower: Lowering, operation: Operation, name: str, shares: Sha
     job = Update(gradient, state, lower.rule, FEED)
     lower.emit(job, shares, [gradient, *blocks], blocks, [gradient, *blocks], chain=chain)
     if name == "weight":
-        chain.ops += refreshed(weights, operation)
+        chain += refreshed(weights, operation)
 
 
 def refreshed(weights: Weights, operation: Operation) -> list[Op]:

@@ -117,30 +117,51 @@ def places(job: type) -> dict[str, int]:
 # -- in Python
 
 
-def words_of(job: Any, kept: list[np.ndarray]) -> Iterator[int]:
-    """Yield the words of a job: numbers, flags and addresses; rows that are made for jobs inside it are added to `kept`."""
-    for value, kind in zip(job, kinds(type(job)).values(), strict=True):
+@functools.cache
+def _fields(job: type) -> tuple[Any, ...]:
+    """Return for every field of a job how its words are made: `float`, the class of a record inside it, `Told`, or None."""
+    found = []
+    for kind in kinds(job).values():
         if isinstance(kind, types.BaseTuple):
-            yield from words_of(value, kept)
-        elif isinstance(value, tuple):
-            kept.append(to_words(value, kept))
-            yield to_word(kept[-1])
+            found.append(kind.instance_class)
+        elif isinstance(kind, types.Float):
+            found.append(float)
         else:
-            yield to_word(value)
+            found.append(Told if isinstance(kind, JobType) else None)
+    return tuple(found)
 
 
-def to_word(value: Any) -> int:
-    """Return a number, a flag or the address of an array as one int64."""
-    if isinstance(value, np.ndarray):
-        return address_of(value)
-    if isinstance(value, float | np.floating):
-        return struct.unpack("q", struct.pack("d", value))[0]
-    return int(value)
+def _add_words(job: Any, words: list[int], kept: list[np.ndarray]) -> None:
+    for value, kind in zip(job, _fields(type(job)), strict=True):
+        if kind is None or type(value) is int:
+            if kind is float:
+                value = _float_word(value)
+            words.append(address_of(value) if type(value) is np.ndarray else int(value))
+        elif kind is float:
+            words.append(_float_word(value))
+        elif kind is Told:  # an array that is a row, or a job of which a row is made
+            if not isinstance(value, np.ndarray):
+                value = to_words(value, kept)
+                kept.append(value)
+            words.append(address_of(value))
+        elif type(value) is not kind:
+            raise TypeError(f"a {kind.__name__} was expected in a {type(job).__name__}, not {value!r}")
+        else:
+            _add_words(value, words, kept)
+
+
+def _float_word(value: Any) -> int:
+    return struct.unpack("q", struct.pack("d", value))[0]
 
 
 def to_words(job: Any, kept: list[np.ndarray]) -> np.ndarray:
-    """Return the row of a job, int64; whoever keeps it must keep the job, for its arrays, and what is added to `kept` too."""
-    return np.array(list(words_of(job, kept)), np.int64)
+    """Return the row of a job, int64: numbers, flags and addresses.
+
+    Whoever keeps it must keep the job, for its arrays, and the rows that are made for jobs inside it and added to `kept` too.
+    """
+    words: list[int] = []
+    _add_words(job, words, kept)
+    return np.array(words, np.int64)
 
 
 # -- in compiled code
@@ -192,15 +213,14 @@ def call(typing, address, row, first, last):
     return types.void(types.int64, numbers, types.int64, types.int64), codegen
 
 
-@intrinsic
-def job_at(typing, row, job):
-    """Return the job whose row begins at an address of int64."""
-    kind = JobType(job.instance_type.instance_class if hasattr(job, "instance_type") else job.instance_class)
+def reader(job: type) -> Any:
+    """Return what gives compiled code the job whose row begins at an address."""
 
-    def codegen(context, builder, sig, args):
-        return args[0]
+    @intrinsic
+    def read(typing, row):
+        return JobType(job)(numbers), lambda context, builder, sig, args: args[0]
 
-    return kind(numbers, job), codegen
+    return read
 
 
 # -- kernels

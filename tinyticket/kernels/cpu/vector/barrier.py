@@ -16,10 +16,10 @@ from numba.core import cgutils
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.simd import I32, I64, call, intrinsic
 
-COUNTER, ARRIVED, DECISION = 0, 8, 16
-"""Places in the shared int64 array, a cache line each."""
+COUNTER, ARRIVED, DECISION, NEXT = 0, 8, 16, 24
+"""Places in the shared int64 array, a cache line each; the last is for turns that are dealt out."""
 
-SIZE = 24
+SIZE = 32
 UNDECIDED, GO, ALONE = range(3)
 _PATIENCE = 2_000_000  # spins, some tens of milliseconds: waking a sleeping thread takes a thousandth of that
 _POLITE = 4_000  # spins after which a waiting thread lets others have its core
