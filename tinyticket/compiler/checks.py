@@ -14,6 +14,8 @@ from tinyticket.errors import InputError
 def check_examples(graph: Graph, examples: Any) -> None:
     """Raise an error unless a network takes such examples; there may be none."""
     start = graph.start
+    if examples.shape[1:] == (start.channels, start.height, start.width):
+        return
     if examples.ndim < 2 or math.prod(examples.shape[1:]) != start.size:
         expected = (start.channels, start.height, start.width) if start.height * start.width > 1 else (start.channels,)
         raise InputError(f"predict takes examples of shape {expected}, not an array of shape {tuple(examples.shape)}")

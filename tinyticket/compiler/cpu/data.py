@@ -46,12 +46,11 @@ class Data:
         self.as_pixels = examples.dtype == np.uint8
 
     @cached_property
-    def words(self) -> dict[str, int]:
-        """What a feed holds of it, by field."""
-        arrays = {"labels": self.labels, "mean": self.mean, "std": self.std}
-        found = {name: address_of(array) for name, array in arrays.items() if array is not None}
-        place = {"pixels" if self.as_pixels else "examples": address_of(self.examples)}
-        return found | place | {"as_pixels": int(self.as_pixels)}
+    def words(self) -> tuple[int, ...]:
+        """What a feed holds of it: examples, pixels, as_pixels, mean, std, labels."""
+        examples, pixels = (0, address_of(self.examples)) if self.as_pixels else (address_of(self.examples), 0)
+        others = (0 if array is None else address_of(array) for array in (self.mean, self.std, self.labels))
+        return examples, pixels, int(self.as_pixels), *others
 
 
 def bind(graph: Graph, features: bool, examples: Any, labels: np.ndarray) -> Data:
@@ -68,19 +67,22 @@ def bind(graph: Graph, features: bool, examples: Any, labels: np.ndarray) -> Dat
     examples, labels : arrays
     """
     check_data(graph, examples, labels)
-    data = examples_of(graph, features, examples)
-    if features and (pixels := _as_pixels(data.examples)) is not None:
-        data = Data(pixels, data.size)
-    return Data(data.examples, data.size, np.array(labels, np.float32), data.mean, data.std)
+    wide = np.array(labels, np.float32)
+    data = pixels_of(graph, features, examples)
+    if data is not None:
+        return Data(data.examples, data.size, wide, data.mean, data.std)
+    flat = np.ascontiguousarray(examples, np.float32).reshape(-1)
+    pixels = _as_pixels(flat) if features else None
+    return Data(flat if pixels is None else pixels, len(examples), wide)
 
 
-def examples_of(graph: Graph, features: bool, examples: Any) -> Data:
-    """Bring examples alone into that form; features stay float32."""
+def pixels_of(graph: Graph, features: bool, examples: Any) -> Data | None:
+    """Return examples that are `Pixels` as bytes, if they are gathered as images."""
     pixels = getattr(examples, "pixels", None)
-    if isinstance(pixels, np.ndarray) and not features and graph.start.height * graph.start.width > 1:
-        mean, std = (np.ascontiguousarray(part, np.float32) for part in (examples.mean, examples.std))
-        return Data(np.ascontiguousarray(pixels, np.uint8).reshape(-1), len(examples), None, mean, std)
-    return Data(np.ascontiguousarray(examples, np.float32).reshape(-1), len(examples))
+    if features or not isinstance(pixels, np.ndarray) or graph.start.height * graph.start.width == 1:
+        return None
+    mean, std = (np.ascontiguousarray(part, np.float32) for part in (examples.mean, examples.std))
+    return Data(np.ascontiguousarray(pixels, np.uint8).reshape(-1), len(examples), None, mean, std)
 
 
 def _as_pixels(numbers: np.ndarray) -> np.ndarray | None:

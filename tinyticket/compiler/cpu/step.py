@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numba
 import numpy as np
 
 from tinyticket.compiler import lower
 from tinyticket.compiler.checks import check_batch, check_examples
 from tinyticket.compiler.cpu.arena import Arena
-from tinyticket.compiler.cpu.data import Data, bind, examples_of
-from tinyticket.compiler.cpu.pace import Pace
-from tinyticket.compiler.cpu.table import Tables
-from tinyticket.compiler.cpu.walk import MEETING_SIZE, Walk, walk
+from tinyticket.compiler.cpu.data import Data, bind, pixels_of
+from tinyticket.compiler.cpu.program import FEED, Program, Threads
 from tinyticket.compiler.draw import draw_kept
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import SMALL, Layout, Values
 from tinyticket.compiler.op import Block, Op
 from tinyticket.compiler.places import Places
-from tinyticket.compiler.schedule import held, order, place
+from tinyticket.compiler.schedule import held, place
 from tinyticket.compiler.score import Score
-from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.feed import Feed
-from tinyticket.kernels.cpu.job import places, to_words
-from tinyticket.kernels.cpu.packing import address_of, empty
-from tinyticket.kernels.cpu.threads import available_threads, thread_count
-from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
+from tinyticket.kernels.cpu.packing import address_of
+from tinyticket.kernels.cpu.threads import thread_count
+from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
 from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Buffer, Parameter
-
-_AT = places(Feed)
-_WORDS = len(_AT)
-_TOLD = places(Walk)
 
 FROM_ZERO = -scalars_of("sgd", 1, 1.0)
 """The scalars with which SGD makes a gradient of a zero."""
 
 APART = 1 << 20
-"""Weights up to which evaluations and predictions take tiles apart, a tile a thread: they stay in a second-level cache, where the next
-tile finds them. More are read once for several tiles by threads that do a batch together."""
+"""Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the next
+turn finds them. More are read once for several tiles by threads that do a batch together."""
 
 KEPT_AT_ONCE = 1 << 26
 """Bytes of dropout's masks that are drawn for a call; longer calls are cut."""
@@ -49,32 +38,12 @@ KEPT_AT_ONCE = 1 << 26
 PROFILED = 20
 """Times that each operation is done to measure it."""
 
+# Places in a feed, which calls write; names of a module are found sooner than those of a record.
+_INDICES, _DRAWS, _AUGMENTED, _KEPT, _SCALARS, _RESULTS, _LOGITS = (
+    FEED[name] for name in ("indices", "draws", "augmented", "kept", "scalars", "results", "logits")
+)
 
-class Program:
-    """Operations in their order, with tables for any number of threads, made when they are first needed.
-
-    Parameters
-    ----------
-    lowered : lower.Program
-    samples : int
-        Of a turn.
-    apart : bool
-        Whether each turn is one thread's.
-    """
-
-    def __init__(self, lowered: lower.Program, samples: int, apart: bool = False):
-        self.ops, self.samples, self.apart = order(lowered.ops, lowered.chains), samples, apart
-        self.kept, self.kept_size, self.whole = lowered.kept, lowered.kept_size, lowered.whole
-        self.paces: dict[int, Pace] = {}
-        self.tables: dict[int, Tables] = {}
-
-    def pace(self, turns: int, most: int) -> Pace:
-        """Return what chooses the number of threads for so many turns."""
-        # Turns that are taken together are all alike; of those taken apart it matters how many there are.
-        key = min(turns, most).bit_length() if self.apart else 0
-        if key not in self.paces:
-            self.paces[key] = Pace(min(most, turns) if self.apart else most)
-        return self.paces[key]
+_FLOAT32 = np.dtype(np.float32)
 
 
 class CpuStep:
@@ -126,36 +95,55 @@ class CpuStep:
         tiles, samples = (1, layout.lanes) if layout.is_mlp else (layout.tiles, batch_size)
         evaluated = Values(layout, tiles, private=True) if apart else together
         predicted = Values(layout, 1, private=True) if apart else together
-        self._training = Program(lower.training(layout, together, RULES[rule], penalties or {}), batch_size)
-        self._gradients = Program(lower.gradients(layout, together), batch_size) if gradients else None
-        self._evaluation = Program(lower.evaluation(layout, evaluated), samples, apart)
-        self._prediction = Program(lower.prediction(layout, predicted), layout.lanes if apart else batch_size, apart)
-        self._refresh = Program(lower.refresh(layout), 1)
+        self._threads = Threads(self.threads)
+        self._size, self._classes = graph.start.size, graph.output.channels
+        work = layout.work() / SMALL
+        self._training = self._program(lower.training(layout, together, RULES[rule], penalties or {}), batch_size)
+        self._gradients = self._program(lower.gradients(layout, together), batch_size) if gradients else None
+        self._evaluation = self._program(lower.evaluation(layout, evaluated), samples, apart, work * tiles)
+        ahead = {"examples": 4 * self._size, "pixels": self._size, "logits": 4 * self._classes}
+        samples = layout.lanes if apart else batch_size
+        self._prediction = self._program(lower.prediction(layout, predicted), samples, apart, work, ahead)
+        self._refresh = self._program(lower.refresh(layout), 1)
         self._arena = self._placed()
         for each in layout.weights.values():
             each.write_pattern(self._view)
-        self._order = np.arange(max(batch_size, LANES * 4), dtype=np.int64)
-        self._base, self._strides = np.zeros(_WORDS, np.int64), np.zeros(_WORDS, np.int64)
-        self._meeting, self._result = empty(MEETING_SIZE, dtype=np.int64), np.zeros(2)
-        self._feeds = [empty(_WORDS, dtype=np.int64) for _ in range(self.threads)]
-        self._feed_addresses = np.array([address_of(feed) for feed in self._feeds], np.int64)
-        self._told: dict[tuple[int, int], np.ndarray] = {}
-        self._fed: Any = None
+        self._order = self._first = np.arange(max(batch_size, layout.lanes), dtype=np.int64)
+        self._order_address = address_of(self._first)
+        self._scalars, self._result = np.zeros(8, np.float32), np.zeros(2)
+        self._prediction.base[_INDICES] = self._order_address
         self._stale = True  # whether what passes read of the weights is older than the weights
+
+    def _program(
+        self,
+        lowered: lower.Program,
+        samples: int,
+        apart: bool = False,
+        work: float = 1.0,
+        strides: dict[str, int] | None = None,
+    ) -> Program:
+        strides = strides or {"indices": 8, "draws": 24}
+        return Program(lowered, samples, self._threads, apart=apart, work=work, strides=strides)
+
+    @property
+    def _programs(self) -> list[Program]:
+        programs = self._training, self._gradients, self._evaluation, self._prediction, self._refresh
+        return [program for program in programs if program is not None]
 
     def _placed(self) -> Arena:
         places, blocks = Places(), dict[Block, None]()
-        programs = [self._training, self._gradients, self._evaluation, self._prediction, self._refresh]
         for each in self._layout.weights.values():
             held(each.slot_blocks, places)
-        for program in programs:
-            if program is not None:
-                place(places, program.ops)
-                blocks |= dict.fromkeys(block for op in program.ops for block in op.blocks)
+        for program in self._programs:
+            place(places, program.ops)
+            blocks |= dict.fromkeys(block for op in program.ops for block in op.blocks)
         for each in self._layout.weights.values():
             held([each.mask_bytes, *each.pattern_blocks], places)
         held(self._layout.buffers.values(), places)
-        return Arena(places, blocks)
+        arena = Arena(places, blocks)
+        for program in self._programs:
+            program.place_in(arena)
+        return arena
 
     def _view(self, block: Block) -> np.ndarray:
         return self._arena[block]
@@ -200,9 +188,8 @@ class CpuStep:
                 changed.add(parameter)
         if changed:
             self._stale = True
-            for program in (self._training, self._gradients, self._evaluation, self._prediction, self._refresh):
-                for tables in program.tables.values() if program else ():
-                    tables.cut()
+            for program in self._programs:
+                program.cut()
         return changed
 
     def bind(self, examples: Any, labels: np.ndarray) -> Data:
@@ -222,8 +209,8 @@ class CpuStep:
         draws : int64 array of shape (samples, 3), optional
             How every image is shifted and whether it is mirrored: what `data.augment` takes.
         """
-        scalars = scalars_of(self._rule, self.steps_taken + 1, learning_rate, **self._options)
-        self._train(self._training, data, indices, 1, scalars, self._result, draws)
+        write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
+        self._train(self._training, data, indices, 1, self._scalars, self._result, draws)
         self.steps_taken += 1
         return float(self._result[0]) / indices.size
 
@@ -273,20 +260,16 @@ class CpuStep:
     ) -> None:
         samples = indices.size // steps
         check_batch(self.graph, samples, self.batch_size)
-        base, strides = self._base, self._strides
-        self._feed(data)
-        indices = np.ascontiguousarray(indices, np.int64)
-        kept = self._draw(program, steps, samples)
-        base[_AT["indices"]], strides[_AT["indices"]] = address_of(indices), 8 * samples
-        base[_AT["scalars"]], strides[_AT["scalars"]] = address_of(scalars), scalars.nbytes // steps
-        base[_AT["results"]], strides[_AT["results"]] = address_of(results), 16
-        base[_AT["augmented"]] = draws is not None
-        if draws is not None:
-            draws = np.ascontiguousarray(draws, np.int64)
-            base[_AT["draws"]], strides[_AT["draws"]] = address_of(draws), 24 * samples
-        if kept is not None:
-            base[_AT["kept"]], strides[_AT["kept"]] = address_of(kept), program.kept_size
-        self._do(program, steps, samples, steps * samples, indices, data.size)
+        self._renew()
+        indices, kept = np.ascontiguousarray(indices, np.int64), self._draw(program, steps, samples)
+        draws = None if draws is None else np.ascontiguousarray(draws, np.int64)
+        drawn, masks = 0 if draws is None else address_of(draws), 0 if kept is None else address_of(kept)
+        first = address_of(indices)
+        program.feed(data)
+        base = program.base
+        base[_INDICES], base[_DRAWS], base[_AUGMENTED], base[_KEPT] = first, drawn, draws is not None, masks
+        base[_SCALARS], base[_RESULTS] = address_of(scalars), address_of(results)
+        program.take(steps, samples, steps * samples, first, indices.size, data.size)
 
     def _draw(self, program: Program, steps: int, samples: int) -> np.ndarray | None:
         """Draw the masks of dropout, step after step as eager layers do, and pack them."""
@@ -307,115 +290,54 @@ class CpuStep:
     def evaluate(self, data: Data, indices: np.ndarray | None = None) -> Score:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
         chosen = self._numbers(data.size) if indices is None else np.ascontiguousarray(indices, np.int64)
-        program, base, strides = self._evaluation, self._base, self._strides
+        self._renew()
+        program, first = self._evaluation, address_of(chosen)
         sums = np.zeros((-(-chosen.size // program.samples), 2))
-        self._feed(data)
-        base[_AT["indices"]], strides[_AT["indices"]] = address_of(chosen), 8 * program.samples
-        base[_AT["results"]], strides[_AT["results"]] = address_of(sums), 16
-        base[_AT["augmented"]] = 0
-        self._do(program, len(sums), program.samples, chosen.size, chosen, data.size)
+        program.feed(data)
+        program.base[_INDICES], program.base[_RESULTS] = first, address_of(sums)
+        program.take(len(sums), program.samples, chosen.size, first, chosen.size, data.size)
         loss, correct = sums.sum(axis=0)
         return Score(float(loss) / chosen.size, int(correct), chosen.size)
 
     def predict(self, x: Any) -> np.ndarray:
         """Return the logits of any number of examples, float32 of shape (examples, classes)."""
-        check_examples(self.graph, x)
-        samples, classes = self._prediction.samples, self.graph.output.channels
-        logits = np.empty((len(x), classes), np.float32)
-        if not len(x):
-            return logits
-        base, strides, size = self._base, self._strides, self.graph.start.size
-        data = examples_of(self.graph, self._layout.is_mlp, x)
-        self._feed(data)
-        self._fed = None  # the next call's examples may lie elsewhere
-        base[_AT["indices"]], strides[_AT["indices"]] = address_of(self._order), 0
-        base[_AT["augmented"]] = 0
-        base[_AT["logits"]], strides[_AT["logits"]] = address_of(logits), 4 * samples * classes
-        strides[_AT["examples"]], strides[_AT["pixels"]] = (0, samples * size) if data.as_pixels else (4 * samples * size, 0)
-        self._do(self._prediction, -(-len(x) // samples), samples, len(x), None, 0)
-        strides[_AT["examples"]] = strides[_AT["pixels"]] = 0
+        if x.ndim != 2 or x.shape[1] != self._size:
+            check_examples(self.graph, x)
+        if self._stale:
+            self._renew()
+        pixels = pixels_of(self.graph, self._layout.is_mlp, x)
+        logits = np.empty((len(x), self._classes), np.float32)
+        if pixels is None:
+            if x.ndim != 2 or x.dtype != _FLOAT32 or not x.flags.carray:  # for which nothing is compiled
+                x = np.require(x, np.float32, ("C", "A", "W")).reshape(len(x), self._size)
+            if self._prediction.predict(x, logits):
+                return logits
+        program, base, count = self._prediction, self._prediction.base, len(x)
+        if pixels is not None:
+            program.feed(pixels)
+        else:
+            program.feed(Data(x, count))
+        base[_INDICES], base[_LOGITS] = self._order_address, address_of(logits)
+        program.take(-(-count // program.samples), program.samples, count)
         return logits
 
-    # -- running programs
+    def profile(self, data: Data, indices: np.ndarray) -> list[tuple[Op, float]]:
+        """Return the seconds that each operation of a training step takes on one thread; values are as good as lost."""
+        scalars, samples = scalars_of(self._rule, 1, 0.0, **self._options), indices.size
+        self._train(self._training, data, indices, 1, scalars, self._result, None)
+        kept, base = self._draw(self._training, 1, samples), self._training.base
+        base[_INDICES], base[_KEPT] = address_of(indices), 0 if kept is None else address_of(kept)
+        return self._training.profile(samples, PROFILED)
+
+    def _renew(self) -> None:
+        """Bring weights that were written from outside into the orders that passes read."""
+        if self._stale:
+            self._stale = False
+            if self._refresh.ops:
+                self._refresh.take(1, 1, 1)
 
     def _numbers(self, count: int) -> np.ndarray:
         """Return 0 to count, kept for the next time."""
         if self._order.size < count:
             self._order = np.arange(count, dtype=np.int64)
         return self._order[:count]
-
-    def _feed(self, data: Data) -> None:
-        """Let feeds name a data set."""
-        if data is not self._fed:
-            for name, word in data.words.items():
-                self._base[_AT[name]] = word
-            self._fed = data
-
-    def _do(self, program: Program, turns: int, samples: int, total: int, indices: np.ndarray | None, size: int) -> None:
-        """Take turns of a program, on as many threads as are quickest."""
-        if self._stale:
-            self._stale = False
-            self._run(self._refresh, 1, 1, 1, 1, None, 0)
-        available = available_threads()
-        pace = program.pace(turns, min(self.threads, self._worth(program, turns)))
-        threads = min(pace.threads, available)
-        began = time.perf_counter()
-        self._run(program, threads, turns, samples, total, indices, size)
-        if threads == pace.threads:
-            pace.note((time.perf_counter() - began) / turns)
-
-    def _worth(self, program: Program, turns: int) -> int:
-        """Return how many threads have enough to do in turns that each takes apart."""
-        return max(1, turns * self._layout.work() // SMALL) if program.apart else self.threads
-
-    def _run(
-        self, program: Program, threads: int, turns: int, samples: int, total: int, indices: np.ndarray | None, size: int
-    ) -> None:
-        told = self._tell(program, threads)
-        told[_TOLD["turns"]], told[_TOLD["samples"]], told[_TOLD["total"]] = turns, samples, total
-        told[_TOLD["checked"]], told[_TOLD["size"]] = 0 if indices is None else indices.size, size
-        if indices is not None:
-            told[_TOLD["indices"]] = address_of(indices)
-        if 1 < threads < numba.get_num_threads():
-            before = numba.set_num_threads(threads)
-            try:
-                known = walk(told)
-            finally:
-                numba.set_num_threads(before)
-        else:
-            known = walk(told)
-        if not known:
-            raise InputError(f"indices must be from 0 to {size - 1}")
-
-    def _tell(self, program: Program, threads: int) -> np.ndarray:
-        """Return what `walk` is told about a program for some threads."""
-        key = id(program), threads
-        if key not in self._told:
-            tables, alone = (self._tables(program, count).addresses for count in (threads, 1))
-            given = threads, program.apart, len(program.ops), tables, alone, 0, self._feed_addresses, _WORDS
-            self._told[key] = to_words(Walk(*given, self._base, self._strides, 0, 0, 0, 0, 0, self._meeting), [])
-        return self._told[key]
-
-    def _tables(self, program: Program, threads: int) -> Tables:
-        if threads not in program.tables:
-            program.tables[threads] = Tables(program.ops, self._arena, self._feeds[:threads], program.apart)
-        return program.tables[threads]
-
-    def profile(self, data: Data, indices: np.ndarray) -> list[tuple[Op, float]]:
-        """Return the seconds that each operation of a training step takes on one thread; values are as good as lost."""
-        scalars, samples = scalars_of(self._rule, 1, 0.0, **self._options), indices.size
-        self._train(self._training, data, indices, 1, scalars, self._result, None)
-        told, still = self._tell(self._training, 1).copy(), np.zeros(_WORDS, np.int64)
-        told[_TOLD["strides"]], told[_TOLD["rows"]] = address_of(still), 1
-        told[_TOLD["turns"]], told[_TOLD["total"]] = PROFILED, PROFILED * samples
-        kept = self._draw(self._training, 1, samples)
-        if kept is not None:
-            self._base[_AT["kept"]] = address_of(kept)
-        times = []
-        for op in self._training.ops:
-            tables = Tables([op], self._arena, self._feeds[:1], apart=False)
-            told[_TOLD["tables"]] = address_of(tables.addresses)
-            began = time.perf_counter()
-            walk(told)
-            times.append((op, (time.perf_counter() - began) / PROFILED))
-        return times

@@ -12,10 +12,11 @@ import numpy as np
 from numba import prange
 
 from tinyticket.compiler.cpu.table import FIRST, HEAD, KERNEL, LAST, MEET, SIZE
-from tinyticket.kernels.cpu.job import Numbers, call, numbers, reader, types
+from tinyticket.kernels.cpu.feed import Feed
+from tinyticket.kernels.cpu.job import Numbers, call, numbers, places, reader, types
 from tinyticket.kernels.cpu.vector import barrier
 from tinyticket.kernels.cpu.vector.barrier import ALONE, DECISION, NEXT, atomic_add, meet, together
-from tinyticket.kernels.cpu.vector.jit import compile_entry, device
+from tinyticket.kernels.cpu.vector.jit import compile_entry, compile_serial, device
 from tinyticket.kernels.cpu.vector.simd import I64, advance, at, intrinsic, pointer
 from tinyticket.kernels.cpu.vector.transpose import put
 
@@ -26,25 +27,26 @@ MEETING_SIZE = barrier.SIZE
 class Walk(NamedTuple):
     """What `walk` is told, as a row of int64."""
 
+    turns: int
+    samples: int  # of a turn
+    total: int  # of all turns: the last may have fewer
+    strides: Numbers  # what is added to the words of a feed from turn to turn
+    indices: Numbers  # of examples, `checked` of them, which must be from 0 to `size`
+    checked: int
+    size: int
     threads: int
     apart: bool  # whether each turn is one thread's
     rows: int
     tables: Numbers  # the address of each thread's table
     alone: Numbers  # the address of the table of a single thread, in case others are not to be had
-    turns: int
     feeds: Numbers  # the address of each thread's feed
     words: int  # of a feed
     base: Numbers  # what the feed of turn 0 holds, except for the number of samples
-    strides: Numbers  # and what is added to it from turn to turn
-    samples: int  # of a turn
-    total: int  # of all turns: the last may have fewer
-    indices: Numbers  # of examples, `checked` of them, which must be from 0 to `size`
-    checked: int
-    size: int
     meeting: Numbers
 
 
 _walk_at = reader(Walk)
+EXAMPLES, LOGITS = places(Feed)["examples"], places(Feed)["logits"]
 
 
 @intrinsic
@@ -57,13 +59,19 @@ def _address(typing, number):
     return numbers(types.int64), codegen
 
 
+@intrinsic
+def _number(typing, place):
+    """Return an address as a number."""
+    return types.int64(place), lambda context, builder, sig, args: builder.ptrtoint(args[0], I64)
+
+
 @device
-def _turn(walk, tables, thread, threads, turn, round_):
+def _turn(walk, tables, thread, threads, turn, total, round_):
     """Take one turn, or a thread's part in it; return the number of the next meeting."""
     feed, row = _address(at(walk.feeds, thread)), _address(at(tables, thread))
     for i in range(walk.words):
         put(feed, i, at(walk.base, i) + turn * at(walk.strides, i))
-    put(feed, 0, min(walk.samples, walk.total - turn * walk.samples))
+    put(feed, 0, min(walk.samples, total - turn * walk.samples))
     for _ in range(walk.rows):
         if at(row, MEET):
             round_ = meet(walk.meeting, threads, round_)
@@ -74,10 +82,10 @@ def _turn(walk, tables, thread, threads, turn, round_):
 
 
 @device
-def _turns(walk, tables, thread, threads):
+def _turns(walk, tables, thread, threads, turns, total):
     round_ = np.int64(1)
-    for turn in range(walk.turns):
-        round_ = _turn(walk, tables, thread, threads, np.int64(turn), round_)
+    for turn in range(turns):
+        round_ = _turn(walk, tables, thread, threads, np.int64(turn), total, round_)
 
 
 @device
@@ -87,10 +95,10 @@ def _part(told, thread):
     if walk.apart:
         turn = atomic_add(walk.meeting, NEXT, 1)
         while turn < walk.turns:
-            _turn(walk, walk.tables, thread, np.int64(1), turn, np.int64(1))
+            _turn(walk, walk.tables, thread, np.int64(1), turn, walk.total, np.int64(1))
             turn = atomic_add(walk.meeting, NEXT, 1)
     elif together(walk.meeting, walk.threads):
-        _turns(walk, walk.tables, thread, walk.threads)
+        _turns(walk, walk.tables, thread, walk.threads, walk.turns, walk.total)
 
 
 @device
@@ -118,12 +126,30 @@ def walk(told):
     # Helpers are compiled anew for constants and for unsigned numbers, such as prange gives; these are neither.
     one, first = np.int64(1), np.int64(0)
     if job.threads == 1:
-        _turns(job, job.tables, first, one)
+        _turns(job, job.tables, first, one, job.turns, job.total)
         return True
     for i in range(MEETING_SIZE):
         put(job.meeting, i, first)
-    for thread in prange(told[0]):  # whose body is given arrays, not addresses
+    for thread in prange(job.threads):  # whose body is given arrays, not addresses
         _part(told, np.int64(thread))
     if not job.apart and at(job.meeting, DECISION) == ALONE:
-        _turns(job, job.alone, first, one)
+        _turns(job, job.alone, first, one, job.turns, job.total)
     return True
+
+
+@compile_serial
+def predict(told, x, logits):
+    """Work through a prediction's program on one thread.
+
+    Parameters
+    ----------
+    told : int64 array
+        The words of a `Walk` for one thread; its base is told here where examples and logits are.
+    x : float32 array of shape (samples, features)
+    logits : float32 array of shape (samples, classes)
+    """
+    job, samples = _walk_at(pointer(told, 0)), np.int64(x.shape[0])
+    put(job.base, EXAMPLES, _number(pointer(x, 0)))
+    put(job.base, LOGITS, _number(pointer(logits, 0)))
+    turns = (samples + job.samples - 1) // job.samples
+    _turns(job, job.tables, np.int64(0), np.int64(1), turns, samples)

@@ -11,7 +11,8 @@ by `scalars_of` in float64.
 """
 
 import math
-from typing import NamedTuple
+import struct
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +45,7 @@ SLOTS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
 
 # Places in the array of scalars that `scalars_of` makes.
 _RATE, _DECAY, _MOMENTUM, _FIRST, _SECOND_KEPT, _SECOND, _CORRECTION, _EPSILON = range(8)
+_SCALARS = struct.Struct("8f")
 _TINY = np.float32(np.finfo(np.float32).tiny)
 
 
@@ -142,7 +144,15 @@ def _l1_gradient(job, first, last):
 # -- functions of arrays
 
 
-def scalars_of(
+def scalars_of(rule: str, step: int, learning_rate: float, **options: Any) -> np.ndarray:
+    """Return the scalars of one step as the float32 array that kernels take; arguments as of `write_scalars`."""
+    scalars = np.empty(8, np.float32)
+    write_scalars(scalars, rule, step, learning_rate, **options)
+    return scalars
+
+
+def write_scalars(
+    scalars: np.ndarray,
     rule: str,
     step: int,
     learning_rate: float,
@@ -151,11 +161,12 @@ def scalars_of(
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
     weight_decay: float = 0.0,
-) -> np.ndarray:
-    """Return the scalars of one step as the float32 array that kernels take.
+) -> None:
+    """Write the scalars of one step into the float32 array that kernels take.
 
     Parameters
     ----------
+    scalars : float32 array of shape (8,)
     rule : {"sgd", "momentum", "nesterov", "adam"}
     step : int
         Counts from 1; Adam's bias corrections depend on it.
@@ -175,10 +186,11 @@ def scalars_of(
     first, second = betas
     rate = learning_rate / (1 - first**step) if rule == "adam" else learning_rate
     correction = 1 / math.sqrt(1 - second**step)
-    return np.array(
-        [rate, weight_decay, momentum, 1 - first, second, 1 - second, correction, epsilon],
-        np.float32,
-    )
+    numbers = rate, weight_decay, momentum, 1 - first, second, 1 - second, correction, epsilon
+    try:
+        _SCALARS.pack_into(scalars, 0, *numbers)
+    except OverflowError:  # beyond float32: infinite, as NumPy has it, which takes three times as long
+        scalars[:] = numbers
 
 
 def optimizer_step(

@@ -150,3 +150,12 @@ def _cache_folder() -> Iterator[bool]:
 
 
 compile_entry = kernel
+
+
+def compile_serial(function: Callable) -> Any:
+    """Compile an entry point that opens no parallel region: cached."""
+    with _cache_folder() as cached:
+        compiled = _njit(function, cache=cached, **_OPTIONS)
+    if cached:
+        compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
+    return compiled

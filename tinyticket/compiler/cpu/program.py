@@ -1,0 +1,236 @@
+"""A program on the CPU: operations in their order, with tables for any number of threads, and the way into compiled code.
+
+A call of a small network's step takes some tens of microseconds, so what a call costs besides counts: everything that stays is written
+down once, as one row of integers that the compiled function is told, and what changes from call to call is written into a few words.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+import time
+import numba
+import numpy as np
+
+from tinyticket.compiler import lower
+from tinyticket.compiler.cpu.arena import Arena
+from tinyticket.compiler.cpu.data import Data
+from tinyticket.compiler.cpu.pace import Pace
+from tinyticket.compiler.cpu.table import Tables
+from tinyticket.compiler.cpu.walk import MEETING_SIZE, Walk, predict, walk
+from tinyticket.compiler.graph import Operation
+from tinyticket.compiler.op import Op
+from tinyticket.compiler.schedule import order
+from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.feed import Feed
+from tinyticket.kernels.cpu.job import places, to_words
+from tinyticket.kernels.cpu.packing import address_of, empty
+from tinyticket.kernels.cpu.threads import available_threads
+
+FEED, _TOLD = places(Feed), places(Walk)
+WORDS = len(FEED)
+
+DATA = tuple(FEED[name] for name in ("examples", "pixels", "as_pixels", "mean", "std", "labels"))
+"""Words of a feed that name a data set."""
+
+_TURNS = struct.Struct("7q")
+"""Words of a `Walk` that change from call to call: turns, samples, total, strides, indices, checked, size."""
+
+assert list(_TOLD)[:7] == ["turns", "samples", "total", "strides", "indices", "checked", "size"]
+
+
+class Threads:
+    """What the programs of a step share of threads: the records that feed each of them, and where they meet.
+
+    Parameters
+    ----------
+    most : int
+        All that may run at once.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.feeds = [empty(WORDS, dtype=np.int64) for _ in range(most)]
+        self.addresses = np.array([address_of(feed) for feed in self.feeds], np.int64)
+        self.meeting = empty(MEETING_SIZE, dtype=np.int64)
+
+
+class Program:
+    """Operations that are done turn after turn.
+
+    Parameters
+    ----------
+    lowered : lower.Program
+    samples : int
+        Of a turn.
+    threads : Threads
+    apart : bool
+        Whether each turn is one thread's.
+    work : int
+        Multiply-adds of vectors in a turn that a thread takes apart, over those that are worth a thread.
+    strides : dict of str to int
+        What is added to the words of a feed from turn to turn, for each sample of a turn.
+
+    Attributes
+    ----------
+    ops : list of Op
+    kept : dict of Operation to int
+        Dropouts, and where their masks begin among the bytes of a turn.
+    base : memoryview of int64
+        The words of the first turn's feed, by the places in `FEED`.
+    """
+
+    def __init__(
+        self,
+        lowered: lower.Program,
+        samples: int,
+        threads: Threads,
+        *,
+        apart: bool = False,
+        work: float = 1.0,
+        strides: dict[str, int] | None = None,
+    ):
+        self.ops: list[Op] = order(lowered.ops, lowered.chains)
+        self.samples, self.whole = samples, lowered.whole
+        self.kept: dict[Operation, int] = lowered.kept
+        self.kept_size = lowered.kept_size
+        self._threads, self._apart, self._work, self._per_sample = threads, apart, work, strides or {}
+        self._paces: dict[int, Pace] = {}
+        self._tables: dict[int, Tables] = {}
+        self._told: dict[int, np.ndarray] = {}
+        self._strides: dict[int, tuple[np.ndarray, int]] = {}
+        self._base = np.zeros(WORDS, np.int64)
+        self.base = memoryview(self._base)
+        self._data: Data | None = None
+        self._arena: Arena | None = None
+        # Turns, if each is a thread's, that are not worth a second thread.
+        few = int(2 / work) if apart and work > 0 else 1 if apart else 0
+        self._few = sys.maxsize if threads.most == 1 else max(1, few) if apart else 0
+
+    def place_in(self, arena: Arena) -> None:
+        """Let all blocks of the operations lie in an arena."""
+        self._arena = arena
+
+    def cut(self) -> None:
+        """Cut the work anew between threads, after survivors have moved."""
+        for tables in self._tables.values():
+            tables.cut()
+
+    def feed(self, data: Data) -> None:
+        """Let feeds name a data set."""
+        if data is not self._data:
+            for place, word in zip(DATA, data.words, strict=True):
+                self.base[place] = word
+            self._data = data
+
+    def take(
+        self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0
+    ) -> None:
+        """Take turns, on as many threads as are quickest.
+
+        Parameters
+        ----------
+        turns, samples, total : int
+            How many, the samples of each, and of all: the last turn may have fewer.
+        indices, checked, size : int
+            Address and number of the indices of examples, which must be from 0 to `size`.
+
+        Raises
+        ------
+        InputError
+            If one of them is not; nothing has been done then.
+        """
+        strides = self._strides.get(samples) or self._strides_for(samples)
+        numbers = turns, samples, total, strides[1], indices, checked, size
+        if turns <= self._few:
+            told = self._told.get(1)
+            told = self._tell(1) if told is None else told
+            _TURNS.pack_into(told, 0, *numbers)
+            known = walk(told)
+        else:
+            known = self._paced(self._pace(turns), numbers)
+        if not known:
+            raise InputError(f"indices must be from 0 to {size - 1}")
+
+    def predict(self, x: np.ndarray, logits: np.ndarray) -> bool:
+        """Predict few examples, float32 (examples, features), on one thread; false, and nothing is done, for more.
+
+        This takes two microseconds less than naming arrays by address.
+        """
+        if len(x) > self._few * self.samples:
+            return False
+        told = self._told.get(1)
+        if told is None or self._data is not None:
+            told = self._tell(1)
+            self.base[FEED["as_pixels"]], self._data = 0, None
+            _TURNS.pack_into(told, 0, 0, self.samples, 0, self._strides_for(self.samples)[1], 0, 0, 0)
+        predict(told, x, logits)
+        return True
+
+    def _pace(self, turns: int) -> Pace:
+        """Return what chooses the number of threads."""
+        most = self._threads.most
+        if self._apart:
+            most = min(most, turns, max(1, int(turns * self._work)))
+        # Turns that are taken together are all alike; of those taken apart it matters how many there are.
+        key = most + (turns.bit_length() << 8 if self._apart else 0)
+        if key not in self._paces:
+            self._paces[key] = Pace(most)
+        return self._paces[key]
+
+    def _paced(self, pace: Pace, numbers: tuple[int, ...]) -> bool:
+        available = available_threads()
+        threads = min(pace.threads, available)
+        told = self._told.get(threads)
+        told = self._tell(threads) if told is None else told
+        _TURNS.pack_into(told, 0, *numbers)
+        fewer = 1 < threads < available
+        if fewer:  # so that no others are woken up
+            numba.set_num_threads(threads)
+        began = time.perf_counter()
+        try:
+            known = walk(told)
+        finally:
+            if fewer:
+                numba.set_num_threads(available)
+        if threads == pace.threads:
+            pace.note((time.perf_counter() - began) / numbers[0])
+        return known
+
+    def _strides_for(self, samples: int) -> tuple[np.ndarray, int]:
+        """Return what is added to each word of a feed from turn to turn, and its address."""
+        strides = np.zeros(WORDS, np.int64)
+        for name, each in self._per_sample.items():
+            strides[FEED[name]] = each * samples
+        strides[FEED["kept"]], strides[FEED["scalars"]], strides[FEED["results"]] = self.kept_size, 32, 16
+        self._strides[samples] = strides, address_of(strides)
+        return self._strides[samples]
+
+    def _tell(self, threads: int) -> np.ndarray:
+        """Return what `walk` is told about the program for some threads."""
+        tables, alone, shared = self._table(threads), self._table(1), self._threads
+        given = threads, self._apart, len(self.ops), tables.addresses, alone.addresses, shared.addresses, WORDS
+        job = Walk(0, 0, 0, 0, 0, 0, 0, *given, self._base, shared.meeting)
+        self._told[threads] = to_words(job, [])
+        return self._told[threads]
+
+    def _table(self, threads: int) -> Tables:
+        if threads not in self._tables:
+            assert self._arena is not None
+            feeds = self._threads.feeds[:threads]
+            self._tables[threads] = Tables(self.ops, self._arena, feeds, self._apart)
+        return self._tables[threads]
+
+    def profile(self, samples: int, times: int) -> list[tuple[Op, float]]:
+        """Return the seconds that each operation of a turn takes on one thread, done so many times."""
+        assert self._arena is not None
+        told, still, measured = self._tell(1).copy(), np.zeros(WORDS, np.int64), []
+        told[_TOLD["rows"]] = 1
+        _TURNS.pack_into(told, 0, times, samples, times * samples, address_of(still), 0, 0, 0)
+        for op in self.ops:
+            tables = Tables([op], self._arena, self._threads.feeds[:1], apart=False)
+            told[_TOLD["tables"]] = address_of(tables.addresses)
+            began = time.perf_counter()
+            walk(told)
+            measured.append((op, (time.perf_counter() - began) / times))
+        return measured
