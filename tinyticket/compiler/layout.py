@@ -37,6 +37,8 @@ PACKING = 8
 class Layout:
     """What all programs of a network share: where parameters and buffers lie, and how samples are packed.
 
+    A back end may have a layout of its own that changes `plain`, `_lanes` and `_gradient_parts`.
+
     Parameters
     ----------
     graph : Graph
@@ -53,9 +55,15 @@ class Layout:
     ----------
     lanes, tiles : int
         Samples beside each other, and tiles of so many that hold a batch.
+    shared : int
+        1 if neighbouring images share the zeros between them.
     weights : dict of Parameter to Weights
     buffers : dict of Buffer to Block
     """
+
+    plain = False
+    """Whether operations are lowered plainly: each gradient and each update by itself, survivors row by row in whole lines, weights
+    and borders for each use alone, every value kept until the backward pass and computed once, nothing overwritten."""
 
     def __init__(
         self,
@@ -65,8 +73,8 @@ class Layout:
         slots: int,
         batch_size: int,
     ):
-        self.graph, self.is_mlp = graph, graph.is_mlp
-        self.lanes = lanes_for(batch_size) if self.is_mlp else LANES
+        self.graph, self.is_mlp, self.shared = graph, graph.is_mlp and not self.plain, int(not self.plain)
+        self.lanes = self._lanes(batch_size)
         self.tiles = tiles_for(batch_size, self.lanes)
         self.weights: dict[Parameter, Weights] = {}
         self.buffers: dict[Buffer, Block] = {}
@@ -74,9 +82,10 @@ class Layout:
             for name, parameter in operation.parameters.items():
                 mask = masks.get(parameter) if name == "weight" else None
                 pattern = self._pattern(operation, mask) if parameter in sparse else None
-                by_column = pattern is not None and operation.inputs[0].needs_gradient
-                weights = self.weights[parameter] = Weights(parameter.shape, mask, pattern, by_column, slots)
-                if operation.kind == "conv2d" and name == "weight" and pattern is None:
+                by_column = pattern is not None and operation.inputs[0].needs_gradient and not self.plain
+                parts = self._gradient_parts(operation, pattern) if name == "weight" else 1
+                weights = self.weights[parameter] = Weights(parameter.shape, mask, pattern, by_column, slots, parts)
+                if operation.kind == "conv2d" and name == "weight" and pattern is None and not self.plain:
                     window = window_of(operation, 1)
                     weights.packed, weights.packed_back = Block(packed_size(window)), Block(packed_back_size(window))
             for buffer in operation.attributes.get("running", ()):
@@ -90,11 +99,21 @@ class Layout:
             total += self.weights[operation.parameters["weight"]].count * pixels
         return total * vectors
 
+    def _lanes(self, batch_size: int) -> int:
+        """Choose the lanes for batches of a size."""
+        return lanes_for(batch_size) if self.is_mlp else LANES
+
+    def _gradient_parts(self, operation: Operation, pattern: Pattern | ConvPattern | None) -> int:
+        """Return in how many parts the gradient of an operation's weight comes, which its update adds up."""
+        return 1
+
     def _pattern(self, operation: Operation, mask: np.ndarray | None) -> Pattern | ConvPattern:
         assert mask is not None
+        blocks = 1 if self.plain else None
         if operation.kind == "linear":
-            return Pattern.from_mask(mask, self.lanes)
-        return ConvPattern.from_mask(mask, window_of(operation, 1), shared=True)
+            return Pattern.from_mask(mask, self.lanes, row_blocks=blocks, column_blocks=blocks)
+        window = window_of(operation, 1, self.shared)
+        return ConvPattern.from_mask(mask, window, shared=bool(self.shared), row_blocks=blocks, column_blocks=blocks)
 
 
 class Values:
@@ -110,8 +129,8 @@ class Values:
 
     def __init__(self, layout: Layout, tiles: int, private: bool):
         self.graph, self.lanes, self.tiles, self.is_mlp = layout.graph, layout.lanes, tiles, layout.is_mlp
-        self.private = private
-        self._own = set() if private else self._cheap(layout)
+        self.shared, self.private = layout.shared, private
+        self._own = set() if private or layout.plain else self._cheap(layout)
         self._values: dict[Value, Block] = {}
         self._values_again: dict[Value, Block] = {}
         self._renewed: set[Value] = set()
@@ -142,17 +161,17 @@ class Values:
         """Return the geometry of a value; in wide tiles a feature's samples are a row of vectors."""
         if self.is_mlp:
             return Image(value.size, 1, self.lanes // LANES)
-        return image(value)
+        return image(value, self.shared)
 
     def window(self, operation: Operation) -> Window:
         """Return the work of a convolution or a pooling."""
-        return window_of(operation, self.tiles)
+        return window_of(operation, self.tiles, self.shared)
 
     def elementwise(self, x: Value, y: Value) -> Window:
         """Return the work of an operation that takes every number of x by itself to one of y, perhaps flattened."""
         if self.is_mlp:
             return make_window(self.tiles, self.image(x), self.image(y), (1, 1))
-        return elementwise_window(x, y, self.tiles)
+        return elementwise_window(x, y, self.tiles, self.shared)
 
     def shape(self, operation: Operation) -> Shape:
         """Return the work of a linear layer."""
@@ -178,7 +197,9 @@ class Values:
             geometry, private = self.image(root), self.is_private(root)
             kept = any(o.kind == "pad2d" and o.output is root for o in self.graph.operations)
             kind = None if kept else (*geometry, private)  # what was padded has zeros inside
-            blocks[root] = Block(room(geometry, self.tiles), origin(geometry), kind, private=private)
+            # Images count sixteen samples a tile; those of an MLP are rows of all lanes already.
+            tiles = self.tiles if self.is_mlp else self.vectors
+            blocks[root] = Block(room(geometry, tiles), origin(geometry), kind, private=private)
         return blocks[root]
 
     def _cheap(self, layout: Layout) -> set[Value]:
@@ -221,15 +242,10 @@ def inside(padding: Operation, shared: int = 1) -> Window:
     return window._replace(y_row=row(after), y_plane=plane(after))
 
 
-def corner(padding: Operation, shared: int = 1) -> int:
-    """Return how far from where the padded output's first pixel lies the input comes to lie in it."""
-    after = image(padding.output, shared)
-    (channels, _), (rows, _), (columns, _) = padding.attributes["padding"]
-    return channels * plane(after) + rows * row(after) + columns * LANES
-
-
-def corners(padding: Operation, tiles: int) -> list[tuple[int, int]]:
+def corners(padding: Operation, tiles: int, shared: int = 1) -> list[tuple[int, int]]:
     """Return for every tile where the input begins, and where it comes to lie in the padded output."""
-    before, after = image(padding.inputs[0]), image(padding.output)
+    before, after = image(padding.inputs[0], shared), image(padding.output, shared)
     x_tile, y_tile = before.channels * plane(before), after.channels * plane(after)
-    return [(tile * x_tile, tile * y_tile + corner(padding)) for tile in range(tiles)]
+    (channels, _), (rows, _), (columns, _) = padding.attributes["padding"]
+    corner = channels * plane(after) + rows * row(after) + columns * LANES
+    return [(tile * x_tile, tile * y_tile + corner) for tile in range(tiles)]

@@ -29,6 +29,8 @@ class Weights:
         forward pass reads.
     slots : int
         How many arrays the optimizer remembers.
+    parts : int
+        In how many parts its gradient comes, one after the other, which the update adds up.
 
     Attributes
     ----------
@@ -36,8 +38,8 @@ class Weights:
         What the optimizer updates, and by what; `first` and `second` are the master where the rule has no such slot.
     values : Block
         What the forward pass of a sparse layer reads.
-    packed, packed_back : Block, optional
-        What the passes of a dense convolution read.
+    packed, packed_back : Block
+        What the passes of a dense convolution read; the master unless the layout has packed it.
     """
 
     def __init__(
@@ -47,17 +49,17 @@ class Weights:
         pattern: Pattern | ConvPattern | None,
         by_column: bool,
         slots: int,
+        parts: int = 1,
     ):
         self.shape, self.mask, self.pattern, self.by_column, self.slots = shape, mask, pattern, by_column, slots
         self.count = int(np.prod(shape)) if pattern is None else pattern.count
-        self.master, self.gradient = Block(self.count), Block(self.count)
+        self.master, self.gradient = Block(self.count), Block(parts * self.count)
         self.first = Block(self.count) if slots > 0 else self.master
         self.second = Block(self.count) if slots > 1 else self.master
         self.values = Block(self.count) if by_column else self.master
         self.masked = mask is not None and pattern is None
         self.mask_bytes = Block(self.count if self.masked else 1, dtype=np.uint8)
-        self.packed: Block | None = None
-        self.packed_back: Block | None = None
+        self.packed = self.packed_back = self.master
         if pattern is not None:
             self.rows, self.columns = _blocks_of(pattern.rows), _blocks_of(pattern.columns)
             self.to_row = Block(self.count, dtype=np.uint32)

@@ -1,7 +1,8 @@
 """Lowering: from a network's graph to the lists of operations of its programs, once for every back end.
 
-`linear`, `convolution` and `images` write down the forward and the backward pass of the operations of a graph, `batch` what is before
-and behind them, `update` what becomes of weights; each operation is a kernel's job with blocks of memory where addresses will be.
+`linear`, `convolution` and `images` write down the forward and the backward pass of the operations of a graph, `batch` what is
+before and behind them, `update` what becomes of weights; each operation is a kernel's job with blocks of memory where addresses
+will be.
 """
 
 from __future__ import annotations
@@ -120,14 +121,15 @@ def _forward(lower: Lowering) -> None:
     """Write down everything before the loss."""
     lower.values.restart()
     batch.gather(lower)
-    for lower.layer in lower.layout.graph.operations:
-        PASSES[lower.layer.kind][0](lower, lower.layer)
+    for operation in lower.layout.graph.operations:
+        lower.layer = operation
+        PASSES[operation.kind][0](lower, operation)
     lower.layer = None
 
 
 def _backward(lower: Lowering) -> Iterator[Operation]:
     """Yield the operations that have a backward pass, last first, once what they read has been made again if it was not kept."""
-    passing = _passing(lower.layout.graph)
+    passing = {} if lower.layout.plain else _passing(lower.layout.graph)
     for operation in reversed(lower.layout.graph.operations):
         if operation.output.needs_gradient:
             for value in operation.inputs:

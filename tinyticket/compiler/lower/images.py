@@ -22,7 +22,6 @@ from tinyticket.kernels.cpu.activations import (
 from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval, BatchNormGradient
 from tinyticket.kernels.cpu.elementwise import Add, AddGradient, Copy, CopyGradient, Dropout, DropoutGradient
 from tinyticket.kernels.cpu.pooling import AvgPool2d, AvgPool2dGradient, MaxPool2d, MaxPool2dGradient
-from tinyticket.kernels.geometry import LANES
 
 
 def batch_norm(lower: Lowering, operation: Operation) -> None:
@@ -149,8 +148,8 @@ def copy_backward(lower: Lowering, operation: Operation) -> None:
 def pad(lower: Lowering, operation: Operation) -> None:
     """Write down a copy into the middle of zeros, tile by tile, for channels may be padded too."""
     values, (x,), y = lower.values, operation.inputs, operation.output
-    before, after, window = values.value(x), values.value(y), inside(operation)
-    for i, (source, target) in enumerate(corners(operation, values.tiles)):
+    before, after, window = values.value(x), values.value(y), inside(operation, values.shared)
+    for i, (source, target) in enumerate(corners(operation, values.tiles, values.shared)):
         job = Copy(Part(before, source), Part(after, target), False, window)
         # The others touch the same blocks, but nothing that the first does.
         reads, writes = ([before], [after]) if i == 0 else ([], [])
@@ -161,8 +160,8 @@ def pad_backward(lower: Lowering, operation: Operation) -> None:
     """Write down the gradient of what lies within the zeros."""
     values, (x,), y = lower.values, operation.inputs, operation.output
     blocks = [values.value(x), values.value(y), values.gradient(y), values.gradient(x)]
-    flags, window = lower.begin(x), inside(operation)
-    for i, (source, target) in enumerate(corners(operation, values.tiles)):
+    flags, window = lower.begin(x), inside(operation, values.shared)
+    for i, (source, target) in enumerate(corners(operation, values.tiles, values.shared)):
         places = zip(blocks, (source, target, target, source), strict=True)
         job = CopyGradient(*(Part(*place) for place in places), False, *flags, window)
         reads, writes = (blocks[:3], blocks[3:]) if i == 0 else ([], [])
@@ -203,7 +202,7 @@ def dropout(lower: Lowering, operation: Operation) -> None:
         return
     values, (x,), y = lower.values, operation.inputs, operation.output
     lower.kept[operation] = lower.kept_size
-    lower.kept_size += values.tiles * x.size * LANES
+    lower.kept_size += values.tiles * values.lanes * x.size
     before, after = values.value(x), values.value(y)
     job = Dropout(before, after, lower.kept[operation], _scale(operation), values.elementwise(x, y), FEED)
     lower.emit(job, lower.planes(x), [before], [after])

@@ -17,6 +17,7 @@ from tinyticket.kernels.cpu.linear import (
     LinearBiasGradient,
     LinearInputGradient,
     LinearUpdate,
+    LinearWeightGradient,
 )
 from tinyticket.kernels.cpu.sparse_linear import SparseLinear, SparseLinearGradient, SparseLinearWeightGradient
 from tinyticket.kernels.cpu.update import State
@@ -40,7 +41,10 @@ def linear(lower: Lowering, operation: Operation) -> None:
 
 
 def linear_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down a linear layer's gradients, and the update of dense weights, which is part of their gradient's kernel."""
+    """Write down a linear layer's gradients, and the update of its weights.
+
+    The gradient of dense weights is part of their update's kernel, unless operations are lowered plainly; then it reads x as it is.
+    """
     values, (below,) = lower.values, operation.inputs
     weights, shape = lower.weights(operation), values.shape(operation)
     x, dy = values.value(below), values.gradient(operation.output)
@@ -61,6 +65,10 @@ def linear_backward(lower: Lowering, operation: Operation) -> None:
             lower.emit(SparseLinearGradient(*given), weights.column_shares(), reads, [dx, weights.gradient], own)
     if weights.pattern is not None:
         update_weights(lower, operation, "weight", weights.survivor_shares())
+    elif lower.layout.plain:
+        shares = even(shape.outputs)
+        lower.emit(LinearWeightGradient(x, dy, weights.gradient, shape, FEED), shares, [x, dy], [weights.gradient])
+        update_weights(lower, operation, "weight", shares.times(shape.inputs, weights.count))
     elif lower.updates:
         state = weights.master, weights.first, weights.second, weights.mask_bytes, weights.masked
         _update(lower, operation, state, weights.slot_blocks)
@@ -82,7 +90,7 @@ def bias_backward(lower: Lowering, operation: Operation) -> None:
     if values.is_mlp:
         shares = even(bias.size, 4)  # sums of four outputs are made together
         lower.emit(LinearBiasGradient(dy, gradient, values.shape(operation)), shares, [dy], [gradient], [gradient])
-    elif [o.kind for o in readers] == ["max_pool2d"]:
+    elif [o.kind for o in readers] == ["max_pool2d"] and not lower.layout.plain:
         pooled = readers[0].output
         maxima, given, window = values.value(pooled), values.gradient(pooled), values.elementwise(pooled, pooled)
         job = PooledBiasGradient(maxima, given, gradient, y.is_relu_output, window)

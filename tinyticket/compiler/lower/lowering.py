@@ -75,7 +75,8 @@ class Lowering:
         chain: list[Op] | None = None,
     ) -> None:
         """Write down the next operation, of the program or of a chain of its."""
-        op = Op(job, shares, reads, writes, own or [], may_overwrite or [], self.layer)
+        over = [] if self.layout.plain else may_overwrite or []
+        op = Op(job, shares, reads, writes, own or [], over, self.layer)
         (self.ops if chain is None else chain).append(op)
 
     def chain(self) -> list[Op]:

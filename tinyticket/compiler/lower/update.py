@@ -35,10 +35,8 @@ def refreshed(weights: Weights, operation: Operation) -> list[Op]:
         shares = weights.survivor_shares()
         job = ReorderSurvivors(weights.master, weights.values, weights.to_row)
         return [Op(job, shares, [weights.master], [weights.values], [weights.master], [], operation)]
-    if operation.kind == "conv2d" and weights.pattern is None:
+    if weights.packed is not weights.master:
         packed, back, window = weights.packed, weights.packed_back, window_of(operation, 1)
-        assert packed is not None
-        assert back is not None
         job = PackConv2d(weights.master, packed, back, window)
         return [Op(job, even(pack_conv2d_shares(window)), [weights.master], [packed, back], [], [], operation)]
     return []
