@@ -116,7 +116,8 @@ class Graph:
         for operation in self.operations:
             linear = operation.kind == "linear"
             straight = len(operation.inputs) == 1 and operation.inputs[0].root is before.root
-            if not straight or not (active if linear else operation.kind in ACTIVATIONS):
+            fits = active if linear else operation.kind in ACTIVATIONS and before is not self.start
+            if not straight or not fits:
                 return False
             before, active = operation.output, operation.relu or not linear
         return before is self.output and not active
