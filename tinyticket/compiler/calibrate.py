@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from tinyticket.compiler.calibrate_convolution import Convolution
-from tinyticket.compiler.mlp.step import MLPStep
+from tinyticket.compiler.network import Network
+from tinyticket.nn import Linear, Module, ReLU, Sequential
 from tinyticket.sparse.choice import Rates, doublings
 
 SAMPLES, REPEATS = 64, 25
@@ -87,13 +88,15 @@ def _fit(measured: list[tuple[float, ...]]) -> list[float]:
 def _step_time(shapes: list[tuple[int, int]], layer: int, density: float) -> float:
     """Return the least nanoseconds of a step in which one layer has a density, dense at 1, and the others are dense."""
     rng = np.random.default_rng(0)
-    masks: list[np.ndarray | None] = [None] * len(shapes)
+    linear = [Linear(inputs, outputs, rng=rng) for outputs, inputs in shapes]
     if density < 1:
-        masks[layer] = rng.random(shapes[layer]) < density
-    sparse = [i == layer and density < 1 for i in range(len(shapes))]
-    step = MLPStep(shapes, masks, sparse, [True] * len(shapes), batch_size=SAMPLES, threads=1)
-    step.write([([rng.standard_normal(shape).astype(np.float32) * 0.05], []) for shape in shapes])
-    data = step.bind(rng.random((SAMPLES, shapes[0][1]), np.float32), rng.integers(0, shapes[-1][0], SAMPLES))
+        linear[layer].weight.mask = rng.random(shapes[layer]) < density
+    layers: list[Module] = [part for each in linear for part in (each, ReLU())]
+    network = Network(Sequential(*layers[:-1]), (shapes[0][1],))
+    sparse = {name: weight.mask is not None for name, weight in network.weights.items()}
+    step = network.step(sparse, batch_size=SAMPLES, threads=1)
+    step.write({parameter: [parameter.data] for parameter in network.parameters})
+    data = step.bind(rng.random((SAMPLES, shapes[0][1]), np.float32), rng.integers(0, CLASSES, SAMPLES))
     indices, times = np.arange(SAMPLES), []
     for _ in range(REPEATS):
         start = time.perf_counter_ns()

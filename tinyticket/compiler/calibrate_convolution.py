@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from tinyticket.kernels import cpu
 from tinyticket.kernels.cpu.arguments import even_bounds
-from tinyticket.kernels.cpu.convolution_gradient import convolution_gradient, weight_gradient_jobs
-from tinyticket.kernels.cpu.convolution_passes import (
-    convolution_backward,
-    convolution_forward,
-    forward_jobs,
-    input_gradient_jobs,
+from tinyticket.kernels.cpu.convolution import (
+    Conv2d,
+    Conv2dInputGradient,
+    Conv2dWeightGradient,
+    PackConv2d,
+    conv2d_input_gradient_shares,
+    conv2d_shares,
+    conv2d_weight_gradient_shares,
+    pack_conv2d_shares,
+    packed_back_size,
+    packed_size,
 )
-from tinyticket.kernels.cpu.convolution_weights import convolution_pack, pack_jobs, packed_back_size, packed_size
-from tinyticket.kernels.geometry import Image, Window, make_window, origin
-from tinyticket.kernels.cpu.sparse_convolution_passes import (
-    sparse_convolve,
-    sparse_convolve_backward,
-    sparse_convolve_gradient,
-)
+from tinyticket.kernels.cpu.job import Prepared
+from tinyticket.kernels.cpu.packing import Images, empty, pack_images
+from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient, SparseConv2dWeightGradient
+from tinyticket.kernels.geometry import make_window
 from tinyticket.sparse import ConvPattern
 
 SAMPLES, SIDE, REPEATS = 64, 16, 7
+PADDING = 1
 
 
 class Convolution:
@@ -41,12 +43,10 @@ class Convolution:
 
     def __init__(self, inputs: int, outputs: int, first: bool):
         self.first, self.rng = first, np.random.default_rng(0)
-        x, y = Image(inputs, SIDE, SIDE, 1), Image(outputs, SIDE, SIDE, 1)
-        self.window: Window = make_window(cpu.tiles_for(SAMPLES, cpu.LANES), x, y, (3, 3), padding=1)
+        self.x, self.dy = (self._images(channels) for channels in (inputs, outputs))
+        self.y, self.dx = (Images.zeros(images.tiles, images.geometry) for images in (self.dy, self.x))
+        self.window = make_window(self.x.tiles, self.x.geometry, self.y.geometry, (3, 3), padding=PADDING)
         self.shape = outputs, inputs, 3, 3
-        self.x, self.dy = (self._images(image) for image in (x, y))
-        self.y, self.dx = np.zeros_like(self.dy), np.zeros_like(self.x)
-        self.where = origin(x), origin(y), self.window
         self.bias = np.zeros(outputs, np.float32)
 
     @property
@@ -56,52 +56,53 @@ class Convolution:
 
     def dense(self) -> float:
         """Return the nanoseconds of packing the weights and of all passes."""
-        window = self.window
-        weight = self.rng.standard_normal(self.shape, np.float32).reshape(-1)
+        weight, window = self.rng.standard_normal(self.shape, np.float32), self.window
         packed, packed_back, gradient = (
-            cpu.empty(packed_size(window)),
-            cpu.empty(packed_back_size(window)),
-            weight.copy(),
+            empty(size) for size in (packed_size(window), packed_back_size(window), weight.size)
         )
-        jobs = pack_jobs, forward_jobs, input_gradient_jobs, weight_gradient_jobs
-        pack, forward, back, correlate = (even_bounds(count(window), 1) for count in jobs)
-
-        def step() -> None:
-            convolution_pack(pack, weight, packed, packed_back, window)
-            convolution_forward(forward, packed, self.bias, self.x, self.y, *self.where, False)
-            if not self.first:
-                convolution_backward(back, packed_back, self.x, self.dy, self.dx, *self.where, False, False)
-            convolution_gradient(correlate, self.x, self.dy, gradient, *self.where)
-
-        return least(step)
+        x, dy, y, dx = self._interiors()
+        passes = [
+            _on_one_thread(PackConv2d(weight, packed, packed_back, window), pack_conv2d_shares(window)),
+            _on_one_thread(Conv2d(packed, self.bias, x, y, False, window), conv2d_shares(window)),
+            _on_one_thread(Conv2dWeightGradient(x, dy, gradient, window), conv2d_weight_gradient_shares(window)),
+        ]
+        if not self.first:
+            back = Conv2dInputGradient(packed_back, x, dy, dx, False, False, window)
+            passes.append(_on_one_thread(back, conv2d_input_gradient_shares(window)))
+        return least(passes)
 
     def sparse(self, density: float) -> float:
         """Return the nanoseconds of all passes of so many survivors."""
-        pattern = ConvPattern.from_mask(self.rng.random(self.shape) < density, self.window)
-        values, gradient = self.rng.standard_normal(pattern.count, np.float32), cpu.empty(pattern.count)
-        rows, columns = pattern.row_bounds(1), pattern.column_bounds(1)
+        pattern, window = ConvPattern.from_mask(self.rng.random(self.shape) < density, self.window), self.window
+        values, gradient = self.rng.standard_normal(pattern.count, np.float32), empty(pattern.count)
+        x, dy, y, dx = self._interiors()
+        outputs, inputs, _, _ = self.shape
+        passes = [_on_one_thread(SparseConv2d(pattern.rows, values, self.bias, x, y, False, window), outputs)]
+        if self.first:
+            passes.append(_on_one_thread(SparseConv2dWeightGradient(pattern.rows, x, dy, gradient, window), outputs))
+        else:
+            back = SparseConv2dGradient(pattern.columns, values, x, dy, dx, gradient, False, False, window)
+            passes.append(_on_one_thread(back, inputs))
+        return least(passes)
 
-        def step() -> None:
-            sparse_convolve(rows, pattern.rows, values, self.bias, self.x, self.y, *self.where, False)
-            if self.first:
-                sparse_convolve_gradient(rows, pattern.rows, self.x, self.dy, gradient, *self.where)
-            else:
-                given = values, self.x, self.dy, self.dx
-                sparse_convolve_backward(columns, pattern.columns, *given, gradient, *self.where, False, False)
+    def _images(self, channels: int) -> Images:
+        return pack_images(self.rng.standard_normal((SAMPLES, channels, SIDE, SIDE), np.float32), PADDING)
 
-        return least(step)
-
-    def _images(self, image: Image) -> np.ndarray:
-        images = self.rng.standard_normal((SAMPLES, image.channels, SIDE, SIDE), np.float32)
-        return cpu.pack_images(images, image.border).reshape(-1)
+    def _interiors(self) -> tuple[np.ndarray, ...]:
+        return self.x.interior, self.dy.interior, self.y.interior, self.dx.interior
 
 
-def least(step: Callable[[], None]) -> float:
-    """Return the least nanoseconds of a step; what disturbs it only ever makes it longer."""
-    step()
+def _on_one_thread(job: Any, count: int) -> Prepared:
+    """Prepare all of a kernel's work as one share."""
+    return Prepared(job, even_bounds(count, 1), None)
+
+
+def least(passes: list[Prepared]) -> float:
+    """Return the least nanoseconds of some passes one after the other; what disturbs them only ever makes them longer."""
     times = []
-    for _ in range(REPEATS):
+    for _ in range(REPEATS + 1):  # what is quickest is not the first, which compiles
         start = time.perf_counter_ns()
-        step()
+        for run in passes:
+            run()
         times.append(time.perf_counter_ns() - start)
     return float(min(times))

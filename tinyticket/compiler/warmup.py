@@ -8,6 +8,8 @@ import re
 
 import numpy as np
 
+from tinyticket.compiler.network import Network
+from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, models
 
@@ -15,20 +17,24 @@ log = logging.getLogger(__name__)
 
 ONCE = "compiling kernels for this machine: this takes some seconds, once"
 
+ANY_MLP = "mlp-16-16-4"
+"""Machine code is the same for all sizes."""
+
 SHAPES = ((3, 32, 32), (1, 28, 28))
-"""Examples that are tried on a network of which only the name is known; machine code is the same for all."""
+"""Examples that are tried on a network of which only the name is known."""
 
 
 def warmup(model: str | Module | None = None, input_shape: tuple[int, ...] | None = None) -> None:
-    """Compile all kernels of compiled steps now, or load them from the cache: dense and sparse layers, training and evaluation.
+    """Compile all kernels that steps of a network need now, or load them from the cache.
 
-    Steps do so by themselves when they first need a kernel; after this they start at once.
+    Steps do so by themselves when they first need a kernel; after this they start at once, whether layers run dense or sparse, for
+    training, dense gradients, evaluation and prediction.
 
     Parameters
     ----------
     model
-        A network, or the name of one (`tt.models.create`), whose kernels are wanted. Its values and masks do not matter, and it is
-        left as it is. None for those of fully-connected networks.
+        A network, or the name of one (`tt.models.create`). Its values and masks do not matter, and it is left as it is. None for
+        fully-connected networks with ReLU, of any size.
     input_shape
         Of one example, such as (3, 32, 32), where neither name nor network tells.
 
@@ -37,41 +43,32 @@ def warmup(model: str | Module | None = None, input_shape: tuple[int, ...] | Non
     InputError
         If there is no such network, or it does not take such examples.
     """
-    if model is None:
-        _warm_linear()
-        return
-    from tinyticket.compiler.mlp.model import MLPModel
-    from tinyticket.compiler.network.model import NetworkModel
-    from tinyticket.compiler.tape import UnsupportedError
-
+    model = ANY_MLP if model is None else model
     twin = _created(model, input_shape) if isinstance(model, str) else copy.deepcopy(model)
     try:
-        MLPModel.of(twin, input_shape)
-    except UnsupportedError:
-        pass
-    else:
-        _warm_linear()
-        return
-    try:
-        network = NetworkModel.of(twin, input_shape)
+        network = Network(twin, input_shape)
     except UnsupportedError as reason:
         log.warning("the model runs eagerly, so there is nothing to compile: %s", reason)
         return
     except ValueError as error:
         raise InputError(f"the model takes no examples of shape {input_shape}: {error}") from error
-    _warm_network(network)
-
-
-def _warm_network(network) -> None:
-    """Make programs of a network with all kernels that it may need, and evaluate one example of zeros."""
     announce_if_cold()
-    rng = np.random.default_rng(0)
-    network.with_gradients = True
     for sparse in (False, True):
-        for weight in network.weights.values():
-            weight.mask = rng.random(weight.shape) < 0.1 if sparse else None
-        program = network.program(dict.fromkeys(network.weights, sparse), batch_size=1, rule="sgd")
-        program.evaluate(program.bind(np.zeros((1, *network.input_shape), np.float32), np.zeros(1, np.int64)))
+        _run_everything(network, sparse)
+
+
+def _run_everything(network: Network, sparse: bool) -> None:
+    """Run every program of a network once, on examples and weights of zeros, under masks that leave nothing if it is sparse."""
+    for weight in network.weights.values():
+        weight.mask = np.zeros(weight.shape, bool) if sparse else None
+    # Two examples, since batch normalisation has no variance to train with in one.
+    step = network.step(dict.fromkeys(network.weights, sparse), batch_size=2, rule="sgd", threads=1, gradients=True)
+    x = np.zeros((2, *network.input_shape), np.float32)
+    data = step.bind(x, np.zeros(2, np.int64))
+    step.step(data, np.arange(2), 0.0)
+    step.dense_gradients(data)
+    step.evaluate(data)
+    step.predict(x)
 
 
 def _created(name: str, input_shape: tuple[int, ...] | None) -> Module:
@@ -86,23 +83,6 @@ def _created(name: str, input_shape: tuple[int, ...] | None) -> Module:
         except InputError:
             continue  # the last one says what is wrong
     return models.create(name, SHAPES[-1])
-
-
-def _warm_linear() -> None:
-    from tinyticket.compiler.mlp.step import MLPStep
-
-    announce_if_cold()
-    rng = np.random.default_rng(0)
-    sizes = [(16, 16), (16, 16), (16, 16), (4, 16)]
-    masks = [rng.random(size) < 0.5 for size in sizes]
-    sparse = [True, True, False, False]
-    x, y = rng.random((32, 16), np.float32), rng.integers(0, 4, 32)
-    for first in (sparse, sparse[::-1]):  # the first layer has kernels of its own
-        step = MLPStep(sizes, masks, first, [True] * 4, batch_size=16)
-        data = step.bind(x, y)
-        step.step(data, np.arange(16), 1e-3)
-        step.evaluate(data)
-        step.predict(x)
 
 
 def announce_if_cold() -> None:

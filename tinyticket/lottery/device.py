@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyticket.compiler.reading import check_device
+from tinyticket.compiler.network import check_device
 from tinyticket.errors import InputError
 from tinyticket.lottery.untrained import UNTRAINED
 from tinyticket.nn import Module, own_class
