@@ -1,26 +1,21 @@
 """An AArch64 machine that is not there: Numba compiles for it, and an emulator of its CPU runs what was compiled.
 
 `pretend` makes Numba believe that it is on such a machine, before it compiles anything, in a process of its own: typing,
-lowering and LLVM's passes are then those of AArch64. As a plugin of pytest this module also has every entry point of the
-kernels run by the emulator (the package unicorn), in one thread, with the arrays of the process as its memory:
+lowering and LLVM's passes are then those of AArch64. As a plugin of pytest this module also has every kernel that `job.run`
+is asked for run by the emulator (the package unicorn), in one thread, with the arrays of the process as its memory:
 
     NUMBA_CPU_NAME=neoverse-n1 NUMBA_CPU_FEATURES=+neon TINYTICKET_CACHE=off \\
         python -m pytest -p tests.kernels.neon tests/kernels/test_convolution.py
 
 So it is with every file of tests here that calls kernels by their functions in `tinyticket.kernels.cpu`. Whole training
-steps, which call their kernels by address and meet at barriers, are beyond it.
+steps, in which compiled code calls the kernels, are beyond it.
 """
 
 import ctypes
 import platform
-from functools import cache
-from itertools import chain
 
 import llvmlite.binding as llvm
-import numba
-import numpy as np
 import pytest
-from numba import types
 
 TRIPLE, CPU, FEATURES = "aarch64-unknown-linux-gnu", "neoverse-n1", "+neon"
 ENVIRONMENT = {"NUMBA_CPU_NAME": CPU, "NUMBA_CPU_FEATURES": FEATURES, "TINYTICKET_CACHE": "off"}
@@ -44,6 +39,8 @@ def pretend():
 
 class Emulator:
     """A CPU whose memory are copies of this process's pages, fetched when touched; what it writes is copied back."""
+
+    calls = 0  # of all emulators
 
     def __init__(self):
         import unicorn
@@ -83,77 +80,38 @@ class Emulator:
             cpu.mem_write(target, bytes(content))
             self._note(cpu, None, target, count, None, None)
 
-    def call(self, address, arguments):
-        """Call a C function: tuples and arrays by value, as LLVM's AArch64 takes them."""
-        registers, stack, floats = [], [], 0
-        for part in (part for argument in arguments for part in _taken_apart(argument)):
-            if isinstance(part[0], np.floating):
-                for number in part:
-                    kind, bits = ("S", np.uint32) if isinstance(number, np.float32) else ("D", np.uint64)
-                    self._cpu.reg_write(getattr(self._names, f"UC_ARM64_REG_{kind}{floats}"), int(number.view(bits)))
-                    floats += 1
-            else:
-                (registers if not stack and len(registers) + len(part) <= 8 else stack).extend(part)
-        for i, word in enumerate(registers):
-            self._cpu.reg_write(getattr(self._names, f"UC_ARM64_REG_X{i}"), word)
-        top = STACK + (1 << 19)
-        self._cpu.mem_write(top, np.array(stack, np.int64).tobytes())
-        self._cpu.reg_write(self._names.UC_ARM64_REG_SP, top)
+    def call(self, address, *arguments):
+        """Call a C function of whole numbers and addresses."""
+        Emulator.calls += 1
+        for i, word in enumerate(arguments):
+            self._cpu.reg_write(getattr(self._names, f"UC_ARM64_REG_X{i}"), int(word))
+        self._cpu.reg_write(self._names.UC_ARM64_REG_SP, STACK + (1 << 19))
         self._cpu.reg_write(self._names.UC_ARM64_REG_LR, RETURN)
         self._cpu.emu_start(address, RETURN)
         for place, size in self._written:
             ctypes.memmove(place, bytes(self._cpu.mem_read(place, size)), size)
 
 
-def _taken_apart(argument):
-    """Yield lists of what goes into registers as a whole or not at all: a number, or all that is in an array of LLVM's."""
-    if isinstance(argument, tuple):
-        parts = [part for element in argument for part in _taken_apart(element)]
-        alike = isinstance(numba.typeof(argument), (types.UniTuple, types.NamedUniTuple))
-        yield from [list(chain(*parts))] if alike else parts
-    elif isinstance(argument, np.ndarray):  # as Numba describes it
-        yield from ([word] for word in (0, 0, argument.size, argument.itemsize, argument.ctypes.data))
-        yield from (list(argument.shape), list(argument.strides))
-    elif isinstance(argument, (float, np.floating)):
-        yield [argument if isinstance(argument, np.float32) else np.float64(argument)]
-    else:
-        yield [int(argument)]
-
-
-class Emulated:
-    """An entry point of the kernels, run by the emulator."""
-
-    calls = 0
-
-    def __init__(self, function):
-        self.py_func = function
-        self._address = cache(self._compile)
-
-    def _compile(self, *kinds):
-        options = {"error_model": "numpy", "boundscheck": False}
-        return numba.cfunc(numba.void(*kinds), **options)(self.py_func).address
-
-    def __call__(self, *arguments):
-        address = self._address(*map(numba.typeof, arguments))
-        Emulated.calls += 1
-        Emulator().call(address, arguments)
+def run_emulated(words, serial):
+    """Do what `job._run` does, share after share."""
+    kernel, shares = map(int, words[:2])
+    row = words[shares + 3 :].ctypes.data
+    for share in range(shares):
+        Emulator().call(kernel, row, *words[2 + share : 4 + share])
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests():
-    """Let `tinyticket.kernels.cpu.vector.jit.kernel`, which nobody has imported yet, make entry points that are emulated."""
+    """Have kernels, which nobody has imported yet, compiled for AArch64 and emulated."""
     pretend()
-    njit = numba.njit
+    from tinyticket.kernels.cpu import job
 
-    def emulated_if_parallel(function=None, **options):
-        return Emulated(function) if "parallel" in options else njit(function, **options)
-
-    numba.njit = emulated_if_parallel
+    job._run = run_emulated
 
 
 def pytest_terminal_summary(terminalreporter):
     """Tell how often the emulator was called, and for which CPU."""
     from tinyticket.kernels.cpu.vector import machine
 
-    assert Emulated.calls
-    terminalreporter.write_line(f"emulated calls for {machine.target()[0]}: {Emulated.calls}")
+    assert Emulator.calls
+    terminalreporter.write_line(f"emulated calls for {machine.target()[0]}: {Emulator.calls}")

@@ -31,67 +31,50 @@ def has_aarch64():
 pytestmark = pytest.mark.skipif(not has_aarch64(), reason="llvmlite was built without the AArch64 target")
 
 ADDING = {
-    "SPARSE_FORWARD": lambda t: t.sparse_width,
-    "DENSE_FORWARD": lambda t: t.dense_rows * t.dense_width,
-    "DENSE_BACKWARD": lambda t: t.dense_rows * t.dense_width,
-    "DENSE_UPDATE": lambda t: t.outer_rows * t.outer_width,
-    "sparse_convolution_forward": lambda t: t.patch,
-    "convolution_forward": lambda t: t.image_rows * t.image_width,
-    "convolution_gradient": lambda t: t.taps_rows * t.taps_width,
+    "sparse_linear": lambda t: t.sparse_width,
+    "linear": lambda t: t.dense_rows * t.dense_width,
+    "linear_input_gradient": lambda t: t.dense_rows * t.dense_width,
+    "linear_update": lambda t: t.outer_rows * t.outer_width,
+    "sparse_conv2d": lambda t: t.patch,
+    "conv2d": lambda t: t.image_rows * t.image_width,
+    "conv2d_weight_gradient": lambda t: t.taps_rows * t.taps_width,
 }
 """How many vectors of sixteen lanes the innermost loop adds to."""
 
 FOUR_SURVIVORS = {
-    "SPARSE_BACKWARD": lambda t: 2 * t.fused_width,
-    "SPARSE_GRADIENT": lambda t: t.sparse_width,
-    "sparse_convolution_backward": lambda t: 2 * t.fused_patch,
-    "sparse_convolution_gradient": lambda t: t.patch,
+    "sparse_linear_gradient": lambda t: 2 * t.fused_width,
+    "sparse_linear_weight_gradient": lambda t: t.sparse_width,
+    "sparse_conv2d_gradient": lambda t: 2 * t.fused_patch,
+    "sparse_conv2d_weight_gradient": lambda t: t.patch,
 }
 """How many products of vectors a survivor is. Four are taken together and their sums over the lanes formed at once."""
 
-COMPILE = """
+COMPILE = r"""
 import json, re, sys
-from numba.core import codegen
 from tests.kernels.neon import pretend
 
 pretend()
-libraries, point = [], codegen.JITCodeLibrary.get_pointer_to_function  # libraries whose functions were asked for
-codegen.JITCodeLibrary.get_pointer_to_function = lambda library, name: libraries.append(library) or point(library, name)
 
-from tinyticket.compiler.mlp import routines as mlp
-from tinyticket.compiler.network.routines import ROUTINES
+from tests.kernels.assembly import assembly_of, innermost_loops
 from tinyticket.kernels.cpu.vector.machine import TILES
 
-def inspected(assembly):
-    lines, label_at, loops, found = assembly.splitlines(), {}, [], []
-    for n, line in enumerate(lines):  # a loop: from a label to a later branch back to it
-        if match := re.match(r"(\\.L\\w+):", line):
-            label_at[match[1]] = n
-        elif (match := re.match(r"\\s+(?:b|b\\.\\w+|cbn?z|tbn?z)\\s(?:.*,)?\\s*(\\.L\\w+)$", line)) and match[1] in label_at:
-            loops.append((label_at[match[1]], n))
-    for start, end in loops:
-        if any(start <= s and e <= end and (s, e) != (start, end) for s, e in loops):
-            continue  # not innermost
-        body = lines[start : end + 1]
-        patterns = dict(
-            fused=r"\\s+fmla\\s+v\\d+\\.4s",
-            products=r"\\s+fmul\\s+v\\d+\\.4s",
-            sums=r"\\s+fadd\\s+v\\d+\\.4s",
-            scalars=r"\\s+f(n?madd|n?msub|mul|add)\\s+s\\d",
-            spills=r"\\s+(ldr|str|ldp|stp)\\s+[qds]\\d.*\\[sp",
-            calls=r"\\s+blr?\\s",
-        )
-        found.append({name: sum(bool(re.match(p, line)) for line in body) for name, p in patterns.items()})
-    calls = sorted({match[1] for line in lines if (match := re.match(r"\\s+bl\\s+(\\w+)", line))})
+JUMP = r"\s+(?:b|b\.\w+|cbn?z|tbn?z)\s(?:.*,)?\s*(\.L\w+)$"
+PATTERNS = dict(
+    fused=r"\s+fmla\s+v\d+\.4s",
+    products=r"\s+fmul\s+v\d+\.4s",
+    sums=r"\s+fadd\s+v\d+\.4s",
+    scalars=r"\s+f(n?madd|n?msub|mul|add)\s+s\d",
+    spills=r"\s+(ldr|str|ldp|stp)\s+[qds]\d.*\[sp",
+    calls=r"\s+blr?\s",
+)
+
+def inspected(lines):
+    loops = innermost_loops(lines, JUMP)
+    found = [{name: sum(bool(re.match(p, line)) for line in loop) for name, p in PATTERNS.items()} for loop in loops]
+    calls = sorted({match[1] for line in lines if (match := re.match(r"\s+bl\s+(\w+)", line))})
     return {"loops": found, "calls": [call for call in calls if not call.startswith("_Z")]}
 
-named = {**{name: mlp.ROUTINES[n] for name, n in vars(mlp).items() if n in range(mlp.COUNT)}, **ROUTINES}
-result = {"tiles": TILES}
-for name in sys.argv[1:]:
-    libraries.clear()
-    named[name].address
-    result[name] = inspected(libraries[-1].get_asm_str())
-print(json.dumps(result))
+print(json.dumps({"tiles": TILES} | {name: inspected(assembly_of(name)) for name in sys.argv[1:]}))
 """
 
 
@@ -107,7 +90,9 @@ def run(*command):
 
 @pytest.fixture(scope="module")
 def compiled():
-    return json.loads(run("-c", COMPILE, *ADDING, *FOUR_SURVIVORS, "LOSS", "UPDATE"))
+    return json.loads(
+        run("-c", COMPILE, *ADDING, *FOUR_SURVIVORS, "batch_norm", "cross_entropy", "sigmoid", "tanh", "update")
+    )
 
 
 @pytest.fixture
@@ -116,7 +101,7 @@ def sizes(monkeypatch):
     return tiles()
 
 
-def test_routines_call_no_mathematical_function(compiled, sizes):
+def test_kernels_call_no_mathematical_function(compiled, sizes):
     assert tuple(compiled["tiles"]) == sizes
     for name in compiled.keys() - {"tiles"}:
         # What Numba does with an error, and memory, are all that is called: nothing such as fmaf, sqrtf or expf.
@@ -132,7 +117,7 @@ def test_a_tile_stays_in_registers_and_each_vector_is_four_fused_multiply_adds(c
         if loop["fused"] == expected:
             assert loop["products"] == loop["sums"] == loop["scalars"] == loop["calls"] == 0
             # The gradient of a convolution's weights has places of pixels to hold too.
-            assert loop["spills"] <= (4 if name == "convolution_gradient" else 0)
+            assert loop["spills"] <= (4 if name == "conv2d_weight_gradient" else 0)
 
 
 @pytest.mark.parametrize("name", FOUR_SURVIVORS)
