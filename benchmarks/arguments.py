@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks import environment, peers, rows
-from tinyticket.compiler.reading import require_device
+from tinyticket.compiler.network import require_device
 from tinyticket.errors import InputError, near
 
 STEPS_ON_DEVICE = 50

@@ -72,20 +72,15 @@ def by_kind(own: OwnStep) -> dict[str, int]:
     program = getattr(own._step, "_program", None)
     if program is None:  # an eager step
         return {}
-    if hasattr(program, "_layout"):
-        kept = program._layout.weights.values()
-        blocks = {block for w in kept for block in (w.master, w.first, w.second, w.gradient, w.values)}
-        weights, arenas = sum(block.size for block in blocks), (program.floats, program.offsets, program.bytes)
-    else:
-        plan = program._plan
-        weights, arenas = 0, (plan.memory.floats, plan.memory.offsets, plan.memory.masks)
-        for layer, pattern in enumerate(
-            plan.patterns
-        ):  # values and two slots; survivors' gradients, and values in two orders
-            weights += plan._size(layer) * (3 if pattern is None else 5 if layer else 4)
-    floats, offsets, masks = (arena.nbytes for arena in arenas)
-    names = ("weight_bytes", "pattern_bytes", "mask_bytes", "arena_bytes")
-    return dict(zip(names, (4 * weights, offsets, masks, floats + offsets + masks), strict=True))
+    kept = program._layout.weights.values()
+    weights = {block for each in kept for block in (*each.slot_blocks, each.gradient, each.values)}
+    patterns = [block for each in kept for block in each.pattern_blocks]
+    return {
+        "weight_bytes": 4 * sum(block.size for block in weights),
+        "pattern_bytes": 4 * sum(block.size for block in patterns),
+        "mask_bytes": sum(each.mask_bytes.size for each in kept if each.masked),
+        "arena_bytes": program.nbytes,
+    }
 
 
 def _steps(name: str, density: float, batch_size: int, way: str) -> Any:

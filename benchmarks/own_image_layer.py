@@ -1,25 +1,34 @@
 """tinyticket's side of the convolutions: dense and sparse kernels on packed images, and which of them the library would choose.
 
-Everything is allocated before the clock runs, as in a compiled step.
+Everything is allocated and prepared before the clock runs, as in a compiled step.
 """
+
+from typing import Any
 
 import numpy as np
 
 from benchmarks.image_layer import KERNEL, PADDING, ImageLayer
 from benchmarks.layer import Results
 from tinyticket.kernels import cpu
-from tinyticket.kernels.cpu.arguments import even_bounds
-from tinyticket.kernels.cpu.convolution_gradient import convolution_gradient, weight_gradient_jobs
-from tinyticket.kernels.cpu.convolution_passes import (
-    convolution_backward,
-    convolution_forward,
-    forward_jobs,
-    input_gradient_jobs,
+from tinyticket.kernels.cpu.arguments import even_shares
+from tinyticket.kernels.cpu.convolution import (
+    Conv2d,
+    Conv2dInputGradient,
+    Conv2dWeightGradient,
+    PackConv2d,
+    conv2d_input_gradient_shares,
+    conv2d_shares,
+    conv2d_weight_gradient_shares,
+    pack_conv2d_shares,
+    packed_back_size,
+    packed_size,
 )
-from tinyticket.kernels.cpu.convolution_weights import convolution_pack, pack_jobs, packed_back_size, packed_size
-from tinyticket.kernels.geometry import Image, make_window, origin
-from tinyticket.kernels.cpu.sparse_convolution_passes import sparse_convolve, sparse_convolve_backward
+from tinyticket.kernels.cpu.job import Prepared
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient
+from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
 from tinyticket.kernels.cpu.threads import thread_count
+from tinyticket.kernels.geometry import make_window
 from tinyticket.sparse import ConvPattern
 from tinyticket.sparse.choice import sparse_convolution_is_faster
 
@@ -29,17 +38,23 @@ class _Own:
 
     def __init__(self, layer: ImageLayer):
         self.layer = layer
-        self.image = Image(layer.channels, layer.side, layer.side, PADDING)
-        self.x, self.dy = cpu.pack_images(layer.x, PADDING), cpu.pack_images(layer.dy, PADDING)
-        self.y, self.dx = np.zeros_like(self.dy), np.zeros_like(self.x)
-        self.window = make_window(len(self.x), self.image, self.image, KERNEL, padding=PADDING)
+        self.x, self.dy = (cpu.pack_images(array, PADDING) for array in (layer.x, layer.dy))
+        self.y, self.dx = (cpu.Images.zeros(images.tiles, images.geometry) for images in (self.dy, self.x))
+        self.window = make_window(self.x.tiles, self.x.geometry, self.y.geometry, KERNEL, padding=PADDING)
         self.bias = np.zeros(layer.channels, np.float32)
-        place = origin(self.image)
-        self._x, self._dy, self._y, self._dx = (a.reshape(-1) for a in (self.x, self.dy, self.y, self.dx))
-        self._where = place, place, self.window
+        self._forward: list[Prepared] = []
+        self._backward: list[Prepared] = []
 
-    def _images(self) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(cpu.unpack_images(a, self.layer.batch, PADDING) for a in (self.y, self.dx))
+    def forward(self) -> None:
+        for run in self._forward:
+            run()
+
+    def backward(self) -> None:
+        for run in self._backward:
+            run()
+
+    def _images(self) -> tuple[np.ndarray, ...]:
+        return tuple(cpu.unpack_images(images, self.layer.batch) for images in (self.y, self.dx))
 
 
 class OwnSparseImages(_Own):
@@ -47,17 +62,18 @@ class OwnSparseImages(_Own):
 
     def __init__(self, layer: ImageLayer):
         super().__init__(layer)
-        self.pattern = ConvPattern.from_mask(layer.mask, self.window)
-        self.by_column = self.pattern.by_column(self.pattern.values(layer.weight))
-        self.gradient = cpu.empty(self.pattern.count)
-
-    def forward(self) -> None:
-        bounds, values = self.pattern.row_bounds(thread_count(None)), self.pattern.by_row(self.by_column)
-        sparse_convolve(bounds, self.pattern.rows, values, self.bias, self._x, self._y, *self._where, False)
-
-    def backward(self) -> None:
-        bounds, given = self.pattern.column_bounds(thread_count(None)), (self.by_column, self._x, self._dy, self._dx)
-        sparse_convolve_backward(bounds, self.pattern.columns, *given, self.gradient, *self._where, False, False)
+        x, y, dy, dx, window = self.x.interior, self.y.interior, self.dy.interior, self.dx.interior, self.window
+        self.pattern = pattern = ConvPattern.from_mask(layer.mask, window)
+        values = pattern.values(layer.weight)
+        by_column, threads = pattern.by_column(values), thread_count(None)
+        self.gradient = empty(pattern.count)
+        forward = SparseConv2d(pattern.rows, values, self.bias, x, y, False, window)
+        backward = SparseConv2dGradient(pattern.columns, by_column, x, dy, dx, self.gradient, False, False, window)
+        self._forward = [
+            _prepared(ReorderSurvivors(by_column, values, pattern.to_row), pattern.count),
+            Prepared(forward, pattern.row_bounds(threads), None),
+        ]
+        self._backward = [Prepared(backward, pattern.column_bounds(threads), None)]
 
     def results(self) -> Results:
         return Results(*self._images(), self.pattern.by_row(self.gradient))
@@ -68,26 +84,26 @@ class OwnDenseImages(_Own):
 
     def __init__(self, layer: ImageLayer):
         super().__init__(layer)
-        self.weight, window = layer.weight.reshape(-1), self.window
-        self.packed, self.packed_back = cpu.empty(packed_size(window)), cpu.empty(packed_back_size(window))
-        self.gradient = cpu.empty(self.weight.size)
-        self.jobs = [jobs(window) for jobs in (pack_jobs, forward_jobs, input_gradient_jobs, weight_gradient_jobs)]
-
-    def _bounds(self) -> list[np.ndarray]:
-        return [even_bounds(count, thread_count(None)) for count in self.jobs]
-
-    def forward(self) -> None:
-        pack, forward, _, _ = self._bounds()
-        convolution_pack(pack, self.weight, self.packed, self.packed_back, self.window)
-        convolution_forward(forward, self.packed, self.bias, self._x, self._y, *self._where, False)
-
-    def backward(self) -> None:
-        _, _, back, gradient = self._bounds()
-        convolution_backward(back, self.packed_back, self._x, self._dy, self._dx, *self._where, False, False)
-        convolution_gradient(gradient, self._x, self._dy, self.gradient, *self._where)
+        x, y, dy, dx, window = self.x.interior, self.y.interior, self.dy.interior, self.dx.interior, self.window
+        packed, packed_back = empty(packed_size(window)), empty(packed_back_size(window))
+        self.gradient = empty(*layer.weight.shape)
+        back = Conv2dInputGradient(packed_back, x, dy, dx, False, False, window)
+        self._forward = [
+            _prepared(PackConv2d(layer.weight, packed, packed_back, window), pack_conv2d_shares(window)),
+            _prepared(Conv2d(packed, self.bias, x, y, False, window), conv2d_shares(window)),
+        ]
+        self._backward = [
+            _prepared(back, conv2d_input_gradient_shares(window)),
+            _prepared(Conv2dWeightGradient(x, dy, self.gradient, window), conv2d_weight_gradient_shares(window)),
+        ]
 
     def results(self) -> Results:
-        return Results(*self._images(), self.gradient.reshape(self.layer.mask.shape)[self.layer.mask])
+        return Results(*self._images(), self.gradient[self.layer.mask])
+
+
+def _prepared(job: Any, count: int) -> Prepared:
+    """Prepare a kernel's work, cut into equal shares for all threads that there are now."""
+    return Prepared(job, even_shares(count, None), None)
 
 
 def chosen(layer: ImageLayer) -> str:

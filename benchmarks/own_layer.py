@@ -2,6 +2,8 @@
 
 from benchmarks.layer import Layer, Results
 from tinyticket.kernels import cpu
+from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.geometry import lanes_for
 from tinyticket.sparse import Pattern
 from tinyticket.sparse.choice import sparse_is_faster
 
@@ -10,7 +12,7 @@ class OwnSparse:
     """Sparse kernels on activations that are packed already, as between the layers of a compiled step; calls are prepared."""
 
     def __init__(self, layer: Layer):
-        lanes = cpu.lanes_for(layer.batch)
+        lanes = lanes_for(layer.batch)
         self.layer, self.pattern = layer, Pattern.from_mask(layer.mask, lanes)
         self.values = self.pattern.values(layer.weight)
         self.by_column = self.pattern.by_column(self.values)
@@ -20,7 +22,7 @@ class OwnSparse:
     def prepare(self) -> None:
         """Prepare both calls for as many threads as there are now."""
         self._forward = cpu.prepare_sparse_linear(self.pattern, self.values, self.layer.bias, self.x)
-        self._backward = cpu.prepare_sparse_linear_backward(self.pattern, self.by_column, self.x, self.dy)
+        self._backward = cpu.prepare_sparse_linear_gradient(self.pattern, self.by_column, self.x, self.dy)
 
     def forward(self) -> None:
         self.y = self._forward()
@@ -38,7 +40,7 @@ class OwnSparsePacking(OwnSparse):
 
     def __init__(self, layer: Layer):
         super().__init__(layer)
-        self.y, self.dx = cpu.empty(*layer.dy.shape), cpu.empty(*layer.x.shape)
+        self.y, self.dx = empty(*layer.dy.shape), empty(*layer.x.shape)
 
     def prepare(self) -> None:
         """These calls, which take longer, are made anew each time."""
@@ -48,7 +50,7 @@ class OwnSparsePacking(OwnSparse):
 
     def backward(self) -> None:
         given = self.by_column, self.layer.x, self.layer.dy
-        _, self.gradient = cpu.sparse_linear_samples_backward(self.pattern, *given, out=self.dx)
+        _, self.gradient = cpu.sparse_linear_samples_gradient(self.pattern, *given, out=self.dx)
 
     def results(self) -> Results:
         return Results(self.y, self.dx, self.pattern.by_row(self.gradient))
@@ -60,18 +62,18 @@ class OwnDense:
     def __init__(self, layer: Layer):
         self.layer = layer
         self.x, self.dy = cpu.pack(layer.x), cpu.pack(layer.dy)
-        self.y = cpu.empty(*self.dy.shape)
+        self.y = empty(*self.dy.shape)
 
     def prepare(self) -> None:
         """Calls of dense kernels, which take longer, are made anew each time."""
 
     def forward(self) -> None:
-        cpu.dense_linear(self.layer.weight, self.layer.bias, self.x, out=self.y)
+        cpu.linear(self.layer.weight, self.layer.bias, self.x, out=self.y)
 
     def backward(self) -> None:
-        self.dx = cpu.dense_input_gradient(self.layer.weight, self.x, self.dy)
+        self.dx = cpu.linear_input_gradient(self.layer.weight, self.x, self.dy)
         samples = cpu.transpose_samples(self.x)
-        self.dw = cpu.dense_weight_gradient(samples, self.dy, self.layer.batch, self.layer.inputs)
+        self.dw = cpu.linear_weight_gradient(samples, self.dy, self.layer.batch, self.layer.inputs)
 
     def results(self) -> Results:
         count = self.layer.batch

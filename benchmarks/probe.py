@@ -20,7 +20,7 @@ from numba import prange
 
 from benchmarks import rows
 from benchmarks.timing import Clock
-from tinyticket.kernels.cpu import empty
+from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.vector.barrier import SIZE, meet, together
 from tinyticket.kernels.cpu.vector.simd import pointer
 

@@ -14,6 +14,7 @@ from benchmarks.peers import Peers
 from benchmarks.rows import Row
 from benchmarks.timing import Discipline
 from tinyticket.kernels import cpu
+from tinyticket.kernels.cpu.packing import empty
 from tinyticket.sparse import Pattern
 
 DENSITIES = (1, 0.2, 0.05)
@@ -55,14 +56,14 @@ def softmax(options: Options, peers: Peers, discipline: Discipline) -> Iterator[
         logits = (rng.standard_normal((samples, classes)) * 3).astype(np.float32)
         labels = rng.integers(0, classes, samples)
         packed = cpu.pack(logits)
-        found = cpu.softmax_cross_entropy(packed, labels)
+        found = cpu.cross_entropy(packed, labels)
         loss, gradient = _exact_cross_entropy(logits.astype(np.float64), labels)
         case = f"softmax-cross-entropy-{classes}-b{samples}"
         error = max(
             require_near(case, found.loss, loss, 1e-5),
             require_near(case, cpu.unpack(found.gradient, samples), gradient, 1e-5),
         )
-        calls: dict[str, Callable[[], Any]] = {"": lambda z=packed, y=labels: cpu.softmax_cross_entropy(z, y)}
+        calls: dict[str, Callable[[], Any]] = {"": lambda z=packed, y=labels: cpu.cross_entropy(z, y)}
         able = peers.among("torch")
         if able.present:
             calls["torch"] = _torch_cross_entropy(logits, labels)
@@ -109,13 +110,13 @@ def adam(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row
 
 class _OwnAdam:
     def __init__(self, start: np.ndarray, gradient: np.ndarray):
-        self.weights, first, second, self.gradient = (cpu.empty(start.size) for _ in range(4))
+        self.weights, first, second, self.gradient = (empty(start.size) for _ in range(4))
         self.weights[:], first[:], second[:], self.gradient[:] = start, 0, 0, gradient
         self.slots, self.steps = (first, second), 0
 
     def __call__(self) -> None:
         self.steps += 1
-        cpu.update("adam", cpu.settings("adam", self.steps, 1e-3), self.weights, self.slots, self.gradient)
+        cpu.optimizer_step("adam", cpu.scalars_of("adam", self.steps, 1e-3), self.weights, self.slots, self.gradient)
 
 
 def _torch_adam() -> Callable[[], Any]:

@@ -80,16 +80,16 @@ def first_calls() -> dict[str, float]:
     labels, packed, packed_dy, samples = np.zeros(60, np.int64), cpu.pack(x), cpu.pack(dy), cpu.pack_samples(x)
     pattern = Pattern.from_mask(mask, packed.shape[2])
     values = pattern.values(weight)
-    slots, scalars = (np.zeros_like(weight), np.zeros_like(weight)), cpu.settings("adam", 1, 1e-3)
+    slots, scalars = (np.zeros_like(weight), np.zeros_like(weight)), cpu.scalars_of("adam", 1, 1e-3)
     calls = {
         "gather": lambda: cpu.gather(x, np.arange(60)),
-        "dense_linear": lambda: cpu.dense_linear(weight, bias, packed),
-        "dense_input_gradient": lambda: cpu.dense_input_gradient(weight, packed, packed_dy),
-        "dense_weight_gradient": lambda: cpu.dense_weight_gradient(samples, packed_dy, 60, 48),
+        "linear": lambda: cpu.linear(weight, bias, packed),
+        "linear_input_gradient": lambda: cpu.linear_input_gradient(weight, packed, packed_dy),
+        "linear_weight_gradient": lambda: cpu.linear_weight_gradient(samples, packed_dy, 60, 48),
         "sparse_linear": lambda: cpu.sparse_linear(pattern, values, bias, packed),
-        "sparse_linear_backward": lambda: cpu.sparse_linear_backward(pattern, values, packed, packed_dy),
-        "sparse_weight_gradient": lambda: cpu.sparse_weight_gradient(pattern, packed, packed_dy),
-        "softmax_cross_entropy": lambda: cpu.softmax_cross_entropy(packed_dy, labels),
-        "update": lambda: cpu.update("adam", scalars, weight, slots, weight.copy()),
+        "sparse_linear_gradient": lambda: cpu.sparse_linear_gradient(pattern, values, packed, packed_dy),
+        "sparse_linear_weight_gradient": lambda: cpu.sparse_linear_weight_gradient(pattern, packed, packed_dy),
+        "cross_entropy": lambda: cpu.cross_entropy(packed_dy, labels),
+        "optimizer_step": lambda: cpu.optimizer_step("adam", scalars, weight, slots, weight.copy()),
     }
     return {f"compile-{name}": first_call(call)[1] for name, call in calls.items()}
