@@ -94,7 +94,6 @@ class CpuStep:
         # Losses are added up in the order of the data, within a turn first: turns are those of every version of the library.
         tiles, samples = (1, layout.lanes) if layout.is_mlp else (layout.tiles, batch_size)
         evaluated = Values(layout, tiles, private=True) if apart else together
-        predicted = Values(layout, 1, private=True) if apart else together
         self._threads = Threads(self.threads)
         self._size, self._classes = graph.start.size, graph.output.channels
         work = layout.work() / SMALL
@@ -102,8 +101,11 @@ class CpuStep:
         self._gradients = self._program(lower.gradients(layout, together), batch_size) if gradients else None
         self._evaluation = self._program(lower.evaluation(layout, evaluated), samples, apart, work * tiles)
         ahead = {"examples": 4 * self._size, "pixels": self._size, "logits": 4 * self._classes}
-        samples = layout.lanes if apart else batch_size
-        self._prediction = self._program(lower.prediction(layout, predicted), samples, apart, work, ahead)
+        self._prediction = self._program(lower.prediction(layout, evaluated), samples, apart, work * tiles, ahead)
+        self._few = self._prediction  # for no more examples than there are lanes
+        if layout.tiles > 1 and not layout.is_mlp:
+            predicted = Values(layout, 1, private=apart)
+            self._few = self._program(lower.prediction(layout, predicted), LANES, apart, work, ahead)
         self._refresh = self._program(lower.refresh(layout), 1)
         self._arena = self._placed()
         for each in layout.weights.values():
@@ -111,7 +113,7 @@ class CpuStep:
         self._order = self._first = np.arange(max(batch_size, layout.lanes), dtype=np.int64)
         self._order_address = address_of(self._first)
         self._scalars, self._result = np.zeros(8, np.float32), np.zeros(2)
-        self._prediction.base[_INDICES] = self._order_address
+        self._prediction.base[_INDICES] = self._few.base[_INDICES] = self._order_address
         self._stale = True  # whether what passes read of the weights is older than the weights
 
     def _program(
@@ -127,8 +129,8 @@ class CpuStep:
 
     @property
     def _programs(self) -> list[Program]:
-        programs = self._training, self._gradients, self._evaluation, self._prediction, self._refresh
-        return [program for program in programs if program is not None]
+        programs = self._training, self._gradients, self._evaluation, self._prediction, self._few, self._refresh
+        return list(dict.fromkeys(program for program in programs if program is not None))
 
     def _placed(self) -> Arena:
         places, blocks = Places(), dict[Block, None]()
@@ -306,13 +308,15 @@ class CpuStep:
         if self._stale:
             self._renew()
         pixels = pixels_of(self.graph, self._layout.is_mlp, x)
-        logits = np.empty((len(x), self._classes), np.float32)
+        count = len(x)
+        program = self._few if count <= LANES else self._prediction
+        logits = np.empty((count, self._classes), np.float32)
         if pixels is None:
             if x.ndim != 2 or x.dtype != _FLOAT32 or not x.flags.carray:  # for which nothing is compiled
-                x = np.require(x, np.float32, ("C", "A", "W")).reshape(len(x), self._size)
-            if self._prediction.predict(x, logits):
+                x = np.require(x, np.float32, ("C", "A", "W")).reshape(count, self._size)
+            if program.predict(x, logits):
                 return logits
-        program, base, count = self._prediction, self._prediction.base, len(x)
+        base = program.base
         if pixels is not None:
             program.feed(pixels)
         else:

@@ -27,7 +27,8 @@ MEETING_SIZE = barrier.SIZE
 class Walk(NamedTuple):
     """What `walk` is told, as a row of int64."""
 
-    turns: int
+    begin: int  # the first turn
+    turns: int  # one past the last turn
     samples: int  # of a turn
     total: int  # of all turns: the last may have fewer
     strides: Numbers  # what is added to the words of a feed from turn to turn
@@ -84,7 +85,7 @@ def _turn(walk, tables, thread, threads, turn, total, round_):
 @device
 def _turns(walk, tables, thread, threads, turns, total):
     round_ = np.int64(1)
-    for turn in range(turns):
+    for turn in range(walk.begin, turns):
         round_ = _turn(walk, tables, thread, threads, np.int64(turn), total, round_)
 
 
@@ -130,6 +131,7 @@ def walk(told):
         return True
     for i in range(MEETING_SIZE):
         put(job.meeting, i, first)
+    put(job.meeting, NEXT, job.begin)
     for thread in prange(job.threads):  # whose body is given arrays, not addresses
         _part(told, np.int64(thread))
     if not job.apart and at(job.meeting, DECISION) == ALONE:

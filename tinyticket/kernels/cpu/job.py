@@ -37,7 +37,7 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import lower_getattr_generic, models, register_model
 
 from tinyticket.kernels.cpu.packing import address_of
-from tinyticket.kernels.cpu.threads import is_forked
+from tinyticket.kernels.cpu.threads import is_forked, limited, usable_cores
 from tinyticket.kernels.cpu.vector.jit import compile_by_address, compile_entry
 from tinyticket.kernels.cpu.vector.simd import I64, at, floats, intrinsic, pointer
 
@@ -301,7 +301,9 @@ class Prepared:
         self.results = results
         self._job = job  # keeps the arrays, of which the row has the addresses
         self._kept: list[np.ndarray] = []
-        head = [kernel_of(job).address, bounds.size - 1]
+        self._shares = bounds.size - 1
+        self._crowded = 1 < self._shares and usable_cores() < numba.config.NUMBA_NUM_THREADS
+        head = [kernel_of(job).address, self._shares]
         self._told = np.concatenate([np.array(head, np.int64), bounds, to_words(job, self._kept)])
 
     def __reduce__(self):
@@ -309,7 +311,11 @@ class Prepared:
 
     def __call__(self) -> Any:
         """Run the kernel once more and return its results."""
-        _run(self._told, is_forked())
+        if self._crowded:
+            with limited(self._shares):
+                _run(self._told, is_forked())
+        else:
+            _run(self._told, is_forked())
         return self.results
 
 

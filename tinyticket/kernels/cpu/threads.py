@@ -6,7 +6,12 @@ therefore run on one thread, with the same bits; processes that shall use more a
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import math
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -30,9 +35,50 @@ def is_forked() -> bool:
     return _forked
 
 
+@functools.cache
+def usable_cores() -> int:
+    """Return how many cores this process may use: those it may run on, and no more than a container's quota of time amounts to."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this platform
+        cores = os.cpu_count() or 1
+    return max(1, min([cores, *_quotas()]))
+
+
+def _quotas() -> Iterator[int]:
+    """Yield the cores that control groups of Linux allow this process, by their files of version 2 or 1."""
+    root = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        group = root / next((line[3:].strip("/") for line in lines if line.startswith("0::")), "")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(root) and (folder / "cpu.max").exists():
+                quota, period = (folder / "cpu.max").read_text().split()
+                if quota != "max":
+                    yield math.ceil(int(quota) / int(period))
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (int((root / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        if quota > 0:
+            yield math.ceil(quota / period)
+
+
 def available_threads() -> int:
-    """Return how many threads a kernel may use in this process now."""
-    return 1 if _forked else numba.get_num_threads()
+    """Return how many threads a kernel may use in this process now, no more than there are cores for."""
+    return 1 if _forked else min(numba.get_num_threads(), usable_cores())
+
+
+@contextlib.contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """Let Numba wake up so many threads and no more; one is none to be woken."""
+    before = numba.get_num_threads() if threads > 1 else 0
+    if before <= threads:
+        yield
+        return
+    numba.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
 
 
 def thread_count(threads: int | None) -> int:
