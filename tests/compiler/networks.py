@@ -1,8 +1,10 @@
 """Networks to compile: random ones from lists of blocks, and what their tests compare."""
 
 import copy
+import itertools
 
 import numpy as np
+from hypothesis import strategies as st
 
 import tinyticket as tt
 from tinyticket.compiler import CompiledStep, EagerStep
@@ -14,11 +16,14 @@ from tinyticket.nn import (
     Dropout,
     Flatten,
     GlobalAvgPool2d,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     ReLU,
     Residual,
     Sequential,
+    Sigmoid,
+    Tanh,
     ZeroPad2d,
     ZeroPadChannels,
 )
@@ -41,12 +46,18 @@ BLOCKS = {
     "norm relu": lambda c, rng: [BatchNorm2d(c, eps=1e-3, momentum=0.3), ReLU()],
     "plain norm": lambda c, rng: [BatchNorm2d(c, affine=False)],
     "relu": lambda c, rng: [ReLU()],
+    "leaky": lambda c, rng: [LeakyReLU(0.1)],
+    "tanh": lambda c, rng: [Tanh()],
+    "sigmoid": lambda c, rng: [Sigmoid()],
     "max": lambda c, rng: [MaxPool2d(2)],
     "max overlapping": lambda c, rng: [MaxPool2d(3, 2, padding=1)],
     "avg": lambda c, rng: [AvgPool2d(2)],
     "avg padded": lambda c, rng: [AvgPool2d(3, 1, padding=1)],
     "residual": lambda c, rng: [Residual(_body(c, c, 1, rng))],
     "plain residual": lambda c, rng: [Residual(Conv2d(c, c, 3, padding=1, rng=rng))],
+    "smooth residual": lambda c, rng: [
+        Residual(Sequential(Conv2d(c, c, 3, padding=1, rng=rng), BatchNorm2d(c), Tanh()), Sequential(Sigmoid()))
+    ],
     "projection": lambda c, rng: [
         Residual(_body(c, 6, 2, rng), Sequential(Conv2d(c, 6, 1, 2, bias=False, rng=rng), BatchNorm2d(6)))
     ],
@@ -96,6 +107,38 @@ def network(blocks, end, shape, seed=0):
             layers, images = layers + made, after
     ending = ENDS[end](images.shape[1], images.shape[2] * images.shape[3], rng)
     return Sequential(*layers, *ending)
+
+
+ACTIVATIONS = {
+    "relu": ReLU,
+    "leaky": lambda: LeakyReLU(0.1),
+    "tanh": Tanh,
+    "sigmoid": Sigmoid,
+}
+
+
+def mlp(*sizes, bias=True, seed=0, activations=("relu",)):
+    """Return linear layers of such sizes, with activations between them, one after the other and again from the first."""
+    rng, layers, kinds = np.random.default_rng(seed), [], itertools.cycle(activations)
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers += [Linear(inputs, outputs, bias=bias, rng=rng), ACTIVATIONS[next(kinds)]()]
+    return Sequential(*layers[:-1])
+
+
+@st.composite
+def architectures(draw, most=5, densities=(None, 0.0, 0.1, 0.5, 1.0), ends=tuple(ENDS)):
+    """Draw a network, of images or of linear layers with activations, and the shape of its examples."""
+    seed, density = draw(st.integers(0, 2**31)), draw(st.sampled_from(densities))
+    if draw(st.sampled_from(["images", "images", "features"])) == "images":
+        shape = draw(st.tuples(st.integers(1, 4), st.integers(4, 11), st.integers(4, 11)))
+        blocks = draw(st.lists(st.sampled_from(sorted(BLOCKS)), min_size=1, max_size=most))
+        model = network(blocks, draw(st.sampled_from(ends)), shape, seed)
+    else:
+        sizes = draw(st.lists(st.integers(1, 40), min_size=1, max_size=4))
+        activations = draw(st.lists(st.sampled_from(sorted(ACTIVATIONS)), min_size=1, max_size=3))
+        model = mlp(*sizes, CLASSES, bias=draw(st.booleans()), seed=seed, activations=activations)
+        shape = sizes[:1]
+    return model if density is None else masked(model, density, seed), tuple(shape)
 
 
 def masked(model, density, seed=1):

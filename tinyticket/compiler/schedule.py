@@ -53,7 +53,8 @@ class Interval:
 
 def _part(op: Op, block: Block) -> Hashable:
     """Return how an operation's shares keep to their own part of a block, or something that nothing else equals if they do not."""
-    return (block, op.shares.key) if block in op.own else op
+    # What every thread does for itself is done with all parts.
+    return (block, op.shares.key) if block in op.own and not op.replicated else op
 
 
 def _apart(parts: set[Hashable] | None, part: Hashable) -> bool:

@@ -1,0 +1,100 @@
+"""The walk through a program's tables in plain Python, whose threads come in any order between two meetings."""
+
+import contextlib
+import ctypes
+from collections.abc import Callable, Iterator
+
+import numba
+import numpy as np
+import pytest
+
+from tinyticket.compiler.cpu import program, step
+from tinyticket.compiler.cpu.pace import Pace
+from tinyticket.compiler.cpu.table import FIRST, HEAD, KERNEL, LAST, MEET, SIZE
+from tinyticket.compiler.cpu.walk import Walk
+from tinyticket.kernels.cpu.job import places
+
+_KERNEL = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+_WORD = 8
+
+Order = Callable[[int], list[int]]
+"""From a number of threads to the order in which they come this time."""
+
+
+def forward(threads: int) -> list[int]:
+    return list(range(threads))
+
+
+def backward(threads: int) -> list[int]:
+    return forward(threads)[::-1]
+
+
+def shuffled(seed: int) -> Order:
+    """Return an order that is another one each time."""
+    rng = np.random.default_rng(seed)
+    return lambda threads: rng.permutation(threads).tolist()
+
+
+def plain_walk(order: Order) -> Callable[[np.ndarray], bool]:
+    """Return a stand-in for `compiler.cpu.walk.walk`, in which each thread does all that it may before the next one does anything."""
+
+    def walk(told: np.ndarray) -> bool:
+        job = {name: int(told[place]) for name, place in places(Walk).items()}
+        chosen = _words(job["indices"], job["checked"])
+        if ((chosen < 0) | (chosen >= job["size"])).any():
+            return False
+        if job["apart"]:
+            for turn in range(job["turns"]):
+                list(_turn(job, turn, order(job["threads"])[0]))
+            return True
+        threads = [_turns(job, thread) for thread in range(job["threads"])]
+        while any([next(threads[thread], False) for thread in order(len(threads))]):
+            pass
+        return True
+
+    return walk
+
+
+def _turns(job: dict[str, int], thread: int) -> Iterator[bool]:
+    """Do a thread's part of all turns; yield where it waits for the others."""
+    for turn in range(job["turns"]):
+        yield from _turn(job, turn, thread)
+
+
+def _turn(job: dict[str, int], turn: int, thread: int) -> Iterator[bool]:
+    words, feed = job["words"], _words(_words(job["feeds"], job["threads"])[thread], job["words"])
+    feed[:] = _words(job["base"], words) + turn * _words(job["strides"], words)
+    feed[0] = min(job["samples"], job["total"] - turn * job["samples"])
+    row = int(_words(job["tables"], job["threads"])[thread])
+    for _ in range(job["rows"]):
+        head = _words(row, HEAD)
+        if head[MEET]:
+            yield True
+        if head[FIRST] < head[LAST]:
+            _KERNEL(int(head[KERNEL]))(row + HEAD * _WORD, int(head[FIRST]), int(head[LAST]))
+        row += int(head[SIZE]) * _WORD
+
+
+def _words(address: int, count: int) -> np.ndarray:
+    """Return the int64 numbers at an address."""
+    return np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(int(address))) if count else np.zeros(0, np.int64)
+
+
+class Steady(Pace):
+    """All threads at every call."""
+
+    def note(self, seconds: float) -> None:
+        """Change nothing."""
+
+
+@contextlib.contextmanager
+def walking(order: Order | None, threads: int) -> Iterator[None]:
+    """Let steps that are made and taken here have so many threads, which come in an order, or as they do if there is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step, "thread_count", lambda most: threads)
+        patch.setattr(program, "available_threads", lambda: threads)
+        patch.setattr(program, "Pace", Steady)
+        if order is not None:
+            patch.setattr(program, "walk", plain_walk(order))
+            patch.setattr(numba, "set_num_threads", lambda threads: None)
+        yield

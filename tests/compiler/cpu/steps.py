@@ -1,0 +1,46 @@
+"""Steps of the CPU's back end by themselves, without what `tt.compile` does around them."""
+
+import copy
+
+import numpy as np
+
+from tests.compiler.networks import OPTIMIZERS
+from tinyticket.compiler import EagerStep
+from tinyticket.compiler.network import Network
+from tinyticket.compiler.rule import rule_of
+from tinyticket.nn import Dropout
+
+
+def cpu_step(model, shape, make="momentum", kernels="dense", batch_size=16, **options):
+    """Return a step that holds a model's values; `kernels` is one word for all masked layers, or "mixed" for both in turn."""
+    network = Network(model, shape)
+    sparse = {name: weight.mask is not None and kernels == "sparse" for name, weight in network.weights.items()}
+    if kernels == "mixed":
+        sparse = {name: place % 2 == 0 and network.weights[name].mask is not None for place, name in enumerate(sparse)}
+    rule, settings = rule_of(OPTIMIZERS[make](model.parameters()), network.parameters)
+    step = network.step(sparse, batch_size=batch_size, rule=rule, **settings, **options)
+    step.write({parameter: [parameter.data] for parameter in network.parameters})
+    return step
+
+
+def in_float64(model, make="momentum"):
+    """Return an eager step of the same model in double precision."""
+    twin = copy.deepcopy(model).astype(np.float64)
+    return EagerStep(twin, OPTIMIZERS[make](twin.parameters()))
+
+
+def values(step, model):
+    """Return the bytes of all parameters, slots and running statistics that a step holds."""
+    parameters = [array.tobytes() for parameter in model.parameters() for array in step.read(parameter)]
+    return parameters + [step.read_buffer(buffer).tobytes() for _, buffer in model.named_buffers()]
+
+
+def streams(model):
+    """Return the states of the generators that dropout draws from."""
+    return {m: m.rng.bit_generator.state for _, m in model.named_modules() if isinstance(m, Dropout)}
+
+
+def rewind(generators):
+    """Let dropout draw again what it drew from these states."""
+    for module, state in generators.items():
+        module.rng.bit_generator.state = state
