@@ -138,7 +138,8 @@ class Values:
 
     def value(self, value: Value) -> Block:
         """Return where a value lies."""
-        return self._block(self._values_again if value.root in self._renewed else self._values, value)
+        blocks = self._values_again if value.root in self._renewed else self._values
+        return self._block(blocks, value, self.is_private(value))
 
     def renew(self, value: Value) -> Block:
         """Return where a value will lie until `restart`, after nobody has needed it for a while."""
@@ -150,8 +151,12 @@ class Values:
         self._renewed.clear()
 
     def gradient(self, value: Value) -> Block:
-        """Return where a value's gradient lies."""
-        return self._block(self._gradients, value)
+        """Return where a value's gradient lies.
+
+        The batch's is written by operations that write what threads share too, so that each thread does a part of them.
+        """
+        private = self.is_private(value) and value.root is not self.graph.start.root
+        return self._block(self._gradients, value, private)
 
     def is_private(self, value: Value) -> bool:
         """Return whether each thread has a value for itself."""
@@ -191,10 +196,10 @@ class Values:
         """Return a new block of one number for each sample."""
         return Block(self.tiles * self.lanes, private=private)
 
-    def _block(self, blocks: dict[Value, Block], value: Value) -> Block:
+    def _block(self, blocks: dict[Value, Block], value: Value, private: bool) -> Block:
         root = value.root
         if root not in blocks:
-            geometry, private = self.image(root), self.is_private(root)
+            geometry = self.image(root)
             kept = any(o.kind == "pad2d" and o.output is root for o in self.graph.operations)
             kind = None if kept else (*geometry, private)  # what was padded has zeros inside
             # Images count sixteen samples a tile; those of an MLP are rows of all lanes already.
