@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.geometry import Image, gradient_border, make_window
 from tinyticket.kernels.cuda.geometry import WARP, Geometry, origin, pack, unpack
 from tinyticket.kernels.cuda.toolkit import cuda
+from tinyticket.kernels.geometry import Image, gradient_border, make_window
 
 
 class Layer(NamedTuple):

@@ -6,8 +6,8 @@ import pytest
 from tests.kernels.cuda.arrays import border_is_zero, device, images_of, origins, same, value
 from tests.kernels.cuda.test_elementwise import elements
 from tinyticket.kernels import reference
-from tinyticket.kernels.geometry import Image
 from tinyticket.kernels.cuda import batch_norm, geometry
+from tinyticket.kernels.geometry import Image
 
 EPS, MOMENTUM = 1e-3, 0.3
 CASES = {
@@ -50,11 +50,11 @@ class Numbers:
 
 @cases
 @pytest.mark.parametrize("fused", [(0, 0), (1, 1)], ids=["alone", "addend and ReLU"])
-def test_train_and_gradient(case, fused):
+def test_batch_norm_and_its_gradient(case, fused):
     has_addend, relu = fused
     n, (x_origin, y_origin), g = Numbers(case, has_addend), origins(case), case.g
     y, left = value(np.full_like(n.dy, np.nan), case.y, g.lanes), [device(np.zeros(g.inputs, np.float32)) for _ in "mi"]
-    launches = batch_norm.train(
+    launches = batch_norm.batch_norm(
         *n.on_device, *n.beside, y, y_origin, *n.small, *left, n.scratch, g, n.state, EPS, MOMENTUM, relu
     )
     for launch in launches:
@@ -72,7 +72,7 @@ def test_train_and_gradient(case, fused):
 
     dy, dx = value(n.dy, case.y, g.lanes), value(np.full_like(n.x, 2.0), case.x, g.lanes, rubbish=0)
     add, (dweight, dbias) = relu, [device(np.zeros(g.inputs, np.float32)) for _ in "wb"]
-    launches = batch_norm.gradient(
+    launches = batch_norm.batch_norm_gradient(
         *(n.on_device[0], y, dy, y_origin, dx, x_origin, n.small[0], *left, dweight, dbias),
         *(n.scratch, g, n.state, relu, add, 1 - add),
     )
@@ -88,11 +88,11 @@ def test_train_and_gradient(case, fused):
 
 
 @cases
-def test_evaluate(case):
+def test_batch_norm_eval(case):
     relu = has_addend = int(case.samples == 5)
     n, y_origin = Numbers(case, has_addend), origins(case)[1]
     y = value(np.full_like(n.dy, np.nan), case.y, case.g.lanes)
-    batch_norm.evaluate(*n.on_device, *n.beside, y, y_origin, *n.small, case.g, EPS, relu).run()
+    batch_norm.batch_norm_eval(*n.on_device, *n.beside, y, y_origin, *n.small, case.g, EPS, relu).run()
     same(images_of(y, case.y, case.samples), n.expected(n.mean, n.variance, has_addend, relu))
 
 
@@ -103,7 +103,7 @@ def test_input_behind_a_relu():
     x, dy = value(n.x, case.x, g.lanes), value(n.dy, case.y, g.lanes)
     dx, zeros = value(n.x, case.x, g.lanes), [device(np.zeros(g.inputs, np.float32)) for _ in range(4)]
     given = n.small[0], *zeros[:2], *zeros[2:], n.scratch, g, n.state, 0, 0, 1
-    for launch in batch_norm.gradient(x, dy, dy, 0, dx, 0, *given):
+    for launch in batch_norm.batch_norm_gradient(x, dy, dy, 0, dx, 0, *given):
         launch.run()
     assert not images_of(dx, case.x, case.samples)[::2].any()
 

@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 
 from tests.kernels.cuda.arrays import device
-from tinyticket.kernels.cuda import driver, sparse
-from tinyticket.kernels.cuda.driver import Playlist
+from tinyticket.kernels.cuda import driver
+from tinyticket.kernels.cuda.driver import LaunchGraph
 from tinyticket.kernels.cuda.launch import Launch, Routine
+from tinyticket.kernels.cuda.sparse_convolution import reorder_survivors
 from tinyticket.kernels.cuda.toolkit import cuda
 
 
-def test_a_playlist_does_every_time_what_its_launches_do_in_their_order():
+def test_a_launch_graph_does_every_time_what_its_launches_do_in_their_order():
     numbers = [device(np.full(4, n, np.float32)) for n in (1, 2, 3)]
     turned, called = device(np.array([3, 2, 1, 0], np.int32)), []
-    first, last = (sparse.reorder(numbers[i], turned, numbers[i + 1]) for i in (0, 1))
+    first, last = (reorder_survivors(numbers[i], turned, numbers[i + 1]) for i in (0, 1))
     routine = Launch(Routine(called.append), (1,), (1,), ("given",))
-    playlist = Playlist([first, routine, last])
+    graph = LaunchGraph([first, routine, last])
     for turn in range(3):
         numbers[0].copy_to_device(np.arange(4, dtype=np.float32) + 10 * turn)
-        playlist.run()
+        graph.run()
         cuda.synchronize()
         assert numbers[2].copy_to_host().tolist() == [10 * turn + n for n in range(4)]
         assert called == ["given"] * (turn + 1)
@@ -29,12 +30,12 @@ def test_a_playlist_does_every_time_what_its_launches_do_in_their_order():
 @pytest.mark.gpu
 def test_from_the_third_time_on_a_device_starts_a_graph():
     numbers = device(np.zeros(4, np.float32))
-    playlist = Playlist([sparse.reorder(numbers, device(np.zeros(4, np.int32)), numbers)])
+    graph = LaunchGraph([reorder_survivors(numbers, device(np.zeros(4, np.int32)), numbers)])
     assert driver._bindings() is not None
-    playlist.run(), playlist.run()
-    assert not playlist._starts
-    playlist.run()
-    assert len(playlist._starts) == 1
+    graph.run(), graph.run()
+    assert not graph._starts
+    graph.run()
+    assert len(graph._starts) == 1
 
 
 class Recorder:
@@ -59,18 +60,21 @@ def recorder(monkeypatch):
     return made
 
 
-def test_launches_around_a_routine_are_graphs_that_go_with_their_playlist(recorder):
-    called, kernel = [], sparse.reorder(*(device(np.zeros(4, dtype)) for dtype in (np.float32, np.int32, np.float32)))
-    playlist = Playlist([kernel, Launch(Routine(called.append), (1,), (1,), ("given",)), kernel, kernel])
-    playlist.run(), playlist.run()
+def test_launches_around_a_routine_are_graphs_that_go_with_their_launch_graph(recorder):
+    called, kernel = (
+        [],
+        reorder_survivors(*(device(np.zeros(4, dtype)) for dtype in (np.float32, np.int32, np.float32))),
+    )
+    graph = LaunchGraph([kernel, Launch(Routine(called.append), (1,), (1,), ("given",)), kernel, kernel])
+    graph.run(), graph.run()
     assert recorder.asked == []
-    playlist.run()
+    graph.run()
     recorded = ["cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiate", "cuGraphDestroy"]
     assert recorder.asked == [*recorded, *recorded, "cuGraphLaunch", "cuGraphLaunch"]
-    playlist.run()
+    graph.run()
     assert recorder.asked[8:] == ["cuGraphLaunch"] * 4
     assert called == ["given"] * 4
-    del playlist
+    del graph
     assert recorder.asked[12:] == ["cuGraphExecDestroy"] * 2
 
 
@@ -82,9 +86,9 @@ def test_what_fails_while_it_is_recorded_leaves_nothing_behind(recorder):
     class Failing(Launch):
         recordable = True
 
-    playlist = Playlist([Failing(Routine(fail), (1,), (1,), ())])
-    playlist.run(), playlist.run()
+    graph = LaunchGraph([Failing(Routine(fail), (1,), (1,), ())])
+    graph.run(), graph.run()
     with pytest.raises(ValueError, match="no"):
-        playlist.run()
+        graph.run()
     assert recorder.asked == ["cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphDestroy"]
-    assert not playlist._starts
+    assert not graph._starts

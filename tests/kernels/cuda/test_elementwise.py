@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.kernels.cuda.arrays import Layer, border_is_zero, device, images_of, origins, value
-from tinyticket.kernels.geometry import Image, make_window
 from tinyticket.kernels.cuda import elementwise, geometry
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for
+from tinyticket.kernels.geometry import Image, make_window
 
 
 def elements(samples, channels, size, x_border, y_border):
@@ -42,15 +42,14 @@ def test_copy(case, relu):
 @cases
 @flags
 def test_copy_gradient(case, flags):
-    (relu, add, rectified), (x_origin, y_origin), lanes = flags, origins(case), case.g.lanes
+    (relu, add, x_is_relu_output), (x_origin, y_origin), lanes = flags, origins(case), case.g.lanes
     x, y, dy, held = draw(case, 0, 1, 2, 3)
     dx = value(held, case.x, lanes)
-    given = value(dy, case.y, lanes), y_origin, value(y, case.y, lanes) if relu else None
-    below = value(x, case.x, lanes) if rectified else None
-    elementwise.copy_gradient(*given, below, dx, x_origin, case.g, *flags).run()
+    given = value(x, case.x, lanes) if x_is_relu_output else None, value(y, case.y, lanes) if relu else None
+    elementwise.copy_gradient(*given, value(dy, case.y, lanes), y_origin, dx, x_origin, case.g, *flags).run()
     expected = np.where(y <= 0, 0, dy) if relu else dy
     expected = expected + held if add else expected
-    expected = np.where(x <= 0, 0, expected) if rectified else expected
+    expected = np.where(x <= 0, 0, expected) if x_is_relu_output else expected
     np.testing.assert_array_equal(images_of(dx, case.x, case.samples), expected)
     assert border_is_zero(dx, case.x)
 
@@ -70,19 +69,20 @@ def test_add(case, relu):
 @cases
 def test_dropout_and_its_gradient(case):
     (x, dy, held), (x_origin, y_origin), g = draw(case, 0, 1, 2), origins(case), case.g
-    keep = np.random.default_rng(3).random((2, *case.x_shape)) < 0.6
-    drawn = np.zeros((2, *case.x[:3], g.lanes), np.uint8)
-    drawn[..., : case.samples] = keep.transpose(0, 2, 3, 4, 1)
-    drawn, state, y = device(drawn), device(np.array([1, case.samples], np.int32)), value(x, case.y, g.lanes)
-    scale, below = 1 / 0.6, value(x, case.x, g.lanes)
-    elementwise.dropout(below, x_origin, drawn, y, y_origin, scale, g, state).run()
-    np.testing.assert_array_equal(images_of(y, case.y, case.samples), np.where(keep[1], x * np.float32(scale), 0))
+    kept = np.random.default_rng(3).random((2, *case.x_shape)) < 0.6
+    drawn, place = np.zeros((2, *case.x[:3], g.lanes), np.uint8), 7
+    drawn[..., : case.samples] = kept.transpose(0, 2, 3, 4, 1)
+    turns = np.pad(drawn.reshape(2, -1), ((0, 0), (place, 3)))  # other dropouts have masks beside it
+    masks, state = (device(turns), turns.shape[1], place), device(np.array([1, case.samples], np.int32))
+    scale, below, y = 1 / 0.6, value(x, case.x, g.lanes), value(x, case.y, g.lanes)
+    elementwise.dropout(below, x_origin, *masks, y, y_origin, scale, g, state).run()
+    np.testing.assert_array_equal(images_of(y, case.y, case.samples), np.where(kept[1], x * np.float32(scale), 0))
     dx, above = value(held, case.x, g.lanes), (value(dy, case.y, g.lanes), y_origin)
-    elementwise.dropout_gradient(*above, drawn, below, dx, x_origin, scale, g, state, 1, 1).run()
-    expected = np.where(x <= 0, 0, held + np.where(keep[1], dy * np.float32(scale), 0))
+    elementwise.dropout_gradient(below, *above, *masks, dx, x_origin, scale, g, state, 1, 1).run()
+    expected = np.where(x <= 0, 0, held + np.where(kept[1], dy * np.float32(scale), 0))
     np.testing.assert_allclose(images_of(dx, case.x, case.samples), expected, rtol=1e-6, atol=1e-6)
-    elementwise.dropout_gradient(*above, drawn, None, dx, x_origin, scale, g, state).run()
-    expected = np.where(keep[1], dy * np.float32(scale), 0)
+    elementwise.dropout_gradient(None, *above, *masks, dx, x_origin, scale, g, state).run()
+    expected = np.where(kept[1], dy * np.float32(scale), 0)
     np.testing.assert_array_equal(images_of(dx, case.x, case.samples), expected)
 
 

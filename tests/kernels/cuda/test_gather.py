@@ -6,15 +6,15 @@ import pytest
 from tests.kernels.cuda.arrays import border_is_zero, device, value
 from tinyticket.data.augmentation import Augmentation, augment
 from tinyticket.data.pixels import Pixels
-from tinyticket.kernels.geometry import Image, make_window
 from tinyticket.kernels.cuda import gather
 from tinyticket.kernels.cuda.geometry import Geometry, origin, unpack
+from tinyticket.kernels.geometry import Image, make_window
 
 MEAN, STD = np.array([0.4, 0.5, 0.1], np.float32), np.array([0.3, 0.2, 0.25], np.float32)
 
 
 def gathered(data, image, samples, lanes, draws=None, mean=None, std=None):
-    """Gather the second of three batches; return x as images in all lanes, the targets and which examples they are."""
+    """Gather the second of three batches; return x as images in all lanes, their labels and which examples they are."""
     rng = np.random.default_rng(lanes)
     g = Geometry.of(make_window(1, image, image, (1, 1)), lanes)
     labels = rng.integers(0, 9, len(data)).astype(np.int32)
@@ -25,14 +25,14 @@ def gathered(data, image, samples, lanes, draws=None, mean=None, std=None):
         spread = np.full((3, lanes, 3), 99, np.int32)
         spread[1, :samples] = draws
     x = value(np.full((lanes, *image[:3]), np.nan, np.float32), image, lanes)
-    targets = device(np.full(lanes, -1, np.int32))
+    lane_labels = device(np.full(lanes, -1, np.int32))
     arguments = device(data), device(labels), device(indices), None if spread is None else device(spread)
     state = device(np.array([1, samples], np.int32))
     moments = (None, None) if mean is None else (device(mean), device(std))
-    gather.gather_examples(*arguments, state, x, origin(image), targets, g, *moments).run()
+    gather.gather_images(*arguments, state, x, origin(image), lane_labels, g, *moments).run()
     assert border_is_zero(x, image)
     chosen = indices[1, :samples]
-    told = targets.copy_to_host()
+    told = lane_labels.copy_to_host()
     np.testing.assert_array_equal(told[:samples], labels[chosen])
     assert not told[samples:].any()
     images = unpack(x.copy_to_host(), image, lanes)

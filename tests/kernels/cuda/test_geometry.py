@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.geometry import Image, make_window
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for, origin, pack, plane, row, unpack
+from tinyticket.kernels.geometry import Image, make_window
 
 
 @pytest.mark.parametrize("samples", [1, 31, 32, 33])

@@ -5,9 +5,9 @@ import pytest
 
 from tests.kernels.cuda.arrays import Layer, border_is_zero, images_of, origins, same, value
 from tinyticket.kernels import reference
-from tinyticket.kernels.geometry import Image, make_window, plane, row
 from tinyticket.kernels.cuda import pooling
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for
+from tinyticket.kernels.geometry import Image, make_window, plane, row
 
 
 def pool(samples, channels, size, kernel, stride, padding=0, x_border=0, y_border=0):
@@ -40,22 +40,22 @@ def window(case):
 
 
 def finished(gradient, x, held, flags):
-    add, rectified = flags
+    add, x_is_relu_output = flags
     gradient = gradient + held if add else gradient
-    return np.where(x <= 0, 0, gradient) if rectified else gradient
+    return np.where(x <= 0, 0, gradient) if x_is_relu_output else gradient
 
 
 @cases
-@pytest.mark.parametrize("flags", [(0, 0), (1, 1)], ids=["plain", "add, rectified"])
-def test_max_pool_and_its_gradient(case, flags):
+@pytest.mark.parametrize("flags", [(0, 0), (1, 1)], ids=["plain", "add, x_is_relu_output"])
+def test_max_pool2d_and_its_gradient(case, flags):
     (x, dy, held), (x_origin, y_origin), lanes = numbers(case), origins(case), case.g.lanes
     below, y = value(x, case.x, lanes), value(np.full_like(dy, np.nan), case.y, lanes)
-    pooling.max_pool(below, x_origin, y, y_origin, case.g).run()
+    pooling.max_pool2d(below, x_origin, y, y_origin, case.g).run()
     expected, winner = reference.max_pool2d(x, *window(case))
     np.testing.assert_array_equal(images_of(y, case.y, case.samples), expected)
     assert border_is_zero(y, case.y)
     dx, above = value(held, case.x, lanes), value(dy, case.y, lanes)
-    launch = pooling.max_pool_gradient(below, y, above, y_origin, dx, x_origin, case.g, *flags)
+    launch = pooling.max_pool2d_gradient(below, y, above, y_origin, dx, x_origin, case.g, *flags)
     assert (launch.kernel is pooling.give_to_first) == (case is CASES["whole"])
     launch.run()
     gradient = reference.max_pool2d_gradient(dy, winner, x.shape, *window(case))
@@ -64,16 +64,16 @@ def test_max_pool_and_its_gradient(case, flags):
 
 
 @cases
-@pytest.mark.parametrize("flags", [(0, 0), (1, 1)], ids=["plain", "add, rectified"])
-def test_avg_pool_and_its_gradient(case, flags):
+@pytest.mark.parametrize("flags", [(0, 0), (1, 1)], ids=["plain", "add, x_is_relu_output"])
+def test_avg_pool2d_and_its_gradient(case, flags):
     (x, dy, held), (x_origin, y_origin), lanes = numbers(case), origins(case), case.g.lanes
     below, y = value(x, case.x, lanes), value(np.full_like(dy, np.nan), case.y, lanes)
-    pooling.avg_pool(below, x_origin, y, y_origin, case.g).run()
+    pooling.avg_pool2d(below, x_origin, y, y_origin, case.g).run()
     same(images_of(y, case.y, case.samples), reference.avg_pool2d(x, *window(case)))
     assert border_is_zero(y, case.y)
     dx, above = value(held, case.x, lanes), value(dy, case.y, lanes)
     given = below if flags[1] else None
-    pooling.avg_pool_gradient(above, y_origin, given, dx, x_origin, case.g, *flags).run()
+    pooling.avg_pool2d_gradient(above, y_origin, given, dx, x_origin, case.g, *flags).run()
     gradient = reference.avg_pool2d_gradient(dy, x.shape, *window(case))
     same(images_of(dx, case.x, case.samples), finished(gradient, x, held, flags))
     assert border_is_zero(dx, case.x)
@@ -84,5 +84,5 @@ def test_nan_is_a_maximum():
     (x, dy, _), (x_origin, y_origin) = numbers(case), origins(case)
     x[0, 0, 0, 1] = np.nan
     y = value(dy, case.y, 32)
-    pooling.max_pool(value(x, case.x, 32), x_origin, y, y_origin, case.g).run()
+    pooling.max_pool2d(value(x, case.x, 32), x_origin, y, y_origin, case.g).run()
     np.testing.assert_array_equal(images_of(y, case.y, 5), reference.max_pool2d(x, *window(case))[0])

@@ -34,7 +34,7 @@ def test_every_layer_keeps_a_device_busy(g, tiles, density, tile, blocks, warps)
 @pytest.mark.parametrize(("g", "parts"), [(WIDE, 2), (SMALL, 2), (IMAGE, 64), (THIN, 128)])
 def test_parts_of_a_weight_gradient_all_have_something_to_sum(g, parts):
     tiles = g.height * g.width // 16 or 1
-    assert sparse_tiles.splits_for(g) == parts
+    assert sparse_tiles.sparse_conv2d_splits(g) == parts
     groups = tiles * g.lanes // (sparse_tiles.span_of(g, sparse_tiles._products_tile(g).columns))
     assert -(-groups // -(-groups // parts)) == parts
 

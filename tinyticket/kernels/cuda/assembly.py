@@ -24,15 +24,16 @@ from numba.np.numpy_support import from_dtype
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import (
+    activations,
     batch_norm_passes,
-    bias,
+    bias_gradient,
     elementwise,
     gather,
-    library,
+    linear,
+    loss,
     pooling,
     products,
-    softmax,
-    sparse,
+    sparse_convolution,
     sparse_products,
     sparse_walk,
     tiles,
@@ -56,6 +57,8 @@ _CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(products.Product))
 _CORRELATE_ALL = (_F, _F, _F, _I, _numbers(products.Sum))
 _NORMALISE = (_F, _N, _F, _N, _N, _N, _N, _F, _N)
 _POOL = (_F, _N, _F, _N, _G)
+_ACTIVATE = (_F, _N, _F, _N, _S, _G)
+_ACTIVATE_BACK = (_F, _F, _F, _N, _F, _N, _S, _G, _N, _N)
 _WALK = (_F, _F, _I, _I, _I, _I, _F, _F, _F, _numbers(sparse_walk.Walk))
 _PRODUCTS = (_F, _F, _I, _I, _I, _I, _F, _N, _numbers(sparse_products.Products))
 _GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
@@ -65,7 +68,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "correlate, small tile": (tiles.SMALL.correlate, _CORRELATE),
     "correlate_all, large tile": (tiles.LARGE.correlate_all, _CORRELATE_ALL),
     "correlate_all, small tile": (tiles.SMALL.correlate_all, _CORRELATE_ALL),
-    "finish": (library.finish, (_F, _F, _F, _N, _N, _N, _N)),
+    "finish_product": (linear.finish_product, (_F, _F, _F, _N, _N, _N, _N)),
     "walk, linear": (sparse_walk.LINEAR.walk, _WALK),
     "walk, wide": (sparse_walk.LINEAR_WIDE.walk, _WALK),
     "walk, few lines": (sparse_walk.LINEAR_FEW.walk, _WALK),
@@ -74,7 +77,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "multiply, linear": (sparse_products.LINEAR.multiply, _PRODUCTS),
     "multiply, few samples": (sparse_products.LINEAR_FEW.multiply, _PRODUCTS),
     "multiply, image": (sparse_products.IMAGE.multiply, _PRODUCTS),
-    "take": (sparse.take, (_F, _I, _F, _N)),
+    "take": (sparse_convolution.take, (_F, _I, _F, _N)),
     "measure_parts": (batch_norm_passes.measure_parts, (_F, _N, _F, _G, _I, _N)),
     "normalise_parts": (batch_norm_passes.normalise_parts, (*_NORMALISE, *[_F] * 7, _G, _I, _N, _S, _S, _N)),
     "normalise_by_running": (batch_norm_passes.normalise_by_running, (*_NORMALISE, *[_F] * 4, _G, _N, _S, _N)),
@@ -89,16 +92,21 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "take_average": (pooling.take_average, (_F, _N, _F, _N, _S, _G)),
     "give_shares": (pooling.give_shares, (_F, _N, _F, _F, _N, _S, _G, _N, _N)),
     "copy_rows": (elementwise.copy_rows, (_F, _N, _F, _N, _G, _N)),
-    "copy_rows_back": (elementwise.copy_rows_back, (_F, _N, _F, _F, _F, _N, _G, _N, _N, _N)),
+    "copy_rows_back": (elementwise.copy_rows_back, (_F, _F, _F, _N, _F, _N, _G, _N, _N, _N)),
     "add_rows": (elementwise.add_rows, (_F, _N, _F, _N, _N, _N, _F, _N, _G, _N)),
-    "drop_rows": (elementwise.drop_rows, (_F, _N, _B, _F, _N, _S, _G, _I)),
-    "drop_rows_back": (elementwise.drop_rows_back, (_F, _N, _B, _F, _F, _N, _S, _G, _I, _N, _N)),
+    "drop_rows": (elementwise.drop_rows, (_F, _N, _B, _N, _N, _F, _N, _S, _G, _I)),
+    "drop_rows_back": (elementwise.drop_rows_back, (_F, _F, _N, _B, _N, _N, _F, _N, _S, _G, _I, _N, _N)),
+    "leaky_relu": (activations.LEAKY_RELU.forward, _ACTIVATE),
+    "leaky_relu_gradient": (activations.LEAKY_RELU.backward, _ACTIVATE_BACK),
+    "tanh": (activations.TANH.forward, _ACTIVATE),
+    "tanh_gradient": (activations.TANH.backward, _ACTIVATE_BACK),
+    "sigmoid": (activations.SIGMOID.forward, _ACTIVATE),
+    "sigmoid_gradient": (activations.SIGMOID.backward, _ACTIVATE_BACK),
     "gather, float32": (gather.gather, (_F, *_GATHER)),
     "gather, uint8": (gather.gather, (_B, *_GATHER)),
-    "sum_channels": (bias.sum_channels, (_F, _N, _F, _G)),
-    "cross_entropy": (softmax.cross_entropy, (_F, _I, _F, _F, _F, _I, _N, _N, _N)),
-    "sum_losses": (softmax.sum_losses, (_F, _F, _F, _I)),
-    "update_one": (update.update_one, (_N, _F, _N, _F, _F, _F, _B, _N, _F, _I)),
+    "sum_channels": (bias_gradient.sum_channels, (_F, _N, _F, _G)),
+    "measure_lanes": (loss.measure_lanes, (_F, _I, _F, _F, _F, _I, _N, _N, _N)),
+    "sum_lanes": (loss.sum_lanes, (_F, _F, _F, _I)),
     "update_each": (update.update_each, (_N, _F, _B, _L, _I, _F, _I)),
 }
 """Every kernel and the types that it is launched with: there are no others."""

@@ -31,7 +31,7 @@ FEW = 64
 """Threads for parts of up to 1024 numbers; larger ones have more."""
 
 
-def train(
+def batch_norm(
     x: Any,
     x_origin: int,
     addend: Any,
@@ -49,11 +49,11 @@ def train(
     scratch: Any,
     g: Geometry,
     state: Any,
-    eps: float,
+    epsilon: float,
     momentum: float,
     relu: int = 0,
 ) -> tuple[Launch, Launch]:
-    """Normalise by the statistics of the batch: y = relu?((x - mean) / sqrt(var + eps) * weight + bias + addend?).
+    """Normalise by the statistics of the batch: y = relu?((x - mean) / sqrt(var + epsilon) * weight + bias + addend?).
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def train(
         One by one pixel, stride 1, no padding.
     state : int32 device array
         Which step it is, and how many samples there are.
-    eps, momentum : float
+    epsilon, momentum : float
     relu : int
         1 to set what is negative to zero.
     """
     grid, threads, pixels = _grid(g)
     beside = _beside(x, addend, addend_origin, addend_row, addend_plane)
     statistics = running_mean, running_variance, mean, inverse
-    rates = np.float32(eps), np.float32(momentum)
+    rates = np.float32(epsilon), np.float32(momentum)
     arguments = x, x_origin, *beside, y, y_origin, weight, bias, *statistics, scratch, g, state, pixels, *rates
     return (
         Launch(measure_parts, grid, threads, (x, x_origin, scratch, g, state, pixels)),
@@ -89,7 +89,7 @@ def train(
     )
 
 
-def evaluate(
+def batch_norm_eval(
     x: Any,
     x_origin: int,
     addend: Any,
@@ -103,17 +103,17 @@ def evaluate(
     running_mean: Any,
     running_variance: Any,
     g: Geometry,
-    eps: float,
+    epsilon: float,
     relu: int = 0,
 ) -> Launch:
-    """Normalise by the running statistics; arguments as in `train`."""
+    """Normalise by the running statistics; arguments as in `batch_norm`."""
     grid, threads, pixels = _grid(g)
     beside = _beside(x, addend, addend_origin, addend_row, addend_plane)
-    fixed = weight, bias, running_mean, running_variance, g, pixels, np.float32(eps), int(relu)
+    fixed = weight, bias, running_mean, running_variance, g, pixels, np.float32(epsilon), int(relu)
     return Launch(normalise_by_running, grid, threads, (x, x_origin, *beside, y, y_origin, *fixed))
 
 
-def gradient(
+def batch_norm_gradient(
     x: Any,
     y: Any,
     dy: Any,
@@ -130,7 +130,7 @@ def gradient(
     state: Any,
     relu: int = 0,
     add: int = 0,
-    rectified: int = 0,
+    x_is_relu_output: int = 0,
 ) -> tuple[Launch, Launch]:
     """Compute the gradients of input, weight and bias. That of the addend is `elementwise.copy_gradient` of dy.
 
@@ -146,14 +146,14 @@ def gradient(
     dweight, dbias : float32 device arrays of (channels,)
         Overwritten.
     scratch, g, state, relu
-        As in `train`; with a ReLU, dy passes only where y is above zero.
-    add, rectified : int
+        As in `batch_norm`; with a ReLU, dy passes only where y is above zero.
+    add, x_is_relu_output : int
         As in `finish.finish`.
     """
     grid, threads, pixels = _grid(g)
     above = x, y, dy, dy_origin, dx, dx_origin
     sums = x, dx_origin, y, dy, dy_origin, mean, scratch, g, state, pixels, int(relu)
-    small = weight, mean, inverse, dweight, dbias, scratch, g, state, pixels, int(relu), int(add), int(rectified)
+    small = weight, mean, inverse, dweight, dbias, scratch, g, state, pixels, int(relu), int(add), int(x_is_relu_output)
     return (
         Launch(sum_parts, grid, threads, sums),
         Launch(normalise_parts_back, grid, threads, (*above, *small)),

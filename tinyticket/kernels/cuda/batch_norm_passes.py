@@ -115,7 +115,7 @@ def normalise_parts(
     g,
     state,
     pixels,
-    eps,
+    epsilon,
     momentum,
     relu,
 ):
@@ -134,7 +134,7 @@ def normalise_parts(
             squares += scratch[np.uint32(place + 1)] + off * off * counted * share
             counted += count
     variance = squares / counted
-    root = _ONE / math.sqrt(variance + eps)
+    root = _ONE / math.sqrt(variance + epsilon)
     if cuda.blockIdx.x == 0 and cuda.threadIdx.x == 0:
         mean[channel] = center
         inverse[channel] = root
@@ -161,12 +161,12 @@ def normalise_by_running(
     running_variance,
     g,
     pixels,
-    eps,
+    epsilon,
     relu,
 ):
     """Write a part of a channel of y by fixed statistics."""
     channel = cuda.blockIdx.y
-    scale = _ONE / math.sqrt(running_variance[channel] + eps) * weight[channel]
+    scale = _ONE / math.sqrt(running_variance[channel] + epsilon) * weight[channel]
     terms, flags = (running_mean[channel], scale, bias[channel]), (has_addend, relu)
     normalise(x, x_origin, addend, addend_origin, addend_row, addend_plane, y, y_origin, g, pixels, terms, flags)
 
@@ -213,7 +213,7 @@ def normalise_parts_back(
     pixels,
     relu,
     add,
-    rectified,
+    x_is_relu_output,
 ):
     """Add the sums of a channel's parts and write one part of dx = scale * (g - mean of g - (x - mean) * slope)."""
     lane, warp, warps = cuda.threadIdx.x % WARP, cuda.threadIdx.x // WARP, cuda.blockDim.x // WARP
@@ -238,4 +238,4 @@ def normalise_parts_back(
                 if relu != 0 and y[np.uint32(above + i)] <= _ZERO:
                     value = _ZERO
                 value = scale * ((value - level) - (x[place] - center) * slope)
-            finish(dx, place, value, x, add, rectified)
+            finish(dx, place, value, x, add, x_is_relu_output)

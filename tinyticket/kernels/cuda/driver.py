@@ -1,4 +1,4 @@
-"""What the driver can do and numba does not offer: more shared memory for a block, and lists of launches that it starts by itself.
+"""What the driver can do and numba does not offer: more shared memory for a block, and graphs of launches.
 
 Both go through NVIDIA's bindings, on which numba-cuda is built. A target without them has less shared memory, and starts every
 launch from Python, as the simulator does.
@@ -61,7 +61,7 @@ def allow_shared_memory(kernel: Any, arguments: tuple[Any, ...]) -> None:
     _allowed.add(kernel)
 
 
-class Playlist:
+class LaunchGraph:
     """Launches that are started again and again, in their order: at first one by one, from the third time on all at once.
 
     From Python a launch costs 30 to 100 microseconds; a graph of them, recorded from a stream, a few for all. Routines of a library
@@ -94,7 +94,7 @@ class Playlist:
         stream, starts = _stream(), []
         for recorded, launches in itertools.groupby(self._launches, lambda launch: launch.recordable):
             if recorded:
-                graph = _graph(list(launches), stream)
+                graph = _recorded(list(launches), stream)
                 weakref.finalize(self, graph.destroy)
                 starts.append(graph.start)
             else:
@@ -102,12 +102,12 @@ class Playlist:
         self._starts = starts
 
 
-class _Graph(NamedTuple):
+class _Recorded(NamedTuple):
     start: Callable[[], Any]
     destroy: Callable[[], Any]
 
 
-def _graph(launches: list[Launch], stream: Any) -> _Graph:
+def _recorded(launches: list[Launch], stream: Any) -> _Recorded:
     """Record launches."""
     found = _bindings()
     assert found is not None
@@ -126,7 +126,7 @@ def _graph(launches: list[Launch], stream: Any) -> _Graph:
     finally:
         driver.cuGraphDestroy(recorded)
     start = functools.partial(driver.cuGraphLaunch, made, stream.handle)
-    return _Graph(start, functools.partial(driver.cuGraphExecDestroy, made))
+    return _Recorded(start, functools.partial(driver.cuGraphExecDestroy, made))
 
 
 @functools.cache

@@ -22,7 +22,7 @@ _ZERO, _BYTE = np.float32(0), np.float32(255)
 
 
 @cuda.jit
-def gather(data, labels, indices, draws, state, x, x_origin, targets, mean, std, g, cropped, normalised):
+def gather(data, labels, indices, draws, state, x, x_origin, batch_labels, mean, std, g, cropped, normalised):
     """Gather the batch of this turn; `data` is float32, or uint8 and then `normalised`."""
     square = cuda.shared.array((WARP, PADDED), np.float32)
     turn, samples = state[0], state[1]
@@ -61,13 +61,13 @@ def gather(data, labels, indices, draws, state, x, x_origin, targets, mean, std,
             pixel = number // area * g.x_plane + place // g.x_width * g.x_row + place % g.x_width
             x[np.uint32((x_origin + pixel) * g.lanes + lane)] = square[across, line + i * LINES]
     if cuda.blockIdx.x == 0 and line == 0:
-        target = np.int32(0)
+        label = np.int32(0)
         if lane < samples:
-            target = labels[np.uint32(indices[np.uint32(turn * g.lanes + lane)])]
-        targets[np.uint32(lane)] = target
+            label = labels[np.uint32(indices[np.uint32(turn * g.lanes + lane)])]
+        batch_labels[np.uint32(lane)] = label
 
 
-def gather_examples(
+def gather_images(
     data: Any,
     labels: Any,
     indices: Any,
@@ -75,8 +75,8 @@ def gather_examples(
     state: Any,
     x: Any,
     x_origin: int,
-    targets: Any,
-    g_start: Geometry,
+    batch_labels: Any,
+    g: Geometry,
     mean: Any = None,
     std: Any = None,
 ) -> Launch:
@@ -97,19 +97,19 @@ def gather_examples(
         The block of the network's input; its interior is written.
     x_origin : int
         Pixels before the first one inside the border.
-    targets : int32 device array of (lanes,)
+    batch_labels : int32 device array of (lanes,)
         Becomes the labels.
-    g_start : Geometry
+    g : Geometry
         Of anything that reads the network's input: the side of x counts.
     mean, std : float32 device arrays of (channels,)
         With bytes only.
     """
     bytewise = data.dtype == np.uint8
-    size = g_start.inputs * g_start.x_height * g_start.x_width
-    grid = (-(-size // WARP), g_start.lanes // WARP)
+    size = g.inputs * g.x_height * g.x_width
+    grid = (-(-size // WARP), g.lanes // WARP)
     # What is never read needs to be of its type all the same.
     given = (x, x) if not bytewise else (mean, std)
     draw = indices if draws is None else draws
     flags = int(draws is not None), int(bytewise)
-    arguments = (data, labels, indices, draw, state, x, x_origin, targets, *given, g_start, *flags)
+    arguments = (data, labels, indices, draw, state, x, x_origin, batch_labels, *given, g, *flags)
     return Launch(gather, grid, (WARP, LINES), arguments)

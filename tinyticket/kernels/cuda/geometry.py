@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.geometry import Image, Window
 from tinyticket.kernels.cpu.vector.machine import LANES
+from tinyticket.kernels.geometry import Image, Window
 
 WARP = 32
 

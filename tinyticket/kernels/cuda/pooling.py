@@ -20,7 +20,7 @@ THREADS = 256
 _ZERO = np.float32(0)
 
 
-def max_pool(x: Any, x_origin: int, y: Any, y_origin: int, g: Geometry) -> Launch:
+def max_pool2d(x: Any, x_origin: int, y: Any, y_origin: int, g: Geometry) -> Launch:
     """Compute the maximum of each window, NaN if one is in it.
 
     Parameters
@@ -35,8 +35,16 @@ def max_pool(x: Any, x_origin: int, y: Any, y_origin: int, g: Geometry) -> Launc
     return _pixels(take_maximum, g.height, g.width, g, x, x_origin, y, y_origin, g)
 
 
-def max_pool_gradient(
-    x: Any, y: Any, dy: Any, dy_origin: int, dx: Any, dx_origin: int, g: Geometry, add: int = 0, rectified: int = 0
+def max_pool2d_gradient(
+    x: Any,
+    y: Any,
+    dy: Any,
+    dy_origin: int,
+    dx: Any,
+    dx_origin: int,
+    g: Geometry,
+    add: int = 0,
+    x_is_relu_output: int = 0,
 ) -> Launch:
     """Give the gradient of each maximum to the first number in row order that equals it.
 
@@ -48,24 +56,24 @@ def max_pool_gradient(
         Blocks of gradients.
     dy_origin, dx_origin : int
     g : Geometry
-    add, rectified : int
+    add, x_is_relu_output : int
         As in `finish.finish`.
     """
-    given = x, y, dy, dy_origin, dx, dx_origin, g, int(add), int(rectified)
+    given = x, y, dy, dy_origin, dx, dx_origin, g, int(add), int(x_is_relu_output)
     whole = (g.height * g.stride, g.width * g.stride) == (g.x_height, g.x_width)
     if whole and g.padding == 0 and g.stride == g.kernel_height == g.kernel_width:
         return _pixels(give_to_first, g.height, g.width, g, *given)
     return _pixels(give_to_maximum, g.x_height, g.x_width, g, *given)
 
 
-def avg_pool(x: Any, x_origin: int, y: Any, y_origin: int, g: Geometry) -> Launch:
-    """Compute the average of each window; padding counts, as zeros. Arguments as in `max_pool`."""
+def avg_pool2d(x: Any, x_origin: int, y: Any, y_origin: int, g: Geometry) -> Launch:
+    """Compute the average of each window; padding counts, as zeros. Arguments as in `max_pool2d`."""
     share = _share(g)
     return _pixels(take_average, g.height, g.width, g, x, x_origin, y, y_origin, share, g)
 
 
-def avg_pool_gradient(
-    dy: Any, dy_origin: int, x: Any, dx: Any, dx_origin: int, g: Geometry, add: int = 0, rectified: int = 0
+def avg_pool2d_gradient(
+    dy: Any, dy_origin: int, x: Any, dx: Any, dx_origin: int, g: Geometry, add: int = 0, x_is_relu_output: int = 0
 ) -> Launch:
     """Give each number its share of the gradients of the windows that cover it.
 
@@ -75,12 +83,12 @@ def avg_pool_gradient(
         Blocks of gradients.
     dy_origin, dx_origin : int
     x : float32 device array, or None
-        Placed as dx is; read only if `rectified`.
+        Placed as dx is; read only if `x_is_relu_output`.
     g : Geometry
-    add, rectified : int
+    add, x_is_relu_output : int
         As in `finish.finish`.
     """
-    given = dy, dy_origin, dx if x is None else x, dx, dx_origin, _share(g), g, int(add), int(rectified)
+    given = dy, dy_origin, dx if x is None else x, dx, dx_origin, _share(g), g, int(add), int(x_is_relu_output)
     return _pixels(give_shares, g.x_height, g.x_width, g, *given)
 
 
@@ -129,7 +137,7 @@ def take_maximum(x, x_origin, y, y_origin, g):
 
 
 @cuda.jit
-def give_to_first(x, y, dy, dy_origin, dx, dx_origin, g, add, rectified):
+def give_to_first(x, y, dy, dy_origin, dx, dx_origin, g, add, x_is_relu_output):
     """Write the gradient of one window a thread, where windows neither overlap nor leave anything between them."""
     i, h, channel = np.uint32(cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x), cuda.blockIdx.y, cuda.blockIdx.z
     if i < g.width * g.lanes:
@@ -144,11 +152,11 @@ def give_to_first(x, y, dy, dy_origin, dx, dx_origin, g, add, rectified):
                 value = _ZERO
                 if not x[place] < most:
                     value, left = left, _ZERO
-                finish(dx, place, value, x, add, rectified)
+                finish(dx, place, value, x, add, x_is_relu_output)
 
 
 @cuda.jit
-def give_to_maximum(x, y, dy, dy_origin, dx, dx_origin, g, add, rectified):
+def give_to_maximum(x, y, dy, dy_origin, dx, dx_origin, g, add, x_is_relu_output):
     """Write one number of the gradient a thread: from every window in which nothing before it is the maximum."""
     i, h, channel = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y, cuda.blockIdx.z
     if i < g.x_width * g.lanes:
@@ -174,7 +182,7 @@ def give_to_maximum(x, y, dy, dy_origin, dx, dx_origin, g, add, rectified):
                                 wins = False
                     if wins:
                         total += dy[above]
-        finish(dx, place, total, x, add, rectified)
+        finish(dx, place, total, x, add, x_is_relu_output)
 
 
 @cuda.jit
@@ -194,7 +202,7 @@ def take_average(x, x_origin, y, y_origin, share, g):
 
 
 @cuda.jit
-def give_shares(dy, dy_origin, x, dx, dx_origin, share, g, add, rectified):
+def give_shares(dy, dy_origin, x, dx, dx_origin, share, g, add, x_is_relu_output):
     """Write one number of the gradient a thread."""
     i, h, channel = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockIdx.y, cuda.blockIdx.z
     if i < g.x_width * g.lanes:
@@ -206,4 +214,4 @@ def give_shares(dy, dy_origin, x, dx, dx_origin, share, g, add, rectified):
             for column in range(first_column, last_column):
                 total += dy[np.uint32((corner + row * g.y_row + column) * g.lanes + lane)]
         place = np.uint32((dx_origin + channel * g.x_plane + h * g.x_row) * g.lanes + i)
-        finish(dx, place, total * share, x, add, rectified)
+        finish(dx, place, total * share, x, add, x_is_relu_output)

@@ -21,7 +21,7 @@ class Product(NamedTuple):
     biased: int  # 1: add a bias to each channel
     relu: int  # 1: negative results become zero
     add: int  # 1: add to what is there
-    rectified: int  # 1: zero where `held` is not above zero
+    x_is_relu_output: int  # 1: zero where `held` is not above zero
 
 
 class Sum(NamedTuple):

@@ -1,4 +1,4 @@
-"""Products of two activations where a weight survives, and nowhere else: the kernel behind the weight gradient of `sparse`.
+"""Products of two activations where a weight survives, and nowhere else: the kernel of a pruned layer's weight gradient.
 
 Each survivor is a dot product of an output's gradient with an input, over pixels and samples (SDDMM). A block has a chunk of the
 input's channels, for some tiles one after the other, whose patches come into shared memory as in `sparse_walk`; a warp takes its

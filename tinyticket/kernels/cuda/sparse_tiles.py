@@ -26,7 +26,7 @@ ROOM = 227 * 1024
 
 
 def forward_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
-    """Bring the rows of a pattern into the form that `forward` reads.
+    """Bring the rows of a pattern into the form that `sparse_conv2d` reads.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def forward_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
 
 
 def input_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
-    """Bring the columns of a pattern into the form that `input_gradient` reads; parameters and errors as for `forward_plan`."""
+    """Bring the columns of a pattern into the form that `sparse_conv2d_input_gradient` reads; otherwise as `forward_plan`."""
     tiles = _tiles(sparse_walk.IMAGE, -(-g.x_height // g.stride), -(-g.x_width // g.stride)) * g.stride**2
     among = _walkers(g, g.inputs, tiles, lines.offsets.size)
     patch, source = gradient_patch(g, among.tile.rows, among.tile.columns), Source(g.outputs, g.y_row, g.y_plane)
@@ -56,16 +56,16 @@ def input_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
 
 
 def weight_plan(lines: Lines, unit: int, g: Geometry) -> Plan:
-    """Bring the rows of a pattern into the form that `weight_gradient` reads; parameters and errors as for `forward_plan`."""
+    """Bring the rows of a pattern into the form that `sparse_conv2d_weight_gradient` reads; otherwise as `forward_plan`."""
     tile = _products_tile(g)
-    blocks = max(1, min(BUSY // (_nominal_chunks(g) * splits_for(g)), -(-g.outputs // tile.warps)))
+    blocks = max(1, min(BUSY // (_nominal_chunks(g) * sparse_conv2d_splits(g)), -(-g.outputs // tile.warps)))
     each, used = sparse_products.SUMS * 4, _products_bytes(tile)
     warps = min(tile.warps, -(-g.outputs // blocks), max(1, (driver.shared_memory() - used) // 2 // each))
     patch, source = forward_patch(g, tile.rows, tile.columns), Source(g.inputs, g.x_row, g.x_plane)
     return make_plan(lines, unit, source, patch, _room(patch, used + warps * each), Hands(tile, blocks, warps))
 
 
-def splits_for(g: Geometry) -> int:
+def sparse_conv2d_splits(g: Geometry) -> int:
     """Return into how many parts a weight gradient is cut, from the shapes alone: until a device is busy."""
     tile = _products_tile(g)
     groups = g.lanes // span_of(g, tile.columns)

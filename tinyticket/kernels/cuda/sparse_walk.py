@@ -1,4 +1,4 @@
-"""Lines of survivors times activations: the kernel behind the forward pass and the input gradient of `sparse`.
+"""Lines of survivors times activations: the kernel of a pruned layer's forward pass and of its input gradient.
 
 A line is a row of the pruned weight, or a column of it; a survivor is a scalar times 32 samples of some spots. A warp has a hand of
 lines and holds the sums of their spots in registers. The block walks through the channels of the source: a chunk of them comes into
@@ -48,7 +48,7 @@ class Walk(NamedTuple):
     biased: int
     relu: int
     add: int
-    rectified: int
+    x_is_relu_output: int
 
 
 class Tile(NamedTuple):
@@ -129,7 +129,9 @@ def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
                 value = sums[line, spot] + shift
                 if value < floor:
                     value = floor
-                finish(result, np.uint32(start + channel * s.result_plane + place), value, held, s.add, s.rectified)
+                finish(
+                    result, np.uint32(start + channel * s.result_plane + place), value, held, s.add, s.x_is_relu_output
+                )
 
     @jit_for(threads)
     def walk(source, values, places, bounds, order, table, bias, held, result, s):

@@ -1,4 +1,4 @@
-"""The products of dense layers, tile by tile through shared memory: the kernels behind `dense`.
+"""The products of dense layers, tile by tile through shared memory: the kernels behind `convolution`.
 
 A block computes a tile of the result. Both factors come into shared memory some steps of the sum at a time, and every number is
 read from there by all the threads that share a row or a column of the tile. A thread keeps its `rows` by `columns` sums in
@@ -88,7 +88,7 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
                         value = floor
                     if p.add != 0:
                         value += result[spot]
-                    if p.rectified != 0 and held[spot] <= _ZERO:
+                    if p.x_is_relu_output != 0 and held[spot] <= _ZERO:
                         value = _ZERO
                     result[spot] = value
 

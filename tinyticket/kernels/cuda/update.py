@@ -1,7 +1,7 @@
-"""SGD, momentum, Nesterov momentum and Adam on a device, as `kernels.cpu.optimizers` defines them.
+"""SGD, momentum, Nesterov momentum and Adam on a device, as `kernels.cpu.update` defines them.
 
 One thread for each weight; what bounds it is memory. The parts of a gradient are added up here, in their order, so that a split
-sum needs no launch of its own. One launch can update all parameters of a network that lie in one arena.
+sum needs no launch of its own. One launch updates all parameters of a network, which lie in one arena.
 """
 
 import math
@@ -86,79 +86,22 @@ def update_each(rule, floats, masks, table, blocks, scalars, state):
         floats[second] = new_second
 
 
-@cuda.jit
-def update_one(rule, partial, splits, weight, first, second, mask, masked, scalars, state):
-    """Update one parameter whose arrays stand alone."""
-    number = cuda.blockIdx.x * THREADS + cuda.threadIdx.x
-    if number >= weight.size:
-        return
-    spot = np.uint32(number)
-    gradient = _ZERO
-    for part in range(splits):
-        gradient += partial[np.uint32(part * weight.size + number)]
-    at = SCALARS * state[0]
-    old_first = first[spot] if rule != SGD else _ZERO
-    old_second = second[spot] if rule == ADAM else _ZERO
-    new, new_first, new_second = _step(rule, scalars, at, gradient, weight[spot], old_first, old_second)
-    if masked != 0 and mask[spot] == 0:
-        new, new_first, new_second = _ZERO, _ZERO, _ZERO
-    weight[spot] = new
-    if rule != SGD:
-        first[spot] = new_first
-    if rule == ADAM:
-        second[spot] = new_second
-
-
-def update(
-    rule: int,
-    partial: Any,
-    splits: int,
-    weight: Any,
-    first: Any,
-    second: Any,
-    mask: Any,
-    scalars: Any,
-    state: Any,
-) -> Launch:
-    """Take one step of an optimizer on one parameter, in place.
-
-    Parameters
-    ----------
-    rule : int
-        A number of `kernels.cpu.optimizers.RULES`.
-    partial : float32 device array of (splits, size), flat
-        Parts of the gradient.
-    splits : int
-    weight, first, second : float32 device arrays of (size,)
-        The weights and the slots; None for slots that the rule does not have.
-    mask : uint8 device array of (size,), or None
-        Weights and slots become +0.0 where it is zero.
-    scalars : float32 device array of (turns, 8), flat
-        Rows of `kernels.cpu.settings`, one a turn.
-    state : int32 device array of (2,)
-        The turn, and how many lanes hold samples.
-    """
-    first, second = (weight if slot is None else slot for slot in (first, second))
-    # What is never read needs to be of its type all the same.
-    bytes_ = cuda.to_device(np.zeros(1, np.uint8)) if mask is None else mask
-    arguments = (rule, partial, splits, weight, first, second, bytes_, int(mask is not None), scalars, state)
-    return Launch(update_one, (-(-weight.size // THREADS),), (THREADS,), arguments)
-
-
-def update_many(rule: int, floats: Any, masks: Any, places: Sequence[Place], scalars: Any, state: Any) -> Launch:
+def update(rule: int, floats: Any, masks: Any, places: Sequence[Place], scalars: Any, state: Any) -> Launch:
     """Take one step of an optimizer on all parameters of a network in one launch.
 
     Parameters
     ----------
     rule : int
-        A number of `kernels.cpu.optimizers.RULES`.
+        A number of `kernels.cpu.update.RULES`.
     floats : float32 device array
         The arena that holds gradients, weights and slots.
     masks : uint8 device array
         Where it is zero, weights and slots become +0.0; one byte if no parameter has a mask.
     places : sequence of Place
-    scalars, state
-        As for `update`.
+    scalars : float32 device array of (turns, 8), flat
+        Rows of `kernels.cpu.update.scalars_of`, one a turn.
+    state : int32 device array of (2,)
+        The turn, and how many lanes hold samples.
     """
     pieces = [-(-place.size // THREADS) for place in places]
     rows = np.repeat(np.arange(len(places)), pieces)

@@ -1,7 +1,7 @@
 """Pruned layers on a device, whose cost is that of their survivors: convolutions, and linear layers as convolutions of one pixel.
 
 >>> rows = forward_plan(pattern.rows, LANES, g)                                              # doctest: +SKIP
->>> sparse.forward(x, x_origin, values, rows, bias, y, y_origin, g, relu=1).run()            # doctest: +SKIP
+>>> sparse_conv2d(x, x_origin, values, rows, bias, y, y_origin, g, relu=1).run()             # doctest: +SKIP
 
 Patterns are those of the CPU, `sparse.Pattern` and `sparse.ConvPattern`, in one block: survivors row by row for the forward pass
 and the weight gradient, column by column for the input gradient, each brought into a `Plan` by `sparse_tiles`.
@@ -22,7 +22,7 @@ from tinyticket.kernels.cuda.sparse_walk import Walk
 from tinyticket.kernels.cuda.toolkit import cuda
 
 
-def forward(
+def sparse_conv2d(
     x: Any, x_origin: int, values: Any, rows: Plan, bias: Any, y: Any, y_origin: int, g: Geometry, relu: int = 0
 ) -> Launch:
     """Compute y = W * x + b, perhaps through a ReLU.
@@ -47,7 +47,7 @@ def forward(
     return _walk(x, values, rows, bias, None, y, views, g, planes, biased=int(bias is not None), relu=int(relu))
 
 
-def input_gradient(
+def sparse_conv2d_input_gradient(
     dy: Any,
     dy_origin: int,
     by_column: Any,
@@ -57,7 +57,7 @@ def input_gradient(
     dx_origin: int,
     g: Geometry,
     add: int = 0,
-    rectified: int = 0,
+    x_is_relu_output: int = 0,
 ) -> Launch:
     """Compute dx, each pixel's gradient from the survivors that it met.
 
@@ -67,23 +67,25 @@ def input_gradient(
         Blocks of gradients; the border of dy is as wide as `kernels.geometry.gradient_border` says.
     dy_origin, dx_origin : int
     by_column : float32 device array of (survivors,)
-        Column by column: `reorder` brings them there.
+        Column by column: `reorder_survivors` brings them there.
     columns : Plan
         `sparse_tiles.input_plan`.
     x : float32 device array, or None
-        The layer's input, placed as dx is; read only if `rectified`.
+        The layer's input, placed as dx is; read only if `x_is_relu_output`.
     g : Geometry
     add : int
         1 to add to dx.
-    rectified : int
+    x_is_relu_output : int
         1 to set dx to zero where x is not above zero: x came out of a ReLU.
     """
     views = gradient_views(g, dy_origin, dx_origin)
     planes = g.outputs, g.y_plane, g.x_plane
-    return _walk(dy, by_column, columns, None, x, dx, views, g, planes, add=int(add), rectified=int(rectified))
+    return _walk(
+        dy, by_column, columns, None, x, dx, views, g, planes, add=int(add), x_is_relu_output=int(x_is_relu_output)
+    )
 
 
-def reorder(values: Any, to_row: Any, by_column: Any) -> Launch:
+def reorder_survivors(values: Any, to_row: Any, by_column: Any) -> Launch:
     """Bring values from the order of rows into that of columns, once a step: reading them out of order costs a sector each.
 
     Parameters
@@ -104,7 +106,7 @@ def take(values, places, result, count):
         result[np.uint32(k)] = values[np.uint32(places[np.uint32(k)])]
 
 
-def weight_gradient(
+def sparse_conv2d_weight_gradient(
     x: Any, x_origin: int, dy: Any, dy_origin: int, rows: Plan, partial: Any, g: Geometry, splits: int = 1
 ) -> Launch:
     """Compute the gradients of the survivors, row by row, in `splits` parts, which the update adds up in their order.
@@ -119,7 +121,7 @@ def weight_gradient(
     partial : float32 device array of (splits, survivors), flat
     g : Geometry
     splits : int
-        What `sparse_tiles.splits_for` says.
+        What `sparse_tiles.sparse_conv2d_splits` says.
     """
     tile, patch = rows.tile, rows.patch
     table = survey(patch, [forward_view(g, x_origin, dy_origin)], g)
@@ -157,7 +159,7 @@ def _walk(
     biased: int = 0,
     relu: int = 0,
     add: int = 0,
-    rectified: int = 0,
+    x_is_relu_output: int = 0,
 ) -> Launch:
     """Start the kernel of `sparse_walk`; `planes` are the source's channels, and pixels of a channel of source and result."""
     tile, patch, table = plan.tile, plan.patch, survey(plan.patch, views, g)
@@ -178,7 +180,7 @@ def _walk(
         biased=biased,
         relu=relu,
         add=add,
-        rectified=rectified,
+        x_is_relu_output=x_is_relu_output,
     )
     bias, held = values if bias is None else bias, result if held is None else held  # never read, but of the right type
     given = source, values, plan.places, plan.bounds, plan.order, upload(table), bias, held, result, numbers

@@ -43,7 +43,7 @@ def sum_channels(dy, dy_origin, gradient, g):
         gradient[channel] = sums[0]
 
 
-def bias_gradient(dy: Any, dy_origin: int, gradient: Any, g: Geometry) -> Launch:
+def conv2d_bias_gradient(dy: Any, dy_origin: int, gradient: Any, g: Geometry) -> Launch:
     """Compute the gradient of a layer's bias.
 
     Parameters

@@ -1,11 +1,11 @@
-"""Dense layers on a device against their specification, over strides, borders, tails and both tiles."""
+"""Dense convolutions on a device, linear layers too, against their specification: strides, borders, tails and both tiles."""
 
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, run, same, value
+from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
 from tinyticket.kernels import reference
-from tinyticket.kernels.cuda import dense, library, tiles
+from tinyticket.kernels.cuda import convolution, tiles
 
 CASES = {
     "3x3": layer(5, 3, 5, (3, 2), (3, 3), padding=1),
@@ -20,15 +20,10 @@ ALL = [pytest.param(case, tiles.SMALL, id=name) for name, case in CASES.items()]
 ALL += [pytest.param(case, tiles.LARGE, id=f"{name}, large tile") for name, case in LARGE.items()]
 
 
-@pytest.fixture(autouse=True)
-def _without_cublas(monkeypatch):
-    monkeypatch.setattr(library, "cublas", lambda: None)
-
-
 @pytest.fixture
 def tile(request, monkeypatch):
     """Have the tile chosen that a test asks for, whatever the sizes."""
-    monkeypatch.setattr(dense, "BUSY", 0 if request.param is tiles.LARGE else 10**9)
+    monkeypatch.setattr(convolution, "BUSY", 0 if request.param is tiles.LARGE else 10**9)
     return request.param
 
 
@@ -48,12 +43,12 @@ def steps(case):
 
 
 @both
-def test_forward(case, tile):
+def test_conv2d(case, tile):
     x, dy, weight, bias = numbers(case)
     (x_origin, y_origin), relu = origins(case), case.g.stride == 1
     y = value(np.full_like(dy, np.nan), case.y, case.g.lanes)
     given = value(x, case.x, case.g.lanes), x_origin, device(weight), device(bias) if relu else None
-    (launch,) = dense.forward(*given, y, y_origin, case.g, relu=int(relu))
+    launch = convolution.conv2d(*given, y, y_origin, case.g, relu=int(relu))
     assert launch.kernel is tile.correlate
     launch.run()
     expected = reference.conv2d(x, weight, bias if relu else None, *steps(case))
@@ -62,15 +57,16 @@ def test_forward(case, tile):
 
 
 @both
-@pytest.mark.parametrize("flags", [(0, 1), (1, 0)], ids=["rectified", "add"])
-def test_input_gradient(case, tile, flags):
-    add, rectified = flags
+@pytest.mark.parametrize("flags", [(0, 1), (1, 0)], ids=["x is a ReLU's output", "add"])
+def test_conv2d_input_gradient(case, tile, flags):
+    add, x_is_relu_output = flags
     x, dy, weight, _ = numbers(case)
     (x_origin, y_origin), held = origins(case), np.full_like(x, 3.0 if add else np.nan)
     dx = value(held, case.x, case.g.lanes)
     above = value(dy, case.y, case.g.lanes, rubbish=0)
-    below = value(x, case.x, case.g.lanes) if rectified else None
-    run(dense.input_gradient(above, y_origin, device(weight), below, dx, x_origin, case.g, add, rectified))
+    below = value(x, case.x, case.g.lanes) if x_is_relu_output else None
+    given = above, y_origin, device(weight), below, dx, x_origin, case.g
+    convolution.conv2d_input_gradient(*given, add, x_is_relu_output).run()
     expected = reference.conv2d_input_gradient(dy, weight, x.shape, *steps(case))
     expected = expected + 3 if add else np.where(x <= 0, 0, expected)
     same(images_of(dx, case.x, case.samples), expected)
@@ -79,13 +75,12 @@ def test_input_gradient(case, tile, flags):
 
 @both
 @pytest.mark.parametrize("splits", [1, 3])
-def test_weight_gradient(case, tile, splits):
+def test_conv2d_weight_gradient(case, tile, splits):
     x, dy, weight, _ = numbers(case)
     x_origin, y_origin = origins(case)
     partial = device(np.full((splits, weight.size), np.nan, np.float32))
     given = value(x, case.x, case.g.lanes), x_origin, value(dy, case.y, case.g.lanes, rubbish=0), y_origin
-    launch = dense.weight_gradient(*given, partial, case.g, splits)
-    launch.run()
+    convolution.conv2d_weight_gradient(*given, partial, case.g, splits).run()
     expected = reference.conv2d_weight_gradient(dy, x, weight.shape[2:], *steps(case))
     same(partial.copy_to_host().reshape(splits, *weight.shape).sum(axis=0), expected)
 
@@ -95,20 +90,21 @@ def test_nan_is_not_lost():
     x, dy, weight, bias = numbers(case)
     x[0, 0, 0, 0] = dy[1, 0, 2, 2] = np.nan
     (x_origin, y_origin), y = origins(case), value(dy, case.y, 32)
-    run(dense.forward(value(x, case.x, 32), x_origin, device(weight), device(bias), y, y_origin, case.g, 1))
+    given = value(x, case.x, 32), x_origin, device(weight), device(bias)
+    convolution.conv2d(*given, y, y_origin, case.g, relu=1).run()
     assert np.isnan(images_of(y, case.y, 2)).sum() == 2 * 4
     dx = value(x, case.x, 32)
     given = value(dy, case.y, 32), y_origin, device(weight), value(np.ones_like(x), case.x, 32)
-    run(dense.input_gradient(*given, dx, x_origin, case.g, rectified=1))
+    convolution.conv2d_input_gradient(*given, dx, x_origin, case.g, x_is_relu_output=1).run()
     assert np.isnan(images_of(dx, case.x, 2)).sum() == 4
 
 
 def test_large_layers_get_the_large_tile_and_long_sums_several_parts():
     small, wide = linear(64, 784, 300).g, linear(256, 4096, 4096).g
     image = layer(128, 64, 64, (32, 32), (3, 3), padding=1).g
-    assert dense.splits_for(small) == 1
-    assert dense.splits_for(wide) == 1
-    assert dense.splits_for(image) == 2 * dense.BUSY // 9
+    assert convolution.conv2d_splits(small) == 1
+    assert convolution.conv2d_splits(wide) == 1
+    assert convolution.conv2d_splits(image) == 2 * convolution.BUSY // 9
     table = np.zeros(1, np.float32)
-    chosen = [dense.forward(table, 0, table, None, table, 0, g)[0].kernel for g in (small, wide, image)]
+    chosen = [convolution.conv2d(table, 0, table, None, table, 0, g).kernel for g in (small, wide, image)]
     assert chosen == [tiles.SMALL.correlate, tiles.SMALL.correlate, tiles.LARGE.correlate]

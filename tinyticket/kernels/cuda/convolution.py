@@ -1,14 +1,12 @@
-"""Dense layers on a device: convolutions, and linear layers as convolutions of one pixel, or by cuBLAS where it is there.
+"""Dense convolutions on a device; a linear layer is one of a single pixel by one weight.
 
->>> for launch in dense.forward(x, x_origin, weight, bias, y, y_origin, g, relu=1):        # doctest: +SKIP
-...     launch.run()
+>>> conv2d(x, x_origin, weight, bias, y, y_origin, g, relu=1).run()        # doctest: +SKIP
 """
 
 from typing import Any
 
 import numpy as np
 
-from tinyticket.kernels.cuda import library
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.products import Product, Sum
@@ -23,9 +21,7 @@ WORTHWHILE = 8
 """Chunks of 32 lanes below which a part of a weight gradient is not worth a block of its own."""
 
 
-def forward(
-    x: Any, x_origin: int, weight: Any, bias: Any, y: Any, y_origin: int, g: Geometry, relu: int = 0
-) -> tuple[Launch, ...]:
+def conv2d(x: Any, x_origin: int, weight: Any, bias: Any, y: Any, y_origin: int, g: Geometry, relu: int = 0) -> Launch:
     """Compute y = W * x + b, perhaps through a ReLU.
 
     Parameters
@@ -40,8 +36,6 @@ def forward(
     relu : int
         1 to set what is negative to zero.
     """
-    if library.serves(g):
-        return library.forward(x, weight, bias, y, g, relu)
     phases = [0, g.taps, g.height, g.width, x_origin - g.padding * (g.x_row + 1), y_origin]
     product = Product(
         lanes=g.lanes,
@@ -56,12 +50,12 @@ def forward(
         biased=int(bias is not None),
         relu=int(relu),
         add=0,
-        rectified=0,
+        x_is_relu_output=0,
     )
-    return (_correlate(x, weight, bias, None, y, _forward_taps(g), [phases], product),)
+    return _correlate(x, weight, bias, None, y, _forward_taps(g), [phases], product)
 
 
-def input_gradient(
+def conv2d_input_gradient(
     dy: Any,
     dy_origin: int,
     weight: Any,
@@ -70,8 +64,8 @@ def input_gradient(
     dx_origin: int,
     g: Geometry,
     add: int = 0,
-    rectified: int = 0,
-) -> tuple[Launch, ...]:
+    x_is_relu_output: int = 0,
+) -> Launch:
     """Compute dx, each pixel's gradient from all outputs that it took part in.
 
     At stride s there are s * s phases: pixels whose row and column leave the same remainders meet the same taps.
@@ -83,15 +77,13 @@ def input_gradient(
     dy_origin, dx_origin : int
     weight : float32 device array of (outputs, inputs, kernel height, kernel width), flat
     x : float32 device array, or None
-        The layer's input, placed as dx is; read only if `rectified`.
+        The layer's input, placed as dx is; read only if `x_is_relu_output`.
     g : Geometry
     add : int
         1 to add to dx.
-    rectified : int
+    x_is_relu_output : int
         1 to set dx to zero where x is not above zero: x came out of a ReLU.
     """
-    if library.serves(g):
-        return library.input_gradient(dy, weight, x, dx, g, add, rectified)
     taps, phases = [], []
     done = 0
     for down in range(g.stride):
@@ -114,12 +106,12 @@ def input_gradient(
         biased=0,
         relu=0,
         add=int(add),
-        rectified=int(rectified),
+        x_is_relu_output=int(x_is_relu_output),
     )
-    return (_correlate(dy, weight, None, x, dx, np.concatenate(taps), phases, product),)
+    return _correlate(dy, weight, None, x, dx, np.concatenate(taps), phases, product)
 
 
-def weight_gradient(
+def conv2d_weight_gradient(
     x: Any, x_origin: int, dy: Any, dy_origin: int, partial: Any, g: Geometry, splits: int = 1
 ) -> Launch:
     """Compute the gradient of the weight in `splits` parts, which the update adds up in their order.
@@ -132,10 +124,8 @@ def weight_gradient(
     partial : float32 device array of (splits, outputs, inputs, kernel height, kernel width), flat
     g : Geometry
     splits : int
-        What `splits_for` says.
+        What `conv2d_splits` says.
     """
-    if library.serves(g) and splits == 1:
-        return library.weight_gradient(x, dy, partial, g)
     chunks = g.height * g.width * (g.lanes // WARP)
     tile = _gradient_tile(g)
     sizes = Sum(
@@ -156,10 +146,8 @@ def weight_gradient(
     return Launch(tile.correlate_all, grid, (tile.threads,), (x, dy, partial, _on_device(_forward_taps(g)), sizes))
 
 
-def splits_for(g: Geometry) -> int:
+def conv2d_splits(g: Geometry) -> int:
     """Return into how many parts a weight gradient is cut: enough to keep a device busy, from the shapes alone."""
-    if library.serves(g):
-        return 1
     blocks = _blocks(_gradient_tile(g), g.outputs, g.taps)
     return max(1, min(2 * BUSY // blocks, _parts(g)))
 

@@ -6,10 +6,10 @@ import pytest
 from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
 from tinyticket.errors import InputError
 from tinyticket.kernels import reference
-from tinyticket.kernels.geometry import make_window
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cuda import sparse, sparse_tiles, sparse_walk
+from tinyticket.kernels.cuda import sparse_convolution, sparse_tiles, sparse_walk
 from tinyticket.kernels.cuda.patches import is_linear
+from tinyticket.kernels.geometry import make_window
 from tinyticket.sparse import ConvPattern, Pattern
 
 CASES = {
@@ -77,12 +77,12 @@ def steps(case):
 
 
 @both
-def test_forward(case, tile):
+def test_sparse_conv2d(case, tile):
     pruned, (x_origin, y_origin), relu = Pruned(case), origins(case), case.g.stride == 1
     y = value(np.full_like(pruned.dy, np.nan), case.y, case.g.lanes)
     bias = device(pruned.bias) if relu else None
     given = value(pruned.x, case.x, case.g.lanes), x_origin, device(pruned.values), pruned.rows, bias
-    launch = sparse.forward(*given, y, y_origin, case.g, int(relu))
+    launch = sparse_convolution.sparse_conv2d(*given, y, y_origin, case.g, int(relu))
     assert launch.kernel in [each.walk for each in TILES[tile]]
     launch.run()
     expected = reference.conv2d(pruned.x, pruned.weight, pruned.bias if relu else None, *steps(case))
@@ -91,16 +91,18 @@ def test_forward(case, tile):
 
 
 @both
-def test_input_gradient(case, tile):
+def test_sparse_conv2d_input_gradient(case, tile):
     pruned, (x_origin, y_origin) = Pruned(case), origins(case)
-    rectified = int(case.g.stride == 1)
-    add = 1 - rectified
+    x_is_relu_output = int(case.g.stride == 1)
+    add = 1 - x_is_relu_output
     by_column = device(np.full(pruned.pattern.count, np.nan, np.float32))
-    sparse.reorder(device(pruned.values), device(pruned.pattern.to_row.astype(np.int32)), by_column).run()
+    sparse_convolution.reorder_survivors(
+        device(pruned.values), device(pruned.pattern.to_row.astype(np.int32)), by_column
+    ).run()
     dx = value(np.full_like(pruned.x, 3.0 if add else np.nan), case.x, case.g.lanes)
-    below = value(pruned.x, case.x, case.g.lanes) if rectified else None
+    below = value(pruned.x, case.x, case.g.lanes) if x_is_relu_output else None
     given = value(pruned.dy, case.y, case.g.lanes), y_origin, by_column, pruned.columns, below, dx, x_origin
-    sparse.input_gradient(*given, case.g, add, rectified).run()
+    sparse_convolution.sparse_conv2d_input_gradient(*given, case.g, add, x_is_relu_output).run()
     expected = reference.conv2d_input_gradient(pruned.dy, pruned.weight, pruned.x.shape, *steps(case))
     expected = expected + 3 if add else np.where(pruned.x <= 0, 0, expected)
     same(images_of(dx, case.x, case.samples), expected)
@@ -112,11 +114,11 @@ def test_input_gradient(case, tile):
     [*((case, 1) for case in CASES.values()), (CASES["several tiles"], 4), (linear(33, 13, 67, lanes=96), 2)],
     ids=[*CASES, "four parts", "two parts of a linear layer"],
 )
-def test_weight_gradient(case, splits):
+def test_sparse_conv2d_weight_gradient(case, splits):
     pruned, (x_origin, y_origin) = Pruned(case), origins(case)
     partial = device(np.full(splits * pruned.pattern.count, np.nan, np.float32))
     given = value(pruned.x, case.x, case.g.lanes), x_origin, value(pruned.dy, case.y, case.g.lanes, rubbish=0), y_origin
-    sparse.weight_gradient(*given, pruned.products, partial, case.g, splits).run()
+    sparse_convolution.sparse_conv2d_weight_gradient(*given, pruned.products, partial, case.g, splits).run()
     expected = reference.conv2d_weight_gradient(pruned.dy, pruned.x, case.weight_shape[2:], *steps(case))
     parts = partial.copy_to_host().reshape(splits, -1)
     same(parts.sum(axis=0), pruned.pattern.values(expected))
@@ -132,9 +134,9 @@ def narrow(monkeypatch):
 @pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("tile", ["few", "many"], indirect=True)
 def test_channels_without_room_for_all_come_one_chunk_after_the_other(tile):
-    test_forward(CASES["several tiles"], tile)
-    test_input_gradient(CASES["several tiles"], tile)
-    test_weight_gradient(CASES["several tiles"], 4)
+    test_sparse_conv2d(CASES["several tiles"], tile)
+    test_sparse_conv2d_input_gradient(CASES["several tiles"], tile)
+    test_sparse_conv2d_weight_gradient(CASES["several tiles"], 4)
 
 
 def test_a_kernel_too_large_for_shared_memory_is_refused():
@@ -150,10 +152,12 @@ def test_nothing_survives():
     case = CASES["linear"]
     pruned = Pruned(case, density=0)
     x, y = value(pruned.x, case.x, case.g.lanes), value(pruned.dy, case.y, case.g.lanes)
-    sparse.forward(x, 0, device(np.zeros(1, np.float32)), pruned.rows, device(pruned.bias), y, 0, case.g).run()
+    sparse_convolution.sparse_conv2d(
+        x, 0, device(np.zeros(1, np.float32)), pruned.rows, device(pruned.bias), y, 0, case.g
+    ).run()
     np.testing.assert_array_equal(images_of(y, case.y, 1)[0, :, 0, 0], pruned.bias)
     partial = device(np.ones(1, np.float32))
-    sparse.weight_gradient(x, 0, y, 0, pruned.products, partial, case.g).run()
+    sparse_convolution.sparse_conv2d_weight_gradient(x, 0, y, 0, pruned.products, partial, case.g).run()
     assert partial.copy_to_host() == 1
 
 

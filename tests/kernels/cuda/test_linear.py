@@ -1,15 +1,14 @@
-"""Linear layers through cuBLAS, where a device and a binding are there; else through one that does the same on the host."""
+"""Linear layers: through cuBLAS, or through a function of the host that does the same where it is not there, and without."""
 
 import ctypes
 
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import device, images_of, layer, linear, run, same, value
+from tests.kernels.cuda.arrays import device, images_of, linear, run, same, value
 from tinyticket.kernels import reference
-from tinyticket.kernels.cuda import dense, library, tiles, toolkit
-
-pytestmark = pytest.mark.skipif(library.cublas() is None and not toolkit.simulated(), reason="nothing brings cuBLAS")
+from tinyticket.kernels.cuda import linear as family
+from tinyticket.kernels.cuda import tiles, toolkit
 
 CASE = linear(7, 5, 3)
 
@@ -29,12 +28,16 @@ def sgemm(handle, turned_a, turned_b, m, n, k, alpha, a, lda, b, ldb, beta, c, l
     out[...] = scales[0] * (left @ right) + (scales[1] * out if scales[1] else 0)
 
 
-@pytest.fixture(autouse=True)
-def _stand_in(monkeypatch):
-    if not toolkit.simulated():
-        return
-    monkeypatch.setattr(library, "cublas", lambda: (sgemm, 1))
-    monkeypatch.setattr(library, "_address", lambda array: array.ctypes.data)  # the simulator's arrays have no other
+@pytest.fixture(autouse=True, params=["cuBLAS", "own kernels"])
+def by(request, monkeypatch):
+    if request.param == "own kernels":
+        monkeypatch.setattr(family, "cublas", lambda: None)
+    elif toolkit.simulated():
+        monkeypatch.setattr(family, "cublas", lambda: (sgemm, 1))
+        monkeypatch.setattr(family, "_address", lambda array: array.ctypes.data)  # the simulator's arrays have no other
+    elif family.cublas() is None:
+        pytest.skip("nothing brings cuBLAS")
+    return request.param
 
 
 def numbers():
@@ -44,36 +47,36 @@ def numbers():
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["bias and ReLU", "alone"])
-def test_forward(whole):
+def test_linear(whole):
     x, dy, weight, bias = numbers()
     y = value(np.full_like(dy, np.nan), CASE.y, 32)
-    given = value(x, CASE.x, 32), 0, device(weight), device(bias) if whole else None, y, 0, CASE.g
-    run(dense.forward(*given, relu=int(whole)))
+    given = value(x, CASE.x, 32), device(weight), device(bias) if whole else None, y, CASE.g
+    run(family.linear(*given, relu=int(whole)))
     expected = reference.linear(x[:, :, 0, 0], weight, bias if whole else None)
     same(images_of(y, CASE.y, 7)[:, :, 0, 0], np.maximum(expected, 0) if whole else expected)
 
 
-@pytest.mark.parametrize("rectified", [0, 1])
-def test_input_gradient(rectified):
+@pytest.mark.parametrize("x_is_relu_output", [0, 1])
+def test_linear_input_gradient(x_is_relu_output):
     x, dy, weight, _ = numbers()
-    dx = value(np.full_like(x, np.nan if rectified else 2), CASE.x, 32)
-    given = value(dy, CASE.y, 32, rubbish=0), 0, device(weight), value(x, CASE.x, 32), dx, 0, CASE.g
-    run(dense.input_gradient(*given, add=1 - rectified, rectified=rectified))
+    dx = value(np.full_like(x, np.nan), CASE.x, 32)
+    given = device(weight), value(x, CASE.x, 32), value(dy, CASE.y, 32, rubbish=0), dx, CASE.g
+    run(family.linear_input_gradient(*given, x_is_relu_output))
     expected = reference.linear_input_gradient(dy[:, :, 0, 0], weight)
-    expected = np.where(x[:, :, 0, 0] <= 0, 0, expected) if rectified else expected + 2
+    expected = np.where(x[:, :, 0, 0] <= 0, 0, expected) if x_is_relu_output else expected
     same(images_of(dx, CASE.x, 7)[:, :, 0, 0], expected)
 
 
-def test_weight_gradient():
+def test_linear_weight_gradient():
     x, dy, weight, _ = numbers()
     gradient = device(np.full(weight.size, np.nan, np.float32))
-    assert dense.splits_for(CASE.g) == 1
-    dense.weight_gradient(value(x, CASE.x, 32), 0, value(dy, CASE.y, 32, rubbish=0), 0, gradient, CASE.g).run()
+    assert family.linear_splits(CASE.g) == 1
+    family.linear_weight_gradient(value(x, CASE.x, 32), value(dy, CASE.y, 32, rubbish=0), gradient, CASE.g).run()
     expected = reference.linear_weight_gradient(dy[:, :, 0, 0], x[:, :, 0, 0])
     same(gradient.copy_to_host().reshape(weight.shape), expected)
 
 
-def test_convolutions_stay_here():
+def test_launches_are_those_of_convolutions_without_cublas(by):
     table = device(np.zeros(1, np.float32))
-    (launch,) = dense.forward(table, 0, table, None, table, 0, layer(2, 1, 1, (3, 3), (1, 1)).g)
-    assert launch.kernel is tiles.SMALL.correlate
+    (launch,) = family.linear(table, table, None, table, CASE.g)
+    assert (launch.kernel is tiles.SMALL.correlate) == (by == "own kernels")

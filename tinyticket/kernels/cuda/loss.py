@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy on a device: loss, gradient and hits, a thread for each sample; and their sums, which end a step.
+"""Softmax and cross-entropy on a device: loss, gradient and hits, a thread for each sample; and their sums, which end a turn.
 
 Lanes beyond the last sample get a loss, a gradient and a hit of zero, whatever their logits are.
 """
@@ -19,13 +19,13 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @cuda.jit
-def cross_entropy(logits, targets, gradient, losses, correct, state, classes, lanes, wanted):
+def measure_lanes(logits, labels, gradient, losses, hits, state, classes, lanes, wanted):
     """Softmax-cross-entropy of a lane in each thread; logits of a class are neighbours, so all accesses are."""
     lane, samples = cuda.blockIdx.x * WARP + cuda.threadIdx.x, state[1]
     counted = lane < samples
     loss, hit = _ZERO, _ZERO
     largest, total = _ZERO, _ONE
-    target = targets[np.uint32(lane)]
+    label = labels[np.uint32(lane)]
     if counted:
         largest = logits[np.uint32(lane)]
         winner = 0
@@ -36,11 +36,11 @@ def cross_entropy(logits, targets, gradient, losses, correct, state, classes, la
         total = _ZERO
         for c in range(classes):
             total += math.exp(logits[np.uint32(c * lanes + lane)] - largest)
-        loss = math.log(total) - (logits[np.uint32(target * lanes + lane)] - largest)
-        if winner == target:
+        loss = math.log(total) - (logits[np.uint32(label * lanes + lane)] - largest)
+        if winner == label:
             hit = _ONE
     losses[np.uint32(lane)] = loss
-    correct[np.uint32(lane)] = hit
+    hits[np.uint32(lane)] = hit
     if wanted != 0:
         scale = _ONE / np.float32(samples)
         factor = scale / total
@@ -48,22 +48,22 @@ def cross_entropy(logits, targets, gradient, losses, correct, state, classes, la
             value = _ZERO
             if counted:
                 value = math.exp(logits[np.uint32(c * lanes + lane)] - largest) * factor
-                if c == target:
+                if c == label:
                     value -= scale
             gradient[np.uint32(c * lanes + lane)] = value
 
 
 @cuda.jit
-def sum_losses(losses, correct, results, state):
+def sum_lanes(losses, hits, results, state):
     """Sum losses and hits pairwise, write them down for this turn, and go on to the next."""
     loss_sums = cuda.shared.array(THREADS, np.float32)
     hit_sums = cuda.shared.array(THREADS, np.float32)
     thread = cuda.threadIdx.x
-    loss, hits = _ZERO, _ZERO
+    loss, hit = _ZERO, _ZERO
     for lane in range(thread, losses.size, THREADS):
         loss += losses[np.uint32(lane)]
-        hits += correct[np.uint32(lane)]
-    loss_sums[thread], hit_sums[thread] = loss, hits
+        hit += hits[np.uint32(lane)]
+    loss_sums[thread], hit_sums[thread] = loss, hit
     cuda.syncthreads()
     half = THREADS // 2
     while half > 0:
@@ -79,39 +79,39 @@ def sum_losses(losses, correct, results, state):
         state[0] = turn + 1
 
 
-def softmax_cross_entropy(
-    logits: Any, targets: Any, gradient: Any, losses: Any, correct: Any, state: Any, classes: int, lanes: int
+def cross_entropy(
+    logits: Any, labels: Any, gradient: Any, losses: Any, hits: Any, state: Any, classes: int, lanes: int
 ) -> Launch:
     """Compute each lane's loss and whether it is right, and the gradient of the mean loss.
 
     Parameters
     ----------
     logits : float32 device array of (classes, lanes), flat
-    targets : int32 device array of (lanes,)
+    labels : int32 device array of (lanes,)
     gradient : float32 device array of the logits' size, or None
         Not computed if None.
-    losses, correct : float32 device arrays of (lanes,)
-        `correct` becomes 1 where the largest logit, the first of equal ones, is the target's.
+    losses, hits : float32 device arrays of (lanes,)
+        `hits` becomes 1 where the largest logit, the first of equal ones, is the label's.
     state : int32 device array of (2,)
         The turn, and how many lanes hold samples.
     classes, lanes : int
     """
     wanted = int(gradient is not None)
     gradient = logits if gradient is None else gradient
-    arguments = (logits, targets, gradient, losses, correct, state, classes, lanes, wanted)
-    return Launch(cross_entropy, (lanes // WARP,), (WARP,), arguments)
+    arguments = (logits, labels, gradient, losses, hits, state, classes, lanes, wanted)
+    return Launch(measure_lanes, (lanes // WARP,), (WARP,), arguments)
 
 
-def finish(losses: Any, correct: Any, results: Any, state: Any) -> Launch:
-    """End a step: sum the batch's losses and hits, and advance the turn.
+def sum_losses(losses: Any, hits: Any, results: Any, state: Any) -> Launch:
+    """Sum the losses and hits of a batch, and go on to the next turn.
 
     Parameters
     ----------
-    losses, correct : float32 device arrays of (lanes,)
+    losses, hits : float32 device arrays of (lanes,)
         Zero in lanes beyond the last sample.
     results : float32 device array of (turns, 2), flat
         Of this turn, becomes the sum of the losses and the number of hits.
     state : int32 device array of (2,)
         The turn, which becomes the next, and how many lanes hold samples.
     """
-    return Launch(sum_losses, (1,), (THREADS,), (losses, correct, results, state))
+    return Launch(sum_lanes, (1,), (THREADS,), (losses, hits, results, state))
