@@ -14,7 +14,7 @@ from tinyticket.kernels.cpu.job import (
     Numbers,
     Offsets,
     Prepared,
-    Told,
+    RowOf,
     kernel,
     kernel_of,
     run,
@@ -51,7 +51,7 @@ class Everything(NamedTuple):
     octets: Bytes
     flag: bool
     ratio: float
-    other: Annotated[Any, Told(Other)]
+    other: Annotated[Any, RowOf(Other)]
     last: int
     found: Numbers  # written
     results: Doubles  # written

@@ -88,7 +88,7 @@ class Op:
     Attributes
     ----------
     job : NamedTuple
-        What the kernel is told, with blocks, parts of blocks and `FEED` where addresses will be.
+        The kernel's, with blocks, parts of blocks and `FEED` where addresses will be.
     shares : Shares
     reads, writes : list of Block
         What other threads must have finished with, or have finished, before it may go on.

@@ -1,7 +1,7 @@
 """A program on the CPU: operations in their order, with tables for any number of threads, and the way into compiled code.
 
-A call of a small network's step takes some tens of microseconds, so what a call costs besides counts: everything that stays is written
-down once, as one row of integers that the compiled function is told, and what changes from call to call is written into a few words.
+A call of a small network's step takes some tens of microseconds, so what a call costs besides counts: everything that stays is
+written down once, as one row of integers, and what changes from call to call is written into a few words.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 import time
+
 import numpy as np
 
 from tinyticket.compiler import lower
@@ -26,7 +27,7 @@ from tinyticket.kernels.cpu.job import places, to_words
 from tinyticket.kernels.cpu.packing import address_of, empty
 from tinyticket.kernels.cpu.threads import available_threads, limited
 
-FEED, _TOLD = places(Feed), places(Walk)
+FEED, WALK = places(Feed), places(Walk)
 WORDS = len(FEED)
 
 DATA = tuple(FEED[name] for name in ("examples", "pixels", "as_pixels", "mean", "std", "labels"))
@@ -35,7 +36,7 @@ DATA = tuple(FEED[name] for name in ("examples", "pixels", "as_pixels", "mean", 
 _TURNS = struct.Struct("8q")
 """Words of a `Walk` that change from call to call, in the order of its fields."""
 
-assert list(_TOLD)[:8] == ["begin", "turns", "samples", "total", "strides", "indices", "checked", "size"]
+assert list(WALK)[:8] == ["begin", "turns", "samples", "total", "strides", "indices", "checked", "size"]
 
 
 class Threads:
@@ -96,7 +97,7 @@ class Program:
         self._threads, self._apart, self._work, self._per_sample = threads, apart, work, strides or {}
         self._paces: dict[int, Pace] = {}
         self._tables: dict[int, Tables] = {}
-        self._told: dict[int, np.ndarray] = {}
+        self._words: dict[int, np.ndarray] = {}
         self._strides: dict[int, tuple[np.ndarray, int]] = {}
         self._base = np.zeros(WORDS, np.int64)
         self.base = memoryview(self._base)
@@ -122,9 +123,7 @@ class Program:
                 self.base[place] = word
             self._data = data
 
-    def take(
-        self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0
-    ) -> None:
+    def take(self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0) -> None:
         """Take turns, on as many threads as are quickest.
 
         Parameters
@@ -142,10 +141,10 @@ class Program:
         strides = self._strides.get(samples) or self._strides_for(samples)
         numbers = turns, samples, total, strides[1], indices, checked, size
         if turns <= self._few:
-            told = self._told.get(1)
-            told = self._tell(1) if told is None else told
-            _TURNS.pack_into(told, 0, 0, *numbers)
-            known = walk(told)
+            words = self._words.get(1)
+            words = self._words_for(1) if words is None else words
+            _TURNS.pack_into(words, 0, 0, *numbers)
+            known = walk(words)
         else:
             known = self._paced(self._pace(turns), numbers)
         if not known:
@@ -158,12 +157,12 @@ class Program:
         """
         if len(x) > self._few * self.samples or not self._apart:
             return False
-        told = self._told.get(1)
-        if told is None or self._data is not None:
-            told = self._tell(1)
+        words = self._words.get(1)
+        if words is None or self._data is not None:
+            words = self._words_for(1)
             self.base[FEED["as_pixels"]], self._data = 0, None
-            _TURNS.pack_into(told, 0, 0, 0, self.samples, 0, self._strides_for(self.samples)[1], 0, 0, 0)
-        predict(told, x, logits)
+            _TURNS.pack_into(words, 0, 0, 0, self.samples, 0, self._strides_for(self.samples)[1], 0, 0, 0)
+        predict(words, x, logits)
         return True
 
     def _pace(self, turns: int) -> Pace:
@@ -183,12 +182,12 @@ class Program:
         while begin < turns:
             threads = min(pace.threads, available_threads())
             end = begin + pace.turns(turns - begin)
-            told = self._told.get(threads)
-            told = self._tell(threads) if told is None else told
-            _TURNS.pack_into(told, 0, begin, end, *rest)
+            words = self._words.get(threads)
+            words = self._words_for(threads) if words is None else words
+            _TURNS.pack_into(words, 0, begin, end, *rest)
             began = time.perf_counter()
             with limited(threads):
-                if not walk(told):
+                if not walk(words):
                     return False
             if threads == pace.threads:
                 pace.note(time.perf_counter() - began, end - begin)
@@ -204,13 +203,13 @@ class Program:
         self._strides[samples] = strides, address_of(strides)
         return self._strides[samples]
 
-    def _tell(self, threads: int) -> np.ndarray:
-        """Return what `walk` is told about the program for some threads."""
+    def _words_for(self, threads: int) -> np.ndarray:
+        """Return the words of a `Walk` of the program on some threads."""
         tables, alone, shared = self._table(threads), self._table(1), self._threads
         given = threads, self._apart, len(self.ops), tables.addresses, alone.addresses, shared.addresses, WORDS
         job = Walk(0, 0, 0, 0, 0, 0, 0, 0, *given, self._base, shared.meeting)
-        self._told[threads] = to_words(job, [])
-        return self._told[threads]
+        self._words[threads] = to_words(job, [])
+        return self._words[threads]
 
     def _table(self, threads: int) -> Tables:
         if threads not in self._tables:
@@ -222,13 +221,13 @@ class Program:
     def profile(self, samples: int, times: int) -> list[tuple[Op, float]]:
         """Return the seconds that each operation of a turn takes on one thread, done so many times."""
         assert self._arena is not None
-        told, still, measured = self._tell(1).copy(), np.zeros(WORDS, np.int64), []
-        told[_TOLD["rows"]] = 1
-        _TURNS.pack_into(told, 0, 0, times, samples, times * samples, address_of(still), 0, 0, 0)
+        words, still, measured = self._words_for(1).copy(), np.zeros(WORDS, np.int64), []
+        words[WALK["rows"]] = 1
+        _TURNS.pack_into(words, 0, 0, times, samples, times * samples, address_of(still), 0, 0, 0)
         for op in self.ops:
             tables = Tables([op], self._arena, self._threads.feeds[:1], apart=False)
-            told[_TOLD["tables"]] = address_of(tables.addresses)
+            words[WALK["tables"]] = address_of(tables.addresses)
             began = time.perf_counter()
-            walk(told)
+            walk(words)
             measured.append((op, (time.perf_counter() - began) / times))
         return measured

@@ -1,9 +1,9 @@
 """The compiled function that works through a program's tables, turn after turn, in one parallel region.
 
-A turn is a training step, or the evaluation or prediction of a batch. Turns that threads take together are cut into shares, row by row,
-and threads meet before rows that need what others do. Turns that they take apart are dealt out one by one, as each thread gets to it,
-so that a thread whose core is busy elsewhere takes fewer of them. What a row does is a call by address, so this is compiled once
-for all networks.
+A turn is a training step, or the evaluation or prediction of a batch. Turns that threads take together are cut into shares, row by
+row, and threads meet before rows that need what others do. Turns that they take apart are dealt out one by one, as each thread gets
+to it, so that a thread whose core is busy elsewhere takes fewer of them. What a row does is a call by address, so this is compiled
+once for all networks.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ MEETING_SIZE = barrier.SIZE
 
 
 class Walk(NamedTuple):
-    """What `walk` is told, as a row of int64."""
+    """The job of `walk`, a row of int64."""
 
     begin: int  # the first turn
     turns: int  # one past the last turn
@@ -90,9 +90,9 @@ def _turns(walk, tables, thread, threads, turns, total):
 
 
 @device
-def _part(told, thread):
+def _part(words, thread):
     """Do a thread's part."""
-    walk = _walk_at(pointer(told, 0))
+    walk = _walk_at(pointer(words, 0))
     if walk.apart:
         turn = atomic_add(walk.meeting, NEXT, 1)
         while turn < walk.turns:
@@ -113,15 +113,15 @@ def _are_known(walk):
 
 
 @compile_entry
-def walk(told):
+def walk(words):
     """Work through a program; false, and nothing is done, if an index is not in the data.
 
     Parameters
     ----------
-    told : int64 array
-        The words of a `Walk`.
+    words : int64 array
+        Of a `Walk`.
     """
-    job = _walk_at(pointer(told, 0))
+    job = _walk_at(pointer(words, 0))
     if not _are_known(job):
         return False
     # Helpers are compiled anew for constants and for unsigned numbers, such as prange gives; these are neither.
@@ -133,24 +133,24 @@ def walk(told):
         put(job.meeting, i, first)
     put(job.meeting, NEXT, job.begin)
     for thread in prange(job.threads):  # whose body is given arrays, not addresses
-        _part(told, np.int64(thread))
+        _part(words, np.int64(thread))
     if not job.apart and at(job.meeting, DECISION) == ALONE:
         _turns(job, job.alone, first, one, job.turns, job.total)
     return True
 
 
 @compile_serial
-def predict(told, x, logits):
+def predict(words, x, logits):
     """Work through a prediction's program on one thread.
 
     Parameters
     ----------
-    told : int64 array
-        The words of a `Walk` for one thread; its base is told here where examples and logits are.
+    words : int64 array
+        Of a `Walk` for one thread; the addresses of examples and logits are written into its base.
     x : float32 array of shape (samples, features)
     logits : float32 array of shape (samples, classes)
     """
-    job, samples = _walk_at(pointer(told, 0)), np.int64(x.shape[0])
+    job, samples = _walk_at(pointer(words, 0)), np.int64(x.shape[0])
     put(job.base, EXAMPLES, _number(pointer(x, 0)))
     put(job.base, LOGITS, _number(pointer(logits, 0)))
     turns = (samples + job.samples - 1) // job.samples

@@ -49,7 +49,9 @@ def flat_bytes(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray
     """Return a mask, bool or uint8, as flat bytes."""
     array = np.asarray(array)
     if array.shape != tuple(shape) or array.dtype not in (np.bool_, np.uint8):
-        raise InputError(f"{name} is {array.dtype} of shape {array.shape}, but bool of shape {tuple(shape)} was expected")
+        raise InputError(
+            f"{name} is {array.dtype} of shape {array.shape}, but bool of shape {tuple(shape)} was expected"
+        )
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 

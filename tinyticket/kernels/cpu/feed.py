@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple
 
-from tinyticket.kernels.cpu.job import Bytes, Doubles, Floats, Numbers, Told
+from tinyticket.kernels.cpu.job import Bytes, Doubles, Floats, Numbers, RowOf
 
 
 class Feed(NamedTuple):
@@ -24,5 +24,5 @@ class Feed(NamedTuple):
     logits: Floats = 0  # (samples, classes)
 
 
-Fed = Annotated[Any, Told(Feed)]
+Fed = Annotated[Any, RowOf(Feed)]
 """A job's field that holds the address of a feed; functions of arrays put a `Feed` there."""

@@ -1,8 +1,8 @@
-"""Jobs: how every kernel is told what to do, and how it is run.
+"""Jobs: the one calling convention of all kernels, and how a job is run.
 
 A CPU kernel is `kernel(job, first, last)`. Its job is a named record, declared once as a NamedTuple beside the kernel: addresses of
-arrays, whole numbers, flags, and records inside it such as a `Window`. `first, last` is the share of the kernel's outputs that a call
-may write; results have the same bits however the outputs are cut, because every output is computed by one call alone.
+arrays, whole numbers, flags, and records inside it such as a `Window`. `first, last` is the share of the kernel's outputs that a
+call may write; results have the same bits however the outputs are cut, because every output is computed by one call alone.
 
     class MaxPool(NamedTuple):          # the job: the fields of a row of int64
         x: Floats
@@ -25,21 +25,20 @@ from __future__ import annotations
 import functools
 import logging
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba import prange
-from numba.core import cgutils
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import lower_getattr_generic, models, register_model
 
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import is_forked, limited, usable_cores
 from tinyticket.kernels.cpu.vector.jit import compile_by_address, compile_entry
-from tinyticket.kernels.cpu.vector.simd import I64, at, floats, intrinsic, pointer
+from tinyticket.kernels.cpu.vector.simd import I64, floats, intrinsic, pointer
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +58,8 @@ Doubles = Annotated[Any, types.CPointer(types.float64)]
 """A field that holds the address of float64."""
 
 
-class Told(NamedTuple):
-    """Marks a field that holds the address of another job's row: `Annotated[Any, Told(Feed)]`."""
+class RowOf(NamedTuple):
+    """Marks a field that holds the address of another job's row: `Annotated[Any, RowOf(Feed)]`."""
 
     job: type
 
@@ -84,8 +83,8 @@ def kinds(job: type) -> dict[str, Any]:
     """Return the Numba type of every field of a job, or of a record inside one."""
     found = {}
     for name, hint in get_type_hints(job, include_extras=True).items():
-        if isinstance(marks := get_args(hint)[1:], tuple) and marks:
-            found[name] = JobType(marks[0].job) if isinstance(marks[0], Told) else marks[0]
+        if marks := get_args(hint)[1:]:
+            found[name] = JobType(marks[0].job) if isinstance(marks[0], RowOf) else marks[0]
         elif hint in (int, bool, float):
             found[name] = {int: types.int64, bool: types.boolean, float: types.float64}[hint]
         else:
@@ -119,7 +118,7 @@ def places(job: type) -> dict[str, int]:
 
 @functools.cache
 def _fields(job: type) -> tuple[Any, ...]:
-    """Return for every field of a job how its words are made: `float`, the class of a record inside it, `Told`, or None."""
+    """Return for every field of a job how its words are made: `float`, the class of a record inside it, `RowOf`, or None."""
     found = []
     for kind in kinds(job).values():
         if isinstance(kind, types.BaseTuple):
@@ -127,7 +126,7 @@ def _fields(job: type) -> tuple[Any, ...]:
         elif isinstance(kind, types.Float):
             found.append(float)
         else:
-            found.append(Told if isinstance(kind, JobType) else None)
+            found.append(RowOf if isinstance(kind, JobType) else None)
     return tuple(found)
 
 
@@ -139,7 +138,7 @@ def _add_words(job: Any, words: list[int], kept: list[np.ndarray]) -> None:
             words.append(address_of(value) if type(value) is np.ndarray else int(value))
         elif kind is float:
             words.append(_float_word(value))
-        elif kind is Told:  # an array that is a row, or a job of which a row is made
+        elif kind is RowOf:  # an array that is a row, or a job of which a row is made
             if not isinstance(value, np.ndarray):
                 value = to_words(value, kept)
                 kept.append(value)
@@ -275,15 +274,15 @@ def kernel_of(job: Any) -> Kernel:
 
 
 @compile_entry
-def _run(told, serial):
-    """Do a job in shares, in parallel unless `serial`: told is kernel, number of shares, their bounds, and the job's row."""
-    shares = told[1]
+def _run(words, serial):
+    """Do a job in shares, in parallel unless `serial`; the words are kernel, number of shares, their bounds, and the job's row."""
+    shares = words[1]
     if serial or shares == 1:
         for share in range(shares):
-            call(told[0], pointer(told, shares + 3), told[2 + share], told[3 + share])
+            call(words[0], pointer(words, shares + 3), words[2 + share], words[3 + share])
     else:
         for share in prange(shares):
-            call(told[0], pointer(told, told[1] + 3), told[2 + share], told[3 + share])
+            call(words[0], pointer(words, words[1] + 3), words[2 + share], words[3 + share])
 
 
 class Prepared:
@@ -302,9 +301,9 @@ class Prepared:
         self._job = job  # keeps the arrays, of which the row has the addresses
         self._kept: list[np.ndarray] = []
         self._shares = bounds.size - 1
-        self._crowded = 1 < self._shares and usable_cores() < numba.config.NUMBA_NUM_THREADS
+        self._crowded = self._shares > 1 and usable_cores() < numba.config.NUMBA_NUM_THREADS
         head = [kernel_of(job).address, self._shares]
-        self._told = np.concatenate([np.array(head, np.int64), bounds, to_words(job, self._kept)])
+        self._words = np.concatenate([np.array(head, np.int64), bounds, to_words(job, self._kept)])
 
     def __reduce__(self):
         raise TypeError("a prepared call holds the addresses of its arrays: prepare another one for copies of them")
@@ -313,9 +312,9 @@ class Prepared:
         """Run the kernel once more and return its results."""
         if self._crowded:
             with limited(self._shares):
-                _run(self._told, is_forked())
+                _run(self._words, is_forked())
         else:
-            _run(self._told, is_forked())
+            _run(self._words, is_forked())
         return self.results
 
 

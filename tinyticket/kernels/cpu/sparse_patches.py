@@ -41,7 +41,7 @@ def forward(rows, columns, step):
     size = rows * columns
 
     @variant(f"sparse_forward_{rows}_{columns}_{step}")
-    def run(lines, values, bias, x, y, y_plane, grid, first, last, rectify, streamed):
+    def run(lines, values, bias, x, y, y_plane, grid, first, last, relu, streamed):
         for tile in range(grid.tiles):
             for i in range(0, grid.height, rows):
                 h = min(i, grid.height - rows)
@@ -63,7 +63,7 @@ def forward(rows, columns, step):
                                 held = patch_axpy(
                                     values, lines.offsets, n, inputs, grid.x_row, rows, columns, step, held
                                 )
-                            if rectify and block == lines.blocks - 1:
+                            if relu and block == lines.blocks - 1:
                                 held = tile_relu(held)
                             if streamed:
                                 patch_stream(place, grid.y_row, rows, columns, 1, held)
@@ -81,7 +81,9 @@ def backward(rows, columns, step):
     copy_size = rows * copy_row
 
     @variant(f"sparse_backward_{rows}_{columns}_{step}")
-    def run(lines, phase, phases, values, x, dy, dx, gradient, x_plane, grid, first, last, add, rectified, streamed):
+    def run(
+        lines, phase, phases, values, x, dy, dx, gradient, x_plane, grid, first, last, add, x_is_relu_output, streamed
+    ):
         copy = stack_floats(copy_size)
         start = True
         for tile in range(grid.tiles):
@@ -141,7 +143,7 @@ def backward(rows, columns, step):
                                 )
                                 store_sums(gradient, n, a, a, a, a, 1, not start)
                                 n += 1
-                            if rectified and block == lines.blocks - 1:
+                            if x_is_relu_output and block == lines.blocks - 1:
                                 held = tile_where_positive(patch_load(inputs, x_row, rows, columns, step), held)
                             if whole and streamed:
                                 patch_stream(place, grid.x_row, rows, columns, step, held)

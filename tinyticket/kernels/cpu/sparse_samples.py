@@ -79,14 +79,14 @@ class SparseLinearSamples(NamedTuple):
 @kernel(SparseLinearSamples)
 def _sparse_linear_samples(job, first, last):
     chunks, lanes, inputs, outputs = job.chunks, job.shape.lanes, job.shape.inputs, job.shape.outputs
-    rows, values, bias, before, after, rectify = job.rows, job.values, job.bias, job.x, job.y, job.relu
+    rows, values, bias, before, after, relu = job.rows, job.values, job.bias, job.x, job.y, job.relu
     shape = Shape(1, inputs, outputs, lanes)
     for chunk in range(first, last):
         x = advance(chunks.memory, chunk * chunks.size)
         y = advance(x, inputs * lanes)
         for tile in range(at(chunks.bounds, chunk), at(chunks.bounds, chunk + 1)):
             _pack(chunks, before, tile, lanes, inputs, 0, (inputs + LANES - 1) // LANES, x)
-            forward_rows(rows, values, bias, x, y, shape, 0, outputs, rectify)
+            forward_rows(rows, values, bias, x, y, shape, 0, outputs, relu)
             _bring_back(chunks, y, tile, lanes, outputs, 0, (outputs + LANES - 1) // LANES, after)
 
 
@@ -107,7 +107,7 @@ class SparseLinearSamplesGradient(NamedTuple):
 @kernel(SparseLinearSamplesGradient)
 def _sparse_linear_samples_gradient(job, first, last):
     chunks, lanes, inputs, outputs = job.chunks, job.shape.lanes, job.shape.inputs, job.shape.outputs
-    columns, values, gradient, is_relu_output = job.columns, job.values, job.gradient, job.x_is_relu_output
+    columns, values, gradient, x_is_relu_output = job.columns, job.values, job.gradient, job.x_is_relu_output
     before, above, below = job.x, job.dy, job.dx
     for chunk in range(first, last):
         left, right = at(chunks.bounds, chunk), at(chunks.bounds, chunk + 1)
@@ -118,7 +118,7 @@ def _sparse_linear_samples_gradient(job, first, last):
         for tile in range(job.shape.tiles):
             _pack(chunks, above, tile, lanes, outputs, 0, (outputs + LANES - 1) // LANES, dy)
             _pack(chunks, before, tile, lanes, inputs, start, end, x)
-            backward_tile(columns, values, x, dy, dx, gradient, lanes, left, right, is_relu_output, tile > 0)
+            backward_tile(columns, values, x, dy, dx, gradient, lanes, left, right, x_is_relu_output, tile > 0)
             _bring_back(chunks, dx, tile, lanes, inputs, start, end, below)
 
 

@@ -71,7 +71,7 @@ class BatchNormGradient(NamedTuple):
     inverse: Floats
     dweight: Floats
     dbias: Floats
-    has_addend: bool  # as `batch_norm` was told
+    has_addend: bool  # as in `batch_norm`
     relu: bool  # dy passes only where y is positive; compiled steps see to it where y is read
     add: bool  # start from what dx holds
     x_is_relu_output: bool  # leave zero where x is zero

@@ -61,7 +61,7 @@ def _strip_product(weights, row_stride, depth_stride, depth, rows_left, x, lanes
 
 
 @device
-def _linear_over_tiles(weight, bias, x, y, shape, rectify, first, last):
+def _linear_over_tiles(weight, bias, x, y, shape, through_relu, first, last):
     """Take the forward pass on tiles of one vector, several of them for each time that the weights are read."""
     panel = stack_floats(_PANEL)
     depth, above = shape.inputs * LANES, shape.outputs * LANES
@@ -74,11 +74,11 @@ def _linear_over_tiles(weight, bias, x, y, shape, rectify, first, last):
                 shift = broadcast(at(bias, row + i))
                 for j in range(wide):
                     value = load(panel, i * _STRIP + j * LANES) + shift
-                    store(y, (tile + j) * above + (row + i) * LANES, relu(value) if rectify else value)
+                    store(y, (tile + j) * above + (row + i) * LANES, relu(value) if through_relu else value)
 
 
 @device
-def _linear_by_strips(weight, bias, x, y, shape, rectify, first, last):
+def _linear_by_strips(weight, bias, x, y, shape, through_relu, first, last):
     """Take the forward pass strip by strip of each tile."""
     panel = stack_floats(_PANEL)
     depth, lanes = shape.inputs, shape.lanes
@@ -96,7 +96,7 @@ def _linear_by_strips(weight, bias, x, y, shape, rectify, first, last):
                     shift = broadcast(at(bias, row + i))
                     for j in range(0, strip, LANES):
                         value = load(panel, i * strip + j) + shift
-                        store(outputs, (row + i) * lanes + j, relu(value) if rectify else value)
+                        store(outputs, (row + i) * lanes + j, relu(value) if through_relu else value)
             lane += strip
 
 
@@ -113,11 +113,11 @@ class Linear(NamedTuple):
 
 @kernel(Linear)
 def _linear(job, first, last):
-    weight, bias, x, y, rectify, shape = job.weight, job.bias, job.x, job.y, job.relu, job.shape
+    weight, bias, x, y, through_relu, shape = job.weight, job.bias, job.x, job.y, job.relu, job.shape
     if shape.lanes == LANES and shape.tiles > 1:
-        _linear_over_tiles(weight, bias, x, y, shape, rectify, first, last)
+        _linear_over_tiles(weight, bias, x, y, shape, through_relu, first, last)
     else:
-        _linear_by_strips(weight, bias, x, y, shape, rectify, first, last)
+        _linear_by_strips(weight, bias, x, y, shape, through_relu, first, last)
 
 
 @device

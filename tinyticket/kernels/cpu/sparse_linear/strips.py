@@ -35,14 +35,14 @@ def _forward(width):
     """Make the forward pass over a strip of `width` vectors of samples."""
 
     @variant(f"sparse_forward_strip_{width}")
-    def strip(rows, values, bias, x, y, lanes, first, last, rectify):
+    def strip(rows, values, bias, x, y, lanes, first, last, relu):
         for block in range(rows.blocks):
             for row in range(first, last):
                 k = row * rows.blocks + block
                 tile = tile_fill(at(bias, row), width) if block == 0 else tile_load(y, row * lanes, width)
                 for i in range(at(rows.starts, k), at(rows.starts, k + 1)):
                     tile = tile_axpy(values, rows.offsets, i, x, tile)
-                if rectify and block == rows.blocks - 1:
+                if relu and block == rows.blocks - 1:
                     tile = tile_relu(tile)
                 tile_store(y, row * lanes, tile)
 
@@ -53,7 +53,7 @@ def _backward(width):
     """Make the fused backward pass over a strip; `add` to the gradients of earlier strips."""
 
     @variant(f"sparse_backward_strip_{width}")
-    def strip(columns, values, x, dy, dx, gradient, lanes, first, last, is_relu_output, add):
+    def strip(columns, values, x, dy, dx, gradient, lanes, first, last, x_is_relu_output, add):
         for block in range(columns.blocks):
             for column in range(first, last):
                 k = column * columns.blocks + block
@@ -76,7 +76,7 @@ def _backward(width):
                     if left > 2:
                         tile, c = tile_pair(values, columns.offsets, i + 2, dy, inputs, tile)
                     store_sums(gradient, i, a, b, c, a, left, add)
-                if is_relu_output and block == columns.blocks - 1:
+                if x_is_relu_output and block == columns.blocks - 1:
                     tile = tile_where_positive(inputs, tile)
                 tile_store(dx, column * lanes, tile)
 
@@ -133,11 +133,11 @@ def _tiles_grid(shape):
 
 
 @device
-def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
+def forward_rows(rows, values, bias, x, y, shape, first, last, relu):
     """y[first:last] = W x + bias of every tile, perhaps through a ReLU; all arguments are addresses."""
     lanes = shape.lanes
     if lanes == LANES and shape.tiles >= _WIDE // LANES:
-        _forward_tiles(rows, values, bias, x, y, LANES, _tiles_grid(shape), first, last, rectify, False)
+        _forward_tiles(rows, values, bias, x, y, LANES, _tiles_grid(shape), first, last, relu, False)
         return
     for tile in range(shape.tiles):
         lane = 0
@@ -145,36 +145,38 @@ def forward_rows(rows, values, bias, x, y, shape, first, last, rectify):
             inputs = advance(x, tile * shape.inputs * lanes + lane)
             outputs = advance(y, tile * shape.outputs * lanes + lane)
             if lane + _WIDE <= lanes:
-                _forward_wide(rows, values, bias, inputs, outputs, lanes, first, last, rectify)
+                _forward_wide(rows, values, bias, inputs, outputs, lanes, first, last, relu)
                 lane += _WIDE
             else:
-                _forward_single(rows, values, bias, inputs, outputs, lanes, first, last, rectify)
+                _forward_single(rows, values, bias, inputs, outputs, lanes, first, last, relu)
                 lane += LANES
 
 
 @device
-def backward_tile(columns, values, x, dy, dx, gradient, lanes, first, last, is_relu_output, add):
+def backward_tile(columns, values, x, dy, dx, gradient, lanes, first, last, x_is_relu_output, add):
     """dx[first:last] = W' dy of one tile; the gradients of the survivors in these columns `add` to earlier tiles'."""
     lane = 0
     while lane < lanes:
         before, above, after = advance(x, lane), advance(dy, lane), advance(dx, lane)
         more = add or lane > 0
         if lane + _FUSED <= lanes:
-            _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, is_relu_output, more)
+            _backward_wide(columns, values, before, above, after, gradient, lanes, first, last, x_is_relu_output, more)
             lane += _FUSED
         else:
-            _backward_single(columns, values, before, above, after, gradient, lanes, first, last, is_relu_output, more)
+            _backward_single(
+                columns, values, before, above, after, gradient, lanes, first, last, x_is_relu_output, more
+            )
             lane += LANES
 
 
 @device
-def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, is_relu_output):
+def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, x_is_relu_output):
     """dx[first:last] = W' dy of every tile, and the gradients of the survivors in these columns."""
     lanes = shape.lanes
     if lanes == LANES and shape.tiles >= _FUSED // LANES:
         grid = _tiles_grid(shape)
         _backward_tiles(
-            columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, is_relu_output, False
+            columns, 0, 1, values, x, dy, dx, gradient, LANES, grid, first, last, False, x_is_relu_output, False
         )
         return
     paired = 0
@@ -183,12 +185,12 @@ def backward_columns(columns, values, x, dy, dx, gradient, shape, first, last, i
         paired = shape.tiles // 2 * 2
         grid = Grid(1, paired, lanes // LANES, 0, shape.inputs * lanes, LANES, 0, shape.outputs * lanes)
         _backward_two(
-            columns, 0, 1, values, x, dy, dx, gradient, lanes, grid, first, last, False, is_relu_output, False
+            columns, 0, 1, values, x, dy, dx, gradient, lanes, grid, first, last, False, x_is_relu_output, False
         )
     for tile in range(paired, shape.tiles):
         start, above = tile * shape.inputs * lanes, advance(dy, tile * shape.outputs * lanes)
         before, after = advance(x, start), advance(dx, start)
-        backward_tile(columns, values, before, above, after, gradient, lanes, first, last, is_relu_output, tile > 0)
+        backward_tile(columns, values, before, above, after, gradient, lanes, first, last, x_is_relu_output, tile > 0)
 
 
 @device

@@ -1,11 +1,12 @@
 """How kernels are compiled and where their machine code is kept.
 
-Three ways. `kernel` is an entry point: arrays in and out, lazily compiled for the one signature that its Python
-function in front gives it, and cached. It takes the bounds of chunks of its outputs; several chunks run in parallel,
-one runs without waking other threads, from the same machine code. `device` marks the helpers, which take addresses
-and are compiled into entry points. A `Routine` makes one of them callable by address, for whole training steps. None
-uses fastmath: fused multiply-adds are asked for by name, so the order of every sum is the one that is written, and NaN
-propagates.
+A kernel is compiled by itself and called by its address (`compile_by_address`): a step into which all its kernels were compiled
+would be optimised anew with each level of helpers and take a minute to compile. Python calls compiled code through a few entry
+points, which call kernels by address: `compile_entry` makes the two that open a parallel region, one for a job (`job.run`) and one
+for a program (the compiler's `walk`), and `compile_serial` those that open none. Entry points take arrays and are compiled for the
+one signature that they are called with. `device` marks the helpers, which take addresses and become part of every kernel that calls
+them, and `variant` those that close over a constant. None uses fastmath: fused multiply-adds are asked for by name, so the order of
+every sum is the one that is written, and NaN propagates.
 
 Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels
 therefore live in a folder of their own, named after a hash of all kernel sources, the version of Numba and the CPU:
@@ -20,13 +21,12 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
 import numba.core.config
-import numba.core.types
 
 from tinyticket.kernels.cpu.vector.machine import target
 
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 # Numba's annotations know neither all options of njit nor the settings.
 _njit: Any = numba.njit
 _cfunc: Any = numba.cfunc
-_types: Any = numba.core.types
 _config: Any = numba.core.config
 
 _OPTIONS = {"error_model": "numpy", "nogil": True, "boundscheck": False, "no_cfunc_wrapper": True}
@@ -61,17 +60,26 @@ def variant(name: str) -> Callable[[Callable], Any]:
     return compile_named
 
 
-def kernel(function: Callable) -> Any:
+def compile_entry(function: Callable) -> Any:
     """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
+    return _compile_cached(function, parallel=dict.fromkeys(_SERIAL_PARTS, False))
+
+
+def compile_serial(function: Callable) -> Any:
+    """Compile an entry point that opens no parallel region: cached."""
+    return _compile_cached(function)
+
+
+def _compile_cached(function: Callable, **options: Any) -> Any:
     with _cache_folder() as cached:
-        compiled = _njit(function, cache=cached, parallel=dict.fromkeys(_SERIAL_PARTS, False), **_OPTIONS)
+        compiled = _njit(function, cache=cached, **options, **_OPTIONS)
     if cached:
         compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
     return compiled
 
 
 def _if_there_is_room(save: Callable) -> Callable:
-    """Let a kernel run although its machine code could not be kept, on a full disk say, where Numba would raise."""
+    """Let an entry point run although its machine code could not be kept, on a full disk say, where Numba would raise."""
 
     def save_if_possible(*args: Any) -> None:
         try:
@@ -85,9 +93,7 @@ def _if_there_is_room(save: Callable) -> Callable:
 def compile_by_address(function: Callable, signature: Any) -> int:
     """Compile a function by itself, or load it from the cache, and return the address of its machine code.
 
-    A step that had all its kernels compiled into it would be optimised anew with each level of helpers and take a minute
-    to compile; by address it takes a second or two, each kernel another, and a network that needs only some of them
-    compiles only those.
+    It takes a second or so, and a network that needs only some of the kernels compiles only those.
     """
 
     def compiled(cached: bool) -> int:
@@ -147,15 +153,3 @@ def _cache_folder() -> Iterator[bool]:
         yield True
     finally:
         _config.CACHE_DIR = before
-
-
-compile_entry = kernel
-
-
-def compile_serial(function: Callable) -> Any:
-    """Compile an entry point that opens no parallel region: cached."""
-    with _cache_folder() as cached:
-        compiled = _njit(function, cache=cached, **_OPTIONS)
-    if cached:
-        compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
-    return compiled
