@@ -1,5 +1,8 @@
 """Every kernel on packed features against its specification: shapes, densities, empty lines, odd batches, numbers of threads."""
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -386,3 +389,13 @@ def test_any_array_is_brought_into_the_one_signature():
 def test_bad_arguments_get_a_sentence(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+def test_the_table_lists_every_function_with_the_arguments_it_needs():
+    def needed(name):
+        parameters = inspect.signature(getattr(cpu, name)).parameters.values()
+        options = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
+        return ", ".join(p.name for p in parameters if p.default is p.empty and p.kind not in options)
+
+    listed = re.findall(r"(\w+)\(([\w, ]*)\)", "\n".join(re.findall(r"^      .*$", cpu.__doc__, re.M)))
+    assert sorted(listed) == [(name, needed(name)) for name in cpu.__all__]

@@ -4,6 +4,71 @@
     y = linear(weight, bias, x, relu=True)
     outputs = unpack(y, len(samples))
 
+What a call needs, and what comes of it:
+
+    Layouts
+      pack(x)                                                               samples by features to (tiles, features, lanes)
+      unpack(packed, samples)                                               and back
+      Images(array)                                                         packed images with a border of zeros
+      pack_images(x)                                                        (samples, channels, rows, columns) to `Images`
+      unpack_images(packed, samples)                                        and back
+      pack_samples(x)                                                       samples by features to x_samples
+      transpose_samples(x)                                                  packed activations to x_samples
+      gather(data, indices)                                                 a batch of a data set, packed
+      gather_images(data, indices)                                          the same of images, perhaps cropped and mirrored
+
+    Fully-connected layers
+      linear(weight, bias, x)                                               y
+      linear_input_gradient(weight, x, dy)                                  dx
+      linear_weight_gradient(x_samples, dy, samples, inputs)                the weight's gradient
+      linear_bias_gradient(dy)                                              the bias's
+      linear_update(rule, scalars, weight, slots, x_samples, dy, samples)   the weight's gradient and an optimizer's step with it
+      sparse_linear(pattern, values, bias, x)                               y
+      sparse_linear_gradient(pattern, values, x, dy)                        dx, and the survivors' gradient
+      sparse_linear_weight_gradient(pattern, x, dy)                         the survivors' gradient
+      sparse_linear_samples(pattern, values, bias, x)                       y; x and y are samples by features
+      sparse_linear_samples_gradient(pattern, values, x, dy)                dx and the survivors' gradient, likewise
+      prepare_sparse_linear(pattern, values, bias, x)                       `sparse_linear`, checked once and called again and again
+      prepare_sparse_linear_gradient(pattern, values, x, dy)                `sparse_linear_gradient`, likewise
+      prepare_sparse_linear_weight_gradient(pattern, x, dy)                 `sparse_linear_weight_gradient`, likewise
+
+    Convolutions
+      conv2d(weight, bias, x)                                               y
+      conv2d_input_gradient(weight, x, dy)                                  dx
+      conv2d_weight_gradient(x, dy, kernel)                                 the weight's gradient
+      conv2d_bias_gradient(dy)                                              the bias's
+      sparse_conv2d(pattern, values, bias, x)                               y
+      sparse_conv2d_gradient(pattern, values, x, dy)                        dx, and the survivors' gradient
+      sparse_conv2d_weight_gradient(pattern, x, dy)                         the survivors' gradient
+
+    Other passes over images
+      batch_norm(x, weight, bias, running_mean, running_variance, samples)  y, mean, 1 / standard deviation
+      batch_norm_eval(x, weight, bias, running_mean, running_variance)      y by the running statistics
+      batch_norm_gradient(x, y, dy, weight, bias, mean, inverse, samples)   dx, the addend's, the weight's and the bias's gradient
+      max_pool2d(x, kernel), avg_pool2d(x, kernel)                          y
+      max_pool2d_gradient(x, y, dy, kernel)                                 dx
+      avg_pool2d_gradient(x, dy, kernel)                                    dx
+      leaky_relu(x), sigmoid(x), tanh(x)                                    y
+      leaky_relu_gradient(x, dy)                                            dx
+      sigmoid_gradient(x, y, dy), tanh_gradient(x, y, dy)                   dx
+      add(x, addend)                                                        y
+      add_gradient(x, addend, y, dy)                                        dx, and the addend's gradient
+      copy(x)                                                               y, with another border or through a ReLU
+      copy_gradient(x, y, dy)                                               dx
+      dropout(x, keep, scale)                                               y
+      dropout_gradient(x, keep, dy, scale)                                  dx
+
+    Loss and update
+      cross_entropy(logits, labels)                                         loss, its gradient, number of correct answers
+      scalars_of(rule, step, learning_rate)                                 what an update reads of its optimizer
+      optimizer_step(rule, scalars, weights, slots, gradient)               weights and slots, in place
+      l1_gradient(weights, gradient, strength)                              the gradient with that of a penalty, in place
+
+All take `threads=`, at most all that Numba may use. Where it makes sense there are `relu=True` (end in a ReLU),
+`x_is_relu_output=True` (make dx the gradient by what went into the ReLU that made x), `add_to=` (add to a gradient that there is),
+`border=` (leave zeros around the images of the result) and `out=`; each function's own text says the rest. A pattern says where the
+survivors of a mask are, values are theirs, and x_samples are activations sample by sample, which the weight gradient reads.
+
 A file or folder here is a family: each kernel's job (`job` says what that is), the kernel itself, and the thin function of arrays
 in front of it. An operation has the same name here, in `tinyticket.kernels.reference`, which specifies it in plain NumPy, in
 `tinyticket.kernels.cuda` and where steps are compiled. Results have the same bits for any number of threads, because work is only
