@@ -63,8 +63,8 @@ class Network:
         self.buffers: list[Buffer] = [b for o in self.graph.operations for b in o.attributes.get("running", ())]
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether examples of a shape can be bound; those of an MLP are told when they are."""
-        return shape == self.input_shape or self.graph.is_mlp
+        """Whether examples of a shape can be bound; those of an MLP are features on the CPU, whatever their shape."""
+        return shape == self.input_shape or (self.graph.is_mlp and self.device == "cpu")
 
     def runs_sparse(self, name: str) -> bool:
         """Whether a layer is expected to be faster with sparse kernels under its present mask."""

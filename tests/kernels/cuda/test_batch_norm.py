@@ -36,8 +36,8 @@ class Numbers:
         self.variance = rng.random(case.g.inputs).astype(np.float32) + 1
         beside = Image(*case.x[:3], 2)
         self.on_device = value(self.x, case.x, case.g.lanes, rubbish=np.nan), origins(case)[0]
-        addend = value(self.addend, beside, case.g.lanes) if has_addend else None
-        self.beside = addend, geometry.origin(beside), geometry.row(beside), geometry.plane(beside)
+        addend = value(self.addend, beside, case.g.lanes)
+        self.beside = addend, geometry.origin(beside), geometry.row(beside), geometry.plane(beside), has_addend
         self.small = [device(array) for array in (self.weight, self.bias, self.mean.copy(), self.variance.copy())]
         self.scratch = device(np.full(batch_norm.scratch_size(case.g), np.nan, np.float32))
         self.state = device(np.array([3, case.samples], np.int32))

@@ -80,7 +80,7 @@ def test_conv2d_weight_gradient(case, tile, splits):
     x_origin, y_origin = origins(case)
     partial = device(np.full((splits, weight.size), np.nan, np.float32))
     given = value(x, case.x, case.g.lanes), x_origin, value(dy, case.y, case.g.lanes, rubbish=0), y_origin
-    convolution.conv2d_weight_gradient(*given, partial, case.g, splits).run()
+    convolution.conv2d_weight_gradient(*given, partial, case.g).run()
     expected = reference.conv2d_weight_gradient(dy, x, weight.shape[2:], *steps(case))
     same(partial.copy_to_host().reshape(splits, *weight.shape).sum(axis=0), expected)
 

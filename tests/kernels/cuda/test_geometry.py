@@ -34,6 +34,11 @@ def test_a_geometry_is_a_window_in_pixels():
     assert g.taps == 27
 
 
+def test_features_are_a_window_of_one_pixel():
+    window = make_window(1, Image(7, 1, 1), Image(4, 1, 1), (1, 1))
+    assert Geometry.of_features(7, 4, 64) == Geometry.of(window, 64)
+
+
 def test_lanes_are_whole_warps():
     assert [lanes_for(batch) for batch in (1, 32, 33, 60, 128)] == [32, 32, 64, 64, 128]
 

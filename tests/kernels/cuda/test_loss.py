@@ -6,6 +6,7 @@ import pytest
 from tests.kernels.cuda.arrays import device
 from tinyticket.kernels import reference
 from tinyticket.kernels.cuda import loss
+from tinyticket.kernels.cuda.geometry import Geometry
 
 
 @pytest.mark.parametrize(("samples", "lanes"), [(1, 32), (33, 64), (64, 64)])
@@ -20,7 +21,7 @@ def test_cross_entropy(samples, lanes, classes, scale):
     lane_labels[:samples] = labels
     gradient, losses, hits = (device(np.full(n, 7, np.float32)) for n in (logits.size, lanes, lanes))
     state = device(np.array([4, samples], np.int32))
-    arguments = losses, hits, state, classes, lanes
+    arguments = losses, hits, Geometry.of_features(classes, classes, lanes), state
     loss.cross_entropy(device(logits), device(lane_labels), gradient, *arguments).run()
     expected = reference.log_softmax(logits[:, :samples].T.astype(np.float64))
     told = gradient.copy_to_host().reshape(classes, lanes)
@@ -33,7 +34,7 @@ def test_cross_entropy(samples, lanes, classes, scale):
         assert not spare.any()
 
     before = losses.copy_to_host()
-    loss.cross_entropy(device(logits), device(lane_labels), None, *arguments).run()
+    loss.cross_entropy_eval(device(logits), device(lane_labels), *arguments).run()
     np.testing.assert_array_equal(losses.copy_to_host(), before)
 
 
@@ -41,7 +42,8 @@ def test_nan_is_not_lost():
     logits, losses = np.zeros((2, 32), np.float32), device(np.zeros(32, np.float32))
     logits[1, 3] = np.nan
     state, lane_labels = device(np.array([0, 5], np.int32)), device(np.zeros(32, np.int32))
-    loss.cross_entropy(device(logits), lane_labels, None, losses, device(losses), state, 2, 32).run()
+    g = Geometry.of_features(2, 2, 32)
+    loss.cross_entropy_eval(device(logits), lane_labels, losses, device(losses), g, state).run()
     assert np.flatnonzero(np.isnan(losses.copy_to_host())).tolist() == [3]
 
 

@@ -12,7 +12,7 @@ from tinyticket.compiler.checks import check_batch, check_examples
 from tinyticket.compiler.cpu.arena import Arena
 from tinyticket.compiler.cpu.data import Data, bind, pixels_of
 from tinyticket.compiler.cpu.program import FEED, Program, Threads
-from tinyticket.compiler.draw import draw_kept
+from tinyticket.compiler.draw import draw_masks
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import SMALL, Layout, Values
 from tinyticket.compiler.op import Block, Op
@@ -277,15 +277,7 @@ class CpuStep:
         """Draw the masks of dropout, step after step as eager layers do, and pack them."""
         if not program.kept:
             return None
-        tiles, kept = self._layout.tiles, np.empty((steps, program.kept_size), np.uint8)
-        for step in range(steps):
-            for operation, begin in program.kept.items():
-                size = operation.inputs[0].size
-                padded = np.zeros((tiles * LANES, size), np.uint8)
-                padded[:samples] = draw_kept(operation, samples)
-                packed = padded.reshape(tiles, LANES, size).transpose(0, 2, 1)
-                kept[step, begin : begin + padded.size] = packed.reshape(-1)
-        return kept
+        return draw_masks(program.kept, program.kept_size, steps, samples, self._layout.tiles, self._layout.lanes)
 
     # -- evaluation and prediction
 

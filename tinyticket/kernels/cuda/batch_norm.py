@@ -38,6 +38,7 @@ def batch_norm(
     addend_origin: int,
     addend_row: int,
     addend_plane: int,
+    has_addend: int,
     y: Any,
     y_origin: int,
     weight: Any,
@@ -58,11 +59,13 @@ def batch_norm(
     Parameters
     ----------
     x, addend, y : float32 device arrays
-        Blocks of values; addend may be None, and y may be x.
+        Blocks of values; y may be x.
     x_origin, addend_origin, y_origin : int
         Pixels before the first one inside the border.
     addend_row, addend_plane : int
         Pixels between rows and between channels of the addend.
+    has_addend : int
+        0 if there is none; addend then is any array.
     weight, bias : float32 device arrays of (channels,)
     running_mean, running_variance : float32 device arrays of (channels,)
         Moved towards the batch's mean and unbiased variance by the share `momentum`.
@@ -79,7 +82,7 @@ def batch_norm(
         1 to set what is negative to zero.
     """
     grid, threads, pixels = _grid(g)
-    beside = _beside(x, addend, addend_origin, addend_row, addend_plane)
+    beside = addend, addend_origin, addend_row, addend_plane, int(has_addend)
     statistics = running_mean, running_variance, mean, inverse
     rates = np.float32(epsilon), np.float32(momentum)
     arguments = x, x_origin, *beside, y, y_origin, weight, bias, *statistics, scratch, g, state, pixels, *rates
@@ -96,6 +99,7 @@ def batch_norm_eval(
     addend_origin: int,
     addend_row: int,
     addend_plane: int,
+    has_addend: int,
     y: Any,
     y_origin: int,
     weight: Any,
@@ -108,7 +112,7 @@ def batch_norm_eval(
 ) -> Launch:
     """Normalise by the running statistics; arguments as in `batch_norm`."""
     grid, threads, pixels = _grid(g)
-    beside = _beside(x, addend, addend_origin, addend_row, addend_plane)
+    beside = addend, addend_origin, addend_row, addend_plane, int(has_addend)
     fixed = weight, bias, running_mean, running_variance, g, pixels, np.float32(epsilon), int(relu)
     return Launch(normalise_by_running, grid, threads, (x, x_origin, *beside, y, y_origin, *fixed))
 
@@ -175,7 +179,3 @@ def _grid(g: Geometry) -> tuple[tuple[int, int], tuple[int], int]:
     parts = _parts(g)
     pixels = -(-g.height * g.width // parts)
     return (parts, g.inputs), (FEW if pixels * g.lanes <= 1024 else MANY,), pixels
-
-
-def _beside(x: Any, addend: Any, origin: int, row: int, plane: int) -> tuple[Any, ...]:
-    return (x, 0, 0, 0, 0) if addend is None else (addend, origin, row, plane, 1)

@@ -111,22 +111,19 @@ def conv2d_input_gradient(
     return _correlate(dy, weight, None, x, dx, np.concatenate(taps), phases, product)
 
 
-def conv2d_weight_gradient(
-    x: Any, x_origin: int, dy: Any, dy_origin: int, partial: Any, g: Geometry, splits: int = 1
-) -> Launch:
-    """Compute the gradient of the weight in `splits` parts, which the update adds up in their order.
+def conv2d_weight_gradient(x: Any, x_origin: int, dy: Any, dy_origin: int, gradient: Any, g: Geometry) -> Launch:
+    """Compute the gradient of the weight in several parts, which the update adds up in their order.
 
     Parameters
     ----------
     x, dy : float32 device arrays
         Blocks of the input and of the output's gradient; dy is zero in lanes beyond the last sample.
     x_origin, dy_origin : int
-    partial : float32 device array of (splits, outputs, inputs, kernel height, kernel width), flat
+    gradient : float32 device array of (parts, outputs, inputs, kernel height, kernel width), flat
+        `conv2d_splits` says how many parts are quick.
     g : Geometry
-    splits : int
-        What `conv2d_splits` says.
     """
-    chunks = g.height * g.width * (g.lanes // WARP)
+    chunks, splits = g.height * g.width * (g.lanes // WARP), gradient.size // (g.outputs * g.taps)
     tile = _gradient_tile(g)
     sizes = Sum(
         lanes=g.lanes,
@@ -143,7 +140,7 @@ def conv2d_weight_gradient(
         chunks=-(-chunks // splits),
     )
     grid = (-(-g.taps // tile.columns), -(-g.outputs // tile.rows), splits)
-    return Launch(tile.correlate_all, grid, (tile.threads,), (x, dy, partial, _on_device(_forward_taps(g)), sizes))
+    return Launch(tile.correlate_all, grid, (tile.threads,), (x, dy, gradient, _on_device(_forward_taps(g)), sizes))
 
 
 def conv2d_splits(g: Geometry) -> int:

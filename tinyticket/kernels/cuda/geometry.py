@@ -45,6 +45,13 @@ class Geometry(NamedTuple):
         distances = (window.x_row, window.x_plane, window.y_row, window.y_plane)
         return cls(int(lanes), *map(int, window[1:11]), *(int(distance) // LANES for distance in distances))
 
+    @classmethod
+    def of_features(cls, inputs: int, outputs: int, lanes: int) -> "Geometry":
+        """Return the geometry of a linear layer."""
+        return cls(
+            lanes, inputs, outputs, 1, 1, 1, 1, 1, 1, stride=1, padding=0, x_row=1, x_plane=1, y_row=1, y_plane=1
+        )
+
     @property
     def taps(self) -> int:
         """Weights of one output, K."""

@@ -95,23 +95,21 @@ def linear_input_gradient(
     return product, Launch(finish_product, _grid(g.inputs * g.lanes), (THREADS,), (dx, dx, x, g.lanes, 0, 0, 1))
 
 
-def linear_weight_gradient(x: Any, dy: Any, partial: Any, g: Geometry, splits: int = 1) -> Launch:
-    """Compute dW = dy x^T in `splits` parts, which the update adds up in their order.
+def linear_weight_gradient(x: Any, dy: Any, gradient: Any, g: Geometry) -> Launch:
+    """Compute dW = dy x^T in several parts, which the update adds up in their order.
 
     Parameters
     ----------
     x, dy : float32 device arrays of (inputs, lanes) and (outputs, lanes), flat
         dy is zero in lanes beyond the last sample.
-    partial : float32 device array of (splits, outputs, inputs), flat
+    gradient : float32 device array of (parts, outputs, inputs), flat
+        As many parts as `linear_splits` says.
     g : Geometry
         Of one pixel.
-    splits : int
-        What `linear_splits` says.
     """
     if cublas() is None:
-        return convolution.conv2d_weight_gradient(x, 0, dy, 0, partial, g, splits)
-    assert splits == 1
-    return _product(dy, False, x, True, partial, (g.outputs, g.inputs, g.lanes))
+        return convolution.conv2d_weight_gradient(x, 0, dy, 0, gradient, g)
+    return _product(dy, False, x, True, gradient, (g.outputs, g.inputs, g.lanes))
 
 
 def linear_splits(g: Geometry) -> int:

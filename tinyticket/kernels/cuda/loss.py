@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.kernels.cuda.geometry import WARP
+from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.toolkit import cuda
 
@@ -79,27 +79,29 @@ def sum_lanes(losses, hits, results, state):
         state[0] = turn + 1
 
 
-def cross_entropy(
-    logits: Any, labels: Any, gradient: Any, losses: Any, hits: Any, state: Any, classes: int, lanes: int
-) -> Launch:
+def cross_entropy(logits: Any, labels: Any, gradient: Any, losses: Any, hits: Any, g: Geometry, state: Any) -> Launch:
     """Compute each lane's loss and whether it is right, and the gradient of the mean loss.
 
     Parameters
     ----------
     logits : float32 device array of (classes, lanes), flat
     labels : int32 device array of (lanes,)
-    gradient : float32 device array of the logits' size, or None
-        Not computed if None.
+    gradient : float32 device array of the logits' size
     losses, hits : float32 device arrays of (lanes,)
         `hits` becomes 1 where the largest logit, the first of equal ones, is the label's.
+    g : Geometry
+        Its outputs are the classes.
     state : int32 device array of (2,)
         The turn, and how many lanes hold samples.
-    classes, lanes : int
     """
-    wanted = int(gradient is not None)
-    gradient = logits if gradient is None else gradient
-    arguments = (logits, labels, gradient, losses, hits, state, classes, lanes, wanted)
-    return Launch(measure_lanes, (lanes // WARP,), (WARP,), arguments)
+    arguments = logits, labels, gradient, losses, hits, state, g.outputs, g.lanes, 1
+    return Launch(measure_lanes, (g.lanes // WARP,), (WARP,), arguments)
+
+
+def cross_entropy_eval(logits: Any, labels: Any, losses: Any, hits: Any, g: Geometry, state: Any) -> Launch:
+    """Compute each lane's loss and whether it is right; arguments as in `cross_entropy`."""
+    arguments = logits, labels, logits, losses, hits, state, g.outputs, g.lanes, 0
+    return Launch(measure_lanes, (g.lanes // WARP,), (WARP,), arguments)
 
 
 def sum_losses(losses: Any, hits: Any, results: Any, state: Any) -> Launch:

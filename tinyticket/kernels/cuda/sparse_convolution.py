@@ -107,23 +107,22 @@ def take(values, places, result, count):
 
 
 def sparse_conv2d_weight_gradient(
-    x: Any, x_origin: int, dy: Any, dy_origin: int, rows: Plan, partial: Any, g: Geometry, splits: int = 1
+    x: Any, x_origin: int, dy: Any, dy_origin: int, products: Plan, gradient: Any, g: Geometry
 ) -> Launch:
-    """Compute the gradients of the survivors, row by row, in `splits` parts, which the update adds up in their order.
+    """Compute the gradients of the survivors, row by row, in several parts, which the update adds up in their order.
 
     Parameters
     ----------
     x, dy : float32 device arrays
         Blocks of the input and of the output's gradient; dy is zero in lanes beyond the last sample.
     x_origin, dy_origin : int
-    rows : Plan
-        `sparse_tiles.weight_plan`.
-    partial : float32 device array of (splits, survivors), flat
+    products : Plan
+        `sparse_tiles.weight_plan`; something survives.
+    gradient : float32 device array of (parts, survivors), flat
+        `sparse_tiles.sparse_conv2d_splits` says how many parts are quick.
     g : Geometry
-    splits : int
-        What `sparse_tiles.sparse_conv2d_splits` says.
     """
-    tile, patch = rows.tile, rows.patch
+    tile, patch, splits = products.tile, products.patch, gradient.size // products.survivors
     table = survey(patch, [forward_view(g, x_origin, dy_origin)], g)
     span = span_of(g, tile.columns)
     groups = g.lanes // span
@@ -132,18 +131,31 @@ def sparse_conv2d_weight_gradient(
         span=span,
         positions=patch.size,
         pitch=patch.pitch,
-        channels=rows.channels,
-        chunks=rows.chunks,
+        channels=products.channels,
+        chunks=products.chunks,
         inputs=g.inputs,
         x_plane=g.x_plane * g.lanes,
         y_plane=g.y_plane * g.lanes,
-        held=rows.held,
+        held=products.held,
         tiles=len(table),
         part=-(-len(table) * groups // splits),
     )
-    given = x, dy, rows.places, rows.bounds, rows.order, upload(table), partial, rows.survivors, numbers
-    grid, shared = (rows.chunks, rows.blocks, splits), rows.bytes + rows.warps * sparse_products.SUMS * 4
-    return Launch(tile.multiply, grid, (rows.warps * WARP,), given, shared)
+    given = (
+        x,
+        dy,
+        products.places,
+        products.bounds,
+        products.order,
+        upload(table),
+        gradient,
+        products.survivors,
+        numbers,
+    )
+    grid, shared = (
+        (products.chunks, products.blocks, splits),
+        products.bytes + products.warps * sparse_products.SUMS * 4,
+    )
+    return Launch(tile.multiply, grid, (products.warps * WARP,), given, shared)
 
 
 def _walk(

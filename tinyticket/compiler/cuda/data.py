@@ -9,7 +9,7 @@ import numpy as np
 from tinyticket.kernels.cuda.memory import upload
 
 
-class DeviceData:
+class CudaData:
     """Examples and labels, uploaded once.
 
     Parameters
