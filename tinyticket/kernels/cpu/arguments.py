@@ -1,4 +1,4 @@
-"""What stands between a caller's arrays and a kernel: the right type, order and shape, or one clear sentence.
+"""Checks of a caller's arrays before a kernel has them: the right type, order and shape, or one clear sentence.
 
 Kernels read contiguous float32 by address and check nothing.
 """

@@ -1,4 +1,4 @@
-"""What changes from step to step, as one record that jobs point to: the batch, the optimizer's scalars, where results go."""
+"""The feed: everything that changes from step to step, in one record that jobs point to."""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -8,7 +8,10 @@ from tinyticket.kernels.cpu.job import Bytes, Doubles, Floats, Numbers, RowOf
 class Feed(NamedTuple):
     """The turn of a compiled program, or what a function of arrays was given; fields that no kernel of it reads stay zero."""
 
-    samples: int = 0  # in the batch; lanes beyond are padding
+    samples: int = 0  # of the turn; lanes beyond are padding
+    batch: int = 0  # samples over which the loss is a mean: the turn's, or those of all turns of a step
+    part: int = 0  # which of a step's turns it is
+    parts: int = 1  # how many parts of gradients there are, one for each turn of a step
     examples: Floats = 0  # the data set, (examples, ...) ...
     pixels: Bytes = 0  # ... or as bytes (examples, channels, rows, columns), with sixteen bytes of room behind the last
     as_pixels: bool = False

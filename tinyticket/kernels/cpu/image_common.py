@@ -1,4 +1,4 @@
-"""What passes over packed images share: distances between rows and planes, and how every input gradient ends."""
+"""Helpers of the passes over packed images: distances between rows and planes, and the end of every input gradient."""
 
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES

@@ -23,7 +23,6 @@ address, and one parallel region is compiled for all array functions together.
 from __future__ import annotations
 
 import functools
-import logging
 import struct
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
@@ -39,8 +38,6 @@ from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import is_forked, limited, usable_cores
 from tinyticket.kernels.cpu.vector.jit import compile_by_address, compile_entry
 from tinyticket.kernels.cpu.vector.simd import I64, floats, intrinsic, pointer
-
-log = logging.getLogger(__name__)
 
 types: Any = numba.types  # whose annotations do not know that types of tuples can be iterated
 

@@ -1,4 +1,4 @@
-"""Where the survivors of a mask are, as sparse kernels read them: one record that patterns and jobs share."""
+"""The places of a mask's survivors as sparse kernels read them: one record that patterns and jobs share."""
 
 from typing import NamedTuple
 

@@ -58,7 +58,7 @@ class CrossEntropy(NamedTuple):
     losses: Floats
     hits: Floats  # 1 where the largest logit is the label's
     shape: Shape
-    feed: Fed  # samples
+    feed: Fed  # samples, batch
 
 
 @kernel(CrossEntropy)
@@ -66,7 +66,7 @@ def _cross_entropy(job, first, last):
     logits, labels, gradient, losses, hits = job.logits, job.labels, job.gradient, job.losses, job.hits
     shape, samples = job.shape, job.feed.samples
     classes, lanes = shape.outputs, shape.lanes
-    scale = np.float32(1) / np.float32(samples)
+    scale = np.float32(1) / np.float32(job.feed.batch)
     for v in range(first, last):
         start, label = _place(v, shape), load(labels, v * LANES)
         largest, winner, chosen = _extremes(logits, start, label, shape)
@@ -139,7 +139,7 @@ def _sum_losses(job, first, last):
 
 
 class Loss(NamedTuple):
-    """What `cross_entropy` returns."""
+    """The result of `cross_entropy`."""
 
     loss: float  # the mean over the samples
     correct: int  # samples whose largest logit, the first of equal ones, is the label's
@@ -176,5 +176,5 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, *, threads: int | None
     wide[:] = 0
     wide[: labels.size] = labels
     arrays = flat(logits, logits.shape, "logits"), wide, gradient, losses, hits
-    run(CrossEntropy(*arrays, shape, Feed(samples=labels.size)), even_shares(spots // LANES, threads))
+    run(CrossEntropy(*arrays, shape, Feed(samples=labels.size, batch=labels.size)), even_shares(spots // LANES, threads))
     return Loss(float(losses.sum(dtype=np.float64)) / labels.size, int(hits.sum()), gradient)

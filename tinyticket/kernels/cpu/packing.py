@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.geometry import LANES, Image, lanes_for, origin, tiles_for
+from tinyticket.kernels.geometry import LANES, Image, lanes_for, origin, tiles_for, whole_vectors
 
 
 def address_of(array: np.ndarray) -> int:
@@ -67,7 +67,7 @@ def pack_samples(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
     """
     samples, features = x.shape
     lanes = lanes or lanes_for(samples)
-    rows = empty(tiles_for(samples, lanes) * lanes, -(-features // LANES) * LANES)
+    rows = empty(tiles_for(samples, lanes) * lanes, whole_vectors(features))
     rows[...] = 0
     rows[:samples, :features] = x
     return rows

@@ -150,7 +150,7 @@ def _sparse_conv2d_weight_gradient(job, first, last):
 
 
 class ConvOffsets(Protocol):
-    """What the kernels need to know of a mask; `tinyticket.sparse.ConvPattern` is one, validated when it was built."""
+    """The part of a pattern that the kernels read; `tinyticket.sparse.ConvPattern` is one, validated when it was built."""
 
     @property
     def window(self) -> Window:

@@ -1,4 +1,4 @@
-"""A masked fully-connected layer between samples: what somebody else's network has before and behind it.
+"""A masked fully-connected layer whose inputs and outputs are samples by features, as in networks of other libraries.
 
 The layer itself wants its activations packed. Packing a whole batch, and bringing the results back, takes about as long as a
 layer at 2% density, because all of it goes through memory twice. Here a tile of samples is packed, multiplied and brought back
@@ -27,7 +27,7 @@ from tinyticket.kernels.geometry import Shape, tiles_for
 
 
 class Chunks(NamedTuple):
-    """How work is divided, and the memory that each chunk has for itself."""
+    """The division of the work, and the memory that each chunk has for itself."""
 
     bounds: Numbers  # of tiles or of columns: a chunk's, and the next one's
     memory: Floats  # for each chunk its packed tiles ...

@@ -1,4 +1,4 @@
-"""How many threads kernels may use, and what runs them.
+"""The number of threads that kernels may use, and the threading layer that runs them.
 
 Numba's OpenMP threads do not survive a fork: a child that entered a parallel region would be killed. In a forked process kernels
 therefore run on one thread, with the same bits; processes that shall use more are to be spawned.

@@ -24,6 +24,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import (
     absolute,
+    advance,
     at,
     broadcast,
     load,
@@ -50,7 +51,7 @@ _TINY = np.float32(np.finfo(np.float32).tiny)
 
 
 class State(NamedTuple):
-    """What an update reads and writes, all flat and of the weights' size; what its rule does not read may be 0."""
+    """The arrays of an update, all flat and of the weights' size; those that its rule does not read may be 0."""
 
     weights: Floats
     first: Floats  # momentum, or Adam's first moment
@@ -111,15 +112,40 @@ class Update(NamedTuple):
     gradient: Floats
     state: State
     rule: int  # of RULES
-    feed: Fed  # scalars
+    size: int  # from a part of the gradient to the next
+    feed: Fed  # scalars, parts
 
 
 @kernel(Update)
 def _update(job, first, last):
-    gradient, state, rule, scalars = job.gradient, job.state, job.rule, job.feed.scalars
+    gradient, state, rule, size = job.gradient, job.state, job.rule, job.size
+    scalars, parts = job.feed.scalars, job.feed.parts
     for place in range(first, last, LANES):
         count = min(LANES, last - place)
-        update_vector(rule, scalars, state, place, count, _part(gradient, place, count))
+        total = _part(gradient, place, count)
+        for part in range(1, parts):
+            total = total + _part(gradient, part * size + place, count)
+        update_vector(rule, scalars, state, place, count, total)
+
+
+class StorePart(NamedTuple):
+    """The job of `store_part`: a turn's gradient becomes a part of its step's; the share are weights."""
+
+    gradient: Floats
+    parts: Floats
+    size: int  # from a part to the next
+    feed: Fed  # part
+
+
+@kernel(StorePart)
+def _store_part(job, first, last):
+    gradient, part = job.gradient, advance(job.parts, job.feed.part * job.size)
+    for place in range(first, last, LANES):
+        count = min(LANES, last - place)
+        if count == LANES:
+            store(part, place, load(gradient, place))
+        else:
+            store_part(part, place, load_part(gradient, place, count), count)
 
 
 class L1Gradient(NamedTuple):
@@ -145,7 +171,31 @@ def _l1_gradient(job, first, last):
 
 
 def scalars_of(rule: str, step: int, learning_rate: float, **options: Any) -> np.ndarray:
-    """Return the scalars of one step as the float32 array that kernels take; arguments as of `write_scalars`."""
+    """Return the scalars of one step as the float32 array that kernels take.
+
+    Parameters
+    ----------
+    rule : {"sgd", "momentum", "nesterov", "adam"}
+    step : int
+        Counts from 1; Adam's bias corrections depend on it.
+    learning_rate : float
+    **options
+        `momentum` (0), `betas` (0.9, 0.999), `epsilon` (1e-8) and `weight_decay` (0), as in PyTorch; weight decay is added to the
+        gradient.
+
+    Returns
+    -------
+    array of shape (8,)
+
+    Raises
+    ------
+    InputError
+        If there is no such rule.
+
+    References
+    ----------
+    Kingma and Ba, Adam, ICLR 2015, algorithm 1; Sutskever et al., ICML 2013, section 2 (Nesterov momentum).
+    """
     scalars = np.empty(8, np.float32)
     write_scalars(scalars, rule, step, learning_rate, **options)
     return scalars
@@ -162,26 +212,7 @@ def write_scalars(
     epsilon: float = 1e-8,
     weight_decay: float = 0.0,
 ) -> None:
-    """Write the scalars of one step into the float32 array that kernels take.
-
-    Parameters
-    ----------
-    scalars : float32 array of shape (8,)
-    rule : {"sgd", "momentum", "nesterov", "adam"}
-    step : int
-        Counts from 1; Adam's bias corrections depend on it.
-    learning_rate, momentum, betas, epsilon, weight_decay
-        As in PyTorch; weight decay is added to the gradient.
-
-    Raises
-    ------
-    InputError
-        If there is no such rule.
-
-    References
-    ----------
-    Kingma and Ba, Adam, ICLR 2015, algorithm 1; Sutskever et al., ICML 2013, section 2 (Nesterov momentum).
-    """
+    """Write the scalars of one step into a float32 array of shape (8,); the other arguments are those of `scalars_of`."""
     check_rule(rule)
     first, second = betas
     rate = learning_rate / (1 - first**step) if rule == "adam" else learning_rate

@@ -1,4 +1,4 @@
-"""What treats each element of packed images alone: copies, ReLUs that nothing else has done, residual additions and dropout.
+"""Passes that treat each element of packed images alone: copies, ReLUs of no other kernel, residual additions and dropout.
 
 Input and output may have different borders; only the interior is read and written.
 """

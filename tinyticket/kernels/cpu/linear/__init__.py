@@ -6,7 +6,7 @@ which lie beside each other in the packed layout; taking the inputs sample by sa
 behind) makes it a sum of outer products with no sum across lanes, and a finished tile can go straight through the optimizer,
 so that a dense gradient need never be stored.
 
-Weights are (outputs, inputs) in C order, as everybody else sees them.
+Weights are (outputs, inputs) in C order, as in the rest of the library.
 
 >>> y = unpack(linear(weight, bias, pack(x), relu=True), len(x))        # doctest: +SKIP
 """

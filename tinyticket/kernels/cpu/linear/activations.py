@@ -1,4 +1,4 @@
-"""What a dense fully-connected layer does with activations: the forward pass and the input gradient."""
+"""The forward pass and the input gradient of a dense fully-connected layer."""
 
 from typing import NamedTuple
 

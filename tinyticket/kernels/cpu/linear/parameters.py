@@ -1,4 +1,4 @@
-"""What a dense fully-connected layer learns: the gradients of its weight and bias, and the weight's update."""
+"""The gradients of a dense fully-connected layer's weight and bias, and the weight's update."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.vector.simd import advance, load, stack_floats, store_part, zero
 from tinyticket.kernels.cpu.vector.tiles import store_sums, tile_fill, tile_outer, tile_store
-from tinyticket.kernels.geometry import Shape
+from tinyticket.kernels.geometry import Shape, whole_vectors
 
 OUTER_ROWS = TILES.outer_rows
 """Rows in a panel of the weight's gradient; a share had better begin at a multiple."""
@@ -220,7 +220,7 @@ def linear_bias_gradient(dy: np.ndarray, *, threads: int | None = None) -> np.nd
 
 def _outer_shape(x_samples: np.ndarray, dy: np.ndarray, samples: int, inputs: int) -> Shape:
     shape = packed_shape(dy, "dy")._replace(inputs=inputs)
-    expected = (shape.tiles * shape.lanes, -(-inputs // LANES) * LANES)
+    expected = (shape.tiles * shape.lanes, whole_vectors(inputs))
     if x_samples.shape != expected:
         raise InputError(f"x_samples has shape {x_samples.shape}, but {expected} was expected")
     if not 0 <= samples <= expected[0]:

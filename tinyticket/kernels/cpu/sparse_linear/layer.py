@@ -94,7 +94,7 @@ Taking = Callable[[np.ndarray, Sequence[int], str], np.ndarray]
 
 
 class LinearPattern(Protocol):
-    """What the kernels need to know of a mask; `tinyticket.sparse.Pattern` is one, validated when it was built."""
+    """The part of a pattern that the kernels read; `tinyticket.sparse.Pattern` is one, validated when it was built."""
 
     @property
     def shape(self) -> tuple[int, int]:

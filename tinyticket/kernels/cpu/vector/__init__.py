@@ -1,1 +1,1 @@
-"""What stands in for an instruction set: the target CPU, vectors and tiles of them, sums, transposes, streaming, barriers."""
+"""The stand-in for an instruction set: the target CPU, vectors and tiles of them, sums, transposes, streaming, barriers."""

@@ -51,7 +51,7 @@ def atomic_load(typing, place, offset):
 
 @intrinsic
 def atomic_decide(typing, place, offset, value):
-    """Set place[offset] unless somebody else has; return what it holds then."""
+    """Set place[offset] unless another thread has; return what it holds then."""
 
     def codegen(context, builder, sig, args):
         where = builder.gep(args[0], [args[1]])

@@ -128,7 +128,7 @@ def cache_folder() -> Path | None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Does the folder belong to this user? Cached code is run, so it must not be what somebody else left in /tmp."""
+    """Return whether the folder belongs to this user: cached code is run, and another user may have left some in /tmp."""
     return not hasattr(os, "getuid") or folder.stat().st_uid in (os.getuid(), 0)
 
 

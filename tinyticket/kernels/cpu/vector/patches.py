@@ -46,7 +46,7 @@ def _walk(builder, place, row_step, rows, columns, step):
 
 
 def _survivor(builder, offsets, k, place):
-    """Where survivor k starts to read."""
+    """Emit the address at which survivor k starts to read."""
     return builder.gep(place, [builder.zext(builder.load(builder.gep(offsets, [k])), I64)])
 
 

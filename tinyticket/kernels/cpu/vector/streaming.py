@@ -2,14 +2,14 @@
 
 An ordinary store first brings the line that it writes into the cache. A kernel that writes a large result once and does little
 work for each number is bound by memory, and that line's way in is then a third of its time. A streaming store sends whole lines
-straight to memory. It needs addresses that are multiples of a line, which arrays of `layout.empty` have and others need not.
+straight to memory. It needs addresses that are multiples of a line, which arrays of `packing.empty` have and others need not.
 """
 
 from numba import types
 
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.vector.simd import I32, I64, VECTOR, floats, intrinsic, vector
+from tinyticket.kernels.cpu.vector.simd import I32, I64, VECTOR, floats, intrinsic
 
 LINE = 4 * LANES
 """Bytes of a vector: a cache line."""
@@ -20,7 +20,7 @@ LARGE = 2 * 1024 * 1024
 
 @intrinsic
 def _on_a_line(typing, place):
-    """Whether an address is a multiple of a line; it is only looked at, so nothing is hidden from the optimiser."""
+    """Return whether an address is a multiple of a line; nothing is read there, so nothing is hidden from the optimiser."""
 
     def codegen(context, builder, sig, args):
         return builder.icmp_unsigned("==", builder.and_(builder.ptrtoint(args[0], I64), I64(LINE - 1)), I64(0))
@@ -42,19 +42,8 @@ def stream_at(builder, value, base, offset=0):
 
 
 @intrinsic
-def stream(typing, place, offset, value):
-    """Store a vector past the caches."""
-
-    def codegen(context, builder, sig, args):
-        stream_at(builder, args[2], builder.gep(args[0], [args[1]]))
-        return context.get_dummy_value()
-
-    return types.void(floats, types.intp, vector), codegen
-
-
-@intrinsic
 def drain(typing):
-    """Let everybody see what was streamed before anything that follows; threads call it before they meet."""
+    """Let all threads see what was streamed before anything that follows."""
 
     def codegen(context, builder, sig, args):
         builder.fence("seq_cst")
