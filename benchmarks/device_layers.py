@@ -6,15 +6,14 @@ import numpy as np
 
 from benchmarks.image_layer import KERNEL, PADDING, ImageLayer
 from benchmarks.layer import Layer, Results
-from tinyticket.compiler.device.model import break_even
-from tinyticket.compiler.device.patterns import pattern_on_device
-from tinyticket.kernels.geometry import Image, Window, make_window
-from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cuda import dense, sparse, sparse_tiles
-from tinyticket.kernels.cuda.driver import Playlist
+from tinyticket.compiler.cuda.choice import break_even
+from tinyticket.compiler.cuda.plans import Plans
+from tinyticket.kernels.cuda import convolution, linear, sparse_convolution, sparse_tiles
+from tinyticket.kernels.cuda.driver import LaunchGraph
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for, origin, pack, unpack
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.memory import upload, zeros
+from tinyticket.kernels.geometry import LANES, Image, Window, make_window
 from tinyticket.sparse import ConvPattern, Pattern
 
 
@@ -46,15 +45,22 @@ class OwnLayer:
         self.y, self.dx = zeros(dy.size, np.float32), zeros(x.size, np.float32)
         self.passes = self._dense(x, dy, start, g) if kernel == "dense" else self._sparse(x, dy, start, g, window)
         backward = [*self.passes["weight gradient"], *self.passes["input gradient"]]
-        self._forward, self._backward = Playlist(self.passes["forward"]), Playlist(backward)
+        self._forward, self._backward = LaunchGraph(self.passes["forward"]), LaunchGraph(backward)
 
     def _dense(self, x: Any, dy: Any, start: int, g: Geometry) -> dict[str, list[Launch]]:
-        weight, splits = upload(self.layer.weight), dense.splits_for(g)
-        self.partial = zeros(splits * self.layer.weight.size, np.float32)
+        weight = upload(self.layer.weight)
+        if isinstance(self.layer, Layer):
+            self.gradient = zeros(linear.linear_splits(g) * weight.size, np.float32)
+            return {
+                "forward": [*linear.linear(x, weight, None, self.y, g)],
+                "weight gradient": [linear.linear_weight_gradient(x, dy, self.gradient, g)],
+                "input gradient": [*linear.linear_input_gradient(weight, None, dy, self.dx, g)],
+            }
+        self.gradient = zeros(convolution.conv2d_splits(g) * weight.size, np.float32)
         return {
-            "forward": [*dense.forward(x, start, weight, None, self.y, start, g, 0)],
-            "weight gradient": [dense.weight_gradient(x, start, dy, start, self.partial, g, splits)],
-            "input gradient": [*dense.input_gradient(dy, start, weight, None, self.dx, start, g, 0, 0)],
+            "forward": [convolution.conv2d(x, start, weight, None, self.y, start, g)],
+            "weight gradient": [convolution.conv2d_weight_gradient(x, start, dy, start, self.gradient, g)],
+            "input gradient": [convolution.conv2d_input_gradient(dy, start, weight, None, self.dx, start, g)],
         }
 
     def _sparse(self, x: Any, dy: Any, start: int, g: Geometry, window: Window) -> dict[str, list[Launch]]:
@@ -64,16 +70,17 @@ class OwnLayer:
             pattern = Pattern.from_mask(layer.mask, LANES, **blocks)
         else:
             pattern = ConvPattern.from_mask(layer.mask, window, **blocks)
-        lines, splits = pattern_on_device(pattern, g, both=True), sparse_tiles.splits_for(g)
-        assert lines.columns is not None
+        plans, splits = Plans(pattern, g), sparse_tiles.sparse_conv2d_splits(g)
         values, by_column = upload(pattern.values(layer.weight)), zeros(pattern.count, np.float32)
-        self.partial = zeros(splits * pattern.count, np.float32)
+        self.gradient = zeros(splits * pattern.count, np.float32)
+        above = x, start, dy, start, plans.products
+        below = dy, start, by_column, plans.columns, x, self.dx, start
         return {
-            "forward": [sparse.forward(x, start, values, lines.rows, None, self.y, start, g, 0)],
-            "weight gradient": [sparse.weight_gradient(x, start, dy, start, lines.products, self.partial, g, splits)],
+            "forward": [sparse_convolution.sparse_conv2d(x, start, values, plans.rows, None, self.y, start, g)],
+            "weight gradient": [sparse_convolution.sparse_conv2d_weight_gradient(*above, self.gradient, g)],
             "input gradient": [
-                sparse.reorder(values, lines.to_row, by_column),
-                sparse.input_gradient(dy, start, by_column, lines.columns, x, self.dx, start, g, 0, 0),
+                sparse_convolution.reorder_survivors(values, plans.to_row, by_column),
+                sparse_convolution.sparse_conv2d_input_gradient(*below, g),
             ],
         }
 
@@ -89,7 +96,7 @@ class OwnLayer:
         y = unpack(self.y.copy_to_host(), self.y_image, layer.batch).reshape(layer.dy.shape)
         dx = unpack(self.dx.copy_to_host(), self.x_image, layer.batch).reshape(layer.x.shape)
         size = layer.survivors if self.kernel == "sparse" else layer.weight.size
-        gradient = self.partial.copy_to_host().reshape(-1, size).sum(axis=0)
+        gradient = self.gradient.copy_to_host().reshape(-1, size).sum(axis=0)
         return Results(y, dx, gradient if self.kernel == "sparse" else gradient[layer.mask.reshape(-1)])
 
 

@@ -18,7 +18,7 @@ from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Layer
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import toolkit
-from tinyticket.kernels.cuda.driver import ALONE, Playlist
+from tinyticket.kernels.cuda.driver import ALONE, LaunchGraph
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.toolkit import cuda
 
@@ -30,15 +30,15 @@ ROUNDS, STARTS = 5, 20
 
 def microseconds(launches: Sequence[Launch]) -> float:
     """Return what launches take together."""
-    playlist, times = Playlist(launches), []
+    graph, times = LaunchGraph(launches), []
     for _ in range(ALONE + 1):  # compiled, then recorded
-        playlist.run()
+        graph.run()
     for _ in range(ROUNDS):
         cuda.synchronize()
         before, behind = cuda.event(), cuda.event()
         before.record()
         for _ in range(STARTS):
-            playlist.run()
+            graph.run()
         behind.record()
         cuda.synchronize()
         times.append(before.elapsed_time(behind) * 1e3 / STARTS)

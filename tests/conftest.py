@@ -31,7 +31,7 @@ def nothing_leaks():
 def pytest_collection_modifyitems(items):
     if DEVICE:  # where there is one, the tests of CUDA kernels are tests on it
         for item in items:
-            if "cuda" in item.path.parts or "device" in item.path.parts:
+            if "cuda" in item.path.parts:
                 item.add_marker(pytest.mark.gpu)
     for item in items:
         if item.get_closest_marker("gpu") and not DEVICE:

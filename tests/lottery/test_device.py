@@ -6,7 +6,7 @@ import pytest
 import tinyticket as tt
 from tests import simulator
 from tests.lottery.experiments import contents, find
-from tinyticket.compiler.device import step as device_step
+from tinyticket.compiler.cuda import step as cuda_step
 from tinyticket.compiler.step import CompiledStep
 from tinyticket.data import from_arrays
 from tinyticket.errors import DeviceMemoryError, InputError
@@ -77,15 +77,15 @@ def test_calls_are_as_long_as_the_way_to_the_next_evaluation(monkeypatch):
 
 
 def test_exhausted_memory_leaves_the_rounds_so_far_in_the_file(monkeypatch, tmp_path):
-    program, made = device_step.Program, []
+    arena, made = cuda_step.Arena, []
 
     def exhausted(*given):
         made.append(given)
         if len(made) > 1:
             raise RuntimeError("Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
-        return program(*given)
+        return arena(*given)
 
-    monkeypatch.setattr(device_step, "Program", exhausted)
+    monkeypatch.setattr(cuda_step, "Arena", exhausted)
     path = tmp_path / "half.h5"
     with pytest.raises(
         DeviceMemoryError, match=r"no room for a training step; .*; the finished rounds are in .*half\.h5$"

@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 
-from tinyticket.compiler.device import feeds as module
-from tinyticket.compiler.device.feeds import Feeds
-from tinyticket.compiler.device.work import Feed
+from tinyticket.compiler.cuda import feeds as module
+from tinyticket.compiler.cuda.feeds import Feeds
 from tinyticket.errors import DeviceMemoryError
 
 
 def test_room_that_was_not_to_be_had_is_asked_for_again(monkeypatch):
-    feed = Feed(np.float32, 3)
-    feeds = Feeds(feed)
+    feeds = Feeds(scalars=(np.float32, 3))
     feeds.reserve(2)
 
     def refuse(*given):
@@ -23,5 +21,5 @@ def test_room_that_was_not_to_be_had_is_asked_for_again(monkeypatch):
             feeds.reserve(4)
     assert feeds.turns == 0
     feeds.reserve(4)
-    feeds.write(feed, np.ones((4, 3)))
-    np.testing.assert_array_equal(feeds.read(feed, 4), np.ones((4, 3)))
+    feeds.write("scalars", np.ones((4, 3)))
+    np.testing.assert_array_equal(feeds.read("scalars", 4), np.ones((4, 3)))

@@ -16,6 +16,7 @@ NETWORKS = {
     "shortcut": (("shortcut", "plain norm"), "global", (1, 3, 4), None, None),
     "pools": (("conv wide", "max overlapping", "avg padded", "pad"), "relu", (1, 2, 2), 0.5, "sparse"),
     "dropout": (("conv1", "dropout", "plain residual"), "layers", SHAPE, None, None),
+    "activations": (("conv1", "leaky", "smooth residual"), "global", (1, 3, 3), None, None),
 }
 
 
@@ -52,7 +53,7 @@ def test_pixels_are_gathered_as_bytes_shifted_and_mirrored():
 
 
 def test_dropout_masks_of_a_long_call_go_in_pieces(monkeypatch):
-    monkeypatch.setattr("tinyticket.compiler.device.step.FED_AT_MOST", 1)
+    monkeypatch.setattr("tinyticket.compiler.cuda.step.FED_AT_MOST", 1)
     model = network(("dropout",), "linear", SHAPE)
     step, eager = twins(model, "sgd", BATCH, input_shape=SHAPE, device="cuda")
     data, batches = examples(SHAPE, 10), np.arange(BATCH)[None].repeat(2, axis=0)

@@ -2,18 +2,18 @@
 
 import copy
 import gc
-import weakref
 
 import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.compiler.device.mlps import BATCH, X, Y, mlp, on_device
+from tests.compiler.cuda.mlps import BATCH, X, Y, mlp, on_device
 from tests.compiler.networks import OPTIMIZERS, assert_equal_bits, assert_equal_to_rounding, masked, twins
 from tinyticket.compiler import CompiledStep
-from tinyticket.compiler.device.model import OVER_CUBLAS, OVER_OWN, break_even
+from tinyticket.compiler.cuda.arena import Arena
+from tinyticket.compiler.cuda.choice import OVER_CUBLAS, OVER_OWN, break_even
 from tinyticket.errors import InputError
-from tinyticket.kernels.cuda import library, memory
+from tinyticket.kernels.cuda import linear, memory
 from tinyticket.nn import Linear, Module, Sequential
 
 
@@ -28,37 +28,41 @@ def test_what_is_read_is_the_newest_and_what_is_written_is_seen():
     assert_equal_to_rounding(step.model, eager.model, 1e-5)
 
 
+def allocated():
+    """Count the arenas that there are."""
+    return sum(isinstance(each, Arena) for each in gc.get_objects())
+
+
 def test_a_new_mask_takes_values_along_and_frees_what_was_there():
     step, eager = twins(mlp(0.8), "momentum", BATCH, kernels="sparse", device="cuda")
-    for one in (step, eager):
-        one((X, Y), np.arange(BATCH))
-    before = weakref.ref(step._program._program)
-    for one in (step, eager):
-        weight = one.model.prunable()["0.weight"]
-        weight.mask = weight.mask & (np.random.default_rng(3).random(weight.shape) < 0.6)
+    gc.collect()
     gc.disable()  # the device's memory must not wait for it
     try:
-        for one in (step, eager):
-            one((X, Y), np.arange(BATCH))
-        assert before() is None
+        others = allocated()
+        for density in (1, 0.6):
+            for one in (step, eager):
+                weight = one.model.prunable()["0.weight"]
+                weight.mask = weight.mask & (np.random.default_rng(3).random(weight.shape) < density)
+                one((X, Y), np.arange(BATCH))
+            assert allocated() == others + 1
     finally:
         gc.enable()
     assert_equal_to_rounding(step.model, eager.model, 1e-5)
 
 
 def test_layers_run_sparse_below_the_measured_break_even_unless_told_otherwise(monkeypatch):
-    monkeypatch.setattr(library, "cublas", lambda: None)
+    monkeypatch.setattr(linear, "cublas", lambda: None)
     model = masked(mlp(), 0.4)
     model.prunable()["2.weight"].mask = np.arange(20).reshape(4, 5) % 4 > 0
     plan = on_device(model).plan()
     assert plan == {"mode": "compiled", "device": "cuda", "kernels": {"0.weight": "sparse", "2.weight": "dense"}}
     assert set(on_device(model, kernels="dense").plan()["kernels"].values()) == {"dense"}
-    monkeypatch.setattr(library, "cublas", lambda: "there")
-    assert (break_even(linear=True), break_even(linear=False)) == (OVER_CUBLAS, OVER_OWN)
+    monkeypatch.setattr(linear, "cublas", lambda: "there")
+    assert (break_even(is_linear=True), break_even(is_linear=False)) == (OVER_CUBLAS, OVER_OWN)
 
 
 def test_explain_says_what_runs_where(monkeypatch):
-    monkeypatch.setattr("tinyticket.compiler.network.explain.REPEATS", 1)
+    monkeypatch.setattr("tinyticket.compiler.explain.REPEATS", 1)
     words = on_device(mlp(0.2)).explain()
     assert "device: cuda" in words
     assert "sparse" in words

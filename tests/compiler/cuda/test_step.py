@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.compiler.device.mlps import BATCH, X, Y, mlp, on_device
+from tests.compiler.cuda.mlps import BATCH, X, Y, mlp, on_device
 from tests.compiler.networks import assert_equal_bits, assert_equal_to_rounding, twins
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import memory
