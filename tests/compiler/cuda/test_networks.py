@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.compiler.networks import assert_equal_to_rounding, examples, masked, network, twins
+from tests.compiler.networks import CLASSES, assert_equal_to_rounding, examples, masked, network, twins
 from tinyticket.data import Augmentation, Pixels
+from tinyticket.nn import Conv2d, Flatten, Linear, Sequential
 
 SHAPE, BATCH = (2, 2, 2), 5
 NETWORKS = {
@@ -38,6 +39,15 @@ def test_steps_agree_with_eager_ones_to_rounding(name):
     for weight in step.model.prunable().values():
         if weight.mask is not None:
             assert not weight.data[~weight.mask].view(np.uint32).any()
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_images_of_one_pixel_have_borders_too(device):
+    model = Sequential(Conv2d(2, 3, 3, padding=1, rng=0), Flatten(), Linear(3, CLASSES, rng=1))
+    step, eager = twins(model, "sgd", BATCH, input_shape=(2, 1, 1), device=device)
+    data, batches = examples((2, 1, 1), BATCH), np.arange(BATCH)[None]
+    np.testing.assert_allclose(step.run(data, batches), eager.run(data, batches), rtol=1e-5)
+    assert_equal_to_rounding(step.model, eager.model, 1e-5)
 
 
 def test_pixels_are_gathered_as_bytes_shifted_and_mirrored():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinyticket.compiler.lower.lowering import Lowering
 from tinyticket.compiler.op import FEED, Block, even
 from tinyticket.kernels.cpu.gather import Gather, GatherLabels, Unpack
@@ -15,8 +17,8 @@ def gather(lower: Lowering) -> None:
     start, values = lower.layout.graph.start, lower.values
     x = values.value(start)
     if not values.is_mlp:
-        # Features in one row are gathered as an image of one row.
-        alone = start.height * start.width == 1
+        # Features are gathered as an image of one row, which they are unless there are borders between them.
+        alone = start.height * start.width == 1 and start.border == 0
         image = Image(1, 1, start.channels) if alone else values.image(start)
         lower.emit(GatherImages(x, image, FEED), even(values.tiles * image.channels), [], [x])
         return
@@ -38,7 +40,7 @@ def loss(lower: Lowering) -> None:
     if lower.training:
         gradient = values.gradient(output)
         lower.begin(output)
-        job = CrossEntropy(logits, labels, gradient, losses, hits, shape, FEED)
+        job: Any = CrossEntropy(logits, labels, gradient, losses, hits, shape, FEED)
         lower.emit(job, shares, [logits, labels], [gradient, losses, hits], [labels])
     else:
         job = CrossEntropyEval(logits, labels, losses, hits, shape, FEED)
