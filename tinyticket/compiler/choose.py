@@ -8,7 +8,7 @@ from typing import Any
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.network import Network, require_device
 from tinyticket.compiler.rule import rule_of
-from tinyticket.compiler.step import KERNELS, CompiledStep
+from tinyticket.compiler.step import KERNELS, TURNS, CompiledStep
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, functional
@@ -27,6 +27,7 @@ def compile(
     kernels: dict[str, str] | None = None,
     input_shape: tuple[int, ...] | None = None,
     device: str = "cpu",
+    turns: str | None = None,
 ) -> CompiledStep | EagerStep:
     """Compile a model's training step and its predictions, or return an eager step that can say why not.
 
@@ -48,6 +49,10 @@ def compile(
         "dense" or "sparse" by the name of a weight; for the others the faster is chosen (`explain` says which).
     input_shape : tuple of int, optional
         Of one example, such as (3, 32, 32). If not given, the first batch tells.
+    turns : {"batch", "tiles"}, optional
+        Whether a training step on the CPU takes its batch at once, or sixteen samples after the other through all layers and
+        back; if not given, tiles where they then stay in a cache. Gradients differ in their last bits, so result files say which
+        it was.
     device : {"cpu", "cuda"}
         "cuda" keeps weights, optimizer and data on an NVIDIA GPU (docs/cuda.md); nothing runs eagerly there.
 
@@ -70,6 +75,8 @@ def compile(
     for name, kernel in (kernels or {}).items():
         if name not in model.prunable() or kernel not in KERNELS:
             raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
+    if turns not in (None, *TURNS):
+        raise InputError(f"turns is one of {', '.join(TURNS)}, not {turns!r}")
     require_device(device)
     try:
         network = Network(model, input_shape, device)
@@ -79,4 +86,4 @@ def compile(
             raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
         log.info("the model runs eagerly: %s", reason)
         return EagerStep(model, optimizer, threads or 1, reason=str(reason))
-    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {})
+    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {}, turns)

@@ -19,27 +19,29 @@ def draw_kept(dropout: Operation, samples: int) -> np.ndarray:
 
 
 def draw_masks(
-    kept: Mapping[Operation, int], size: int, steps: int, samples: int, tiles: int, lanes: int
+    kept: Mapping[Operation, int], size: int, steps: int, samples: int, turns: int, tiles: int, lanes: int
 ) -> np.ndarray:
     """Draw what all dropouts keep, step after step as eager layers do, in the packed layout.
 
     Parameters
     ----------
     kept : mapping of Operation to int
-        Dropouts, and where the bytes of each begin among those of a step, `size` in all.
+        Dropouts, and where the bytes of each begin among those of a turn, `size` in all.
     size, steps, samples : int
+    turns : int
+        Of a step: one, or one for each tile.
     tiles, lanes : int
         Of a batch, padded lanes included.
 
     Returns
     -------
-    uint8 array of shape (steps, size)
+    uint8 array of shape (steps, turns, size)
     """
-    drawn = np.empty((steps, size), np.uint8)
+    drawn = np.empty((steps, turns, size), np.uint8)
     for step in range(steps):
         for dropout, begin in kept.items():
             padded = np.zeros((tiles * lanes, dropout.inputs[0].size), np.uint8)
             padded[:samples] = draw_kept(dropout, samples)
             packed = padded.reshape(tiles, lanes, -1).transpose(0, 2, 1)
-            drawn[step, begin : begin + padded.size] = packed.reshape(-1)
+            drawn[step, :, begin : begin + padded.size // turns] = packed.reshape(turns, -1)
     return drawn

@@ -91,6 +91,16 @@ class Layout:
             for buffer in operation.attributes.get("running", ()):
                 self.buffers[buffer] = Block(buffer.data.size)
 
+    def cut_gradients(self) -> None:
+        """Let the gradients of a batch come in parts, one for each of its tiles."""
+        for weights in self.weights.values():
+            weights.gradient = Block(self.tiles * weights.count)
+
+    def tile_bytes(self) -> int:
+        """Count the bytes of a tile's values and of their gradients."""
+        values = {value.root for o in self.graph.operations for value in (*o.inputs, o.output)}
+        return sum(2 * 4 * room(image(value), 1) for value in values)
+
     def work(self) -> int:
         """Count the multiply-adds of vectors that one tile's way through the network is, packing included."""
         vectors, total = self.lanes // LANES, PACKING * self.graph.start.size

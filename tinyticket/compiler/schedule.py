@@ -89,7 +89,9 @@ def order(ops: list[Op], chains: list[list[Op]]) -> list[Op]:
     def catch_up(done: int) -> None:
         for chain in pending:
             while chain and interval.admits(chain[0]):
-                soonest = [last_touch.get(b, -1) for b in chain[0].writes] + [last_write.get(b, -1) for b in chain[0].reads]
+                soonest = [last_touch.get(b, -1) for b in chain[0].writes] + [
+                    last_write.get(b, -1) for b in chain[0].reads
+                ]
                 if max(soonest) > done:
                     break
                 append(chain.pop(0))
@@ -105,7 +107,7 @@ def order(ops: list[Op], chains: list[list[Op]]) -> list[Op]:
 
 def meetings(ops: list[Op]) -> list[bool]:
     """Say before which operations all threads must meet, when the whole is done again and again; all blocks have been placed."""
-    interval, found = Interval(placed=True), []
+    interval, found = Interval(placed=True), list[bool]()
     for _ in range(2):  # the second time begins with what the end of the first has left
         found = []
         for op in ops:

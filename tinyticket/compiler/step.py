@@ -25,7 +25,7 @@ from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
 
-KERNELS = ("dense", "sparse")
+KERNELS, TURNS = ("dense", "sparse"), ("batch", "tiles")
 
 
 class CompiledStep:
@@ -47,10 +47,11 @@ class CompiledStep:
         batch_size: int,
         threads: int | None,
         kernels: dict[str, str],
+        turns: str | None = None,
     ):
         self.model, self.network, self._optimizer, self.batch_size = model, network, optimizer, batch_size
         self._rule, self._options, self._kernels = rule, options, kernels
-        self.threads = threads  # of programs for masks to come
+        self.threads, self._turns = threads, turns  # of programs for masks to come
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
         self._program: Any = None  # the back end's step for the masks that there were
         self._masks: list[np.ndarray | None] = []
@@ -219,8 +220,10 @@ class CompiledStep:
     def plan(self) -> dict[str, Any]:
         """Return what a result file records of how the step was executed."""
         device = {} if self.network.device == "cpu" else {"device": self.network.device}
+        # Batches at once are how all files were trained that say nothing of it.
+        turns = {"turns": "tiles"} if self._program is not None and self._program.turns == "tiles" else {}
         kernels = {name: KERNELS[sparse] for name, sparse in self._chosen().items()}
-        return {"mode": "compiled", **device, "kernels": kernels}
+        return {"mode": "compiled", **device, **turns, "kernels": kernels}
 
     def _chosen(self) -> dict[str, bool]:
         """Return for every weight, under its present mask, whether it runs sparse."""
@@ -284,6 +287,7 @@ class CompiledStep:
             options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
             if self.network.device == "cpu":
                 options |= {"threads": self.threads, "penalties": penalties, "gradients": self._gradients}
+                options["turns"] = self._turns
             self._program = self.network.step(self._chosen(), **options)
             self._masks, self._penalties = masks, penalties
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}

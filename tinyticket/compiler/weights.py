@@ -153,8 +153,8 @@ class Weights:
 
 def _blocks_of(lines: Lines) -> Any:
     """Return lines with blocks for arrays."""
-    sizes = lines.starts.size, lines.offsets.size
-    return Lines(*(Block(size, dtype=np.uint32) for size in sizes), lines.blocks)
+    starts, offsets = (Block(array.size, dtype=np.uint32) for array in (lines.starts, lines.offsets))
+    return Lines(starts, offsets, lines.blocks)
 
 
 def _write_lines(view: View, blocks: Lines, lines: Lines) -> None:

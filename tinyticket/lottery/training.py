@@ -82,6 +82,7 @@ class Trainer:
                 settings.batch_size,
                 threads=threads,
                 kernels=plan.get("kernels"),
+                turns=plan.get("turns", "batch") if plan else None,
                 input_shape=examples.train[0].shape[1:],
                 device=settings.device,
             )

@@ -24,7 +24,9 @@ class Arena:
 
     def __init__(self, places: Places, blocks: Iterable[Block]):
         self._places = places
-        self._shared = {dtype: self._zeros(dtype, size) for (dtype, private), size in places.sizes.items() if not private}
+        self._shared = {
+            dtype: self._zeros(dtype, size) for (dtype, private), size in places.sizes.items() if not private
+        }
         self._own: dict[int, dict[Any, np.ndarray]] = {}
         for block in blocks:
             if block.fill:

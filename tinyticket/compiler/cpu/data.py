@@ -56,14 +56,15 @@ class Data:
 def bind(graph: Graph, features: bool, examples: Any, labels: np.ndarray) -> Data:
     """Bring a data set into the form that steps read.
 
-    Gathering a batch is a good part of a sparse step, and bytes are a quarter of the memory traffic; the bits of a step are the same.
+    Gathering a batch is a good part of a sparse step, and bytes are a quarter of the memory traffic; the bits of a step are the
+    same.
 
     Parameters
     ----------
     graph : Graph
     features : bool
-        Whether examples are gathered as features: bytes then are numbers that are pixels divided by 255. Images are bytes if they come
-        as `Pixels`.
+        Whether examples are gathered as features: bytes then are numbers that are pixels divided by 255. Images are bytes if they
+        come as `Pixels`.
     examples, labels : arrays
     """
     check_data(graph, examples, labels)

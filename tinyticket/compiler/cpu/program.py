@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 import time
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ WORDS = len(FEED)
 DATA = tuple(FEED[name] for name in ("examples", "pixels", "as_pixels", "mean", "std", "labels"))
 """Words of a feed that name a data set."""
 
-_TURNS = struct.Struct("8q")
+_TURNS: Any = struct.Struct("8q")
 """Words of a `Walk` that change from call to call, in the order of its fields."""
 
 assert list(WALK)[:8] == ["begin", "turns", "samples", "total", "strides", "indices", "checked", "size"]
@@ -97,10 +98,11 @@ class Program:
         self._threads, self._apart, self._work, self._per_sample = threads, apart, work, strides or {}
         self._paces: dict[int, Pace] = {}
         self._tables: dict[int, Tables] = {}
-        self._words: dict[int, np.ndarray] = {}
+        self._words: dict[int, Any] = {}
         self._strides: dict[int, tuple[np.ndarray, int]] = {}
-        self._base = np.zeros(WORDS, np.int64)
-        self.base = memoryview(self._base)
+        base: Any = np.zeros(WORDS, np.int64)
+        self._base, self.base = base, memoryview(base)
+        self.base[FEED["parts"]] = 1
         self._data: Data | None = None
         self._arena: Arena | None = None
         # Turns, if each is a thread's, that are not worth a second thread.
@@ -200,6 +202,7 @@ class Program:
         for name, each in self._per_sample.items():
             strides[FEED[name]] = each * samples
         strides[FEED["kept"]], strides[FEED["scalars"]], strides[FEED["results"]] = self.kept_size, 32, 16
+        strides[FEED["part"]] = 1
         self._strides[samples] = strides, address_of(strides)
         return self._strides[samples]
 

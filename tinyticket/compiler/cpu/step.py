@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler import lower
-from tinyticket.compiler.checks import check_batch, check_examples
+from tinyticket.compiler.checks import check_batch, check_examples, check_indices
 from tinyticket.compiler.cpu.arena import Arena
 from tinyticket.compiler.cpu.data import Data, bind, pixels_of
 from tinyticket.compiler.cpu.program import FEED, Program, Threads
@@ -19,18 +19,24 @@ from tinyticket.compiler.op import Block, Op
 from tinyticket.compiler.places import Places
 from tinyticket.compiler.schedule import held, place
 from tinyticket.compiler.score import Score
+from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
-from tinyticket.kernels.geometry import LANES
+from tinyticket.kernels.geometry import LANES, tiles_for
 from tinyticket.nn import Buffer, Parameter
 
 FROM_ZERO = -scalars_of("sgd", 1, 1.0)
 """The scalars with which SGD makes a gradient of a zero."""
 
 APART = 1 << 20
-"""Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the next
+"""Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the
+next
 turn finds them. More are read once for several tiles by threads that do a batch together."""
+
+NEAR = 2 * 1024 * 1024
+"""Bytes of values and gradients of a tile up to which training takes the tiles of a batch apart, from the first layer to the loss
+and back, while they are in a second-level cache. Batch normalisation needs whole batches."""
 
 KEPT_AT_ONCE = 1 << 26
 """Bytes of dropout's masks that are drawn for a call; longer calls are cut."""
@@ -39,8 +45,8 @@ PROFILED = 20
 """Times that each operation is done to measure it."""
 
 # Places in a feed, which calls write; names of a module are found sooner than those of a record.
-_INDICES, _DRAWS, _AUGMENTED, _KEPT, _SCALARS, _RESULTS, _LOGITS = (
-    FEED[name] for name in ("indices", "draws", "augmented", "kept", "scalars", "results", "logits")
+_BATCH, _PARTS, _INDICES, _DRAWS, _AUGMENTED, _KEPT, _SCALARS, _RESULTS, _LOGITS = (
+    FEED[name] for name in ("batch", "parts", "indices", "draws", "augmented", "kept", "scalars", "results", "logits")
 )
 
 _FLOAT32 = np.dtype(np.float32)
@@ -66,6 +72,9 @@ class CpuStep:
         Whether there is to be room for `dense_gradients`.
     penalties : mapping of Parameter to float, optional
         Strengths of L1 penalties, of parameters but the weights of linear layers.
+    turns : {"batch", "tiles"}, optional
+        Whether a training step takes its batch at once, or tile by tile; what is expected to be faster if not given. Sums over the
+        batch differ in their last bits.
     **options
         Further arguments of `kernels.cpu.update.scalars_of`, apart from the learning rate.
     """
@@ -81,6 +90,7 @@ class CpuStep:
         threads: int | None = None,
         gradients: bool = False,
         penalties: Mapping[Parameter, float] | None = None,
+        turns: str | None = None,
         **options: Any,
     ):
         scalars_of(rule, 1, 1e-3, **options)  # raises InputError where they make no sense
@@ -97,7 +107,16 @@ class CpuStep:
         self._threads = Threads(self.threads)
         self._size, self._classes = graph.start.size, graph.output.channels
         work = layout.work() / SMALL
-        self._training = self._program(lower.training(layout, together, RULES[rule], penalties or {}), batch_size)
+        self._updating: Program | None = None
+        self.turns = self._chosen_turns(turns, bool(penalties))
+        if self.turns == "tiles":
+            layout.cut_gradients()
+            forth_and_back, update = lower.training_apart(layout, Values(layout, 1, private=True), RULES[rule])
+            self._training = self._program(forth_and_back, LANES, True, 3 * work)
+            self._updating = self._program(update, 1)
+        else:
+            lowered = lower.training(layout, together, RULES[rule], penalties or {})
+            self._training = self._program(lowered, batch_size)
         self._gradients = self._program(lower.gradients(layout, together), batch_size) if gradients else None
         self._evaluation = self._program(lower.evaluation(layout, evaluated), samples, apart, work * tiles)
         ahead = {"examples": 4 * self._size, "pixels": self._size, "logits": 4 * self._classes}
@@ -127,9 +146,31 @@ class CpuStep:
         strides = strides or {"indices": 8, "draws": 24}
         return Program(lowered, samples, self._threads, apart=apart, work=work, strides=strides)
 
+    def _chosen_turns(self, asked: str | None, penalised: bool) -> str:
+        """Return whether a training step takes its "batch" at once or its "tiles" one by one."""
+        layout = self._layout
+        apart = not (layout.is_mlp or penalised or any(o.kind == "batch_norm" for o in self.graph.operations))
+        if asked == "tiles" and not apart:
+            raise InputError(
+                "tiles of a batch are taken one by one in networks of images without batch normalisation only"
+            )
+        if asked is not None:
+            return asked
+        parts = layout.tiles * sum(each.count for each in layout.weights.values())
+        near = layout.tiles > 1 and parts <= APART and layout.tile_bytes() <= NEAR
+        return "tiles" if apart and near else "batch"
+
     @property
     def _programs(self) -> list[Program]:
-        programs = self._training, self._gradients, self._evaluation, self._prediction, self._few, self._refresh
+        programs = (
+            self._training,
+            self._updating,
+            self._gradients,
+            self._evaluation,
+            self._prediction,
+            self._few,
+            self._refresh,
+        )
         return list(dict.fromkeys(program for program in programs if program is not None))
 
     def _placed(self) -> Arena:
@@ -246,7 +287,7 @@ class CpuStep:
         self._train(program, data, self._numbers(data.size), 1, FROM_ZERO, self._result, None)
         for buffer, before in running.items():
             self._arena[self._layout.buffers[buffer]][:] = before
-        found = {parameter: self._arena[weights.gradient] for parameter, weights in self._layout.weights.items()}
+        found = {p: self._arena[each.gradient][: each.count] for p, each in self._layout.weights.items()}
         gradients = {parameter: part.reshape(parameter.shape).copy() for parameter, part in (found | whole).items()}
         return float(self._result[0]) / data.size, gradients
 
@@ -266,18 +307,42 @@ class CpuStep:
         indices, kept = np.ascontiguousarray(indices, np.int64), self._draw(program, steps, samples)
         draws = None if draws is None else np.ascontiguousarray(draws, np.int64)
         drawn, masks = 0 if draws is None else address_of(draws), 0 if kept is None else address_of(kept)
-        first = address_of(indices)
+        first, base = address_of(indices), program.base
         program.feed(data)
-        base = program.base
-        base[_INDICES], base[_DRAWS], base[_AUGMENTED], base[_KEPT] = first, drawn, draws is not None, masks
+        base[_AUGMENTED], base[_BATCH] = draws is not None, samples
+        base[_INDICES], base[_DRAWS], base[_KEPT] = first, drawn, masks
         base[_SCALARS], base[_RESULTS] = address_of(scalars), address_of(results)
-        program.take(steps, samples, steps * samples, first, indices.size, data.size)
+        if self._updating is None or program is not self._training:
+            program.take(steps, samples, steps * samples, first, indices.size, data.size)
+        else:
+            self._take_apart(data, steps, samples, indices, results)
+
+    def _take_apart(self, data: Data, steps: int, samples: int, indices: np.ndarray, results: np.ndarray) -> None:
+        """Take training steps whose tiles are turns, each followed by the update; the base names what the first is given."""
+        program, update, tiles = self._training, self._updating, tiles_for(samples, LANES)
+        assert update is not None
+        base, sums = program.base, np.zeros((tiles, 2))
+        given = base[_INDICES], base[_DRAWS], base[_KEPT], base[_SCALARS]
+        strides = 8 * samples, 24 * samples * base[_AUGMENTED], tiles * program.kept_size, 32
+        base[_RESULTS], update.base[_PARTS] = address_of(sums), tiles
+        check_indices(indices, data.size)
+        for step in range(steps):
+            base[_INDICES], base[_DRAWS], base[_KEPT], scalars = (
+                address + step * stride for address, stride in zip(given, strides, strict=True)
+            )
+            update.base[_SCALARS] = scalars
+            program.take(tiles, LANES, samples)
+            update.take(1, 1, 1)
+            results.reshape(steps, 2)[step] = sums.sum(axis=0)
 
     def _draw(self, program: Program, steps: int, samples: int) -> np.ndarray | None:
         """Draw the masks of dropout, step after step as eager layers do, and pack them."""
         if not program.kept:
             return None
-        return draw_masks(program.kept, program.kept_size, steps, samples, self._layout.tiles, self._layout.lanes)
+        turns, tiles = 1, self._layout.tiles
+        if program is self._training and self._updating is not None:
+            turns = tiles = tiles_for(samples, LANES)
+        return draw_masks(program.kept, program.kept_size, steps, samples, turns, tiles, self._layout.lanes)
 
     # -- evaluation and prediction
 
@@ -323,7 +388,11 @@ class CpuStep:
         self._train(self._training, data, indices, 1, scalars, self._result, None)
         kept, base = self._draw(self._training, 1, samples), self._training.base
         base[_INDICES], base[_KEPT] = address_of(indices), 0 if kept is None else address_of(kept)
-        return self._training.profile(samples, PROFILED)
+        if self._updating is None:
+            return self._training.profile(samples, PROFILED)
+        tiles = tiles_for(samples, LANES)
+        turns = [(op, tiles * seconds) for op, seconds in self._training.profile(min(samples, LANES), PROFILED)]
+        return turns + self._updating.profile(1, PROFILED)
 
     def _renew(self) -> None:
         """Bring weights that were written from outside into the orders that passes read."""

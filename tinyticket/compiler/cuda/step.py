@@ -200,7 +200,9 @@ class CudaStep:
             if draws is not None:
                 fed.write("draws", padded(draws, lanes))
             if self._kept:
-                fed.write("kept", draw_masks(self._kept, self._kept_size, turns, samples, 1, lanes))
+                fed.write(
+                    "kept", draw_masks(self._kept, self._kept_size, turns, samples, turns=1, tiles=1, lanes=lanes)
+                )
             self._state.copy_to_device(np.array([0, samples], np.int32))
             graph = self._training.graph(data, augmented=draws is not None)
             self._host_is_current = False

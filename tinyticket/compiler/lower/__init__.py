@@ -69,6 +69,17 @@ def training(layout: Layout, values: Values, rule: int, penalties: Mapping[Param
     return _program(lower)
 
 
+def training_apart(layout: Layout, values: Values, rule: int) -> tuple[Program, Program]:
+    """Return a training step in turns of one tile each, which leave parts of the gradients, and the update by their sum."""
+    lower = Lowering(layout, values, training=True, rule=rule, apart=True)
+    _forward(lower)
+    batch.loss(lower)
+    for operation in _backward(lower):
+        PASSES[operation.kind][1](lower, operation)
+    turns = _program(lower)
+    return turns._replace(chains=[]), Program([], turns.chains, {}, 0, {})
+
+
 def gradients(layout: Layout, values: Values) -> Program:
     """Return a training step that updates nothing: sparse layers run as they do, but for the gradient of all weights.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.lower.linear import bias_backward
 from tinyticket.compiler.lower.lowering import Lowering
@@ -24,7 +26,7 @@ def conv2d(lower: Lowering, operation: Operation) -> None:
     weights, window, values = lower.weights(operation), lower.values.window(operation), lower.values
     x, y, bias = values.value(operation.inputs[0]), values.value(operation.output), lower.bias(operation)
     if weights.pattern is not None:
-        job = SparseConv2d(weights.rows, weights.values, bias, x, y, operation.relu, window)
+        job: Any = SparseConv2d(weights.rows, weights.values, bias, x, y, operation.relu, window)
         own = [] if weights.by_column else [weights.values]
         lower.emit(job, weights.row_shares(), [weights.values, bias, x], [y], own)
         return
@@ -36,7 +38,7 @@ def conv2d_backward(lower: Lowering, operation: Operation) -> None:
     """Write down a convolution's gradients."""
     values, (below,) = lower.values, operation.inputs
     weights, window = lower.weights(operation), values.window(operation)
-    x, dy, gradient = values.value(below), values.gradient(operation.output), weights.gradient
+    x, dy, gradient = values.value(below), values.gradient(operation.output), lower.gradient(weights)
     bias_backward(lower, operation)
     if weights.pattern is None:
         conv2d_gradient(lower, operation, gradient)
@@ -45,7 +47,7 @@ def conv2d_backward(lower: Lowering, operation: Operation) -> None:
         update_weights(lower, operation, "weight", shares)
         if below.needs_gradient:
             dx, flags, back = values.gradient(below), lower.begin(below), weights.packed_back
-            job = Conv2dInputGradient(back, x, dy, dx, *flags, window)
+            job: Any = Conv2dInputGradient(back, x, dy, dx, *flags, window)
             shares = even(conv2d_input_gradient_shares(window))
             lower.emit(job, shares, [back, x, dy], [dx], may_overwrite=[(x, dx)])
         return

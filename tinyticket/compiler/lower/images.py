@@ -37,15 +37,18 @@ def batch_norm(lower: Lowering, operation: Operation) -> None:
     before, after, beside = values.value(x), values.value(y), values.value(addend)
     has_addend, window, other = len(operation.inputs) > 1, values.elementwise(x, y), values.image(addend)
     epsilon, shares = float(np.float32(given["eps"])), even(x.channels)
-    arrays, reads = (before, after, beside, weight, bias, *running), [before, beside, weight, bias]
+    arrays: Any = (before, after, beside, weight, bias, *running)
+    reads = [before, beside, weight, bias]
     if not lower.training:
-        job: Any = BatchNormEval(*arrays, epsilon, has_addend, operation.relu, window, other)
+        arrays = *arrays, epsilon, has_addend, operation.relu, window, other
+        job: Any = BatchNormEval(*arrays)
         lower.emit(job, shares, [*reads, *running], [after])
         return
     mean, inverse = Block(x.channels), Block(x.channels)
     lower.statistics[operation] = weight, bias, mean, inverse
     flags = epsilon, float(np.float32(given["momentum"])), has_addend, operation.relu
-    job = BatchNorm(*arrays, mean, inverse, *flags, window, other, FEED)
+    arrays = *arrays, mean, inverse, *flags, window, other, FEED
+    job = BatchNorm(*arrays)
     small = [*running, mean, inverse]
     over = [(beside, after)] if has_addend else []
     lower.emit(job, shares, [*reads, *running], [after, *small], [weight, bias, *small], over)
@@ -55,7 +58,8 @@ def batch_norm_again(lower: Lowering, operation: Operation) -> None:
     """Write down a batch normalisation's result a second time, for the backward pass of what reads it."""
     values, (x,), y = lower.values, operation.inputs, operation.output
     before, after, small = values.value(x), values.renew(y), lower.statistics[operation]
-    job = BatchNormAgain(before, after, *small, operation.relu, values.elementwise(x, y))
+    given: Any = before, after, *small, operation.relu, values.elementwise(x, y)
+    job = BatchNormAgain(*given)
     lower.emit(job, even(x.channels), [before, *small], [after], list(small))
 
 
@@ -75,9 +79,10 @@ def batch_norm_backward(lower: Lowering, operation: Operation) -> None:
         over = [] if addend.root is x.root else [(before, below), (above, passed)]
     # Consumers of the output have seen to its ReLU, so that there is none here, and y is not read.
     small = weight, bias, mean, inverse, dweight, dbias
-    arrays = before, above, above, below, beside, passed, *small
+    arrays: Any = before, above, above, below, beside, passed, *small
     geometry = values.elementwise(x, y), values.image(addend)
-    job = BatchNormGradient(*arrays, has_addend, False, *flags, *geometry, FEED)
+    arrays = *arrays, has_addend, False, *flags, *geometry, FEED
+    job = BatchNormGradient(*arrays)
     writes = [below, passed, dweight, dbias]
     lower.emit(job, shares, [before, above, beside, weight, bias, mean, inverse], writes, list(small), over)
     for name in operation.parameters:
@@ -114,7 +119,8 @@ def add(lower: Lowering, operation: Operation) -> None:
     """Write down an addition."""
     values, (x, addend), y = lower.values, operation.inputs, operation.output
     blocks = [values.value(value) for value in (x, addend, y)]
-    job = Add(*blocks, operation.relu, values.elementwise(x, y), values.image(addend))
+    given: Any = *blocks, operation.relu, values.elementwise(x, y), values.image(addend)
+    job = Add(*given)
     lower.emit(job, lower.planes(y), blocks[:2], blocks[2:])
 
 
@@ -125,7 +131,9 @@ def add_backward(lower: Lowering, operation: Operation) -> None:
     results = [values.gradient(x), values.gradient(addend)]
     # Values are read only where a ReLU that made them is to be heeded; consumers of the result have seen to its own.
     reads = [values.value(x) if flags[1] else above, values.value(addend) if flags[3] else above, above]
-    job = AddGradient(*reads, above, *results, False, *flags, values.elementwise(x, y), values.image(addend))
+    geometry = values.elementwise(x, y), values.image(addend)
+    given: Any = *reads, above, *results, False, *flags, *geometry
+    job = AddGradient(*given)
     over = [] if addend.root is x.root else [(above, results[0])]
     lower.emit(job, lower.planes(y), reads, results, may_overwrite=over)
 
@@ -140,8 +148,10 @@ def copy(lower: Lowering, operation: Operation) -> None:
 def copy_backward(lower: Lowering, operation: Operation) -> None:
     """Write down a copy's gradient."""
     values, (x,), y = lower.values, operation.inputs, operation.output
-    reads, dx = [values.value(x), values.value(y), values.gradient(y)], values.gradient(x)
-    job = CopyGradient(*reads, dx, operation.relu, *lower.begin(x), values.elementwise(x, y))
+    reads = [values.value(x), values.value(y), values.gradient(y)]
+    dx = values.gradient(x)
+    given: Any = *reads, dx, operation.relu, *lower.begin(x), values.elementwise(x, y)
+    job = CopyGradient(*given)
     lower.emit(job, lower.planes(x), reads, [dx])
 
 
@@ -162,8 +172,9 @@ def pad_backward(lower: Lowering, operation: Operation) -> None:
     blocks = [values.value(x), values.value(y), values.gradient(y), values.gradient(x)]
     flags, window = lower.begin(x), inside(operation, values.shared)
     for i, (source, target) in enumerate(corners(operation, values.tiles, values.shared)):
-        places = zip(blocks, (source, target, target, source), strict=True)
-        job = CopyGradient(*(Part(*place) for place in places), False, *flags, window)
+        parts = [Part(*place) for place in zip(blocks, (source, target, target, source), strict=True)]
+        given: Any = *parts, False, *flags, window
+        job = CopyGradient(*given)
         reads, writes = (blocks[:3], blocks[3:]) if i == 0 else ([], [])
         lower.emit(job, even(x.channels), reads, writes)
 

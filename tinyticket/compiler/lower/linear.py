@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tinyticket.compiler.graph import Operation
@@ -47,11 +49,11 @@ def linear_backward(lower: Lowering, operation: Operation) -> None:
     """
     values, (below,) = lower.values, operation.inputs
     weights, shape = lower.weights(operation), values.shape(operation)
-    x, dy = values.value(below), values.gradient(operation.output)
+    x, dy, gradient = values.value(below), values.gradient(operation.output), lower.gradient(weights)
     bias_backward(lower, operation)
     if weights.pattern is not None and not below.needs_gradient:
-        job = SparseLinearWeightGradient(weights.rows, x, dy, weights.gradient, shape)
-        lower.emit(job, weights.row_shares(), [x, dy], [weights.gradient], [weights.gradient])
+        job: Any = SparseLinearWeightGradient(weights.rows, x, dy, gradient, shape)
+        lower.emit(job, weights.row_shares(), [x, dy], [gradient], [gradient])
     elif below.needs_gradient:
         dx, (add, x_is_relu_output) = values.gradient(below), lower.begin(below)
         assert not add, "borders has seen to it"
@@ -60,14 +62,17 @@ def linear_backward(lower: Lowering, operation: Operation) -> None:
             job = LinearInputGradient(weights.master, x, dy, dx, x_is_relu_output, shape)
             lower.emit(job, even(shape.inputs, ROWS), reads, [dx])
         else:
-            given = weights.columns, weights.master, x, dy, dx, weights.gradient, x_is_relu_output, shape
-            own = [weights.master, weights.gradient]
-            lower.emit(SparseLinearGradient(*given), weights.column_shares(), reads, [dx, weights.gradient], own)
+            given = weights.columns, weights.master, x, dy, dx, gradient, x_is_relu_output, shape
+            own = [weights.master, gradient]
+            lower.emit(SparseLinearGradient(*given), weights.column_shares(), reads, [dx, gradient], own)
     if weights.pattern is not None:
         update_weights(lower, operation, "weight", weights.survivor_shares())
-    elif lower.layout.plain:
+    elif lower.layout.plain or lower.apart:
+        if lower.apart:
+            _transpose(lower, operation, None)
+            x = lower.turned[operation]
         shares = even(shape.outputs)
-        lower.emit(LinearWeightGradient(x, dy, weights.gradient, shape, FEED), shares, [x, dy], [weights.gradient])
+        lower.emit(LinearWeightGradient(x, dy, gradient, shape, FEED), shares, [x, dy], [gradient])
         update_weights(lower, operation, "weight", shares.times(shape.inputs, weights.count))
     elif lower.updates:
         state = weights.master, weights.first, weights.second, weights.mask_bytes, weights.masked
@@ -85,7 +90,7 @@ def bias_backward(lower: Lowering, operation: Operation) -> None:
     bias, y, values = operation.parameters.get("bias"), operation.output, lower.values
     if bias is None:
         return
-    gradient, dy, shares = lower.layout.weights[bias].gradient, values.gradient(y), even(bias.size)
+    gradient, dy, shares = lower.gradient(lower.layout.weights[bias]), values.gradient(y), even(bias.size)
     readers = [o for o in lower.layout.graph.operations if any(x.root is y.root for x in o.inputs)]
     if values.is_mlp:
         shares = even(bias.size, 4)  # sums of four outputs are made together
@@ -104,7 +109,8 @@ def _transpose(lower: Lowering, operation: Operation, chain: list[Op] | None) ->
     """Write down the copy of a layer's input sample by sample, which its weight gradient reads."""
     values, (below,) = lower.values, operation.inputs
     x, shape, blocks = values.value(below), values.shape(operation), -(-below.size // LANES)
-    turned = Block(values.tiles * values.lanes * blocks * LANES, kind=("samples", values.tiles * values.lanes, blocks))
+    kind = "samples", values.tiles * values.lanes, blocks, values.private
+    turned = Block(values.tiles * values.lanes * blocks * LANES, kind=kind, private=values.private)
     lower.turned[operation] = turned
     lower.emit(TransposeSamples(x, turned, shape), even(blocks), [x], [turned], chain=chain)
 

@@ -28,6 +28,8 @@ class Lowering:
         Strengths of L1 penalties.
     updates : bool
         Whether weights are updated, or gradients are all that is wanted.
+    apart : bool
+        Whether a step is several turns that threads take apart, each of which leaves a part of the gradients.
 
     Attributes
     ----------
@@ -52,9 +54,11 @@ class Lowering:
         rule: int = 0,
         penalties: Mapping[Parameter, float] | None = None,
         updates: bool = True,
+        apart: bool = False,
     ):
         self.layout, self.values, self.training, self.updates = layout, values, training, updates
-        self.rule, self.penalties = rule, penalties or {}
+        self.rule, self.penalties, self.apart = rule, penalties or {}, apart
+        self._own: dict[Weights, Block] = {}
         self.ops: list[Op] = []
         self.chains: list[list[Op]] = []
         self.turned: dict[Operation, Block] = {}
@@ -87,6 +91,14 @@ class Lowering:
     def weights(self, operation: Operation) -> Weights:
         """Return the blocks of a layer's weight."""
         return self.layout.weights[operation.parameters["weight"]]
+
+    def gradient(self, weights: Weights) -> Block:
+        """Return where a turn leaves the gradient of a parameter."""
+        if not self.apart:
+            return weights.gradient
+        if weights not in self._own:
+            self._own[weights] = Block(weights.count, private=True)
+        return self._own[weights]
 
     def planes(self, value: Value) -> Shares:
         """Cut the channels of all tiles into equal shares."""

@@ -9,7 +9,8 @@ from tinyticket.compiler.op import FEED, Op, Shares, even
 from tinyticket.compiler.weights import Weights
 from tinyticket.kernels.cpu.convolution import PackConv2d, pack_conv2d_shares
 from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
-from tinyticket.kernels.cpu.update import L1Gradient, State, Update
+from tinyticket.kernels.cpu.update import L1Gradient, State, StorePart, Update
+from tinyticket.kernels.geometry import LANES
 
 
 def update_weights(lower: Lowering, operation: Operation, name: str, shares: Shares) -> None:
@@ -19,11 +20,14 @@ def update_weights(lower: Lowering, operation: Operation, name: str, shares: Sha
     parameter = operation.parameters[name]
     weights, chain = lower.layout.weights[parameter], lower.chain()
     gradient, blocks = weights.gradient, weights.slot_blocks
+    if lower.apart:
+        own = lower.gradient(weights)
+        lower.emit(StorePart(own, gradient, weights.count, FEED), even(weights.count, LANES), [own], [gradient])
     if penalty := lower.penalties.get(parameter, 0.0):
         reads = [gradient, weights.master]
         lower.emit(L1Gradient(weights.master, gradient, penalty), shares, reads, [gradient], reads, chain=chain)
     state = State(weights.master, weights.first, weights.second, weights.mask_bytes, weights.masked)
-    job = Update(gradient, state, lower.rule, FEED)
+    job = Update(gradient, state, lower.rule, weights.count, FEED)
     lower.emit(job, shares, [gradient, *blocks], blocks, [gradient, *blocks], chain=chain)
     if name == "weight":
         chain += refreshed(weights, operation)
@@ -37,6 +41,6 @@ def refreshed(weights: Weights, operation: Operation) -> list[Op]:
         return [Op(job, shares, [weights.master], [weights.values], [weights.master], [], operation)]
     if weights.packed is not weights.master:
         packed, back, window = weights.packed, weights.packed_back, window_of(operation, 1)
-        job = PackConv2d(weights.master, packed, back, window)
-        return [Op(job, even(pack_conv2d_shares(window)), [weights.master], [packed, back], [], [], operation)]
+        pack = PackConv2d(weights.master, packed, back, window)
+        return [Op(pack, even(pack_conv2d_shares(window)), [weights.master], [packed, back], [], [], operation)]
     return []

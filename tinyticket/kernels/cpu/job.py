@@ -39,6 +39,7 @@ from tinyticket.kernels.cpu.threads import is_forked, limited, usable_cores
 from tinyticket.kernels.cpu.vector.jit import compile_by_address, compile_entry
 from tinyticket.kernels.cpu.vector.simd import I64, floats, intrinsic, pointer
 
+_config: Any = numba.config  # whose annotations know no settings
 types: Any = numba.types  # whose annotations do not know that types of tuples can be iterated
 
 numbers = types.CPointer(types.int64)
@@ -128,7 +129,7 @@ def _fields(job: type) -> tuple[Any, ...]:
 
 
 def _add_words(job: Any, words: list[int], kept: list[np.ndarray]) -> None:
-    for value, kind in zip(job, _fields(type(job)), strict=True):
+    for value, kind in zip(job, _fields(job.__class__), strict=True):
         if kind is None or type(value) is int:
             if kind is float:
                 value = _float_word(value)
@@ -187,7 +188,7 @@ def _read(context, builder, kind, row, place):
 class _JobAttributes(AttributeTemplate):
     key = JobType
 
-    def generic_resolve(self, job, name):
+    def generic_resolve(self, job, name):  # type: ignore[override]  # a method, where Numba annotates a constant
         return kinds(job.job).get(name)
 
 
@@ -298,7 +299,7 @@ class Prepared:
         self._job = job  # keeps the arrays, of which the row has the addresses
         self._kept: list[np.ndarray] = []
         self._shares = bounds.size - 1
-        self._crowded = self._shares > 1 and usable_cores() < numba.config.NUMBA_NUM_THREADS
+        self._crowded = self._shares > 1 and usable_cores() < _config.NUMBA_NUM_THREADS
         head = [kernel_of(job).address, self._shares]
         self._words = np.concatenate([np.array(head, np.int64), bounds, to_words(job, self._kept)])
 

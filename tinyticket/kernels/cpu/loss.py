@@ -176,5 +176,7 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, *, threads: int | None
     wide[:] = 0
     wide[: labels.size] = labels
     arrays = flat(logits, logits.shape, "logits"), wide, gradient, losses, hits
-    run(CrossEntropy(*arrays, shape, Feed(samples=labels.size, batch=labels.size)), even_shares(spots // LANES, threads))
+    run(
+        CrossEntropy(*arrays, shape, Feed(samples=labels.size, batch=labels.size)), even_shares(spots // LANES, threads)
+    )
     return Loss(float(losses.sum(dtype=np.float64)) / labels.size, int(hits.sum()), gradient)

@@ -57,9 +57,9 @@ def _quotas() -> Iterator[int]:
                 if quota != "max":
                     yield math.ceil(int(quota) / int(period))
     with contextlib.suppress(OSError, ValueError):
-        quota, period = (int((root / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
-        if quota > 0:
-            yield math.ceil(quota / period)
+        allowed, every = (int((root / "cpu" / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
+        if allowed > 0:
+            yield math.ceil(allowed / every)
 
 
 def available_threads() -> int:

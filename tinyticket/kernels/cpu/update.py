@@ -202,7 +202,7 @@ def scalars_of(rule: str, step: int, learning_rate: float, **options: Any) -> np
 
 
 def write_scalars(
-    scalars: np.ndarray,
+    scalars: Any,
     rule: str,
     step: int,
     learning_rate: float,
@@ -257,7 +257,7 @@ def optimizer_step(
     """
     state = state_of(rule, weights, slots, mask)
     feed = Feed(scalars=flat(scalars, (8,), "scalars"))
-    job = Update(flat(gradient, weights.shape, "gradient"), state, RULES[rule], feed)
+    job = Update(flat(gradient, weights.shape, "gradient"), state, RULES[rule], 0, feed)
     run(job, even_shares(weights.size, threads, LANES))
 
 
