@@ -82,7 +82,7 @@ class Network:
         return choice.sparse_convolution_is_faster(mask.shape, density, pixels(operation), is_first(operation))
 
     def expected(self, name: str, density: float, sparse: bool) -> float | None:
-        """Return the nanoseconds of one core that a layer is expected to take of a step of 64 samples, if a model of costs knows."""
+        """Return the nanoseconds on one core that a layer should take of a step of 64 samples, if a model of costs tells."""
         from tinyticket.sparse import choice
 
         if self.device != "cpu":

@@ -3,7 +3,8 @@
 Threads meet several times in a step, and what one has computed the other reads. Where cores share a cache that pays from some ten
 microseconds of work on; where they lie apart, as those of a virtual machine do for minutes, a small step is faster on one thread;
 on many cores it is fastest on a few; and where another process keeps a core busy, waiting for its thread takes milliseconds. No
-table knows, but a clock does, and results have the same bits for any number of threads. """
+table knows, but a clock does, and results have the same bits for any number of threads.
+"""
 
 TRIED = 5
 """Measurements of each number of threads whose medians are compared. Two are enough for what is far slower."""
@@ -16,8 +17,7 @@ SHARE = 0.04
 
 FAR, LATE = 1.3, 1.5
 """How many times as long as the other a slower number of threads takes, if it is far slower; and as long as before a turn takes
-that is
-late."""
+that is late."""
 
 GAIN = 0.97
 """What share of the time a change must take at most."""
