@@ -100,8 +100,7 @@ def test_lanes_without_a_sample_do_not_matter(layer, rubbish):
 
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
-def test_it_is_pytorchs(relu, residual):
-    torch = pytest.importorskip("torch")
+def test_it_is_pytorchs(torch, relu, residual):
     rng, count, shape = np.random.default_rng(3), 37, (5, 9, 7)
     images, shortcut, upstream = rng.standard_normal((3, count, *shape)).astype(np.float32)
     images = images * np.float32(0.1) + np.float32(2)

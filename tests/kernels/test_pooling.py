@@ -112,8 +112,7 @@ def test_the_whole_image_is_global_average_pooling():
 
 @quick
 @given(poolings())
-def test_pooling_is_pytorchs(pooling):
-    torch = pytest.importorskip("torch")
+def test_pooling_is_pytorchs(torch, pooling):
     x, dy, kernel, options, _ = pooling
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
     assume(2 * options["padding"] <= min(height, width))
