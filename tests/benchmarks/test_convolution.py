@@ -12,7 +12,12 @@ from benchmarks.peer_image_layers import WAYS, able
 from benchmarks.program import main
 from benchmarks.timing import Timing
 
-PEERS = [way for peer, ways in WAYS.items() if importlib.util.find_spec(peer) for way in ways.values()]
+PEERS = [
+    pytest.param(way, marks=pytest.mark.extra)
+    for peer, ways in WAYS.items()
+    if importlib.util.find_spec(peer)
+    for way in ways.values()
+]
 
 
 @pytest.mark.parametrize("density", [1.0, 0.2])
