@@ -1,4 +1,7 @@
-"""What every test gets: a check that it leaves nothing behind, the real data where there are any, and CUDA, if only simulated."""
+"""What every test gets.
+
+A check that it leaves nothing behind, the real data and PyTorch where they are there, and CUDA, if only simulated.
+"""
 
 import logging
 import os
@@ -27,12 +30,24 @@ def nothing_leaks():
     logging.getLogger().setLevel(level)
 
 
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, for tests that compare with it."""
+    return pytest.importorskip("torch", reason="comparing with PyTorch needs it: pip install 'tinyticket[peers]'")
+
+
+EXTRA = {"cuda", "test_device.py", "test_machine_code.py", "test_neon.py"}
+"""Folders and files of tests that run on a device, if only a simulated one, or look at the machine code of other processors."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    if DEVICE:  # where there is one, the tests of CUDA kernels are tests on it
-        for item in items:
-            if "cuda" in item.path.parts:
-                item.add_marker(pytest.mark.gpu)
+    for item in items:
+        parts = set(item.path.relative_to(Path(__file__).parent).parts)
+        if EXTRA & parts or "torch" in item.fixturenames:
+            item.add_marker(pytest.mark.extra)
+        if DEVICE and "cuda" in parts:  # where there is one, the tests of CUDA kernels are tests on it
+            item.add_marker(pytest.mark.gpu)
     for item in items:
         if item.get_closest_marker("gpu") and not DEVICE:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))

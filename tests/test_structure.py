@@ -29,7 +29,7 @@ ROOMS = [
     "report",
     "cli",
 ]  # lowest first
-FREE = {"errors", "_version"}  # below everything
+FREE = {"errors", "filesystem", "_version"}  # below everything
 
 
 def imported_rooms(file):

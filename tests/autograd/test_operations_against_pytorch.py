@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 from tests.autograd.operations import OPERATIONS
 from tests.autograd.problems import EXAMPLES, check_against_torch
 
-torch = pytest.importorskip("torch", reason="comparing with PyTorch needs it: pip install 'tinyticket[peers]'")
-
 
 @pytest.mark.parametrize("problems", OPERATIONS.values(), ids=OPERATIONS.keys())
 @EXAMPLES
 @given(data=st.data())
-def test_value_and_gradient_are_pytorchs(problems, data):
+def test_value_and_gradient_are_pytorchs(torch, problems, data):
     check_against_torch(data.draw(problems), torch)

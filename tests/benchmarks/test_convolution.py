@@ -12,7 +12,12 @@ from benchmarks.peer_image_layers import WAYS, able
 from benchmarks.program import main
 from benchmarks.timing import Timing
 
-PEERS = [way for peer, ways in WAYS.items() if importlib.util.find_spec(peer) for way in ways.values()]
+PEERS = [
+    pytest.param(way, marks=pytest.mark.extra)
+    for peer, ways in WAYS.items()
+    if importlib.util.find_spec(peer)
+    for way in ways.values()
+]
 
 
 @pytest.mark.parametrize("density", [1.0, 0.2])
@@ -42,8 +47,8 @@ def test_alone_every_density_has_one_row(tiny, tmp_path, monkeypatch):
     assert all(r["error"] < 1e-5 and r["dense_seconds"] > 0 for r in rows)
 
 
+@pytest.mark.usefixtures("torch")
 def test_a_peer_counts_with_its_quicker_way_and_a_missing_one_is_named(tiny, tmp_path, monkeypatch):
-    pytest.importorskip("torch")
     monkeypatch.setattr("benchmarks.peers._import", lambda package, threads: package == "torch")
     given = ["--densities", "0.3", "--peers", "torch,sparseprop,scipy"]
     there, missing = rows_of(given, tiny, tmp_path / "rows.json", monkeypatch)

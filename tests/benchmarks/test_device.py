@@ -88,9 +88,9 @@ def test_steps_are_measured_many_at_a_time(small, once, tmp_path):
     assert row["error"] < 1e-4
 
 
+@pytest.mark.usefixtures("torch")
 @pytest.mark.parametrize("layer", [Layer(6, 5, 4, 0.5), ImageLayer(2, 4, 3, 0.5)], ids=["linear", "convolution"])
 def test_peers_compute_the_same(layer):
-    pytest.importorskip("torch")
     kinds = [TorchLayer, TorchCSRLayer] if isinstance(layer, Layer) else [TorchLayer]
     for kind in kinds:
         side = kind(layer, device="cpu")

@@ -21,7 +21,11 @@ from benchmarks.peers import PACKAGES
 from benchmarks.program import main
 
 ROOT = Path(__file__).parents[2]
-INSTALLED = [side for name, side in LAYERS.items() if importlib.util.find_spec(PACKAGES[name])]
+INSTALLED = [
+    pytest.param(side, marks=() if PACKAGES[name] in ("numpy", "scipy") else pytest.mark.extra)
+    for name, side in LAYERS.items()
+    if importlib.util.find_spec(PACKAGES[name])
+]
 
 
 @pytest.fixture

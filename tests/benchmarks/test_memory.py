@@ -12,9 +12,9 @@ from benchmarks.program import main
 FOUND = {"": {"peak_bytes": 100, "batch_size": 60, "weight_bytes": 40}, "torch": {"peak_bytes": 250, "batch_size": 60}}
 
 
+@pytest.mark.usefixtures("torch")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_row_compares_peaks(tiny, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("torch")
     monkeypatch.setattr(memory, "_in_a_process", lambda name, density, batch_size, way, threads: FOUND[way])
     path = tmp_path / "rows.json"
     given = ["memory", "--models", "mlp-784-20-10", "--densities", "0.05", "--peers", "torch", "--threads", "1"]

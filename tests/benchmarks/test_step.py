@@ -38,8 +38,7 @@ def test_the_default_model_and_densities(eager_step, tiny, tmp_path):
     assert {r["case"] for r in rows} == {"lenet-300-100"}
 
 
-def test_torch_stands_for_its_three_ways(eager_step, tiny, tmp_path, monkeypatch):
-    torch = pytest.importorskip("torch")
+def test_torch_stands_for_its_three_ways(torch, eager_step, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda function: function)  # takes half a minute
     rows = rows_of(["step", "--models", MODEL, "--densities", "0.3", "--peers", "torch"], tiny, tmp_path / "rows.json")
     assert [r["peer"] for r in rows] == ["torch", "torch-masked", "torch-compile"]
@@ -59,8 +58,7 @@ def test_a_missing_peer_is_named(eager_step, tiny, tmp_path, capsys, monkeypatch
     assert "peer scipy: step does not compare with it" in said
 
 
-def test_a_peer_that_fails_is_named_with_its_reason(eager_step, tiny, tmp_path, capsys, monkeypatch):
-    torch = pytest.importorskip("torch")
+def test_a_peer_that_fails_is_named_with_its_reason(torch, eager_step, tiny, tmp_path, capsys, monkeypatch):
 
     def broken(function):
         raise OSError("no compiler here")
@@ -80,8 +78,8 @@ def test_a_wrong_result_fails_loudly(eager_step, tiny, capsys, monkeypatch):
     assert "WRONG RESULT" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("torch")
 def test_run_extrapolates_the_protocol(eager_step, tiny, tmp_path, capsys):
-    pytest.importorskip("torch")
     given = ["run", "--densities", "1,0.1", "--peers", "torch"]
     rows = rows_of(given, tiny, tmp_path / "rows.json")
     *rounds, total = rows

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import tinyticket.data as data
+from tests import windows
 from tinyticket.data.catalogue import CATALOGUE, Entry
 from tinyticket.data.mnist import load_mnist
 from tinyticket.data.published import Publication, PublishedFile
@@ -194,6 +195,14 @@ def test_two_at_once(serve, tmp_path):
 
     assert contents(data.fetch("tiny", tmp_path, [mirror.url], fetch_again)) == FILES
     assert sentences
+
+
+def test_where_open_files_cannot_be_moved(serve, tmp_path, monkeypatch):
+    windows.install(monkeypatch.setattr)
+    with pytest.raises(InputError, match="could not be downloaded"):
+        data.fetch("tiny", tmp_path, [serve(status=404).url])
+    assert contents(tmp_path / "tiny") == {}
+    assert contents(data.fetch("tiny", tmp_path, [serve().url])) == FILES
 
 
 def test_nothing_to_download():

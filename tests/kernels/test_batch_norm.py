@@ -134,8 +134,7 @@ def test_once_more_is_the_same_bit_for_bit(layer):
 
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
-def test_it_is_pytorchs(relu, residual):
-    torch = pytest.importorskip("torch")
+def test_it_is_pytorchs(torch, relu, residual):
     rng, count, shape = np.random.default_rng(3), 37, (5, 9, 7)
     images, shortcut, upstream = rng.standard_normal((3, count, *shape)).astype(np.float32)
     images = images * np.float32(0.1) + np.float32(2)

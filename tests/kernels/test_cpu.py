@@ -229,8 +229,7 @@ def test_l1_gradient(size, strength):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_optimizer_step_agrees_with_pytorch(rule):
-    torch = pytest.importorskip("torch")
+def test_optimizer_step_agrees_with_pytorch(torch, rule):
     rng = np.random.default_rng(0)
     weights = rng.standard_normal(100).astype(np.float32)
     parameter = torch.nn.Parameter(torch.from_numpy(weights.copy()))

@@ -119,8 +119,7 @@ def test_the_whole_image_is_global_average_pooling():
 
 @quick
 @given(poolings())
-def test_pooling_is_pytorchs(pooling):
-    torch = pytest.importorskip("torch")
+def test_pooling_is_pytorchs(torch, pooling):
     x, dy, kernel, options, y_border, _ = pooling
     assume(2 * options["padding"] <= min(pair(kernel)))
     arguments = kernel, options["stride"], options["padding"]

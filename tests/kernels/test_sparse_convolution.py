@@ -118,8 +118,7 @@ def test_any_number_of_shares_gives_the_same_bits(case, count):
 
 
 @pytest.mark.parametrize(("stride", "padding", "size"), [(1, 1, 8), (2, 1, 9), (2, 0, 8), (1, 0, 6)])
-def test_pytorch_agrees(stride, padding, size):
-    torch = pytest.importorskip("torch")
+def test_pytorch_agrees(torch, stride, padding, size):
     window, x, y = geometry((5, 6), (size, size), (3, 3), stride, padding, 2)
     rng = np.random.default_rng(1)
     mask = rng.random((6, 5, 3, 3)) < 0.3

@@ -7,8 +7,6 @@ from tests.nn.bits import assert_positive_zeros
 from tinyticket import nn, optim
 from tinyticket.nn.functional import cross_entropy
 
-torch = pytest.importorskip("torch", reason="comparing with PyTorch needs it: pip install 'tinyticket[peers]'")
-
 STEPS, BATCH, SIZES = 200, 16, (6, 12, 8, 3)
 KINDS = {
     "SGD": ("SGD", {"lr": 0.1}, 1e-10),
@@ -19,7 +17,7 @@ KINDS = {
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def one_thread(torch):
     """Networks this small spend a hundred times longer in waking PyTorch's threads than in computing."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -30,20 +28,20 @@ def one_thread():
 @pytest.mark.parametrize("masked", [False, True], ids=["dense", "masked"])
 @pytest.mark.parametrize("weight_decay", [0, 1e-3])
 @pytest.mark.parametrize(("kind", "settings", "tolerance"), KINDS.values(), ids=KINDS.keys())
-def test_training_ends_where_pytorchs_does(kind, settings, tolerance, weight_decay, masked):
+def test_training_ends_where_pytorchs_does(torch, kind, settings, tolerance, weight_decay, masked):
     rng = np.random.default_rng(0)
     ours = float64_network(rng)
     if masked:
         for weight in ours.prunable().values():
             weight.mask = rng.random(weight.shape) < 0.5
-    theirs = the_same_in_torch(ours)
+    theirs = the_same_in_torch(ours, torch)
     start = ours.state_dict()
     x, labels = rng.standard_normal((10 * BATCH, SIZES[0])), rng.integers(0, SIZES[-1], 10 * BATCH)
     batches = [rng.choice(len(x), BATCH, replace=False) for _ in range(STEPS)]
     settings = {**settings, "weight_decay": weight_decay}
     train_ours(ours, getattr(optim, kind)(ours.parameters(), **settings), x, labels, batches)
     masks = [parameter.mask for parameter in ours.parameters()]
-    train_theirs(theirs, getattr(torch.optim, kind)(theirs.parameters(), **settings), x, labels, batches, masks)
+    train_theirs(theirs, getattr(torch.optim, kind)(theirs.parameters(), **settings), x, labels, batches, masks, torch)
     for (name, parameter), expected in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         expected = expected.detach().numpy()
         assert parameter.dtype == np.float64
@@ -62,7 +60,7 @@ def float64_network(rng) -> nn.Sequential:
     return model
 
 
-def the_same_in_torch(model):
+def the_same_in_torch(model, torch):
     parts = [torch.nn.Linear(m.in_features, m.out_features) if isinstance(m, nn.Linear) else m for m in model]
     parts = [torch.nn.ReLU() if isinstance(m, nn.ReLU) else m for m in parts if not isinstance(m, nn.Flatten)]
     twin = torch.nn.Sequential(*parts).double()
@@ -80,7 +78,7 @@ def train_ours(model, optimizer, x, labels, batches) -> None:
         optimizer.step()
 
 
-def train_theirs(model, optimizer, x, labels, batches, masks) -> None:
+def train_theirs(model, optimizer, x, labels, batches, masks, torch) -> None:
     x, labels = torch.tensor(x), torch.tensor(labels)
     masked = [(p, torch.tensor(mask)) for p, mask in zip(model.parameters(), masks, strict=True) if mask is not None]
     for batch in batches:

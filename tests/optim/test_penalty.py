@@ -32,8 +32,7 @@ def test_it_is_the_penalty_in_the_loss(make):
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
-def test_it_agrees_with_a_sign_added_to_the_gradient_in_pytorch(nesterov):
-    torch = pytest.importorskip("torch")
+def test_it_agrees_with_a_sign_added_to_the_gradient_in_pytorch(torch, nesterov):
     ours, theirs = nn.Parameter(random_weights()), torch.nn.Parameter(torch.from_numpy(random_weights()))
     settings = {"lr": 0.05, "momentum": 0.9, "weight_decay": 1e-2, "nesterov": nesterov}
     optimizer, peer = optim.SGD([ours], **settings), torch.optim.SGD([theirs], **settings)

@@ -8,11 +8,6 @@ from tinyticket import nn
 from tinyticket.errors import InputError
 from tinyticket.prune import gradients
 
-
-def torch_or_skip():
-    return pytest.importorskip("torch", reason="exact Hessians need it: pip install 'tinyticket[peers]'")
-
-
 NETWORKS = {
     "tanh": (lambda: mlp(nn.Tanh), (6,)),
     "relu": (lambda: mlp(nn.ReLU), (6,)),
@@ -42,8 +37,7 @@ def exact(model, x, y, temperature, torch, masks=None):
 
 @pytest.mark.parametrize("temperature", [1.0, 200.0])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_gradients_and_hessian_gradient_products_are_exact(network, temperature):
-    torch = torch_or_skip()
+def test_gradients_and_hessian_gradient_products_are_exact(torch, network, temperature):
     make, shape = NETWORKS[network]
     model, (x, y) = make(), batch(shape)
     twin = gradients.working_copy(model)
@@ -78,8 +72,7 @@ def test_the_product_equals_a_whole_hessian_times_the_gradient():
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.linalg.norm(expected))
 
 
-def test_pruned_weights_are_no_direction_of_the_product():
-    torch = torch_or_skip()
+def test_pruned_weights_are_no_direction_of_the_product(torch):
     model, (x, y) = mlp(nn.Tanh), batch((6,))
     masks = {name: np.arange(w.size).reshape(w.shape) % 3 > 0 for name, w in model.prunable().items()}
     for name, weight in model.prunable().items():
@@ -130,8 +123,7 @@ def test_flow_is_conserved_from_layer_to_layer(make):
     assert flows[0] > 0
 
 
-def test_flow_gradients_are_those_of_absolute_weights_and_ones():
-    torch = torch_or_skip()
+def test_flow_gradients_are_those_of_absolute_weights_and_ones(torch):
     model = convnet()
     for name, parameter in model.named_parameters():  # biases and batch normalisation take part, so give them something
         if "weight" not in name or name.startswith("bn"):

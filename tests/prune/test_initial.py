@@ -48,8 +48,7 @@ def test_the_model_stays_as_it_was_and_the_same_call_gives_the_same_masks(method
         np.testing.assert_array_equal(mask, second[name])
 
 
-def test_snip_is_its_formula():
-    torch = pytest.importorskip("torch", reason="comparing with PyTorch needs it: pip install 'tinyticket[peers]'")
+def test_snip_is_its_formula(torch):
     model, (x, y) = convnet(), batch((2, 8, 8))
     tensors = {n: torch.tensor(p.data.astype(np.float64), requires_grad=True) for n, p in model.named_parameters()}
     logits = torch_forward(model, torch)(tensors, torch.tensor(x.astype(np.float64)))

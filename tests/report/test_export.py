@@ -34,8 +34,7 @@ def test_the_initial_weights_as_hdf5(result, tmp_path):
         assert np.array_equal(file["fc1.weight"][()], np.where(mask, result.init(0)["fc1.weight"], 0))
 
 
-def test_pytorch_takes_it(result, tmp_path):
-    torch = pytest.importorskip("torch")
+def test_pytorch_takes_it(torch, result, tmp_path):
     path = tmp_path / "ticket.npz"
     export(result, path, 0, 1)
     names = {"fc1": torch.nn.Linear(12, 16), "fc2": torch.nn.Linear(16, 8), "output": torch.nn.Linear(8, 3)}

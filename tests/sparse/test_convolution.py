@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.geometry import Image, make_window
-from tinyticket.sparse import ConvPattern, Mask
+from tinyticket.sparse import ConvPattern
 
 
 def window_of(channels=(3, 4), size=(8, 6), kernel=(3, 3), stride=1, padding=1, borders=(2, 2)):
@@ -48,7 +48,7 @@ def test_values_there_and_back():
     rng = np.random.default_rng(0)
     mask = rng.random((4, 3, 3, 3)) < 0.4
     weight = np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
-    pattern = ConvPattern.from_mask(Mask(mask), window_of(stride=2))
+    pattern = ConvPattern.from_mask(mask, window_of(stride=2))
     values = pattern.values(weight)
     np.testing.assert_array_equal(values, weight[mask])
     np.testing.assert_array_equal(pattern.by_row(pattern.by_column(values)), values)

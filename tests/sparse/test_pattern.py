@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyticket.errors import InputError
-from tinyticket.sparse import Mask, Pattern
+from tinyticket.sparse import Pattern
 
 sizes = st.integers(1, 12)
 
@@ -34,7 +34,7 @@ def test_values_there_and_back():
     rng = np.random.default_rng(0)
     mask = rng.random((20, 30)) < 0.2
     weight = np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
-    pattern = Pattern.from_mask(Mask(mask), 16)
+    pattern = Pattern.from_mask(mask, 16)
     values = pattern.values(weight)
     np.testing.assert_array_equal(values, weight[mask])
     np.testing.assert_array_equal(pattern.by_column(values), weight.T[mask.T])

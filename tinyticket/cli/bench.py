@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 
 import click
 
@@ -30,6 +31,8 @@ def bench(info: bool, calibrate: bool, warmup: str | None, quiet: bool) -> None:
     """Look at the compiled kernels of this machine; `python -m benchmarks` in a checkout compares them with others."""
     if not (info or calibrate or warmup is not None):
         raise click.UsageError("say --info, --calibrate or --warmup")
+    if find_spec("numba") is None:
+        raise InputError("bench is about compiled kernels, and Numba, which compiles them, is not installed")
     if warmup is not None:
         _warm(warmup, quiet)
     if info:

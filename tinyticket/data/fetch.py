@@ -4,7 +4,6 @@ A file appears under its name only when it is whole and its digest right; until 
 next call goes on.
 """
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -16,6 +15,7 @@ from tinyticket.data.catalogue import look_up
 from tinyticket.data.folders import Folder, fetch_folder
 from tinyticket.data.published import PublishedFile
 from tinyticket.errors import InputError
+from tinyticket.filesystem import lock, remove_open, rename_open, sync_folder
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -93,17 +93,18 @@ def _is_there(file: PublishedFile, place: Path) -> bool:
 def _fetch_file(file: PublishedFile, place: Path, mirrors: list[str], progress: Progress) -> None:
     part = place / f"{file.name}.part"
     with part.open("a+b") as stream:
-        _lock(stream, part)
+        if not lock(stream):  # a second fetch would append to the same file
+            raise InputError(f"{part} is being written by another process; wait for it and try again")
         try:
             _try_mirrors(file, stream, mirrors, progress)
         except InputError:
             if part.stat().st_size == 0:
-                part.unlink()
+                remove_open(stream, part)
             raise
         stream.flush()
         os.fsync(stream.fileno())
-        part.replace(place / file.name)
-    _sync_folder(place)
+        rename_open(stream, part, place / file.name)
+    sync_folder(place)
 
 
 def _try_mirrors(file: PublishedFile, stream: BufferedRandom, mirrors: list[str], progress: Progress) -> None:
@@ -120,23 +121,6 @@ def _try_mirrors(file: PublishedFile, stream: BufferedRandom, mirrors: list[str]
         else:
             return
     raise InputError(f"{file.name} could not be downloaded; {'; '.join(reasons) or 'no mirror was given'}")
-
-
-def _lock(stream: BufferedRandom, part: Path) -> None:
-    """Keep a second fetch from appending to the same file; the lock ends with the stream."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(f"{part} is being written by another process; wait for it and try again") from None
-
-
-def _sync_folder(place: Path) -> None:
-    """Make the renaming last through a power cut."""
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _quiet(name: str, done: int, total: int | None) -> None:

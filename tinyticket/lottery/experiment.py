@@ -36,7 +36,7 @@ from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.training import Trainer
+from tinyticket.lottery.training import NO_NUMBA, Trainer
 from tinyticket.lottery.trial import CONTINUED, Memory, TrialRun, reached, trainings
 from tinyticket.nn import Module
 from tinyticket.optim import Schedule
@@ -273,6 +273,8 @@ class Experiment:
 
     def run(self) -> Result:
         """Train what the file does not hold yet and return the result."""
+        if getattr(self.trainer.step, "reason", None) == NO_NUMBA:
+            log.warning("training runs eagerly, which takes many times as long: %s", NO_NUMBA)
         with self.archive.locked(), threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
             record, settings = Record(self), self.settings
             if self.dense and dense.copy(self.dense, self, record):

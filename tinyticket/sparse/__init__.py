@@ -1,7 +1,6 @@
-"""Masks, and the patterns that kernels read them from."""
+"""The patterns that kernels read masks from: where the survivors of a weight are."""
 
 from tinyticket.sparse.convolution import ConvPattern
-from tinyticket.sparse.mask import Mask
 from tinyticket.sparse.pattern import Pattern
 
-__all__ = ["ConvPattern", "Mask", "Pattern"]
+__all__ = ["ConvPattern", "Pattern"]

@@ -61,7 +61,7 @@ class ConvPattern(Orders):
 
         Parameters
         ----------
-        mask : array of bool, or Mask, of shape (outputs, inputs, kernel height, kernel width)
+        mask : array of bool of shape (outputs, inputs, kernel height, kernel width)
             True where a weight survives. Channels may be empty.
         window : Window
             Geometry of both images; the number of tiles does not matter.

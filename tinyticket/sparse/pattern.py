@@ -53,7 +53,7 @@ class Pattern(Orders):
 
         Parameters
         ----------
-        mask : array of bool, or Mask, of shape (outputs, inputs)
+        mask : array of bool of shape (outputs, inputs)
             True where a weight survives. Rows and columns may be empty.
         lanes : int
             Lanes of the packed activations, a multiple of 16.

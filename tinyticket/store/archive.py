@@ -16,13 +16,9 @@ from typing import IO
 
 import h5py
 
+from tinyticket import filesystem
 from tinyticket.errors import InputError
 from tinyticket.store.layout import check_format
-
-try:
-    import fcntl
-except ImportError:  # not on this platform: two runs into one file are then not noticed
-    fcntl = None  # type: ignore[assignment]
 
 
 class Archive:
@@ -112,7 +108,7 @@ class Archive:
             try:
                 yield
             finally:
-                lock.unlink(missing_ok=True)
+                filesystem.remove_open(handle, lock)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a copy to another path, in one step."""
@@ -143,7 +139,7 @@ def replace(path: Path, content: bytes | memoryview) -> None:
             with contextlib.suppress(OSError):
                 copy.unlink(missing_ok=True)
             raise
-        _to_disk(path.parent)
+        filesystem.sync_folder(path.parent)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {_first_line(error)}; what it held before is untouched") from error
 
@@ -152,26 +148,15 @@ def _open_locked(lock: Path) -> IO | None:
     """Open and lock a file, or return None if somebody else has it."""
     while True:
         handle = open(lock, "w")  # noqa: SIM115 - the lock lives as long as the handle
-        if fcntl is None:
+        if not filesystem.LOCKS:  # two runs into one file are then not noticed
             return handle
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not filesystem.lock(handle):
             handle.close()
             return None
         # Its last holder may have removed the file between our opening and locking it: then this lock guards nothing.
         if lock.exists() and os.path.samestat(os.fstat(handle.fileno()), lock.stat()):
             return handle
         handle.close()
-
-
-def _to_disk(folder: Path) -> None:
-    """Bring a folder's names to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _first_line(error: BaseException) -> str:

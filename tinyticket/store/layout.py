@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -44,8 +45,11 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of this program and of what it is built on."""
-    installed = {name: metadata.version(name) for name in ("numpy", "numba", "scipy", "h5py")}
+    """Return the versions of this program and of what it is built on, as far as that is installed."""
+    installed = {}
+    for name in ("numpy", "numba", "scipy", "h5py"):
+        with contextlib.suppress(metadata.PackageNotFoundError):  # eager training does without Numba
+            installed[name] = metadata.version(name)
     return {"tinyticket": __version__, "python": platform.python_version(), **installed}
 
 

@@ -6,7 +6,7 @@ Simulated devices are scheduled more quickly here.
 import pytest
 
 from tests import simulator
-from tinyticket.kernels.cuda import assembly
+from tests.kernels.cuda import assembly
 from tinyticket.kernels.cuda.launch import Launch, Routine
 
 simulator.install()

@@ -59,7 +59,7 @@ BOUNDS = {
 COMPILE = """
 import json, sys
 from tinyticket.errors import InputError
-from tinyticket.kernels.cuda import assembly
+from tests.kernels.cuda import assembly
 cc = tuple(map(int, sys.argv[1].split(".")))
 try:
     print(json.dumps([assembly.assemble(name, cc) for name in assembly.SIGNATURES]))

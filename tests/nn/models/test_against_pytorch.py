@@ -9,19 +9,17 @@ from tests.nn.models.torch_twins import twin
 from tinyticket.nn import functional as F
 from tinyticket.nn import models
 
-torch = pytest.importorskip("torch", reason="comparing with PyTorch needs it: pip install 'tinyticket[peers]'")
-
 STEPS = 10
 
 
 def adam(lr):
-    return (lambda p: tt.optim.Adam(p, lr)), (lambda p: torch.optim.Adam(p, lr))
+    return (lambda p: tt.optim.Adam(p, lr)), (lambda p, torch: torch.optim.Adam(p, lr))
 
 
 def momentum(lr):
     return (
         lambda p: tt.optim.SGD(p, lr, momentum=0.9, weight_decay=1e-4),
-        lambda p: torch.optim.SGD(p, lr, momentum=0.9, weight_decay=1e-4),
+        lambda p, torch: torch.optim.SGD(p, lr, momentum=0.9, weight_decay=1e-4),
     )
 
 
@@ -35,10 +33,10 @@ def momentum(lr):
     ],
 )
 @threadpool_limits.wrap(limits=1)  # the threads of two libraries would wait for each other
-def test_ten_steps_end_at_pytorchs_weights_and_running_statistics(name, shape, optimizers):
+def test_ten_steps_end_at_pytorchs_weights_and_running_statistics(torch, name, shape, optimizers):
     ours = models.create(name, shape, rng=0).astype(np.float64)
     theirs = twin(ours, torch)
-    our_optimizer, their_optimizer = optimizers[0](ours.parameters()), optimizers[1](theirs.parameters())
+    our_optimizer, their_optimizer = optimizers[0](ours.parameters()), optimizers[1](theirs.parameters(), torch)
     rng = np.random.default_rng(1)
     for _ in range(STEPS):
         x, y = rng.standard_normal((4, *shape)), rng.integers(0, 10, 4)

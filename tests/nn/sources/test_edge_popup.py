@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -43,7 +42,7 @@ def test_the_gradient_reaches_every_score_as_if_its_weight_were_there():
         assert scores.grad[i, j] == UPWARD[i, j] * WEIGHT[i, j] * (1 if SCORES[i, j] > 0 else -1)
 
 
-def test_the_gradient_is_that_of_the_mask_plus_its_scores_magnitude_minus_that_detached():
+def test_the_gradient_is_that_of_the_mask_plus_its_scores_magnitude_minus_that_detached(torch):
     s = torch.tensor(SCORES, requires_grad=True)
     mask = torch.tensor(slow(np.abs(SCORES), 4)) + s.abs() - s.abs().detach()
     (torch.tensor(WEIGHT) * mask * torch.tensor(UPWARD)).sum().backward()

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from tinyticket import Tensor
 from tinyticket.nn.sources import Supermask
@@ -41,7 +40,7 @@ def test_the_gradient_goes_straight_through_the_draw_to_the_probability():
 
 
 @pytest.mark.parametrize("rescale", [False, True])
-def test_the_gradient_is_that_of_the_mask_plus_its_probability_minus_that_detached(rescale):
+def test_the_gradient_is_that_of_the_mask_plus_its_probability_minus_that_detached(torch, rescale):
     s = torch.tensor(SCORES.astype(np.float64), requires_grad=True)
     p = torch.sigmoid(s)
     mask = (torch.tensor(DRAW) < p).double() + p - p.detach()

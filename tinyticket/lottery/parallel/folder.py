@@ -13,10 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # not on this platform: what killed runs have left stays
-    fcntl = None  # type: ignore[assignment]
+from tinyticket.filesystem import LOCKS, lock, rename_open
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +27,21 @@ def shared_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with open(folder / "unlocked", "w") as owner:
-            if fcntl is not None:
-                fcntl.flock(owner, fcntl.LOCK_EX)
-            (folder / "unlocked").rename(folder / OWNER)  # nobody sees it under this name without its lock
+            lock(owner)
+            rename_open(owner, folder / "unlocked", folder / OWNER)  # nobody sees it under this name without its lock
             yield folder
 
 
 def remove_abandoned(parent: Path) -> None:
     """Remove the folders whose owner is gone; others, and what is not ours to remove, stay."""
-    if fcntl is None:
+    if not LOCKS:  # what killed runs have left stays
         return
     for folder in parent.glob(f"{PREFIX}*"):
         try:
             with open(folder / OWNER, "r+") as owner:
-                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not lock(owner):
+                    continue
                 shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # in use, of another user, just being made, or removed by somebody else
+        except OSError:  # of another user, just being made, or removed by somebody else
             continue
         log.info("removed %s, which a killed run had left", folder)

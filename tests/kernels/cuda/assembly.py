@@ -1,6 +1,6 @@
 """What the compiler makes of the kernels, for a device that need not be there.
 
-`python -m tinyticket.kernels.cuda.assembly --cc 9.0` prints for every kernel its fused multiply-adds, registers, shared memory, and
+`python -m tests.kernels.cuda.assembly --cc 9.0` prints for every kernel its fused multiply-adds, registers, shared memory, and
 accesses to local memory, which is slow: sums that do not stay in registers. Registers come from ptxas, if it is there.
 """
 
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -145,7 +146,9 @@ def compile_kernel(name: str, cc: tuple[int, int]) -> str:
     if toolkit.simulated():
         raise InputError("kernels are simulated (NUMBA_ENABLE_CUDASIM=1) and not compiled")
     if (missing := _missing()) is not None:
-        raise InputError(f"NVIDIA's compiler NVVM does not work ({missing}): pip install 'tinyticket[cuda]'")
+        raise InputError(
+            f"compiling for a CUDA device needs the extra cuda (pip install 'tinyticket[cuda]'): {missing}"
+        )
     kernel, signature = SIGNATURES[name]
     # Device functions ask the device at hand what to compile for; there need be none.
     dispatcher: Any = importlib.import_module(f"{toolkit.cuda.__name__}.dispatcher")
@@ -159,11 +162,13 @@ def compile_kernel(name: str, cc: tuple[int, int]) -> str:
 
 @functools.cache
 def _missing() -> str | None:
-    """Say what keeps even the smallest function from being compiled, if something does."""
+    """Say what keeps kernels from being compiled, if something does."""
+    if toolkit.cuda.__name__ == "numba.cuda" and find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed, and numba's own CUDA target, which is no longer kept up, cannot compile all kernels"
     try:
         toolkit.cuda.compile_ptx(_exponential, (_F,), cc=(9, 0))
     except Exception as error:  # every version of every package has its own
-        return toolkit.first_line(error)
+        return f"NVIDIA's compiler NVVM does not work ({toolkit.first_line(error)})"
     return None
 
 
