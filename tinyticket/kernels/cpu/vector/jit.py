@@ -20,6 +20,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from typing import Any
 import numba
 import numba.core.config
 
+from tinyticket.filesystem import lock
 from tinyticket.kernels.cpu.vector.machine import target
 
 log = logging.getLogger(__name__)
@@ -99,12 +101,29 @@ def compile_by_address(function: Callable, signature: Any) -> int:
     def compiled(cached: bool) -> int:
         return _cfunc(signature, cache=cached, error_model="numpy", boundscheck=False)(function).address
 
-    try:
-        with _cache_folder() as cached:
-            return compiled(cached)
-    except OSError as error:  # no room for the machine code
-        log.info("machine code is not kept: %s", error)
-        return compiled(False)
+    with _one_process(function.__name__):
+        try:
+            with _cache_folder() as cached:
+                return compiled(cached)
+        except OSError as error:  # no room for the machine code
+            log.info("machine code is not kept: %s", error)
+            return compiled(False)
+
+
+@contextlib.contextmanager
+def _one_process(name: str) -> Iterator[None]:
+    """Let other processes that want the same machine code wait, so that they find it in the cache instead of compiling it too.
+
+    The lock ends with this process, however that ends; where nothing can be locked or written, nobody waits.
+    """
+    folder = cache_folder()
+    with contextlib.ExitStack() as stack:
+        if folder is not None:
+            with contextlib.suppress(OSError):
+                file = stack.enter_context((folder / f"{name}.lock").open("a"))
+                while not lock(file):
+                    time.sleep(0.02)
+        yield
 
 
 @cache
@@ -135,9 +154,9 @@ def _is_ours(folder: Path) -> bool:
 def _fingerprint() -> str:
     package = Path(__file__).parents[3]
     digest = hashlib.sha256(repr((numba.__version__, target())).encode())
-    for folder in ("kernels/cpu", "compiler"):
-        for source in sorted((package / folder).rglob("*.py")):
-            digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    compiled = [*(package / "kernels" / "cpu").rglob("*.py"), *(package / "compiler" / "cpu").rglob("*.py")]
+    for source in sorted([*compiled, package / "kernels" / "geometry.py"]):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
 
 
