@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
 import re
+from typing import Any
 
 import numpy as np
 
@@ -54,15 +56,18 @@ def warmup(model: str | Module | None = None, input_shape: tuple[int, ...] | Non
         raise InputError(f"the model takes no examples of shape {input_shape}: {error}") from error
     announce_if_cold()
     for sparse in (False, True):
-        _run_everything(network, sparse)
+        _run_everything(network, sparse, "batch")
+        with contextlib.suppress(InputError):  # if it does not train tile by tile
+            _run_everything(network, sparse, "tiles")
 
 
-def _run_everything(network: Network, sparse: bool) -> None:
+def _run_everything(network: Network, sparse: bool, turns: str) -> None:
     """Run every program of a network once, on examples and weights of zeros, under masks that leave nothing if it is sparse."""
     for weight in network.weights.values():
         weight.mask = np.zeros(weight.shape, bool) if sparse else None
     # Two examples, since batch normalisation has no variance to train with in one.
-    step = network.step(dict.fromkeys(network.weights, sparse), batch_size=2, rule="sgd", threads=1, gradients=True)
+    options: dict[str, Any] = {"batch_size": 2, "rule": "sgd", "threads": 1, "gradients": True, "turns": turns}
+    step = network.step(dict.fromkeys(network.weights, sparse), **options)
     x = np.zeros((2, *network.input_shape), np.float32)
     data = step.bind(x, np.zeros(2, np.int64))
     step.step(data, np.arange(2), 0.0)
