@@ -12,7 +12,7 @@ from tinyticket.compiler.network import require_device
 from tinyticket.errors import InputError, near
 
 STEPS_ON_DEVICE = 50
-"""Steps between two looks at the clock on a device, which is waited for then: enough that waiting costs nobody anything."""
+"""Steps between two looks at the clock on a device, which is waited for then: enough that waiting costs next to nothing."""
 
 BENCHMARKS = ("kernels", "step", "run", "memory")
 
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         metavar="N",
         help="step: take so many of tinyticket's steps in one call, as its training loop does (default: 1; on a device 50, "
-        "everybody's, before it is waited for)",
+        "of all sides, before it is waited for)",
     )
     p.add_argument(
         "--device", default="cpu", metavar="{cpu,cuda}", help="kernels, step: where all sides run (default: cpu)"

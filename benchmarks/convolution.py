@@ -1,4 +1,4 @@
-"""3 x 3 convolutions, forward and backward, from dense to 2%: our two kinds of kernels and everybody else's."""
+"""3 x 3 convolutions, forward and backward, from dense to 2%: our two kinds of kernels and the peers'."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The process that measures: nothing that slows a peer, equal threads for everybody, and what the machine is."""
+"""The process that measures: nothing that slows a peer, equal threads for all sides, and a description of the machine."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ UNFAIR = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 TELLING = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "NUMBA_NUM_THREADS", "NUMBA_CPU_NAME",
            "NUMBA_THREADING_LAYER", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TINYTICKET_CACHE")  # fmt: skip
-"""Settings that are left alone, but said."""
+"""Settings that are left alone, but reported."""
 
 
 def fair(environment: Mapping[str, str]) -> dict[str, str] | None:
@@ -73,8 +73,8 @@ def describe(versions: Mapping[str, str]) -> list[str]:
         f"Numba {numba.__version__}{peers}",
         f"NumPy's BLAS: {kernels or 'unknown'}",
     ]
-    if said := [f"{name}={os.environ[name]}" for name in TELLING if name in os.environ]:
-        lines.append(f"set in the environment: {', '.join(said)}")
+    if reported := [f"{name}={os.environ[name]}" for name in TELLING if name in os.environ]:
+        lines.append(f"set in the environment: {', '.join(reported)}")
     return lines
 
 

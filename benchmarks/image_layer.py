@@ -56,9 +56,9 @@ class ImageLayer:
             conv2d_weight_gradient(dy, x, KERNEL, padding=padding)[self.mask],
         )
 
-    def check(self, who: str, results: Results, tolerance: float = TOLERANCE) -> float:
+    def check(self, side: str, results: Results, tolerance: float = TOLERANCE) -> float:
         """Compare what was computed with what is exact and return the largest error."""
-        what = f"{who}, {self.name}, density {self.density:g}"
+        what = f"{side}, {self.name}, density {self.density:g}"
         return max(
             require_near(
                 f"{what}, {name}", found[:CHECKED] if name != "dw" else found, getattr(self.exact, name), tolerance

@@ -1,4 +1,4 @@
-"""Inference with a sparse network: a batch of samples in, logits out, as who has found a ticket asks for them."""
+"""Inference with a sparse network: a batch of samples in, logits out."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise

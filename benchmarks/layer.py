@@ -51,9 +51,9 @@ class Layer:
         w, x, dy = (a.astype(np.float64) for a in (self.weight, self.x, self.dy))
         return Results(x @ w.T, dy @ w, (dy.T @ x)[self.mask])
 
-    def check(self, who: str, results: Results, tolerance: float = TOLERANCE) -> float:
+    def check(self, side: str, results: Results, tolerance: float = TOLERANCE) -> float:
         """Compare what was computed with what is exact and return the largest error."""
-        what = f"{who}, {self.inputs} to {self.outputs}, batch {self.batch}, density {self.density:g}"
+        what = f"{side}, {self.inputs} to {self.outputs}, batch {self.batch}, density {self.density:g}"
         return max(
             require_near(f"{what}, {name}", found, getattr(self.exact, name), tolerance)
             for name, found in vars(results).items()

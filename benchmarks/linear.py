@@ -1,4 +1,4 @@
-"""Linear layers, forward and backward, from dense to 2%: our two kinds of kernels and everybody else's.
+"""Linear layers, forward and backward, from dense to 2%: our two kinds of kernels and the peers'.
 
 Three peers are compared with one thread a side (peers.SERIAL); the others, and tinyticket alone, with --threads.
 """

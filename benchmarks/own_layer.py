@@ -36,7 +36,7 @@ class OwnSparse:
 
 
 class OwnSparsePacking(OwnSparse):
-    """The same between layers of somebody else: samples are packed and results brought back, every time."""
+    """The same between layers of another library: samples are packed and results brought back, every time."""
 
     def __init__(self, layer: Layer):
         super().__init__(layer)

@@ -121,11 +121,11 @@ class Probe:
 
     def report(self) -> str:
         """Say in one sentence whether the machine was free."""
-        said = " and ".join(
-            f"{work} took {rows.duration(min(read))} to {rows.duration(max(read))}"
-            for work, read in self.readings.items()
+        read = " and ".join(
+            f"{work} took {rows.duration(min(seconds))} to {rows.duration(max(seconds))}"
+            for work, seconds in self.readings.items()
         )
         if self.disturbed:
             limits = " and ".join(f"{work} by more than {self.TOLERANCE[work]:.0%}" for work in self.disturbed)
-            return f"WARNING: this run was disturbed: of the probes {said}; {limits}"
-        return f"undisturbed: of the probes {said}"
+            return f"WARNING: this run was disturbed: of the probes {read}; {limits}"
+        return f"undisturbed: of the probes {read}"

@@ -75,7 +75,7 @@ class Problem:
 
 
 def make(name: str, batch_size: int | None = None, examples: dict[str, int] | None = None) -> Problem:
-    """Make the problem of a model, in batches as the papers have them if not told otherwise.
+    """Make the problem of a model, in batches as the papers have them if no size is given.
 
     An unknown name is an error, and costs no time.
     """
@@ -124,7 +124,7 @@ def _synthetic(
 
 
 def exact_losses(problem: Problem, masks: dict[str, np.ndarray] | None, steps: int) -> list[float]:
-    """Train a few steps in float64, eagerly, and return the losses that everybody must come near."""
+    """Train a few steps in float64, eagerly, and return the losses that all sides must come near."""
     model = problem.model(masks)
     model.astype(np.float64)
     optimizer = problem.optimizer(model)

@@ -30,7 +30,7 @@ def middle_of_many(options: Options, given: Sequence[str]) -> list[Row]:
             print(f"process {number + 1} of {options.processes}", flush=True)
             done = subprocess.run([sys.executable, "-m", "benchmarks", *rest, "--json", str(path)], check=False)
             if done.returncode == 2:
-                raise InputError("the process has said what was wrong")
+                raise InputError("the process refused its arguments, see above")
             if done.returncode or not path.exists():
                 raise WrongResultError(f"process {number + 1} ended with exit code {done.returncode}")
             runs.append(rows.read(str(path)))

@@ -2,7 +2,7 @@
 
 The protocol of the paper's section 2: 16 rounds of 50,000 iterations, 20% of the survivors pruned after each, 5,000
 validation and 10,000 test examples evaluated every 100 iterations, the first and the last included. PyTorch needs
-half an hour for it, so nobody runs it here: some hundred steps and some evaluations of each round are measured, in
+half an hour for it, so it is not run here: some hundred steps and some evaluations of each round are measured, in
 alternating blocks, and multiplied. What that leaves out, on both sides: pruning and rewinding between rounds
 (milliseconds), writing files, and that steps slow down a little as training goes on.
 """

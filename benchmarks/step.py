@@ -85,7 +85,7 @@ def _at_density(
         contestants[name] = made.step
     if options.steps_per_call > 1:
         contestants[""] = mine.in_runs(options.steps_per_call)
-    if options.device != "cpu":  # whose clock stops for everybody when the device has finished
+    if options.device != "cpu":  # the clock stops for all sides when the device has finished
         contestants |= {name: step.in_runs(options.steps_per_call) for name, step in contestants.items() if name}
     timings = interleave(contestants, discipline)
     for name in timings:

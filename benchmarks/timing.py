@@ -4,7 +4,7 @@ Two libraries in one process disturb each other: each keeps a pool of threads th
 some milliseconds (OpenBLAS: up to a tenth of a second) after its last call. So contestants run in alternating blocks,
 A B C A B C, and the beginning of each block is thrown away, by calls AND by time, because five calls of a quick
 contestant are over before the other's threads have gone to sleep. Alternating also spreads a slow minute of the
-machine over everybody. What is kept are single calls: their median is the figure, their quartiles the spread.
+machine over all sides. What is kept are single calls: their median is the figure, their quartiles the spread.
 
 A machine that is shared tells lies that no median mends; probe.py asks it whether it was free.
 """
@@ -90,7 +90,7 @@ def interleave(
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     collected = gc.isenabled()
     gc.collect()
-    gc.disable()  # a collection belongs to nobody in particular
+    gc.disable()  # a collection belongs to no side in particular
     try:
         for _ in range(discipline.blocks):
             for name, call in contestants.items():

@@ -3,7 +3,7 @@
 Dense with the fused optimizer, eager or compiled; masked as lottery repositories do it; with sparseprop's layers for its own.
 Networks of images run in the memory layout, NCHW or channels last, in which they are faster here.
 Everything that is unpaid work for a fair comparison is done before the clock runs: data and indices are tensors, and
-nobody reads the loss.
+the loss is not read.
 """
 
 import contextlib

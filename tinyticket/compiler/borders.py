@@ -26,7 +26,7 @@ def _surround(convolution: Operation) -> None:
 
 
 def _flatten(graph: Graph, flatten: Operation) -> None:
-    """Let the result share its input's memory if that has no border and nobody else adds to its gradient."""
+    """Let the result share its input's memory if that has no border and no other operation adds to its gradient."""
     (x,), y = flatten.inputs, flatten.output
     alone = len(graph.consumers()[x]) == 1 or not x.needs_gradient
     if x.border == 0 and alone:

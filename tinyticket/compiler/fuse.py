@@ -5,7 +5,7 @@ from __future__ import annotations
 from tinyticket.compiler.graph import Graph, Operation, Value
 
 WITH_RELU = ("conv2d", "linear", "batch_norm", "add")
-"""Operations whose kernels end in a ReLU if they are asked to; its gradient falls to whoever reads their output."""
+"""Operations whose kernels end in a ReLU if they are asked to; its gradient falls to the operations that read their output."""
 
 
 def fuse(graph: Graph) -> None:

@@ -152,7 +152,7 @@ class Values:
         return self._block(blocks, value, self.is_private(value))
 
     def renew(self, value: Value) -> Block:
-        """Return where a value will lie until `restart`, after nobody has needed it for a while."""
+        """Return where a value will lie until `restart`, after no operation has needed it for a while."""
         self._renewed.add(value.root)
         return self.value(value)
 
@@ -165,7 +165,7 @@ class Values:
 
         The batch's is written by operations that write what threads share too, so that each thread does a part of them.
         """
-        private = self.is_private(value) and value.root is not self.graph.start.root
+        private = self.private or (value.root in self._own and value.root is not self.graph.start.root)
         return self._block(self._gradients, value, private)
 
     def is_private(self, value: Value) -> bool:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from tinyticket.compiler.borders import lay_out
 from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.read import read_graph
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError, near
-from tinyticket.nn import Buffer, Module, Parameter
-
-State = Mapping[Parameter, Sequence[np.ndarray]]
+from tinyticket.nn import Buffer, Module
 
 DEVICES = ("cpu", "cuda")
 
 SIDES = (32, 28, 8, 16, 64, 24, 12, 20, 40, 48, 96, 128, 224)
-"""Images that are tried on a network of which nobody has said what it takes; the first data tell the truth."""
+"""Sides of the images that a network is read with where no input shape is given; the first batch decides."""
 
 
 def check_device(device: str) -> None:

@@ -1,8 +1,8 @@
 """A model, its loss and its optimizer as one compiled training step, or a model alone as one that predicts.
 
 The step holds parameters and optimizer slots in an arena of its own. Reading `Parameter.data` or `state_dict()` brings the newest
-values back; whatever was read or written there, a mask included, is taken over before the next step. So nothing needs to be told
-to the step, and nothing is copied while nobody looks.
+values back; whatever was read or written there, a mask included, is taken over before the next step. So a step needs no call when
+values change, and copies nothing while they are not read.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class CompiledStep:
         if not (self._arena_is_newer and compiled) or len(x) > self.batch_size:
             return EagerStep(self.model, self.optimizer).backward(x, y)
         program = self._current(x.shape[1:])
-        if not self._gradients:  # made anew, once: those who never ask need no memory for them
+        if not self._gradients:  # made anew, once: without a call of this there is no memory for them
             self.fetch()
             self._gradients, self._program = True, None
             program, self._arena_is_newer = self._take_over(), True
@@ -240,7 +240,7 @@ class CompiledStep:
 
     def fetch(self) -> None:
         """Write the newest values into parameters and optimizer slots; the next step takes them from there."""
-        self._arena_is_current = False  # whoever asks may write
+        self._arena_is_current = False  # who reads parameters may write them too
         if not self._arena_is_newer:
             return
         self._arena_is_newer = False
@@ -261,7 +261,7 @@ class CompiledStep:
         return self._program if self._arena_is_newer and self._program else self._take_over()
 
     def _ready(self, shape: tuple[int, ...]) -> Any:
-        """Return the program for examples of a shape, for predictions: what is there stays there until somebody asks for it."""
+        """Return the program for predictions on examples of a shape; values in the arena stay current until parameters are read."""
         expected = self.network.input_shape
         try:
             program = self._current(shape)

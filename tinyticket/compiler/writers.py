@@ -12,7 +12,7 @@ from tinyticket.compiler.graph import Graph, Value
 
 
 class Writers:
-    """Knows of every value who has written its gradient, and how many are to come.
+    """Knows of every value whether its gradient has been begun, and how many operations are still to write it.
 
     Parameters
     ----------

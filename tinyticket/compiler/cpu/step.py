@@ -7,19 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler import lower
 from tinyticket.compiler.checks import check_batch, check_examples, check_indices
-from tinyticket.compiler.cpu.arena import Arena
 from tinyticket.compiler.cpu.data import Data, bind, pixels_of
-from tinyticket.compiler.cpu.program import FEED, Program, Threads
+from tinyticket.compiler.cpu.program import FEED, Program
+from tinyticket.compiler.cpu.programs import Programs
 from tinyticket.compiler.draw import draw_masks
 from tinyticket.compiler.graph import Graph
-from tinyticket.compiler.layout import SMALL, Layout, Values
+from tinyticket.compiler.layout import Layout
 from tinyticket.compiler.op import Block, Op
-from tinyticket.compiler.places import Places
-from tinyticket.compiler.schedule import held, place
 from tinyticket.compiler.score import Score
-from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
@@ -28,15 +24,6 @@ from tinyticket.nn import Buffer, Parameter
 
 FROM_ZERO = -scalars_of("sgd", 1, 1.0)
 """The scalars with which SGD makes a gradient of a zero."""
-
-APART = 1 << 20
-"""Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the
-next
-turn finds them. More are read once for several tiles by threads that do a batch together."""
-
-NEAR = 2 * 1024 * 1024
-"""Bytes of values and gradients of a tile up to which training takes the tiles of a batch apart, from the first layer to the loss
-and back, while they are in a second-level cache. Batch normalisation needs whole batches."""
 
 KEPT_AT_ONCE = 1 << 26
 """Bytes of dropout's masks that are drawn for a call; longer calls are cut."""
@@ -98,95 +85,16 @@ class CpuStep:
         self.threads = thread_count(threads)
         self._rule, self._options = rule, options
         self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
-        self.takes_draws = not layout.is_mlp
-        together = Values(layout, layout.tiles, private=False)
-        apart = layout.is_mlp or sum(each.count for each in layout.weights.values()) <= APART
-        # Losses are added up in the order of the data, within a turn first: turns are those of every version of the library.
-        tiles, samples = (1, layout.lanes) if layout.is_mlp else (layout.tiles, batch_size)
-        evaluated = Values(layout, tiles, private=True) if apart else together
-        self._threads = Threads(self.threads)
-        self._size, self._classes = graph.start.size, graph.output.channels
-        work = layout.work() / SMALL
-        self._updating: Program | None = None
-        self.turns = self._chosen_turns(turns, bool(penalties))
-        if self.turns == "tiles":
-            layout.cut_gradients()
-            forth_and_back, update = lower.training_apart(layout, Values(layout, 1, private=True), RULES[rule])
-            self._training = self._program(forth_and_back, LANES, True, 3 * work)
-            self._updating = self._program(update, 1)
-        else:
-            lowered = lower.training(layout, together, RULES[rule], penalties or {})
-            self._training = self._program(lowered, batch_size)
-        self._gradients = self._program(lower.gradients(layout, together), batch_size) if gradients else None
-        self._evaluation = self._program(lower.evaluation(layout, evaluated), samples, apart, work * tiles)
-        ahead = {"examples": 4 * self._size, "pixels": self._size, "logits": 4 * self._classes}
-        self._prediction = self._program(lower.prediction(layout, evaluated), samples, apart, work * tiles, ahead)
-        self._few = self._prediction  # for no more examples than there are lanes
-        if layout.tiles > 1 and not layout.is_mlp:
-            predicted = Values(layout, 1, private=apart)
-            self._few = self._program(lower.prediction(layout, predicted), LANES, apart, work, ahead)
-        self._refresh = self._program(lower.refresh(layout), 1)
-        self._arena = self._placed()
+        self._programs = Programs(layout, batch_size, RULES[rule], self.threads, gradients, penalties or {}, turns)
+        self._arena, self.turns, self.takes_draws = self._programs.arena, self._programs.turns, not layout.is_mlp
         for each in layout.weights.values():
             each.write_pattern(self._view)
+        self._size, self._classes = graph.start.size, graph.output.channels
         self._order = self._first = np.arange(max(batch_size, layout.lanes), dtype=np.int64)
-        self._order_address = address_of(self._first)
+        for program in (self._programs.prediction, self._programs.few):
+            program.base[_INDICES] = address_of(self._first)
         self._scalars, self._result = np.zeros(8, np.float32), np.zeros(2)
-        self._prediction.base[_INDICES] = self._few.base[_INDICES] = self._order_address
         self._stale = True  # whether what passes read of the weights is older than the weights
-
-    def _program(
-        self,
-        lowered: lower.Program,
-        samples: int,
-        apart: bool = False,
-        work: float = 1.0,
-        strides: dict[str, int] | None = None,
-    ) -> Program:
-        strides = strides or {"indices": 8, "draws": 24}
-        return Program(lowered, samples, self._threads, apart=apart, work=work, strides=strides)
-
-    def _chosen_turns(self, asked: str | None, penalised: bool) -> str:
-        """Return whether a training step takes its "batch" at once or its "tiles" one by one."""
-        layout = self._layout
-        apart = not (layout.is_mlp or penalised or any(o.kind == "batch_norm" for o in self.graph.operations))
-        if asked == "tiles" and not apart:
-            raise InputError(
-                "tiles of a batch are taken one by one in networks of images without batch normalisation only"
-            )
-        if asked is not None:
-            return asked
-        parts = layout.tiles * sum(each.count for each in layout.weights.values())
-        near = layout.tiles > 1 and parts <= APART and layout.tile_bytes() <= NEAR
-        return "tiles" if apart and near else "batch"
-
-    @property
-    def _programs(self) -> list[Program]:
-        programs = (
-            self._training,
-            self._updating,
-            self._gradients,
-            self._evaluation,
-            self._prediction,
-            self._few,
-            self._refresh,
-        )
-        return list(dict.fromkeys(program for program in programs if program is not None))
-
-    def _placed(self) -> Arena:
-        places, blocks = Places(), dict[Block, None]()
-        for each in self._layout.weights.values():
-            held(each.slot_blocks, places)
-        for program in self._programs:
-            place(places, program.ops)
-            blocks |= dict.fromkeys(block for op in program.ops for block in op.blocks)
-        for each in self._layout.weights.values():
-            held([each.mask_bytes, *each.pattern_blocks], places)
-        held(self._layout.buffers.values(), places)
-        arena = Arena(places, blocks)
-        for program in self._programs:
-            program.place_in(arena)
-        return arena
 
     def _view(self, block: Block) -> np.ndarray:
         return self._arena[block]
@@ -231,7 +139,7 @@ class CpuStep:
                 changed.add(parameter)
         if changed:
             self._stale = True
-            for program in self._programs:
+            for program in self._programs.all:
                 program.cut()
         return changed
 
@@ -253,7 +161,7 @@ class CpuStep:
             How every image is shifted and whether it is mirrored: what `data.augment` takes.
         """
         write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
-        self._train(self._training, data, indices, 1, self._scalars, self._result, draws)
+        self._train(self._programs.training, data, indices, 1, self._scalars, self._result, draws)
         self.steps_taken += 1
         return float(self._result[0]) / indices.size
 
@@ -261,15 +169,15 @@ class CpuStep:
         self, data: Data, indices: np.ndarray, learning_rates: Sequence[float], draws: np.ndarray | None = None
     ) -> np.ndarray:
         """Take a step for each row of `indices`, with its own learning rate and draws; return each one's loss."""
-        steps, results = len(indices), np.zeros((len(indices), 2))
-        most = steps if not self._training.kept else max(1, KEPT_AT_ONCE // self._training.kept_size)
+        training, steps, results = self._programs.training, len(indices), np.zeros((len(indices), 2))
+        most = steps if not training.kept else max(1, KEPT_AT_ONCE // (training.kept_size * self._layout.tiles))
         for start in range(0, steps, most):
             part = slice(start, start + most)
             ahead = enumerate(learning_rates[part], self.steps_taken + 1)
             scalars = np.concatenate([scalars_of(self._rule, *each, **self._options) for each in ahead])
             given = None if draws is None else draws[part]
             count = len(indices[part])
-            self._train(self._training, data, indices[part], count, scalars, results[part], given)
+            self._train(training, data, indices[part], count, scalars, results[part], given)
             self.steps_taken += count
         return results[:, 0] / indices.shape[1]
 
@@ -278,7 +186,7 @@ class CpuStep:
 
         Nothing is updated; dropout draws as in a step. The step was made with `gradients`, and the batch is one that it takes.
         """
-        program = self._gradients
+        program = self._programs.gradients
         assert program is not None
         running = {buffer: self.read_buffer(buffer) for buffer in self._layout.buffers}
         whole = {parameter: self._arena[block] for parameter, block in program.whole.items()}
@@ -312,14 +220,14 @@ class CpuStep:
         base[_AUGMENTED], base[_BATCH] = draws is not None, samples
         base[_INDICES], base[_DRAWS], base[_KEPT] = first, drawn, masks
         base[_SCALARS], base[_RESULTS] = address_of(scalars), address_of(results)
-        if self._updating is None or program is not self._training:
+        if self._programs.updating is None or program is not self._programs.training:
             program.take(steps, samples, steps * samples, first, indices.size, data.size)
         else:
             self._take_apart(data, steps, samples, indices, results)
 
     def _take_apart(self, data: Data, steps: int, samples: int, indices: np.ndarray, results: np.ndarray) -> None:
         """Take training steps whose tiles are turns, each followed by the update; the base names what the first is given."""
-        program, update, tiles = self._training, self._updating, tiles_for(samples, LANES)
+        program, update, tiles = self._programs.training, self._programs.updating, tiles_for(samples, LANES)
         assert update is not None
         base, sums = program.base, np.zeros((tiles, 2))
         given = base[_INDICES], base[_DRAWS], base[_KEPT], base[_SCALARS]
@@ -340,7 +248,7 @@ class CpuStep:
         if not program.kept:
             return None
         turns, tiles = 1, self._layout.tiles
-        if program is self._training and self._updating is not None:
+        if program is self._programs.training and self.turns == "tiles":
             turns = tiles = tiles_for(samples, LANES)
         return draw_masks(program.kept, program.kept_size, steps, samples, turns, tiles, self._layout.lanes)
 
@@ -350,7 +258,7 @@ class CpuStep:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
         chosen = self._numbers(data.size) if indices is None else np.ascontiguousarray(indices, np.int64)
         self._renew()
-        program, first = self._evaluation, address_of(chosen)
+        program, first = self._programs.evaluation, address_of(chosen)
         sums = np.zeros((-(-chosen.size // program.samples), 2))
         program.feed(data)
         program.base[_INDICES], program.base[_RESULTS] = first, address_of(sums)
@@ -366,7 +274,7 @@ class CpuStep:
             self._renew()
         pixels = pixels_of(self.graph, self._layout.is_mlp, x)
         count = len(x)
-        program = self._few if count <= LANES else self._prediction
+        program = self._programs.few if count <= LANES else self._programs.prediction
         logits = np.empty((count, self._classes), np.float32)
         if pixels is None:
             if x.ndim != 2 or x.dtype != _FLOAT32 or not x.flags.carray:  # for which nothing is compiled
@@ -378,28 +286,28 @@ class CpuStep:
             program.feed(pixels)
         else:
             program.feed(Data(x, count))
-        base[_INDICES], base[_LOGITS] = self._order_address, address_of(logits)
+        base[_INDICES], base[_LOGITS] = address_of(self._first), address_of(logits)
         program.take(-(-count // program.samples), program.samples, count)
         return logits
 
     def profile(self, data: Data, indices: np.ndarray) -> list[tuple[Op, float]]:
         """Return the seconds that each operation of a training step takes on one thread; values are as good as lost."""
         scalars, samples = scalars_of(self._rule, 1, 0.0, **self._options), indices.size
-        self._train(self._training, data, indices, 1, scalars, self._result, None)
-        kept, base = self._draw(self._training, 1, samples), self._training.base
+        training, updating = self._programs.training, self._programs.updating
+        self._train(training, data, indices, 1, scalars, self._result, None)
+        kept, base = self._draw(training, 1, samples), training.base
         base[_INDICES], base[_KEPT] = address_of(indices), 0 if kept is None else address_of(kept)
-        if self._updating is None:
-            return self._training.profile(samples, PROFILED)
-        tiles = tiles_for(samples, LANES)
-        turns = [(op, tiles * seconds) for op, seconds in self._training.profile(min(samples, LANES), PROFILED)]
-        return turns + self._updating.profile(1, PROFILED)
+        if updating is None:
+            return training.profile(samples, PROFILED)
+        tiles, turns = tiles_for(samples, LANES), training.profile(min(samples, LANES), PROFILED)
+        return [(op, tiles * seconds) for op, seconds in turns] + updating.profile(1, PROFILED)
 
     def _renew(self) -> None:
         """Bring weights that were written from outside into the orders that passes read."""
         if self._stale:
             self._stale = False
-            if self._refresh.ops:
-                self._refresh.take(1, 1, 1)
+            if self._programs.refresh.ops:
+                self._programs.refresh.take(1, 1, 1)
 
     def _numbers(self, count: int) -> np.ndarray:
         """Return 0 to count, kept for the next time."""

@@ -59,7 +59,7 @@ class CudaStep:
         Here and in all methods, if the device's memory is exhausted.
     """
 
-    takes_draws = True
+    takes_draws, turns = True, "batch"
 
     def __init__(
         self,

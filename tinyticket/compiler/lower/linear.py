@@ -33,12 +33,12 @@ def linear(lower: Lowering, operation: Operation) -> None:
     reads = [weights.values, bias, x]
     if weights.pattern is not None:
         job = SparseLinear(weights.rows, weights.values, bias, x, y, operation.relu, shape)
-        # What the optimizer updates row by row is read by whom it belongs to.
+        # Weights that the optimizer updates row by row are read by the thread that updates them.
         own = [] if weights.by_column else [weights.values]
         lower.emit(job, weights.row_shares(), reads, [y], own)
         return
     if lower.training and values.is_mlp and operation.inputs[0].needs_gradient:
-        _transpose(lower, operation, None)  # while other threads read it too, so that nobody waits for it later
+        _transpose(lower, operation, None)  # while other threads read it too, so that no thread waits for it later
     lower.emit(Linear(weights.values, bias, x, y, operation.relu, shape), even(shape.outputs, ROWS), reads, [y])
 
 

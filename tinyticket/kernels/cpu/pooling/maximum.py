@@ -1,24 +1,15 @@
-"""Maximum and average pooling of packed images, forward and backward, a plane (one channel of one tile) at a time.
-
-What a window misses at the edge of an image is clipped away, so padding needs no border: a maximum then never sees the border's
-zeros, and an average counts them because it always divides by the whole window. No positions of maxima are kept: the backward
-pass looks for the first element of a window that the maximum does not exceed, which is quicker than reading an index per lane,
-and gives ties to the element that PyTorch gives them to. Windows of two by two that do not overlap, the common case, need each
-element once and have straight-line versions.
-"""
+"""Maximum pooling of packed images, and its gradient."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from tinyticket.kernels.cpu.arguments import even_shares, images_like, images_to_write, pooling_window
-from tinyticket.kernels.cpu.image_common import finish
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images
+from tinyticket.kernels.cpu.pooling.clipping import bounds, finish_vector
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.vector.simd import advance, broadcast, intrinsic, load, select, store, vector, zero
+from tinyticket.kernels.cpu.vector.simd import advance, intrinsic, load, select, store, vector, zero
 from tinyticket.kernels.geometry import Window
 
 
@@ -40,23 +31,11 @@ def _is_two_by_two(window):
 
 
 @device
-def _bounds(start, size, extent):
-    """Return which elements of a window that begins at `start` lie inside the image."""
-    return max(-start, 0), min(size, extent - start)
-
-
-@device
-def _finish(dx, place, value, x, add, x_is_relu_output):
-    """Finish one vector of an input gradient; x is read only where a ReLU made it."""
-    finish(dx, place, value, load(x, place) if x_is_relu_output else zero(), add, x_is_relu_output)
-
-
-@device
 def _clear_row(dx, place, end, x, add, x_is_relu_output):
     """Finish pixels that no window reaches, from `place` to `end`."""
     if x_is_relu_output or not add:
         while place < end:
-            _finish(dx, place, zero(), x, add, x_is_relu_output)
+            finish_vector(dx, place, zero(), x, add, x_is_relu_output)
             place += LANES
 
 
@@ -75,10 +54,10 @@ def _max_two_by_two(x, y, window):
 def _max_plane(x, y, window):
     for h in range(window.height):
         top = h * window.stride - window.padding
-        first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+        first_row, last_row = bounds(top, window.kernel_height, window.x_height)
         for w in range(window.width):
             left = w * window.stride - window.padding
-            first, last = _bounds(left, window.kernel_width, window.x_width)
+            first, last = bounds(left, window.kernel_width, window.x_width)
             corner = advance(x, top * window.x_row + left * LANES)
             most = load(corner, first_row * window.x_row + first * LANES)
             for i in range(first_row, last_row):
@@ -116,14 +95,14 @@ def _max_two_by_two_gradient(x, y, dy, dx, window, add, x_is_relu_output):
             most, left = load(y, place + w * LANES), load(dy, place + w * LANES)
             i, j = upper + 2 * LANES * w, lower + 2 * LANES * w
             smaller = load(x, i) < most
-            _finish(dx, i, select(smaller, zero(), left), x, add, x_is_relu_output)
+            finish_vector(dx, i, select(smaller, zero(), left), x, add, x_is_relu_output)
             left = select(smaller, left, zero())
             smaller = load(x, i + LANES) < most
-            _finish(dx, i + LANES, select(smaller, zero(), left), x, add, x_is_relu_output)
+            finish_vector(dx, i + LANES, select(smaller, zero(), left), x, add, x_is_relu_output)
             left = select(smaller, left, zero())
             smaller = load(x, j) < most
-            _finish(dx, j, select(smaller, zero(), left), x, add, x_is_relu_output)
-            _finish(dx, j + LANES, select(smaller, left, zero()), x, add, x_is_relu_output)
+            finish_vector(dx, j, select(smaller, zero(), left), x, add, x_is_relu_output)
+            finish_vector(dx, j + LANES, select(smaller, left, zero()), x, add, x_is_relu_output)
         _clear_row(dx, upper + 2 * LANES * window.width, upper + width, x, add, x_is_relu_output)
         _clear_row(dx, lower + 2 * LANES * window.width, lower + width, x, add, x_is_relu_output)
     for h in range(2 * window.height, window.x_height):
@@ -139,10 +118,10 @@ def _max_plane_gradient(x, y, dy, dx, window, add, x_is_relu_output):
             _clear_row(dx, h * window.x_row, h * window.x_row + width, x, False, False)
     for h in range(window.height):
         top = h * window.stride - window.padding
-        first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
+        first_row, last_row = bounds(top, window.kernel_height, window.x_height)
         for w in range(window.width):
             left = w * window.stride - window.padding
-            first, last = _bounds(left, window.kernel_width, window.x_width)
+            first, last = bounds(left, window.kernel_width, window.x_width)
             place = h * window.y_row + w * LANES
             most, rest = load(y, place), load(dy, place)
             for i in range(first_row, last_row):
@@ -178,82 +157,6 @@ def _max_pool2d_gradient(job, first, last):
             _max_two_by_two_gradient(before, after, above, gradient, window, add, x_is_relu_output)
         else:
             _max_plane_gradient(before, after, above, gradient, window, add, x_is_relu_output)
-
-
-@device
-def _share(window):
-    """Return what one element weighs in an average, in every lane."""
-    return broadcast(np.float32(np.float32(1) / np.float32(window.kernel_height * window.kernel_width)))
-
-
-class AvgPool2d(NamedTuple):
-    """The job of `avg_pool2d`, whose share are planes.
-
-    A window as large as the image is global average pooling; one by one it is a copy, which may subsample (stride) or pad.
-    """
-
-    x: Floats
-    y: Floats
-    window: Window
-
-
-@kernel(AvgPool2d)
-def _avg_pool2d(job, first, last):
-    window = job.window
-    share = _share(window)
-    for plane in range(first, last):
-        before, after = advance(job.x, plane * window.x_plane), advance(job.y, plane * window.y_plane)
-        for h in range(window.height):
-            top = h * window.stride - window.padding
-            first_row, last_row = _bounds(top, window.kernel_height, window.x_height)
-            for w in range(window.width):
-                left = w * window.stride - window.padding
-                start, end = _bounds(left, window.kernel_width, window.x_width)
-                total = zero()
-                for i in range(first_row, last_row):
-                    line = advance(before, (top + i) * window.x_row + left * LANES)
-                    part = zero()  # rows are added up apart, so that they need not wait for each other
-                    for j in range(start, end):
-                        part = part + load(line, j * LANES)
-                    total = total + part
-                store(after, h * window.y_row + w * LANES, total * share)
-
-
-@device
-def _covering(position, size, window, count):
-    """Return which windows along one axis cover a position: first and one past the last."""
-    reached = position + window.padding
-    first = (reached - size + window.stride) // window.stride if reached >= size else 0
-    return first, min(reached // window.stride + 1, count)
-
-
-class AvgPool2dGradient(NamedTuple):
-    """The job of `avg_pool2d_gradient`, whose share are planes; x is read only if it is a ReLU's output."""
-
-    x: Floats
-    dy: Floats
-    dx: Floats
-    add: bool
-    x_is_relu_output: bool
-    window: Window
-
-
-@kernel(AvgPool2dGradient)
-def _avg_pool2d_gradient(job, first, last):
-    window, add, x_is_relu_output = job.window, job.add, job.x_is_relu_output
-    share = _share(window)
-    for plane in range(first, last):
-        before, gradient = advance(job.x, plane * window.x_plane), advance(job.dx, plane * window.x_plane)
-        above = advance(job.dy, plane * window.y_plane)
-        for h in range(window.x_height):
-            first_row, last_row = _covering(h, window.kernel_height, window, window.height)
-            for w in range(window.x_width):
-                start, end = _covering(w, window.kernel_width, window, window.width)
-                total = zero()
-                for i in range(first_row, last_row):
-                    for j in range(start, end):
-                        total = total + load(above, i * window.y_row + j * LANES)
-                _finish(gradient, h * window.x_row + w * LANES, total * share, before, add, x_is_relu_output)
 
 
 # -- functions of arrays
@@ -328,44 +231,5 @@ def max_pool2d_gradient(
     dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
     values = x.interior, images_like(y, x.tiles, after, "y"), images_like(dy, x.tiles, after, "dy"), dx.interior
     job = MaxPool2dGradient(*values, add_to is not None, x_is_relu_output, window)
-    run(job, even_shares(x.tiles * window.inputs, threads))
-    return dx
-
-
-def avg_pool2d(
-    x: Images,
-    kernel: int | Sequence[int],
-    *,
-    stride: int | None = None,
-    padding: int = 0,
-    border: int = 0,
-    threads: int | None = None,
-) -> Images:
-    """Take the average of each window, padding counted as zeros; arguments as in `max_pool2d`.
-
-    A kernel as large as the image averages all of it.
-    """
-    window, after = pooling_window(x, kernel, stride, padding, border)
-    y = Images.zeros(x.tiles, after)
-    run(AvgPool2d(x.interior, y.interior, window), even_shares(x.tiles * window.inputs, threads))
-    return y
-
-
-def avg_pool2d_gradient(
-    x: Images,
-    dy: Images,
-    kernel: int | Sequence[int],
-    *,
-    stride: int | None = None,
-    padding: int = 0,
-    add_to: Images | None = None,
-    x_is_relu_output: bool = False,
-    threads: int | None = None,
-) -> Images:
-    """Give each element its share of the gradients of the averages it went into; arguments as in `max_pool2d_gradient`."""
-    window, after = pooling_window(x, kernel, stride, padding, dy.border)
-    dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
-    values = x.interior, images_like(dy, x.tiles, after, "dy"), dx.interior
-    job = AvgPool2dGradient(*values, add_to is not None, x_is_relu_output, window)
     run(job, even_shares(x.tiles * window.inputs, threads))
     return dx
