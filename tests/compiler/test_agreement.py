@@ -28,7 +28,7 @@ def alternating(model):
     return {name: ("sparse", "dense")[place % 2] for place, name in enumerate(model.prunable())}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     architecture=architectures(most=6),
     kernels=st.sampled_from(["dense", "sparse", "alternating", None]),

@@ -161,7 +161,7 @@ def test_a_run_draws_shifts_and_mirrors_for_each_step(as_pixels, turns):
     assert results[0] == results[1] == results[2]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     architecture=architectures(),
     kernels=st.sampled_from(["dense", "mixed"]),

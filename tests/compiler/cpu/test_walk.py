@@ -33,7 +33,7 @@ def everything(model, shape, **options):
     return [*(array.tobytes() for array in arrays), loss, last, step.evaluate(data), *values(step, model)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     architecture=architectures(),
     kernels=st.sampled_from(["dense", "sparse", "mixed"]),
