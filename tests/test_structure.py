@@ -60,6 +60,93 @@ def test_rooms_import_downward_only(room):
         assert not upward, f"{file.relative_to(ROOT)} imports from {sorted(upward)}, which lie above {room}"
 
 
+CIRCLES = {
+    # Operations are built on tensors, and a tensor's methods call the operations: `tensor` imports them below its class.
+    "autograd": {"elementwise", "operation", "products", "reductions", "shapes", "tensor"},
+}
+"""Modules of a folder that import each other, which no other may do."""
+
+
+def imports_of(statements):
+    """Yield the modules of this package that importing a module imports; functions and checks of types do so later or never."""
+    for node in statements:
+        if isinstance(node, ast.FunctionDef):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            yield from imports_of(node.orelse)
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("tinyticket."))
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("tinyticket"):
+            for alias in node.names:
+                path = ROOT / node.module.replace(".", "/") / alias.name
+                is_module = path.is_dir() or path.with_suffix(".py").exists()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
+        for part in ("body", "orelse", "handlers", "finalbody"):
+            yield from imports_of(getattr(node, part, ()))
+
+
+def imports_inside(folder):
+    """Return for every module and every folder in a folder, itself (`__init__`) included, which others it imports from there."""
+    prefix, found = f"{folder.relative_to(ROOT).as_posix().replace('/', '.')}.", {}
+    for file in folder.rglob("*.py"):
+        part = file.relative_to(folder).parts[0].removesuffix(".py")
+        for module in imports_of(ast.parse(file.read_text()).body):
+            if f"{module}.".startswith(prefix):
+                found.setdefault(part, set()).add(f"{module}."[len(prefix) :].split(".")[0] or "__init__")
+    return {part: others - {part} for part, others in found.items()}
+
+
+def in_circles(imports):
+    """Return what imports itself by way of others."""
+
+    def reached(part):
+        seen, left = set(), [part]
+        while left:
+            new = imports.get(left.pop(), set()) - seen
+            seen |= new
+            left += new
+        return seen
+
+    return {part for part in imports if part in reached(part)}
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({file.parent for file in PACKAGE.rglob("*.py")} - {PACKAGE}), ids=lambda p: p.name
+)
+def test_imports_inside_a_room_run_in_no_circle(folder):
+    assert in_circles(imports_inside(folder)) == CIRCLES.get(folder.relative_to(PACKAGE).as_posix(), set())
+
+
+def test_circles_are_found():
+    assert in_circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == {"b", "c"}
+    code = """
+import numpy
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from tinyticket import lottery
+else:
+    from tinyticket.nn import Module
+try:
+    import tinyticket.optim
+except ImportError:
+    from tinyticket.compiler import read, compile
+def f():
+    from tinyticket import cli
+class A:
+    from tinyticket.data import digits
+    def g(self):
+        import tinyticket.store
+"""
+    assert [*imports_of(ast.parse(code).body)] == [
+        "tinyticket.nn",
+        "tinyticket.optim",
+        "tinyticket.compiler.read",
+        "tinyticket.compiler",
+        "tinyticket.data.digits",
+    ]
+
+
 def run_python(code):
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
@@ -83,10 +170,27 @@ def test_every_public_name_exists():
 
 
 def test_every_kernel_is_a_name_of_kernels():
-    for name in tinyticket.kernels.cpu.__all__:
-        assert getattr(tinyticket.kernels, name) is getattr(tinyticket.kernels.cpu, name)
-    with pytest.raises(AttributeError, match="no attribute 'dense'"):
-        _ = tinyticket.kernels.dense
+    kernels = tinyticket.kernels
+    assert {"conv2d", "cross_entropy", "linear", "optimizer_step", "pack", "unpack"} <= set(kernels.cpu.__all__)
+    for name in kernels.cpu.__all__:
+        assert getattr(kernels, name) is getattr(kernels.cpu, name)
+    assert {*kernels.cpu.__all__, "ConvPattern", "Pattern", "cpu", "reference"} == set(dir(kernels))
+    for name in ("dense", "settings", "update", "empty"):
+        assert name not in kernels.cpu.__all__
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'"):
+            getattr(kernels, name)
+
+
+def test_patterns_that_kernels_read_are_names_of_kernels():
+    from tinyticket.sparse import ConvPattern, Pattern
+
+    assert tinyticket.kernels.Pattern is Pattern
+    assert tinyticket.kernels.ConvPattern is ConvPattern
+
+
+def test_the_plain_references_need_no_numba():
+    use = "import sys, tinyticket as tt; tt.kernels.reference; print('numba' in sys.modules)"
+    assert run_python(use).strip() == "False"
 
 
 def settings():

@@ -117,9 +117,9 @@ ACTIVATIONS = {
 }
 
 
-def mlp(*sizes, bias=True, seed=0, activations=("relu",)):
+def mlp(*sizes, bias=True, seed=0, activations=("relu",), flatten=False):
     """Return linear layers of such sizes, with activations between them, one after the other and again from the first."""
-    rng, layers, kinds = np.random.default_rng(seed), [], itertools.cycle(activations)
+    rng, layers, kinds = np.random.default_rng(seed), [Flatten()] if flatten else [], itertools.cycle(activations)
     for inputs, outputs in itertools.pairwise(sizes):
         layers += [Linear(inputs, outputs, bias=bias, rng=rng), ACTIVATIONS[next(kinds)]()]
     return Sequential(*layers[:-1])
@@ -174,26 +174,69 @@ def assert_equal_to_rounding(model, other, tolerance=2e-5):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=tolerance, err_msg=name)
 
 
-def stable(model, make, x, y, batches, tolerance, nudges=8):
-    """Return whether eager steps end up where they do when the last bit of the images differs.
+def state(step):
+    """Return the values and the slots of a step's parameters by name."""
+    optimizer = step.optimizer
+    places = {id(parameter): place for place, parameter in enumerate(optimizer.params)}
+    return {name: [p.data, *optimizer.slots(places[id(p)])] for name, p in step.model.named_parameters()}
 
-    Where a ReLU or a maximum stands at a tie, they do not, and then no two orders of adding up need to agree either.
+
+def hand_over(found, eager):
+    """Give an eager step values and slots by name."""
+    for name, arrays in state(eager).items():
+        for array, source in zip(arrays, found[name], strict=True):
+            array[...] = source
+
+
+def assert_one_update_agrees(found, eager, noise):
+    """Check values and slots by name against those of an eager step, after one update of equal ones.
+
+    A gradient may be off by `noise` times the largest of its parameter, or times 0.3 if all are smaller, which then are
+    differences of larger numbers. Adam's updates are as long as the learning rate whatever the gradient: what is allowed there
+    is what such an error makes of each weight's own gradient.
     """
-    rng = np.random.default_rng(0)
-    ends = []
-    for nudge in range(nudges):
-        twin = copy.deepcopy(model)
-        step = EagerStep(twin, OPTIMIZERS[make](twin.parameters()))
-        nudged = np.nextafter(x, rng.choice([-9, 9], x.shape).astype(np.float32)) if nudge else x
-        for indices in batches:
-            step((nudged, y), indices)
-        ends.append(twin)
-    try:
-        for end in ends[1:]:
-            assert_equal_to_rounding(end, ends[0], tolerance / 4)
-    except AssertionError:
-        return False
+    optimizer = eager.optimizer
+    for name, (value, *slots) in state(eager).items():
+        gradient, shares = np.abs(slots[0]) if slots else np.ones(1), [1.0] * len(slots)
+        if adam := isinstance(optimizer, Adam):
+            (mean, square), step = optimizer.betas, optimizer.steps[0]
+            gradient = np.sqrt(slots[1] / (1 - square**step))
+            shares = [1 - mean, (1 - square) * 2 * gradient]
+        error = noise * max(gradient.max(initial=0), 0.3)
+        allowed = optimizer.lr * (np.minimum(2.5, 4 * error / np.maximum(gradient, 1e-30)) if adam else 2 * error)
+        for ours, theirs, most in zip(
+            found[name], (value, *slots), (allowed, *(error * s for s in shares)), strict=True
+        ):
+            off = np.abs(ours - theirs) - most - 2.5e-7 * np.abs(theirs) - 1e-12
+            assert off.max(initial=-1) <= 0, f"{name} is off by {off.max()} more than {most}"
+
+
+def duplicate(eager):
+    """Return an eager step that goes on from where this one is."""
+    return EagerStep(*copy.deepcopy((eager.model, eager.optimizer)))
+
+
+def is_stable(eager, x, y, indices, noise, nudges=8):
+    """Return whether an eager step ends up where it does when the last bits of images and weights differ.
+
+    Where a ReLU or a maximum stands at a tie, it does not, and then no two orders of adding up need to agree either.
+    """
+    rng, plain = np.random.default_rng(0), duplicate(eager)
+    plain((x, y), indices)
+    for _ in range(nudges):
+        other = duplicate(eager)
+        for parameter in other.model.parameters():
+            parameter.data = np.where(parameter.data, _nudged(parameter.data, rng), 0)
+        other((_nudged(x, rng), y), indices)
+        try:
+            assert_one_update_agrees(state(other), plain, noise / 10)
+        except AssertionError:
+            return False
     return True
+
+
+def _nudged(values, rng):
+    return np.nextafter(values, rng.choice([-9, 9], values.shape).astype(np.float32))
 
 
 def assert_equal_bits(model, other):

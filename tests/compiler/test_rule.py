@@ -6,13 +6,20 @@ import pytest
 import tinyticket as tt
 from tests.compiler.networks import CLASSES, compiled, examples, masked, network
 from tinyticket.errors import InputError
-from tinyticket.nn import Linear, ReLU, Sequential, Tanh
+from tinyticket.nn import Linear, Module, ReLU, Sequential
 
 DATA = examples((12,))
+
+
+class Halved(Module):
+    def forward(self, x):
+        return x * 0.5
+
+
 MODELS = {
     "mlp": lambda: Sequential(Linear(12, 9, rng=0), ReLU(), Linear(9, CLASSES, rng=1)),
     "images": lambda: network(("conv3", "norm relu", "max"), "linear", (3, 2, 2)),
-    "eager": lambda: Sequential(Linear(12, 9, rng=0), Tanh(), Linear(9, CLASSES, rng=1)),
+    "eager": lambda: Sequential(Linear(12, 9, rng=0), Halved(), Linear(9, CLASSES, rng=1)),
 }
 
 
@@ -32,7 +39,7 @@ def test_without_an_optimizer_a_step_predicts_evaluates_and_explains(name):
     exact = np.log(np.exp(wide).sum(axis=1)) - wide[np.arange(len(y)), y]
     assert loss == pytest.approx(exact.mean(), rel=1e-5)
     assert ("eager" if name == "eager" else "compiled") in step.explain()
-    assert step.plan()["mode"] in ("compiled", "eager")
+    assert step.plan()["mode"] == ("eager" if name == "eager" else "compiled")
     assert step.weights().keys() == step.model.prunable().keys()
 
 

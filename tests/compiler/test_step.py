@@ -1,354 +1,351 @@
-"""`tt.compile` against the eager step, and everything that may happen to a model between two steps."""
+"""What may happen to a compiled network between two steps, and what no number of threads may change."""
 
 import copy
-import itertools
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import tinyticket as tt
-from tests.compiler.networks import masked
-from tinyticket.compiler import CompiledStep, EagerStep
-from tinyticket.compiler.mlp.trace import trace
-from tinyticket.errors import InputError
-from tinyticket.nn import Flatten, Linear, Module, ReLU, Sequential, Tanh, functional
-from tinyticket.optim import SGD, Adam
-
-ROOT = Path(__file__).parents[2]
-RNG = np.random.default_rng(0)
-X, Y = RNG.random((150, 20), np.float32), RNG.integers(0, 4, 150)
-OPTIMIZERS = {
-    "sgd": lambda parameters: SGD(parameters, 0.05, weight_decay=1e-3),
-    "momentum": lambda parameters: SGD(parameters, 0.02, momentum=0.9),
-    "nesterov": lambda parameters: SGD(parameters, 0.02, momentum=0.9, nesterov=True, weight_decay=1e-3),
-    "adam": lambda parameters: Adam(parameters, 1e-3, weight_decay=1e-3),
-}
-
-
-def mlp(*sizes, bias=True, seed=0):
-    rng = np.random.default_rng(seed)
-    layers = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        layers += [Linear(inputs, outputs, bias=bias, rng=rng), ReLU()]
-    return Sequential(*layers[:-1])
-
-
-def compiled(model, make="adam", batch_size=16, **options):
-    step = tt.compile(model, functional.cross_entropy, OPTIMIZERS[make](model.parameters()), batch_size, **options)
-    assert isinstance(step, CompiledStep)
-    return step
-
-
-def twins(model, make="adam", batch_size=16, **options):
-    """Return a compiled step and an eager one of equal models."""
-    twin = copy.deepcopy(model)
-    return compiled(model, make, batch_size, **options), EagerStep(twin, OPTIMIZERS[make](twin.parameters()))
-
-
-def equal_to_rounding(model, other, tolerance=2e-5):
-    for (name, one), two in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
-        np.testing.assert_allclose(one, two, atol=tolerance, err_msg=name)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(st.integers(1, 40), min_size=0, max_size=3),
-    st.sampled_from([None, 0.0, 0.1, 0.5, 1.0]),
-    st.sampled_from(sorted(OPTIMIZERS)),
-    st.lists(st.integers(1, 33), min_size=1, max_size=4),
-    st.booleans(),
-    st.integers(0, 2**31),
+from tests.compiler.compiling import nothing_compiled
+from tests.compiler.networks import (
+    CLASSES,
+    OPTIMIZERS,
+    assert_equal_bits,
+    assert_equal_to_rounding,
+    compiled,
+    examples,
+    masked,
+    mlp,
+    network,
+    twins,
 )
-def test_steps_agree_with_eager_ones_to_rounding(hidden, density, make, batches, bias, seed):
-    model = mlp(20, *hidden, 4, bias=bias, seed=seed)
-    if density is not None:
-        masked(model, density, seed)
-    step, eager = twins(model, make, batch_size=33)
-    order = np.random.default_rng(seed)
-    for size in batches:
-        indices = order.integers(0, len(X), size)
-        assert step((X, Y), indices) == pytest.approx(eager((X, Y), indices), rel=1e-4, abs=1e-5)
-    # Adam's first steps are as long as the learning rate whatever the gradient, down to one that is all rounding.
-    equal_to_rounding(model, eager.model, 1e-3 * len(batches) * 2.5 if make == "adam" else 2e-5)
-    assert step.evaluate((X, Y))[0] == pytest.approx(eager.evaluate((X, Y))[0], rel=1e-2)
-    for weight in model.prunable().values():
-        if density is not None:
-            assert not weight.data[~weight.mask].view(np.uint32).any()
+from tinyticket.compiler import CompiledStep, EagerStep
+from tinyticket.data import Augmentation, Pixels, augment
+from tinyticket.errors import InputError
+from tinyticket.nn import (
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    functional,
+)
+from tinyticket.optim import SGD
+
+SHAPE = (3, 8, 8)
+DATA = examples(SHAPE)
 
 
-def test_a_step_on_arrays_is_the_step_on_their_indices():
-    by_arrays, by_indices = compiled(mlp(20, 8, 4)), compiled(mlp(20, 8, 4))
-    for start in (0, 16, 32):
-        chosen = np.arange(start, start + 16)
-        assert by_arrays(X[chosen], Y[chosen]) == by_indices((X, Y), chosen)
+def features(density=None, seed=0):
+    model = mlp(192, 30, 16, CLASSES, seed=seed, flatten=True)
+    return model if density is None else masked(model, density)
 
 
-def test_a_data_set_is_trained_on_and_its_test_part_evaluated():
-    data = tt.data.from_arrays(X[:100], Y[:100], X[100:], Y[100:])
-    one, other = compiled(mlp(20, 8, 4)), compiled(mlp(20, 8, 4))
-    assert one(data, np.arange(9)) == other((X[:100], Y[:100]), np.arange(9))
-    assert one.evaluate(data) == other.evaluate((X[100:], Y[100:]))
-    with pytest.raises(TypeError, match="data set or a pair"):
-        one([X, Y], np.arange(9))
+def images(density=None, seed=0):
+    model = network(("conv3", "norm relu", "residual", "max"), "linear", SHAPE, seed)
+    return model if density is None else masked(model, density)
 
 
-def test_threads_change_no_bit():
+def dropping(density=None, seed=0):
+    model = network(("conv3", "norm relu", "max", "dropout"), "layers", SHAPE, seed)
+    return model if density is None else masked(model, density)
+
+
+KINDS = pytest.mark.parametrize("make", [features, images, dropping])
+PLAIN = pytest.mark.parametrize("make", [features, images])  # nothing is drawn
+
+
+def train(step, steps=3, size=16):
+    return [step(DATA, np.arange(i * size, (i + 1) * size)) for i in range(steps)]
+
+
+def bits(model):
+    return [value.tobytes() for value in model.state_dict().values()]
+
+
+@pytest.mark.parametrize("kernels", ["dense", "sparse"])
+@KINDS
+def test_threads_change_no_bit(make, kernels):
     states = []
     for threads in (1, 2):
-        model = masked(mlp(20, 40, 30, 4), 0.3)
-        step = compiled(model, threads=threads)
-        for start in range(0, 96, 16):
-            step((X, Y), np.arange(start, start + 16))
-        states.append((model.state_dict(), step.evaluate((X, Y))))
-    assert states[0][1] == states[1][1]
-    for one, two in zip(states[0][0].values(), states[1][0].values(), strict=True):
-        assert one.tobytes() == two.tobytes()
+        step = compiled(make(0.4), kernels=kernels, threads=threads)
+        states.append((train(step), step.evaluate(DATA), bits(step.model)))
+    assert states[0] == states[1]
 
 
-# -- what happens to the model between steps is seen
-
-
-def test_reading_gives_the_newest_values_and_disturbs_nothing():
-    watched, alone = compiled(mlp(20, 8, 4)), compiled(mlp(20, 8, 4))
+@KINDS
+def test_reading_gives_the_newest_values_and_disturbs_nothing(make):
+    watched, alone = compiled(make()), compiled(make())
     for start in (0, 16, 32):
-        chosen = np.arange(start, start + 16)
-        before = watched.model.state_dict()
-        watched((X, Y), chosen), alone((X, Y), chosen)
-        assert any(not np.array_equal(before[name], value) for name, value in watched.model.state_dict().items())
-    for one, two in zip(watched.model.state_dict().values(), alone.model.state_dict().values(), strict=True):
-        assert one.tobytes() == two.tobytes()
+        before, chosen = watched.model.state_dict(), np.arange(start, start + 16)
+        assert watched(DATA, chosen) == alone(DATA, chosen)
+        after = watched.model.state_dict()
+        same = [name for name in before if np.array_equal(before[name], after[name])]
+        assert not same, "running statistics change too"
+    assert_equal_bits(watched.model, alone.model)
 
 
 @pytest.mark.parametrize("write", ["assign", "in place", "load_state_dict"])
-def test_what_is_written_is_seen_by_the_next_step(write):
-    step, eager = twins(masked(mlp(20, 8, 4), 0.5), "momentum")
-    for model, one in ((step.model, step), (eager.model, eager)):
-        one((X, Y), np.arange(16))
-        weight = model.prunable()["0.weight"]
+@PLAIN
+def test_what_is_written_is_seen_by_the_next_step(make, write):
+    step, eager = twins(make(0.5))
+    name = next(iter(step.model.prunable()))
+    for one in (step, eager):
+        one(DATA, np.arange(16))
+        before = one.model.state_dict()
+        weight = one.model.prunable()[name]
         if write == "assign":
-            weight.data = np.full(weight.shape, 0.1)
+            weight.data = np.where(weight.mask, 0.01, 0)
         elif write == "in place":
-            weight.data[...] = np.where(weight.mask, 0.1, 0)
+            weight.data[...] = np.where(weight.mask, 0.01, 0)
         else:
-            model.load_state_dict({name: np.full_like(value, 0.1) for name, value in model.state_dict().items()})
-        one((X, Y), np.arange(16))
-    equal_to_rounding(step.model, eager.model)
+            one.model.load_state_dict(before | {name: np.full_like(before[name], 0.01)})
+        one(DATA, np.arange(16, 32))
+    assert_equal_to_rounding(step.model, eager.model)
 
 
-def test_a_new_mask_takes_weights_and_momentum_along_and_compiles_nothing():
-    from tinyticket.compiler.mlp.train import train
-
-    step, eager = twins(masked(mlp(20, 30, 4), 0.6), "momentum")
-    variants = None
-    for density in (0.6, 0.4, 0.2):
-        for model, one in ((step.model, step), (eager.model, eager)):
+@PLAIN
+def test_a_new_mask_takes_weights_and_momentum_along_and_compiles_nothing(make):
+    step, eager = twins(make(0.8), kernels="sparse")
+    train(step), train(eager)
+    for density in (0.7, 0.5, 0.3):
+        for one in (step, eager):
             rng = np.random.default_rng(5)
-            for weight in model.prunable().values():
+            for weight in one.model.prunable().values():
                 weight.mask = weight.mask & (rng.random(weight.shape) < density)
-            for _ in range(3):
-                one((X, Y), np.arange(16))
-        variants = variants or len(train.signatures)
-        assert len(train.signatures) == variants
-    equal_to_rounding(step.model, eager.model)
+        with nothing_compiled():
+            losses = train(step)
+        np.testing.assert_allclose(losses, train(eager), rtol=1e-4)
+    assert_equal_to_rounding(step.model, eager.model, 1e-4)
 
 
-def test_eager_and_compiled_steps_may_take_turns():
-    model = masked(mlp(20, 30, 4), 0.4)
-    optimizer = OPTIMIZERS["adam"](model.parameters())
-    turns = [tt.compile(model, "cross_entropy", optimizer, 16), EagerStep(model, optimizer)]
-    _, eager = twins(masked(mlp(20, 30, 4), 0.4))
-    for i in range(6):
-        turns[i % 2]((X, Y), np.arange(16)), eager((X, Y), np.arange(16))
-    assert optimizer.steps == [6] * 4
-    equal_to_rounding(model, eager.model, 1e-4)
-
-
-def test_two_compiled_steps_of_one_model_hand_it_to_each_other():
-    model = mlp(20, 8, 4)
+@PLAIN
+def test_eager_and_compiled_steps_may_take_turns(make):
+    model, alone = make(0.4), make(0.4)
     optimizer = OPTIMIZERS["momentum"](model.parameters())
+    turns = [tt.compile(model, "cross_entropy", optimizer, 16), EagerStep(model, optimizer)]
+    eager = EagerStep(alone, OPTIMIZERS["momentum"](alone.parameters()))
+    for i in range(4):
+        chosen = np.arange(i * 16, (i + 1) * 16)
+        assert turns[i % 2](DATA, chosen) == pytest.approx(eager(DATA, chosen), rel=1e-4)
+    assert optimizer.steps == [4] * len(optimizer.params)
+    assert_equal_to_rounding(model, alone, 1e-4)
+
+
+@KINDS
+def test_two_compiled_steps_of_one_model_hand_it_to_each_other(make):
+    model = make()
+    optimizer = OPTIMIZERS["adam"](model.parameters())
     first, second = (tt.compile(model, "cross_entropy", optimizer, 16) for _ in range(2))
-    alone = compiled(mlp(20, 8, 4), "momentum")
-    for one in (first, second, second, first):
-        one((X, Y), np.arange(16)), alone((X, Y), np.arange(16))
-    for one, two in zip(model.state_dict().values(), alone.model.state_dict().values(), strict=True):
-        assert one.tobytes() == two.tobytes()
+    alone = compiled(make(), "adam")
+    for i, one in enumerate((first, second, second, first)):
+        chosen = np.arange(i * 16, (i + 1) * 16)
+        assert one(DATA, chosen) == alone(DATA, chosen)
+    assert_equal_bits(model, alone.model)
 
 
-def test_a_reset_optimizer_and_rewound_weights_start_again_bit_for_bit():
-    model = masked(mlp(20, 8, 4), 0.5)
-    start, step = model.state_dict(), compiled(model)
-    ends = []
+@PLAIN
+def test_a_reset_optimizer_and_a_rewound_state_start_again_bit_for_bit(make):
+    model = make(0.5)
+    start, step, ends = model.state_dict(), compiled(model, "adam"), []
     for _ in range(2):
         step.optimizer.reset()
         model.load_state_dict(start)
-        for begin in (0, 16, 32):
-            step((X, Y), np.arange(begin, begin + 16))
-        ends.append(b"".join(value.tobytes() for value in model.state_dict().values()))
+        ends.append([train(step), bits(model)])
     assert ends[0] == ends[1]
 
 
-def test_the_learning_rate_is_read_at_every_step():
-    step = compiled(mlp(20, 8, 4), "sgd")
-    before = step.model.state_dict()
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@KINDS
+def test_what_is_read_and_given_to_another_step_goes_on_as_if_nothing_had_happened(make, optimizer):
+    straight, broken = (compiled(make(0.5), optimizer, kernels="sparse") for _ in range(2))
+    train(straight), train(broken)
+    other = compiled(copy.deepcopy(broken.model), optimizer, kernels="sparse")
+    broken.fetch()
+    for i in range(len(other.optimizer.params)):
+        for slot, source in zip(other.optimizer.slots(i), broken.optimizer.slots(i), strict=True):
+            slot[...] = source
+    other.optimizer.steps = list(broken.optimizer.steps)
+    for ours, theirs in zip(straight.model.named_modules(), other.model.named_modules(), strict=True):
+        if hasattr(ours[1], "rng"):
+            theirs[1].rng = copy.deepcopy(ours[1].rng)
+    assert train(other) == train(straight)
+    assert_equal_bits(other.model, straight.model)
+
+
+@PLAIN
+def test_the_learning_rate_is_read_at_every_step(make):
+    step, eager = twins(make(), "sgd")
+    for rate in (0.1, 0.0, 0.02):
+        for one in (step, eager):
+            one.optimizer.lr = rate
+            train(one, 1)
+        assert_equal_to_rounding(step.model, eager.model)
     step.optimizer.lr = 0.0
-    step.optimizer.weight_decay = 0.0
-    step((X, Y), np.arange(16))
-    assert all(np.array_equal(before[name], value) for name, value in step.model.state_dict().items())
+    before = {name: p.data.copy() for name, p in step.model.named_parameters()}
+    train(step)
+    assert all(np.array_equal(before[name], p.data) for name, p in step.model.named_parameters())
 
 
-def test_gradients_are_dense_and_change_nothing():
-    model = masked(mlp(20, 8, 4), 0.3)
-    step = compiled(model)
-    step((X, Y), np.arange(16))
-    before = model.state_dict()
-    gradients = step.gradients(X[:16], Y[:16])
-    assert gradients.keys() == before.keys()
-    assert np.count_nonzero(gradients["0.weight"][~model.prunable()["0.weight"].mask])
-    assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
+@KINDS
+def test_runs_are_steps_and_a_step_on_arrays_is_one_on_indices(make):
+    one, other, third = compiled(make()), compiled(make()), compiled(make())
+    (x, y), batches = DATA, np.arange(48).reshape(3, 16)
+    losses = one.run(DATA, batches)
+    assert losses.tolist() == train(other) == [third(x[batch], y[batch]) for batch in batches]
+    assert bits(one.model) == bits(other.model) == bits(third.model)
 
 
-# -- what is chosen, and said about it
+@KINDS
+def test_a_run_has_the_learning_rate_of_each_step(make):
+    one, other = compiled(make()), compiled(make())
+    batches, rates, losses = np.arange(48).reshape(3, 16), [0.1, 0.0, 0.03], []
+    for batch, rate in zip(batches, rates, strict=True):
+        other.optimizer.lr = rate
+        losses.append(other(DATA, batch))
+    assert one.run(DATA, batches, rates).tolist() == losses
+    assert_equal_bits(one.model, other.model)
 
 
-def test_kernels_can_be_chosen_and_are_explained():
-    model = masked(mlp(20, 30, 4), 0.3)
-    step = compiled(model, kernels={"0.weight": "dense", "2.weight": "sparse"})
-    assert step.plan() == {"mode": "compiled", "kernels": {"0.weight": "dense", "2.weight": "sparse"}}
-    _, heading, first, second = step.explain().splitlines()
-    assert heading.split()[:4] == ["layer", "shape", "density", "kernel"]
-    assert first.split()[:4] == ["0.weight", "30", "x", "20"]
-    assert "dense" in first
-    assert "sparse" in second
-    with pytest.raises(InputError, match="kernels maps names of weights"):
-        compiled(mlp(20, 4), kernels={"0.weight": "fast"})
+@pytest.mark.parametrize("as_pixels", [False, True])
+@KINDS
+def test_a_run_shifts_and_mirrors_images_as_they_are_drawn(make, as_pixels):
+    rng = np.random.default_rng(0)
+    x = Pixels(rng.integers(0, 256, (60, *SHAPE), np.uint8), [0.4, 0.5, 0.6], [0.2, 0.3, 0.1])
+    y, batches = DATA[1][:60], np.arange(48).reshape(3, 16)
+    draws = np.array([Augmentation(pad=2).draw(rng, 16) for _ in batches])
+    run, by_hand = compiled(make(0.5)), compiled(make(0.5))
+    losses = run.run((x if as_pixels else x[:], y), batches, [0.05, 0.02, 0.1], draws)
+    for batch, rate, draw, loss in zip(batches, (0.05, 0.02, 0.1), draws, losses, strict=True):
+        by_hand.optimizer.lr = rate
+        assert by_hand(augment(x[batch], draw), y[batch]) == loss
+    assert_equal_bits(run.model, by_hand.model)
+    eager = EagerStep(twin := make(0.5), OPTIMIZERS["momentum"](twin.parameters()))
+    np.testing.assert_allclose(eager.run((x, y), batches, [0.05, 0.02, 0.1], draws), losses, rtol=1e-4)
+    assert run.evaluate((x, y)) == run.evaluate((x[:], y))
 
 
-def test_a_layer_without_mask_runs_dense_and_a_sparse_one_sparse():
-    model = mlp(784, 300, 4)
-    step = compiled(model)
-    assert set(step.plan()["kernels"].values()) == {"dense"}
-    model.prunable()["0.weight"].mask = np.random.default_rng(0).random((300, 784)) < 0.05
-    assert step.plan()["kernels"]["0.weight"] == "sparse"
+def test_a_data_set_is_trained_on_and_its_test_part_evaluated():
+    x, y = DATA
+    data = tt.data.from_arrays(x[:50], y[:50], x[50:], y[50:])
+    one, other = compiled(features()), compiled(features())
+    assert one(data, np.arange(9)) == other((x[:50], y[:50]), np.arange(9))
+    assert one.evaluate(data) == other.evaluate((x[50:], y[50:]))
+    with pytest.raises(TypeError, match="data set or a pair"):
+        one([x, y], np.arange(9))
 
 
-class Forward(Module):
-    """A layer, and a forward pass that is given."""
+def test_the_shape_of_the_first_data_counts_whatever_was_guessed():
+    model = Sequential(Conv2d(3, 4, 3, rng=0), ReLU(), GlobalAvgPool2d(), Linear(4, CLASSES, rng=0))
+    step, eager = twins(model)
+    for shape in ((3, 9, 7), (3, 12, 12), (3, 9, 7)):
+        data = examples(shape)
+        assert step(data, np.arange(16)) == pytest.approx(eager(data, np.arange(16)), rel=1e-4)
+    assert_equal_to_rounding(model, eager.model)
 
-    def __init__(self, forward):
-        self.layer, self.pass_ = Linear(20, 4, rng=0), forward
 
-    def forward(self, x):
-        return self.pass_(self.layer, x)
-
-
-@pytest.mark.parametrize(
-    ("model", "words"),
-    [
-        (Sequential(Linear(20, 8), Tanh(), Linear(8, 4)), "1 (Tanh): there is no compiled kernel for tanh"),
-        (mlp(20, 4).astype(np.float64), "0 (Linear): compiled kernels want float32"),
-        (Forward(lambda layer, x: functional.dropout(layer(x), 0.5)), "the model (Forward): compiled steps draw for"),
-        (Forward(lambda layer, x: layer(x) + np.ones((2, 1), np.float32)), "compiled additions want equal shapes"),
-        (Forward(lambda layer, x: layer(x) + np.ones((2, 4), np.float32)), "uses a tensor that is no result of"),
-        (Forward(lambda layer, x: layer(x) + layer(x)), "two layers share a parameter"),
-        (Forward(lambda layer, x: layer(x.reshape(1, -1, 20))), "compiled steps reshape"),
-    ],
-    ids=["tanh", "float64", "dropout", "broadcast", "constant", "shared", "reshape"],
-)
-def test_what_cannot_be_compiled_runs_eagerly_and_names_the_layer(model, words):
-    step = tt.compile(model, functional.cross_entropy, SGD(model.parameters(), 0.1), 16)
+def test_a_shape_that_only_the_data_know():
+    model = Sequential(Conv2d(2, 4, 3, rng=0), Flatten(), Linear(4 * 5 * 3, CLASSES, rng=0))
+    step = tt.compile(model, "cross_entropy", OPTIMIZERS["sgd"](model.parameters()), 16)
     assert isinstance(step, EagerStep)
-    assert words in step.explain()
+    assert "input_shape" in step.explain()
+    assert isinstance(compiled(model, input_shape=(2, 7, 5)), CompiledStep)
 
 
-def test_what_cannot_be_compiled_is_trained_all_the_same():
-    model = Sequential(Linear(20, 8, rng=0), Tanh(), Linear(8, 4, rng=0))
-    step = tt.compile(model, functional.cross_entropy, SGD(model.parameters(), 0.1), 16)
-    assert step((X, Y), np.arange(16)) > step((X, Y), np.arange(16))
+@PLAIN
+def test_gradients_are_dense_and_change_nothing(make):
+    step = compiled(make(0.3))
+    train(step)
+    before = bits(step.model)
+    train(step, 1)
+    gradients = step.gradients(DATA[0][:16], DATA[1][:16])
+    assert gradients.keys() == dict(step.model.named_parameters()).keys()
+    for name, weight in step.model.prunable().items():
+        assert np.count_nonzero(gradients[name][~weight.mask])
+    after = bits(step.model)
+    assert before != after
+    step.gradients(DATA[0][:16], DATA[1][:16])
+    assert bits(step.model) == after
 
 
-def test_an_optimizer_of_other_parameters_cannot_be_compiled():
-    model = mlp(20, 8, 4)
-    step = tt.compile(model, functional.cross_entropy, SGD(list(model.parameters())[:2], 0.1), 16)
-    assert "exactly the model's parameters" in step.explain()
-
-
-def test_tracing_leaves_the_model_as_it_was():
-    model = Sequential(Flatten(), Linear(20, 8, rng=0), ReLU(), Linear(8, 4, rng=0)).eval()
-    before = {name: dict(vars(part)) for name, part in model.named_modules()}
-    assert [layer.name for layer in trace(model, (20,))] == ["1.weight", "3.weight"]
-    assert {name: dict(vars(part)) for name, part in model.named_modules()} == before
+@PLAIN
+def test_gradients_are_differences_of_the_loss(make):
+    step, x, y = compiled(make(0.6)), DATA[0][:16], DATA[1][:16]
+    train(step)
+    gradients = step.gradients(x, y)
+    twin = copy.deepcopy(step.model).astype(np.float64)
+    exact, rng, losses = EagerStep(twin, SGD(twin.parameters(), 0.1)), np.random.default_rng(0), []
+    away = {name: 1e-6 * rng.standard_normal(gradient.shape) for name, gradient in gradients.items()}
+    start = {name: parameter.data.copy() for name, parameter in twin.named_parameters()}
+    for sign in (1, -1):
+        for name, parameter in twin.named_parameters():
+            parameter.mask = None  # gradients are those of pruned weights too
+            parameter.data = start[name] + sign * away[name]
+        losses.append(exact.backward(x.astype(np.float64), y)[0])
+    expected = sum((gradient * away[name]).sum() for name, gradient in gradients.items())
+    assert (losses[0] - losses[1]) / 2 == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("bad", [{"loss": functional.mse_loss}, {"batch_size": 0}])
 def test_what_makes_no_sense_is_refused(bad):
-    model = mlp(20, 4)
+    model = features()
     arguments = {"loss": functional.cross_entropy, "optimizer": SGD(model.parameters(), 0.1), "batch_size": 4} | bad
     with pytest.raises(InputError):
         tt.compile(model, **arguments)
 
 
-def test_a_batch_that_is_too_large_is_refused():
-    with pytest.raises(InputError, match="1 to 16"):
-        compiled(mlp(20, 4))((X, Y), np.arange(17))
+@PLAIN
+def test_what_does_not_fit_is_refused_before_anything_happens(make):
+    step, (x, y) = compiled(make()), DATA
+    train(step)
+    before = bits(step.model)
+    with pytest.raises(InputError, match="a batch of 17 examples, but the step is compiled for 1 to 16"):
+        step(DATA, np.arange(17))
+    with pytest.raises(InputError, match="indices must be from 0 to 69"):
+        step(DATA, np.full(16, 70))
+    with pytest.raises(InputError, match="labels must be from 0 to 3"):
+        step((x, y + 1), np.arange(16))
+    with pytest.raises(ValueError, match="conv2d wants an input" if make is images else "but the network takes"):
+        step((x[:, :2], y), np.arange(16))
+    assert bits(step.model) == before
 
 
-# -- processes
-
-FORK = """
-import os, sys, numpy as np, tinyticket as tt
-rng = np.random.default_rng(0)
-x, y = rng.random((60, 20), np.float32), rng.integers(0, 4, 60)
-model = tt.models.create("mlp-20-30-4", (20,), 4, 0)
-step = tt.compile(model, "cross_entropy", tt.optim.Adam(model.parameters(), 1e-3), 60, threads=2)
-step((x, y), np.arange(60))
-read, write = os.pipe()
-child = os.fork()
-if child == 0:
-    os.write(write, repr(step((x, y), np.arange(60))).encode())
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
-assert os.read(read, 100).decode() == repr(step((x, y), np.arange(60)))
-print("equal")
-"""
+def test_one_number_a_channel_is_refused_as_eagerly():
+    model = Sequential(Conv2d(3, 4, 8, rng=0), BatchNorm2d(4), GlobalAvgPool2d(), Linear(4, CLASSES, rng=0))
+    for one in twins(model, input_shape=SHAPE):
+        with pytest.raises(ValueError, match="one number a channel"):
+            one(DATA, np.arange(1))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
-def test_a_forked_child_goes_on_alone_with_the_same_bits():
-    done = subprocess.run([sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.stdout == "equal\n", done.stderr
+def test_a_network_of_linear_layers_that_is_no_plain_one_compiles_too():
+    model = Sequential(Linear(20, 9, rng=0), BatchNorm1d(9), Linear(9, 8, rng=1), Linear(8, CLASSES, rng=2), ReLU())
+    step, eager = twins(masked(model, 0.6))
+    data = examples((20,))
+    for start in (0, 16, 32):
+        chosen = np.arange(start, start + 15)
+        assert step(data, chosen) == pytest.approx(eager(data, chosen), rel=1e-5)
+    assert step.evaluate(data) == pytest.approx(eager.evaluate(data), rel=1e-5)
+    assert_equal_to_rounding(model, eager.model)
 
 
-def test_warming_up_leaves_nothing_to_compile(tmp_path):
-    code = "import logging, tinyticket as tt; logging.basicConfig(); tt.warmup()"
-    environment = os.environ | {"TINYTICKET_CACHE": str(tmp_path)}
-    run = [sys.executable, "-c", code]
-    first = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
-    compiled_files = sorted(path.name for path in tmp_path.rglob("*.nbc"))
-    again = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
-    assert "once" in first.stderr
-    assert again.stderr == ""
-    assert sorted(path.name for path in tmp_path.rglob("*.nbc")) == compiled_files
-    assert 0 < len(compiled_files) <= 20, "an MLP compiles at most about twenty variants"
+def test_pooling_may_come_first_and_activations_too():
+    model = Sequential(ReLU(), MaxPool2d(2), Flatten(), Linear(48, CLASSES, rng=0))
+    step, eager = twins(masked(model, 0.6), input_shape=SHAPE)
+    np.testing.assert_allclose(train(step), train(eager), rtol=1e-5)
+    assert_equal_to_rounding(model, eager.model)
 
 
-def test_a_result_file_tells_how_it_was_trained(tmp_path):
+def test_a_result_file_tells_how_it_was_trained():
+    x, y = examples((20,), 150)
     result = tt.lottery.find(
-        "mlp-20-16-4", (X, Y), rounds=1, iterations=5, trials=1, validation=20, batch_size=16, prune=0.5
+        "mlp-20-16-4", (x, y), rounds=1, iterations=5, trials=1, validation=20, batch_size=16, prune=0.5
     )
     dense, ticket = result.trials[0].rounds
     assert json.dumps(dense.plan) == json.dumps({"mode": "compiled", "kernels": dict.fromkeys(dense.masks, "dense")})
     assert ticket.plan["mode"] == "compiled"
-
-
-def test_compiled_and_eager_experiments_agree_statistically():
-    settings = {"rounds": 2, "iterations": 60, "trials": 2, "validation": 20, "batch_size": 16, "evaluate_every": 10}
-    runs = [tt.lottery.find("mlp-20-16-4", (X, X[:, :4].argmax(1)), eager=eager, **settings) for eager in (False, True)]
-    finals = [np.mean([r.history["validation_loss"][-1] for t in run.trials for r in t.rounds]) for run in runs]
-    assert finals[0] == pytest.approx(finals[1], rel=0.05)
+    assert {*ticket.plan["kernels"].values()} <= {"dense", "sparse"}

@@ -1,46 +1,75 @@
 """Kernels compiled beforehand: afterwards a step of the network compiles nothing."""
 
 import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.cli.commands import ENVIRONMENT
 from tinyticket import nn
 from tinyticket.errors import InputError
 
+ROOT = Path(__file__).parents[2]
 TRAIN = """
+import logging, sys
 import numpy as np
 import tinyticket as tt
-from tinyticket.optim import Adam
+from tests.compiler.compiling import nothing_compiled
+from tests.compiler.networks import OPTIMIZERS, examples, masked
+from tinyticket.nn import Conv2d, Dropout, Flatten, LeakyReLU, Linear, Sequential, Sigmoid, Tanh
 
-tt.warmup("lenet-5")
-
-from tinyticket.compiler.network.routines import ROUTINES
-from tinyticket.compiler.network.walk import walk
-
-def compiled():
-    return {name for name, routine in ROUTINES.items() if "address" in vars(routine)}, len(walk.signatures)
-
-before = compiled()
-for kernel in ("dense", "sparse"):
-    model = tt.models.create("lenet-5", rng=0)
-    for weight in model.prunable().values():
-        weight.mask = np.random.default_rng(0).random(weight.shape) < 0.3
-    kernels = dict.fromkeys(model.prunable(), kernel)
-    step = tt.compile(model, "cross_entropy", Adam(model.parameters(), 1e-3), 16, kernels=kernels)
-    data = np.zeros((20, 1, 28, 28), np.float32), np.arange(20) % 10
-    step(data, np.arange(16)), step.evaluate(data), step.gradients(data[0][:16], data[1][:16])
-assert before[1] == 1 and compiled() == before, (before, compiled())
+logging.basicConfig()
+SMOOTH = Sequential(
+    Conv2d(1, 3, 3, rng=0), LeakyReLU(), Dropout(0.5, rng=0), Tanh(), Flatten(), Linear(108, 9, rng=0), Sigmoid(),
+    Linear(9, 4, rng=0),
+)
+CASES = {
+    "mlp": (None, lambda: tt.models.create("mlp-20-9-8-4", (20,), 4, rng=0), (20,)),
+    "lenet-5": ("lenet-5", lambda: tt.models.create("lenet-5", (1, 28, 28), 4, rng=0), (1, 28, 28)),
+    "smooth": (SMOOTH, lambda: SMOOTH, (1, 8, 8)),
+}
+for name in sys.argv[1:]:
+    given, make, shape = CASES[name]
+    tt.warmup(given, shape if name == "smooth" else None)
+    x, y = examples(shape, 40)
+    with nothing_compiled():
+        for kernel in ("dense", "sparse"):
+            for make_optimizer in OPTIMIZERS.values():
+                model = masked(make(), 0.3)
+                kernels = dict.fromkeys(model.prunable(), kernel)
+                step = tt.compile(
+                    model, "cross_entropy", make_optimizer(model.parameters()), 20, kernels=kernels, input_shape=shape
+                )
+                step((x, y), np.arange(16)), step.run((x, y), np.arange(40).reshape(2, 20)), step.evaluate((x, y))
+                step.gradients(x[:16], y[:16]), step.predict(x), step.predict(x[:1])
+    print(name)
 """
 
 
-def test_after_it_a_step_compiles_nothing():
-    done = subprocess.run([sys.executable, "-c", TRAIN], env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+def train(names, environment):
+    run = [sys.executable, "-c", TRAIN, *names]
+    done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    assert (done.stdout.split(), done.returncode) == (names, 0), done.stderr
+    return done.stderr
+
+
+def test_after_it_steps_compile_nothing():
+    train(["lenet-5", "smooth"], os.environ)
+
+
+def test_what_it_compiles_is_kept_and_announced_once(tmp_path):
+    environment = os.environ | {"TINYTICKET_CACHE": str(tmp_path)}
+    first = train(["mlp"], environment)
+    files = sorted(path.name for path in tmp_path.rglob("*.nb*"))
+    again = train(["mlp"], environment)
+    assert first.count("compiling kernels for this machine: this takes some seconds, once") == 1
+    assert again == ""
+    assert sorted(path.name for path in tmp_path.rglob("*.nb*")) == files
+    assert 0 < sum(name.endswith(".nbc") for name in files) <= 24, "an MLP needs about two dozen kernels"
 
 
 @pytest.mark.parametrize("name", ["lenet-300-100", "mlp-5-4-3", "conv-2-dropout", "resnet-8"])
@@ -62,7 +91,12 @@ def test_a_network_is_left_as_it_is():
         tt.warmup(model, (3, 5, 5))
 
 
+class Halved(nn.Module):
+    def forward(self, x):
+        return x * 0.5
+
+
 def test_what_runs_eagerly_needs_nothing(caplog):
     with caplog.at_level(logging.WARNING):
-        tt.warmup(nn.Sequential(nn.Linear(4, 5, rng=0), nn.Tanh(), nn.Linear(5, 3, rng=0)))
-    assert "the model runs eagerly, so there is nothing to compile: " in caplog.text
+        tt.warmup(nn.Sequential(nn.Linear(4, 5, rng=0), Halved(), nn.Linear(5, 3, rng=0)))
+    assert "the model runs eagerly, so there is nothing to compile: 1 (Halved)" in caplog.text

@@ -1,8 +1,8 @@
 """Kernels: arrays in, arrays out. Nothing here knows a Tensor.
 
 `reference` holds plain NumPy versions, a few lines each: the specification that every fast kernel is tested against, and what the
-eager operations call. `cpu` holds the fast ones, on the packed layout; all of them, with `pack` and `unpack`, are names of this
-module too, imported (and Numba with them) when first used:
+eager operations call. `cpu` holds the fast ones, on the packed layout; all of them, with `pack` and `unpack` and the patterns that
+sparse ones read, are names of this module too, imported (and Numba with them) when first used:
 
     x = tt.kernels.pack(samples)
     y = tt.kernels.linear(weight, bias, x, relu=True)
@@ -15,11 +15,21 @@ from typing import Any
 __all__ = ["cpu", "reference"]
 
 
+PATTERNS = ("ConvPattern", "Pattern")
+"""What sparse kernels read of a mask; these are made in `tinyticket.sparse`, which is built on kernels."""
+
+
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return importlib.import_module(f"tinyticket.kernels.{name}")
+    if name in PATTERNS:
+        return getattr(importlib.import_module("tinyticket.sparse"), name)
     if not name.startswith("_"):
         cpu = importlib.import_module("tinyticket.kernels.cpu")
         if name in cpu.__all__:
             return getattr(cpu, name)
     raise AttributeError(f"module 'tinyticket.kernels' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *PATTERNS, *importlib.import_module("tinyticket.kernels.cpu").__all__])

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 from collections.abc import Callable, Iterator
 
-import numba
 import numpy as np
 import pytest
 
@@ -36,40 +35,41 @@ def shuffled(seed: int) -> Order:
 
 
 def plain_walk(order: Order) -> Callable[[np.ndarray], bool]:
-    """Return a stand-in for `compiler.cpu.walk.walk`, in which each thread does all that it may before the next one does anything."""
+    """Return a stand-in for `compiler.cpu.walk.walk`: each thread does all that it may before the next one does anything."""
 
     def walk(told: np.ndarray) -> bool:
         job = {name: int(told[place]) for name, place in places(Walk).items()}
         chosen = _words(job["indices"], job["checked"])
         if ((chosen < 0) | (chosen >= job["size"])).any():
             return False
-        if job["apart"]:
-            for turn in range(job["turns"]):
-                list(_turn(job, turn, order(job["threads"])[0]))
-            return True
-        threads = [_turns(job, thread) for thread in range(job["threads"])]
-        while any([next(threads[thread], False) for thread in order(len(threads))]):
+        turns = iter(range(job["begin"], job["turns"])) if job["apart"] else None
+        threads = [_pauses(job, thread, turns) for thread in range(job["threads"])]
+        while sum(next(threads[thread], False) for thread in order(len(threads))):
             pass
         return True
 
     return walk
 
 
-def _turns(job: dict[str, int], thread: int) -> Iterator[bool]:
-    """Do a thread's part of all turns; yield where it waits for the others."""
-    for turn in range(job["turns"]):
-        yield from _turn(job, turn, thread)
+def _pauses(job: dict[str, int], thread: int, turns: Iterator[int] | None) -> Iterator[bool]:
+    """Do a thread's part and pause for others: where all meet, or anywhere, if each takes turns that are left by itself."""
+    if turns is not None:
+        for turn in turns:
+            yield from (True for _ in _turn(job, turn, thread))
+    else:
+        for turn in range(job["begin"], job["turns"]):
+            yield from filter(None, _turn(job, turn, thread))
 
 
 def _turn(job: dict[str, int], turn: int, thread: int) -> Iterator[bool]:
+    """Take a turn; say before each operation whether all threads meet there."""
     words, feed = job["words"], _words(_words(job["feeds"], job["threads"])[thread], job["words"])
     feed[:] = _words(job["base"], words) + turn * _words(job["strides"], words)
     feed[0] = min(job["samples"], job["total"] - turn * job["samples"])
     row = int(_words(job["tables"], job["threads"])[thread])
     for _ in range(job["rows"]):
         head = _words(row, HEAD)
-        if head[MEET]:
-            yield True
+        yield bool(head[MEET])
         if head[FIRST] < head[LAST]:
             _KERNEL(int(head[KERNEL]))(row + HEAD * _WORD, int(head[FIRST]), int(head[LAST]))
         row += int(head[SIZE]) * _WORD
@@ -77,13 +77,18 @@ def _turn(job: dict[str, int], turn: int, thread: int) -> Iterator[bool]:
 
 def _words(address: int, count: int) -> np.ndarray:
     """Return the int64 numbers at an address."""
-    return np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(int(address))) if count else np.zeros(0, np.int64)
+    return (
+        np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(int(address))) if count else np.zeros(0, np.int64)
+    )
 
 
 class Steady(Pace):
-    """All threads at every call."""
+    """All threads for all turns of a call."""
 
-    def note(self, seconds: float) -> None:
+    def turns(self, most: int) -> int:
+        return most
+
+    def note(self, seconds: float, turns: int = 1) -> None:
         """Change nothing."""
 
 
@@ -96,5 +101,5 @@ def walking(order: Order | None, threads: int) -> Iterator[None]:
         patch.setattr(program, "Pace", Steady)
         if order is not None:
             patch.setattr(program, "walk", plain_walk(order))
-            patch.setattr(numba, "set_num_threads", lambda threads: None)
+            patch.setattr(program, "limited", contextlib.nullcontext)
         yield

@@ -11,22 +11,21 @@ from tinyticket.compiler.rule import rule_of
 from tinyticket.nn import Dropout
 
 
-def cpu_step(model, shape, make="momentum", kernels="dense", batch_size=16, **options):
-    """Return a step that holds a model's values; `kernels` is one word for all masked layers, or "mixed" for both in turn."""
+def cpu_step(model, shape, make="momentum", kernels="dense", batch_size=16, turns=None, **options):
+    """Return a step that holds a model's values.
+
+    `kernels` is one word for all masked layers, or "mixed" for both in turn; "tiles" are `turns` of networks that can be taken so.
+    """
     network = Network(model, shape)
+    if turns == "tiles" and (network.graph.is_mlp or network.buffers):
+        turns = None
     sparse = {name: weight.mask is not None and kernels == "sparse" for name, weight in network.weights.items()}
     if kernels == "mixed":
         sparse = {name: place % 2 == 0 and network.weights[name].mask is not None for place, name in enumerate(sparse)}
     rule, settings = rule_of(OPTIMIZERS[make](model.parameters()), network.parameters)
-    step = network.step(sparse, batch_size=batch_size, rule=rule, **settings, **options)
+    step = network.step(sparse, batch_size=batch_size, rule=rule, turns=turns, **settings, **options)
     step.write({parameter: [parameter.data] for parameter in network.parameters})
     return step
-
-
-def in_float64(model, make="momentum"):
-    """Return an eager step of the same model in double precision."""
-    twin = copy.deepcopy(model).astype(np.float64)
-    return EagerStep(twin, OPTIMIZERS[make](twin.parameters()))
 
 
 def values(step, model):
@@ -44,3 +43,14 @@ def rewind(generators):
     """Let dropout draw again what it drew from these states."""
     for module, state in generators.items():
         module.rng.bit_generator.state = state
+
+
+def in_float64(model, make="momentum"):
+    """Return an eager step of the same model in double precision."""
+    twin = copy.deepcopy(model).astype(np.float64)
+    return EagerStep(twin, OPTIMIZERS[make](twin.parameters()))
+
+
+def state(step, model):
+    """Return the values and the slots that a step holds of a model's parameters, by name."""
+    return {name: step.read(parameter) for name, parameter in model.named_parameters()}

@@ -33,20 +33,21 @@ def everything(model, shape, **options):
     return [*(array.tobytes() for array in arrays), loss, last, step.evaluate(data), *values(step, model)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     architecture=architectures(),
     kernels=st.sampled_from(["dense", "sparse", "mixed"]),
     make=st.sampled_from(sorted(OPTIMIZERS)),
     batch_size=st.sampled_from([5, 16, 40, 70]),
+    turns=st.sampled_from(["batch", "tiles"]),
     threads=st.integers(2, 4),
     seed=st.integers(0, 99),
 )
 def test_threads_compute_the_same_bits_in_whatever_order_they_come_to_a_meeting(
-    architecture, kernels, make, batch_size, threads, seed
+    architecture, kernels, make, batch_size, turns, threads, seed
 ):
     model, shape = architecture
-    options = {"make": make, "kernels": kernels, "batch_size": batch_size, "generators": streams(model)}
+    options = {"make": make, "kernels": kernels, "batch_size": batch_size, "turns": turns, "generators": streams(model)}
     with walking(None, 1):
         alone = everything(model, shape, **options)
     for order in (forward, backward, shuffled(seed)):
@@ -62,7 +63,11 @@ def images():
     return masked(network(("conv3", "norm relu", "residual", "max"), "global", IMAGES), 0.3)
 
 
-MODELS = {"features": (lenet, (50,)), "images": (images, IMAGES)}
+def tiles():
+    return masked(network(("conv3", "relu", "max"), "linear", IMAGES), 0.3)
+
+
+MODELS = {"features": (lenet, (50,)), "images": (images, IMAGES), "tiles": (tiles, IMAGES)}
 
 THREE = """
 import numba
@@ -92,13 +97,13 @@ def test_more_threads_than_cores_compute_the_same_bits():
 @pytest.mark.parametrize("kind", MODELS)
 def test_threads_that_are_not_to_be_had_are_done_without(monkeypatch, kind, hidden):
     make, shape = MODELS[kind]
-    alone = everything(make(), shape, threads=1)
+    alone = everything(make(), shape, threads=1, batch_size=40)
     with walking(None, 2), monkeypatch.context() as patch:
         if not hidden:  # if it is, both parts of a parallel region fall to one thread, which waits and gives up
             patch.setattr(program, "available_threads", numba.get_num_threads)
         numba.set_num_threads(1)
         try:
-            assert everything(make(), shape) == alone
+            assert everything(make(), shape, batch_size=40) == alone
         finally:
             numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
@@ -129,11 +134,13 @@ def test_a_forked_child_goes_on_alone_with_the_same_bits():
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("wrong", [-1, 70, 2**40, -(2**40)])
-def test_nothing_is_done_with_an_index_that_is_not_in_the_data(wrong, threads):
-    model = images()
-    step = cpu_step(model, IMAGES, threads=threads)
-    data, before = step.bind(*examples(IMAGES)), values(step, model)
-    batches = np.arange(48).reshape(3, 16)
+@pytest.mark.parametrize("kind", MODELS)
+def test_nothing_is_done_with_an_index_that_is_not_in_the_data(kind, wrong, threads):
+    make, shape = MODELS[kind]
+    model = make()
+    step = cpu_step(model, shape, threads=threads, batch_size=20)
+    data, before = step.bind(*examples(shape)), values(step, model)
+    batches = np.arange(60).reshape(3, 20)
     batches[2, 15] = wrong
     for use in (
         lambda: step.run(data, batches, [0.1] * 3),

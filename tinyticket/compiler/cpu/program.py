@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 import time
+import weakref
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ class Program:
         base: Any = np.zeros(WORDS, np.int64)
         self._base, self.base = base, memoryview(base)
         self.base[FEED["parts"]] = 1
-        self._data: Data | None = None
+        self._data: weakref.ref[Data] | None = None  # what feeds name; whoever takes turns keeps it meanwhile
         self._arena: Arena | None = None
         # Turns, if each is a thread's, that are not worth a second thread.
         few = int(2 / work) if apart and work > 0 else 1 if apart else 0
@@ -120,10 +121,10 @@ class Program:
 
     def feed(self, data: Data) -> None:
         """Let feeds name a data set."""
-        if data is not self._data:
+        if self._data is None or self._data() is not data:
             for place, word in zip(DATA, data.words, strict=True):
                 self.base[place] = word
-            self._data = data
+            self._data = weakref.ref(data)
 
     def take(self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0) -> None:
         """Take turns, on as many threads as are quickest.

@@ -297,6 +297,7 @@ class CpuStep:
         self._train(training, data, indices, 1, scalars, self._result, None)
         kept, base = self._draw(training, 1, samples), training.base
         base[_INDICES], base[_KEPT] = address_of(indices), 0 if kept is None else address_of(kept)
+        base[_RESULTS] = address_of(self._result)  # those of tiles are gone
         if updating is None:
             return training.profile(samples, PROFILED)
         tiles, turns = tiles_for(samples, LANES), training.profile(min(samples, LANES), PROFILED)

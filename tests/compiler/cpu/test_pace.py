@@ -1,0 +1,128 @@
+"""As many threads as are quickest, whichever number that is at the time."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tests.compiler.cpu.steps import cpu_step, values
+from tests.compiler.networks import examples, masked, mlp, network
+from tinyticket.compiler.cpu import program
+from tinyticket.compiler.cpu.pace import GAIN, PERIOD, SHARE, TRIED, Pace
+
+MILLI = 1e-3
+
+
+def follow(pace, calls, seconds):
+    """Make calls of one turn that take so long by their number of threads; return the numbers that were taken."""
+    taken = []
+    for _ in range(calls):
+        taken.append(pace.threads)
+        pace.note(seconds[pace.threads])
+    return taken
+
+
+def on_two(one, two):
+    return {1: one * MILLI, 2: two * MILLI}
+
+
+@pytest.mark.parametrize(("one", "two", "kept"), [(50, 60, 1), (60, 50, 2), (50, 50, 2), (50, 50 / GAIN, 2)])
+def test_both_are_tried_and_the_quicker_one_is_kept(one, two, kept):
+    pace = Pace(2)
+    assert follow(pace, 2 * TRIED, on_two(one, two)).count(1) == TRIED
+    assert follow(pace, PERIOD // 2, on_two(one, two)) == [kept] * (PERIOD // 2)
+
+
+@pytest.mark.parametrize(("one", "two"), [(100, 50), (55, 50), (50, 400)])
+def test_comparisons_cost_their_share_of_the_time(one, two):
+    taken, seconds = follow(Pace(2), 20_000, on_two(one, two)), on_two(one, two)
+    spent = sum(seconds[threads] for threads in taken)
+    wasted = spent - len(taken) * min(seconds.values())
+    assert wasted < 1.5 * SHARE * spent
+    assert {*taken} == {1, 2}, "the other is tried now and then"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "best"),
+    [
+        ({1: 8, 2: 5, 4: 3, 8: 4, 12: 6}, 4),
+        ({1: 1, 2: 2, 4: 4, 8: 8, 12: 12}, 1),
+        ({1: 12, 2: 8, 4: 4, 8: 2, 12: 1}, 12),
+    ],
+)
+def test_of_many_threads_the_quickest_power_of_two_or_all_are_found(seconds, best):
+    pace = Pace(12)
+    seconds = {threads: MILLI * each for threads, each in seconds.items()}
+    assert {*follow(pace, 5 * PERIOD, seconds)} <= {*seconds}
+    late = follow(pace, 20 * PERIOD, seconds)
+    assert late.count(best) > 0.9 * len(late)
+
+
+def test_when_cores_move_apart_the_choice_follows_and_comes_back():
+    pace = Pace(2)
+    follow(pace, PERIOD, on_two(50, 40))
+    assert pace.threads == 2
+    follow(pace, 4 * PERIOD, on_two(50, 55))
+    assert follow(pace, PERIOD // 2, on_two(50, 55)).count(1) > PERIOD // 4
+    follow(pace, 4 * PERIOD, on_two(50, 40))
+    assert follow(pace, PERIOD // 2, on_two(50, 40)).count(2) > PERIOD // 4
+
+
+def test_late_calls_do_not_wait_for_the_next_comparison():
+    pace = Pace(2)
+    follow(pace, 4 * TRIED, on_two(100, 50))
+    assert pace.threads == 2
+    taken = follow(pace, 4 * TRIED, on_two(100, 8000))
+    assert taken[-1] == 1
+
+
+def test_an_odd_slow_call_changes_nothing():
+    pace, alone = Pace(2), []
+    for call in range(20 * PERIOD):
+        alone.append(pace.threads == 1)
+        pace.note(MILLI * (9000 if call % 7 == 0 else 70 if alone[-1] else 50))
+    runs = [len(list(run)) for one, run in itertools.groupby(alone) if one]
+    assert max(runs) <= TRIED, "one thread is tried, and not kept"
+    assert not alone[-1]
+
+
+def test_a_single_thread_is_all_there_is():
+    pace = Pace(1)
+    assert follow(pace, 50, {1: 1.0}) == [1] * 50
+    assert pace.turns(1000) >= 1
+
+
+def test_turns_of_a_long_call_are_measured_in_pieces_of_some_time():
+    pace = Pace(2)
+    assert pace.turns(1000) == 1, "nothing is known yet"
+    follow(pace, 2 * TRIED + 1, on_two(2, 1))
+    assert 1 < pace.turns(1000) < 1000
+    assert pace.turns(3) == 3
+    follow(pace := Pace(2), 2 * TRIED + 1, on_two(2000, 1000))
+    assert pace.turns(1000) == 1, "a turn takes longer than the time between two looks"
+
+
+class Alternating(Pace):
+    """One thread, then all, then one, for two turns each."""
+
+    def turns(self, most):
+        return min(2, most)
+
+    def note(self, seconds, turns=1):
+        assert seconds > 0
+        self._at = 1 - self._at
+
+
+@pytest.mark.parametrize("kind", ["features", "images"])
+def test_a_training_that_changes_its_threads_comes_to_the_same_bits(kind, monkeypatch):
+    shape = (3, 8, 8) if kind == "images" else (30,)
+    model = masked(network(("conv3", "norm relu"), "linear", shape) if kind == "images" else mlp(30, 40, 4), 0.4)
+    results = []
+    for pace, threads in ((Pace, 1), (Alternating, 2)):
+        monkeypatch.setattr(program, "Pace", pace)
+        step = cpu_step(model, shape, kernels="mixed", batch_size=35, threads=threads)
+        data, batches = step.bind(*examples(shape)), np.arange(70).reshape(2, 35)
+        losses = [*step.run(data, np.tile(batches, (3, 1)), [0.01] * 6)]
+        losses += [step.step(data, batches[k % 2], 0.01) for k in range(5)]
+        results.append([losses, step.evaluate(data), *values(step, model)])
+    assert results[0] == results[1]
