@@ -1,6 +1,7 @@
 """Every lesson runs, from its own text to its last assertion."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,15 @@ def test_there_are_five_lessons():
     assert len(LESSONS) == 5
 
 
+LAST_LINES = {
+    "1_autograd_from_nothing": r"d out / d b +(-?\d\.\d{8}) +\1",
+    "2_train_a_network": r"iteration 300: loss 0\.0\d\d, test accuracy 9[678]\.\d%",
+    "3_ticket_by_hand": r"round 7, 21\.5% of the weights: ticket 9[78]\.\d%, re-initialised 9\d\.\d%",
+    "4_ticket_with_lottery": r"not enough trials to tell: nearest to a winning ticket at 66\.3%: .*; 1 trial",
+    "5_look_into_the_file": r"smallest validation loss 0\.\d{4} at iteration \d+",
+}
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
 def test_lesson_runs(lesson, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -22,7 +32,7 @@ def test_lesson_runs(lesson, tmp_path):
         [sys.executable, lesson], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    assert re.fullmatch(LAST_LINES[lesson.stem], done.stdout.splitlines()[-1])
 
 
 def test_the_ticket_by_hand_fits_sixty_lines():

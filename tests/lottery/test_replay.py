@@ -1,6 +1,7 @@
 """A training repeated from its file, bit for bit, and what is said where that does not come out or cannot be done."""
 
 import functools
+import json
 
 import h5py
 import numpy as np
@@ -51,7 +52,8 @@ def test_the_kernels_of_the_file_are_used_again(out):
     find(out=out, rounds=1)
     with h5py.File(out, "r") as file:
         plan = file["trials/0/rounds/01"].attrs["plan"]
-    assert '"dense"' in plan or '"sparse"' in plan
+    assert {*json.loads(plan)["kernels"].values()} <= {"dense", "sparse"}
+    assert list(json.loads(plan)["kernels"]) == [f"{layer}.weight" for layer in ("fc1", "fc2", "output")]
     swapped = plan.replace("dense", "x").replace("sparse", "dense").replace('"x"', '"sparse"')
     with h5py.File(out, "r+") as file:
         file["trials/0/rounds/01"].attrs["plan"] = swapped
