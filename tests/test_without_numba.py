@@ -62,6 +62,18 @@ assert pruned < first, (first, pruned)
 assert all((weight.data[~weight.mask] == 0).all() for weight in model.prunable().values())
 """
 
+COMPILE = """
+import numpy as np
+import tinyticket as tt
+
+digits = tt.data.load("digits")
+model = tt.models.create("mlp-64-16-10", (64,), 10, np.random.default_rng(0))
+step = tt.compile(model, optimizer=tt.optim.Adam(model.parameters(), 1e-2))
+first, *_, last = (step((digits.x_train, digits.y_train), np.arange(60)) for _ in range(40))
+assert last < 0.5 * first, (first, last)
+assert "Numba is not installed" in step.explain(), step.explain()
+"""
+
 FIND = """
 import logging, sys
 import tinyticket as tt
@@ -96,6 +108,10 @@ def test_the_modules_are_blocked(blocked):
 
 def test_a_model_is_trained_and_pruned(blocked):
     blocked("-c", TRAIN)
+
+
+def test_a_compiled_step_runs_eagerly_and_says_why(blocked):
+    blocked("-c", COMPILE)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from typing import Any
 
 from tinyticket.compiler.eager import EagerStep
@@ -13,6 +14,9 @@ from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, functional
 from tinyticket.optim import Optimizer
+
+NO_NUMBA = "Numba is not installed"
+"""Why nothing compiles where it is missing."""
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +38,8 @@ def compile(
     Parameters
     ----------
     model
-        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, additions, padding and dropout compile;
-        anything else runs eagerly.
+        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, leaky ReLU, tanh, sigmoid, additions, padding
+        and dropout compile; anything else runs eagerly, and so does everything where Numba is missing.
     loss
         `nn.functional.cross_entropy`, or "cross_entropy".
     optimizer
@@ -78,6 +82,9 @@ def compile(
     if turns not in (None, *TURNS):
         raise InputError(f"turns is one of {', '.join(TURNS)}, not {turns!r}")
     require_device(device)
+    if device == "cpu" and find_spec("numba") is None:
+        log.info("the model runs eagerly: %s", NO_NUMBA)
+        return EagerStep(model, optimizer, threads or 1, reason=NO_NUMBA)
     try:
         network = Network(model, input_shape, device)
         rule, options = rule_of(optimizer, network.parameters)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tinyticket.compiler.choose import NO_NUMBA
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError
 from tinyticket.lottery import dense, recipes, transfer
@@ -36,7 +37,7 @@ from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.training import NO_NUMBA, Trainer
+from tinyticket.lottery.training import Trainer
 from tinyticket.lottery.trial import CONTINUED, Memory, TrialRun, reached, trainings
 from tinyticket.nn import Module
 from tinyticket.optim import Schedule

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, NoReturn
 
 import numpy as np
@@ -27,8 +26,6 @@ from tinyticket.nn import Module, functional, own_class
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
-
-NO_NUMBA = "Numba is not installed"
 
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
 STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
@@ -77,8 +74,6 @@ class Trainer:
             self.step = EagerStep(model, self.optimizer, threads)
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
             self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
-        elif settings.device == "cpu" and find_spec("numba") is None:
-            self.step = EagerStep(model, self.optimizer, threads, reason=NO_NUMBA)
         else:
             self.step = compile(
                 model,
