@@ -1,5 +1,7 @@
 """Compiled networks against eager ones, step by step, on architectures that nobody has thought of."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -7,10 +9,13 @@ from hypothesis import strategies as st
 
 import tinyticket as tt
 from tests.compiler.networks import (
+    CLASSES,
     OPTIMIZERS,
     architectures,
+    assert_equal_bits,
     assert_equal_to_rounding,
     assert_one_update_agrees,
+    compiled,
     duplicate,
     examples,
     hand_over,
@@ -18,6 +23,20 @@ from tests.compiler.networks import (
     masked,
     state,
     twins,
+)
+from tinyticket.nn import (
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Tanh,
 )
 
 NOISE = 1e-4
@@ -86,6 +105,60 @@ def test_the_library_s_models_agree_over_several_steps_and_evaluate_alike(name, 
         assert step(data, indices) == pytest.approx(eager(data, indices), rel=2e-3)
     assert step.evaluate(data)[0] == pytest.approx(eager.evaluate(data)[0], rel=1e-3)
     assert_equal_to_rounding(model, eager.model, 1e-3)
+
+
+PLACES = {
+    "features": (lambda layer, rng: [Linear(20, 9, rng=rng), layer, Linear(9, 8, rng=rng), layer], (20,)),
+    "first": (lambda layer, rng: [layer, Conv2d(2, 3, 3, rng=rng), layer, MaxPool2d(2), Flatten()], (2, 6, 6)),
+    "after a convolution": (lambda layer, rng: [Conv2d(2, 3, 3, padding=1, rng=rng), layer, Flatten()], (2, 5, 4)),
+    "after batch normalisation": (
+        lambda layer, rng: [
+            Conv2d(2, 3, 3, rng=rng),
+            BatchNorm2d(3),
+            layer,
+            Conv2d(3, 2, 3, rng=rng),
+            layer,
+            Flatten(),
+        ],
+        (2, 6, 6),
+    ),
+    "in a residual": (
+        lambda layer, rng: [
+            Conv2d(2, 3, 3, padding=1, rng=rng),
+            Residual(Sequential(layer, Conv2d(3, 3, 3, padding=1, rng=rng), BatchNorm2d(3), layer), layer),
+            GlobalAvgPool2d(),
+        ],
+        (2, 5, 5),
+    ),
+    "after a ReLU": (lambda layer, rng: [Linear(20, 9, rng=rng), ReLU(), layer, layer], (20,)),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "layer",
+    [LeakyReLU(0.1), LeakyReLU(0.0), LeakyReLU(-0.5), LeakyReLU(2.0), Tanh(), Sigmoid()],
+    ids=["leaky", "slope 0", "slope -0.5", "slope 2", "tanh", "sigmoid"],
+)
+def test_activations_compile_and_agree_wherever_they_stand(layer, place):
+    make, shape = PLACES[place]
+    rng = np.random.default_rng(0)
+    layers = make(layer, rng)
+    with tt.no_grad():
+        width = Sequential(*layers)(tt.Tensor(np.zeros((2, *shape), np.float32))).shape[1]
+    model, (x, y) = Sequential(*layers, Linear(width, CLASSES, rng=rng)), examples(shape)
+    for _, buffer in model.named_buffers():
+        buffer.data = np.zeros_like(buffer.data) if buffer.data.mean() < 0.5 else np.ones_like(buffer.data)
+    step, eager = twins(model, batch_size=20, threads=1, input_shape=shape)
+    two = compiled(copy.deepcopy(model), batch_size=20, threads=2, input_shape=shape)
+    for start in (0, 20, 40):
+        indices = np.arange(start, start + 20)
+        loss = step((x, y), indices)
+        assert loss == two((x, y), indices)
+        assert loss == pytest.approx(eager((x, y), indices), rel=1e-5)
+    assert_equal_bits(step.model, two.model)
+    assert_equal_to_rounding(step.model, eager.model)
+    np.testing.assert_allclose(step.predict(x), eager.predict(x), rtol=1e-4, atol=1e-5)
 
 
 def test_compiled_and_eager_experiments_agree_statistically():

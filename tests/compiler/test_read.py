@@ -75,6 +75,15 @@ def test_models_of_linear_layers_and_what_stands_between_compile(model, kinds):
     assert [operation.kind for operation in step.network.graph.operations] == kinds
 
 
+def test_a_module_may_stand_in_several_places():
+    relu = ReLU()
+    model = Sequential(Linear(20, 9, rng=0), relu, Linear(9, 8, rng=0), relu, Linear(8, CLASSES, rng=0))
+    step, data = compile_(model), examples((20,))
+    assert isinstance(step, CompiledStep)
+    assert "forward" not in vars(relu), "what watched it is gone"
+    assert step(data, np.arange(16)) > step(data, np.arange(16))
+
+
 def test_models_of_images_compile_with_all_layers_that_the_library_has():
     model = Sequential(
         ZeroPad2d((1, 0, 0, 1)),

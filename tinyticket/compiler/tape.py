@@ -103,11 +103,13 @@ def _spans(model: Module) -> Iterator[Callable[[Node], tuple[str, Module]]]:
 
         return run
 
-    modules = list(model.named_modules())
-    for name, module in modules:
+    modules: dict[Module, str] = {}
+    for name, module in model.named_modules():
+        modules.setdefault(module, name)  # one may stand in several places
+    for module, name in modules.items():
         vars(module)["forward"] = watched(name, module, module.forward)
     try:
         yield lambda node: min((s for s in spans if s[0] < node.number < s[1]), key=lambda s: s[1] - s[0])[2:]
     finally:
-        for _, module in modules:
+        for module in modules:
             del vars(module)["forward"]
