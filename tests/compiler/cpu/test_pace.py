@@ -86,6 +86,13 @@ def test_an_odd_slow_call_changes_nothing():
     assert not alone[-1]
 
 
+def test_a_clock_that_stands_still_or_goes_back_does_no_harm():
+    pace = Pace(4)
+    for seconds in (0.0, -1.0, 0.0, MILLI) * (10 * TRIED):
+        assert pace.threads in (1, 2, 4)
+        pace.note(seconds)
+
+
 def test_a_single_thread_is_all_there_is():
     pace = Pace(1)
     assert follow(pace, 50, {1: 1.0}) == [1] * 50

@@ -15,6 +15,9 @@ PERIOD = 250
 SHARE = 0.04
 """What share of the time comparisons may cost."""
 
+TICK = 1e-7
+"""Seconds that anything takes at least: a coarse clock may see none go by."""
+
 FAR, LATE = 1.3, 1.5
 """How many times as long as the other a slower number of threads takes, if it is far slower; and as long as before a turn takes
 that is late."""
@@ -65,6 +68,7 @@ class Pace:
         """Take note of how long so many turns took with `threads`."""
         if len(self._choices) == 1:
             return
+        seconds = max(seconds, TICK)
         each = seconds / turns
         if self._rest > 0:  # turns that are late bring the next comparison nearer
             self._rest -= seconds if each < LATE * self._current else max(seconds, self._whole_rest / TRIED)

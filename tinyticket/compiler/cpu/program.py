@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 import sys
-import time
 import weakref
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -188,12 +188,12 @@ class Program:
             words = self._words.get(threads)
             words = self._words_for(threads) if words is None else words
             _TURNS.pack_into(words, 0, begin, end, *rest)
-            began = time.perf_counter()
+            began = perf_counter()
             with limited(threads):
                 if not walk(words):
                     return False
             if threads == pace.threads:
-                pace.note(time.perf_counter() - began, end - begin)
+                pace.note(perf_counter() - began, end - begin)
             begin, rest = end, (*rest[:4], 0, rest[5])  # indices have been checked
         return True
 
@@ -231,7 +231,7 @@ class Program:
         for op in self.ops:
             tables = Tables([op], self._arena, self._threads.feeds[:1], apart=False)
             words[WALK["tables"]] = address_of(tables.addresses)
-            began = time.perf_counter()
+            began = perf_counter()
             walk(words)
-            measured.append((op, (time.perf_counter() - began) / times))
+            measured.append((op, (perf_counter() - began) / times))
         return measured
