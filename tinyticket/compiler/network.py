@@ -53,6 +53,7 @@ class Network:
         self.model, self.device = model, device
         self.input_shape, self.graph = _read(model, input_shape)
         lay_out(self.graph)
+        self._any_shape = device == "cpu" and self.graph.is_mlp
         self.layers = {self.graph.names[id(o.parameters["weight"])]: o for o in self.graph.weighted()}
         self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}
         self.parameters = self.graph.parameters()
@@ -60,7 +61,7 @@ class Network:
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether examples of a shape can be bound; those of an MLP are features on the CPU, whatever their shape."""
-        return shape == self.input_shape or (self.graph.is_mlp and self.device == "cpu")
+        return shape == self.input_shape or self._any_shape
 
     def runs_sparse(self, name: str) -> bool:
         """Whether a layer is expected to be faster with sparse kernels under its present mask."""

@@ -12,6 +12,7 @@ import weakref
 from time import perf_counter
 from typing import Any
 
+import numba
 import numpy as np
 
 from tinyticket.compiler import lower
@@ -27,7 +28,7 @@ from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.feed import Feed
 from tinyticket.kernels.cpu.job import places, to_words
 from tinyticket.kernels.cpu.packing import address_of, empty
-from tinyticket.kernels.cpu.threads import available_threads, limited
+from tinyticket.kernels.cpu.threads import available_threads, is_forked, limited
 
 FEED, WALK = places(Feed), places(Walk)
 WORDS = len(FEED)
@@ -48,10 +49,16 @@ class Threads:
     ----------
     most : int
         All that may run at once.
+
+    Attributes
+    ----------
+    every : int
+        All that Numba wakes up if it is told nothing else.
     """
 
     def __init__(self, most: int):
         self.most = most
+        self.every = numba.get_num_threads()
         self.feeds = [empty(WORDS, dtype=np.int64) for _ in range(most)]
         self.addresses = np.array([address_of(feed) for feed in self.feeds], np.int64)
         self.meeting = empty(MEETING_SIZE, dtype=np.int64)
@@ -97,7 +104,8 @@ class Program:
         self.kept: dict[Operation, int] = lowered.kept
         self.kept_size = lowered.kept_size
         self._threads, self._apart, self._work, self._per_sample = threads, apart, work, strides or {}
-        self._paces: dict[int, Pace] = {}
+        self._paces: dict[int, Pace] = {}  # by how many turns; those of numbers alike are one
+        self._alike: dict[tuple[int, int], Pace] = {}
         self._tables: dict[int, Tables] = {}
         self._words: dict[int, Any] = {}
         self._strides: dict[int, tuple[np.ndarray, int]] = {}
@@ -118,6 +126,10 @@ class Program:
         """Cut the work anew between threads, after survivors have moved."""
         for tables in self._tables.values():
             tables.cut()
+
+    def feed_examples(self, x: np.ndarray) -> None:
+        """Let feeds name examples, float32 in C order, that have no labels."""
+        self.base[FEED["examples"]], self.base[FEED["as_pixels"]], self._data = address_of(x), 0, None
 
     def feed(self, data: Data) -> None:
         """Let feeds name a data set."""
@@ -141,6 +153,8 @@ class Program:
         InputError
             If one of them is not; nothing has been done then.
         """
+        if turns < 1:
+            return
         strides = self._strides.get(samples) or self._strides_for(samples)
         numbers = turns, samples, total, strides[1], indices, checked, size
         if turns <= self._few:
@@ -149,7 +163,7 @@ class Program:
             _TURNS.pack_into(words, 0, 0, *numbers)
             known = walk(words)
         else:
-            known = self._paced(self._pace(turns), numbers)
+            known = self._paced(self._paces.get(turns) or self._pace(turns), numbers)
         if not known:
             raise InputError(f"indices must be from 0 to {size - 1}")
 
@@ -174,28 +188,36 @@ class Program:
         if self._apart:
             most = min(most, turns, max(1, int(turns * self._work)))
         # Turns that are taken together are all alike; of those taken apart it matters how many there are.
-        key = most + (turns.bit_length() << 8 if self._apart else 0)
-        if key not in self._paces:
-            self._paces[key] = Pace(most)
-        return self._paces[key]
+        pace = self._alike.setdefault((most, turns.bit_length() if self._apart else 0), Pace(most))
+        self._paces[turns] = pace
+        return pace
 
     def _paced(self, pace: Pace, numbers: tuple[int, ...]) -> bool:
         """Take turns on as many threads as are quickest, looking at the clock now and then."""
         begin, turns, rest = 0, numbers[0], numbers[1:]
-        while begin < turns:
-            threads = min(pace.threads, available_threads())
-            end = begin + pace.turns(turns - begin)
+        while True:
+            threads = pace.threads
+            # Asking Numba takes as long as a small layer; turns apart need nobody to wait for whom, so any number will do.
+            unlimited = threads == self._threads.every and self._apart and not is_forked()
+            if threads > 1 and not unlimited:
+                threads = min(threads, available_threads())
+            end = turns if turns == 1 else begin + pace.turns(turns - begin)
             words = self._words.get(threads)
             words = self._words_for(threads) if words is None else words
             _TURNS.pack_into(words, 0, begin, end, *rest)
             began = perf_counter()
-            with limited(threads):
-                if not walk(words):
-                    return False
+            if threads == 1 or unlimited:
+                known = walk(words)
+            else:
+                with limited(threads):
+                    known = walk(words)
+            if not known:
+                return False
             if threads == pace.threads:
                 pace.note(perf_counter() - began, end - begin)
+            if end == turns:
+                return True
             begin, rest = end, (*rest[:4], 0, rest[5])  # indices have been checked
-        return True
 
     def _strides_for(self, samples: int) -> tuple[np.ndarray, int]:
         """Return what is added to each word of a feed from turn to turn, and its address."""

@@ -19,9 +19,10 @@ APART = 1 << 20
 """Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the
 next turn finds them. More are read once for several tiles by threads that do a batch together."""
 
-NEAR = 2 * 1024 * 1024
-"""Bytes of values and gradients of a tile up to which training takes the tiles of a batch apart, from the first layer to the loss
-and back, while they are in a second-level cache. Batch normalisation needs whole batches."""
+NEAR, FEW = 2 * 1024 * 1024, 1 << 16
+"""Bytes of values and gradients of a tile, and weights times tiles, up to which training takes the tiles of a batch apart, from the
+first layer to the loss and back. The values are in a second-level cache then, which saves more than it costs to read weights and to
+add up gradients once for each tile. Batch normalisation needs whole batches."""
 
 
 class Programs:
@@ -135,5 +136,5 @@ def _choose_turns(layout: Layout, asked: str | None, penalised: bool) -> str:
         raise InputError("tiles of a batch are taken one by one in networks of images without batch normalisation only")
     if asked is not None:
         return asked
-    near = layout.tiles > 1 and layout.tiles * _weights(layout) <= APART and layout.tile_bytes() <= NEAR
+    near = layout.tiles > 1 and layout.tiles * _weights(layout) <= FEW and layout.tile_bytes() <= NEAR
     return "tiles" if apart and near else "batch"

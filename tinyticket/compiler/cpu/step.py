@@ -285,7 +285,7 @@ class CpuStep:
         if pixels is not None:
             program.feed(pixels)
         else:
-            program.feed(Data(x, count))
+            program.feed_examples(x)
         base[_INDICES], base[_LOGITS] = address_of(self._first), address_of(logits)
         program.take(-(-count // program.samples), program.samples, count)
         return logits

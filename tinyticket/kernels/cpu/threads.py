@@ -67,18 +67,20 @@ def available_threads() -> int:
     return 1 if _forked else min(numba.get_num_threads(), usable_cores())
 
 
-@contextlib.contextmanager
-def limited(threads: int) -> Iterator[None]:
+class limited:  # noqa: N801 - read as a word of the with statement; a generator would take a microsecond longer
     """Let Numba wake up so many threads and no more; one is none to be woken."""
-    before = numba.get_num_threads() if threads > 1 else 0
-    if before <= threads:
-        yield
-        return
-    numba.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
+
+    def __init__(self, threads: int):
+        self._threads = threads
+
+    def __enter__(self) -> None:
+        self._before = numba.get_num_threads() if self._threads > 1 else 0
+        if self._before > self._threads:
+            numba.set_num_threads(self._threads)
+
+    def __exit__(self, *error: object) -> None:
+        if self._before > self._threads:
+            numba.set_num_threads(self._before)
 
 
 def thread_count(threads: int | None) -> int:
