@@ -34,8 +34,8 @@ def compile(
     Parameters
     ----------
     model
-        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, additions, padding and dropout compile;
-        anything else runs eagerly.
+        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, leaky ReLU, tanh, sigmoid, additions, padding
+        and dropout compile; anything else runs eagerly.
     loss
         `nn.functional.cross_entropy`, or "cross_entropy".
     optimizer
