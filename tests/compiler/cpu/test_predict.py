@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compiler.compiling import nothing_compiled
-from tests.compiler.cpu.plain_walk import walking
+from tests.compiler.cpu.plain_walk import Steady, walking
 from tests.compiler.cpu.steps import cpu_step, in_float64
 from tests.compiler.networks import ACTIVATIONS, CLASSES, architectures, examples, masked, mlp, network
 from tinyticket.compiler.cpu import program, programs
@@ -151,6 +151,28 @@ def test_a_mask_that_moves_in_place_is_seen():
     weight.mask = mask
     weight.data = left
     np.testing.assert_allclose(step.predict(x), in_float64(model).predict(x), rtol=1e-5, atol=1e-5)
+
+
+class InPieces(Steady):
+    """One thread of several, and a look at the clock after every turn."""
+
+    threads = 1
+
+    def turns(self, most):
+        return 1
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_few_examples_after_many_are_read_from_their_own_beginning(kind, monkeypatch):
+    make, shape = MODELS[kind]
+    x = examples(shape, 150)[0]
+    want = cpu_step(make(), shape, threads=1).predict(x)
+    monkeypatch.setattr(programs, "SMALL", 1)
+    with walking(None, 2):
+        monkeypatch.setattr(program, "Pace", InPieces)
+        step = cpu_step(make(), shape)
+        for count in (150, 1, 40, 16, 150, 2, 2, 0, 1):
+            assert step.predict(x[-count:] if count else x[:0]).tobytes() == want[150 - count :].tobytes()
 
 
 @pytest.mark.parametrize("count", [1, 16, 60])

@@ -113,6 +113,7 @@ class Program:
         self._base, self.base = base, memoryview(base)
         self.base[FEED["parts"]] = 1
         self._data: weakref.ref[Data] | None = None  # what feeds name; whoever takes turns keeps it meanwhile
+        self._predicts = False  # whether the words for one thread, and the base, are those of `predict`
         self._arena: Arena | None = None
         # Turns, if each is a thread's, that are not worth a second thread.
         few = int(2 / work) if apart and work > 0 else 1 if apart else 0
@@ -129,14 +130,15 @@ class Program:
 
     def feed_examples(self, x: np.ndarray) -> None:
         """Let feeds name examples, float32 in C order, that have no labels."""
-        self.base[FEED["examples"]], self.base[FEED["as_pixels"]], self._data = address_of(x), 0, None
+        self.base[FEED["examples"]], self.base[FEED["as_pixels"]] = address_of(x), 0
+        self._data, self._predicts = None, False
 
     def feed(self, data: Data) -> None:
         """Let feeds name a data set."""
         if self._data is None or self._data() is not data:
             for place, word in zip(DATA, data.words, strict=True):
                 self.base[place] = word
-            self._data = weakref.ref(data)
+            self._data, self._predicts = weakref.ref(data), False
 
     def take(self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0) -> None:
         """Take turns, on as many threads as are quickest.
@@ -174,12 +176,11 @@ class Program:
         """
         if len(x) > self._few * self.samples or not self._apart:
             return False
-        words = self._words.get(1)
-        if words is None or self._data is not None:
-            words = self._words_for(1)
-            self.base[FEED["as_pixels"]], self._data = 0, None
-            _TURNS.pack_into(words, 0, 0, 0, self.samples, 0, self._strides_for(self.samples)[1], 0, 0, 0)
-        predict(words, x, logits)
+        if not self._predicts:
+            self._words_for(1)
+            self.base[FEED["as_pixels"]], self._data, self._predicts = 0, None, True
+            _TURNS.pack_into(self._words[1], 0, 0, 0, self.samples, 0, self._strides_for(self.samples)[1], 0, 0, 0)
+        predict(self._words[1], x, logits)
         return True
 
     def _pace(self, turns: int) -> Pace:
