@@ -76,6 +76,41 @@ def test_late_calls_do_not_wait_for_the_next_comparison():
     assert taken[-1] == 1
 
 
+def test_expensive_comparisons_that_change_nothing_become_rare():
+    """Another process keeps a core busy: two threads lose a time slice in each turn, one thread does not notice."""
+    pace, seconds = Pace(2), {1: 0.08 * MILLI, 2: 6 * MILLI}
+    taken = follow(pace, 60_000, seconds)
+    spent = [sum(seconds[threads] for threads in part) for part in (taken[:20_000], taken[-20_000:])]
+    assert spent[1] < 1.03 * 20_000 * seconds[1]
+    assert spent[1] < spent[0]
+
+
+@pytest.mark.parametrize("later", [0.5, 2])
+def test_turns_that_take_another_time_than_they_did_bring_the_next_comparison_nearer(later):
+    """All cores were busy, or are now: what was found out does not hold any longer."""
+    pace = Pace(2)
+    follow(pace, 60_000, {1: 0.2 * MILLI, 2: 6 * MILLI})
+    while pace.threads == 2:
+        follow(pace, 1, {2: 6 * MILLI})
+    follow(pace, 1000, {1: 0.2 * MILLI})
+    taken, seconds = [], {1: 0.2 * later * MILLI, 2: 0.1 * later * MILLI}
+    while len(taken) < 10_000 and taken[-100:] != [2] * 100:
+        taken += follow(pace, 1, seconds)
+    assert sum(seconds[threads] for threads in taken) < 1, "two threads are found within a second"
+
+
+def test_one_turn_in_many_that_loses_a_time_slice_counts():
+    """Most turns are quicker on two threads, and the mean is not."""
+    pace, turn = Pace(2), 0
+    for turn in range(50_000):
+        pace.note(MILLI * (0.08 if pace.threads == 1 else 4 if turn % 16 == 0 else 0.05))
+    alone = 0
+    for turn in range(10_000):
+        alone += pace.threads == 1
+        pace.note(MILLI * (0.08 if pace.threads == 1 else 4 if turn % 16 == 0 else 0.05))
+    assert alone > 9_000
+
+
 def test_an_odd_slow_call_changes_nothing():
     pace, alone = Pace(2), []
     for call in range(20 * PERIOD):
@@ -102,7 +137,7 @@ def test_a_single_thread_is_all_there_is():
 def test_turns_of_a_long_call_are_measured_in_pieces_of_some_time():
     pace = Pace(2)
     assert pace.turns(1000) == 1, "nothing is known yet"
-    follow(pace, 2 * TRIED + 1, on_two(2, 1))
+    follow(pace, 4 * TRIED, on_two(2, 0.5))
     assert 1 < pace.turns(1000) < 1000
     assert pace.turns(3) == 3
     follow(pace := Pace(2), 2 * TRIED + 1, on_two(2000, 1000))

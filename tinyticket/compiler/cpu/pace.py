@@ -7,27 +7,30 @@ table knows, but a clock does, and results have the same bits for any number of 
 """
 
 TRIED = 5
-"""Measurements of each number of threads whose medians are compared. Two are enough for what is far slower."""
+"""Measurements of each number of threads that are compared, the slowest left out. Two are enough for what is far slower."""
 
-PERIOD = 250
-"""Turns between two comparisons, if these cost next to nothing."""
+TRIAL, LOOK = 0.002, 0.05
+"""Seconds of turns that are a measurement while numbers of threads are compared, and otherwise. A measurement is a mean: a thread
+that waits for its core loses milliseconds in one turn and nothing in the next hundred."""
+
+PERIOD, LEAST = 250, 5 * LOOK
+"""Turns and seconds between two comparisons, if these cost next to nothing."""
 
 SHARE = 0.04
 """What share of the time comparisons may cost."""
 
+PATIENT = 8
+"""How many times as long to wait for a comparison when those before it were expensive and changed nothing."""
+
 TICK = 1e-7
 """Seconds that anything takes at least: a coarse clock may see none go by."""
 
-FAR, LATE = 1.3, 1.5
-"""How many times as long as the other a slower number of threads takes, if it is far slower; and as long as before a turn takes
-that is late."""
+FAR, OTHER = 1.3, 1.5
+"""How many times as long as another number of threads a far slower one takes; and how many times as long, or as short, as before
+turns take if the machine is doing something else now."""
 
 GAIN = 0.97
 """What share of the time a change must take at most."""
-
-TRIAL, LOOK = 0.002, 0.05
-"""Seconds of turns that are measured together while numbers of threads are compared, and between two looks at the clock
-otherwise."""
 
 
 class Pace:
@@ -48,10 +51,13 @@ class Pace:
         self._choices = [1 << i for i in range(most.bit_length()) if 1 << i < most] + [most]
         self._at, self._step = len(self._choices) - 1, -1
         self._kept: int | None = None  # the choice that another is compared with
-        self._times: list[float] = []
+        self._seconds, self._turns = 0.0, 0  # of the measurement that is being taken
+        self._measured: list[float] = []
         self._cost = 0.0  # seconds that the present comparison has taken
         self._current = 0.0  # seconds of a turn with the choice that is kept
+        self._usual = 0.0  # the same, measured after the comparison
         self._rest = self._whole_rest = 0.0  # seconds until the next comparison, now and when it began
+        self._patience = 1
 
     @property
     def threads(self) -> int:
@@ -68,36 +74,56 @@ class Pace:
         """Take note of how long so many turns took with `threads`."""
         if len(self._choices) == 1:
             return
-        seconds = max(seconds, TICK)
-        each = seconds / turns
-        if self._rest > 0:  # turns that are late bring the next comparison nearer
-            self._rest -= seconds if each < LATE * self._current else max(seconds, self._whole_rest / TRIED)
+        self._seconds += max(seconds, TICK)
+        self._turns += turns
+        resting = self._rest > 0
+        if self._seconds < (LOOK if resting else TRIAL):
             return
-        self._times.append(each)
+        seconds, each = self._seconds, self._seconds / self._turns
+        self._seconds, self._turns = 0.0, 0
+        if resting:
+            self._watch(seconds, each)
+        else:
+            self._compare(seconds, each)
+
+    def _watch(self, seconds: float, each: float) -> None:
+        """Wait for the next comparison, which is nearer when turns take another time than they did."""
+        self._usual = self._usual or each
+        if self._usual / OTHER < each < self._usual * OTHER:
+            self._rest -= seconds
+        else:
+            self._rest -= max(seconds, self._whole_rest / TRIED)
+            self._patience = 1
+
+    def _compare(self, seconds: float, each: float) -> None:
+        """Measure the choice that is kept, then another one."""
+        self._measured.append(each)
         self._cost += seconds
-        hopeless = self._kept is not None and len(self._times) == 2 and min(self._times) > FAR * self._current
-        if len(self._times) < TRIED and not hopeless:
+        hopeless = self._kept is not None and len(self._measured) == 2 and min(self._measured) > FAR * self._current
+        if len(self._measured) < TRIED and not hopeless:
             return
-        median = sorted(self._times)[len(self._times) // 2]
-        self._times.clear()
+        usual = sorted(self._measured)[:-1]
+        mean = sum(usual) / len(usual)
+        self._measured.clear()
         if self._kept is None:
-            self._current, self._kept, self._cost = median, self._at, 0.0
+            self._current, self._kept, self._cost = mean, self._at, 0.0
             self._at += self._step if 0 <= self._at + self._step < len(self._choices) else -self._step
         else:
-            self._decide(median)
+            self._decide(mean)
 
-    def _decide(self, median: float) -> None:
+    def _decide(self, mean: float) -> None:
         """Keep the quicker of two choices."""
         assert self._kept is not None
         before, step = self._current, self._at - self._kept
-        wasted = self._cost * (1 - min(median, before) / max(median, before))
-        if median < GAIN * before:
-            self._current = median
+        wasted = self._cost * (1 - min(mean, before) / max(mean, before))
+        if mean < GAIN * before:
+            self._current, self._patience = mean, 1
             further = self._at + step
             if 0 <= further < len(self._choices):  # it may be better still
                 self._kept, self._at, self._cost = self._at, further, 0.0
                 return
         else:
             self._at = self._kept
-        self._step, self._kept = -step, None
-        self._rest = self._whole_rest = max(PERIOD * self._current, wasted / SHARE)
+        self._step, self._kept, self._usual = -step, None, 0.0
+        self._rest = self._whole_rest = max(PERIOD * self._current, LEAST, self._patience * wasted / SHARE)
+        self._patience = min(2 * self._patience, PATIENT)
