@@ -13,8 +13,8 @@ TRIAL, LOOK = 0.002, 0.05
 """Seconds of turns that are a measurement while numbers of threads are compared, and otherwise. A measurement is a mean: a thread
 that waits for its core loses milliseconds in one turn and nothing in the next hundred."""
 
-PERIOD, LEAST = 250, 5 * LOOK
-"""Turns and seconds between two comparisons, if these cost next to nothing."""
+LEAST = 10 * LOOK
+"""Seconds between two comparisons, if these cost next to nothing."""
 
 SHARE = 0.04
 """What share of the time comparisons may cost."""
@@ -125,5 +125,5 @@ class Pace:
         else:
             self._at = self._kept
         self._step, self._kept, self._usual = -step, None, 0.0
-        self._rest = self._whole_rest = max(PERIOD * self._current, LEAST, self._patience * wasted / SHARE)
+        self._rest = self._whole_rest = max(LEAST, self._cost, self._patience * wasted / SHARE)
         self._patience = min(2 * self._patience, PATIENT)
