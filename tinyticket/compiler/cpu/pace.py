@@ -13,14 +13,15 @@ TRIAL, LOOK = 0.002, 0.05
 """Seconds of turns that are a measurement while numbers of threads are compared, and otherwise. A measurement is a mean: a thread
 that waits for its core loses milliseconds in one turn and nothing in the next hundred."""
 
-LEAST = 10 * LOOK
-"""Seconds between two comparisons, if these cost next to nothing."""
+LEAST, PATIENT = LOOK, 8
+"""Seconds between two comparisons that cost next to nothing, and how many times as long to wait for the next one while comparisons
+change nothing."""
 
 SHARE = 0.04
 """What share of the time comparisons may cost."""
 
-PATIENT = 8
-"""How many times as long to wait for a comparison when those before it were expensive and changed nothing."""
+UNTIMED, SHORT = 7, LOOK / 100
+"""Calls between two looks at the clock while nothing is compared, and seconds of turns so short that a look counts."""
 
 TICK = 1e-7
 """Seconds that anything takes at least: a coarse clock may see none go by."""
@@ -70,6 +71,11 @@ class Pace:
             return 1
         return max(1, min(most, int((LOOK if self._rest > 0 else TRIAL) / self._current)))
 
+    @property
+    def untimed(self) -> int:
+        """How many calls like the last one are to follow without a look at the clock."""
+        return UNTIMED if self._rest > 0 and self._current < SHORT else 0
+
     def note(self, seconds: float, turns: int = 1) -> None:
         """Take note of how long so many turns took with `threads`."""
         if len(self._choices) == 1:
@@ -77,7 +83,7 @@ class Pace:
         self._seconds += max(seconds, TICK)
         self._turns += turns
         resting = self._rest > 0
-        if self._seconds < (LOOK if resting else TRIAL):
+        if self._seconds * (1 + self.untimed) < (LOOK if resting else TRIAL):
             return
         seconds, each = self._seconds, self._seconds / self._turns
         self._seconds, self._turns = 0.0, 0
@@ -89,10 +95,11 @@ class Pace:
     def _watch(self, seconds: float, each: float) -> None:
         """Wait for the next comparison, which is nearer when turns take another time than they did."""
         self._usual = self._usual or each
+        passed = seconds * (1 + self.untimed)
         if self._usual / OTHER < each < self._usual * OTHER:
-            self._rest -= seconds
+            self._rest -= passed
         else:
-            self._rest -= max(seconds, self._whole_rest / TRIED)
+            self._rest -= max(passed, self._whole_rest / TRIED)
             self._patience = 1
 
     def _compare(self, seconds: float, each: float) -> None:
@@ -125,5 +132,5 @@ class Pace:
         else:
             self._at = self._kept
         self._step, self._kept, self._usual = -step, None, 0.0
-        self._rest = self._whole_rest = max(LEAST, self._cost, self._patience * wasted / SHARE)
+        self._rest = self._whole_rest = self._patience * max(LEAST, self._cost, wasted / SHARE)
         self._patience = min(2 * self._patience, PATIENT)

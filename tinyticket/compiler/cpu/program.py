@@ -117,6 +117,8 @@ class Program:
         self._arena: Arena | None = None
         # Turns, if each is a thread's, that are not worth a second thread.
         few = int(2 / work) if apart and work > 0 else 1 if apart else 0
+        self._untimed, self._untimed_turns = 0, 0  # calls that go without asking the pace, and the turns of each
+        self._untimed_words: Any = None
         self._few = sys.maxsize if threads.most == 1 else max(1, few) if apart else 0
 
     def place_in(self, arena: Arena) -> None:
@@ -164,6 +166,10 @@ class Program:
             words = self._words_for(1) if words is None else words
             _TURNS.pack_into(words, 0, 0, *numbers)
             known = walk(words)
+        elif turns == self._untimed_turns and self._untimed and not is_forked():
+            self._untimed -= 1
+            _TURNS.pack_into(self._untimed_words, 0, 0, *numbers)
+            known = walk(self._untimed_words)
         else:
             known = self._paced(self._paces.get(turns) or self._pace(turns), numbers)
         if not known:
@@ -217,6 +223,8 @@ class Program:
             if threads == pace.threads:
                 pace.note(perf_counter() - began, end - begin)
             if end == turns:
+                if end - begin == numbers[0] and (threads == 1 or unlimited):
+                    self._untimed, self._untimed_turns, self._untimed_words = pace.untimed, turns, words
                 return True
             begin, rest = end, (*rest[:4], 0, rest[5])  # indices have been checked
 

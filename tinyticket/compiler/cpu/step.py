@@ -91,8 +91,9 @@ class CpuStep:
             each.write_pattern(self._view)
         self._size, self._classes = graph.start.size, graph.output.channels
         self._order = self._first = np.arange(max(batch_size, layout.lanes), dtype=np.int64)
+        self._first_address = address_of(self._first)
         for program in (self._programs.prediction, self._programs.few):
-            program.base[_INDICES] = address_of(self._first)
+            program.base[_INDICES] = self._first_address
         self._scalars, self._result = np.zeros(8, np.float32), np.zeros(2)
         self._stale = True  # whether what passes read of the weights is older than the weights
 
@@ -286,7 +287,7 @@ class CpuStep:
             program.feed(pixels)
         else:
             program.feed_examples(x)
-        base[_INDICES], base[_LOGITS] = address_of(self._first), address_of(logits)
+        base[_INDICES], base[_LOGITS] = self._first_address, address_of(logits)
         program.take(-(-count // program.samples), program.samples, count)
         return logits
 
