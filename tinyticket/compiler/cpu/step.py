@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import add
 from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.checks import check_batch, check_examples, check_indices
+from tinyticket.compiler.checks import check_batch, check_examples
 from tinyticket.compiler.cpu.data import Data, bind, pixels_of
 from tinyticket.compiler.cpu.program import FEED, Program
 from tinyticket.compiler.cpu.programs import Programs
@@ -234,19 +235,18 @@ class CpuStep:
         """Take training steps whose tiles are turns, each followed by the update; the base names what the first is given."""
         program, update, tiles = self._programs.training, self._programs.updating, tiles_for(samples, LANES)
         assert update is not None
-        base, sums = program.base, np.zeros((tiles, 2))
+        base, sums = program.base, np.empty((tiles, 2))
         given = base[_INDICES], base[_DRAWS], base[_KEPT], base[_SCALARS]
         strides = 8 * samples, 24 * samples * base[_AUGMENTED], tiles * program.kept_size, 32
         base[_RESULTS], update.base[_PARTS] = address_of(sums), tiles
-        check_indices(indices, data.size)
-        for step in range(steps):
-            base[_INDICES], base[_DRAWS], base[_KEPT], scalars = (
-                address + step * stride for address, stride in zip(given, strides, strict=True)
-            )
-            update.base[_SCALARS] = scalars
-            program.take(tiles, LANES, samples)
+        checked = given[0], indices.size, data.size
+        for losses in results.reshape(steps, 2):
+            update.base[_SCALARS] = base[_SCALARS]
+            program.take(tiles, LANES, samples, *checked)
             update.take(1, 1, 1)
-            results.reshape(steps, 2)[step] = sums.sum(axis=0)
+            np.add.reduce(sums, axis=0, out=losses)
+            given, checked = tuple(map(add, given, strides)), (0, 0, 0)
+            base[_INDICES], base[_DRAWS], base[_KEPT], base[_SCALARS] = given
 
     def _draw(self, program: Program, steps: int, samples: int) -> np.ndarray | None:
         """Draw the masks of dropout, step after step as eager layers do, and pack them."""
