@@ -11,7 +11,7 @@ import pytest
 from tests.cli.commands import ENVIRONMENT, Terminal, find_arguments, start
 from tests.lottery.experiments import Interrupt, InterruptAt, find
 from tinyticket.cli.progress import LineProgress, TerminalProgress, title, watcher
-from tinyticket.lottery import Progress
+from tinyticket.lottery import Progress, Training
 
 
 @pytest.fixture(autouse=True)
@@ -107,18 +107,17 @@ def test_a_real_terminal_gets_bars_and_the_table_stays_in_the_pipe(npz, out):
 
 def events_of(progress, trial):
     """Begin a trial's first training and yield at every step."""
-    told = progress.of_trial(trial)
-    told.training(trial, 0, None, 1.0)
+    training = Training(trial, 0, None, 1.0)
+    progress.training_begun(training)
     yield
-    row = {"iteration": 20, "validation_loss": 0.5 + trial, "validation_accuracy": 0.9}
-    told.evaluated(row)
+    progress.evaluated(training, {"iteration": 20, "validation_loss": 0.5 + trial, "validation_accuracy": 0.9})
     yield
-    told.trained({"early_stop_iteration": 10 + trial, "test_accuracy": 0.8})
+    progress.training_ended(training, {"early_stop_iteration": 10 + trial, "test_accuracy": 0.8})
 
 
 def test_lines_of_trials_side_by_side_are_not_mixed_up(capsys):
     progress = LineProgress()
-    progress.begin(4, 20, 0)
+    progress.run_begun(4, 20, 0)
     for _ in zip(events_of(progress, 0), events_of(progress, 1), strict=True):
         pass
     first, second = capsys.readouterr().err.splitlines()
@@ -128,23 +127,24 @@ def test_lines_of_trials_side_by_side_are_not_mixed_up(capsys):
 
 def test_a_network_that_is_only_evaluated_has_a_line_and_no_number(capsys):
     progress = LineProgress()
-    progress.begin(2, 20, 0)
-    progress.of_trial(0).untrained(0, 1, "random", 0.5, {"test_accuracy": 0.1})
+    progress.run_begun(2, 20, 0)
+    progress.untrained(Training(0, 1, "random", 0.5), {"test_accuracy": 0.1})
     assert capsys.readouterr().err == "trial 0, round 1 (50.0%), random: not trained, test accuracy 10.00%\n"
     assert progress.done == 0
 
 
-def test_trials_side_by_side_have_a_bar_each_and_finished_ones_make_room():
+def test_trainings_side_by_side_have_a_bar_each_and_the_next_one_takes_a_finished_one_s():
     def run():
         progress = TerminalProgress()
-        progress.begin(4, 20, 0)
+        progress.run_begun(4, 20, 0)
         for _ in zip(events_of(progress, 0), events_of(progress, 1), strict=True):
             pass
         progress.bars.refresh()
         next(events_of(progress, 2))
         shown = [task.description for task in progress.bars.tasks if task.visible]
-        progress.end()
-        assert shown == ["all iterations", "trial 2, round 0 (100.0%), dense"]
+        progress.run_ended()
+        assert shown[:2] == ["all iterations", "trial 2, round 0 (100.0%), dense"]
+        assert len(shown) == 3, "the other finished one stays until somebody takes its place"
 
     seen = plain(seen_by(run))
     assert "trial 0, round 0 (100.0%), dense, loss 0.500, accuracy 90.0%" in seen

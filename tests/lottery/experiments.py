@@ -97,12 +97,15 @@ class InterruptAt(Progress):
 
 
 class Recorder(Progress):
-    """Write down everything that is reported, as (kind, arguments)."""
+    """Write down everything that is reported, as (kind, arguments); of trainings begun, which."""
 
     def __init__(self):
         self.events = []
-        for kind in ("begin", "training", "evaluated", "untrained", "committed", "end"):
-            setattr(self, kind, lambda *arguments, kind=kind: self.events.append((kind, arguments)))
+        for kind in ("run_begun", "training_begun", "evaluated", "untrained", "committed", "run_ended"):
+            setattr(self, kind, lambda *arguments, kind=kind: self._note(kind, arguments))
+
+    def _note(self, kind: str, arguments: tuple) -> None:
+        self.events.append((kind, tuple(arguments[0]) if kind == "training_begun" else arguments))
 
     def of(self, kind: str) -> list[tuple]:
         return [arguments for found, arguments in self.events if found == kind]

@@ -135,7 +135,7 @@ def test_a_ticket_and_its_controls_see_the_same_batches_and_other_trainings_othe
     seen, progress = [], Recorder()
     find(lambda rng: Watching(seen, rng), trials=2, rounds=1, progress=progress)
     orders = [tuple(seen[i : i + ITERATIONS]) for i in range(0, len(seen), ITERATIONS)]
-    by_training = dict(zip([arguments[:3] for arguments in progress.of("training")], orders, strict=True))
+    by_training = dict(zip([arguments[:3] for arguments in progress.of("training_begun")], orders, strict=True))
     for trial in (0, 1):
         assert by_training[trial, 1, None] == by_training[trial, 1, "reinit"] == by_training[trial, 1, "random"]
     assert len(set(orders)) == 4  # two trials of two rounds

@@ -166,8 +166,8 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
     options = {**METHODS["edge-constant"], "controls": "random,rewound,reinit", "trials": workers, "workers": workers}
     progress = Recorder()
     result = find(**options, out=tmp_path / "edge.h5", progress=progress)
-    assert progress.of("begin") == [(3 * workers, 20, 0)]
-    trained = [(trial, round, name) for trial, round, name, _ in progress.of("training") if trial == 0]
+    assert progress.of("run_begun") == [(3 * workers, 20, 0)]
+    trained = [(trial, round, name) for trial, round, name, _ in progress.of("training_begun") if trial == 0]
     assert trained == [(0, 0, None), (0, 1, None), (0, 1, "rewound")]
     assert len(progress.of("evaluated")) == 3 * workers * 5
     told = [told for told in progress.of("untrained") if told[0] == 0]
@@ -175,7 +175,7 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
     assert told[0][-1] == result.trials[0].rounds[1].controls["random"].scalars()
     again = Recorder()
     find(**{**options, "trials": workers + 1}, out=tmp_path / "edge.h5", progress=again)
-    assert again.of("begin") == [(3 * workers + 3, 20, 3 * workers)]
+    assert again.of("run_begun") == [(3 * workers + 3, 20, 3 * workers)]
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -49,7 +49,7 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
     density = SETTINGS["one_shot"][round - 1]
     shapes = {name: weight.shape for name, weight in model.prunable().items()}
     masks = prune.random_masks(shapes, prune.erdos_renyi_kernel(shapes, density), stream(0, 0, "sparse", round))
-    model.load_state_dict(experiment._draw(stream(0, 0, "init")))
+    model.load_state_dict(experiment.workshop.draw(stream(0, 0, "init")))
     for name, weight in model.prunable().items():
         weight.mask = masks[name]
     x, y = experiment.examples.train

@@ -68,8 +68,8 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(kind, after, kept, 
     result = find(trials=2, out=out, progress=progress)
     assert differing(contents(small.path), contents(result.path)) == []
     done = sum(1 if round == 0 else 3 for count in kept or [] for round in range(count))
-    assert progress.of("begin") == [(14, SMALL["iterations"], done)]
-    assert len(progress.of("training")) == 14 - done
+    assert progress.of("run_begun") == [(14, SMALL["iterations"], done)]
+    assert len(progress.of("training_begun")) == 14 - done
 
 
 def test_a_run_can_be_interrupted_again_and_again(small, out):

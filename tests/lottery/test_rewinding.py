@@ -87,7 +87,7 @@ def test_a_ticket_at_k_sees_the_batches_of_the_iterations_from_there_on():
     seen, progress = [], Recorder()
     find(lambda rng: Watching(seen, rng), rounds=1, rewind_to=7, progress=progress)
     dense, ticket, reinit, random = np.split(np.array(seen, object), [20, 33, 53])
-    assert [arguments[2] for arguments in progress.of("training")] == [None, None, "reinit", "random"]
+    assert [arguments[2] for arguments in progress.of("training_begun")] == [None, None, "reinit", "random"]
     assert list(ticket) == list(random) == list(reinit[7:])  # the stream of the round, from its eighth batch on
     assert list(dense[7:]) != list(ticket)
 
@@ -184,8 +184,8 @@ def test_continued_training_prunes_a_network_that_keeps_its_weights_and_resets_t
 def test_continued_trainings_are_counted_and_told():
     progress = Recorder()
     find(strategy="continue", controls="none", progress=progress)
-    assert progress.of("begin") == [(5, 20, 0)]
-    assert [arguments[:3] for arguments in progress.of("training")] == [
+    assert progress.of("run_begun") == [(5, 20, 0)]
+    assert [arguments[:3] for arguments in progress.of("training_begun")] == [
         (0, 0, None), (0, 1, None), (0, 1, "continued"), (0, 2, None), (0, 2, "continued"),
     ]  # fmt: skip
 

@@ -38,8 +38,8 @@ def show_plan(experiment: Experiment) -> None:
     click.echo(
         f"memory: about {expected.memory_bytes / 1e6:,.0f} MB; result file: about {expected.file_bytes / 1e6:,.1f} MB"
     )
-    workers = min(experiment.workers, settings.trials)
-    beside = f", {workers} trials side by side" if workers > 1 else ""
+    workers = experiment.processes(settings.trials)
+    beside = f", {workers} trainings side by side" if workers > 1 else ""
     click.echo(f"expected time: about {_words(expected.seconds)} on this machine{beside}")
 
 

@@ -204,7 +204,7 @@ class _Find(click.Command):
 @click.option(
     "--workers",
     type=int,
-    help="Processes that run trials side by side and share the threads.  [as many as there are threads]",
+    help="Processes that train side by side and share the threads.  [as many as there are threads]",
 )
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")
 @click.option(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
-from tinyticket.lottery import Progress
+from tinyticket.lottery import Progress, Training
 
 
 def watcher(quiet: bool) -> Progress:
@@ -21,50 +21,40 @@ def watcher(quiet: bool) -> Progress:
     return TerminalProgress() if sys.stderr.isatty() else LineProgress()
 
 
-def title(trial: int, round: int, control: str | None, density: float) -> str:
+def title(training: Training) -> str:
     """Return how a training is called."""
-    which = control or ("dense" if round == 0 else "ticket")
-    return f"trial {trial}, round {round} ({density:.1%}), {which}"
+    which = training.control or ("dense" if training.round == 0 else "ticket")
+    return f"trial {training.trial}, round {training.round} ({training.density:.1%}), {which}"
 
 
 class LineProgress(Progress):
     """A line for every finished training, on standard error."""
 
-    def begin(self, trainings, iterations, done):
+    def run_begun(self, trainings, iterations, done):
         self.done, self.trainings = done, trainings
+        self._began: dict[Training, float] = {}
         if done:
             click.echo(f"{done} of {trainings} trainings are in the file already", err=True)
 
-    def of_trial(self, trial):
-        return _TrialLines(self)
+    def training_begun(self, training):
+        self._began[training] = time.perf_counter()
 
-
-class _TrialLines(Progress):
-    """The lines of one trial, others of which may come in between."""
-
-    def __init__(self, whole: LineProgress):
-        self._whole = whole
-
-    def training(self, trial, round, control, density):
-        self._title, self._start = title(trial, round, control, density), time.perf_counter()
-
-    def trained(self, scalars):
-        self._whole.done += 1
+    def training_ended(self, training, scalars):
+        self.done += 1
         click.echo(
-            f"[{self._whole.done}/{self._whole.trainings}] {self._title}: early stop at {scalars['early_stop_iteration']}, "
-            f"test accuracy {scalars['test_accuracy']:.2%}, {time.perf_counter() - self._start:.1f} s",
+            f"[{self.done}/{self.trainings}] {title(training)}: early stop at {scalars['early_stop_iteration']}, "
+            f"test accuracy {scalars['test_accuracy']:.2%}, {time.perf_counter() - self._began.pop(training):.1f} s",
             err=True,
         )
 
-    def untrained(self, trial, round, control, density, scalars):
-        which = title(trial, round, control, density)
-        click.echo(f"{which}: not trained, test accuracy {scalars['test_accuracy']:.2%}", err=True)
+    def untrained(self, training, scalars):
+        click.echo(f"{title(training)}: not trained, test accuracy {scalars['test_accuracy']:.2%}", err=True)
 
 
 class TerminalProgress(Progress):
-    """Bars: one of all trainings, and one for each trial under way, its training's iterations with loss and accuracy."""
+    """Bars: one of all trainings, and one for each training under way, its iterations with loss and accuracy."""
 
-    def begin(self, trainings, iterations, done):
+    def run_begun(self, trainings, iterations, done):
         self.iterations = iterations
         self.bars = Bars(
             TextColumn("{task.description}"),
@@ -78,37 +68,25 @@ class TerminalProgress(Progress):
         )
         # One unit is an iteration, so that the time left is known from the first training on.
         self.all = self.bars.add_task("all iterations", total=trainings * iterations, completed=done * iterations)
-        self._trials: dict[int, _TrialBar] = {}
+        self._free: list[TaskID] = []  # bars of trainings that have ended, which stay until others take their place
+        self._bars: dict[Training, TaskID] = {}
+        self._reached: dict[Training, int] = {}
         self.bars.start()
 
-    def of_trial(self, trial):
-        if trial not in self._trials:
-            for other in self._trials.values():
-                other.leave_if_done()
-            self._trials[trial] = _TrialBar(self)
-        return self._trials[trial]
+    def training_begun(self, training):
+        self._bars[training] = self._free.pop(0) if self._free else self.bars.add_task("", total=self.iterations)
+        self._reached[training] = 0
+        self.bars.reset(self._bars[training], total=self.iterations, description=title(training), visible=True)
 
-    def end(self):
-        self.bars.stop()
-
-
-class _TrialBar(Progress):
-    """The bar of one trial."""
-
-    def __init__(self, whole: TerminalProgress):
-        self._whole, self._reached = whole, 0
-        self._bar = whole.bars.add_task("", total=whole.iterations)
-
-    def leave_if_done(self) -> None:
-        """Make room for the next trial."""
-        self._whole.bars.update(self._bar, visible=self._reached < self._whole.iterations)
-
-    def training(self, trial, round, control, density):
-        self._title, self._reached = title(trial, round, control, density), 0
-        self._whole.bars.reset(self._bar, total=self._whole.iterations, description=self._title, visible=True)
-
-    def evaluated(self, row: dict[str, Any]):
-        advanced, self._reached = row["iteration"] - self._reached, row["iteration"]
+    def evaluated(self, training, row):
+        advanced, self._reached[training] = row["iteration"] - self._reached[training], row["iteration"]
         loss = f", loss {row['validation_loss']:.3f}, accuracy {row['validation_accuracy']:.1%}"
-        self._whole.bars.update(self._bar, completed=row["iteration"], description=self._title + loss)
-        self._whole.bars.advance(self._whole.all, advanced)
+        self.bars.update(self._bars[training], completed=row["iteration"], description=title(training) + loss)
+        self.bars.advance(self.all, advanced)
+
+    def training_ended(self, training, scalars):
+        self._free.append(self._bars.pop(training))
+        del self._reached[training]
+
+    def run_ended(self):
+        self.bars.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,21 +12,21 @@ from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.controls import starts_anew
+from tinyticket.lottery.executors import Here
 from tinyticket.lottery.experiment import Experiment
 from tinyticket.lottery.inputs import Factory, load_dataset
+from tinyticket.lottery.job import CONTINUED, Job
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.record import as_run
 from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.training import Trainer
-from tinyticket.lottery.trial import CONTINUED, Finished
+from tinyticket.lottery.trial import Finished
 from tinyticket.nn import Module, build, describe, models
 from tinyticket.store import Checkpoint, Run
 
 
-class Again(Experiment):
+class Again:
     """The experiment of a result.
 
     Parameters
@@ -57,31 +59,39 @@ class Again(Experiment):
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else network_of(result)
         given = result if settings.masks_from != "none" else None  # the masks are in this file too
-        super().__init__(made, dataset, settings=settings, masks_from=given, threads=threads, progress=progress)
-        self.result = result
-        self._wanted: tuple[int, str | None] = (0, None)
-        self._trains = False
-        if describe(self.model) != result.model_description:
+        self.experiment = Experiment(
+            made, dataset, settings=settings, masks_from=given, threads=threads, progress=progress
+        )
+        self.result, self.settings, self.workshop = result, settings, self.experiment.workshop
+        self.progress = self.experiment.progress
+        if describe(self.workshop.model) != result.model_description:
             raise InputError(f"the model is not of the architecture that {result.path or 'the result'} describes")
 
-    def start_of(self, trial: int, round: int, control: str | None = None) -> Start:
-        """Return where a training of the file started."""
-        return self._reach(trial, round, control).start
+    def job(self, trial: int, round: int, control: str | None = None) -> Job:
+        """Return a training of the file as a job, executed as it was then.
 
-    def train_again(self, trial: int, round: int, control: str | None = None) -> Run:
-        """Train a network of the file once more, executed as it was then."""
-        self.execute_as(self.recorded(trial, round, control))
-        self._trains = True
-        try:
-            run = self._reach(trial, round, control).run
-        finally:
-            self._trains = False
-        assert run is not None
-        return run
+        It is come to as it was when the file was written: the trial is gone through up to this round, where other trainings are
+        recalled from the file.
+        """
+        recorded, found = self.recorded(trial, round, control), list[Job]()
 
-    def execute_as(self, recorded: Round) -> None:
-        """Have the trainings to come executed as one of the file was: with the same kernels."""
-        self.trainer = Trainer(self.model, self.settings, self.examples, self.threads, recorded.plan)
+        def submit(job: Job) -> Future[Run]:
+            done: Future[Run] = Future()
+            if job.training.control == control:
+                found.append(replace(job, plan=recorded.plan))
+            done.set_result(as_run(self.recorded(trial, round, job.training.control)))
+            return done
+
+        memory = _Recalled(self.result, trial, round)
+        self.experiment.trial(trial, memory, submit, self.result.init(trial), rounds=round).run()
+        (job,) = found
+        if control and starts_anew(control) and "stream" in str(job.start.origin["weights"]):
+            self._check_draws(trial, control)
+        return job
+
+    def do(self, job: Job) -> Run:
+        """Do a job in this process, and tell of it."""
+        return Here(self.workshop, self.progress, self.experiment.threads).submit(job).result()
 
     def recorded(self, trial: int, round: int, control: str | None = None) -> Round:
         """Return what the file holds of a training; raise InputError if it does not."""
@@ -96,41 +106,13 @@ class Again(Experiment):
             )
         return beside[control]
 
-    # -- going through a trial up to one training
-
-    def _reach(self, trial: int, round: int, control: str | None) -> _ReachedError:
-        self.recorded(trial, round, control)
-        self._wanted = round, control
-        try:
-            self.run_trial(trial, _Recalled(self.result, trial, round))
-        except _ReachedError as reached:
-            return reached
-        raise AssertionError(f"trial {trial} has no training of round {round}, {control}")
-
-    def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        if (round, control) != self._wanted:  # a control may be made of what the ticket's training led to
-            return as_run(self.recorded(trial, round, control))
-        if control and starts_anew(control) and "stream" in str(start.origin["weights"]):
-            self._check_draws(trial, control)
-        raise _ReachedError(start, super()._train(trial, round, control, start, keep_at) if self._trains else None)
-
-    def _initial(self, trial: int) -> State:
-        return self.result.init(trial)
-
     def _check_draws(self, trial: int, control: str) -> None:
-        drawn, recorded = self._draw(stream(self.settings.seed, trial, "init")), self.result.init(trial)
+        drawn, recorded = self.workshop.draw(stream(self.settings.seed, trial, "init")), self.result.init(trial)
         if any(drawn[name].tobytes() != value.tobytes() for name, value in recorded.items()):
             raise InputError(
                 f"the control {control} started from weights that a function of its own drew, which is not in the file: "
                 "give the model that the experiment was given"
             )
-
-
-class _ReachedError(Exception):
-    """Ends the way through a trial at the training that is wanted."""
-
-    def __init__(self, start: Start, run: Run | None):
-        self.start, self.run = start, run
 
 
 class _Recalled:
@@ -148,7 +130,7 @@ class _Recalled:
         return self._result.rewind(self._trial)
 
     def commit(self, round: int, finished: Finished) -> None:
-        """Keep nothing: what is wanted has been reached before."""
+        """Keep nothing: it is in the file."""
 
 
 def fill(model: Module, masks: Masks, state: State, frozen: State) -> None:

@@ -5,7 +5,6 @@ RigL spends an iteration on an update, as its paper says; the others update afte
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,16 +32,12 @@ class Dynamic(Revision):
     drop : float
         The first fraction.
     rng : Generator
-        For SET.
-    draw : callable
-        () -> freshly drawn weights, for `set-original`.
+        For SET, with which `set-original` also draws weights.
     """
 
-    def __init__(
-        self, method: str, iterations: tuple[int, ...], rest: int, drop: float, rng: np.random.Generator, draw: Callable
-    ):
+    def __init__(self, method: str, iterations: tuple[int, ...], rest: int, drop: float, rng: np.random.Generator):
         self.method, self.iterations, self._rest, self._drop, self._rng = method, iterations, rest, drop, rng
-        self._draw, self._momentum, self._grown = draw, dict[str, np.ndarray](), 0
+        self._momentum, self._grown = dict[str, np.ndarray](), 0
         self.gradients = {"rigl": 1, "snfs": WINDOW, "snfs-grow": WINDOW}.get(method, 0)
         self.gradients = min(self.gradients, iterations[0])  # a window reaches back to the update before, not beyond
         self.takes_step = method == "rigl"
@@ -77,7 +72,7 @@ class Dynamic(Revision):
 
     def fresh(self) -> State | None:
         """Return values for grown weights; None where they start at 0."""
-        return self._draw() if self.method == "set-original" else None
+        return self.draw(self._rng) if self.method == "set-original" else None
 
     def record(self) -> dict[str, Any]:
         """Return what the file says about it: how often the mask has moved, and how many weights have grown in all."""

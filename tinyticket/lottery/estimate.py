@@ -37,10 +37,11 @@ class Estimate:
 def estimate(experiment: Experiment) -> Estimate:
     """Measure training steps and one evaluation of the dense network and multiply.
 
-    Trials that run side by side are taken to share the threads without getting into each other's way.
+    Trainings that run side by side are taken to share the threads without getting into each other's way.
     """
     settings, examples, model = experiment.settings, experiment.examples, experiment.model
-    workers = min(experiment.workers, settings.trials)
+    chain = 1 + settings.rounds  # trainings of a trial that follow one another
+    workers = experiment.processes(settings.trials)
     experiment.trainer.threads = max(1, experiment.threads // workers)
     for parameter in model.prunable().values():
         parameter.mask = np.ones(parameter.shape, bool)  # as in the run, where every round has a mask
@@ -77,8 +78,9 @@ def estimate(experiment: Experiment) -> Estimate:
         evaluations * trainings(settings) + networks(settings) - trainings(settings)
     )  # once where nothing is trained
     spared = late * (per_step + per_evaluation / settings.evaluate_every)
-    one_after_another = -(-settings.trials // workers) / settings.trials
-    seconds = one_after_another * (settings.trials * (steps + evaluated * per_evaluation) - spared)
+    of_trial = steps + evaluated * per_evaluation
+    everything = settings.trials * of_trial - spared
+    seconds = max(everything / workers, of_trial * chain / trainings(settings) if workers > 1 else 0)
     return Estimate(count, seconds, memory, file)
 
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import copy
-import functools
+import concurrent.futures
+import contextlib
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tinyticket.compiler.choose import NO_NUMBA
 from tinyticket.data import Dataset
-from tinyticket.errors import DeviceMemoryError, DivergenceError
+from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
+from tinyticket.lottery.executors import Here, Jobs, UnshareableError, given_workers, local_workers
 from tinyticket.lottery.inputs import (
     Factory,
     check_draws,
     check_model,
     load_dataset,
     model_factory,
-    split,
     usable_threads,
     usable_workers,
 )
-from tinyticket.lottery.mask_training import MaskTrainer
+from tinyticket.lottery.job import Job, Workshop
 from tinyticket.lottery.methods import TICKETS, moments
 from tinyticket.lottery.plan import Plan, make_plan
 from tinyticket.lottery.progress import Progress
@@ -35,15 +35,16 @@ from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.record import Record
 from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings, resolve
-from tinyticket.lottery.start import Start
-from tinyticket.lottery.streams import stream
-from tinyticket.lottery.training import Trainer
-from tinyticket.lottery.trial import CONTINUED, Memory, TrialRun, reached, trainings
+from tinyticket.lottery.training import Examples, Trainer
+from tinyticket.lottery.trial import Memory, TrialRun, reached, trainings, trains
 from tinyticket.nn import Module
 from tinyticket.optim import Schedule
 from tinyticket.store import Archive, Run
 
 log = logging.getLogger(__name__)
+
+TICK = 0.05
+"""Seconds between two looks at what workers have done."""
 
 
 def find(
@@ -90,6 +91,7 @@ def find(
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Result:
     """Find winning tickets: train, prune, reset, and again, with controls beside every ticket (Frankle and Carbin 2019).
 
@@ -173,8 +175,8 @@ def find(
     threads
         Results do not depend on it. Default: the cores this process may use.
     workers
-        In how many processes trials run side by side, which share the threads; None for as many as there are threads. Results do
-        not depend on it. Models of classes or functions of the script that calls this cannot be sent to another process.
+        In how many processes trainings run side by side, which share the threads; None for as many as there are threads. Results
+        do not depend on it. Models of classes or functions of the script that calls this cannot be sent to another process.
     eager
         Train through the autograd instead of compiled kernels, whose float32 rounding is another.
     device : {"cpu", "cuda"}
@@ -185,6 +187,9 @@ def find(
         The result file. If it holds rounds of the same experiment, the run goes on after them. None keeps the result in memory.
     progress
         Told what happens.
+    executor
+        A `concurrent.futures.Executor` whose workers train, instead of processes of its own. They see this machine's temporary
+        folder, where the data lie; `workers` says how many there are.
 
     Returns
     -------
@@ -198,7 +203,7 @@ def find(
         If a loss stops being a number; finished rounds are in the file.
     """
     experiment = Experiment(
-        model, data, data_folder=data_folder, out=out, threads=threads, workers=workers, progress=progress,
+        model, data, data_folder=data_folder, out=out, threads=threads, workers=workers, progress=progress, executor=executor,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
@@ -239,6 +244,7 @@ class Experiment:
         threads: int | None = None,
         workers: int | None = 1,
         progress: Progress | None = None,
+        executor: Executor | None = None,
         settings: Settings | None = None,
         **options: Any,
     ):
@@ -254,97 +260,125 @@ class Experiment:
         if self.source:
             transfer.check_data(self.source, self.dataset)
         self.factory = options.pop("model")
-        name, self._make = model_factory(self.factory, self.dataset)
+        name, _ = model_factory(self.factory, self.dataset)
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
+        self.executor = executor
         self.workers = usable_workers(workers, self.threads, self.settings.device)
-        self.examples = split(self.dataset, self.settings)
-        # A copy: training leaves masks in it, and a function may hand out one and the same object again and again.
-        self.model = copy.deepcopy(self._make(stream(self.settings.seed, 0, "init")))
+        self.workshop = Workshop(self.factory, self.dataset, self.settings)
         check_model(self.model, self.dataset)
-        check_draws(self._draw, self.model, self.settings)
+        check_draws(self.workshop.draw, self.model, self.settings)
         self.plan: Plan = make_plan(self.model, self.settings)
         if self.source:
             transfer.check_model(self.source, self.model, self.settings)
             self.plan = transfer.planned(self.source, self.plan)
         if self.settings.method != TICKETS:
             moments(self.settings, len(self.examples.train[0]) // self.settings.batch_size)  # says what is too short
-        self.trainer = Trainer(self.model, self.settings, self.examples, self.threads)
+        self.workshop.trainer()  # says what cannot be compiled
+
+    @property
+    def model(self) -> Module:
+        """The network that is trained over and over."""
+        return self.workshop.model
+
+    @property
+    def examples(self) -> Examples:
+        """The parts of the data."""
+        return self.workshop.examples
+
+    @property
+    def trainer(self) -> Trainer:
+        """What trains the network in this process."""
+        return self.workshop.trainer()
 
     def run(self) -> Result:
         """Train what the file does not hold yet and return the result."""
         if getattr(self.trainer.step, "reason", None) == NO_NUMBA:
             log.warning("training runs eagerly, which takes many times as long: %s", NO_NUMBA)
-        with self.archive.locked(), threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
+        with self.archive.locked():
             record, settings = Record(self), self.settings
             if self.dense and dense.copy(self.dense, self, record):
                 record = Record(self)
             done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
-            self.progress.begin(settings.trials * trainings(settings), settings.iterations, done)
+            self.progress.run_begun(settings.trials * trainings(settings), settings.iterations, done)
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
                 diverged = self._run_trials(record, unfinished)
-            except DeviceMemoryError as error:
-                raise DeviceMemoryError(f"{error}; {record.kept()}".rstrip(".")) from None
+            except (DeviceMemoryError, WorkerError) as error:
+                raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:
-                self.progress.end()
+                self.progress.run_ended()
         if diverged:
             also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])
             raise DivergenceError(f"{diverged[0]}{also}; {record.kept()}".rstrip("."))
         return Result(self.archive)
 
     def _run_trials(self, record: Record, trials: list[int]) -> list[DivergenceError]:
-        """Run trials, side by side if there are workers for it; one that diverges does not keep the others from their end."""
-        workers = min(self.workers, len(trials))
-        if workers > 1:
-            from tinyticket.lottery.parallel import UnshareableError, run_trials
-
+        """Run trials; one that diverges does not keep the others from their end."""
+        with contextlib.ExitStack() as stack:
             try:
-                return run_trials(self, record, trials, workers)
+                jobs: Jobs = stack.enter_context(self._workers(len(trials)))
             except UnshareableError as reason:
-                log.warning("trials run one after another: the model cannot be sent to another process (%s)", reason)
-        diverged = []
-        for trial in trials:
+                log.warning("trainings run one after another: the model cannot be sent to another process (%s)", reason)
+                jobs = Here(self.workshop, self.progress, self.threads)
+            if isinstance(jobs, Here):
+                return [error for trial in trials if (error := self._run_trial(trial, record, jobs))]
+            # A thread for each trial under way: it waits for its trainings and writes its rounds.
+            threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max(1, self.workers)))
+            running = [threads.submit(self._run_trial, trial, record, jobs) for trial in trials]
             try:
-                self.run_trial(trial, record.of(trial))
-            except DivergenceError as error:
-                diverged.append(error)
-        return diverged
+                while concurrent.futures.wait(running, TICK, concurrent.futures.FIRST_EXCEPTION).not_done:
+                    jobs.tend()
+                    for trial in running:
+                        if trial.done():
+                            trial.result()
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+                jobs.close()
+            return [error for trial in running if (error := trial.result())]
 
-    def run_trial(self, trial: int, memory: Memory) -> None:
-        """Train what of one trial the memory does not hold."""
+    @contextlib.contextmanager
+    def _workers(self, trials: int) -> Iterator[Jobs]:
+        """Yield what does the jobs."""
+        workers = self.processes(trials)
+        if self.executor is not None:
+            with given_workers(self.executor, self.workshop, self.progress, self.workers) as jobs:
+                yield jobs
+        elif workers > 1:
+            with local_workers(self.workshop, self.progress, self.threads, workers) as jobs:
+                yield jobs
+        else:
+            yield Here(self.workshop, self.progress, self.threads)
+
+    def processes(self, trials: int) -> int:
+        """Return how many workers have something to do at a time."""
+        beside = sum(trains(self.settings, name) for name in self.settings.controls) if self.settings.rounds else 0
+        return min(self.workers, trials * (1 + beside))
+
+    def _run_trial(self, trial: int, record: Record, jobs: Jobs) -> DivergenceError | None:
+        try:
+            self.trial(trial, record.of(trial), jobs.submit).run()
+        except DivergenceError as error:
+            return error
+        return None
+
+    def trial(
+        self,
+        trial: int,
+        memory: Memory,
+        submit: Callable[[Job], Future[Run]],
+        initial: State | None = None,
+        rounds: int | None = None,
+    ) -> TrialRun:
+        """Return a trial that can be run; theta_0 is drawn unless given, and it stops after so many rounds."""
 
         def pruner(initial: State) -> Pruner:
             if self.source:
                 return transfer.Given(self.source, trial)
             return Pruner(self.settings, self.plan, trial, initial, self.model, self.examples.train)
 
-        train = functools.partial(self._train, trial)
-        TrialRun(trial, self.settings, self.plan, pruner, self._draw, train, memory, self._initial(trial)).run()
-
-    def _initial(self, trial: int) -> State | None:
-        """Return theta_0 of a trial where it is not to be drawn."""
-        return self.source.init(trial) if self.source else None
-
-    def _train(self, trial: int, round: int, control: str | None, start: Start, keep_at: int) -> Run:
-        progress, density = self.progress.of_trial(trial), self.plan.densities[round]
-        if start.trains:
-            progress.training(trial, round, control, density)
-        order, dropout = (stream(self.settings.seed, trial, purpose, round) for purpose in ("batches", "dropout"))
-        augment = stream(self.settings.seed, trial, "augment", round)
-        trainer = MaskTrainer(self.trainer, start.untrained, start.weights) if start.untrained else self.trainer
-        try:
-            watch = progress.evaluated if start.trains else lambda row: None
-            run = trainer.train(start, order, dropout, watch, keep_at, augment)
-        except DivergenceError as error:
-            which = f" ({'control ' if control != CONTINUED else ''}{control})" if control else ""
-            raise DivergenceError(f"trial {trial}, round {round}{which}: {error}") from None
-        if start.trains:
-            progress.trained(run.scalars())
-        else:
-            progress.untrained(trial, round, control, density, run.scalars())
-        return run
-
-    def _draw(self, rng: np.random.Generator) -> State:
-        return self._make(rng).state_dict()
+        if initial is None and self.source:
+            initial = self.source.init(trial)
+        draw = self.workshop.draw
+        return TrialRun(trial, self.settings, self.plan, pruner, draw, submit, memory, initial, rounds)

@@ -9,7 +9,6 @@ weights drawn as the initial ones were. `supermask` and `edge-popup` leave all w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,9 +94,7 @@ def check_method(settings: Settings) -> None:
         raise InputError(f"the control inverted keeps the smallest scores of a criterion, and {method} has none")
 
 
-def begin(
-    settings: Settings, plan: Plan, trial: int, round: int, initial: State, draw: Callable[..., State], epoch: int
-) -> Start:
+def begin(settings: Settings, plan: Plan, trial: int, round: int, initial: State, epoch: int) -> Start:
     """Return how a round's network starts under a method that finds the mask in training; an epoch has so many iterations."""
     if settings.method in UNTRAINED:
         return untrained_start(settings, plan, trial, round, initial)
@@ -117,7 +114,7 @@ def begin(
     first = [settings.seed, trial, "sparse", round]
     masks = prune.random_masks(shapes, densities, stream(settings.seed, trial, "sparse", round))
     origin: dict[str, Any] = {"weights": "init", "mask": {"stream": first, "moved": key}, "statistics": "init"}
-    revision = Dynamic(settings.method, when, rest, settings.drop, rng, lambda: draw(rng))
+    revision = Dynamic(settings.method, when, rest, settings.drop, rng)
     return Start(masks, reset(initial, masks), origin, revision=revision)
 
 

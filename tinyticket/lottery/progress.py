@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.job import Training
 
 
 class Progress:
-    """Receives what happens; this one ignores it. Subclass it to show bars, or to stop by raising."""
+    """Receives what happens; this one ignores it. Subclass it to show bars, or to stop by raising.
 
-    def begin(self, trainings: int, iterations: int, done: int) -> None:
-        """Start of the run: `trainings` of `iterations` each, of which `done` are in the file already."""
+    Several trainings may be under way at once; each is named by trial, round, control and density.
+    """
 
-    def of_trial(self, trial: int) -> Progress:
-        """Return who is told about one trial, where several may run at once; the very same unless told apart here."""
-        return self
+    def run_begun(self, trainings: int, iterations: int, done: int) -> None:
+        """A run has begun: `trainings` of `iterations` each, of which `done` are in the file already."""
 
-    def training(self, trial: int, round: int, control: str | None, density: float) -> None:
-        """Start of one training; `control` is None for the ticket itself."""
+    def training_begun(self, training: Training) -> None:
+        """A training has begun."""
 
-    def evaluated(self, row: dict[str, Any]) -> None:
-        """A new row of the history of the training under way."""
+    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        """A training has a new row of its history."""
 
-    def trained(self, scalars: dict[str, Any]) -> None:
-        """End of the training under way, with the numbers that stand in the file."""
+    def training_ended(self, training: Training, scalars: dict[str, Any]) -> None:
+        """A training has ended, with the numbers that stand in the file."""
 
-    def untrained(self, trial: int, round: int, control: str | None, density: float, scalars: dict[str, Any]) -> None:
+    def untrained(self, training: Training, scalars: dict[str, Any]) -> None:
         """A network has been evaluated as it is, which is no training; with the numbers that stand in the file."""
 
     def committed(self, trial: int, round: int) -> None:
         """A round with its controls is safe in the file."""
 
-    def end(self) -> None:
-        """End of the run, also after an error."""
+    def run_ended(self) -> None:
+        """A run has ended, also by an error."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,26 @@ def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool) -> 
             f"the criterion {criterion!r} prunes theta_0 before training, which is where the ticket starts: there is nothing to "
             "rewind; leave rewind and rewind-to out"
         )
+
+
+@dataclass
+class Scores:
+    """Scores the survivors of masks by a criterion of trained weights; `rng` is for the random one."""
+
+    criterion: str
+    initial: State
+    rng: np.random.Generator
+
+    def __call__(self, weights: State, masks: Masks) -> State:
+        """Return the scores of weights, 0 where they are pruned."""
+        scores = {name: np.zeros(mask.shape) for name, mask in masks.items()}
+        for name, mask in masks.items():
+            final, initial = weights[name][mask], self.initial[name][mask]
+            random = self.criterion == "random"
+            scores[name][mask] = (
+                self.rng.random(final.shape) if random else prune.CRITERIA[self.criterion](final, initial)
+            )
+        return scores
 
 
 class Pruner:
@@ -115,19 +136,9 @@ class Pruner:
         scores = self.scores(round)(trained, among)
         return prune.keep_counts({name: -score for name, score in scores.items()}, among, counts)
 
-    def scores(self, round: int) -> Callable[[State, Masks], State]:
-        """Return a function from weights and masks to the scores of the survivors; a round has its own random ones."""
-        criterion, rng = AFTER_TRAINING[self.settings.criterion], self._rng(round)
-
-        def score(weights: State, masks: Masks) -> State:
-            scores = {name: np.zeros(mask.shape) for name, mask in masks.items()}
-            for name, mask in masks.items():
-                final, initial = weights[name][mask], self.initial[name][mask]
-                random = criterion == "random"
-                scores[name][mask] = rng.random(final.shape) if random else prune.CRITERIA[criterion](final, initial)
-            return scores
-
-        return score
+    def scores(self, round: int) -> Scores:
+        """Return what scores survivors; a round has its own random ones."""
+        return Scores(AFTER_TRAINING[self.settings.criterion], self.initial, self._rng(round))
 
     def _before_training(
         self, density: float, densities: Mapping[str, float] | None = None, invert: bool = False

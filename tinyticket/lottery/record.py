@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -11,7 +12,8 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks
 from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.trial import CONTINUED, Finished
+from tinyticket.lottery.job import CONTINUED
+from tinyticket.lottery.trial import Finished
 from tinyticket.nn import describe
 from tinyticket.store import Checkpoint, Run, layout, write_checkpoint
 
@@ -29,7 +31,7 @@ class Record:
     """
 
     def __init__(self, experiment: Experiment):
-        self._experiment = experiment
+        self._experiment, self._lock = experiment, threading.Lock()
         self._trials: dict[int, list[Round]] = {}
         self._result: Result | None = None
         self._begun = experiment.archive.exists
@@ -74,9 +76,10 @@ class Record:
             raise InputError(
                 f"{archive.name} has disappeared while the experiment ran; its finished rounds went with it"
             )
-        archive.commit(lambda file: self._write(file, trial, round, finished))
-        self._begun = True
-        self._experiment.progress.committed(trial, round)
+        with self._lock:
+            archive.commit(lambda file: self._write(file, trial, round, finished))
+            self._begun = True
+            self._experiment.progress.committed(trial, round)
 
     def kept(self) -> str:
         """Return where the finished rounds are, as the end of a message."""

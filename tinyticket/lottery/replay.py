@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from tinyticket.lottery.again import Again, same_bits
 from tinyticket.lottery.result import Result, Round
@@ -77,14 +76,13 @@ def replay(result: Result, trial: int = 0, round: int = 0, control: str | None =
     InputError
         If there is no such training, or data or network cannot be had any more.
     """
-    experiment = Again(result, **options)
-    recorded = experiment.recorded(trial, round, control)
-    experiment.progress.begin(1, experiment.settings.iterations, 0)
+    again = Again(result, **options)
+    recorded, job, progress = again.recorded(trial, round, control), again.job(trial, round, control), again.progress
+    progress.run_begun(1, again.settings.iterations, 0)
     try:
-        with threadpool_limits(1, user_api="blas"):
-            run = experiment.train_again(trial, round, control)
+        run = again.do(job)
     finally:
-        experiment.progress.end()
+        progress.run_ended()
     title = f"trial {trial}, round {round}, {control or ('ticket' if round else 'dense')}"
     return Replay(title, compare(run, recorded), remarks(result))
 

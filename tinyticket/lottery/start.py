@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,15 @@ class Revision:
         The iteration from which on the network is the one that is asked for: what is reported is what it did from then on.
     penalties : dict of float
         Strengths of L1 penalties on parameters, by name, as they are at the moment: they may change when masks do.
+    draw : callable
+        generator -> freshly drawn weights; given to it where it works.
     """
 
     iterations: tuple[int, ...]
     gradients = 0
     reads: tuple[str, ...] = ()
     takes_step = False
+    draw: Callable[[np.random.Generator], State]
 
     @property
     def settled(self) -> int:

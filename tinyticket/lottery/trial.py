@@ -1,16 +1,22 @@
-"""One trial: an initialisation, its dense training, and the tickets found in it with their controls, round by round."""
+"""One trial: an initialisation, its dense training, and the tickets found in it with their controls, round by round.
+
+It goes straight through its jobs and waits only for what the next one needs: controls may be trained beside the next ticket.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from tinyticket.lottery import controls
 from tinyticket.lottery.algorithm import Masks, State, find_tickets, reset
 from tinyticket.lottery.gradual import gradual_of
+from tinyticket.lottery.job import CONTINUED, Job, Training
 from tinyticket.lottery.mask_0 import frozen_weights
 from tinyticket.lottery.methods import TICKETS, begin
 from tinyticket.lottery.plan import Plan
@@ -22,9 +28,6 @@ from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.untrained import UNTRAINED, untrained_ticket
 from tinyticket.store import Checkpoint, Run
-
-CONTINUED = "continued"
-
 
 @dataclass(frozen=True)
 class Finished:
@@ -60,6 +63,25 @@ class Memory(Protocol):
         """Keep a finished round."""
 
 
+class Open(NamedTuple):
+    """A round whose trainings have been asked for."""
+
+    round: int
+    ticket: Future[Run]
+    controls: dict[str, Future[Run]]
+    continued: Future[Run] | None = None
+
+    def waiting(self) -> list[Future[Run]]:
+        """Return the trainings that are not done yet."""
+        every = (self.ticket, *self.controls.values(), *([self.continued] if self.continued else []))
+        return [training for training in every if not training.done()]
+
+    def finished(self, initial: State) -> Finished:
+        """Return what came of it, or raise the error that a training ended with."""
+        controls = {name: training.result() for name, training in self.controls.items()}
+        return Finished(initial, self.ticket.result(), controls, self.continued and self.continued.result())
+
+
 class TrialRun:
     """Runs a trial, or what is left of it.
 
@@ -72,12 +94,14 @@ class TrialRun:
         theta_0 -> what chooses the masks.
     draw : callable
         generator -> a freshly drawn theta_0.
-    train : callable
-        (round, name of a control or None, start, iteration to keep) -> Run.
+    submit : callable
+        Job -> Future of its Run.
     memory
         Where finished rounds are.
     initial : dict of arrays, optional
         theta_0, where it is not drawn.
+    rounds : int, optional
+        After which round to stop, if not the last one.
     """
 
     def __init__(
@@ -87,31 +111,40 @@ class TrialRun:
         plan: Plan,
         pruner: Callable[[State], Pruner],
         draw: Callable[[np.random.Generator], State],
-        train: Callable[[int, str | None, Start, int], Run],
+        submit: Callable[[Job], Future[Run]],
         memory: Memory,
         initial: State | None = None,
+        rounds: int | None = None,
     ):
         self.number, self.settings, self.plan = number, settings, plan
-        self._draw, self._train, self._memory = draw, train, memory
+        self.rounds = settings.rounds if rounds is None else rounds
+        self._draw, self._submit, self._memory = draw, submit, memory
         self.initial = draw(stream(settings.seed, number, "init")) if initial is None else initial
         self.pruner = pruner(self.initial)
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
         self.continues = settings.strategy == "continue"
         self._checkpoint: Checkpoint | None = None
         self._frozen: State = {}
+        self._open: deque[Open] = deque()
 
     def run(self) -> None:
-        """Train what the memory does not hold; every round is in it by the time the next one begins."""
-        one_shot = bool(self.settings.one_shot)
+        """Train what the memory does not hold; rounds come into it in their order."""
         if self.settings.gradual or self.settings.method != TICKETS:
             self._run_revised()
-            return
+        else:
+            self._run_tickets()
+        while self._open:
+            wait(self._open[0].waiting())
+            self._commit()
+
+    def _run_tickets(self) -> None:
+        one_shot = bool(self.settings.one_shot)
         rounds = find_tickets(
             self.initial,
             list(self.plan.sizes),
             self._train_or_recall,
             self.pruner.prune,
-            self.settings.rounds,
+            self.rounds,
             iterative=not one_shot,
             rewind=self._rewound,
         )
@@ -124,23 +157,41 @@ class TrialRun:
         """Train the dense network, and for every density another one whose mask is found in the course of its training."""
         dense = {name: np.ones(self.initial[name].shape, bool) for name in self.plan.sizes}
         self._dense = dense, self._train_or_recall(0, self.initial, dense)
-        for round in range(1, self.settings.rounds + 1):
+        for round in range(1, self.rounds + 1):
             start = self._revised(round, dense)
             if self._memory.recall(round, start.masks, begun=True) is None:
-                run = self._train(round, None, start, 0)
+                training = self._train(round, None, start)
+                run = self._wait(training)
                 if start.untrained:
                     ticket = untrained_ticket(start, run, self.initial, self._draw)
                 else:
                     ticket = self._ticket(round, run.masks)
-                beside = self._train_controls(round, ticket, start)
-                self._memory.commit(round, Finished(self.initial, run, beside))
+                self._open.append(Open(round, training, self._train_controls(round, ticket, start)))
+                self._commit()
+
+    def _train(self, round: int, control: str | None, start: Start, keep_at: int = 0) -> Future[Run]:
+        training = Training(self.number, round, control, self.plan.densities[round])
+        return self._submit(Job(training, start, keep_at))
+
+    def _wait(self, training: Future[Run]) -> Run:
+        """Wait for a training, and meanwhile commit rounds whose controls are done."""
+        while not training.done():
+            wait([training, *(self._open[0].waiting() if self._open else [])], return_when=FIRST_COMPLETED)
+            self._commit()
+        return training.result()
+
+    def _commit(self) -> None:
+        """Commit the rounds that are done, up to the first one that is not."""
+        while self._open and not self._open[0].waiting():
+            done = self._open.popleft()
+            self._memory.commit(done.round, done.finished(self.initial))
 
     def _revised(self, round: int, dense: Masks) -> Start:
         """Return how a network starts whose mask changes while it trains."""
         settings = self.settings
         if settings.method != TICKETS:
             epoch = self.pruner.examples // settings.batch_size
-            return begin(settings, self.plan, self.number, round, self.initial, self._draw, epoch)
+            return begin(settings, self.plan, self.number, round, self.initial, epoch)
         scores = self.pruner.scores(round)
         revision = gradual_of(self.plan, round, settings.scope, settings.gradual, scores)
         origin = {"weights": "init", "mask": "gradual", "statistics": "init"}
@@ -158,41 +209,46 @@ class TrialRun:
             if round == 0 and self.settings.rewind_to and self.settings.rewind == "weights":
                 self._checkpoint = self._memory.checkpoint()
             return recorded.continued.trained if recorded.continued else recorded.trained
-        finished = self._train_dense(start, masks) if round == 0 else self._train_round(round, start, masks)
-        self._memory.commit(round, finished)
-        return (finished.continued or finished.ticket).trained
+        if round == 0:
+            opened = self._train_dense(start, masks)
+        else:
+            opened = self._train_round(round, start, masks)
+        self._open.append(opened)
+        run = self._wait(opened.continued or opened.ticket)
+        if round == 0:
+            self._checkpoint = run.checkpoint
+        self._commit()
+        return run.trained
 
-    def _train_dense(self, start: State, masks: Masks) -> Finished:
+    def _train_dense(self, start: State, masks: Masks) -> Open:
         origin = {"weights": "init", "mask": "ticket", "statistics": "init"}
         keep_at = self.settings.rewind_to if self.settings.rewind == "weights" else 0
-        run = self._train(0, None, Start(masks, start, origin), keep_at)
-        self._checkpoint = run.checkpoint
-        return Finished(self.initial, run, {})
+        return Open(0, self._train(0, None, Start(masks, start, origin), keep_at), {})
 
-    def _train_round(self, round: int, start: State, masks: Masks) -> Finished:
-        ticket = self._ticket(round, masks)
-        run = self._train(round, None, ticket.start, 0)
-        others = self._train_controls(round, ticket)
-        continued = None
+    def _train_round(self, round: int, start: State, masks: Masks) -> Open:
+        ticket, continued = self._ticket(round, masks), None
+        training = self._train(round, None, ticket.start)
         if self.continues:
             stays = Rewinding("lr", self.settings.rewind_to, self.initial)
-            continued = self._train(round, CONTINUED, stays.start(None, start, masks, {"mask": "ticket"}), 0)
-        return Finished(self.initial, run, others, continued)
+            continued = self._train(round, CONTINUED, stays.start(None, start, masks, {"mask": "ticket"}))
+        return Open(round, training, self._train_controls(round, ticket), continued)
 
-    def _train_controls(self, round: int, ticket: controls.Ticket, begun: Start | None = None) -> dict[str, Run]:
+    def _train_controls(
+        self, round: int, ticket: controls.Ticket, begun: Start | None = None
+    ) -> dict[str, Future[Run]]:
         """Train the controls of a ticket, whose own training may have begun with another mask.
 
         Those of a ticket that is not trained are not either, but for `rewound`, which is what training makes of it.
         """
-        runs = {}
+        trainings = {}
         for name in self.settings.controls:
             origin = {"stream": [self.settings.seed, self.number, name, round]}
             rng = stream(self.settings.seed, self.number, name, round)
             start = controls.beside(name, ticket, begun) or controls.begin(name, ticket, rng, origin)
             frozen = self._frozen_beside(ticket.start, start)
             start = replace(start, frozen=frozen, trains=trains(self.settings, name))
-            runs[name] = self._train(round, name, start, 0)
-        return runs
+            trainings[name] = self._train(round, name, start)
+        return trainings
 
     def _freeze(self, masks: Masks) -> None:
         """Say what the weights are that a round has pruned, those of the rounds before included."""

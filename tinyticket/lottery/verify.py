@@ -266,14 +266,14 @@ def _evaluated(result: Result, runs: list[_Training], options: dict[str, Any]) -
     """Evaluate every network on the test set once more."""
     what = "the final test accuracies are those of the networks"
     try:
-        experiment = Again(result, **options)
+        workshop = Again(result, **options).workshop
     except InputError as error:
         return Check(what, 0, [], str(error))
 
     def claim(found: _Training) -> str | None:
-        experiment.execute_as(found.run)
-        fill(experiment.model, found.run.masks, found.run.trained, found.run.frozen)
-        loss, accuracy = experiment.trainer.step.evaluate(experiment.examples.test)
+        step = workshop.trainer(found.run.plan).step
+        fill(workshop.model, found.run.masks, found.run.trained, found.run.frozen)
+        loss, accuracy = step.evaluate(workshop.examples.test)
         last = found.run.history[-1]
         if abs(accuracy - last["test_accuracy"]) > ROUNDING or abs(loss / last["test_loss"] - 1) > ROUNDING:
             return f"test accuracy {accuracy:.4f}, loss {loss:.5f}; recorded {last['test_accuracy']:.4f}, {last['test_loss']:.5f}"

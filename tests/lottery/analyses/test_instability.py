@@ -42,12 +42,12 @@ def test_the_copies_start_where_the_network_did_and_see_other_batches(mode, out)
     assert len(found.picture.rows) == 3 * ALPHAS
     with h5py.File(out, "r") as file:
         curve = file["analyses/instability/0/02/curve"][()]
-    experiment = Again(result, data=DATA)
+    again = Again(result, data=DATA)
     ends = []
     for purpose in ("instability-1", "instability-2"):
-        start = experiment.start_of(0, 2)
+        start = again.job(0, 2).start
         streams = (stream(0, 0, f"{purpose}{what}", 2) for what in ("", "-dropout"))
-        ends.append(experiment.trainer.train(start, *streams).history[-1]["test_accuracy"])
+        ends.append(again.workshop.trainer().train(start, *streams).history[-1]["test_accuracy"])
     assert start.iteration == mode.get("rewind_to", 0)
     assert curve["test_accuracy"][[-1, 0]].tolist() == ends
     assert curve["alpha"].tolist() == np.linspace(0, 1, 30).tolist()
@@ -59,14 +59,14 @@ def test_what_is_in_the_file_is_not_trained_again_and_the_run_can_go_on(out):
     find(out=out, trials=2, rounds=1)
     progress = Recorder()
     first = instability(tt.load(out), [1], data=DATA, progress=progress)
-    assert [arguments[:3] for arguments in progress.of("training")] == [
+    assert [arguments[:3] for arguments in progress.of("training_begun")] == [
         (0, 1, "instability-1"), (0, 1, "instability-2"), (1, 1, "instability-1"), (1, 1, "instability-2"),
     ]  # fmt: skip
     again = instability(tt.load(out), [1])  # needs no data set
     assert again == first
     progress = Recorder()
     whole = instability(find(out=out, trials=2, rounds=2), data=DATA, progress=progress)
-    assert len(progress.of("training")) == 8
+    assert len(progress.of("training_begun")) == 8
     assert [row for row in whole.rows if row["round"] == 1] == first.rows
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -19,10 +20,10 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.again import Again, fill
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.analyses.analysis import Analysis
+from tinyticket.lottery.job import Job, Workshop
 from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.rewinding import Rewinding
 from tinyticket.lottery.start import Start
-from tinyticket.lottery.streams import stream
 from tinyticket.store import Archive, Run, layout
 
 COPIES = ("instability-1", "instability-2")
@@ -105,25 +106,23 @@ def interpolate(first: State, second: State, alpha: float) -> State:
     }
 
 
-def _train(experiment: Again, missing: list[tuple[int, Round]]) -> None:
+def _train(again: Again, missing: list[tuple[int, Round]]) -> None:
     """Train two copies of each network and write the curve between them."""
-    archive, progress = experiment.result.archive, experiment.progress
-    starts = {(trial, round.number): _start(experiment, trial, round) for trial, round in missing}
-    progress.begin(2 * len(missing), experiment.settings.iterations, 0)
+    archive, progress = again.result.archive, again.progress
+    jobs = {(trial, round.number): _job(again, trial, round) for trial, round in missing}
+    progress.run_begun(2 * len(missing), again.settings.iterations, 0)
     try:
-        with archive.locked(), threadpool_limits(1, user_api="blas"):
-            for trial, round in missing:
-                experiment.execute_as(round)
-                start = starts[trial, round.number]
-                copies = [_copy(experiment, trial, round, start, purpose) for purpose in COPIES]
-                _write(archive, trial, round.number, _curve(experiment, start, copies), start)
+        with archive.locked():
+            for (trial, number), job in jobs.items():
+                copies = [again.do(_copy(job, purpose)) for purpose in COPIES]
+                _write(archive, trial, number, _curve(again.workshop, job, copies), job.start)
     finally:
-        progress.end()
+        progress.run_ended()
 
 
-def _start(experiment: Again, trial: int, round: Round) -> Start:
-    settings, result = experiment.settings, experiment.result
-    start = experiment.start_of(trial, round.number)
+def _job(again: Again, trial: int, round: Round) -> Job:
+    settings, job = again.settings, again.job(trial, round.number)
+    start = job.start
     if start.revision is not None or start.untrained is not None:
         raise InputError(
             f"trial {trial}, round {round.number}: its mask is found in the course of its training, so two copies have two masks; "
@@ -131,27 +130,27 @@ def _start(experiment: Again, trial: int, round: Round) -> Start:
         )
     if round.number == 0 and settings.rewind == "weights" and settings.rewind_to:
         rewinding = Rewinding("weights", settings.rewind_to, start.weights)
-        return rewinding.start(result.rewind(trial), start.weights, start.masks, {"mask": "ticket"})
-    return start
+        start = rewinding.start(again.result.rewind(trial), start.weights, start.masks, {"mask": "ticket"})
+    return replace(job, start=start, keep_at=0)
 
 
-def _copy(experiment: Again, trial: int, round: Round, start: Start, purpose: str) -> Run:
-    seed, progress = experiment.settings.seed, experiment.progress.of_trial(trial)
-    progress.training(trial, round.number, purpose, round.density)
-    order = stream(seed, trial, purpose, round.number)
-    dropout, augment = (stream(seed, trial, f"{purpose}-{what}", round.number) for what in ("dropout", "augment"))
-    run = experiment.trainer.train(start, order, dropout, progress.evaluated, 0, augment)
-    progress.trained(run.scalars())
-    return run
+def _copy(job: Job, purpose: str) -> Job:
+    """Return a job of the same start in another order."""
+    return replace(
+        job,
+        training=job.training._replace(control=purpose),
+        streams=(purpose, f"{purpose}-dropout", f"{purpose}-augment"),
+    )
 
 
-def _curve(experiment: Again, start: Start, copies: list[Run]) -> np.ndarray:
+def _curve(workshop: Workshop, job: Job, copies: list[Run]) -> np.ndarray:
     """Evaluate the networks between two copies on the test set: alpha 1 is the first, 0 the second."""
-    step, rows = experiment.trainer.step, []
-    for alpha in np.linspace(0, 1, ALPHAS):
-        between = interpolate(copies[0].trained, copies[1].trained, float(alpha))
-        fill(experiment.model, start.masks, between, start.frozen)
-        rows.append((alpha, *step.evaluate(experiment.examples.test)))
+    step, start, rows = workshop.trainer(job.plan).step, job.start, []
+    with threadpool_limits(1, user_api="blas"):
+        for alpha in np.linspace(0, 1, ALPHAS):
+            between = interpolate(copies[0].trained, copies[1].trained, float(alpha))
+            fill(workshop.model, start.masks, between, start.frozen)
+            rows.append((alpha, *step.evaluate(workshop.examples.test)))
     return np.array(rows, CURVE)
 
 

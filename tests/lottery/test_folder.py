@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.commands import ENVIRONMENT
 from tests.lottery.experiments import find
-from tinyticket.lottery.parallel.folder import OWNER, PREFIX, remove_abandoned, shared_folder
+from tinyticket.lottery.folder import OWNER, PREFIX, remove_abandoned, shared_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX")
 
@@ -20,7 +20,7 @@ import os, signal
 from tests.lottery.experiments import Recorder, find
 
 progress = Recorder()
-progress.evaluated = lambda row: os.kill(os.getpid(), signal.SIGKILL)
+progress.evaluated = lambda training, row: os.kill(os.getpid(), signal.SIGKILL)
 find(trials=2, workers=2, progress=progress)
 """
 

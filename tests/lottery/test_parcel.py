@@ -1,6 +1,5 @@
-"""Objects between processes: through a pipe, and in a parcel whose arrays nobody copies."""
+"""What workers load once: a parcel whose arrays nobody copies."""
 
-import io
 import pickle
 
 import numpy as np
@@ -8,23 +7,7 @@ import pytest
 
 from tests.lottery.experiments import DATA
 from tinyticket.data import Pixels
-from tinyticket.lottery.parallel.channel import Channel, pack, unpack
-
-
-def test_messages_arrive_one_by_one_and_the_end_is_noticed():
-    pipe = io.BytesIO()
-    writes = Channel(io.BytesIO(), pipe)
-    messages = ["a word", None, {"array": np.arange(5)}]
-    for message in messages:
-        writes.send(message)
-    reads = Channel(io.BytesIO(pipe.getvalue()), io.BytesIO())
-    assert reads.receive() == "a word"
-    assert reads.receive() is None
-    assert reads.receive()["array"].tolist() == [0, 1, 2, 3, 4]
-    with pytest.raises(EOFError):
-        reads.receive()
-    with pytest.raises(EOFError):
-        Channel(io.BytesIO(pipe.getvalue()[:20]), io.BytesIO()).receive()
+from tinyticket.lottery.parcel import pack, unpack
 
 
 def test_a_data_set_arrives_in_a_parcel_with_arrays_of_its_own(tmp_path):

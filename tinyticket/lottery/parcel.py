@@ -1,4 +1,4 @@
-"""Messages between processes: objects over a pipe, and a parcel of large arrays that all of them see in the same memory.
+"""What workers load once: objects in a folder, whose large arrays all of them see in the same memory.
 
 Both ends are this program, on one machine and of one version; nothing of this is ever kept.
 """
@@ -6,39 +6,12 @@ Both ends are this program, on one machine and of one version; nothing of this i
 from __future__ import annotations
 
 import pickle
-import struct
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-_LENGTH = struct.Struct("<Q")
 _ALIGNED = 64
-
-
-class Channel:
-    """Sends and receives objects."""
-
-    def __init__(self, reads: IO[bytes], writes: IO[bytes]):
-        self._reads, self._writes = reads, writes
-
-    def send(self, message: Any) -> None:
-        """Send an object; BrokenPipeError if nobody listens any more."""
-        content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-        self._writes.write(_LENGTH.pack(len(content)))
-        self._writes.write(content)
-        self._writes.flush()
-
-    def receive(self) -> Any:
-        """Return the next object; EOFError if none comes any more."""
-        (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
-        return pickle.loads(self._exactly(length))
-
-    def _exactly(self, length: int) -> bytes:
-        content = self._reads.read(length)
-        if len(content) < length:
-            raise EOFError
-        return content
 
 
 def pack(content: Any, folder: Path) -> None:

@@ -1,0 +1,125 @@
+"""A training as a job, and the workshop where jobs are done: what of an experiment is loaded once in every process that trains.
+
+A job and the workshop of its experiment decide every bit of what comes of it, in whichever process that is.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tinyticket.data import Dataset
+from tinyticket.errors import DivergenceError
+from tinyticket.lottery.algorithm import State
+from tinyticket.lottery.inputs import Factory, model_factory, split
+from tinyticket.lottery.mask_training import MaskTrainer
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.start import Start
+from tinyticket.lottery.streams import stream
+from tinyticket.lottery.training import Trainer
+from tinyticket.nn import Module
+from tinyticket.store import Run
+
+CONTINUED = "continued"
+"""What stands for a control's name where training goes on between prunings: the network that the next round prunes."""
+
+
+class Training(NamedTuple):
+    """Which training: `control` is None for the dense network of round 0 and for the tickets of the rounds after it."""
+
+    trial: int
+    round: int
+    control: str | None
+    density: float
+
+    def __str__(self) -> str:
+        """Say it as errors do: "trial 0, round 1 (control reinit)"."""
+        control = f" ({self.control if self.control == CONTINUED else f'control {self.control}'})" if self.control else ""
+        return f"trial {self.trial}, round {self.round}{control}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training, or an evaluation of a network as it starts.
+
+    Attributes
+    ----------
+    training : Training
+    start : Start
+    keep_at : int
+        The iteration after which to keep a checkpoint to rewind to; 0 for none.
+    streams : tuple of str
+        Purposes of the streams of the batches' order, of dropout and of augmentation; a ticket and its controls have equal ones.
+    plan : mapping, optional
+        How a training of before was executed, to execute this one in the same way: `Run.plan`.
+    """
+
+    training: Training
+    start: Start
+    keep_at: int = 0
+    streams: tuple[str, str, str] = ("batches", "dropout", "augment")
+    plan: Mapping[str, Any] | None = None
+
+
+class Workshop:
+    """The data and the network of an experiment, and what trains it.
+
+    Parameters
+    ----------
+    factory
+        The model, as `find` takes it.
+    dataset : Dataset
+    settings : Settings
+
+    Attributes
+    ----------
+    model : Module
+        The network that is trained over and over.
+    examples : Examples
+    """
+
+    def __init__(self, factory: str | Module | Factory, dataset: Dataset, settings: Settings):
+        self.factory, self.dataset, self.settings = factory, dataset, settings
+        self.examples = split(dataset, settings)
+        _, self._make = model_factory(factory, dataset)
+        # A copy: training leaves masks in it, and a function may hand out one and the same object again and again.
+        self.model = copy.deepcopy(self._make(stream(settings.seed, 0, "init")))
+        self._trainer: Trainer | None = None
+        self._plan: Mapping[str, Any] | None = None
+
+    def draw(self, rng: np.random.Generator) -> State:
+        """Return freshly drawn parameters and buffers."""
+        return self._make(rng).state_dict()
+
+    def trainer(self, plan: Mapping[str, Any] | None = None) -> Trainer:
+        """Return what trains the network, executed as a training of before was, if its plan is given."""
+        if self._trainer is None or plan != self._plan:
+            self._plan, self._trainer = plan, Trainer(self.model, self.settings, self.examples, plan=plan)
+        return self._trainer
+
+    def do(self, job: Job, threads: int, watch: Callable[[dict[str, Any]], None] = lambda row: None) -> Run:
+        """Do a job on so many threads, which do not change what comes of it; `watch` is called with each row of the history.
+
+        Raises
+        ------
+        DivergenceError
+            If a loss is not a finite number.
+        """
+        start, trainer, (trial, round, *_) = job.start, self.trainer(job.plan), job.training
+        trainer.threads = threads
+        if start.revision:  # it learns while it works: a job can be done again
+            start = replace(start, revision=copy.deepcopy(start.revision))
+            start.revision.draw = self.draw  # type: ignore[union-attr]
+        if start.untrained:
+            trainer = MaskTrainer(trainer, start.untrained, start.weights)
+        order, dropout, augment = (stream(self.settings.seed, trial, purpose, round) for purpose in job.streams)
+        try:
+            with threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
+                return trainer.train(start, order, dropout, watch, job.keep_at, augment)
+        except DivergenceError as error:
+            raise DivergenceError(f"{job.training}: {error}") from None

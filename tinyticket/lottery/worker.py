@@ -1,0 +1,89 @@
+"""What a process does that trains for another one: it loads the workshop once, does jobs, and notes what happens in a file."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from tinyticket.lottery.job import Job, Workshop
+from tinyticket.lottery.parcel import unpack
+from tinyticket.store import Run
+
+PATIENCE = 0.5
+"""Seconds after which a worker notices that its parent is gone."""
+
+
+def begin() -> None:
+    """Begin as a process that belongs to another one: Ctrl-C is for that one, and this one ends when it has been killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(2, 1)  # what a model of the user's own prints is no result
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PATIENCE)
+    os._exit(1)
+
+
+_own = threading.local()  # workers of some executors are threads of one process, and each trains a network of its own
+
+
+def workshop(folder: str) -> Workshop:
+    """Return the workshop of an experiment, loaded once."""
+    if getattr(_own, "folder", None) != folder:
+        _own.folder, _own.workshop = folder, Workshop(*unpack(Path(folder)))
+    return _own.workshop
+
+
+def prepare(folder: str) -> str | None:
+    """Load the workshop; return why it cannot be, or None."""
+    try:
+        workshop(folder)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def do(folder: str, notes: str, job: Job, threads: int) -> Run:
+    """Do a job, and note in a file that it has begun, what its evaluations show, and remarks."""
+    shop = workshop(folder)
+    with open(notes, "a", buffering=1) as file:
+        note: Callable[..., None] = functools.partial(_note, file)
+        remarks = _Remarks(note)
+        logging.getLogger().addHandler(remarks)
+        note("begun")
+        try:
+            watch = functools.partial(note, "evaluated") if job.start.trains else lambda row: None
+            return shop.do(job, threads, watch)
+        finally:
+            logging.getLogger().removeHandler(remarks)
+
+
+def _note(file: IO[str], *what: Any) -> None:
+    file.write(json.dumps(what, default=float) + "\n")
+
+
+def read_note(line: bytes) -> list[Any]:
+    """Return what a worker has noted: ["begun"], ["evaluated", row] or ["remark", logger, level, text]."""
+    return json.loads(line)
+
+
+class _Remarks(logging.Handler):
+    """Leaves it to the parent what becomes of a remark."""
+
+    def __init__(self, note: Callable[..., None]):
+        super().__init__()
+        self._write, self._thread = note, threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self._write("remark", record.name, record.levelno, record.getMessage())
