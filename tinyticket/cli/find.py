@@ -206,6 +206,12 @@ class _Find(click.Command):
     type=int,
     help="Processes that train side by side and share the threads.  [as many as there are threads]",
 )
+@click.option(
+    "--scheduler",
+    "executor",
+    metavar="tcp://HOST:PORT",
+    help="Train on the workers of a Dask scheduler instead (needs the extra `cluster`).",
+)
 @click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")
 @click.option(
     "--device",

@@ -8,13 +8,15 @@ from __future__ import annotations
 import itertools
 import logging
 import pickle
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from tinyticket.errors import InputError, WorkerError
 from tinyticket.lottery import worker
@@ -26,6 +28,9 @@ from tinyticket.store import Run
 
 log = logging.getLogger(__name__)
 
+CONNECTS = 10
+"""Seconds to wait for a cluster's scheduler."""
+
 TRIES = 3
 """How often a job is begun whose worker dies, before it is named."""
 
@@ -35,7 +40,9 @@ class UnshareableError(Exception):
 
 
 class Jobs(Protocol):
-    """What has jobs done."""
+    """What has jobs done, so many at a time."""
+
+    workers: int
 
     def submit(self, job: Job) -> Future[Run]:
         """Have a job done, now or in its turn."""
@@ -43,9 +50,14 @@ class Jobs(Protocol):
     def tend(self) -> None:
         """Do what is to be done now and then while jobs are done elsewhere."""
 
+    def close(self) -> None:
+        """Give up what nobody has done yet."""
+
 
 class Here:
     """Does jobs at once, in this process, on so many threads."""
+
+    workers = 1
 
     def __init__(self, workshop: Workshop, progress: Progress, threads: int):
         self._workshop, self._progress, self._threads = workshop, progress, threads
@@ -67,7 +79,9 @@ class Here:
         return lambda row: self._progress.evaluated(job.training, row)
 
     def tend(self) -> None:
-        """Do nothing."""
+        """Do nothing: a job is done when it has been submitted."""
+
+    close = tend
 
 
 def begin(progress: Progress, job: Job) -> None:
@@ -92,8 +106,9 @@ class _Asked:
     inner: Future[Run] | None = None
     tries: int = 0
     read: int = 0  # bytes of its notes
-    begun: bool = False
-    rows: list[int] = field(default_factory=list)  # iterations that have been told; a job that is done again repeats them
+    begun: bool = False  # this time
+    announced: bool = False
+    told: int = -1  # the iteration of the last row that has been told
 
 
 class Elsewhere:
@@ -101,9 +116,10 @@ class Elsewhere:
 
     Parameters
     ----------
-    workshop : Workshop
+    parcel : str or Future
+        What `worker.workshop` takes, or what the executor makes of it.
     folder : Path
-        Shared with the workers.
+        Where workers note what they do, if they see it.
     start : callable
         () -> an executor, again after its workers have died.
     progress : Progress
@@ -113,23 +129,19 @@ class Elsewhere:
 
     def __init__(
         self,
-        workshop: Workshop,
+        parcel: Any,
         folder: Path,
         start: Callable[[], Executor],
         progress: Progress,
         threads: int,
         workers: int,
     ):
-        self._folder, self._start, self._progress = folder, start, progress
-        self._threads, self._workers = threads, workers
+        self._parcel, self._folder, self._start, self._progress = parcel, folder, start, progress
+        self._threads, self.workers = threads, workers
         self._numbers, self._asked = itertools.count(), dict[int, _Asked]()
         self._lock, self._closed = threading.Lock(), False
-        try:
-            pack((workshop.factory, workshop.dataset, workshop.settings), folder)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise UnshareableError(str(error).splitlines()[0]) from error
         self._executor = start()
-        if reason := self._executor.submit(worker.prepare, str(folder)).result():
+        if reason := self._executor.submit(worker.prepare, parcel).result():
             raise UnshareableError(reason)
 
     def submit(self, job: Job) -> Future[Run]:
@@ -144,11 +156,11 @@ class Elsewhere:
         return asked.outer
 
     def _send(self, asked: _Asked) -> None:
-        threads = max(1, self._threads // min(self._workers, len(self._asked)))
+        threads = max(1, self._threads // min(self.workers, len(self._asked)))
         notes = self._folder / f"notes-{asked.number}-{asked.tries}"
         asked.tries, asked.read, asked.begun = asked.tries + 1, 0, False
         try:
-            asked.inner = self._executor.submit(worker.do, str(self._folder), str(notes), asked.job, threads)
+            asked.inner = self._executor.submit(worker.do, self._parcel, str(notes), asked.job, threads)
         except BrokenExecutor as error:  # noticed in `tend`
             asked.inner = Future()
             asked.inner.set_exception(error)
@@ -180,14 +192,24 @@ class Elsewhere:
             kind, *said = worker.read_note(line)
             if kind == "begun":
                 asked.begun = True
-                if asked.tries == 1:
-                    begin(self._progress, asked.job)
-            elif kind == "evaluated" and said[0]["iteration"] not in asked.rows:
-                asked.rows.append(said[0]["iteration"])
-                self._progress.evaluated(asked.job.training, said[0])
+                self._begun(asked)
+            elif kind == "evaluated":
+                self._evaluated(asked, said[0])
             elif kind == "remark":
                 name, level, text = said
                 logging.getLogger(name).log(level, "%s", text)
+
+    def _begun(self, asked: _Asked) -> None:
+        """Tell that a job has begun, once: it may be begun again."""
+        if not asked.announced:
+            asked.announced = True
+            begin(self._progress, asked.job)
+
+    def _evaluated(self, asked: _Asked, row: dict[str, Any]) -> None:
+        """Tell of a row, once."""
+        if row["iteration"] > asked.told:
+            asked.told = row["iteration"]
+            self._progress.evaluated(asked.job.training, row)
 
     def _finish(self, asked: _Asked) -> None:
         with self._lock:
@@ -196,6 +218,10 @@ class Elsewhere:
         error = asked.inner.exception()
         if error is None:
             run = asked.inner.result()
+            self._begun(asked)  # where its worker's notes are not to be seen from here
+            if asked.job.start.trains:
+                for row in run.history:
+                    self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
             end(self._progress, asked.job, run)
             asked.outer.set_result(run)
         else:
@@ -204,7 +230,10 @@ class Elsewhere:
     def _begin_again(self, died: list[_Asked]) -> None:
         """Start new workers and give them the jobs of the dead ones; a job that was under way three times is given up."""
         lost = [each for each in died if each.begun]
-        log.warning("a worker has died, while %s; what it did is begun again", ", ".join(str(each.job.training) for each in lost))
+        log.warning(
+            "a worker has died, while %s; what it did is begun again",
+            ", ".join(str(each.job.training) for each in lost),
+        )
         given_up = [each for each in lost if each.tries >= TRIES]
         for each in given_up:
             with self._lock:
@@ -246,29 +275,74 @@ def local_workers(workshop: Workshop, progress: Progress, threads: int, workers:
     executors: list[Any] = []
 
     def start() -> Executor:
-        for before in executors:
-            before.shutdown(wait=True, kill_workers=True)
+        stop()
         executors[:] = [ProcessPoolExecutor(workers, initializer=worker.begin, env={"NUMBA_NUM_THREADS": str(threads)})]
         return executors[0]
 
+    def stop() -> None:
+        for executor in executors:
+            executor.shutdown(wait=True, kill_workers=True)
+
     with shared_folder() as folder:
+        _pack(workshop, folder)
         try:
-            jobs = Elsewhere(workshop, folder, start, progress, threads, workers)
-            try:
+            with _closing(Elsewhere(str(folder), folder, start, progress, threads, workers)) as jobs:
                 yield jobs
-            finally:
-                jobs.close()
         finally:
-            for executor in executors:
-                executor.shutdown(wait=True, kill_workers=True)
+            stop()
 
 
 @contextmanager
 def given_workers(executor: Executor, workshop: Workshop, progress: Progress, workers: int) -> Iterator[Elsewhere]:
     """Use an executor of the user's, who ends it; each of its workers has one thread."""
     with shared_folder() as folder:
-        jobs = Elsewhere(workshop, folder, lambda: executor, progress, workers, workers)
-        try:
+        _pack(workshop, folder)
+        with _closing(Elsewhere(str(folder), folder, lambda: executor, progress, workers, workers)) as jobs:
             yield jobs
-        finally:
-            jobs.close()
+
+
+@contextmanager
+def cluster(address: str, workshop: Workshop, progress: Progress) -> Iterator[Elsewhere]:
+    """Use the workers of a Dask scheduler, to which model and data are sent once; it does jobs again whose workers die.
+
+    Classes and functions of the user's own are sent with them: whoever names a cluster trusts it with code.
+
+    Raises
+    ------
+    InputError
+        If there is no such scheduler, or it has no workers.
+    """
+    try:
+        import cloudpickle
+        from distributed import Client
+    except ImportError:
+        raise InputError("a cluster needs Dask: pip install 'tinyticket[cluster]'") from None
+    try:  # a client that has not found its scheduler complains at the end of the process
+        place = urlsplit(address)
+        socket.create_connection((place.hostname or "", place.port or 0), CONNECTS).close()
+    except (OSError, ValueError) as error:
+        raise InputError(f"no scheduler answers at {address} (expected tcp://HOST:PORT): {error}") from None
+    with Client(address, timeout=CONNECTS, set_as_default=False) as client, shared_folder() as folder:
+        workers = sum(client.nthreads().values())
+        if not workers:
+            raise InputError(f"the scheduler at {address} has no workers; start some with `dask worker {address}`")
+        contents = cloudpickle.dumps((workshop.factory, workshop.dataset, workshop.settings))
+        parcel = client.scatter([(folder.name, contents)], broadcast=True, hash=False)[0]
+        executor = client.get_executor(pure=False)
+        with _closing(Elsewhere(parcel, folder, lambda: executor, progress, workers, workers)) as jobs:
+            yield jobs
+
+
+def _pack(workshop: Workshop, folder: Path) -> None:
+    try:
+        pack((workshop.factory, workshop.dataset, workshop.settings), folder)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UnshareableError(str(error).splitlines()[0]) from error
+
+
+@contextmanager
+def _closing(jobs: Elsewhere) -> Iterator[Elsewhere]:
+    try:
+        yield jobs
+    finally:
+        jobs.close()

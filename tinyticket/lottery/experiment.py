@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
-import numpy as np
-
 from tinyticket.compiler.choose import NO_NUMBA
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
-from tinyticket.lottery.executors import Here, Jobs, UnshareableError, given_workers, local_workers
+from tinyticket.lottery.executors import Here, Jobs, UnshareableError, cluster, given_workers, local_workers
 from tinyticket.lottery.inputs import (
     Factory,
     check_draws,
@@ -91,7 +89,7 @@ def find(
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
-    executor: Executor | None = None,
+    executor: Executor | str | None = None,
 ) -> Result:
     """Find winning tickets: train, prune, reset, and again, with controls beside every ticket (Frankle and Carbin 2019).
 
@@ -188,8 +186,9 @@ def find(
     progress
         Told what happens.
     executor
-        A `concurrent.futures.Executor` whose workers train, instead of processes of its own. They see this machine's temporary
-        folder, where the data lie; `workers` says how many there are.
+        A `concurrent.futures.Executor` whose workers train, instead of processes of its own: they see this machine's temporary
+        folder, where the data lie, and `workers` says how many there are. Or the address of a Dask scheduler, such as
+        "tcp://10.0.0.1:8786", to whose workers data and model are sent.
 
     Returns
     -------
@@ -244,7 +243,7 @@ class Experiment:
         threads: int | None = None,
         workers: int | None = 1,
         progress: Progress | None = None,
-        executor: Executor | None = None,
+        executor: Executor | str | None = None,
         settings: Settings | None = None,
         **options: Any,
     ):
@@ -325,7 +324,7 @@ class Experiment:
             if isinstance(jobs, Here):
                 return [error for trial in trials if (error := self._run_trial(trial, record, jobs))]
             # A thread for each trial under way: it waits for its trainings and writes its rounds.
-            threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max(1, self.workers)))
+            threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max(1, jobs.workers)))
             running = [threads.submit(self._run_trial, trial, record, jobs) for trial in trials]
             try:
                 while concurrent.futures.wait(running, TICK, concurrent.futures.FIRST_EXCEPTION).not_done:
@@ -342,7 +341,10 @@ class Experiment:
     def _workers(self, trials: int) -> Iterator[Jobs]:
         """Yield what does the jobs."""
         workers = self.processes(trials)
-        if self.executor is not None:
+        if isinstance(self.executor, str):
+            with cluster(self.executor, self.workshop, self.progress) as jobs:
+                yield jobs
+        elif self.executor is not None:
             with given_workers(self.executor, self.workshop, self.progress, self.workers) as jobs:
                 yield jobs
         elif workers > 1:

@@ -39,7 +39,9 @@ class Training(NamedTuple):
 
     def __str__(self) -> str:
         """Say it as errors do: "trial 0, round 1 (control reinit)"."""
-        control = f" ({self.control if self.control == CONTINUED else f'control {self.control}'})" if self.control else ""
+        control = (
+            f" ({self.control if self.control == CONTINUED else f'control {self.control}'})" if self.control else ""
+        )
         return f"trial {self.trial}, round {self.round}{control}"
 
 

@@ -29,6 +29,7 @@ from tinyticket.lottery.streams import stream
 from tinyticket.lottery.untrained import UNTRAINED, untrained_ticket
 from tinyticket.store import Checkpoint, Run
 
+
 @dataclass(frozen=True)
 class Finished:
     """The trainings of one round.
@@ -79,7 +80,8 @@ class Open(NamedTuple):
     def finished(self, initial: State) -> Finished:
         """Return what came of it, or raise the error that a training ended with."""
         controls = {name: training.result() for name, training in self.controls.items()}
-        return Finished(initial, self.ticket.result(), controls, self.continued and self.continued.result())
+        continued = self.continued.result() if self.continued else None
+        return Finished(initial, self.ticket.result(), controls, continued)
 
 
 class TrialRun:
@@ -209,10 +211,7 @@ class TrialRun:
             if round == 0 and self.settings.rewind_to and self.settings.rewind == "weights":
                 self._checkpoint = self._memory.checkpoint()
             return recorded.continued.trained if recorded.continued else recorded.trained
-        if round == 0:
-            opened = self._train_dense(start, masks)
-        else:
-            opened = self._train_round(round, start, masks)
+        opened = self._train_dense(start, masks) if round == 0 else self._train_round(round, start, masks)
         self._open.append(opened)
         run = self._wait(opened.continued or opened.ticket)
         if round == 0:

@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import os
+import pickle
 import signal
 import threading
 import time
@@ -34,29 +35,34 @@ def _watch(parent: int) -> None:
     os._exit(1)
 
 
+Parcel = str | tuple[str, bytes]
+"""Where a worker finds the workshop: a folder that both sides see, or a key and its contents."""
+
 _own = threading.local()  # workers of some executors are threads of one process, and each trains a network of its own
 
 
-def workshop(folder: str) -> Workshop:
+def workshop(parcel: Parcel) -> Workshop:
     """Return the workshop of an experiment, loaded once."""
-    if getattr(_own, "folder", None) != folder:
-        _own.folder, _own.workshop = folder, Workshop(*unpack(Path(folder)))
+    key = parcel if isinstance(parcel, str) else parcel[0]
+    if getattr(_own, "key", None) != key:
+        contents = unpack(Path(parcel)) if isinstance(parcel, str) else pickle.loads(parcel[1])
+        _own.key, _own.workshop = key, Workshop(*contents)
     return _own.workshop
 
 
-def prepare(folder: str) -> str | None:
+def prepare(parcel: Parcel) -> str | None:
     """Load the workshop; return why it cannot be, or None."""
     try:
-        workshop(folder)
+        workshop(parcel)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None
 
 
-def do(folder: str, notes: str, job: Job, threads: int) -> Run:
-    """Do a job, and note in a file that it has begun, what its evaluations show, and remarks."""
-    shop = workshop(folder)
-    with open(notes, "a", buffering=1) as file:
+def do(parcel: Parcel, notes: str, job: Job, threads: int) -> Run:
+    """Do a job, and note that it has begun, what its evaluations show, and remarks, where the other side may read it."""
+    shop = workshop(parcel)
+    with open(notes if os.path.isdir(os.path.dirname(notes)) else os.devnull, "a", buffering=1) as file:
         note: Callable[..., None] = functools.partial(_note, file)
         remarks = _Remarks(note)
         logging.getLogger().addHandler(remarks)
