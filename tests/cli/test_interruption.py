@@ -117,7 +117,7 @@ def test_ctrl_c_stops_all_workers_and_the_same_command_goes_on(running, npz, out
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 def test_workers_do_not_outlive_a_killed_parent(running):
     workers = [pid for pid, parent, _ in processes() if parent == running.pid]
-    assert len(workers) == 2
+    assert len(workers) >= 2
     running.kill()
     running.wait(60)
     deadline = time.monotonic() + 30

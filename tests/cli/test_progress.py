@@ -46,7 +46,7 @@ def test_the_watcher_suits_where_standard_error_goes():
     ],
 )
 def test_trainings_have_titles(training, expected):
-    assert title(*training) == expected
+    assert title(Training(*training)) == expected
 
 
 def plain(screen):

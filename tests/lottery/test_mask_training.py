@@ -170,8 +170,8 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
     trained = [(trial, round, name) for trial, round, name, _ in progress.of("training_begun") if trial == 0]
     assert trained == [(0, 0, None), (0, 1, None), (0, 1, "rewound")]
     assert len(progress.of("evaluated")) == 3 * workers * 5
-    told = [told for told in progress.of("untrained") if told[0] == 0]
-    assert [(round, name, density) for _, round, name, density, _ in told] == [(1, "random", 0.5), (1, "reinit", 0.5)]
+    told = [told for told in progress.of("untrained") if told[0].trial == 0]
+    assert [training[1:] for training, _ in told] == [(1, "random", 0.5), (1, "reinit", 0.5)]
     assert told[0][-1] == result.trials[0].rounds[1].controls["random"].scalars()
     again = Recorder()
     find(**{**options, "trials": workers + 1}, out=tmp_path / "edge.h5", progress=again)
@@ -185,7 +185,9 @@ def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(found, nam
         find(**options, out=tmp_path / "halves.h5", progress=InterruptAt("committed"))
     halves = find(**options, out=tmp_path / "halves.h5")
     assert not differing(contents(found[name], tmp_path), contents(halves, tmp_path))
-    assert find(**options, out=tmp_path / "halves.h5", progress=InterruptAt("training")).path  # nothing is left to do
+    assert find(
+        **options, out=tmp_path / "halves.h5", progress=InterruptAt("training_begun")
+    ).path  # nothing is left to do
 
 
 def test_another_seed_or_trial_learns_another_mask():

@@ -42,20 +42,20 @@ def rounds_in(path):
 @pytest.mark.parametrize(
     ("kind", "after", "kept"),
     [
-        ("begin", 0, None),
-        ("training", 0, None),  # before anything
+        ("run_begun", 0, None),
+        ("training_begun", 0, None),  # before anything
         ("evaluated", 2, None),  # in the dense training
         ("committed", 0, [1]),  # right after the first commit
-        ("training", 1, [1]),  # before the first ticket
+        ("training_begun", 1, [1]),  # before the first ticket
         ("evaluated", 7, [1]),  # in the first ticket's training
-        ("training", 2, [1]),  # between a ticket and its controls
+        ("training_begun", 2, [1]),  # between a ticket and its controls
         ("evaluated", 18, [1]),  # in a control's training
         ("committed", 1, [2]),
         ("committed", 2, [3]),  # between two trials
-        ("training", 7, [3]),
+        ("training_begun", 7, [3]),
         ("evaluated", 38, [3]),  # in the second trial's dense training
         ("committed", 4, [3, 2]),
-        ("training", 13, [3, 2]),  # the very last training
+        ("training_begun", 13, [3, 2]),  # the very last training
         ("committed", 5, [3, 3]),
     ],
 )
@@ -90,7 +90,7 @@ def test_ctrl_c_is_an_interruption_like_any_other(small, out):
 def test_a_finished_file_is_not_trained_again_nor_written(copy):
     before, progress = copy.read_bytes(), Recorder()
     result = find(trials=2, out=copy, progress=progress)
-    assert [kind for kind, _ in progress.events] == ["begin", "end"]
+    assert [kind for kind, _ in progress.events] == ["run_begun", "run_ended"]
     assert copy.read_bytes() == before
     assert [len(trial.rounds) for trial in result.trials] == [3, 3]
 

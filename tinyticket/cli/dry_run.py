@@ -9,6 +9,7 @@ from rich.table import Table
 from tinyticket.cli.common import print_table
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.estimate import estimate
+from tinyticket.lottery.executors import processes
 from tinyticket.lottery.trial import trains
 
 
@@ -38,7 +39,7 @@ def show_plan(experiment: Experiment) -> None:
     click.echo(
         f"memory: about {expected.memory_bytes / 1e6:,.0f} MB; result file: about {expected.file_bytes / 1e6:,.1f} MB"
     )
-    workers = experiment.processes(settings.trials)
+    workers = processes(experiment, settings.trials)
     beside = f", {workers} trainings side by side" if workers > 1 else ""
     click.echo(f"expected time: about {_words(expected.seconds)} on this machine{beside}")
 

@@ -12,7 +12,6 @@ from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.controls import starts_anew
-from tinyticket.lottery.executors import Here
 from tinyticket.lottery.experiment import Experiment
 from tinyticket.lottery.inputs import Factory, load_dataset
 from tinyticket.lottery.job import CONTINUED, Job
@@ -21,6 +20,7 @@ from tinyticket.lottery.record import as_run
 from tinyticket.lottery.result import Result, Round
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
+from tinyticket.lottery.submission import Here
 from tinyticket.lottery.trial import Finished
 from tinyticket.nn import Module, build, describe, models
 from tinyticket.store import Checkpoint, Run

@@ -14,6 +14,7 @@ from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.compiler.sources import Pair
 from tinyticket.data import batches
 from tinyticket.lottery.controls import starts_anew
+from tinyticket.lottery.executors import processes
 from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.trial import networks, trainings
 from tinyticket.lottery.untrained import UNTRAINED, untrained_start
@@ -41,7 +42,7 @@ def estimate(experiment: Experiment) -> Estimate:
     """
     settings, examples, model = experiment.settings, experiment.examples, experiment.model
     chain = 1 + settings.rounds  # trainings of a trial that follow one another
-    workers = experiment.processes(settings.trials)
+    workers = processes(experiment, settings.trials)
     experiment.trainer.threads = max(1, experiment.threads // workers)
     for parameter in model.prunable().values():
         parameter.mask = np.ones(parameter.shape, bool)  # as in the run, where every round has a mask
@@ -64,8 +65,8 @@ def estimate(experiment: Experiment) -> Estimate:
     arrays = [x for part in (examples.train, examples.validation, examples.test) for x in part]
     dataset = experiment.dataset
     state = sum(parameter.data.nbytes for parameter in model.parameters())
-    processes = workers + 1 if workers > 1 else 1  # all of which have the parts of the data; the whole they share
-    memory = processes * (sum(a.nbytes for a in arrays) + 8 * state) + dataset.x_train.nbytes + dataset.y_train.nbytes
+    copies = workers + 1 if workers > 1 else 1  # all of which have the parts of the data; the whole they share
+    memory = copies * (sum(a.nbytes for a in arrays) + 8 * state) + dataset.x_train.nbytes + dataset.y_train.nbytes
     itemsize, weights = 4, experiment.plan.weights_left[0]
     stored = [itemsize * left + weights // 8 + 48 * evaluations for left in experiment.plan.weights_left]
     file = settings.trials * (state + stored[0] + per_ticket * sum(stored[1:]))

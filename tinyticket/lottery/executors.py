@@ -1,270 +1,102 @@
-"""Where jobs are done: in this process, or by the workers of an executor while this process writes the file and tells what happens.
+"""Trials side by side, whose jobs are done by processes of this machine, by an executor of the user's, or by a cluster.
 
-Workers are processes of `concurrent.futures` executors: loky's on this machine, or whichever the user gives, a cluster's too.
+Workers are those of `concurrent.futures` executors. The parent alone writes the file.
 """
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import logging
 import pickle
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tinyticket.errors import InputError, WorkerError
+from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import worker
 from tinyticket.lottery.folder import shared_folder
-from tinyticket.lottery.job import Job, Workshop
+from tinyticket.lottery.job import Workshop
 from tinyticket.lottery.parcel import pack
 from tinyticket.lottery.progress import Progress
-from tinyticket.store import Run
+from tinyticket.lottery.submission import Elsewhere, Here, Jobs, UnshareableError
+from tinyticket.lottery.trial import trains
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.experiment import Experiment
+    from tinyticket.lottery.record import Record
 
 log = logging.getLogger(__name__)
 
 CONNECTS = 10
 """Seconds to wait for a cluster's scheduler."""
 
-TRIES = 3
-"""How often a job is begun whose worker dies, before it is named."""
 
-
-class UnshareableError(Exception):
-    """Something in the experiment cannot be sent to another process; the message says what."""
-
-
-class Jobs(Protocol):
-    """What has jobs done, so many at a time."""
-
-    workers: int
-
-    def submit(self, job: Job) -> Future[Run]:
-        """Have a job done, now or in its turn."""
-
-    def tend(self) -> None:
-        """Do what is to be done now and then while jobs are done elsewhere."""
-
-    def close(self) -> None:
-        """Give up what nobody has done yet."""
-
-
-class Here:
-    """Does jobs at once, in this process, on so many threads."""
-
-    workers = 1
-
-    def __init__(self, workshop: Workshop, progress: Progress, threads: int):
-        self._workshop, self._progress, self._threads = workshop, progress, threads
-
-    def submit(self, job: Job) -> Future[Run]:
-        """Do a job; bad input and divergence are in the future, what else goes wrong is raised."""
-        done: Future[Run] = Future()
-        begin(self._progress, job)
+def run_trials(experiment: Experiment, record: Record, trials: list[int]) -> list[DivergenceError]:
+    """Run trials, and return the errors of those that diverged, which do not keep the others from their end."""
+    with contextlib.ExitStack() as stack:
         try:
-            watch = self._watch(job) if job.start.trains else lambda row: None
-            done.set_result(self._workshop.do(job, self._threads, watch))
-        except InputError as error:
-            done.set_exception(error)
-        else:
-            end(self._progress, job, done.result())
-        return done
-
-    def _watch(self, job: Job) -> Callable[[dict[str, Any]], None]:
-        return lambda row: self._progress.evaluated(job.training, row)
-
-    def tend(self) -> None:
-        """Do nothing: a job is done when it has been submitted."""
-
-    close = tend
-
-
-def begin(progress: Progress, job: Job) -> None:
-    """Tell that a job has begun, if it is a training."""
-    if job.start.trains:
-        progress.training_begun(job.training)
-
-
-def end(progress: Progress, job: Job, run: Run) -> None:
-    """Tell what came of a job."""
-    told = progress.training_ended if job.start.trains else progress.untrained
-    told(job.training, run.scalars())
-
-
-@dataclass
-class _Asked:
-    """A job that somebody waits for."""
-
-    job: Job
-    number: int
-    outer: Future[Run]
-    inner: Future[Run] | None = None
-    tries: int = 0
-    read: int = 0  # bytes of its notes
-    begun: bool = False  # this time
-    announced: bool = False
-    told: int = -1  # the iteration of the last row that has been told
-
-
-class Elsewhere:
-    """Has jobs done by workers, and done again where one has died.
-
-    Parameters
-    ----------
-    parcel : str or Future
-        What `worker.workshop` takes, or what the executor makes of it.
-    folder : Path
-        Where workers note what they do, if they see it.
-    start : callable
-        () -> an executor, again after its workers have died.
-    progress : Progress
-    threads, workers : int
-        All threads, which the workers share.
-    """
-
-    def __init__(
-        self,
-        parcel: Any,
-        folder: Path,
-        start: Callable[[], Executor],
-        progress: Progress,
-        threads: int,
-        workers: int,
-    ):
-        self._parcel, self._folder, self._start, self._progress = parcel, folder, start, progress
-        self._threads, self.workers = threads, workers
-        self._numbers, self._asked = itertools.count(), dict[int, _Asked]()
-        self._lock, self._closed = threading.Lock(), False
-        self._executor = start()
-        if reason := self._executor.submit(worker.prepare, parcel).result():
-            raise UnshareableError(reason)
-
-    def submit(self, job: Job) -> Future[Run]:
-        """Have a job done by the next worker that has nothing to do."""
-        asked = _Asked(job, next(self._numbers), Future())
-        with self._lock:
-            if self._closed:
-                _give_up(asked.outer)
-                return asked.outer
-            self._asked[asked.number] = asked
-            self._send(asked)
-        return asked.outer
-
-    def _send(self, asked: _Asked) -> None:
-        threads = max(1, self._threads // min(self.workers, len(self._asked)))
-        notes = self._folder / f"notes-{asked.number}-{asked.tries}"
-        asked.tries, asked.read, asked.begun = asked.tries + 1, 0, False
+            jobs: Jobs = stack.enter_context(_jobs(experiment, len(trials)))
+        except UnshareableError as reason:
+            log.warning("trainings run one after another: the model cannot be sent to another process (%s)", reason)
+            jobs = _here(experiment)
+        if isinstance(jobs, Here):
+            return [error for trial in trials if (error := _run(experiment, trial, record, jobs))]
+        # A thread for each trial under way: it waits for its trainings and writes its rounds.
+        threads = stack.enter_context(ThreadPoolExecutor(jobs.workers))
+        running = [threads.submit(_run, experiment, trial, record, jobs) for trial in trials]
+        for trial in running:
+            trial.add_done_callback(lambda _: jobs.wake())
         try:
-            asked.inner = self._executor.submit(worker.do, self._parcel, str(notes), asked.job, threads)
-        except BrokenExecutor as error:  # noticed in `tend`
-            asked.inner = Future()
-            asked.inner.set_exception(error)
-
-    def tend(self) -> None:
-        """Pass on what workers have noted, finish what is done, and begin again what has died."""
-        with self._lock:
-            asked = list(self._asked.values())
-        done = [each for each in asked if each.inner is not None and each.inner.done()]
-        for each in asked:
-            self._tell(each)
-        died = [each for each in done if isinstance(each.inner.exception(), BrokenExecutor)]  # type: ignore[union-attr]
-        for each in done:
-            if each not in died:
-                self._finish(each)
-        if died:
-            self._begin_again(died)
-
-    def _tell(self, asked: _Asked) -> None:
-        """Pass on the notes of a job that have not been read."""
-        path = self._folder / f"notes-{asked.number}-{asked.tries - 1}"
-        if not path.exists():
-            return
-        with open(path, "rb") as file:
-            file.seek(asked.read)
-            lines = file.read().rpartition(b"\n")[0]
-        asked.read += len(lines) + bool(lines)
-        for line in lines.splitlines():
-            kind, *said = worker.read_note(line)
-            if kind == "begun":
-                asked.begun = True
-                self._begun(asked)
-            elif kind == "evaluated":
-                self._evaluated(asked, said[0])
-            elif kind == "remark":
-                name, level, text = said
-                logging.getLogger(name).log(level, "%s", text)
-
-    def _begun(self, asked: _Asked) -> None:
-        """Tell that a job has begun, once: it may be begun again."""
-        if not asked.announced:
-            asked.announced = True
-            begin(self._progress, asked.job)
-
-    def _evaluated(self, asked: _Asked, row: dict[str, Any]) -> None:
-        """Tell of a row, once."""
-        if row["iteration"] > asked.told:
-            asked.told = row["iteration"]
-            self._progress.evaluated(asked.job.training, row)
-
-    def _finish(self, asked: _Asked) -> None:
-        with self._lock:
-            del self._asked[asked.number]
-        assert asked.inner is not None
-        error = asked.inner.exception()
-        if error is None:
-            run = asked.inner.result()
-            self._begun(asked)  # where its worker's notes are not to be seen from here
-            if asked.job.start.trains:
-                for row in run.history:
-                    self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
-            end(self._progress, asked.job, run)
-            asked.outer.set_result(run)
-        else:
-            asked.outer.set_exception(error)
-
-    def _begin_again(self, died: list[_Asked]) -> None:
-        """Start new workers and give them the jobs of the dead ones; a job that was under way three times is given up."""
-        lost = [each for each in died if each.begun]
-        log.warning(
-            "a worker has died, while %s; what it did is begun again",
-            ", ".join(str(each.job.training) for each in lost),
-        )
-        given_up = [each for each in lost if each.tries >= TRIES]
-        for each in given_up:
-            with self._lock:
-                del self._asked[each.number]
-            each.outer.set_exception(
-                WorkerError(f"{each.job.training}: its process has died {TRIES} times: killed, or out of memory")
-            )
-        with self._lock:
-            if self._closed:
-                return
-            self._executor = self._start()
-            for each in died:
-                if each not in given_up:
-                    each.tries -= not each.begun
-                    self._send(each)
-
-    def close(self) -> None:
-        """Give up what nobody has done yet."""
-        with self._lock:
-            self._closed, asked = True, list(self._asked.values())
-            self._asked.clear()
-        for each in asked:
-            if each.inner is not None:
-                each.inner.cancel()
-            _give_up(each.outer)
+            while not all(trial.done() for trial in running):
+                jobs.tend()
+                for trial in running:
+                    if trial.done():
+                        trial.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            jobs.close()
+        return [error for trial in running if (error := trial.result())]
 
 
-def _give_up(training: Future[Run]) -> None:
-    """Cancel a training, and wake whoever waits for it."""
-    if training.cancel():
-        training.set_running_or_notify_cancel()
+def processes(experiment: Experiment, trials: int) -> int:
+    """Return how many processes have something to do at a time."""
+    settings = experiment.settings
+    beside = sum(trains(settings, name) for name in settings.controls) if settings.rounds else 0
+    return min(experiment.workers, trials * (1 + beside))
+
+
+def _run(experiment: Experiment, trial: int, record: Record, jobs: Jobs) -> DivergenceError | None:
+    try:
+        experiment.trial(trial, record.of(trial), jobs.submit).run()
+    except DivergenceError as error:
+        return error
+    return None
+
+
+def _here(experiment: Experiment) -> Here:
+    return Here(experiment.workshop, experiment.progress, experiment.threads)
+
+
+@contextmanager
+def _jobs(experiment: Experiment, trials: int) -> Iterator[Jobs]:
+    """Yield what does the jobs of some trials."""
+    executor, workshop, progress = experiment.executor, experiment.workshop, experiment.progress
+    workers = processes(experiment, trials)
+    if isinstance(executor, str):
+        with cluster(executor, workshop, progress) as jobs:
+            yield jobs
+    elif executor is not None:
+        with given_workers(executor, workshop, progress, experiment.workers) as jobs:
+            yield jobs
+    elif workers > 1:
+        with local_workers(workshop, progress, experiment.threads, workers) as jobs:
+            yield jobs
+    else:
+        yield _here(experiment)
 
 
 @contextmanager

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -15,7 +13,7 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
-from tinyticket.lottery.executors import Here, Jobs, UnshareableError, cluster, given_workers, local_workers
+from tinyticket.lottery.executors import run_trials
 from tinyticket.lottery.inputs import (
     Factory,
     check_draws,
@@ -34,15 +32,12 @@ from tinyticket.lottery.record import Record
 from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.training import Examples, Trainer
-from tinyticket.lottery.trial import Memory, TrialRun, reached, trainings, trains
+from tinyticket.lottery.trial import Memory, TrialRun, reached, trainings
 from tinyticket.nn import Module
 from tinyticket.optim import Schedule
 from tinyticket.store import Archive, Run
 
 log = logging.getLogger(__name__)
-
-TICK = 0.05
-"""Seconds between two looks at what workers have done."""
 
 
 def find(
@@ -303,7 +298,7 @@ class Experiment:
             self.progress.run_begun(settings.trials * trainings(settings), settings.iterations, done)
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
-                diverged = self._run_trials(record, unfinished)
+                diverged = run_trials(self, record, unfinished)
             except (DeviceMemoryError, WorkerError) as error:
                 raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:
@@ -312,58 +307,6 @@ class Experiment:
             also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])
             raise DivergenceError(f"{diverged[0]}{also}; {record.kept()}".rstrip("."))
         return Result(self.archive)
-
-    def _run_trials(self, record: Record, trials: list[int]) -> list[DivergenceError]:
-        """Run trials; one that diverges does not keep the others from their end."""
-        with contextlib.ExitStack() as stack:
-            try:
-                jobs: Jobs = stack.enter_context(self._workers(len(trials)))
-            except UnshareableError as reason:
-                log.warning("trainings run one after another: the model cannot be sent to another process (%s)", reason)
-                jobs = Here(self.workshop, self.progress, self.threads)
-            if isinstance(jobs, Here):
-                return [error for trial in trials if (error := self._run_trial(trial, record, jobs))]
-            # A thread for each trial under way: it waits for its trainings and writes its rounds.
-            threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max(1, jobs.workers)))
-            running = [threads.submit(self._run_trial, trial, record, jobs) for trial in trials]
-            try:
-                while concurrent.futures.wait(running, TICK, concurrent.futures.FIRST_EXCEPTION).not_done:
-                    jobs.tend()
-                    for trial in running:
-                        if trial.done():
-                            trial.result()
-            finally:
-                threads.shutdown(wait=False, cancel_futures=True)
-                jobs.close()
-            return [error for trial in running if (error := trial.result())]
-
-    @contextlib.contextmanager
-    def _workers(self, trials: int) -> Iterator[Jobs]:
-        """Yield what does the jobs."""
-        workers = self.processes(trials)
-        if isinstance(self.executor, str):
-            with cluster(self.executor, self.workshop, self.progress) as jobs:
-                yield jobs
-        elif self.executor is not None:
-            with given_workers(self.executor, self.workshop, self.progress, self.workers) as jobs:
-                yield jobs
-        elif workers > 1:
-            with local_workers(self.workshop, self.progress, self.threads, workers) as jobs:
-                yield jobs
-        else:
-            yield Here(self.workshop, self.progress, self.threads)
-
-    def processes(self, trials: int) -> int:
-        """Return how many workers have something to do at a time."""
-        beside = sum(trains(self.settings, name) for name in self.settings.controls) if self.settings.rounds else 0
-        return min(self.workers, trials * (1 + beside))
-
-    def _run_trial(self, trial: int, record: Record, jobs: Jobs) -> DivergenceError | None:
-        try:
-            self.trial(trial, record.of(trial), jobs.submit).run()
-        except DivergenceError as error:
-            return error
-        return None
 
     def trial(
         self,
