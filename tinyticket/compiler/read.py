@@ -14,18 +14,9 @@ from tinyticket.nn import Dropout, Module, Parameter
 
 
 def read_graph(model: Module, input_shape: tuple[int, ...]) -> Graph:
-    """Return a model as a graph of operations that have compiled kernels.
+    """Return a model, given the shape of one example, as a graph of operations that have compiled kernels.
 
-    Parameters
-    ----------
-    model
-    input_shape
-        Of one example.
-
-    Raises
-    ------
-    UnsupportedError
-        If the model does something else; the message names the layer.
+    If the model does something else, the UnsupportedError names the layer.
     """
     tape = record(model, input_shape)
     graph = _Reader(tape).graph()
@@ -47,10 +38,9 @@ class _Reader:
 
     def graph(self) -> Graph:
         for node in self.tape.nodes:
-            read = _READERS.get(node.name)
-            if read is None:
-                raise UnsupportedError(f"{self.tape.where(node)}: there is no compiled kernel for {node.name} here")
-            read(self, node)
+            if node.name not in _READERS:
+                raise self.tape.refusal(node, f"there is no compiled kernel for {node.name} here")
+            _READERS[node.name](self, node)
         return Graph(self.operations, self.start, self.values[self.tape.nodes[-1]], self.tape.names)
 
     def value(self, node: Node, tensor: Tensor) -> Value:
@@ -58,30 +48,28 @@ class _Reader:
         if tensor is self.tape.start:
             return self.start
         if tensor.node is None:
-            raise UnsupportedError(f"{self.tape.where(node)}: {node.name} uses a tensor that is no result of the input")
+            raise self.tape.refusal(node, f"{node.name} uses a tensor that is no result of the input")
         return self.values[tensor.node]
 
     def put(self, node: Node, kind: str, inputs: int = 1, parameters: tuple[str, ...] = (), **attributes: Any) -> None:
         """Note an operation: its first inputs are values, the others parameters."""
         values = [self.value(node, tensor) for tensor in node.inputs[:inputs]]
-        held: dict[str, Parameter] = {
-            name: self.tape.parameter(node, tensor)
-            for name, tensor in zip(parameters, node.inputs[inputs:], strict=False)
-        }
+        tensors = zip(parameters, node.inputs[inputs:], strict=False)
+        held: dict[str, Parameter] = {name: self.tape.parameter(node, tensor) for name, tensor in tensors}
         output = _value(self.shapes[node])
         output.needs_gradient = bool(held) or any(value.needs_gradient for value in values)
         self.values[node] = output
         self.operations.append(Operation(kind, self.tape.where(node), values, output, held, attributes))
 
-    def square(self, node: Node, name: str) -> int:
-        """Return a stride or a padding that is the same in both directions."""
-        rows, columns = node.attributes[name]
-        if rows != columns:
-            raise UnsupportedError(
-                f"{self.tape.where(node)}: compiled kernels want the same {name} for rows and columns, "
-                f"not {rows} and {columns}"
-            )
-        return rows
+    def square(self, node: Node) -> dict[str, Any]:
+        """Return a stride and a padding that are the same in both directions."""
+        found = {}
+        for name in ("stride", "padding"):
+            found[name], columns = node.attributes[name]
+            if found[name] != columns:
+                words = f"for rows and columns, not {found[name]} and {columns}"
+                raise self.tape.refusal(node, f"compiled kernels want the same {name} {words}")
+        return found
 
 
 def _value(shape: tuple[int, ...]) -> Value:
@@ -91,13 +79,12 @@ def _value(shape: tuple[int, ...]) -> Value:
 
 
 def _conv2d(reader: _Reader, node: Node) -> None:
-    stride, padding = reader.square(node, "stride"), reader.square(node, "padding")
-    reader.put(node, "conv2d", 1, ("weight", "bias"), kernel=node.inputs[1].shape[2:], stride=stride, padding=padding)
+    reader.put(node, "conv2d", 1, ("weight", "bias"), kernel=node.inputs[1].shape[2:], **reader.square(node))
 
 
 def _linear(reader: _Reader, node: Node) -> None:
     if len(node.inputs[0].shape) != 2:
-        raise UnsupportedError(f"{reader.tape.where(node)}: compiled linear layers take (N, features)")
+        raise reader.tape.refusal(node, "compiled linear layers take (N, features)")
     reader.put(node, "linear", 1, ("weight", "bias"))
 
 
@@ -105,16 +92,12 @@ def _batch_norm(reader: _Reader, node: Node) -> None:
     given = node.attributes
     running = given["running"] or ()
     if any(id(buffer) not in reader.tape.names for buffer in running):
-        raise UnsupportedError(f"{reader.tape.where(node)}: its running statistics are no buffers of the model")
+        raise reader.tape.refusal(node, "its running statistics are no buffers of the model")
     reader.put(node, "batch_norm", 1, ("weight", "bias"), eps=given["eps"], momentum=given["momentum"], running=running)
 
 
-def _pool(kind: str) -> Callable[[_Reader, Node], None]:
-    def read(reader: _Reader, node: Node) -> None:
-        stride, padding = reader.square(node, "stride"), reader.square(node, "padding")
-        reader.put(node, kind, kernel=node.attributes["kernel_size"], stride=stride, padding=padding)
-
-    return read
+def _pool(reader: _Reader, node: Node) -> None:
+    reader.put(node, node.name, kernel=node.attributes["kernel_size"], **reader.square(node))
 
 
 def _global_pool(reader: _Reader, node: Node) -> None:
@@ -124,35 +107,29 @@ def _global_pool(reader: _Reader, node: Node) -> None:
 def _add(reader: _Reader, node: Node) -> None:
     shapes = [tensor.shape for tensor in node.inputs]
     if shapes[0] != shapes[1]:
-        raise UnsupportedError(f"{reader.tape.where(node)}: compiled additions want equal shapes, not {shapes}")
+        raise reader.tape.refusal(node, f"compiled additions want equal shapes, not {shapes}")
     reader.put(node, "add", 2)
+
+
+def _same(reader: _Reader, node: Node) -> None:
+    reader.put(node, node.name, **node.attributes)
 
 
 def _leaky_relu(reader: _Reader, node: Node) -> None:
     reader.put(node, "leaky_relu", negative_slope=node.attributes.get("negative_slope", 0.01))
 
 
-def _plain(kind: str) -> Callable[[_Reader, Node], None]:
-    return lambda reader, node: reader.put(node, kind)
-
-
 def _flatten(reader: _Reader, node: Node) -> None:
     before, after = node.inputs[0].shape, reader.shapes[node]
     if len(after) != 2 or after[0] != before[0]:
-        raise UnsupportedError(f"{reader.tape.where(node)}: compiled steps reshape {before} to one row an example only")
+        raise reader.tape.refusal(node, f"compiled steps reshape {before} to one row an example only")
     reader.put(node, "flatten")
-
-
-def _pad(reader: _Reader, node: Node) -> None:
-    reader.put(node, "pad2d", padding=node.attributes["padding"])
 
 
 def _dropout(reader: _Reader, node: Node) -> None:
     _, module = reader.tape.module_of(node)
     if not isinstance(module, Dropout):
-        raise UnsupportedError(
-            f"{reader.tape.where(node)}: compiled steps draw for nn.Dropout only, not for functional.dropout"
-        )
+        raise reader.tape.refusal(node, "compiled steps draw for nn.Dropout only, not for functional.dropout")
     reader.put(node, "dropout", module=module, p=node.attributes["p"])
 
 
@@ -160,17 +137,17 @@ _READERS: dict[str, Callable[[_Reader, Node], None]] = {
     "conv2d": _conv2d,
     "linear": _linear,
     "batch_norm": _batch_norm,
-    "max_pool2d": _pool("max_pool2d"),
-    "avg_pool2d": _pool("avg_pool2d"),
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
     "global_avg_pool2d": _global_pool,
     "add": _add,
-    "relu": _plain("relu"),
+    "relu": _same,
     "leaky_relu": _leaky_relu,
-    "tanh": _plain("tanh"),
-    "sigmoid": _plain("sigmoid"),
+    "tanh": _same,
+    "sigmoid": _same,
     "flatten": _flatten,
     "reshape": _flatten,
-    "pad2d": _pad,
+    "pad2d": _same,
     "dropout": _dropout,
 }
 
@@ -185,6 +162,6 @@ def _check(model: Module, tape: Tape, graph: Graph) -> None:
         raise UnsupportedError("two layers share a parameter")
     if unused := [name for name, parameter in model.named_parameters() if id(parameter) not in used]:
         raise UnsupportedError(f"{unused[0]}: a parameter that the output does not depend on")
-    statistics = [id(buffer) for op in graph.operations for buffer in op.attributes.get("running", ())]
+    statistics = [id(buffer) for buffer in graph.buffers()]
     if len(set(statistics)) < len(statistics):
         raise UnsupportedError("two layers share running statistics")

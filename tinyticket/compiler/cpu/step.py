@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.checks import check_batch, check_examples, check_indices
+from tinyticket.compiler.calls import Score, check_batch, check_examples, check_indices, draw_masks
 from tinyticket.compiler.cpu.data import Data, bind, pixels_of
 from tinyticket.compiler.cpu.program import FEED, Program
 from tinyticket.compiler.cpu.programs import Programs
-from tinyticket.compiler.draw import draw_masks
 from tinyticket.compiler.graph import Graph
-from tinyticket.compiler.layout import Layout
-from tinyticket.compiler.op import Block, Op
-from tinyticket.compiler.score import Score
+from tinyticket.compiler.layout import Layout, Masks
+from tinyticket.compiler.op import Op
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
@@ -44,24 +42,15 @@ class CpuStep:
 
     Parameters
     ----------
-    graph : Graph
-    masks : mapping of Parameter to bool array
-        What is pruned stays +0.0.
-    sparse : set of Parameter
-        Weights that run sparse; they have masks.
-    batch_size : int
-        The largest batch.
+    graph, masks, sparse, batch_size
+        As for `Layout`; what is pruned stays +0.0, and smaller batches may follow.
     rule : {"sgd", "momentum", "nesterov", "adam"}
-    threads : int, optional
-        All that may run at once if not given; each call takes as many of them as are quickest. Results have the same bits for any
-        number.
+    threads, turns
+        As for `compile`.
     gradients : bool
         Whether there is to be room for `dense_gradients`.
     penalties : mapping of Parameter to float, optional
         Strengths of L1 penalties, of parameters but the weights of linear layers.
-    turns : {"batch", "tiles"}, optional
-        Whether a training step takes its batch at once, or tile by tile; what is expected to be faster if not given. Sums over the
-        batch differ in their last bits.
     **options
         Further arguments of `kernels.cpu.update.scalars_of`, apart from the learning rate.
     """
@@ -69,7 +58,7 @@ class CpuStep:
     def __init__(
         self,
         graph: Graph,
-        masks: Mapping[Parameter, np.ndarray | None],
+        masks: Masks,
         sparse: set[Parameter],
         *,
         batch_size: int,
@@ -87,6 +76,7 @@ class CpuStep:
         self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
         self._programs = Programs(layout, batch_size, RULES[rule], self.threads, gradients, penalties or {}, turns)
         self._arena, self.turns, self.takes_draws = self._programs.arena, self._programs.turns, not layout.is_mlp
+        self._view = self._arena.__getitem__
         for each in layout.weights.values():
             each.write_pattern(self._view)
         self._size, self._classes = graph.start.size, graph.output.channels
@@ -95,9 +85,6 @@ class CpuStep:
             program.base[_INDICES] = address_of(self._first)
         self._scalars, self._result = np.zeros(8, np.float32), np.zeros(2)
         self._stale = True  # whether what passes read of the weights is older than the weights
-
-    def _view(self, block: Block) -> np.ndarray:
-        return self._arena[block]
 
     @property
     def nbytes(self) -> int:
@@ -152,13 +139,7 @@ class CpuStep:
     def step(self, data: Data, indices: np.ndarray, learning_rate: float, draws: np.ndarray | None = None) -> float:
         """Take one step on the examples that `indices` (int64) name, at most the batch size; return the loss.
 
-        Parameters
-        ----------
-        data : Data
-        indices : int64 array of shape (samples,)
-        learning_rate : float
-        draws : int64 array of shape (samples, 3), optional
-            How every image is shifted and whether it is mirrored: what `data.augment` takes.
+        `draws` (int64, a row of three for each example) says how images are shifted and mirrored: what `data.augment` takes.
         """
         write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
         self._train(self._programs.training, data, indices, 1, self._scalars, self._result, draws)
@@ -175,10 +156,9 @@ class CpuStep:
             part = slice(start, start + most)
             ahead = enumerate(learning_rates[part], self.steps_taken + 1)
             scalars = np.concatenate([scalars_of(self._rule, *each, **self._options) for each in ahead])
-            given = None if draws is None else draws[part]
-            count = len(indices[part])
-            self._train(training, data, indices[part], count, scalars, results[part], given)
-            self.steps_taken += count
+            given, chosen = None if draws is None else draws[part], indices[part]
+            self._train(training, data, chosen, len(chosen), scalars, results[part], given)
+            self.steps_taken += len(chosen)
         return results[:, 0] / indices.shape[1]
 
     def dense_gradients(self, data: Data) -> tuple[float, dict[Parameter, np.ndarray]]:

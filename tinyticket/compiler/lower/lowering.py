@@ -2,71 +2,53 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from tinyticket.compiler.graph import Operation, Value
+from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.layout import Layout, Values
 from tinyticket.compiler.op import Block, Op, Shares, even
 from tinyticket.compiler.weights import Weights
-from tinyticket.compiler.writers import Writers
 from tinyticket.nn import Parameter
 
 
-class Lowering:
-    """The operations of a program as they come into being.
+@dataclass(eq=False)
+class Program:
+    """What is done in a turn."""
 
-    Parameters
-    ----------
-    layout : Layout
-    values : Values
-    training : bool
-        Whether it is a training step; else batch normalisation uses running statistics, and dropout keeps everything.
-    rule : int
-        The optimizer's, of `kernels.cpu.update.RULES`.
-    penalties : mapping of Parameter to float
-        Strengths of L1 penalties.
-    updates : bool
-        Whether weights are updated, or gradients are all that is wanted.
-    apart : bool
-        Whether a step is several turns that threads take apart, each of which leaves a part of the gradients.
+    ops: list[Op] = field(default_factory=list)
+    # Operations that change weights, and what follows from that: `schedule` puts them where no thread waits for them.
+    chains: list[list[Op]] = field(default_factory=list)
+    # Dropouts, and where their masks begin among the bytes of a turn; how many bytes these are.
+    kept: dict[Operation, int] = field(default_factory=dict)
+    kept_size: int = 0
+    # Where the gradients of all weights of a parameter are, if that is not where its survivors' are.
+    whole: dict[Parameter, Block] = field(default_factory=dict)
 
-    Attributes
-    ----------
-    ops : list of Op
-    chains : list of lists of Op
-        Operations that change weights, and what follows from that; `schedule` puts them where no thread waits for them.
-    turned : dict of Operation to Block
-        The input of a dense linear layer sample by sample, as its weight gradient reads it.
-    statistics : dict of Operation to Blocks
-        What a batch normalisation leaves for its backward pass.
-    kept : dict of Operation to int
-        Dropouts, and where the bytes of their masks begin among those of a turn.
-    kept_size : int
-        Bytes of all dropouts' masks in a turn.
-    """
 
-    def __init__(
-        self,
-        layout: Layout,
-        values: Values,
-        training: bool,
-        rule: int = 0,
-        penalties: Mapping[Parameter, float] | None = None,
-        updates: bool = True,
-        apart: bool = False,
-    ):
-        self.layout, self.values, self.training, self.updates = layout, values, training, updates
-        self.rule, self.penalties, self.apart = rule, penalties or {}, apart
+@dataclass(eq=False, kw_only=True)
+class Lowering(Program):
+    """A program as it comes into being."""
+
+    layout: Layout
+    values: Values
+    training: bool  # else batch normalisation uses running statistics, and dropout keeps everything
+    rule: int = 0  # the optimizer's, of `kernels.cpu.update.RULES`
+    penalties: Mapping[Parameter, float] = field(default_factory=dict)  # strengths of L1 penalties
+    updates: bool = True  # whether weights are updated, or gradients are all that is wanted
+    apart: bool = False  # whether threads take the tiles of a step apart, each of which leaves a part of the gradients
+    layer: Operation | None = None  # what is being written down
+    # The inputs of dense linear layers sample by sample, as their weight gradients read them.
+    turned: dict[Operation, Block] = field(default_factory=dict)
+    # What batch normalisations leave for their backward pass.
+    statistics: dict[Operation, tuple[Block, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
         self._own: dict[Weights, Block] = {}
-        self.ops: list[Op] = []
-        self.chains: list[list[Op]] = []
-        self.turned: dict[Operation, Block] = {}
-        self.statistics: dict[Operation, tuple[Block, ...]] = {}
-        self.kept: dict[Operation, int] = {}
-        self.kept_size = 0
-        self.layer: Operation | None = None
-        self.begin = Writers(layout.graph).begin
+        self._begun: set[Value] = set()
+        self._writers = _writers(self.layout.graph)
 
     def emit(
         self,
@@ -82,6 +64,18 @@ class Lowering:
         over = [] if self.layout.plain else may_overwrite or []
         op = Op(job, shares, reads, writes, own or [], over, self.layer)
         (self.ops if chain is None else chain).append(op)
+
+    def begin(self, value: Value) -> tuple[bool, bool]:
+        """Note that an operation writes a value's gradient; return whether it adds and whether it applies a ReLU's gradient.
+
+        Gradients of a value that several operations read add up: the first to write starts it, the others add, and the last one
+        applies the gradient of the ReLU that the value came out of.
+        """
+        root = value.root
+        add = root in self._begun
+        self._begun.add(root)
+        self._writers[root] -= 1
+        return add, root.is_relu_output and self._writers[root] == 0
 
     def chain(self) -> list[Op]:
         """Begin a chain of operations."""
@@ -104,9 +98,18 @@ class Lowering:
         """Cut the channels of all tiles into equal shares."""
         return even(self.values.tiles * self.values.image(value).channels)
 
-    def bias(self, operation: Operation) -> Block:
-        """Return where a layer's bias lies, or zeros in its place."""
-        bias = operation.parameters.get("bias")
-        if bias is not None:
-            return self.layout.weights[bias].master
-        return Block(operation.parameters["weight"].shape[0])
+
+def _writers(graph: Graph) -> Counter[Value]:
+    """Count for every value that is no view the operations that will write its gradient."""
+    counts = Counter([graph.output.root])
+    for operation in graph.operations:
+        skips = operation.kind in ("conv2d", "linear")
+        for value in operation.inputs:
+            if operation.output.needs_gradient and (value.needs_gradient or not skips):
+                counts[value.root] += 1
+    return counts
+
+
+def filled(job: type, known: Mapping[str, Any], **others: Any) -> Any:
+    """Return a job of what is known by the names of its fields."""
+    return job(*((others if name in others else known)[name] for name in job._fields))  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from tinyticket.compiler.op import FEED, Op, Shares, even
 from tinyticket.compiler.weights import Weights
 from tinyticket.kernels.cpu.convolution import PackConv2d, pack_conv2d_shares
 from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
-from tinyticket.kernels.cpu.update import L1Gradient, State, StorePart, Update
+from tinyticket.kernels.cpu.update import L1Gradient, StorePart, Update
 from tinyticket.kernels.geometry import LANES
 
 
@@ -26,8 +26,7 @@ def update_weights(lower: Lowering, operation: Operation, name: str, shares: Sha
     if penalty := lower.penalties.get(parameter, 0.0):
         reads = [gradient, weights.master]
         lower.emit(L1Gradient(weights.master, gradient, penalty), shares, reads, [gradient], reads, chain=chain)
-    state = State(weights.master, weights.first, weights.second, weights.mask_bytes, weights.masked)
-    job = Update(gradient, state, lower.rule, weights.count, FEED)
+    job = Update(gradient, weights.state, lower.rule, weights.count, FEED)
     lower.emit(job, shares, [gradient, *blocks], blocks, [gradient, *blocks], chain=chain)
     if name == "weight":
         chain += refreshed(weights, operation)
