@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,12 +70,12 @@ class Op:
     may_overwrite: list[tuple[Block, Block]] = field(default_factory=list)
     layer: Operation | None = None  # whose work it is part of
 
-    @property
+    @cached_property
     def blocks(self) -> list[Block]:
         """All blocks that it touches."""
         return list(dict.fromkeys((*self.reads, *self.writes, *_named(self.job))))
 
-    @property
+    @cached_property
     def replicated(self) -> bool:
         """Whether every thread does all of it for itself."""
         return any(block.private for block in self.writes)
@@ -82,6 +83,10 @@ class Op:
 
 def _named(job: Any) -> list[Block]:
     """Return the blocks that a job names, those of records inside it too."""
-    if isinstance(job, Block | Part):
-        return [job.block if isinstance(job, Part) else job]
-    return [block for value in job for block in _named(value)] if isinstance(job, tuple) else []
+    found = []
+    for value in job:
+        if isinstance(value, Block | Part):
+            found.append(value.block if isinstance(value, Part) else value)
+        elif isinstance(value, tuple):
+            found += _named(value)
+    return found

@@ -97,11 +97,10 @@ def _batch_norm(reader: _Reader, node: Node) -> None:
 
 
 def _pool(reader: _Reader, node: Node) -> None:
-    reader.put(node, node.name, kernel=node.attributes["kernel_size"], **reader.square(node))
-
-
-def _global_pool(reader: _Reader, node: Node) -> None:
-    reader.put(node, "avg_pool2d", kernel=node.inputs[0].shape[2:], stride=1, padding=0)
+    if node.name == "global_avg_pool2d":
+        reader.put(node, "avg_pool2d", kernel=node.inputs[0].shape[2:], stride=1, padding=0)
+    else:
+        reader.put(node, node.name, kernel=node.attributes["kernel_size"], **reader.square(node))
 
 
 def _add(reader: _Reader, node: Node) -> None:
@@ -112,11 +111,8 @@ def _add(reader: _Reader, node: Node) -> None:
 
 
 def _same(reader: _Reader, node: Node) -> None:
-    reader.put(node, node.name, **node.attributes)
-
-
-def _leaky_relu(reader: _Reader, node: Node) -> None:
-    reader.put(node, "leaky_relu", negative_slope=node.attributes.get("negative_slope", 0.01))
+    defaults = {"negative_slope": 0.01} if node.name == "leaky_relu" else {}
+    reader.put(node, node.name, **defaults | node.attributes)
 
 
 def _flatten(reader: _Reader, node: Node) -> None:
@@ -139,10 +135,10 @@ _READERS: dict[str, Callable[[_Reader, Node], None]] = {
     "batch_norm": _batch_norm,
     "max_pool2d": _pool,
     "avg_pool2d": _pool,
-    "global_avg_pool2d": _global_pool,
+    "global_avg_pool2d": _pool,
     "add": _add,
     "relu": _same,
-    "leaky_relu": _leaky_relu,
+    "leaky_relu": _same,
     "tanh": _same,
     "sigmoid": _same,
     "flatten": _flatten,

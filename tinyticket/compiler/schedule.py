@@ -34,10 +34,12 @@ class Interval:
 
     def admits(self, op: Op) -> bool:
         """Return whether an operation may go on without a meeting."""
-        touched = [(block, self._written) for block in (*op.reads, *op.writes)]
-        touched += [(block, self._read) for block in op.writes]
-        parts = ((noted.get(self._where(block)), _part(op, block)) for block, noted in touched if not block.private)
-        return all(not others or others == {part} for others, part in parts)
+        for blocks, noted in ((op.reads, self._written), (op.writes, self._written), (op.writes, self._read)):
+            for block in blocks:
+                others = None if block.private else noted.get(self._where(block))
+                if others and others != {_part(op, block)}:
+                    return False
+        return True
 
     def add(self, op: Op) -> None:
         """Note what an operation reads and writes."""

@@ -142,7 +142,7 @@ class CpuStep:
         `draws` (int64, a row of three for each example) says how images are shifted and mirrored: what `data.augment` takes.
         """
         write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
-        self._train(self._programs.training, data, indices, 1, self._scalars, self._result, draws)
+        self._train(self._programs.training, data, indices, self._scalars, self._result, draws)
         self.steps_taken += 1
         return float(self._result[0]) / indices.size
 
@@ -157,7 +157,7 @@ class CpuStep:
             ahead = enumerate(learning_rates[part], self.steps_taken + 1)
             scalars = np.concatenate([scalars_of(self._rule, *each, **self._options) for each in ahead])
             given, chosen = None if draws is None else draws[part], indices[part]
-            self._train(training, data, chosen, len(chosen), scalars, results[part], given)
+            self._train(training, data, chosen, scalars, results[part], given)
             self.steps_taken += len(chosen)
         return results[:, 0] / indices.shape[1]
 
@@ -172,7 +172,7 @@ class CpuStep:
         whole = {parameter: self._arena[block] for parameter, block in program.whole.items()}
         for gradient in whole.values():
             gradient[:] = 0  # of linear layers it is what an update makes of zeros
-        self._train(program, data, self._numbers(data.size), 1, FROM_ZERO, self._result, None)
+        self._train(program, data, self._numbers(data.size), FROM_ZERO, self._result, None)
         for buffer, before in running.items():
             self._arena[self._layout.buffers[buffer]][:] = before
         found = {p: self._arena[each.gradient][: each.count] for p, each in self._layout.weights.items()}
@@ -180,15 +180,10 @@ class CpuStep:
         return float(self._result[0]) / data.size, gradients
 
     def _train(
-        self,
-        program: Program,
-        data: Data,
-        indices: np.ndarray,
-        steps: int,
-        scalars: np.ndarray,
-        results: np.ndarray,
-        draws: np.ndarray | None,
+        self, program: Program, data: Data, indices: np.ndarray, scalars: np.ndarray, results: np.ndarray, draws: Any
     ) -> None:
+        """Take a step for each pair of results, a loss and hits, on equal parts of the indices."""
+        steps = results.size // 2
         samples = indices.size // steps
         check_batch(self.graph, samples, self.batch_size)
         self._renew()
@@ -274,7 +269,7 @@ class CpuStep:
         """Return the seconds that each operation of a training step takes on one thread; values are as good as lost."""
         scalars, samples = scalars_of(self._rule, 1, 0.0, **self._options), indices.size
         training, updating = self._programs.training, self._programs.updating
-        self._train(training, data, indices, 1, scalars, self._result, None)
+        self._train(training, data, indices, scalars, self._result, None)
         kept, base = self._draw(training, 1, samples), training.base
         base[_INDICES], base[_KEPT] = address_of(indices), 0 if kept is None else address_of(kept)
         base[_RESULTS] = address_of(self._result)  # those of tiles are gone

@@ -80,17 +80,14 @@ def _forth_and_back(lower: Lowering) -> Program:
     _forward(lower)
     batch.loss(lower)
     for operation in _backward(lower):
-        if not lower.updates and operation.kind in WHOLE and _leaves_none(lower, operation):
+        # The backward pass of a dense convolution leaves the gradient of all weights in memory; others do not.
+        is_dense = operation.kind == "conv2d" and lower.weights(operation).pattern is None
+        if not lower.updates and operation.kind in WHOLE and not is_dense:
             weight = operation.parameters["weight"]
             lower.whole[weight] = Block(weight.size)
             WHOLE[operation.kind](lower, operation, lower.whole[weight])
         PASSES[operation.kind][1](lower, operation)
     return lower
-
-
-def _leaves_none(lower: Lowering, operation: Operation) -> bool:
-    """Return whether no backward pass leaves the gradient of all of a layer's weights in memory."""
-    return operation.kind == "linear" or lower.weights(operation).pattern is not None
 
 
 def _forward(lower: Lowering) -> None:
