@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tinyticket.compiler.fuse import lay_out
+from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.read import read_graph
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError, near
@@ -94,11 +95,15 @@ class Network:
         return CudaStep(self.graph, masks, chosen, **options)
 
 
-def _read(model: Module, input_shape: tuple[int, ...] | None):
+def _read(model: Module, input_shape: tuple[int, ...] | None) -> tuple[tuple[int, ...], Graph]:
     """Return the shape of an example, and the graph that the model is for such examples."""
     if input_shape is not None:
         return input_shape, read_graph(model, input_shape)
-    for shape in _likely_shapes(model):
+    weight = next(iter(model.prunable().values()), None)
+    if weight is None:
+        raise UnsupportedError("the model has no convolution and no linear layer")
+    shapes: list[tuple[int, ...]] = [(weight.shape[1], side, side) for side in SIDES]
+    for shape in shapes if weight.ndim > 2 else [weight.shape[1:]]:
         try:
             return shape, read_graph(model, shape)
         except UnsupportedError:
@@ -106,13 +111,3 @@ def _read(model: Module, input_shape: tuple[int, ...] | None):
         except Exception:  # whatever a model's own code makes of images of a wrong size
             continue
     raise UnsupportedError("nothing tells the shape of an example: give `compile` an input_shape")
-
-
-def _likely_shapes(model: Module) -> list[tuple[int, ...]]:
-    """Return shapes of examples that the first of the model's weights could go with."""
-    weight = next(iter(model.prunable().values()), None)
-    if weight is None:
-        raise UnsupportedError("the model has no convolution and no linear layer")
-    if weight.ndim == 2:
-        return [(weight.shape[1],)]
-    return [(weight.shape[1], side, side) for side in SIDES]

@@ -56,18 +56,12 @@ def gradients(layout: Layout, values: Values) -> Program:
 
 def evaluation(layout: Layout, values: Values) -> Program:
     """Return an evaluation: forward by running statistics, and the loss."""
-    lower = Lowering(layout=layout, values=values, training=False)
-    _forward(lower)
-    batch.loss(lower)
-    return lower
+    return _forward(Lowering(layout=layout, values=values, training=False), batch.loss)
 
 
 def prediction(layout: Layout, values: Values) -> Program:
     """Return a prediction: an evaluation that writes the logits out instead of their loss."""
-    lower = Lowering(layout=layout, values=values, training=False)
-    _forward(lower)
-    batch.unpack(lower)
-    return lower
+    return _forward(Lowering(layout=layout, values=values, training=False), batch.unpack)
 
 
 def refresh(layout: Layout) -> Program:
@@ -77,8 +71,7 @@ def refresh(layout: Layout) -> Program:
 
 def _forth_and_back(lower: Lowering) -> Program:
     """Write down a training step."""
-    _forward(lower)
-    batch.loss(lower)
+    _forward(lower, batch.loss)
     for operation in _backward(lower):
         # The backward pass of a dense convolution leaves the gradient of all weights in memory; others do not.
         is_dense = operation.kind == "conv2d" and lower.weights(operation).pattern is None
@@ -90,14 +83,16 @@ def _forth_and_back(lower: Lowering) -> Program:
     return lower
 
 
-def _forward(lower: Lowering) -> None:
-    """Write down everything before the loss."""
+def _forward(lower: Lowering, end: Callable[[Lowering], None]) -> Program:
+    """Write down the way forward, from a batch to the loss or whatever is at the end."""
     lower.values.restart()
     batch.gather(lower)
     for operation in lower.layout.graph.operations:
         lower.layer = operation
         PASSES[operation.kind][0](lower, operation)
     lower.layer = None
+    end(lower)
+    return lower
 
 
 def _backward(lower: Lowering) -> Iterator[Operation]:

@@ -25,7 +25,7 @@ from tinyticket.kernels.cpu.linear import (
 from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient, SparseConv2dWeightGradient
 from tinyticket.kernels.cpu.sparse_linear import SparseLinear, SparseLinearGradient, SparseLinearWeightGradient
 from tinyticket.kernels.cpu.update import State
-from tinyticket.kernels.geometry import LANES, Window
+from tinyticket.kernels.geometry import LANES
 
 SPARSE = {
     "conv2d": (SparseConv2d, SparseConv2dGradient, SparseConv2dWeightGradient),
@@ -80,24 +80,22 @@ def _sparse_backward(lower: Lowering, operation: Operation, known: dict[str, Any
 
 def _conv2d_backward(lower: Lowering, operation: Operation, known: dict[str, Any]) -> None:
     weights, window = lower.weights(operation), known["window"]
-    conv2d_gradient(lower, operation, known["gradient"])
-    rows = GRADIENT_ROWS * (weights.count // operation.parameters["weight"].shape[0])
-    update_weights(lower, operation, "weight", _weight_gradient_shares(window).times(rows, weights.count))
+    shares = conv2d_gradient(lower, operation, known["gradient"])
+    rows = GRADIENT_ROWS * (weights.count // weights.shape[0])
+    update_weights(lower, operation, "weight", shares.times(rows, weights.count))
     if operation.inputs[0].needs_gradient:
         back, x, dy, dx = (known[name] for name in ("packed_back", "x", "dy", "dx"))
         shares = even(convolution.conv2d_input_gradient_shares(window))
         lower.emit(filled(convolution.Conv2dInputGradient, known), shares, [back, x, dy], [dx], may_overwrite=[(x, dx)])
 
 
-def _weight_gradient_shares(window: Window) -> Shares:
-    return even(convolution.conv2d_weight_gradient_shares(window))
-
-
-def conv2d_gradient(lower: Lowering, operation: Operation, gradient: Block) -> None:
-    """Write down the gradient of all of a convolution's weights, pruned ones included."""
+def conv2d_gradient(lower: Lowering, operation: Operation, gradient: Block) -> Shares:
+    """Write down the gradient of all of a convolution's weights, pruned ones included; return how it is cut."""
     known = _known(lower, operation)
+    shares = even(convolution.conv2d_weight_gradient_shares(known["window"]))
     job, reads = filled(convolution.Conv2dWeightGradient, known, gradient=gradient), [known["x"], known["dy"]]
-    lower.emit(job, _weight_gradient_shares(known["window"]), reads, [gradient], [gradient])
+    lower.emit(job, shares, reads, [gradient], [gradient])
+    return shares
 
 
 def _linear_backward(lower: Lowering, operation: Operation, known: dict[str, Any]) -> None:
