@@ -100,7 +100,7 @@ def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:
 
 
 class Convolution:
-    """A 3 x 3 convolution of so many channels, of which dense and sparse passes can be timed; the first needs no input gradient."""
+    """A 3 x 3 convolution of so many channels, of which dense and sparse passes can be timed; a first layer needs no dx."""
 
     def __init__(self, inputs: int, outputs: int, first: bool):
         self.first, self.rng = first, np.random.default_rng(0)

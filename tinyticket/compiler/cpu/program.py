@@ -108,7 +108,8 @@ class Program:
     def take(self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0) -> None:
         """Take turns of so many samples, `total` in all, on as many threads as are quickest.
 
-        So many indices of examples as are `checked` must be below `size`: else nothing is done, and an InputError raised.
+        The `checked` numbers at the address `indices` name examples. If one of them is not from 0 to `size`, nothing is done, and
+        an InputError is raised.
         """
         if turns < 1:
             return

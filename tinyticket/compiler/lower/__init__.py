@@ -1,7 +1,7 @@
 """Lowering: from a network's graph to the lists of operations of its programs, once for every back end.
 
 `layers` and `images` write down the forward and the backward pass of the operations of a graph, `batch` what is before and behind
-them, `update` what becomes of weights; each operation is a kernel's job with blocks of memory where addresses will be.
+them, `lowering` the update of weights; each operation is a kernel's job with blocks of memory where addresses will be.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.layout import Layout, Values
 from tinyticket.compiler.lower import batch, images, layers
-from tinyticket.compiler.lower.lowering import Lowering, Program
-from tinyticket.compiler.lower.update import refreshed
+from tinyticket.compiler.lower.lowering import Lowering, Program, refreshed
 from tinyticket.compiler.op import Block
 from tinyticket.nn import Parameter
 

@@ -10,7 +10,6 @@ import numpy as np
 from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.layout import image
 from tinyticket.compiler.lower.lowering import Lowering, filled
-from tinyticket.compiler.lower.update import update_weights
 from tinyticket.compiler.op import FEED, Block, Part, even
 from tinyticket.kernels.cpu import activations
 from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval, BatchNormGradient
@@ -27,11 +26,11 @@ PLANE_BY_PLANE: dict[str, tuple[type, type]] = {
     "tanh": (activations.Tanh, activations.TanhGradient),
     "sigmoid": (activations.Sigmoid, activations.SigmoidGradient),
 }
-"""By the kind of operations that make each plane of one value by itself: the jobs of the forward and of the backward pass."""
+"""By the kind of an operation that makes each plane of a value by itself: the jobs of its forward and its backward pass."""
 
 
 def plane_by_plane(lower: Lowering, operation: Operation) -> None:
-    """Write down such an operation; a dropout copies in an evaluation."""
+    """Write down an operation that makes each plane by itself; a dropout copies in an evaluation."""
     values, (x,), (job, _) = lower.values, operation.inputs, PLANE_BY_PLANE[operation.kind]
     if job is Dropout and lower.training:
         lower.kept[operation] = lower.kept_size
@@ -43,7 +42,7 @@ def plane_by_plane(lower: Lowering, operation: Operation) -> None:
 
 
 def plane_by_plane_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down its gradient."""
+    """Write down the gradient of an operation that makes each plane by itself."""
     values, (x,), y, (_, job) = lower.values, operation.inputs, operation.output, PLANE_BY_PLANE[operation.kind]
     blocks = {"x": values.value(x), "y": values.value(y), "dy": values.gradient(y)}
     reads = [block for name, block in blocks.items() if name in job._fields]  # type: ignore[attr-defined]
@@ -55,9 +54,9 @@ def plane_by_plane_backward(lower: Lowering, operation: Operation) -> None:
 
 def _given(lower: Lowering, operation: Operation) -> dict[str, Any]:
     """Return what jobs call by these names besides blocks and flags; those of dropout and leaky ReLU take float32."""
-    given, window = operation.attributes, lower.values.window if "kernel" in operation.attributes else None
-    work = window(operation) if window else lower.values.elementwise(operation.inputs[0], operation.output)
-    known = {"relu": operation.relu, "window": work, "feed": FEED, "place": lower.kept.get(operation)}
+    given, values, x, y = operation.attributes, lower.values, operation.inputs[0], operation.output
+    window = values.window(operation) if "kernel" in given else values.elementwise(x, y)
+    known = {"relu": operation.relu, "window": window, "feed": FEED, "place": lower.kept.get(operation)}
     if operation.kind == "leaky_relu":
         known["slope"] = float(np.float32(given["negative_slope"]))
     if operation.kind == "dropout":
@@ -175,4 +174,4 @@ def batch_norm_backward(lower: Lowering, operation: Operation) -> None:
     reads, own = [before, above, beside, *small], [*small, *written]
     lower.emit(BatchNormGradient(*given), shares, reads, [below, passed, *written], own, over)
     for name in operation.parameters:
-        update_weights(lower, operation, name, shares)
+        lower.update(operation, name, shares)

@@ -8,7 +8,6 @@ import numpy as np
 
 from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.lower.lowering import Lowering, filled
-from tinyticket.compiler.lower.update import update_weights
 from tinyticket.compiler.op import FEED, Block, Op, Shares, even
 from tinyticket.kernels.cpu import convolution
 from tinyticket.kernels.cpu.convolution.weight_gradient import ROWS as GRADIENT_ROWS
@@ -75,14 +74,14 @@ def _sparse_backward(lower: Lowering, operation: Operation, known: dict[str, Any
         lower.emit(filled(both, known), shares, [master, x, dy], [dx, gradient], own, over)
     else:
         lower.emit(filled(weight_alone, known), weights.row_shares(), [x, dy], [gradient], [gradient])
-    update_weights(lower, operation, "weight", weights.survivor_shares())
+    lower.update(operation, "weight", weights.survivor_shares())
 
 
 def _conv2d_backward(lower: Lowering, operation: Operation, known: dict[str, Any]) -> None:
     weights, window = lower.weights(operation), known["window"]
     shares = conv2d_gradient(lower, operation, known["gradient"])
     rows = GRADIENT_ROWS * (weights.count // weights.shape[0])
-    update_weights(lower, operation, "weight", shares.times(rows, weights.count))
+    lower.update(operation, "weight", shares.times(rows, weights.count))
     if operation.inputs[0].needs_gradient:
         back, x, dy, dx = (known[name] for name in ("packed_back", "x", "dy", "dx"))
         shares = even(convolution.conv2d_input_gradient_shares(window))
@@ -114,7 +113,7 @@ def _linear_backward(lower: Lowering, operation: Operation, known: dict[str, Any
             x = lower.turned[operation]
         shares = even(shape.outputs)
         lower.emit(LinearWeightGradient(x, dy, gradient, shape, FEED), shares, [x, dy], [gradient])
-        update_weights(lower, operation, "weight", shares.times(shape.inputs, weights.count))
+        lower.update(operation, "weight", shares.times(shape.inputs, weights.count))
     elif lower.updates:
         _update(lower, operation, weights.state, weights.slot_blocks)
 
@@ -162,7 +161,7 @@ def _bias_backward(lower: Lowering, operation: Operation) -> None:
     else:
         job = convolution.Conv2dBiasGradient(dy, gradient, values.elementwise(y, y))
     lower.emit(job, shares, reads, [gradient], [gradient])
-    update_weights(lower, operation, "bias", shares)
+    lower.update(operation, "bias", shares)
 
 
 def _known(lower: Lowering, operation: Operation) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where lowering writes its operations, and what the passes of a network's operations share."""
+"""Where lowering writes its operations, and what the passes of a network's operations share: updates, and who writes a gradient."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinyticket.compiler.graph import Graph, Operation, Value
-from tinyticket.compiler.layout import Layout, Values
-from tinyticket.compiler.op import Block, Op, Shares, even
+from tinyticket.compiler.layout import Layout, Values, window_of
+from tinyticket.compiler.op import FEED, Block, Op, Shares, even
 from tinyticket.compiler.weights import Weights
+from tinyticket.kernels.cpu.convolution import PackConv2d, pack_conv2d_shares
+from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
+from tinyticket.kernels.cpu.update import L1Gradient, StorePart, Update
+from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Parameter
 
 
@@ -94,9 +98,40 @@ class Lowering(Program):
             self._own[weights] = Block(weights.count, private=True)
         return self._own[weights]
 
+    def update(self, operation: Operation, name: str, shares: Shares) -> None:
+        """Write down the update of a parameter of a layer, whose gradient has been cut into such shares of its numbers."""
+        if not self.updates:
+            return
+        parameter = operation.parameters[name]
+        weights, chain = self.layout.weights[parameter], self.chain()
+        gradient, blocks = weights.gradient, weights.slot_blocks
+        if self.apart:
+            own = self.gradient(weights)
+            self.emit(StorePart(own, gradient, weights.count, FEED), even(weights.count, LANES), [own], [gradient])
+        if penalty := self.penalties.get(parameter, 0.0):
+            reads = [gradient, weights.master]
+            self.emit(L1Gradient(weights.master, gradient, penalty), shares, reads, [gradient], reads, chain=chain)
+        job = Update(gradient, weights.state, self.rule, weights.count, FEED)
+        self.emit(job, shares, [gradient, *blocks], blocks, [gradient, *blocks], chain=chain)
+        if name == "weight":
+            chain += refreshed(weights, operation)
+
     def planes(self, value: Value) -> Shares:
         """Cut the channels of all tiles into equal shares."""
         return even(self.values.tiles * self.values.image(value).channels)
+
+
+def refreshed(weights: Weights, operation: Operation) -> list[Op]:
+    """Return what brings a layer's weights into the orders that its passes read, after the optimizer has changed them."""
+    if weights.by_column:
+        shares = weights.survivor_shares()
+        job = ReorderSurvivors(weights.master, weights.values, weights.to_row)
+        return [Op(job, shares, [weights.master], [weights.values], [weights.master], [], operation)]
+    if weights.packed is not weights.master:
+        packed, back, window = weights.packed, weights.packed_back, window_of(operation, 1)
+        pack = PackConv2d(weights.master, packed, back, window)
+        return [Op(pack, even(pack_conv2d_shares(window)), [weights.master], [packed, back], [], [], operation)]
+    return []
 
 
 def _writers(graph: Graph) -> Counter[Value]:
