@@ -59,6 +59,8 @@ class Program:
     words of a feed from turn to turn, for each sample of a turn.
     """
 
+    arena: Arena  # where all blocks of the operations lie, once they have been placed
+
     def __init__(
         self,
         lowered: lower.Program,
@@ -83,7 +85,6 @@ class Program:
         self.base[FEED["parts"]] = 1
         self._data: weakref.ref[Data] | None = None  # what feeds name; whoever takes turns keeps it meanwhile
         self._predicts = False  # whether the words for one thread, and the base, are those of `predict`
-        self.arena: Arena | None = None  # where all blocks of the operations lie
         # Turns, if each is a thread's, that are not worth a second thread.
         few = int(2 / work) if apart and work > 0 else 1 if apart else 0
         self._few = sys.maxsize if threads.most == 1 else max(1, few) if apart else 0
@@ -196,13 +197,11 @@ class Program:
 
     def _table(self, threads: int) -> Tables:
         if threads not in self._tables:
-            assert self.arena is not None
             self._tables[threads] = Tables(self.ops, self.arena, self._threads.feeds[:threads], self._apart)
         return self._tables[threads]
 
     def profile(self, samples: int, times: int) -> list[tuple[Op, float]]:
         """Return the seconds that each operation of a turn takes on one thread, done so many times."""
-        assert self.arena is not None
         words, still, measured = self._words_for(1).copy(), np.zeros(WORDS, np.int64), []
         words[WALK["rows"]] = 1
         _TURNS.pack_into(words, 0, 0, times, samples, times * samples, address_of(still), 0, 0, 0)
