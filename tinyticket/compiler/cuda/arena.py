@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler.op import Block
-from tinyticket.compiler.places import Places
+from tinyticket.compiler.schedule import Places
 from tinyticket.kernels.cuda.memory import zeros
 
 LINE = 128

@@ -10,20 +10,17 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler import lower
-from tinyticket.compiler.checks import check_batch, check_data, check_examples, check_indices
+from tinyticket.compiler.calls import Score, check_batch, check_data, check_examples, check_indices, draw_masks
 from tinyticket.compiler.cuda.arena import LINE, Arena
 from tinyticket.compiler.cuda.data import CudaData
 from tinyticket.compiler.cuda.feeds import Feeds, padded
 from tinyticket.compiler.cuda.launches import Arrays, scratch_size
 from tinyticket.compiler.cuda.layout import CudaLayout
 from tinyticket.compiler.cuda.program import Program, ordered
-from tinyticket.compiler.draw import draw_masks
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import Values
 from tinyticket.compiler.op import Block, Op
-from tinyticket.compiler.places import Places
-from tinyticket.compiler.schedule import held, place
-from tinyticket.compiler.score import Score
+from tinyticket.compiler.schedule import Places, held, place
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.cuda.memory import device_memory, upload, zeros
 from tinyticket.kernels.cuda.toolkit import simulated
