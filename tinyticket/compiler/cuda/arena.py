@@ -1,7 +1,5 @@
 """The memory of a network on a device, with a copy on the host of what both sides write: parameters, slots, statistics."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

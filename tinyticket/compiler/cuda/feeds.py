@@ -1,7 +1,5 @@
 """What programs on a device are fed: data sets, once, and what changes from turn to turn: arrays with a row for each of a call."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -3,8 +3,6 @@
 Functions of `kernels.cuda` call their arguments as jobs call their fields, so most are called by name.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass

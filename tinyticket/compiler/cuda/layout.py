@@ -1,7 +1,5 @@
 """What is different in the layout of a device: whole batches beside each other, plain operations, gradients in parts."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Any
 

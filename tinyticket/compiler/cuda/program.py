@@ -1,7 +1,5 @@
 """A program on a device: its operations in their order, and the launches and launch graphs that are made of them."""
 
-from __future__ import annotations
-
 import time
 import weakref
 

@@ -1,7 +1,5 @@
 """A network, its loss and its optimizer as one compiled training step on a device."""
 
-from __future__ import annotations
-
 import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence

@@ -66,16 +66,9 @@ def add(x, addend, addend_spots, y, g, relu=0):
 
 @divided(over_y)
 def dropout(x, kept, kept_size, place, y, scale, g, state):
-    """Compute y = x * scale where the mask is not zero, and zero elsewhere.
+    """Compute y = x * scale where the mask is not zero, and zero elsewhere; scale is one over the share that is kept.
 
-    Parameters
-    ----------
-    kept : uint8 device array of (turns, kept_size), flat
-        The masks of all dropouts, each of (channels, rows, columns, lanes), flat.
-    place : int
-        Where the mask begins in that of a turn.
-    scale : float
-        One over the share that is kept.
+    `kept` has the masks of all dropouts, uint8 of (turns, kept_size); this one's, (channels, rows, columns, lanes), is at `place`.
     """
     i, h, channel = own()
     if i < g.width * g.lanes:

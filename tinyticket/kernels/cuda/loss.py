@@ -26,16 +26,8 @@ def over_lanes(g: Geometry) -> Division:
 def cross_entropy(logits, labels, gradient, losses, hits, g, state, wanted=1):
     """Compute each lane's loss and whether it is right, and, if it is wanted, the gradient of the mean loss.
 
-    Logits of a class are neighbours, so all accesses are.
-
-    Parameters
-    ----------
-    logits, gradient : float32 device arrays of (classes, lanes), flat
-    labels : int32 device array of (lanes,)
-    losses, hits : float32 device arrays of (lanes,)
-        `hits` becomes 1 where the largest logit, the first of equal ones, is the label's.
-    g : Geometry
-        Its outputs are the classes.
+    Logits and gradient are (classes, lanes): those of a class are neighbours, so all accesses are. Labels, int32, losses
+    and hits are (lanes,); a hit is 1 where the largest logit, the first of equal ones, is the label's.
     """
     lane, samples, classes, lanes = cuda.blockIdx.x * WARP + cuda.threadIdx.x, state[1], g.outputs, g.lanes
     counted = lane < samples

@@ -6,8 +6,6 @@ channel (`patches`). Lines are dealt out like cards, the longest first, forwards
 each of which has a hand of lines, have about the same number of survivors, however uneven the mask.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

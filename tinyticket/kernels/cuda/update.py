@@ -86,17 +86,8 @@ def update_each(rule, floats, masks, table, blocks, scalars, state):
 def update(rule: int, floats, masks, places: Sequence[Place], scalars, state) -> Launch:
     """Take one step of an optimizer on all parameters of a network in one launch.
 
-    Parameters
-    ----------
-    rule : int
-        A number of `kernels.cpu.update.RULES`.
-    floats : float32 device array
-        The arena that holds gradients, weights and slots.
-    masks : uint8 device array
-        Where it is zero, weights and slots become +0.0; one byte if no parameter has a mask.
-    places : sequence of Place
-    scalars : float32 device array of (turns, 8), flat
-        Rows of `kernels.cpu.update.scalars_of`, one a turn.
+    `rule` is a number of `kernels.cpu.update.RULES`, `floats` the arena that holds gradients, weights and slots; where `masks`,
+    uint8, are zero, weights and slots become +0.0. A turn's scalars are a row of (turns, 8): `kernels.cpu.update.scalars_of`.
     """
     pieces = [-(-place.size // THREADS) for place in places]
     rows = np.repeat(np.arange(len(places)), pieces)
