@@ -17,7 +17,7 @@ from tinyticket.kernels.cpu.convolution import (
     conv2d_shares,
     conv2d_weight_gradient_shares,
 )
-from tinyticket.kernels.cpu.convolution.weight_gradient import ROWS
+from tinyticket.kernels.cpu.convolution.parameters import ROWS
 from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient, SparseConv2dWeightGradient
 
 
