@@ -10,7 +10,7 @@ from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.lower.lowering import Lowering, filled
 from tinyticket.compiler.op import FEED, Block, Op, Shares, even
 from tinyticket.kernels.cpu import convolution
-from tinyticket.kernels.cpu.convolution.weight_gradient import ROWS as GRADIENT_ROWS
+from tinyticket.kernels.cpu.convolution.parameters import ROWS as GRADIENT_ROWS
 from tinyticket.kernels.cpu.gather import TransposeSamples
 from tinyticket.kernels.cpu.linear import (
     OUTER_ROWS,

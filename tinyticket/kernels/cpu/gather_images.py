@@ -17,23 +17,11 @@ from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images
+from tinyticket.kernels.cpu.vector.emit import ZERO, call, fused, splat, spread
+from tinyticket.kernels.cpu.vector.instruction import BITS, I32, I64, VECTOR, floats, intrinsic
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.vector.simd import (
-    BITS,
-    I32,
-    I64,
-    VECTOR,
-    ZERO,
-    advance,
-    at,
-    call,
-    floats,
-    fused,
-    intrinsic,
-    splat,
-    spread,
-)
+from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_starts, store_square, transposed
 from tinyticket.kernels.geometry import Image, tiles_for
 
