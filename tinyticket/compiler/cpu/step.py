@@ -18,7 +18,7 @@ from tinyticket.compiler.op import Block, Op
 from tinyticket.compiler.score import Score
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
+from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.geometry import LANES, tiles_for
 from tinyticket.nn import Buffer, Parameter
 
@@ -160,7 +160,7 @@ class CpuStep:
         draws : int64 array of shape (samples, 3), optional
             How every image is shifted and whether it is mirrored: what `data.augment` takes.
         """
-        write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
+        scalars_of(self._rule, self.steps_taken + 1, learning_rate, out=self._scalars, **self._options)
         self._train(self._programs.training, data, indices, 1, self._scalars, self._result, draws)
         self.steps_taken += 1
         return float(self._result[0]) / indices.size

@@ -16,7 +16,8 @@ from tinyticket.compiler.cuda.feeds import Feeds
 from tinyticket.compiler.cuda.layout import CudaLayout
 from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.op import Block, Op, Part
-from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormGradient
+from tinyticket.kernels.cpu.batch_norm import BatchNorm
+from tinyticket.kernels.cpu.batch_norm_gradient import BatchNormGradient
 from tinyticket.kernels.cpu.job import kernel_of
 from tinyticket.kernels.cpu.sparse_convolution import SparseConv2dGradient
 from tinyticket.kernels.cpu.sparse_linear import SparseLinearGradient

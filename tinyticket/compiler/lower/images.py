@@ -19,7 +19,8 @@ from tinyticket.kernels.cpu.activations import (
     Tanh,
     TanhGradient,
 )
-from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval, BatchNormGradient
+from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval
+from tinyticket.kernels.cpu.batch_norm_gradient import BatchNormGradient
 from tinyticket.kernels.cpu.elementwise import Add, AddGradient, Copy, CopyGradient, Dropout, DropoutGradient
 from tinyticket.kernels.cpu.pooling import AvgPool2d, AvgPool2dGradient, MaxPool2d, MaxPool2dGradient
 
@@ -105,7 +106,7 @@ def pool_backward(lower: Lowering, operation: Operation) -> None:
         y = values.value(above)
         lower.emit(MaxPool2dGradient(x, y, dy, dx, *last), lower.planes(above), [x, y, dy], [dx], may_overwrite=over)
     else:
-        lower.emit(AvgPool2dGradient(x, dy, dx, *last), lower.planes(above), [x, dy], [dx], may_overwrite=over)
+        lower.emit(AvgPool2dGradient(x, dy, dy, dx, *last), lower.planes(above), [x, dy], [dx], may_overwrite=over)
 
 
 def _reads_once(pooling: Operation) -> bool:
@@ -131,8 +132,8 @@ def add_backward(lower: Lowering, operation: Operation) -> None:
     results = [values.gradient(x), values.gradient(addend)]
     # Values are read only where a ReLU that made them is to be heeded; consumers of the result have seen to its own.
     reads = [values.value(x) if flags[1] else above, values.value(addend) if flags[3] else above, above]
-    geometry = values.elementwise(x, y), values.image(addend)
-    given: Any = *reads, above, *results, False, *flags, *geometry
+    window, image = values.elementwise(x, y), values.image(addend)
+    given: Any = reads[0], above, above, results[0], *flags[:2], window, False, reads[1], results[1], *flags[2:], image
     job = AddGradient(*given)
     over = [] if addend.root is x.root else [(above, results[0])]
     lower.emit(job, lower.planes(y), reads, results, may_overwrite=over)
@@ -142,7 +143,8 @@ def copy(lower: Lowering, operation: Operation) -> None:
     """Write down a copy, perhaps through a ReLU."""
     values, (x,), y = lower.values, operation.inputs, operation.output
     before, after = values.value(x), values.value(y)
-    lower.emit(Copy(before, after, operation.relu, values.elementwise(x, y)), lower.planes(x), [before], [after])
+    job = Copy(before, after, values.elementwise(x, y), operation.relu)
+    lower.emit(job, lower.planes(x), [before], [after])
 
 
 def copy_backward(lower: Lowering, operation: Operation) -> None:
@@ -150,7 +152,7 @@ def copy_backward(lower: Lowering, operation: Operation) -> None:
     values, (x,), y = lower.values, operation.inputs, operation.output
     reads = [values.value(x), values.value(y), values.gradient(y)]
     dx = values.gradient(x)
-    given: Any = *reads, dx, operation.relu, *lower.begin(x), values.elementwise(x, y)
+    given: Any = *reads, dx, *lower.begin(x), values.elementwise(x, y), operation.relu
     job = CopyGradient(*given)
     lower.emit(job, lower.planes(x), reads, [dx])
 
@@ -160,7 +162,7 @@ def pad(lower: Lowering, operation: Operation) -> None:
     values, (x,), y = lower.values, operation.inputs, operation.output
     before, after, window = values.value(x), values.value(y), inside(operation, values.shared)
     for i, (source, target) in enumerate(corners(operation, values.tiles, values.shared)):
-        job = Copy(Part(before, source), Part(after, target), False, window)
+        job = Copy(Part(before, source), Part(after, target), window)
         # The others touch the same blocks, but nothing that the first does.
         reads, writes = ([before], [after]) if i == 0 else ([], [])
         lower.emit(job, even(x.channels), reads, writes)
@@ -173,7 +175,7 @@ def pad_backward(lower: Lowering, operation: Operation) -> None:
     flags, window = lower.begin(x), inside(operation, values.shared)
     for i, (source, target) in enumerate(corners(operation, values.tiles, values.shared)):
         parts = [Part(*place) for place in zip(blocks, (source, target, target, source), strict=True)]
-        given: Any = *parts, False, *flags, window
+        given: Any = *parts, *flags, window
         job = CopyGradient(*given)
         reads, writes = (blocks[:3], blocks[3:]) if i == 0 else ([], [])
         lower.emit(job, even(x.channels), reads, writes)
@@ -184,7 +186,7 @@ def activation(lower: Lowering, operation: Operation) -> None:
     values, (x,), y, kind = lower.values, operation.inputs, operation.output, operation.kind
     before, after, window = values.value(x), values.value(y), values.elementwise(x, y)
     if kind == "leaky_relu":
-        job: Any = LeakyReLU(before, after, _slope(operation), window)
+        job: Any = LeakyReLU(before, after, window, slope=_slope(operation))
     else:
         job = (Tanh if kind == "tanh" else Sigmoid)(before, after, window)
     lower.emit(job, lower.planes(x), [before], [after])
@@ -194,11 +196,10 @@ def activation_backward(lower: Lowering, operation: Operation) -> None:
     """Write down an activation's gradient."""
     values, (x,), y, kind = lower.values, operation.inputs, operation.output, operation.kind
     before, after, above, below = values.value(x), values.value(y), values.gradient(y), values.gradient(x)
-    last = *lower.begin(x), values.elementwise(x, y)
+    given: Any = before, after, above, below, *lower.begin(x), values.elementwise(x, y)
+    job: Any = TanhGradient(*given) if kind == "tanh" else SigmoidGradient(*given)
     if kind == "leaky_relu":
-        job: Any = LeakyReLUGradient(before, above, below, _slope(operation), *last)
-    else:
-        job = (TanhGradient if kind == "tanh" else SigmoidGradient)(before, after, above, below, *last)
+        job = LeakyReLUGradient(*given)._replace(slope=_slope(operation))
     lower.emit(job, lower.planes(x), [before, after, above], [below])
 
 
@@ -215,7 +216,7 @@ def dropout(lower: Lowering, operation: Operation) -> None:
     lower.kept[operation] = lower.kept_size
     lower.kept_size += values.tiles * values.lanes * x.size
     before, after = values.value(x), values.value(y)
-    job = Dropout(before, after, lower.kept[operation], _scale(operation), values.elementwise(x, y), FEED)
+    job = Dropout(before, after, values.elementwise(x, y), **_mask(lower, operation))
     lower.emit(job, lower.planes(x), [before], [after])
 
 
@@ -223,10 +224,12 @@ def dropout_backward(lower: Lowering, operation: Operation) -> None:
     """Write down a dropout's gradient."""
     values, (x,), y = lower.values, operation.inputs, operation.output
     before, above, below = values.value(x), values.gradient(y), values.gradient(x)
-    last = lower.kept[operation], _scale(operation), *lower.begin(x), values.elementwise(x, y), FEED
-    lower.emit(DropoutGradient(before, above, below, *last), lower.planes(x), [before, above], [below])
+    given: Any = before, above, above, below, *lower.begin(x), values.elementwise(x, y)
+    job = DropoutGradient(*given, **_mask(lower, operation))
+    lower.emit(job, lower.planes(x), [before, above], [below])
 
 
-def _scale(operation: Operation) -> float:
-    """Return 1 / (1 - p), by which kept elements are multiplied."""
-    return float(np.float32(1 / (1 - operation.attributes["p"])))
+def _mask(lower: Lowering, operation: Operation) -> dict[str, Any]:
+    """Return the fields of a dropout's mask; the scale is 1 / (1 - p), by which kept elements are multiplied."""
+    scale = float(np.float32(1 / (1 - operation.attributes["p"])))
+    return {"scale": scale, "place": lower.kept[operation], "feed": FEED}

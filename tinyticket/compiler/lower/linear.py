@@ -12,15 +12,8 @@ from tinyticket.compiler.lower.update import update_weights
 from tinyticket.compiler.op import FEED, Block, Op, even
 from tinyticket.kernels.cpu.convolution import Conv2dBiasGradient, PooledBiasGradient
 from tinyticket.kernels.cpu.gather import TransposeSamples
-from tinyticket.kernels.cpu.linear import (
-    OUTER_ROWS,
-    ROWS,
-    Linear,
-    LinearBiasGradient,
-    LinearInputGradient,
-    LinearUpdate,
-    LinearWeightGradient,
-)
+from tinyticket.kernels.cpu.linear import ROWS, Linear, LinearInputGradient
+from tinyticket.kernels.cpu.linear_weight import OUTER_ROWS, LinearBiasGradient, LinearUpdate, LinearWeightGradient
 from tinyticket.kernels.cpu.sparse_linear import SparseLinear, SparseLinearGradient, SparseLinearWeightGradient
 from tinyticket.kernels.cpu.update import State
 from tinyticket.kernels.geometry import LANES
