@@ -11,6 +11,7 @@ from tinyticket.kernels.cpu.job import kernel
 from tinyticket.kernels.cpu.packing import Images
 from tinyticket.kernels.cpu.planes import (
     GradientOptions,
+    Options,
     Planes,
     PlanesGradient,
     map_gradient,
@@ -87,25 +88,19 @@ def _sigmoid_gradient(dy, place, x, y, job):
 # -- functions of arrays
 
 
-def leaky_relu(x: Images, slope: float = 0.01, *, border: int = 0, threads: int | None = None) -> Images:
+def leaky_relu(x: Images, slope: float = 0.01, **options: Unpack[Options]) -> Images:
     """Return x where it is positive, and slope * x elsewhere; options as in `kernels.cpu`."""
-    return run_forward(LeakyReLU, x, None, border, threads, slope=float(slope))
+    return run_forward(LeakyReLU, x, {"slope": float(slope)}, **options)
 
 
 def leaky_relu_gradient(x: Images, dy: Images, slope: float = 0.01, **options: Unpack[GradientOptions]) -> Images:
-    """Return the gradient of `leaky_relu` by x; options as in `kernels.cpu`.
-
-    Raises
-    ------
-    InputError
-        If dy or add_to does not fit x.
-    """
+    """Return the gradient of `leaky_relu` by x; options as in `kernels.cpu`."""
     return run_gradient(LeakyReLUGradient, x, None, dy, {"slope": float(slope)}, **options)
 
 
-def tanh(x: Images, *, border: int = 0, threads: int | None = None) -> Images:
+def tanh(x: Images, **options: Unpack[Options]) -> Images:
     """Return the hyperbolic tangent of x; options as in `kernels.cpu`."""
-    return run_forward(Tanh, x, None, border, threads)
+    return run_forward(Tanh, x, **options)
 
 
 def tanh_gradient(x: Images, y: Images, dy: Images, **options: Unpack[GradientOptions]) -> Images:
@@ -113,9 +108,9 @@ def tanh_gradient(x: Images, y: Images, dy: Images, **options: Unpack[GradientOp
     return run_gradient(TanhGradient, x, y, dy, **options)
 
 
-def sigmoid(x: Images, *, border: int = 0, threads: int | None = None) -> Images:
+def sigmoid(x: Images, **options: Unpack[Options]) -> Images:
     """Return 1 / (1 + exp(-x)); options as in `kernels.cpu`."""
-    return run_forward(Sigmoid, x, None, border, threads)
+    return run_forward(Sigmoid, x, **options)
 
 
 def sigmoid_gradient(x: Images, y: Images, dy: Images, **options: Unpack[GradientOptions]) -> Images:

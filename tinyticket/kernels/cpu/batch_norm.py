@@ -220,7 +220,7 @@ def batch_norm(
     Raises
     ------
     InputError
-        If the tiles do not hold so many samples, if there is one number a channel only, or if an array does not fit x.
+        If the tiles do not hold so many samples, or if there is one number a channel only.
     """
     window, channels = elementwise_window(x, border), (x.geometry.channels,)
     check_samples(samples, x.tiles)

@@ -173,7 +173,7 @@ def batch_norm_gradient(
     Raises
     ------
     InputError
-        If the tiles do not hold so many samples, or if an array does not fit x or its border.
+        If the tiles do not hold so many samples.
     """
     window, channels = elementwise_window(x, y.border), (x.geometry.channels,)
     check_samples(samples, x.tiles)

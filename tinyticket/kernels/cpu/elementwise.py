@@ -1,5 +1,6 @@
 """Copies, ReLUs of no other kernel, residual additions and dropout of packed images."""
 
+from functools import partial
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -11,6 +12,7 @@ from tinyticket.kernels.cpu.job import Floats, kernel
 from tinyticket.kernels.cpu.packing import Images
 from tinyticket.kernels.cpu.planes import (
     GradientOptions,
+    Options,
     Planes,
     PlanesGradient,
     map_gradient,
@@ -102,69 +104,52 @@ class AddGradient(NamedTuple):
     addend_image: Image
 
 
+@device
+def _of_addend(place, job):
+    """Return where a pixel of the addend lies."""
+    plane, h, w = place
+    return plane * plane_of(job.addend_image) + h * row_of(job.addend_image) + w
+
+
 @kernel(Add)
 @map_planes
 def _add(x, place, job):
-    (plane, h, w), image = place, job.addend_image
-    total = x + load(job.addend, plane * plane_of(image) + h * row_of(image) + w)
+    total = x + load(job.addend, _of_addend(place, job))
     return relu(total) if job.relu else total
 
 
+@device
+def _give_addend(value, place, job):
+    to = _of_addend(place, job)
+    finish(job.d_addend, to, value, job.addend, job.add_to_addend, job.addend_is_relu_output)
+
+
 @kernel(AddGradient)
-def _add_gradient(job, first, last):
-    window, image, with_relu, add, x_is_relu_output = (
-        job.window,
-        job.addend_image,
-        job.relu,
-        job.add,
-        job.x_is_relu_output,
-    )
-    add_to_addend, addend_is_relu_output = job.add_to_addend, job.addend_is_relu_output
-    for plane in range(first, last):
-        for h in range(window.height):
-            start = plane * window.x_plane + h * window.x_row
-            before, gradient = advance(job.x, start), advance(job.dx, start)
-            start = plane * plane_of(image) + h * row_of(image)
-            beside, passed = advance(job.addend, start), advance(job.d_addend, start)
-            start = plane * window.y_plane + h * window.y_row
-            after, above = advance(job.y, start), advance(job.dy, start)
-            for w in range(0, window.width * LANES, LANES):
-                value = passing(load(after, w), load(above, w)) if with_relu else load(above, w)
-                finish(gradient, w, value, before, add, x_is_relu_output)
-                finish(passed, w, value, beside, add_to_addend, addend_is_relu_output)
+@partial(map_gradient, hand_on=_give_addend)
+def _add_gradient(dy, place, x, y, job):
+    return passing(load(y, place[2]), dy) if job.relu else dy
 
 
 # -- functions of arrays
 
 
-def copy(x: Images, *, relu: bool = False, border: int = 0, threads: int | None = None) -> Images:
+def copy(x: Images, *, relu: bool = False, **options: Unpack[Options]) -> Images:
     """Copy images to where they have another border; options as in `kernels.cpu`."""
-    return run_forward(Copy, x, None, border, threads, relu=relu)
+    return run_forward(Copy, x, {"relu": relu}, **options)
 
 
 def copy_gradient(
     x: Images, y: Images, dy: Images, *, relu: bool = False, **options: Unpack[GradientOptions]
 ) -> Images:
-    """Return the gradient of `copy`, whose result is y, by x.
-
-    Raises
-    ------
-    InputError
-        If y, dy or add_to does not fit x or its border.
-    """
+    """Return the gradient of `copy`, whose result is y, by x; options as in `kernels.cpu`."""
     return run_gradient(CopyGradient, x, y, dy, {"relu": relu}, **options)
 
 
-def add(x: Images, addend: Images, *, relu: bool = False, border: int = 0, threads: int | None = None) -> Images:
-    """Add images of one size, as a residual block ends (He et al. 2016, figure 2); options as in `kernels.cpu`.
-
-    Raises
-    ------
-    InputError
-        If the addend is not as large as x.
-    """
+def add(x: Images, addend: Images, *, relu: bool = False, **options: Unpack[Options]) -> Images:
+    """Add images of one size, as a residual block ends (He et al. 2016, figure 2); options as in `kernels.cpu`."""
     beside, image = addend_like(addend, x)
-    return run_forward(Add, x, None, border, threads, addend=beside, relu=relu, addend_image=image)
+    fields = {"addend": beside, "relu": relu, "addend_image": image}
+    return run_forward(Add, x, fields, **options)
 
 
 def add_gradient(
@@ -178,13 +163,7 @@ def add_gradient(
     addend_is_relu_output: bool = False,
     **options: Unpack[GradientOptions],
 ) -> tuple[Images, Images]:
-    """Return the gradients of `add`, whose result is y, by x and its addend, whose options are like those of x.
-
-    Raises
-    ------
-    InputError
-        If images do not fit x or its border.
-    """
+    """Return the gradients of `add`, whose result is y, by x and its addend, whose options are like those of x."""
     beside, image = addend_like(addend, x)
     d_addend = images_to_write(addend_add_to, x.tiles, image, "addend_add_to")
     flags = {"relu": relu, "add_to_addend": addend_add_to is not None, "addend_is_relu_output": addend_is_relu_output}
@@ -192,7 +171,7 @@ def add_gradient(
     return run_gradient(AddGradient, x, y, dy, fields, **options), d_addend
 
 
-def dropout(x: Images, keep: np.ndarray, scale: float, *, border: int = 0, threads: int | None = None) -> Images:
+def dropout(x: Images, keep: np.ndarray, scale: float, **options: Unpack[Options]) -> Images:
     """Keep some elements, scaled, and set the others to zero (Srivastava et al. 2014, scaled while training).
 
     Parameters
@@ -202,15 +181,10 @@ def dropout(x: Images, keep: np.ndarray, scale: float, *, border: int = 0, threa
         Not zero where an element is kept.
     scale : float
         One over the share that is kept.
-    border, threads
+    **options
         As in `kernels.cpu`.
-
-    Raises
-    ------
-    InputError
-        If `keep` has another shape or type.
     """
-    return run_forward(Dropout, x, None, border, threads, **_mask(keep, scale, x))
+    return run_forward(Dropout, x, _mask(keep, scale, x), **options)
 
 
 def dropout_gradient(

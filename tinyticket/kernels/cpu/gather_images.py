@@ -181,7 +181,7 @@ def gather_images(
     Raises
     ------
     InputError
-        If there is no image with such an index, or an array does not have the shape or type given above.
+        If there is no image with such an index.
     """
     data, indices = np.asarray(data), np.asarray(indices)
     check_indices("gather_images", data, "images, channels, height, width", indices)

@@ -98,6 +98,7 @@ _finish: Any = None  # and this for what writes a row of its panels
 
 
 def _pass(job, first, last):
+    """Take the products of the weight with x, or of its transpose with dy, panel by panel."""
     shape, lanes, panel = job.shape, job.shape.lanes, stack_floats(_PANEL)
     if _back:
         x, depth, height, row_stride, depth_stride = job.dy, shape.outputs, shape.inputs, 1, shape.inputs
@@ -156,11 +157,6 @@ def linear(
         Written and returned.
     relu, threads
         As in `kernels.cpu`.
-
-    Raises
-    ------
-    InputError
-        If x is not packed, or an array does not have the shape given above.
     """
     shape = packed_shape(x, "x", weight.shape)
     above = shape.tiles, shape.outputs, shape.lanes
@@ -174,7 +170,7 @@ def linear(
 def linear_input_gradient(
     weight: np.ndarray, x: np.ndarray, dy: np.ndarray, *, x_is_relu_output: bool = False, threads: int | None = None
 ) -> np.ndarray:
-    """Compute dx = W' dy, where dy is like the result of `linear`; arguments and errors as there, options as in `kernels.cpu`."""
+    """Compute dx = W' dy, where dy is like the result of `linear`; arguments as there, options as in `kernels.cpu`."""
     shape, dx = packed_shape(x, "x", weight.shape), empty(*x.shape)
     above = flat(dy, (shape.tiles, shape.outputs, shape.lanes), "dy")
     arrays = flat(weight, weight.shape, "weight"), flat(x, x.shape, "x"), above, dx

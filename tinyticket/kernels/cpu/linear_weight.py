@@ -75,6 +75,7 @@ _updates: Any = None  # stands for whether rows of the weight are updated, inste
 
 
 def _outer_panels(job, first, last):
+    """Take the weight gradient panel by panel."""
     x_samples, dy, shape, samples = job.x_samples, job.dy, job.shape, job.feed.samples
     inputs, vectors, panel = shape.inputs, (shape.inputs + LANES - 1) // LANES, stack_floats(_PANEL)
     for row in range(first, last, OUTER_ROWS):
@@ -138,7 +139,7 @@ def linear_weight_gradient(
     Raises
     ------
     InputError
-        If dy is not packed, x_samples does not have the shape given above, or the samples do not fit into the tiles.
+        If the samples do not fit into the tiles.
     """
     shape = _outer_shape(x_samples, dy, samples, inputs)
     gradient = empty(shape.outputs, inputs)
@@ -172,13 +173,7 @@ def linear_update(
 
 
 def linear_bias_gradient(dy: np.ndarray, *, threads: int | None = None) -> np.ndarray:
-    """Sum the gradient of a layer's output, (tiles, outputs, lanes) and zero in padded lanes, over the samples: (outputs,).
-
-    Raises
-    ------
-    InputError
-        If dy is not packed.
-    """
+    """Sum the gradient of a layer's output, (tiles, outputs, lanes) and zero in padded lanes, over the samples: (outputs,)."""
     shape = packed_shape(dy, "dy")
     gradient = empty(shape.outputs)
     run(LinearBiasGradient(flat(dy, dy.shape, "dy"), gradient, shape), even_shares(shape.outputs, threads))

@@ -47,28 +47,22 @@ class CrossEntropy(NamedTuple):
 
     logits: Floats
     labels: Floats  # one a lane, as are losses and hits
-    gradient: Floats  # of the mean loss by the logits
+    gradient: Floats  # of the mean loss by the logits; not in evaluation
     losses: Floats
     hits: Floats  # 1 where the largest logit is the label's
     shape: Shape
     feed: Fed  # samples, batch
 
 
-class CrossEntropyEval(NamedTuple):
-    """The job of `cross_entropy_eval`, which does without the gradient: the same share, the same bits of losses and hits."""
-
-    logits: Floats
-    labels: Floats
-    losses: Floats
-    hits: Floats
-    shape: Shape
-    feed: Fed  # samples
+class CrossEntropyEval(CrossEntropy):
+    """The job of `cross_entropy_eval`, which does without the gradient: the same bits of losses and hits."""
 
 
 _gradient: Any = None  # stands for whether the gradient is written
 
 
 def _losses(job, first, last):
+    """Write losses and hits, and perhaps the gradient."""
     logits, shape, samples = job.logits, job.shape, job.feed.samples
     classes, lanes, scale = shape.outputs, shape.lanes, broadcast(_ONE / np.float32(job.feed.batch))
     for v in range(first, last):

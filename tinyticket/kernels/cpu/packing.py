@@ -33,13 +33,10 @@ def pack(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
 
     Lanes are samples beside each other, a multiple of 16; chosen by `lanes_for` if not given.
     """
-    samples, features = x.shape
-    lanes = lanes or lanes_for(samples)
-    tiles = tiles_for(samples, lanes)
-    padded = np.zeros((tiles * lanes, features), np.float32)
-    padded[:samples] = x
-    packed = empty(tiles, features, lanes)
-    packed[...] = padded.reshape(tiles, lanes, features).transpose(0, 2, 1)
+    lanes = lanes or lanes_for(len(x))
+    rows, features = pack_samples(x, lanes), x.shape[1]
+    packed = empty(len(rows) // lanes, features, lanes)
+    packed[...] = rows.reshape(-1, lanes, rows.shape[1])[:, :, :features].transpose(0, 2, 1)
     return packed
 
 

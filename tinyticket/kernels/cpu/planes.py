@@ -49,7 +49,8 @@ class PlanesGradient(NamedTuple):
     feed: Fed = 0
 
 
-_value: Any = None  # stands for the compiled function of each pixel
+_value: Any = None  # stands for the compiled function of each pixel,
+_hand_on: Any = None  # and this for what else is done with a gradient
 
 
 def _planes(job, first, last):
@@ -73,6 +74,8 @@ def _gradient_planes(job, first, last):
             for w in range(0, window.width * LANES, LANES):
                 found = _value(load(above, w), (plane, h, w), before, after, job)
                 finish(gradient, w, found, before, add, x_is_relu_output)
+                if _hand_on is not None:
+                    _hand_on(found, (plane, h, w), job)
 
 
 def map_planes(value: Callable) -> Any:
@@ -80,9 +83,12 @@ def map_planes(value: Callable) -> Any:
     return specialised(_planes, value.__name__, _value=device(value))
 
 
-def map_gradient(value: Callable) -> Any:
-    """Make the function of planes that writes dx from value(dy, (plane, row, offset in the row), row of x, row of y, job)."""
-    return specialised(_gradient_planes, value.__name__, _value=device(value))
+def map_gradient(value: Callable, hand_on: Any = None) -> Any:
+    """Make the function of planes that writes dx from value(dy, (plane, row, offset in the row), row of x, row of y, job).
+
+    What that value is, is then handed on, too: hand_on(value, (plane, row, offset in the row), job).
+    """
+    return specialised(_gradient_planes, value.__name__, _value=device(value), _hand_on=hand_on)
 
 
 # -- functions of images
@@ -104,12 +110,19 @@ class GradientOptions(TypedDict, total=False):
 
 
 def run_forward(
-    job: Any, x: Images, window: Window | None = None, border: int = 0, threads: int | None = None, **fields: Any
+    job: Any,
+    x: Images,
+    fields: Mapping[str, Any] | None = None,
+    window: Window | None = None,
+    *,
+    border: int = 0,
+    threads: int | None = None,
 ) -> Images:
     """Return what a job with such other fields writes; without a window, it treats each pixel alone."""
     window = window or elementwise_window(x, border)
     y = Images.zeros(x.tiles, Image(*window[2:5], border))
-    run(job(x=x.interior, y=y.interior, window=window, **fields), even_shares(x.tiles * window.inputs, threads))
+    filled = job(x=x.interior, y=y.interior, window=window, **fields or {})
+    run(filled, even_shares(x.tiles * window.inputs, threads))
     return y
 
 

@@ -259,7 +259,7 @@ def max_pool2d(
         As in `kernels.cpu`.
     """
     window = pooling_window(x, kernel, stride, padding, options.get("border", 0))
-    return run_forward(MaxPool2d, x, window, **options)
+    return run_forward(MaxPool2d, x, None, window, **options)
 
 
 def max_pool2d_gradient(
@@ -288,7 +288,7 @@ def avg_pool2d(
     A kernel as large as the image averages all of it.
     """
     window = pooling_window(x, kernel, stride, padding, options.get("border", 0))
-    return run_forward(AvgPool2d, x, window, **options)
+    return run_forward(AvgPool2d, x, None, window, **options)
 
 
 def avg_pool2d_gradient(

@@ -243,7 +243,7 @@ def optimizer_step(
     Raises
     ------
     InputError
-        If there is no such rule, or an array does not have the shape, or an array that is written not the type, given above.
+        If there is no such rule.
     """
     state = state_of(rule, weights, slots, mask)
     feed = Feed(scalars=flat(scalars, (8,), "scalars"))
