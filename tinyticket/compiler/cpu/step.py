@@ -17,7 +17,7 @@ from tinyticket.compiler.layout import Layout, Masks
 from tinyticket.compiler.op import Op
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
+from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.geometry import LANES, tiles_for
 from tinyticket.nn import Buffer, Parameter
 
@@ -144,7 +144,7 @@ class CpuStep:
 
         `draws` (int64, a row of three for each example) says how images are shifted and mirrored: what `data.augment` takes.
         """
-        write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
+        scalars_of(self._rule, self.steps_taken + 1, learning_rate, out=self._scalars, **self._options)
         self._train(self._programs.training, data, indices, self._scalars, self._result, draws)
         self.steps_taken += 1
         return float(self._result[0]) / indices.size

@@ -12,7 +12,8 @@ from tinyticket.compiler.cuda.arena import Arena
 from tinyticket.compiler.cuda.feeds import CudaData, Feeds
 from tinyticket.compiler.cuda.layout import CudaLayout
 from tinyticket.compiler.op import Block, Op, Part
-from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormGradient
+from tinyticket.kernels.cpu.batch_norm import BatchNorm
+from tinyticket.kernels.cpu.batch_norm_gradient import BatchNormGradient
 from tinyticket.kernels.cpu.job import kernel_of
 from tinyticket.kernels.cpu.sparse_convolution import SparseConv2dGradient
 from tinyticket.kernels.cpu.sparse_linear import SparseLinearGradient

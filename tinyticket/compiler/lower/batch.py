@@ -44,7 +44,7 @@ def loss(lower: Lowering) -> None:
         job: Any = CrossEntropy(logits, labels, gradient, losses, hits, shape, FEED)
         lower.emit(job, shares, [logits, labels], [gradient, losses, hits], [labels])
     else:
-        job = CrossEntropyEval(logits, labels, losses, hits, shape, FEED)
+        job = CrossEntropyEval(logits, labels, 0, losses, hits, shape, FEED)
         lower.emit(job, shares, [logits, labels], [losses, hits], [labels])
     lower.emit(SumLosses(losses, hits, FEED), even(1), [losses, hits], [])
 

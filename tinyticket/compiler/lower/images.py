@@ -12,7 +12,8 @@ from tinyticket.compiler.layout import image
 from tinyticket.compiler.lower.lowering import Lowering, filled
 from tinyticket.compiler.op import FEED, Block, Part, even
 from tinyticket.kernels.cpu import activations
-from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval, BatchNormGradient
+from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval
+from tinyticket.kernels.cpu.batch_norm_gradient import BatchNormGradient
 from tinyticket.kernels.cpu.elementwise import Add, AddGradient, Copy, CopyGradient, Dropout, DropoutGradient
 from tinyticket.kernels.cpu.pooling import AvgPool2d, AvgPool2dGradient, MaxPool2d, MaxPool2dGradient
 from tinyticket.kernels.geometry import LANES, Window, make_window, plane, row
@@ -27,6 +28,9 @@ PLANE_BY_PLANE: dict[str, tuple[type, type]] = {
     "sigmoid": (activations.Sigmoid, activations.SigmoidGradient),
 }
 """By the kind of an operation that makes each plane of a value by itself: the jobs of its forward and its backward pass."""
+
+READS_RESULT = ("max_pool2d", "copy", "tanh", "sigmoid")
+"""Of those, the kinds whose gradients look at the result."""
 
 
 def plane_by_plane(lower: Lowering, operation: Operation) -> None:
@@ -45,22 +49,25 @@ def plane_by_plane_backward(lower: Lowering, operation: Operation) -> None:
     """Write down the gradient of an operation that makes each plane by itself."""
     values, (x,), y, (_, job) = lower.values, operation.inputs, operation.output, PLANE_BY_PLANE[operation.kind]
     blocks = {"x": values.value(x), "y": values.value(y), "dy": values.gradient(y)}
-    reads = [block for name, block in blocks.items() if name in job._fields]  # type: ignore[attr-defined]
+    if operation.kind not in READS_RESULT:
+        blocks["y"] = blocks["dy"]
     dx, (add, x_is_relu_output) = values.gradient(x), lower.begin(x)
     over = [(blocks["x"], dx)] if _reads_once(operation) else []
     known = blocks | {"dx": dx, "add": add, "x_is_relu_output": x_is_relu_output}
-    lower.emit(filled(job, known, **_given(lower, operation)), lower.planes(x), reads, [dx], may_overwrite=over)
+    reads, job = [*dict.fromkeys(blocks.values())], filled(job, known, **_given(lower, operation))
+    lower.emit(job, lower.planes(x), reads, [dx], may_overwrite=over)
 
 
 def _given(lower: Lowering, operation: Operation) -> dict[str, Any]:
     """Return what jobs call by these names besides blocks and flags; those of dropout and leaky ReLU take float32."""
     given, values, x, y = operation.attributes, lower.values, operation.inputs[0], operation.output
     window = values.window(operation) if "kernel" in given else values.elementwise(x, y)
-    known = {"relu": operation.relu, "window": window, "feed": FEED, "place": lower.kept.get(operation)}
+    known = {"relu": operation.relu, "window": window, "slope": 0.0, "scale": 0.0, "place": 0, "feed": 0}
     if operation.kind == "leaky_relu":
         known["slope"] = float(np.float32(given["negative_slope"]))
     if operation.kind == "dropout":
-        known["scale"] = float(np.float32(1 / (1 - given["p"])))  # of kept elements
+        scale = float(np.float32(1 / (1 - given["p"])))  # of kept elements
+        known |= {"scale": scale, "place": lower.kept.get(operation, 0), "feed": FEED}
     return known
 
 
@@ -89,7 +96,8 @@ def add_backward(lower: Lowering, operation: Operation) -> None:
     # Values are read only where a ReLU that made them is to be heeded; consumers of the result have seen to its own.
     before, beside = values.value(x) if flags[1] else above, values.value(addend) if flags[3] else above
     geometry = values.elementwise(x, y), values.image(addend)
-    job = AddGradient(before, beside, above, above, dx, d_addend, False, *flags, *geometry)
+    first, second = (before, above, above, dx, *flags[:2]), (beside, d_addend, *flags[2:])
+    job = AddGradient(*first, geometry[0], False, *second, geometry[1])
     over = [] if addend.root is x.root else [(above, dx)]
     lower.emit(job, lower.planes(y), [before, beside, above], [dx, d_addend], may_overwrite=over)
 
@@ -101,7 +109,7 @@ def pad(lower: Lowering, operation: Operation) -> None:
     for i, (source, target, window) in enumerate(_insides(lower, operation)):
         # The others touch the same blocks, but nothing that the first does.
         reads, writes = ([before], [after]) if i == 0 else ([], [])
-        lower.emit(Copy(Part(before, source), Part(after, target), False, window), even(x.channels), reads, writes)
+        lower.emit(Copy(Part(before, source), Part(after, target), window), even(x.channels), reads, writes)
 
 
 def pad_backward(lower: Lowering, operation: Operation) -> None:
@@ -112,7 +120,7 @@ def pad_backward(lower: Lowering, operation: Operation) -> None:
     for i, (source, target, window) in enumerate(_insides(lower, operation)):
         arrays = Part(before, source), Part(after, target), Part(dy, target), Part(dx, source)
         reads, writes = ([before, after, dy], [dx]) if i == 0 else ([], [])
-        lower.emit(CopyGradient(*arrays, False, *flags, window), even(x.channels), reads, writes)
+        lower.emit(CopyGradient(*arrays, *flags, window), even(x.channels), reads, writes)
 
 
 def _insides(lower: Lowering, padding: Operation) -> Iterator[tuple[int, int, Window]]:

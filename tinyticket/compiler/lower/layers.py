@@ -12,15 +12,8 @@ from tinyticket.compiler.op import FEED, Block, Op, Shares, even
 from tinyticket.kernels.cpu import convolution
 from tinyticket.kernels.cpu.convolution.parameters import ROWS as GRADIENT_ROWS
 from tinyticket.kernels.cpu.gather import TransposeSamples
-from tinyticket.kernels.cpu.linear import (
-    OUTER_ROWS,
-    ROWS,
-    Linear,
-    LinearBiasGradient,
-    LinearInputGradient,
-    LinearUpdate,
-    LinearWeightGradient,
-)
+from tinyticket.kernels.cpu.linear import ROWS, Linear, LinearInputGradient
+from tinyticket.kernels.cpu.linear_weight import OUTER_ROWS, LinearBiasGradient, LinearUpdate, LinearWeightGradient
 from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient, SparseConv2dWeightGradient
 from tinyticket.kernels.cpu.sparse_linear import SparseLinear, SparseLinearGradient, SparseLinearWeightGradient
 from tinyticket.kernels.cpu.update import State
