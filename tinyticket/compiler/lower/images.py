@@ -62,12 +62,12 @@ def _given(lower: Lowering, operation: Operation) -> dict[str, Any]:
     """Return what jobs call by these names besides blocks and flags; those of dropout and leaky ReLU take float32."""
     given, values, x, y = operation.attributes, lower.values, operation.inputs[0], operation.output
     window = values.window(operation) if "kernel" in given else values.elementwise(x, y)
-    known = {"relu": operation.relu, "window": window, "slope": 0.0, "scale": 0.0, "place": 0, "feed": 0}
+    known = {"relu": operation.relu, "window": window, "slope": 0.0, "scale": 0.0, "place": 0, "feed": FEED}
     if operation.kind == "leaky_relu":
         known["slope"] = float(np.float32(given["negative_slope"]))
     if operation.kind == "dropout":
         scale = float(np.float32(1 / (1 - given["p"])))  # of kept elements
-        known |= {"scale": scale, "place": lower.kept.get(operation, 0), "feed": FEED}
+        known |= {"scale": scale, "place": lower.kept.get(operation, 0)}
     return known
 
 
