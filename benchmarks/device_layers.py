@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.image_layer import KERNEL, PADDING, ImageLayer
 from benchmarks.layer import Layer, Results
 from tinyticket.compiler.cuda.choice import break_even
-from tinyticket.compiler.cuda.plans import Plans
+from tinyticket.compiler.cuda.layout import Plans
 from tinyticket.kernels.cuda import convolution, linear, sparse_convolution, sparse_tiles
 from tinyticket.kernels.cuda.driver import LaunchGraph
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for, origin, pack, unpack
@@ -39,15 +39,15 @@ class OwnLayer:
         else:
             self.x_image = self.y_image = Image(layer.channels, layer.side, layer.side, PADDING)
             window = make_window(1, self.x_image, self.y_image, KERNEL, padding=PADDING)
-        g, border = Geometry.of(window, lanes), self.x_image.border
-        start = origin(self.x_image)
+        start, border = origin(self.x_image), self.x_image.border
+        g = Geometry.of(window, lanes, start, start)
         x, dy = (upload(pack(array, border, lanes)) for array in (layer.x, layer.dy))
         self.y, self.dx = zeros(dy.size, np.float32), zeros(x.size, np.float32)
-        self.passes = self._dense(x, dy, start, g) if kernel == "dense" else self._sparse(x, dy, start, g, window)
+        self.passes = self._dense(x, dy, g) if kernel == "dense" else self._sparse(x, dy, g, window)
         backward = [*self.passes["weight gradient"], *self.passes["input gradient"]]
         self._forward, self._backward = LaunchGraph(self.passes["forward"]), LaunchGraph(backward)
 
-    def _dense(self, x: Any, dy: Any, start: int, g: Geometry) -> dict[str, list[Launch]]:
+    def _dense(self, x: Any, dy: Any, g: Geometry) -> dict[str, list[Launch]]:
         weight = upload(self.layer.weight)
         if isinstance(self.layer, Layer):
             self.gradient = zeros(linear.linear_splits(g) * weight.size, np.float32)
@@ -58,12 +58,12 @@ class OwnLayer:
             }
         self.gradient = zeros(convolution.conv2d_splits(g) * weight.size, np.float32)
         return {
-            "forward": [convolution.conv2d(x, start, weight, None, self.y, start, g)],
-            "weight gradient": [convolution.conv2d_weight_gradient(x, start, dy, start, self.gradient, g)],
-            "input gradient": [convolution.conv2d_input_gradient(dy, start, weight, None, self.dx, start, g)],
+            "forward": [convolution.conv2d(x, weight, None, self.y, g)],
+            "weight gradient": [convolution.conv2d_weight_gradient(x, dy, self.gradient, g)],
+            "input gradient": [convolution.conv2d_input_gradient(dy, weight, None, self.dx, g)],
         }
 
-    def _sparse(self, x: Any, dy: Any, start: int, g: Geometry, window: Window) -> dict[str, list[Launch]]:
+    def _sparse(self, x: Any, dy: Any, g: Geometry, window: Window) -> dict[str, list[Launch]]:
         layer, blocks = self.layer, {"row_blocks": 1, "column_blocks": 1}
         pattern: Pattern | ConvPattern
         if isinstance(layer, Layer):
@@ -73,10 +73,9 @@ class OwnLayer:
         plans, splits = Plans(pattern, g), sparse_tiles.sparse_conv2d_splits(g)
         values, by_column = upload(pattern.values(layer.weight)), zeros(pattern.count, np.float32)
         self.gradient = zeros(splits * pattern.count, np.float32)
-        above = x, start, dy, start, plans.products
-        below = dy, start, by_column, plans.columns, x, self.dx, start
+        above, below = (x, dy, plans.products), (dy, by_column, plans.columns, x, self.dx)
         return {
-            "forward": [sparse_convolution.sparse_conv2d(x, start, values, plans.rows, None, self.y, start, g)],
+            "forward": [sparse_convolution.sparse_conv2d(x, values, plans.rows, None, self.y, g)],
             "weight gradient": [sparse_convolution.sparse_conv2d_weight_gradient(*above, self.gradient, g)],
             "input gradient": [
                 sparse_convolution.reorder_survivors(values, plans.to_row, by_column),

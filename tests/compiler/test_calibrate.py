@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinyticket.compiler import calibrate_convolution
+from tinyticket.compiler import calibrate
 from tinyticket.compiler.calibrate import _convolutions, _fit
 
 
@@ -19,15 +19,13 @@ def test_costs_are_never_negative():
 
 
 def test_convolutions_cost_what_their_layers_took(monkeypatch):
-    monkeypatch.setattr(calibrate_convolution.Convolution, "dense", lambda layer: 4.0 * layer.products)
-    monkeypatch.setattr(
-        calibrate_convolution.Convolution, "sparse", lambda layer, density: (3 * density + 0.5) * layer.products
-    )
+    monkeypatch.setattr(calibrate.Convolution, "dense", lambda layer: 4.0 * layer.products)
+    monkeypatch.setattr(calibrate.Convolution, "sparse", lambda layer, density: (3 * density + 0.5) * layer.products)
     assert _convolutions(((3, 4), (3, 8)), first=True) == pytest.approx((4.0, 3.0, 0.5))
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_passes_of_a_convolution_take_time(first, monkeypatch):
-    monkeypatch.setattr(calibrate_convolution, "SAMPLES", 16)
-    layer = calibrate_convolution.Convolution(3, 4, first)
+    monkeypatch.setattr(calibrate, "SAMPLES", 16)
+    layer = calibrate.Convolution(3, 4, first)
     assert layer.dense() > 0 < layer.sparse(0.3)

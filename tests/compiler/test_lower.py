@@ -11,8 +11,7 @@ from tinyticket.compiler import lower
 from tinyticket.compiler.layout import Layout, Values
 from tinyticket.compiler.network import Network
 from tinyticket.compiler.op import Op
-from tinyticket.compiler.places import Places
-from tinyticket.compiler.schedule import order, place
+from tinyticket.compiler.schedule import Places, order, place
 from tinyticket.kernels.cpu.job import kernel_of
 from tinyticket.kernels.cpu.update import RULES, SLOTS
 from tinyticket.nn import BatchNorm2d, Conv2d, Flatten, Linear, ReLU, Sequential

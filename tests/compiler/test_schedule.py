@@ -12,8 +12,7 @@ from tests.compiler.cpu.steps import cpu_step, rewind, streams, values
 from tests.compiler.networks import OPTIMIZERS, architectures, examples
 from tinyticket.compiler.cpu import program
 from tinyticket.compiler.op import Block, Op, even
-from tinyticket.compiler.places import Places
-from tinyticket.compiler.schedule import Interval, meetings, order, place
+from tinyticket.compiler.schedule import Interval, Places, meetings, order, place
 
 LINE = 16  # numbers: one line stays free in front of everything
 

@@ -158,7 +158,7 @@ def test_cross_entropy_eval_has_the_losses_of_cross_entropy(batch):
     assert not losses[len(labels) :].any()
     for bounds in shares(places.size // 16):
         found = np.full((2, places.size), 7, np.float32)
-        run(CrossEntropyEval(logits, places, *found, shape, feed), bounds)
+        run(CrossEntropyEval(logits, places, 0, *found, shape, feed), bounds)
         np.testing.assert_array_equal(found.view(np.uint32), np.stack([losses, hits]).view(np.uint32))
 
 

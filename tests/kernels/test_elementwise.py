@@ -99,7 +99,8 @@ def test_dropout(batch, add, x_is_relu_output):
 def test_a_mask_may_begin_anywhere_among_others():
     x, (keep, mask) = values(np.random.default_rng(0), 20, (2, 3, 5), 1), masks(np.random.default_rng(1), 20, (2, 3, 5))
     y, feed = Images.zeros(x.tiles, x.geometry), Feed(kept=np.concatenate([np.zeros(7, bool), mask.reshape(-1)]))
-    run(Dropout(x.interior, y.interior, 7, 2.0, elementwise_window(x, 1), feed), even_shares(4, 2))
+    job = Dropout(x.interior, y.interior, elementwise_window(x, 1), scale=2.0, place=7, feed=feed)
+    run(job, even_shares(4, 2))
     equal(y, np.where(keep, plain(x) * 2, 0))
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
 
-from tinyticket.compiler.calibrate_convolution import Convolution
 from tinyticket.compiler.network import Network
+from tinyticket.kernels.cpu import convolution
+from tinyticket.kernels.cpu.arguments import even_bounds
+from tinyticket.kernels.cpu.job import Prepared
+from tinyticket.kernels.cpu.packing import Images, empty, pack_images
+from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient, SparseConv2dWeightGradient
+from tinyticket.kernels.geometry import make_window
 from tinyticket.nn import Linear, Module, ReLU, Sequential
+from tinyticket.sparse import ConvPattern
 from tinyticket.sparse.choice import Rates, doublings
 
-SAMPLES, REPEATS = 64, 25
+SAMPLES, CLASSES, SIDE, PADDING = 64, 10, 16, 1
+STEPS, PASSES = 25, 8
+"""Times that steps of linear layers and passes of convolutions are measured."""
 WIDTHS, DENSITIES = (100, 200, 300), (0.1, 0.3, 0.6)
-CLASSES = 10
 WIDE = (1024, 1024)
 CONVOLUTIONS, FIRST_CONVOLUTIONS = ((32, 32), (64, 64)), ((3, 32), (3, 64))
 
@@ -43,13 +52,8 @@ def _dense(inputs: int, first: bool) -> float:
 
 def _sparse(inputs: int, first: bool, after: float) -> list[float]:
     """Return the nanoseconds of a sparse layer's survivor and of its row, less what each row costs the layer behind."""
-    return _fit(
-        [
-            (density * width * inputs, width, _layer_time(width, inputs, first, density) - after * width)
-            for width in WIDTHS
-            for density in DENSITIES
-        ]
-    )
+    cases = [(width, density) for width in WIDTHS for density in DENSITIES]
+    return _fit([(d * w * inputs, w, _layer_time(w, inputs, first, d) - after * w) for w, d in cases])
 
 
 def _wide(dense: float, sparse: float) -> tuple[float, float]:
@@ -58,12 +62,6 @@ def _wide(dense: float, sparse: float) -> tuple[float, float]:
     weight = _fit([(part * inputs, _layer_time(part, inputs, False, 1.0)) for part in (width // 2, width)])[0]
     survivor = _fit([(d * width * inputs, _layer_time(width, inputs, False, d)) for d in DENSITIES])[0]
     return max(0.0, weight - dense), max(0.0, survivor - sparse)
-
-
-def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:
-    """Return the nanoseconds of a step of a network in which one layer, the first or the second, is so wide and so dense."""
-    below = [] if first else [(inputs, 32)]
-    return _step_time([*below, (width, inputs), (CLASSES, width)], len(below), density)
 
 
 def _convolutions(channels: tuple[tuple[int, int], ...], first: bool) -> tuple[float, float, float]:
@@ -85,21 +83,77 @@ def _fit(measured: list[tuple[float, ...]]) -> list[float]:
     return [float(cost) for cost in (costs / scale)[:-1]]
 
 
-def _step_time(shapes: list[tuple[int, int]], layer: int, density: float) -> float:
-    """Return the least nanoseconds of a step in which one layer has a density, dense at 1, and the others are dense."""
-    rng = np.random.default_rng(0)
+def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:
+    """Return the least nanoseconds of a step in which one layer, the first or the second, is so wide and so dense."""
+    rng, shapes = np.random.default_rng(0), [*([] if first else [(inputs, 32)]), (width, inputs), (CLASSES, width)]
     linear = [Linear(inputs, outputs, rng=rng) for outputs, inputs in shapes]
     if density < 1:
-        linear[layer].weight.mask = rng.random(shapes[layer]) < density
+        linear[-2].weight.mask = rng.random(shapes[-2]) < density
     layers: list[Module] = [part for each in linear for part in (each, ReLU())]
     network = Network(Sequential(*layers[:-1]), (shapes[0][1],))
     sparse = {name: weight.mask is not None for name, weight in network.weights.items()}
     step = network.step(sparse, batch_size=SAMPLES, threads=1)
     step.write({parameter: [parameter.data] for parameter in network.parameters})
     data = step.bind(rng.random((SAMPLES, shapes[0][1]), np.float32), rng.integers(0, CLASSES, SAMPLES))
-    indices, times = np.arange(SAMPLES), []
-    for _ in range(REPEATS):
+    indices = np.arange(SAMPLES)
+    return _least(lambda: step.step(data, indices, 1e-3), STEPS)
+
+
+class Convolution:
+    """A 3 x 3 convolution of so many channels, of which dense and sparse passes can be timed; a first layer needs no dx."""
+
+    def __init__(self, inputs: int, outputs: int, first: bool):
+        self.first, self.rng = first, np.random.default_rng(0)
+        shapes = ((SAMPLES, channels, SIDE, SIDE) for channels in (inputs, outputs))
+        x, dy = (pack_images(self.rng.standard_normal(shape, np.float32), PADDING) for shape in shapes)
+        y, dx = (Images.zeros(images.tiles, images.geometry) for images in (dy, x))
+        self.window = make_window(x.tiles, x.geometry, y.geometry, (3, 3), padding=PADDING)
+        self.images = [images.interior for images in (x, dy, y, dx)]
+        self.shape, self.bias = (outputs, inputs, 3, 3), np.zeros(outputs, np.float32)
+
+    @property
+    def products(self) -> int:
+        """Weights times the pixels of an image."""
+        return int(np.prod(self.shape)) * SIDE**2
+
+    def dense(self) -> float:
+        """Return the nanoseconds of packing the weights and of all passes."""
+        weight, window, (x, dy, y, dx) = self.rng.standard_normal(self.shape, np.float32), self.window, self.images
+        packed, packed_back = empty(convolution.packed_size(window)), empty(convolution.packed_back_size(window))
+        packing = convolution.PackConv2d(weight, packed, packed_back, window)
+        forward = convolution.Conv2d(packed, self.bias, x, y, False, window)
+        weights = convolution.Conv2dWeightGradient(x, dy, empty(weight.size), window)
+        back = convolution.Conv2dInputGradient(packed_back, x, dy, dx, False, False, window)
+        passes: list[tuple[Any, int]] = [
+            (packing, convolution.pack_conv2d_shares(window)),
+            (forward, convolution.conv2d_shares(window)),
+            (weights, convolution.conv2d_weight_gradient_shares(window)),
+            (back, convolution.conv2d_input_gradient_shares(window)),
+        ]
+        return _time_of(passes[: 3 if self.first else 4])
+
+    def sparse(self, density: float) -> float:
+        """Return the nanoseconds of all passes of so many survivors."""
+        pattern, window = ConvPattern.from_mask(self.rng.random(self.shape) < density, self.window), self.window
+        values, gradient = self.rng.standard_normal(pattern.count, np.float32), empty(pattern.count)
+        (x, dy, y, dx), (outputs, inputs, _, _) = self.images, self.shape
+        forward = SparseConv2d(pattern.rows, values, self.bias, x, y, False, window)
+        weights = SparseConv2dWeightGradient(pattern.rows, x, dy, gradient, window)
+        both = SparseConv2dGradient(pattern.columns, values, x, dy, dx, gradient, False, False, window)
+        return _time_of([(forward, outputs), (weights, outputs) if self.first else (both, inputs)])
+
+
+def _time_of(passes: list[tuple[Any, int]]) -> float:
+    """Return the least nanoseconds of some jobs one after the other on one thread, each with the number of its outputs."""
+    prepared = [Prepared(job, even_bounds(count, 1), None) for job, count in passes]
+    return _least(lambda: [run() for run in prepared], PASSES)
+
+
+def _least(run: Callable[[], Any], times: int) -> float:
+    """Return the least nanoseconds of some calls: the first may compile, and what disturbs one only ever makes it longer."""
+    measured = []
+    for _ in range(times):
         start = time.perf_counter_ns()
-        step.step(data, indices, 1e-3)
-        times.append(time.perf_counter_ns() - start)
-    return float(min(times))  # what disturbs a step only ever makes it longer
+        run()
+        measured.append(time.perf_counter_ns() - start)
+    return float(min(measured))

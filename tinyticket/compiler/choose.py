@@ -72,7 +72,7 @@ def compile(
     """
     if loss not in (functional.cross_entropy, "cross_entropy"):
         raise InputError(
-            "the loss is nn.functional.cross_entropy; no other has compiled kernels, write an eager loop for it"
+            "the loss is nn.functional.cross_entropy; others have no compiled kernels: write an eager loop"
         )
     if batch_size < 1:
         raise InputError(f"a batch has at least one example, not {batch_size}")

@@ -9,20 +9,122 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
-from tinyticket.compiler.rule import required
-from tinyticket.compiler.sources import Pair, test_part, training_part
 from tinyticket.data import Dataset, Pixels, augment
-from tinyticket.nn import Module, functional
+from tinyticket.errors import InputError
+from tinyticket.nn import Module, Parameter, functional
 from tinyticket.optim import Optimizer
 
 CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not depend on the number of threads
 
-QUIETLY = np.errstate(
-    over="ignore", invalid="ignore", divide="ignore"
-)  # a loss that is no number is reported by training
+QUIETLY = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # training reports a loss that is no number
+
+Pair = tuple[np.ndarray | Pixels, np.ndarray]
+Source = Dataset | Pair
 
 
-class EagerStep:
+def training_part(source: Source) -> Pair:
+    """Return inputs and labels to train on: a data set's training part, or the pair itself."""
+    return (source.x_train, source.y_train) if isinstance(source, Dataset) else _pair(source)
+
+
+def test_part(source: Source) -> Pair:
+    """Return inputs and labels to evaluate on: a data set's test part, or the pair itself."""
+    return (source.x_test, source.y_test) if isinstance(source, Dataset) else _pair(source)
+
+
+def _pair(source: Any) -> Pair:
+    if not (isinstance(source, tuple) and len(source) == 2):
+        raise TypeError(f"expected a data set or a pair (inputs, labels), not {type(source).__name__}")
+    return source
+
+
+class Step:
+    """What eager and compiled steps share: calls train on a batch, and what nothing is compiled for goes through the autograd."""
+
+    def __init__(self, model: Module, optimizer: Optimizer | None):
+        self.model, self._optimizer = model, optimizer
+        self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
+
+    def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
+        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
+        raise NotImplementedError
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; InputError in a step that has none."""
+        if self._optimizer is None:
+            raise InputError(
+                "a step without an optimizer predicts and evaluates only; give compile an optimizer to train"
+            )
+        return self._optimizer
+
+    def run(
+        self, source: Source, batches: np.ndarray, rates: Sequence[float] | None = None, draws: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Train on several batches in one call, which saves some microseconds a step where they are compiled.
+
+        Parameters
+        ----------
+        source
+            A data set or a pair of arrays.
+        batches : integer array of shape (steps, batch size)
+            Indices of each step's examples.
+        rates : sequence of float, optional
+            Each step's learning rate; the optimizer's if not given.
+        draws : int64 array of shape (steps, batch size, 3), optional
+            How each step's images are shifted and mirrored: `data.augment`.
+
+        Returns
+        -------
+        float64 array of shape (steps,)
+            Each step's loss before its update.
+        """
+        (x, y), losses = training_part(source), np.zeros(len(batches))
+        for i, batch in enumerate(batches):
+            if rates is not None:
+                self.optimizer.lr = rates[i]
+            losses[i] = self(x[batch] if draws is None else augment(x[batch], draws[i]), y[batch])
+        return losses
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
+        return self.backward(x, y)[1]
+
+    @QUIETLY
+    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
+        statistics = [(buffer, buffer.data.copy()) for _, buffer in self.model.named_buffers()]
+        loss = self._backward(x, y)
+        for buffer, before in statistics:
+            buffer.data = before
+        named = {name: parameter.grad for name, parameter in self.model.named_parameters()}
+        self.optimizer.zero_grad()
+        return loss, {name: gradient for name, gradient in named.items() if gradient is not None}
+
+    def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
+        self.model.train()
+        self.optimizer.zero_grad()
+        loss = functional.cross_entropy(self.model(Tensor(x)), y)
+        loss.backward()
+        return loss.item()
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the weights that can be pruned, to look at."""
+        return {name: weight.data for name, weight in self.model.prunable().items()}
+
+    def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
+        """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
+        weights = self.model.prunable()
+        for name, mask in masks.items():
+            weights[name].mask = mask
+            weights[name].apply_mask(*self._slots(weights[name]))
+
+    def _slots(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
+        """Return what the optimizer remembers of a parameter."""
+        return self.optimizer.slots(self._places[id(parameter)])
+
+
+class EagerStep(Step):
     """Calls are training steps: forward, backward, update.
 
     Parameters
@@ -38,75 +140,17 @@ class EagerStep:
     compiled = False
 
     def __init__(self, model: Module, optimizer: Optimizer | None, threads: int = 1, reason: str = "asked for"):
-        self.model, self._optimizer, self.threads, self.reason = model, optimizer, threads, reason
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer; InputError in a step that has none."""
-        return required(self._optimizer)
+        super().__init__(model, optimizer)
+        self.threads, self.reason = threads, reason
 
     @QUIETLY
-    def __call__(
-        self, source: np.ndarray | Dataset | Pair, which: np.ndarray, draws: np.ndarray | None = None
-    ) -> float:
-        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices).
-
-        `draws`, if given, says how its images are shifted and mirrored: `data.augment`.
-        """
+    def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
         x, y = (source, which) if isinstance(source, np.ndarray) else (part[which] for part in training_part(source))
-        if draws is not None:
-            x = augment(x, draws)
-        self._backward(x, y)
+        loss = self._backward(x, y)
         self.optimizer.step()
-        return self._loss.item()
+        return loss
 
-    def run(
-        self,
-        source: Dataset | Pair,
-        batches: np.ndarray,
-        rates: Sequence[float] | None = None,
-        draws: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Train on several batches, given by the indices of their examples, and return each one's loss before its update.
-
-        `draws` of shape (steps, batch size, 3) says how the images of each are shifted and mirrored: `data.augment`.
-        """
-        losses = []
-        for i, batch in enumerate(batches):
-            if rates is not None:
-                self.optimizer.lr = rates[i]
-            losses.append(self(source, batch, None if draws is None else draws[i]))
-        return np.array(losses)
-
-    def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
-        return self.backward(x, y)[1]
-
-    @QUIETLY
-    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
-        """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
-        statistics = [(buffer, buffer.data.copy()) for _, buffer in self.model.named_buffers()]
-        self._backward(x, y)
-        for buffer, before in statistics:
-            buffer.data = before
-        named = {name: parameter.grad for name, parameter in self.model.named_parameters()}
-        self.optimizer.zero_grad()
-        return self._loss.item(), {name: gradient for name, gradient in named.items() if gradient is not None}
-
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights that can be pruned, to look at."""
-        return {name: weight.data for name, weight in self.model.prunable().items()}
-
-    def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
-        """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
-        places = {id(parameter): i for i, parameter in enumerate(self.optimizer.params)}
-        weights = self.model.prunable()
-        for name, mask in masks.items():
-            weight = weights[name]
-            weight.mask = mask
-            weight.apply_mask(*self.optimizer.slots(places[id(weight)]))
-
-    def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
+    def evaluate(self, source: Source) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
         x, y = test_part(source)
         self.model.eval()
@@ -114,15 +158,9 @@ class EagerStep:
         return sum(losses) / len(x), sum(hits) / len(x)
 
     def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
-        """Return the logits of examples, in the model's dtype, computed in evaluation mode; the model stays in the one it is in.
+        """Return the logits (examples, classes) of examples (examples, ...), in the model's dtype, computed in evaluation mode.
 
-        Parameters
-        ----------
-        x : array of shape (examples, ...)
-
-        Returns
-        -------
-        array of shape (examples, classes)
+        The model stays in the mode that it is in.
         """
         before = [(module, module.training) for _, module in self.model.named_modules()]
         self.model.eval()
@@ -139,12 +177,6 @@ class EagerStep:
     def plan(self) -> dict[str, Any]:
         """Return what a result file records of how the step was executed."""
         return {"mode": "eager"}
-
-    def _backward(self, x: np.ndarray, y: np.ndarray) -> None:
-        self.model.train()
-        self.optimizer.zero_grad()
-        self._loss = functional.cross_entropy(self.model(Tensor(x)), y)
-        self._loss.backward()
 
     def _chunks(self, function: Callable, *arrays: Any) -> list[Any]:
         """Return what a function makes of each chunk of some arrays, one of no examples included."""

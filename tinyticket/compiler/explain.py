@@ -22,19 +22,16 @@ def explain(network: Network, sparse: Mapping[str, bool], batch_size: int) -> li
     measured, names = _measure(network, sparse, batch_size), {o: name for name, o in network.layers.items()}
     rows: list[tuple[str, ...]] = [("layer", "shape", "density", "kernel", "expected us", "measured us")]
     for operation in network.graph.operations:
-        time = f"{1e6 * measured.get(operation, 0.0):.0f}"
-        if operation not in names:
-            y = operation.output
-            shape = f"{y.channels} x {y.height} x {y.width}"
-            rows.append((operation.where.split(" ")[0], shape, "", operation.kind, "", time))
-            continue
-        name = names[operation]
-        weight, run_sparse = network.weights[name], sparse[name]
-        density = 1.0 if weight.mask is None else float(weight.mask.mean())
-        expected = network.expected(name, density, run_sparse)
-        words = "" if expected is None else f"{expected / 1e3 * max(1.0, batch_size / 64):.0f}"
-        shape, kernel = " x ".join(map(str, weight.shape)), "sparse" if run_sparse else "dense"
-        rows.append((name, shape, f"{density:.1%}", kernel, words, time))
+        name, y = names.get(operation), operation.output
+        if name is None:
+            cells = [operation.where.split(" ")[0], f"{y.channels} x {y.height} x {y.width}", "", operation.kind, ""]
+        else:
+            weight, kernel = network.weights[name], "sparse" if sparse[name] else "dense"
+            density = 1.0 if weight.mask is None else float(weight.mask.mean())
+            expected = network.expected(name, density, sparse[name])
+            words = "" if expected is None else f"{expected / 1e3 * max(1.0, batch_size / 64):.0f}"
+            cells = [name, " x ".join(map(str, weight.shape)), f"{density:.1%}", kernel, words]
+        rows.append((*cells, f"{1e6 * measured.get(operation, 0.0):.0f}"))
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinyticket.nn import Parameter
+from tinyticket.nn import Buffer, Parameter
 
 ACTIVATIONS = ("leaky_relu", "tanh", "sigmoid")
 """Functions of each number that no layer's kernel ends in; a ReLU is part of the operation before it."""
@@ -13,29 +13,17 @@ ACTIVATIONS = ("leaky_relu", "tanh", "sigmoid")
 
 @dataclass(eq=False)
 class Value:
-    """What an operation makes of a batch: images, or features as images of one pixel.
-
-    Attributes
-    ----------
-    channels, height, width : int
-        Of one sample.
-    border : int
-        Zeros around each image, as wide as any pass over the value or its gradient wants.
-    needs_gradient : bool
-        Whether a parameter lies before it.
-    is_relu_output : bool
-        It came out of a ReLU whose gradient falls to its consumers: the last of them to write sets what the ReLU cut off to zero.
-    view_of : Value, optional
-        Whose memory it shares, under another shape.
-    """
+    """What an operation makes of a batch: images, or features as images of one pixel."""
 
     channels: int
     height: int = 1
     width: int = 1
-    border: int = 0
-    needs_gradient: bool = False
+    border: int = 0  # zeros around each image, as wide as any pass over the value or its gradient wants
+    needs_gradient: bool = False  # whether a parameter lies before it
+    # The value came out of a ReLU whose gradient falls to its consumers: the last of them to write the value's gradient sets that
+    # to zero where the value is.
     is_relu_output: bool = False
-    view_of: Value | None = None
+    view_of: Value | None = None  # whose memory it shares, under another shape
 
     @property
     def size(self) -> int:
@@ -50,52 +38,25 @@ class Value:
 
 @dataclass(eq=False)
 class Operation:
-    """One kernel's work in the forward pass.
+    """One kernel's work in the forward pass."""
 
-    Attributes
-    ----------
-    kind : str
-        "conv2d", "linear", "batch_norm", "max_pool2d", "avg_pool2d", "add", "copy", "pad2d", "dropout", "flatten", or one of
-        `ACTIVATIONS`.
-    where : str
-        The module that it was found in, for messages.
-    inputs : list of Value
-        What it reads; a batch normalisation may read an addend as its second.
-    output : Value
-    parameters : dict of str to Parameter
-        Its weight and its bias, where it has them.
-    attributes : dict
-        Kernel sizes, strides, running statistics and so on, as the node has them.
-    relu : bool
-        Whether a ReLU is part of it.
-    """
-
-    kind: str
-    where: str
-    inputs: list[Value]
+    kind: str  # "conv2d", "linear", "batch_norm", "max_pool2d", "avg_pool2d", "add", "copy", "pad2d", "dropout" or an activation
+    where: str  # the module that it was found in, for messages
+    inputs: list[Value]  # a batch normalisation may read an addend as its second
     output: Value
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    attributes: dict[str, Any] = field(default_factory=dict)
-    relu: bool = False
+    parameters: dict[str, Parameter] = field(default_factory=dict)  # "weight" and "bias", where it has them
+    attributes: dict[str, Any] = field(default_factory=dict)  # kernel sizes, running statistics ...
+    relu: bool = False  # whether a ReLU is part of it
 
 
 @dataclass(eq=False)
 class Graph:
-    """A network in the order in which it is computed.
-
-    Attributes
-    ----------
-    operations : list of Operation
-    start, output : Value
-        The batch, and the logits.
-    names : dict of int to str
-        Names of parameters and buffers by their id.
-    """
+    """A network in the order in which it is computed."""
 
     operations: list[Operation]
-    start: Value
-    output: Value
-    names: dict[int, str]
+    start: Value  # the batch
+    output: Value  # the logits
+    names: dict[int, str]  # of parameters and buffers, by their id
 
     def consumers(self) -> dict[Value, list[Operation]]:
         """Return for every value the operations that read it, one that reads it twice twice."""
@@ -124,8 +85,16 @@ class Graph:
 
     def weighted(self) -> list[Operation]:
         """Return the convolutions and linear layers."""
-        return [operation for operation in self.operations if operation.kind in ("conv2d", "linear")]
+        return self.of_kind("conv2d", "linear")
+
+    def of_kind(self, *kinds: str) -> list[Operation]:
+        """Return the operations of some kinds, in a list of their own."""
+        return [operation for operation in self.operations if operation.kind in kinds]
 
     def parameters(self) -> list[Parameter]:
         """Return all parameters in the order of the operations."""
         return [parameter for operation in self.operations for parameter in operation.parameters.values()]
+
+    def buffers(self) -> list[Buffer]:
+        """Return all running statistics."""
+        return [buffer for operation in self.operations for buffer in operation.attributes.get("running", ())]

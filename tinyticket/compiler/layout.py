@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.op import Block
-from tinyticket.compiler.weights import Weights
+from tinyticket.compiler.weights import AnyPattern, Mask, Weights
 from tinyticket.kernels.cpu.convolution import packed_back_size, packed_size
-from tinyticket.kernels.geometry import (
-    LANES,
-    Image,
-    Shape,
-    Window,
-    lanes_for,
-    make_window,
-    origin,
-    plane,
-    room,
-    row,
-    tiles_for,
-)
+from tinyticket.kernels.geometry import LANES, Image, Shape, Window, lanes_for, make_window, origin, plane, room, row
 from tinyticket.nn import Buffer, Parameter
 from tinyticket.sparse import ConvPattern, Pattern
+
+Masks = Mapping[Parameter, Mask]
 
 SMALL = 1 << 16
 """Multiply-adds of vectors that a thread rather does than meet others for: some twenty microseconds, of which a second thread could
@@ -37,47 +25,21 @@ PACKING = 8
 class Layout:
     """What all programs of a network share: where parameters and buffers lie, and how samples are packed.
 
+    Weights in `sparse`, which have masks, run sparse; of each parameter the optimizer remembers so many arrays, its `slots`.
     A back end may have a layout of its own that changes `plain`, `_lanes` and `_gradient_parts`.
-
-    Parameters
-    ----------
-    graph : Graph
-        Laid out: values know their borders.
-    masks : mapping of Parameter to bool array
-        Of the weights that have one.
-    sparse : set of Parameter
-        Weights that run sparse; they have masks.
-    slots : int
-        How many arrays the optimizer remembers of each parameter.
-    batch_size : int
-
-    Attributes
-    ----------
-    lanes, tiles : int
-        Samples beside each other, and tiles of so many that hold a batch.
-    shared : int
-        1 if neighbouring images share the zeros between them.
-    weights : dict of Parameter to Weights
-    buffers : dict of Buffer to Block
     """
 
     plain = False
     """Whether operations are lowered plainly: each gradient and each update by itself, survivors row by row in whole lines, weights
     and borders for each use alone, every value kept until the backward pass and computed once, nothing overwritten."""
 
-    def __init__(
-        self,
-        graph: Graph,
-        masks: Mapping[Parameter, np.ndarray | None],
-        sparse: set[Parameter],
-        slots: int,
-        batch_size: int,
-    ):
-        self.graph, self.is_mlp, self.shared = graph, graph.is_mlp and not self.plain, int(not self.plain)
-        self.lanes = self._lanes(batch_size)
-        self.tiles = tiles_for(batch_size, self.lanes)
+    def __init__(self, graph: Graph, masks: Masks, sparse: set[Parameter], slots: int, batch_size: int):
+        self.graph, self.is_mlp = graph, graph.is_mlp and not self.plain
+        self.shared = int(not self.plain)  # 1 if neighbouring images share the zeros between them
+        self.lanes = self._lanes(batch_size)  # samples beside each other ...
+        self.tiles = -(-batch_size // self.lanes)  # ... and tiles of so many that hold a batch
         self.weights: dict[Parameter, Weights] = {}
-        self.buffers: dict[Buffer, Block] = {}
+        self.buffers: dict[Buffer, Block] = {buffer: Block(buffer.data.size) for buffer in graph.buffers()}
         for operation in graph.operations:
             for name, parameter in operation.parameters.items():
                 mask = masks.get(parameter) if name == "weight" else None
@@ -88,8 +50,6 @@ class Layout:
                 if operation.kind == "conv2d" and name == "weight" and pattern is None and not self.plain:
                     window = window_of(operation, 1)
                     weights.packed, weights.packed_back = Block(packed_size(window)), Block(packed_back_size(window))
-            for buffer in operation.attributes.get("running", ()):
-                self.buffers[buffer] = Block(buffer.data.size)
 
     def cut_gradients(self) -> None:
         """Let the gradients of a batch come in parts, one for each of its tiles."""
@@ -103,43 +63,38 @@ class Layout:
 
     def work(self) -> int:
         """Count the multiply-adds of vectors that one tile's way through the network is, packing included."""
-        vectors, total = self.lanes // LANES, PACKING * self.graph.start.size
+        total = PACKING * self.graph.start.size
         for operation in self.graph.weighted():
             pixels = operation.output.height * operation.output.width
             total += self.weights[operation.parameters["weight"]].count * pixels
-        return total * vectors
+        return total * (self.lanes // LANES)
 
     def _lanes(self, batch_size: int) -> int:
         """Choose the lanes for batches of a size."""
         return lanes_for(batch_size) if self.is_mlp else LANES
 
-    def _gradient_parts(self, operation: Operation, pattern: Pattern | ConvPattern | None) -> int:
+    def _gradient_parts(self, operation: Operation, pattern: AnyPattern | None) -> int:
         """Return in how many parts the gradient of an operation's weight comes, which its update adds up."""
         return 1
 
-    def _pattern(self, operation: Operation, mask: np.ndarray | None) -> Pattern | ConvPattern:
+    def _pattern(self, operation: Operation, mask: Mask) -> AnyPattern:
         assert mask is not None
-        blocks = 1 if self.plain else None
+        blocks: dict[str, int] = {"row_blocks": 1, "column_blocks": 1} if self.plain else {}
         if operation.kind == "linear":
-            return Pattern.from_mask(mask, self.lanes, row_blocks=blocks, column_blocks=blocks)
-        window = window_of(operation, 1, self.shared)
-        return ConvPattern.from_mask(mask, window, shared=bool(self.shared), row_blocks=blocks, column_blocks=blocks)
+            return Pattern.from_mask(mask, self.lanes, **blocks)
+        return ConvPattern.from_mask(mask, window_of(operation, 1, self.shared), shared=bool(self.shared), **blocks)
 
 
 class Values:
     """Where the values of some tiles of samples lie, and their gradients.
 
-    Parameters
-    ----------
-    layout : Layout
-    tiles : int
-    private : bool
-        Whether each thread has all of them for itself; else only the batch and the logits where computing them is little work.
+    Each thread has all of them for itself if they are `private`, else only the batch and the logits where they are little work.
     """
 
     def __init__(self, layout: Layout, tiles: int, private: bool):
         self.graph, self.lanes, self.tiles, self.is_mlp = layout.graph, layout.lanes, tiles, layout.is_mlp
         self.shared, self.private = layout.shared, private
+        self.vectors = tiles * layout.lanes // LANES  # of samples
         self._own = set() if private or layout.plain else self._cheap(layout)
         self._values: dict[Value, Block] = {}
         self._values_again: dict[Value, Block] = {}
@@ -174,9 +129,7 @@ class Values:
 
     def image(self, value: Value) -> Image:
         """Return the geometry of a value; in wide tiles a feature's samples are a row of vectors."""
-        if self.is_mlp:
-            return Image(value.size, 1, self.lanes // LANES)
-        return image(value, self.shared)
+        return Image(value.size, 1, self.lanes // LANES) if self.is_mlp else image(value, self.shared)
 
     def window(self, operation: Operation) -> Window:
         """Return the work of a convolution or a pooling."""
@@ -184,9 +137,10 @@ class Values:
 
     def elementwise(self, x: Value, y: Value) -> Window:
         """Return the work of an operation that takes every number of x by itself to one of y, perhaps flattened."""
-        if self.is_mlp:
-            return make_window(self.tiles, self.image(x), self.image(y), (1, 1))
-        return elementwise_window(x, y, self.tiles, self.shared)
+        before, after = self.image(x), self.image(y)
+        if not self.is_mlp and (x.height, x.width) != (y.height, y.width):
+            after = before._replace(border=0)
+        return make_window(self.tiles, before, after, (1, 1))
 
     def shape(self, operation: Operation) -> Shape:
         """Return the work of a linear layer."""
@@ -197,21 +151,12 @@ class Values:
         """Return the sizes of a value of features."""
         return Shape(self.tiles, value.size, value.size, self.lanes)
 
-    @property
-    def vectors(self) -> int:
-        """Vectors of samples that the tiles hold."""
-        return self.tiles * self.lanes // LANES
-
-    def spots(self, private: bool) -> Block:
-        """Return a new block of one number for each sample."""
-        return Block(self.tiles * self.lanes, private=private)
-
     def _block(self, blocks: dict[Value, Block], value: Value, private: bool) -> Block:
         root = value.root
         if root not in blocks:
             geometry = self.image(root)
-            kept = any(o.kind == "pad2d" and o.output is root for o in self.graph.operations)
-            kind = None if kept else (*geometry, private)  # what was padded has zeros inside
+            padded = any(o.output is root for o in self.graph.of_kind("pad2d"))
+            kind = None if padded else (*geometry, private)  # what was padded has zeros inside
             # Images count sixteen samples a tile; those of an MLP are rows of all lanes already.
             tiles = self.tiles if self.is_mlp else self.vectors
             blocks[root] = Block(room(geometry, tiles), origin(geometry), kind, private=private)
@@ -219,11 +164,10 @@ class Values:
 
     def _cheap(self, layout: Layout) -> set[Value]:
         """Return which of the batch and the logits each thread computes for itself."""
-        own, vectors = set(), self.vectors
-        if PACKING * self.graph.start.size * vectors <= SMALL:
+        own, last = set(), self.graph.operations[-1]
+        if PACKING * self.graph.start.size * self.vectors <= SMALL:
             own.add(self.graph.start.root)
-        last = self.graph.operations[-1]
-        if last.kind == "linear" and layout.weights[last.parameters["weight"]].count * vectors <= SMALL:
+        if last.kind == "linear" and layout.weights[last.parameters["weight"]].count * self.vectors <= SMALL:
             own.add(last.output.root)
         return own
 
@@ -241,26 +185,3 @@ def window_of(operation: Operation, tiles: int, shared: int = 1) -> Window:
     roomy = x._replace(border=max(x.border, given["padding"]))
     window = make_window(tiles, roomy, y, tuple(given["kernel"]), given["stride"], given["padding"])
     return window._replace(x_row=row(x), x_plane=plane(x))
-
-
-def elementwise_window(x: Value, y: Value, tiles: int, shared: int = 1) -> Window:
-    """Return the work of an operation that takes every number of x by itself to one of y, perhaps flattened."""
-    before = image(x, shared)
-    after = image(y, shared) if (x.height, x.width) == (y.height, y.width) else before._replace(border=0)
-    return make_window(tiles, before, after, (1, 1))
-
-
-def inside(padding: Operation, shared: int = 1) -> Window:
-    """Return the work of copying what is padded, of one tile at a time."""
-    before, after = image(padding.inputs[0], shared), image(padding.output, shared)
-    window = make_window(1, before, before, (1, 1))
-    return window._replace(y_row=row(after), y_plane=plane(after))
-
-
-def corners(padding: Operation, tiles: int, shared: int = 1) -> list[tuple[int, int]]:
-    """Return for every tile where the input begins, and where it comes to lie in the padded output."""
-    before, after = image(padding.inputs[0], shared), image(padding.output, shared)
-    x_tile, y_tile = before.channels * plane(before), after.channels * plane(after)
-    (channels, _), (rows, _), (columns, _) = padding.attributes["padding"]
-    corner = channels * plane(after) + rows * row(after) + columns * LANES
-    return [(tile * x_tile, tile * y_tile + corner) for tile in range(tiles)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinyticket.compiler.borders import lay_out
-from tinyticket.compiler.graph import Operation
+from tinyticket.compiler.fuse import lay_out
+from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.read import read_graph
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError, near
-from tinyticket.nn import Buffer, Module
+from tinyticket.nn import Module
 
 DEVICES = ("cpu", "cuda")
 
@@ -34,19 +34,9 @@ def require_device(device: str) -> None:
 
 
 class Network:
-    """A graph of operations that have kernels.
+    """A graph of operations that all have kernels: else an UnsupportedError is raised.
 
-    Parameters
-    ----------
-    model : Module
-    input_shape : tuple of int, optional
-        Of one example; if not given, the first one that the model accepts.
-    device : {"cpu", "cuda"}
-
-    Raises
-    ------
-    UnsupportedError
-        If some operation has no compiled kernel.
+    Where no `input_shape` of one example is given, it is the first one that the model accepts.
     """
 
     def __init__(self, model: Module, input_shape: tuple[int, ...] | None = None, device: str = "cpu"):
@@ -57,38 +47,37 @@ class Network:
         self.layers = {self.graph.names[id(o.parameters["weight"])]: o for o in self.graph.weighted()}
         self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}
         self.parameters = self.graph.parameters()
-        self.buffers: list[Buffer] = [b for o in self.graph.operations for b in o.attributes.get("running", ())]
+        self.buffers = self.graph.buffers()
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether examples of a shape can be bound; those of an MLP are features on the CPU, whatever their shape."""
         return shape == self.input_shape or self._any_shape
 
     def runs_sparse(self, name: str) -> bool:
-        """Whether a layer is expected to be faster with sparse kernels under its present mask."""
-        from tinyticket.sparse import choice
+        """Whether a layer is expected to be clearly faster with sparse kernels under its present mask."""
+        from tinyticket.sparse.choice import CLEARLY  # which needs Numba
 
-        operation, mask = self.layers[name], self.weights[name].mask
+        mask = self.weights[name].mask
         assert mask is not None
         density = float(mask.mean())
         if self.device != "cpu":
             from tinyticket.compiler.cuda.choice import runs_sparse
 
-            return runs_sparse(operation, density)
-        if operation.kind == "linear":
-            return choice.sparse_is_faster(mask.shape, density, is_first(operation))
-        return choice.sparse_convolution_is_faster(mask.shape, density, pixels(operation), is_first(operation))
+            return runs_sparse(self.layers[name], density)
+        return self._cost(name, density, sparse=True) < CLEARLY * self._cost(name, density, sparse=False)
 
     def expected(self, name: str, density: float, sparse: bool) -> float | None:
         """Return the nanoseconds on one core that a layer should take of a step of 64 samples, if a model of costs tells."""
+        return self._cost(name, density, sparse) if self.device == "cpu" else None
+
+    def _cost(self, name: str, density: float, sparse: bool) -> float:
         from tinyticket.sparse import choice
 
-        if self.device != "cpu":
-            return None
-        operation = self.layers[name]
-        shape = operation.parameters["weight"].shape
+        operation, shape = self.layers[name], self.weights[name].shape
+        first, y = not operation.inputs[0].needs_gradient, operation.output
         if operation.kind == "linear":
-            return choice.expected(shape, density, is_first(operation), sparse)
-        return choice.expected_convolution(shape, density, pixels(operation), is_first(operation), sparse)
+            return choice.expected(shape, density, first, sparse)
+        return choice.expected_convolution(shape, density, y.height * y.width, first, sparse)
 
     def step(self, sparse: Mapping[str, bool], **options: Any) -> Any:
         """Return its compiled step for the present masks, whose layers run sparse or dense.
@@ -106,21 +95,15 @@ class Network:
         return CudaStep(self.graph, masks, chosen, **options)
 
 
-def pixels(operation: Operation) -> int:
-    """Return how many places of one sample's output a weight takes part in."""
-    return operation.output.height * operation.output.width
-
-
-def is_first(operation: Operation) -> bool:
-    """Return whether a layer needs no input gradient."""
-    return not operation.inputs[0].needs_gradient
-
-
-def _read(model: Module, input_shape: tuple[int, ...] | None):
+def _read(model: Module, input_shape: tuple[int, ...] | None) -> tuple[tuple[int, ...], Graph]:
     """Return the shape of an example, and the graph that the model is for such examples."""
     if input_shape is not None:
         return input_shape, read_graph(model, input_shape)
-    for shape in _likely_shapes(model):
+    weight = next(iter(model.prunable().values()), None)
+    if weight is None:
+        raise UnsupportedError("the model has no convolution and no linear layer")
+    shapes: list[tuple[int, ...]] = [(weight.shape[1], side, side) for side in SIDES]
+    for shape in shapes if weight.ndim > 2 else [weight.shape[1:]]:
         try:
             return shape, read_graph(model, shape)
         except UnsupportedError:
@@ -128,13 +111,3 @@ def _read(model: Module, input_shape: tuple[int, ...] | None):
         except Exception:  # whatever a model's own code makes of images of a wrong size
             continue
     raise UnsupportedError("nothing tells the shape of an example: give `compile` an input_shape")
-
-
-def _likely_shapes(model: Module) -> list[tuple[int, ...]]:
-    """Return shapes of examples that the first of the model's weights could go with."""
-    weight = next(iter(model.prunable().values()), None)
-    if weight is None:
-        raise UnsupportedError("the model has no convolution and no linear layer")
-    if weight.ndim == 2:
-        return [(weight.shape[1],)]
-    return [(weight.shape[1], side, side) for side in SIDES]

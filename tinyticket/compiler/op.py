@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,34 +15,17 @@ from tinyticket.kernels.cpu.arguments import even_bounds
 
 @dataclass(eq=False)
 class Block:
-    """A piece of memory.
+    """A piece of memory."""
 
-    Attributes
-    ----------
-    size : int
-        In numbers.
-    origin : int
-        Where in it a kernel's address points: the first pixel inside a border.
-    kind : tuple, optional
-        Blocks of the same kind may take each other's place when their contents are done with: they have their zeros in the same
-        places. None keeps the block for itself.
-    dtype : type
-        Of its numbers; each type has an arena of its own.
-    private : bool
-        Whether every thread has one of its own, and computes all of it.
-    fill : float
-        What it holds from the beginning.
-    place : int
-        Where it begins in its arena, or in each thread's part of it, once it has been placed.
-    """
-
-    size: int
-    origin: int = 0
+    size: int  # in numbers
+    origin: int = 0  # where in it a kernel's address points: the first pixel inside a border
+    # Blocks of one kind have their zeros in the same places, so that each may take the place of another whose contents are done
+    # with; a block of no kind keeps its place for itself.
     kind: tuple | None = None
-    dtype: Any = np.float32
-    private: bool = False
-    fill: float = 0.0
-    place: int = -1
+    dtype: Any = np.float32  # each type of numbers has an arena of its own
+    private: bool = False  # whether every thread has one of its own, and computes all of it
+    fill: float = 0.0  # what it holds from the beginning
+    place: int = -1  # where it begins in its arena, or in each thread's part of it, once it has been placed
 
 
 @dataclass(frozen=True)
@@ -58,18 +42,10 @@ FEED = "feed"
 
 @dataclass(frozen=True)
 class Shares:
-    """How an operation's outputs are cut between threads.
+    """How an operation's outputs are cut between threads."""
 
-    Attributes
-    ----------
-    key : hashable
-        Equal where two operations are cut so that each thread touches its own part of what both touch, whatever they count.
-    cut : callable
-        From a number of threads to the bounds of their shares, int64 of one more.
-    """
-
-    key: Hashable
-    cut: Callable[[int], np.ndarray] = field(compare=False)
+    key: Hashable  # equal where each thread touches its own part of what two operations touch, whatever they count
+    cut: Callable[[int], np.ndarray] = field(compare=False)  # from a number of threads to the bounds, int64 of one more
 
     def times(self, factor: int, most: int) -> Shares:
         """Return the same shares counted in smaller units: so many for each of these, `most` in all."""
@@ -83,37 +59,23 @@ def even(count: int, multiple: int = 1) -> Shares:
 
 @dataclass(eq=False)
 class Op:
-    """A kernel's work.
+    """A kernel's work."""
 
-    Attributes
-    ----------
-    job : NamedTuple
-        The kernel's, with blocks, parts of blocks and `FEED` where addresses will be.
-    shares : Shares
-    reads, writes : list of Block
-        What other threads must have finished with, or have finished, before it may go on.
-    own : list of Block
-        Those of them of which each share touches its own part only.
-    may_overwrite : list of (Block, Block)
-        What may be written where something lies that is read: the kernel is done with each number before it writes the same place.
-    layer : Operation, optional
-        Whose work it is part of.
-    """
-
-    job: Any
+    job: Any  # the kernel's, with blocks, parts of blocks and `FEED` where addresses will be
     shares: Shares
-    reads: list[Block]
-    writes: list[Block]
-    own: list[Block] = field(default_factory=list)
+    reads: list[Block]  # other threads must have written them before it may go on ...
+    writes: list[Block]  # ... and must have finished with these
+    own: list[Block] = field(default_factory=list)  # those of both of which each share touches its own part only
+    # What may be written where something lies that is read: the kernel is done with each number before it writes the same place.
     may_overwrite: list[tuple[Block, Block]] = field(default_factory=list)
-    layer: Operation | None = None
+    layer: Operation | None = None  # whose work it is part of
 
-    @property
+    @cached_property
     def blocks(self) -> list[Block]:
         """All blocks that it touches."""
         return list(dict.fromkeys((*self.reads, *self.writes, *_named(self.job))))
 
-    @property
+    @cached_property
     def replicated(self) -> bool:
         """Whether every thread does all of it for itself."""
         return any(block.private for block in self.writes)
@@ -123,10 +85,8 @@ def _named(job: Any) -> list[Block]:
     """Return the blocks that a job names, those of records inside it too."""
     found = []
     for value in job:
-        if isinstance(value, Block):
-            found.append(value)
-        elif isinstance(value, Part):
-            found.append(value.block)
+        if isinstance(value, Block | Part):
+            found.append(value.block if isinstance(value, Part) else value)
         elif isinstance(value, tuple):
             found += _named(value)
     return found

@@ -5,174 +5,136 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tinyticket.autograd import Tensor
 from tinyticket.autograd.tape import Node
 from tinyticket.compiler.fuse import fuse
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.tape import Tape, UnsupportedError, record
-from tinyticket.nn import Dropout, Module, Parameter
+from tinyticket.nn import Dropout, Module
+
+Shape = tuple[int, ...]
+Attributes = dict[str, Any]
 
 
-def read_graph(model: Module, input_shape: tuple[int, ...]) -> Graph:
-    """Return a model as a graph of operations that have compiled kernels.
+def read_graph(model: Module, input_shape: Shape) -> Graph:
+    """Return a model, given the shape of one example, as a graph of operations that have compiled kernels.
 
-    Parameters
-    ----------
-    model
-    input_shape
-        Of one example.
-
-    Raises
-    ------
-    UnsupportedError
-        If the model does something else; the message names the layer.
+    If the model does something else, the UnsupportedError names the layer.
     """
     tape = record(model, input_shape)
-    graph = _Reader(tape).graph()
+    graph = _graph(tape)
     _check(model, tape, graph)
     fuse(graph)
     return graph
 
 
-class _Reader:
-    """Turns node after node into operations."""
-
-    def __init__(self, tape: Tape):
-        self.tape = tape
-        self.shapes = {tensor.node: tensor.shape for node in tape.nodes for tensor in node.inputs if tensor.node}
-        self.shapes[tape.nodes[-1]] = tape.output.shape
-        self.start = _value(tape.start.shape)
-        self.values: dict[Node, Value] = {}
-        self.operations: list[Operation] = []
-
-    def graph(self) -> Graph:
-        for node in self.tape.nodes:
-            read = _READERS.get(node.name)
-            if read is None:
-                raise UnsupportedError(f"{self.tape.where(node)}: there is no compiled kernel for {node.name} here")
-            read(self, node)
-        return Graph(self.operations, self.start, self.values[self.tape.nodes[-1]], self.tape.names)
-
-    def value(self, node: Node, tensor: Tensor) -> Value:
-        """Return the value behind an input; constants and parameters are none."""
-        if tensor is self.tape.start:
-            return self.start
-        if tensor.node is None:
-            raise UnsupportedError(f"{self.tape.where(node)}: {node.name} uses a tensor that is no result of the input")
-        return self.values[tensor.node]
-
-    def put(self, node: Node, kind: str, inputs: int = 1, parameters: tuple[str, ...] = (), **attributes: Any) -> None:
-        """Note an operation: its first inputs are values, the others parameters."""
-        values = [self.value(node, tensor) for tensor in node.inputs[:inputs]]
-        held: dict[str, Parameter] = {
-            name: self.tape.parameter(node, tensor)
-            for name, tensor in zip(parameters, node.inputs[inputs:], strict=False)
-        }
-        output = _value(self.shapes[node])
-        output.needs_gradient = bool(held) or any(value.needs_gradient for value in values)
-        self.values[node] = output
-        self.operations.append(Operation(kind, self.tape.where(node), values, output, held, attributes))
-
-    def square(self, node: Node, name: str) -> int:
-        """Return a stride or a padding that is the same in both directions."""
-        rows, columns = node.attributes[name]
-        if rows != columns:
-            raise UnsupportedError(
-                f"{self.tape.where(node)}: compiled kernels want the same {name} for rows and columns, "
-                f"not {rows} and {columns}"
-            )
-        return rows
+def _graph(tape: Tape) -> Graph:
+    """Turn node after node into operations: the first inputs of each are values, the others parameters."""
+    shapes = {tensor.node: tensor.shape for node in tape.nodes for tensor in node.inputs if tensor.node}
+    shapes[tape.nodes[-1]] = tape.output.shape
+    start, values, operations = _value(tape.start.shape), dict[Node | None, Value](), list[Operation]()
+    for node in tape.nodes:
+        if node.name not in _READERS:
+            raise tape.refusal(node, f"there is no compiled kernel for {node.name} here")
+        kind, count = _KINDS.get(node.name, node.name), 2 if node.name == "add" else 1
+        attributes = _READERS[node.name](tape, node, shapes[node])
+        inputs = [start if tensor is tape.start else values.get(tensor.node) for tensor in node.inputs[:count]]
+        known = [value for value in inputs if value is not None]
+        if len(known) < count:
+            raise tape.refusal(node, f"{node.name} uses a tensor that is no result of the input")
+        tensors = zip(("weight", "bias"), node.inputs[count:], strict=False)
+        held = {name: tape.parameter(node, tensor) for name, tensor in tensors}
+        output = values[node] = _value(shapes[node])
+        output.needs_gradient = bool(held) or any(value.needs_gradient for value in known)
+        operations.append(Operation(kind, tape.where(node), known, output, held, attributes))
+    return Graph(operations, start, output, tape.names)
 
 
-def _value(shape: tuple[int, ...]) -> Value:
+def _value(shape: Shape) -> Value:
     channels, *sides = shape[1:]
     height, width = sides or (1, 1)
     return Value(channels, height, width)
 
 
-def _conv2d(reader: _Reader, node: Node) -> None:
-    stride, padding = reader.square(node, "stride"), reader.square(node, "padding")
-    reader.put(node, "conv2d", 1, ("weight", "bias"), kernel=node.inputs[1].shape[2:], stride=stride, padding=padding)
+def _square(tape: Tape, node: Node) -> Attributes:
+    """Return a stride and a padding that are the same in both directions."""
+    for name in ("stride", "padding"):
+        rows, columns = node.attributes[name]
+        if rows != columns:
+            words = f"for rows and columns, not {rows} and {columns}"
+            raise tape.refusal(node, f"compiled kernels want the same {name} {words}")
+    return {name: node.attributes[name][0] for name in ("stride", "padding")}
 
 
-def _linear(reader: _Reader, node: Node) -> None:
+def _conv2d(tape: Tape, node: Node, shape: Shape) -> Attributes:
+    return {"kernel": node.inputs[1].shape[2:], **_square(tape, node)}
+
+
+def _linear(tape: Tape, node: Node, shape: Shape) -> Attributes:
     if len(node.inputs[0].shape) != 2:
-        raise UnsupportedError(f"{reader.tape.where(node)}: compiled linear layers take (N, features)")
-    reader.put(node, "linear", 1, ("weight", "bias"))
+        raise tape.refusal(node, "compiled linear layers take (N, features)")
+    return {}
 
 
-def _batch_norm(reader: _Reader, node: Node) -> None:
-    given = node.attributes
-    running = given["running"] or ()
-    if any(id(buffer) not in reader.tape.names for buffer in running):
-        raise UnsupportedError(f"{reader.tape.where(node)}: its running statistics are no buffers of the model")
-    reader.put(node, "batch_norm", 1, ("weight", "bias"), eps=given["eps"], momentum=given["momentum"], running=running)
+def _batch_norm(tape: Tape, node: Node, shape: Shape) -> Attributes:
+    running = node.attributes["running"] or ()
+    if any(id(buffer) not in tape.names for buffer in running):
+        raise tape.refusal(node, "its running statistics are no buffers of the model")
+    return {"eps": node.attributes["eps"], "momentum": node.attributes["momentum"], "running": running}
 
 
-def _pool(kind: str) -> Callable[[_Reader, Node], None]:
-    def read(reader: _Reader, node: Node) -> None:
-        stride, padding = reader.square(node, "stride"), reader.square(node, "padding")
-        reader.put(node, kind, kernel=node.attributes["kernel_size"], stride=stride, padding=padding)
-
-    return read
+def _pool(tape: Tape, node: Node, shape: Shape) -> Attributes:
+    if node.name == "global_avg_pool2d":
+        return {"kernel": node.inputs[0].shape[2:], "stride": 1, "padding": 0}
+    return {"kernel": node.attributes["kernel_size"], **_square(tape, node)}
 
 
-def _global_pool(reader: _Reader, node: Node) -> None:
-    reader.put(node, "avg_pool2d", kernel=node.inputs[0].shape[2:], stride=1, padding=0)
-
-
-def _add(reader: _Reader, node: Node) -> None:
+def _add(tape: Tape, node: Node, shape: Shape) -> Attributes:
     shapes = [tensor.shape for tensor in node.inputs]
     if shapes[0] != shapes[1]:
-        raise UnsupportedError(f"{reader.tape.where(node)}: compiled additions want equal shapes, not {shapes}")
-    reader.put(node, "add", 2)
+        raise tape.refusal(node, f"compiled additions want equal shapes, not {shapes}")
+    return {}
 
 
-def _leaky_relu(reader: _Reader, node: Node) -> None:
-    reader.put(node, "leaky_relu", negative_slope=node.attributes.get("negative_slope", 0.01))
+def _same(tape: Tape, node: Node, shape: Shape) -> Attributes:
+    defaults = {"negative_slope": 0.01} if node.name == "leaky_relu" else {}
+    return defaults | node.attributes
 
 
-def _plain(kind: str) -> Callable[[_Reader, Node], None]:
-    return lambda reader, node: reader.put(node, kind)
+def _flatten(tape: Tape, node: Node, shape: Shape) -> Attributes:
+    before = node.inputs[0].shape
+    if len(shape) != 2 or shape[0] != before[0]:
+        raise tape.refusal(node, f"compiled steps reshape {before} to one row an example only")
+    return {}
 
 
-def _flatten(reader: _Reader, node: Node) -> None:
-    before, after = node.inputs[0].shape, reader.shapes[node]
-    if len(after) != 2 or after[0] != before[0]:
-        raise UnsupportedError(f"{reader.tape.where(node)}: compiled steps reshape {before} to one row an example only")
-    reader.put(node, "flatten")
-
-
-def _pad(reader: _Reader, node: Node) -> None:
-    reader.put(node, "pad2d", padding=node.attributes["padding"])
-
-
-def _dropout(reader: _Reader, node: Node) -> None:
-    _, module = reader.tape.module_of(node)
+def _dropout(tape: Tape, node: Node, shape: Shape) -> Attributes:
+    _, module = tape.module_of(node)
     if not isinstance(module, Dropout):
-        raise UnsupportedError(
-            f"{reader.tape.where(node)}: compiled steps draw for nn.Dropout only, not for functional.dropout"
-        )
-    reader.put(node, "dropout", module=module, p=node.attributes["p"])
+        raise tape.refusal(node, "compiled steps draw for nn.Dropout only, not for functional.dropout")
+    return {"module": module, "p": node.attributes["p"]}
 
 
-_READERS: dict[str, Callable[[_Reader, Node], None]] = {
+_READERS: dict[str, Callable[[Tape, Node, Shape], Attributes]] = {
     "conv2d": _conv2d,
     "linear": _linear,
     "batch_norm": _batch_norm,
-    "max_pool2d": _pool("max_pool2d"),
-    "avg_pool2d": _pool("avg_pool2d"),
-    "global_avg_pool2d": _global_pool,
+    "max_pool2d": _pool,
+    "avg_pool2d": _pool,
+    "global_avg_pool2d": _pool,
     "add": _add,
-    "relu": _plain("relu"),
-    "leaky_relu": _leaky_relu,
-    "tanh": _plain("tanh"),
-    "sigmoid": _plain("sigmoid"),
+    "relu": _same,
+    "leaky_relu": _same,
+    "tanh": _same,
+    "sigmoid": _same,
     "flatten": _flatten,
     "reshape": _flatten,
-    "pad2d": _pad,
+    "pad2d": _same,
     "dropout": _dropout,
 }
+"""By the name of a node, what returns the attributes of its operation, given the shape of its result."""
+
+_KINDS = {"global_avg_pool2d": "avg_pool2d", "reshape": "flatten"}
+"""Kinds of operations that are not called as their nodes are."""
 
 
 def _check(model: Module, tape: Tape, graph: Graph) -> None:
@@ -185,6 +147,6 @@ def _check(model: Module, tape: Tape, graph: Graph) -> None:
         raise UnsupportedError("two layers share a parameter")
     if unused := [name for name, parameter in model.named_parameters() if id(parameter) not in used]:
         raise UnsupportedError(f"{unused[0]}: a parameter that the output does not depend on")
-    statistics = [id(buffer) for op in graph.operations for buffer in op.attributes.get("running", ())]
+    statistics = [id(buffer) for buffer in graph.buffers()]
     if len(set(statistics)) < len(statistics):
         raise UnsupportedError("two layers share running statistics")

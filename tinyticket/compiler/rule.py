@@ -1,4 +1,4 @@
-"""What a step knows of its optimizer: the kernel that updates by its rule, or that there is none and it does not train."""
+"""What a compiled step knows of its optimizer: the kernel that updates by its rule, and its L1 penalties."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from tinyticket.optim import SGD, Adam, Optimizer
 def rule_of(optimizer: Optimizer | None, parameters: list[Parameter]) -> tuple[str, dict[str, Any]]:
     """Return the name of the optimizer's kernel and its settings; without one, those that need least memory.
 
-    Raises
-    ------
-    UnsupportedError
-        If there is no such kernel, or the optimizer updates other parameters.
+    An UnsupportedError says that there is no such kernel, or that the optimizer updates other parameters.
     """
     if optimizer is None:
         return "sgd", {}
@@ -37,15 +34,6 @@ def penalties_of(optimizer: Optimizer | None, device: str) -> dict[Parameter, fl
         return {}
     penalties = {p: strength for p, strength in zip(optimizer.params, optimizer.l1, strict=True) if strength}
     if any(p.ndim == 2 for p in penalties) or (penalties and device != "cpu"):
-        raise InputError(
-            "L1 penalties are compiled for the CPU, and not for weights of linear layers: train eagerly, or penalise other "
-            "parameters"
-        )
+        which = "for the CPU, and not for weights of linear layers"
+        raise InputError(f"L1 penalties are compiled {which}: train eagerly, or penalise other parameters")
     return penalties
-
-
-def required(optimizer: Optimizer | None) -> Optimizer:
-    """Return the optimizer, or raise InputError if there is none."""
-    if optimizer is None:
-        raise InputError("a step without an optimizer predicts and evaluates only; give compile an optimizer to train")
-    return optimizer

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
 
 from tinyticket.compiler.op import Block, Op
-from tinyticket.compiler.places import Places
+
+LINE = 64
+"""Bytes of a cache line; every block starts on one."""
 
 
 class Interval:
@@ -13,11 +19,7 @@ class Interval:
 
     An operation may join it if no thread can touch what another may still be at: nothing is written that is read or written
     elsewhere, except by operations of whose shares each keeps to its own part. What threads have for themselves does not count.
-
-    Parameters
-    ----------
-    placed : bool
-        Whether blocks that lie in one place are the same; else every block counts as apart from all others.
+    Blocks that lie in one place are the same if they have been `placed`; else every block counts as apart from all others.
     """
 
     def __init__(self, placed: bool):
@@ -32,13 +34,11 @@ class Interval:
 
     def admits(self, op: Op) -> bool:
         """Return whether an operation may go on without a meeting."""
-        for block in op.reads:
-            if not block.private and _apart(self._written.get(self._where(block)), _part(op, block)):
-                return False
-        for block in op.writes:
-            place, part = self._where(block), _part(op, block)
-            if not block.private and (_apart(self._written.get(place), part) or _apart(self._read.get(place), part)):
-                return False
+        for blocks, noted in ((op.reads, self._written), (op.writes, self._written), (op.writes, self._read)):
+            for block in blocks:
+                others = None if block.private else noted.get(self._where(block))
+                if others and others != {_part(op, block)}:
+                    return False
         return True
 
     def add(self, op: Op) -> None:
@@ -57,21 +57,11 @@ def _part(op: Op, block: Block) -> Hashable:
     return (block, op.shares.key) if block in op.own and not op.replicated else op
 
 
-def _apart(parts: set[Hashable] | None, part: Hashable) -> bool:
-    """Return whether something was done to a place otherwise than in these parts."""
-    return bool(parts) and parts != {part}
-
-
 def order(ops: list[Op], chains: list[list[Op]]) -> list[Op]:
     """Put chains of operations, which belong behind all others, as early between these as no thread waits because of them.
 
-    A chain's operation may come once nothing that follows touches what it writes, or writes what it reads.
-
-    Parameters
-    ----------
-    ops : list of Op
-    chains : list of lists of Op
-        Each in its order; two chains have nothing to do with each other.
+    A chain's operation may come once nothing that follows touches what it writes, or writes what it reads; two chains have nothing
+    to do with each other.
     """
     last_touch, last_write = dict[Block, int](), dict[Block, int]()
     for i, op in enumerate(ops):
@@ -89,10 +79,8 @@ def order(ops: list[Op], chains: list[list[Op]]) -> list[Op]:
     def catch_up(done: int) -> None:
         for chain in pending:
             while chain and interval.admits(chain[0]):
-                soonest = [last_touch.get(b, -1) for b in chain[0].writes] + [
-                    last_write.get(b, -1) for b in chain[0].reads
-                ]
-                if max(soonest) > done:
+                soonest = [last_touch.get(block, -1) for block in chain[0].writes]
+                if max(soonest + [last_write.get(block, -1) for block in chain[0].reads]) > done:
                     break
                 append(chain.pop(0))
 
@@ -118,17 +106,28 @@ def meetings(ops: list[Op]) -> list[bool]:
     return found
 
 
+class Places:
+    """Places, before they are allocated, in an arena for each type of numbers, and in a part of it that every thread has alone."""
+
+    def __init__(self, line: int = LINE):
+        self._line = line  # blocks start at multiples of so many bytes
+        self.sizes: Counter[tuple[Any, bool]] = Counter()  # numbers taken, by dtype and whether they are private
+
+    def take(self, block: Block) -> int:
+        """Return where a block may lie."""
+        arena, step = (block.dtype, block.private), self._line // np.dtype(block.dtype).itemsize
+        # One line stays free in front, for addresses a little before the first pixel of images.
+        place = self.sizes[arena] or step
+        self.sizes[arena] = place + -(-max(block.size, 1) // step) * step
+        return place
+
+
 def place(places: Places, ops: list[Op]) -> None:
     """Give every block of a program its place, so that as little memory as possible is used at any time.
 
     Values and gradients of one kind take each other's place once nothing needs what was there, or while it is read for the last
-    time, if an operation may overwrite it; everything else keeps its own. Blocks that have a place already keep it.
-
-    Parameters
-    ----------
-    places : Places
-    ops : list of Op
-        In the order in which they run; nothing is left over for the next turn but what stands in blocks of no kind.
+    time, if an operation may overwrite it; everything else keeps its own. Blocks that have a place already keep it. Nothing is left
+    over from a turn to the next but what stands in blocks of no kind.
     """
     first: dict[Block, int] = {}
     last: dict[Block, int] = {}

@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.eager import EagerStep
+from tinyticket.compiler.eager import Pair, Source, Step, test_part, training_part
 from tinyticket.compiler.explain import explain
 from tinyticket.compiler.network import Network
-from tinyticket.compiler.rule import penalties_of, required
-from tinyticket.compiler.sources import Pair, test_part, training_part
+from tinyticket.compiler.rule import penalties_of
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.warmup import announce_if_cold
-from tinyticket.data import Dataset, Pixels, augment
+from tinyticket.data import Pixels
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
@@ -28,7 +27,7 @@ from tinyticket.optim import Optimizer
 KERNELS, TURNS = ("dense", "sparse"), ("batch", "tiles")
 
 
-class CompiledStep:
+class CompiledStep(Step):
     """A compiled training step; `compile` makes it.
 
     Data sets and pairs of arrays that it is given are taken to stay as they are: they are brought into its own form once. What
@@ -49,10 +48,10 @@ class CompiledStep:
         kernels: dict[str, str],
         turns: str | None = None,
     ):
-        self.model, self.network, self._optimizer, self.batch_size = model, network, optimizer, batch_size
+        super().__init__(model, optimizer)
+        self.network, self.batch_size = network, batch_size
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads, self._turns = threads, turns  # of programs for masks to come
-        self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
         self._program: Any = None  # the back end's step for the masks that there were
         self._masks: list[np.ndarray | None] = []
         self._penalties: dict[Parameter, float] = {}
@@ -62,15 +61,9 @@ class CompiledStep:
         self._lock = threading.Lock()  # predictions that threads ask for side by side would meet in the arena
         self._sources: dict[tuple[int, int], tuple[Pair, Any]] = {}
 
-    @property
-    def optimizer(self) -> Optimizer:
-        """The optimizer; InputError in a step that has none."""
-        return required(self._optimizer)
-
     # -- training, evaluation and prediction
 
-    def __call__(self, source: np.ndarray | Dataset | Pair, which: np.ndarray) -> float:
-        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
+    def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
         program: Any
         rate = self.optimizer.lr
         if isinstance(source, np.ndarray):
@@ -84,52 +77,18 @@ class CompiledStep:
         return loss
 
     def run(
-        self,
-        source: Dataset | Pair,
-        batches: np.ndarray,
-        rates: Sequence[float] | None = None,
-        draws: np.ndarray | None = None,
+        self, source: Source, batches: np.ndarray, rates: Sequence[float] | None = None, draws: np.ndarray | None = None
     ) -> np.ndarray:
-        """Train on several batches in one call, which saves some microseconds a step.
-
-        Parameters
-        ----------
-        source
-            A data set or a pair of arrays.
-        batches : integer array of shape (steps, batch size)
-            Indices of each step's examples.
-        rates : sequence of float, optional
-            Each step's learning rate; the optimizer's if not given.
-        draws : int64 array of shape (steps, batch size, 3), optional
-            How each step's images are shifted and mirrored: `data.augment`.
-
-        Returns
-        -------
-        float64 array of shape (steps,)
-            Each step's loss before its update.
-        """
         usual = self.optimizer.lr
         program, data = self._bound(training_part(source))
         if draws is not None and not program.takes_draws:
-            return self._run_augmented(training_part(source), batches, rates, draws)
+            return super().run(source, batches, rates, draws)
         batches = np.ascontiguousarray(batches, np.int64)
         losses = program.run(data, batches, [usual] * len(batches) if rates is None else rates, draws)
         self._arena_is_newer = True
         return losses
 
-    def _run_augmented(
-        self, pair: Pair, batches: np.ndarray, rates: Sequence[float] | None, draws: np.ndarray
-    ) -> np.ndarray:
-        """Take steps on batches that are put together and augmented outside of the compiled code."""
-        x, y = pair
-        losses = np.zeros(len(batches))
-        for i, batch in enumerate(batches):
-            if rates is not None:
-                self.optimizer.lr = rates[i]
-            losses[i] = self(augment(x[batch], draws[i]), y[batch])
-        return losses
-
-    def evaluate(self, source: Dataset | Pair) -> tuple[float, float]:
+    def evaluate(self, source: Source) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
         program, data = self._bound(test_part(source))
         score = program.evaluate(data)
@@ -163,16 +122,11 @@ class CompiledStep:
                 program = self._ready(shape)
             return program.predict(x)
 
-    def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
-        return self.backward(x, y)[1]
-
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
-        """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
         # The autograd computes those of MLPs as fast, and those of networks on a device.
         compiled = self.network.device == "cpu" and not self.network.graph.is_mlp
         if not (self._arena_is_newer and compiled) or len(x) > self.batch_size:
-            return EagerStep(self.model, self.optimizer).backward(x, y)
+            return super().backward(x, y)
         program = self._current(x.shape[1:])
         if not self._gradients:  # made anew, once: without a call of this there is no memory for them
             self.fetch()
@@ -185,13 +139,11 @@ class CompiledStep:
     # -- masks that change while training goes on
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return the weights that can be pruned, to look at."""
         if not (self._arena_is_newer and self._program):
-            return EagerStep(self.model, self._optimizer).weights()
+            return super().weights()
         return {name: self._program.weight(weight) for name, weight in self.network.weights.items()}
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
-        """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
         weights, left = self.network.weights, {}
         for name, mask in masks.items():
             before = weights[name].mask
@@ -204,7 +156,7 @@ class CompiledStep:
                     weight.set_mask_only(left.pop(name))
                     self._masks[place] = weight.mask
         if left:
-            EagerStep(self.model, self.optimizer).change_masks(left)
+            super().change_masks(left)
 
     # -- what it does
 
@@ -226,15 +178,13 @@ class CompiledStep:
         return {"mode": "compiled", **device, **turns, "kernels": kernels}
 
     def _chosen(self) -> dict[str, bool]:
-        """Return for every weight, under its present mask, whether it runs sparse."""
-        return {name: self._runs_sparse(name, weight) for name, weight in self.network.weights.items()}
-
-    def _runs_sparse(self, name: str, weight: Parameter) -> bool:
-        if weight.mask is None:
-            return False
-        if name in self._kernels:
-            return self._kernels[name] == "sparse"
-        return self.network.runs_sparse(name)
+        """Return for every weight, under its present mask, whether it runs sparse: as asked for, or if that is faster."""
+        network, asked = self.network, self._kernels
+        masked = {name: weight.mask is not None for name, weight in network.weights.items()}
+        return {
+            name: is_masked and (asked[name] == "sparse" if name in asked else network.runs_sparse(name))
+            for name, is_masked in masked.items()
+        }
 
     # -- where the values are
 
@@ -296,8 +246,7 @@ class CompiledStep:
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
         """Return a parameter's values and its optimizer slots."""
-        slots = self._optimizer.slots(self._places[id(parameter)]) if self._optimizer else ()
-        return parameter.data, *slots
+        return parameter.data, *(self._slots(parameter) if self._optimizer else ())
 
     def _bound(self, pair: Pair) -> tuple[Any, Any]:
         """Return the program and the data in its form; they stay the same until another shape comes."""

@@ -22,37 +22,29 @@ class UnsupportedError(Exception):
 
 @dataclass(frozen=True)
 class Tape:
-    """What a pass left behind.
+    """What a pass left behind."""
 
-    Attributes
-    ----------
-    start, output : Tensor
-        What the model was given, two examples of zeros, and what it made of them.
-    nodes : list of Node
-        First to last.
-    module_of : callable
-        From a node to the name and the innermost module that made it.
-    names : dict of int to str
-        Names of parameters and buffers by their id.
-    """
-
-    start: Tensor
-    output: Tensor
-    nodes: list[Node]
-    module_of: Callable[[Node], tuple[str, Module]]
-    names: dict[int, str]
+    start: Tensor  # what the model was given, two examples of zeros ...
+    output: Tensor  # ... and what it made of them
+    nodes: list[Node]  # first to last
+    module_of: Callable[[Node], tuple[str, Module]]  # from a node to the name and the innermost module that made it
+    names: dict[int, str]  # of parameters and buffers, by their id
 
     def where(self, node: Node) -> str:
         """Return the name and the kind of the module that made a node, for messages."""
         name, module = self.module_of(node)
         return f"{name or 'the model'} ({type(module).__name__})"
 
+    def refusal(self, node: Node, reason: str) -> UnsupportedError:
+        """Return the error that names the module that made a node."""
+        return UnsupportedError(f"{self.where(node)}: {reason}")
+
     def parameter(self, node: Node, tensor: Tensor) -> Parameter:
         """Return a tensor that must be a trainable float32 parameter of the model."""
         if id(tensor) not in self.names or not isinstance(tensor, Parameter) or tensor.dtype != np.float32:
-            raise UnsupportedError(f"{self.where(node)}: compiled kernels want float32 parameters of the model itself")
+            raise self.refusal(node, "compiled kernels want float32 parameters of the model itself")
         if not tensor.requires_grad:
-            raise UnsupportedError(f"{self.where(node)}: its parameters are frozen, which compiled steps do not know")
+            raise self.refusal(node, "its parameters are frozen, which compiled steps do not know")
         return tensor
 
 

@@ -83,10 +83,8 @@ def _created(name: str, input_shape: tuple[int, ...] | None) -> Module:
         sizes = [int(size) for size in name.split("-")[1:]]
         return models.create(name, (sizes[0],), sizes[-1])
     for shape in SHAPES[:-1]:
-        try:
+        with contextlib.suppress(InputError):  # the last one says what is wrong
             return models.create(name, shape)
-        except InputError:
-            continue  # the last one says what is wrong
     return models.create(name, SHAPES[-1])
 
 

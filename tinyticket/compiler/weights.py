@@ -9,73 +9,57 @@ import numpy as np
 
 from tinyticket.compiler.op import Block, Shares
 from tinyticket.kernels.cpu.lines import Lines
+from tinyticket.kernels.cpu.update import State
 from tinyticket.sparse import ConvPattern, Pattern
 
 View = Callable[[Block], np.ndarray]
 """From a block to the array that it is in an arena."""
 
+Mask = np.ndarray | None
+AnyPattern = Pattern | ConvPattern
+
 
 class Weights:
-    """A parameter's blocks.
+    """A parameter's blocks; its `pattern` says where its survivors are, if it runs sparse.
 
-    Parameters
-    ----------
-    shape : tuple of int
-    mask : array of bool or None
-    pattern : Pattern, ConvPattern or None
-        Of its survivors, if it runs sparse.
-    by_column : bool
-        Whether the optimizer works on survivors column by column, as the fused gradient leaves theirs; else row by row, which the
-        forward pass reads.
-    slots : int
-        How many arrays the optimizer remembers.
-    parts : int
-        In how many parts its gradient comes, one after the other, which the update adds up.
-
-    Attributes
-    ----------
-    master, first, second, gradient : Block
-        What the optimizer updates, and by what; `first` and `second` are the master where the rule has no such slot.
-    values : Block
-        What the forward pass of a sparse layer reads.
-    packed, packed_back : Block
-        What the passes of a dense convolution read; the master unless the layout has packed it.
+    The optimizer, which remembers `slots` arrays, works on survivors column by column if the fused gradient leaves theirs so, else
+    row by row, as the forward pass reads them. The gradient comes in `parts`, one after the other, which the update adds up.
     """
 
     def __init__(
-        self,
-        shape: tuple[int, ...],
-        mask: np.ndarray | None,
-        pattern: Pattern | ConvPattern | None,
-        by_column: bool,
-        slots: int,
-        parts: int = 1,
+        self, shape: tuple[int, ...], mask: Mask, pattern: AnyPattern | None, by_column: bool, slots: int, parts: int
     ):
-        self.shape, self.mask, self.pattern, self.by_column, self.slots = shape, mask, pattern, by_column, slots
+        self.shape, self.mask, self.pattern, self.by_column = shape, mask, pattern, by_column
         self.count = int(np.prod(shape)) if pattern is None else pattern.count
-        self.master, self.gradient = Block(self.count), Block(parts * self.count)
-        self.first = Block(self.count) if slots > 0 else self.master
-        self.second = Block(self.count) if slots > 1 else self.master
-        self.values = Block(self.count) if by_column else self.master
+        self.master, self.gradient = Block(self.count), Block(parts * self.count)  # what is updated, and by what
+        self.slot_blocks = [self.master, *(Block(self.count) for _ in range(slots))]  # the master first
+        self.values = Block(self.count) if by_column else self.master  # what the forward pass of a sparse layer reads
         self.masked = mask is not None and pattern is None
         self.mask_bytes = Block(self.count if self.masked else 1, dtype=np.uint8)
+        # What the passes of a dense convolution read, unless the layout has packed it.
         self.packed = self.packed_back = self.master
         if pattern is not None:
             self.rows, self.columns = _blocks_of(pattern.rows), _blocks_of(pattern.columns)
             self.to_row = Block(self.count, dtype=np.uint32)
 
     @property
-    def slot_blocks(self) -> list[Block]:
-        """The master and the slots that there are."""
-        return [self.master, self.first, self.second][: 1 + self.slots]
+    def state(self) -> State:
+        """What an update reads and writes besides the gradient; the master stands for slots that the rule does not have."""
+        first, second, *_ = *self.slot_blocks[1:], self.master, self.master
+        return State(self.master, first, second, self.mask_bytes, self.masked)
 
     @property
     def pattern_blocks(self) -> list[Block]:
         """What is kept of the survivors' places."""
+        return [block for block, _ in self._places()]
+
+    def _places(self) -> list[tuple[Block, np.ndarray]]:
+        """Return the blocks of the survivors' places, each with what it holds."""
         if self.pattern is None:
             return []
-        columns = [self.columns.starts, self.columns.offsets, self.to_row] if self.by_column else []
-        return [self.rows.starts, self.rows.offsets, *columns]
+        kept = [(self.rows, self.pattern.rows), (self.columns, self.pattern.columns)][: 1 + self.by_column]
+        found = [pair for blocks, lines in kept for pair in zip(blocks[:2], lines[:2], strict=True)]
+        return [*found, (self.to_row, self.pattern.to_row)] if self.by_column else found
 
     def row_shares(self) -> Shares:
         """Cut the rows of the survivors that there are at the time into equal shares."""
@@ -87,17 +71,17 @@ class Weights:
 
     def survivor_shares(self) -> Shares:
         """Cut the survivors as the lines are cut whose gradients a pass leaves."""
+        shares = self.column_shares() if self.by_column else self.row_shares()
 
         def cut(threads: int) -> np.ndarray:
-            bounds, lines = lines_of().cut(threads), self._pattern.columns if self.by_column else self._pattern.rows
+            lines = self._pattern.columns if self.by_column else self._pattern.rows
             per_line = (lines.starts.size - 1) // self.shape[1 if self.by_column else 0]
-            return lines.starts[bounds * per_line].astype(np.int64)
+            return lines.starts[shares.cut(threads) * per_line].astype(np.int64)
 
-        lines_of = self.column_shares if self.by_column else self.row_shares
-        return Shares(lines_of().key, cut)
+        return Shares(shares.key, cut)
 
     @property
-    def _pattern(self) -> Pattern | ConvPattern:
+    def _pattern(self) -> AnyPattern:
         assert self.pattern is not None
         return self.pattern
 
@@ -108,11 +92,8 @@ class Weights:
         if self.masked:
             assert self.mask is not None
             view(self.mask_bytes)[:] = self.mask.reshape(-1)
-        if self.pattern is not None:
-            _write_lines(view, self.rows, self.pattern.rows)
-        if self.pattern is not None and self.by_column:
-            _write_lines(view, self.columns, self.pattern.columns)
-            view(self.to_row)[:] = self.pattern.to_row
+        for block, places in self._places():
+            view(block)[:] = places
 
     def write(self, view: View, arrays: Sequence[np.ndarray]) -> None:
         """Take over the values and the slots; what is pruned becomes +0.0."""
@@ -155,8 +136,3 @@ def _blocks_of(lines: Lines) -> Any:
     """Return lines with blocks for arrays."""
     starts, offsets = (Block(array.size, dtype=np.uint32) for array in (lines.starts, lines.offsets))
     return Lines(starts, offsets, lines.blocks)
-
-
-def _write_lines(view: View, blocks: Lines, lines: Lines) -> None:
-    view(blocks.starts)[:] = lines.starts
-    view(blocks.offsets)[:] = lines.offsets

@@ -1,12 +1,10 @@
 """Kernels: arrays in, arrays out. Nothing here knows a Tensor.
 
-`reference` holds plain NumPy versions, a few lines each: the specification that every fast kernel is tested against, and what the
-eager operations call. `cpu` holds the fast ones, on the packed layout; all of them, with `pack` and `unpack` and the patterns that
-sparse ones read, are names of this module too, imported (and Numba with them) when first used:
+`reference` holds the specification of every fast kernel in plain NumPy, and `cpu` the fast ones, on the packed layout; all of them,
+with `pack` and `unpack` and the patterns that sparse ones read, are names of this module too, imported (and Numba with them) when
+first used:
 
-    x = tt.kernels.pack(samples)
-    y = tt.kernels.linear(weight, bias, x, relu=True)
-    outputs = tt.kernels.unpack(y, len(samples))
+    y = tt.kernels.unpack(tt.kernels.linear(weight, bias, tt.kernels.pack(samples), relu=True), len(samples))
 """
 
 import importlib

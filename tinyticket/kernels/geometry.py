@@ -1,17 +1,14 @@
 """Sizes of work in the packed layout, in plain Python: what a layer's features or images measure, and where they lie.
 
 Activations are packed as [tile][feature][lanes], the samples of a batch innermost, so that a weight meets a contiguous run of
-samples and one loop serves dense and sparse layers alike. `lanes` is how many samples lie beside each other, a multiple of sixteen:
-the whole batch if it is small, so that a fully-connected layer reads its weights once. The last tile is padded: what its spare
-lanes hold never reaches a loss, a gradient or a count.
+samples and one loop serves dense and sparse layers alike. `lanes` is the whole batch if it is small, so that a fully-connected
+layer reads its weights once. The last tile is padded: what its spare lanes hold never reaches a loss, a gradient or a count.
 
 Images are packed as [tile][channel][border, rows, border][border, columns, border][16 samples]. The border holds zeros, written
-once and never again, so that a convolution's padding costs neither a branch nor a copy: a kernel that looks beyond the edge finds
-zeros there. A value and its gradient have the same border, the widest that any pass over either of them looks into. Neighbours may
-share their border: what lies right of a row is then what lies left of the next one, and what lies below an image what lies above
-the next. It is all the same to kernels, and saves a fifth of the memory on images of 8 by 8 pixels; but such images are no array of
-five dimensions, so only compiled steps have them. A fully-connected value is an image of one pixel without a border, so flattening
-an image without a border moves nothing. All distances are in floats.
+once and never again, so that a convolution's padding costs neither a branch nor a copy. A value and its gradient have the same
+border, the widest that any pass over either of them looks into. Neighbours may share their border, right with left and below with
+above, which saves a fifth of the memory on images of 8 by 8 pixels; such images are no array of five dimensions, so only compiled
+steps have them. A fully-connected value is an image of one pixel without a border. All distances are in floats.
 """
 
 from __future__ import annotations
@@ -103,23 +100,7 @@ def room(image: Image, tiles: int) -> int:
 
 
 def make_window(tiles: int, x: Image, y: Image, kernel: tuple[int, int], stride: int = 1, padding: int = 0) -> Window:
-    """Bring a convolution or a pooling and the geometry of its two images together.
-
-    Parameters
-    ----------
-    tiles : int
-        Tiles of sixteen samples.
-    x, y : Image
-        What is read and what is written.
-    kernel : (height, width)
-    stride, padding : int
-        The same in both directions.
-
-    Raises
-    ------
-    InputError
-        If y is not as large as the convolution of x is, or x has a border narrower than the padding.
-    """
+    """Return the work of a convolution or a pooling; InputError if y or the border of x have not the size for it."""
     if min(tiles, *kernel, stride) < 1 or padding < 0 or min(*x[:3], *y[:3]) < 1 or min(x.border, y.border) < 0:
         raise InputError(f"a window of kernel {kernel}, stride {stride}, padding {padding} over {x} does not exist")
     if padding > x.border:
@@ -136,14 +117,6 @@ def make_window(tiles: int, x: Image, y: Image, kernel: tuple[int, int], stride:
 
 
 def gradient_border(size: int, kernel: int, stride: int, padding: int) -> int:
-    """Return the border that y must have in one direction so that the input gradient finds all it reads there.
-
-    Parameters
-    ----------
-    size : int
-        Rows (or columns) of x.
-    kernel, stride, padding : int
-        Of the convolution, in the same direction.
-    """
+    """Return the border that y must have in one direction, in which x has `size` pixels, for all that the input gradient reads."""
     outputs = (size + 2 * padding - kernel) // stride + 1
     return max(0, (kernel - 1 - padding) // stride, (size - 1 + padding) // stride + 1 - outputs)

@@ -11,7 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.compiler import CompiledStep, EagerStep
-from tinyticket.compiler.sources import Pair
+from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.executors import processes

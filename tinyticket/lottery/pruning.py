@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyticket import prune
-from tinyticket.compiler.sources import Pair
+from tinyticket.compiler.eager import Pair
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.streams import stream

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyticket.compiler import CompiledStep, EagerStep, compile
-from tinyticket.compiler.sources import Pair
+from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.data.augmentation import augment, by_name
 from tinyticket.errors import DivergenceError

@@ -1,13 +1,9 @@
 """Dense or sparse: which kernels are faster for a layer, by a model of their costs.
 
-A dense layer costs so much for each weight and a sparse one so much for each survivor, plus something for each row or column
-that a pass opens: a first layer's rows forward and for their gradients, another's rows forward and its columns backward. A
-survivor of a layer behind others costs more the wider the layer is, because what it reads and writes, here and there in the
-activations and in the forward pass's copy of the weights, is less often in the first-level cache. One thread or two makes no
-difference to the choice: both kinds of layers gain alike.
-
-Rates come with the library for the machines that it was measured on, and others are taken for the one on which sparse layers
-pay off latest, until `calibrate` measures them; whichever they are, a result file records what was chosen.
+A dense layer costs so much for each weight and a sparse one so much for each survivor, plus something for each row or column that a
+pass opens. A survivor of a layer behind others costs more the wider the layer is, because what it reads and writes is less often in
+the first-level cache. Rates come with the library for the machines that it was measured on, and others are taken for the one on
+which sparse layers pay off latest, until `calibrate` measures them; a result file records what was chosen.
 """
 
 from __future__ import annotations
@@ -28,47 +24,29 @@ CLEARLY = 0.95
 
 @dataclass(frozen=True)
 class Rates:
-    """Costs of a training step, in nanoseconds of one core at 64 samples.
+    """Costs of a training step, in nanoseconds of one core at 64 samples; those of a first layer are without an input gradient."""
 
-    Attributes
-    ----------
-    dense, sparse : float
-        For each weight of a dense layer, for each survivor of a sparse one: forward, both gradients and the update.
-    dense_first, sparse_first : float
-        The same for a first layer, which needs no input gradient.
-    line : float
-        For each row or column that a pass over a sparse layer opens.
-    dense_doubling, sparse_doubling : float
-        What is to be added to `dense` and `sparse` for each time that a layer is twice as wide as 256 (the mean of its inputs and
-        outputs).
-    convolution, sparse_convolution : float
-        For each weight of a dense convolution and each survivor of a sparse one, at every pixel of its output: forward and both
-        gradients.
-    convolution_first, sparse_convolution_first : float
-        The same without an input gradient.
-    convolution_base : float
-        For each weight of a sparse convolution, whether it survives or not, at every pixel of its output: images pass by anyway.
-    """
-
-    dense: float
-    sparse: float
+    dense: float  # for each weight of a dense layer: forward, both gradients and the update
+    sparse: float  # the same for each survivor of a sparse layer
     dense_first: float
     sparse_first: float
-    line: float
-    dense_doubling: float = 0.0
-    sparse_doubling: float = 1.2
-    convolution: float = 3.7
-    sparse_convolution: float = 3.7
+    line: float  # for each row or column that a pass over a sparse layer opens
+    dense_doubling: float = 0.0  # to be added to `dense` each time that a layer's width (see `NARROW`) doubles ...
+    sparse_doubling: float = 1.2  # ... and to `sparse`
+    convolution: float = (
+        3.7  # for each weight of a dense convolution at every pixel of its output: forward and gradients
+    )
+    sparse_convolution: float = 3.7  # the same for each survivor of a sparse one
     convolution_first: float = 3.0
     sparse_convolution_first: float = 2.8
-    convolution_base: float = 0.2
+    convolution_base: float = (
+        0.2  # for each weight of a sparse one at every pixel, survivor or not: images pass by anyway
+    )
 
 
 MEASURED = {
     "znver4": Rates(dense=4.4, sparse=4.8, dense_first=2.7, sparse_first=3.3, line=33.0),
-    "emeraldrapids": Rates(
-        3.4, 5.2, dense_first=2.4, sparse_first=4.2, line=25.0, dense_doubling=0.35, sparse_doubling=1.1
-    ),
+    "emeraldrapids": Rates(3.4, 5.2, 2.4, 4.2, line=25.0, dense_doubling=0.35, sparse_doubling=1.1),
 }
 """Rates of the CPUs that were measured, by the names that LLVM gives them; convolutions were on the first alone."""
 
@@ -80,7 +58,7 @@ NARROW = 256
 
 
 def expected(shape: tuple[int, ...], density: float, first: bool, sparse: bool) -> float:
-    """Return the nanoseconds that a layer's share of a training step is expected to take, on one core at 64 samples."""
+    """Return the nanoseconds that a layer (out, in) is expected to take of a training step, on one core at 64 samples."""
     rates, weights = current(), shape[0] * shape[1]
     if not sparse:
         return (rates.dense_first if first else rates.dense + rates.dense_doubling * doublings(shape)) * weights
@@ -101,21 +79,8 @@ def sparse_is_faster(shape: tuple[int, ...], density: float, first: bool) -> boo
 
 
 def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, sparse: bool) -> float:
-    """Return the nanoseconds that a convolution's share of a training step is expected to take, on one core at 64 samples.
-
-    Parameters
-    ----------
-    shape : (out, in, kernel rows, kernel columns)
-    density : float
-        What share of the weights survives.
-    pixels : int
-        Rows times columns of its output.
-    first : bool
-        Whether it needs no input gradient.
-    sparse : bool
-        Which kernels.
-    """
-    rates, products = current(), shape[0] * shape[1] * shape[2] * shape[3] * pixels
+    """Return what `expected` does, for a convolution (out, in, kernel rows, kernel columns) with so many pixels in an output."""
+    rates, products = current(), math.prod(shape) * pixels
     if not sparse:
         return (rates.convolution_first if first else rates.convolution) * products
     rate = rates.sparse_convolution_first if first else rates.sparse_convolution
@@ -123,15 +88,14 @@ def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, fi
 
 
 def sparse_convolution_is_faster(shape: tuple[int, ...], density: float, pixels: int, first: bool) -> bool:
-    """Return whether the sparse kernels are expected to be faster for a convolution of this density."""
-    one, other = (expected_convolution(shape, density, pixels, first, sparse) for sparse in (True, False))
-    return one < CLEARLY * other
+    """Return what `sparse_is_faster` does, for a convolution with so many pixels in an output."""
+    sparse, dense = (expected_convolution(shape, density, pixels, first, sparse) for sparse in (True, False))
+    return sparse < CLEARLY * dense
 
 
 def calibration_file() -> Path:
     """Return where this machine's rates are kept."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return home / "tinyticket" / "rates.json"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinyticket" / "rates.json"
 
 
 def default() -> Rates:

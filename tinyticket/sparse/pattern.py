@@ -1,8 +1,7 @@
 """Where the survivors of a masked matrix are, in the two orders that training walks through them.
 
-Forward goes row by row, backward column by column, so both are kept, with the permutation from one to the other.
-Kernels check no bounds: whatever they may reach is validated here, once, when the pattern is built. A pattern is
-data, an argument of compiled kernels: a new mask brings another pattern and compiles nothing.
+Forward goes row by row, backward column by column. Kernels check no bounds: whatever they may reach is validated here, once. A
+pattern is an argument of compiled kernels: a new mask brings another pattern and compiles nothing.
 """
 
 from dataclasses import dataclass
@@ -13,10 +12,7 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
-from tinyticket.sparse.orders import Orders
-
-CACHE = 32 * 1024
-"""Bytes of activations that a block should read: a first-level cache."""
+from tinyticket.sparse.orders import CACHE, Orders, lines_of, order_of
 
 STRIP = 64
 """Lanes that kernels work through at a time."""
@@ -34,16 +30,9 @@ and from their second-level cache it gets that fast enough."""
 
 @dataclass(frozen=True, eq=False)
 class Pattern(Orders):
-    """Positions of the survivors of a matrix (outputs, inputs), for activations with so many lanes.
+    """Positions of the survivors of a matrix (outputs, inputs), in packed inputs (rows) and packed outputs (columns)."""
 
-    Offsets of rows point into packed inputs, offsets of columns into packed outputs.
-
-    Attributes
-    ----------
-    lanes : int
-    """
-
-    lanes: int
+    lanes: int  # of those activations
 
     @classmethod
     def from_mask(
@@ -72,8 +61,7 @@ class Pattern(Orders):
             column_blocks = 1
         positions = np.flatnonzero(mask)
         row, column = np.divmod(positions, mask.shape[1])
-        # A stable sort of 16-bit numbers is a radix sort, several times quicker than looking for survivors down the columns.
-        order = np.argsort(column.astype(np.uint16 if mask.shape[1] < 2**16 else np.uint32), kind="stable")
+        order = order_of(column, mask.shape[1])
         across, down = column[order], row[order]
         rows = _lines(row, column, mask.shape, lanes, row_blocks, WORTHWHILE_ROW)
         columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks, WORTHWHILE_COLUMN)
@@ -85,41 +73,23 @@ class Pattern(Orders):
         """Return the pattern of another mask for as many lanes."""
         return Pattern.from_mask(mask, self.lanes)
 
-    def mask(self) -> np.ndarray:
-        """Return the bool mask."""
-        mask = np.zeros(self.shape, np.bool_)
-        starts = self.rows.starts[:: self.rows.blocks].astype(np.int64)
-        row = np.repeat(np.arange(self.shape[0]), np.diff(starts))
-        mask[row, self.rows.offsets // self.lanes] = True
-        return mask
-
     def validate(self) -> None:
         """Raise an error if a kernel that walks through this pattern would leave its arrays."""
         outputs, inputs = self.shape
-        for name, lines, length, reach in (
-            ("rows", self.rows, outputs, inputs),
-            ("columns", self.columns, inputs, outputs),
-        ):
-            self._check_lines(name, lines, length)
-            offsets = lines.offsets
+        self._check_lines(outputs, inputs)
+        for name, (_, offsets, _), reach in (("rows", self.rows, inputs), ("columns", self.columns, outputs)):
             if self.count and (offsets.max() > (reach - 1) * self.lanes or np.any(offsets % np.uint32(self.lanes))):
                 raise InputError(f"{name} of a pattern reach beyond {reach} features of {self.lanes} lanes")
-        if self.count and self.to_row.max() >= self.count:
-            raise InputError("the permutation of a pattern reaches beyond its survivors")
 
 
 def _lines(
     line: np.ndarray, place: np.ndarray, shape: tuple[int, int], lanes: int, blocks: int | None, worthwhile: int
 ) -> Lines:
-    """Cut lines into blocks of places and count where each begins."""
-    lines, length = shape
+    """Cut lines into blocks of places, as many as are worthwhile if not given."""
+    count, length = shape
     if blocks is None:
         # Tiles of one vector are done four at a time, so a strip is as wide there.
         strip = length * (STRIP if lanes == LANES else min(lanes, STRIP)) * 4
         per_block = worthwhile if strip <= LARGE_CACHE else WORTHWHILE_LONG
-        blocks = min(-(-strip // CACHE), line.size // (lines * per_block))
-    blocks = max(1, min(blocks, length))
-    piece = line if blocks == 1 else line * blocks + place * blocks // length
-    per_line = np.bincount(piece, minlength=lines * blocks)
-    starts = np.concatenate(([0], np.cumsum(per_line))).astype(np.uint32)
-    return Lines(starts, (place * lanes).astype(np.uint32), blocks)
+        blocks = min(-(-strip // CACHE), line.size // (count * per_block))
+    return lines_of(line, (place * lanes).astype(np.uint32), count, place, length, blocks)

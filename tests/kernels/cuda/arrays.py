@@ -30,13 +30,18 @@ class Layer(NamedTuple):
         return self.g.outputs, self.g.inputs, self.g.kernel_height, self.g.kernel_width
 
 
+def laid_out(window, lanes, x, y, samples):
+    """Lay the work of a window out over images that may have other borders."""
+    return Layer(Geometry.of(window, lanes, origin(x), origin(y)), x, y, samples)
+
+
 def layer(samples, inputs, outputs, size, kernel, stride=1, padding=0, lanes=None, roomy=0):
     """Lay a convolution out; `roomy` pixels are added to the borders that it needs."""
     height, width = ((n + 2 * padding - k) // stride + 1 for n, k in zip(size, kernel, strict=True))
     needed = max(gradient_border(n, k, stride, padding) for n, k in zip(size, kernel, strict=True))
     x, y = Image(inputs, *size, padding + roomy), Image(outputs, height, width, needed + roomy)
     lanes = lanes or -(-samples // WARP) * WARP
-    return Layer(Geometry.of(make_window(1, x, y, kernel, stride, padding), lanes), x, y, samples)
+    return laid_out(make_window(1, x, y, kernel, stride, padding), lanes, x, y, samples)
 
 
 def linear(samples, inputs, outputs, lanes=None):
@@ -75,10 +80,6 @@ def border_is_zero(array, image):
 
 def _pixels(image):
     return image.channels * (image.height + 2 * image.border) * (image.width + 2 * image.border)
-
-
-def origins(case):
-    return origin(case.x), origin(case.y)
 
 
 def same(result, expected, rtol=1e-5):

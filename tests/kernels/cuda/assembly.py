@@ -26,17 +26,17 @@ from numba.np.numpy_support import from_dtype
 from tinyticket.errors import InputError
 from tinyticket.kernels.cuda import (
     activations,
-    batch_norm_passes,
-    bias_gradient,
+    batch_norm,
+    convolution,
     elementwise,
     gather,
     linear,
     loss,
     pooling,
-    products,
     sparse_convolution,
     sparse_products,
     sparse_walk,
+    staging,
     tiles,
     toolkit,
     update,
@@ -53,60 +53,55 @@ def _numbers(record: Any) -> Any:
     return types.NamedUniTuple(_N, len(record._fields), record)
 
 
-_G = _numbers(Geometry)
-_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(products.Product))
-_CORRELATE_ALL = (_F, _F, _F, _I, _numbers(products.Sum))
-_NORMALISE = (_F, _N, _F, _N, _N, _N, _N, _F, _N)
-_POOL = (_F, _N, _F, _N, _G)
-_ACTIVATE = (_F, _N, _F, _N, _S, _G)
-_ACTIVATE_BACK = (_F, _F, _F, _N, _F, _N, _S, _G, _N, _N)
-_WALK = (_F, _F, _I, _I, _I, _I, _F, _F, _F, _numbers(sparse_walk.Walk))
-_PRODUCTS = (_F, _F, _I, _I, _I, _I, _F, _N, _numbers(sparse_products.Products))
-_GATHER = (_I, _I, _I, _I, _F, _N, _I, _F, _F, _G, _N, _N)
+_G, _WORK = _numbers(Geometry), _numbers(staging.Work)
+_CORRELATE = (_F, _F, _F, _F, _F, _I, _I, _numbers(tiles.Product))
+_CORRELATE_ALL = (_F, _F, _F, _I, _G, _N)
+_ADDEND = (_F, _F, _numbers(elementwise.Spots))
+_FORWARD, _POOL, _BACK = (_F, _F, _G, _N), (_F, _F, _G, _S), (_F, _F, _F, _F, _G)
+_WALK = (_F, _F, _I, _I, _I, _I, _F, _F, _F, _WORK)
+_PRODUCTS = (_F, _F, _I, _I, _I, _I, _F, _N, _WORK)
+_GATHER = (_I, _I, _I, _I, _F, _I, _F, _F, _G, _N, _N)
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "correlate, large tile": (tiles.LARGE.correlate, _CORRELATE),
     "correlate, small tile": (tiles.SMALL.correlate, _CORRELATE),
     "correlate_all, large tile": (tiles.LARGE.correlate_all, _CORRELATE_ALL),
     "correlate_all, small tile": (tiles.SMALL.correlate_all, _CORRELATE_ALL),
+    "conv2d_bias_gradient": (convolution.conv2d_bias_gradient.compiled, (_F, _F, _G)),
     "finish_product": (linear.finish_product, (_F, _F, _F, _N, _N, _N, _N)),
-    "walk, linear": (sparse_walk.LINEAR.walk, _WALK),
-    "walk, wide": (sparse_walk.LINEAR_WIDE.walk, _WALK),
-    "walk, few lines": (sparse_walk.LINEAR_FEW.walk, _WALK),
-    "walk, image": (sparse_walk.IMAGE.walk, _WALK),
-    "walk, few channels": (sparse_walk.IMAGE_FEW.walk, _WALK),
-    "multiply, linear": (sparse_products.LINEAR.multiply, _PRODUCTS),
-    "multiply, few samples": (sparse_products.LINEAR_FEW.multiply, _PRODUCTS),
-    "multiply, image": (sparse_products.IMAGE.multiply, _PRODUCTS),
+    "walk, linear": (sparse_walk.LINEAR.kernel, _WALK),
+    "walk, wide": (sparse_walk.LINEAR_WIDE.kernel, _WALK),
+    "walk, few lines": (sparse_walk.LINEAR_FEW.kernel, _WALK),
+    "walk, image": (sparse_walk.IMAGE.kernel, _WALK),
+    "walk, few channels": (sparse_walk.IMAGE_FEW.kernel, _WALK),
+    "multiply, linear": (sparse_products.LINEAR.kernel, _PRODUCTS),
+    "multiply, few samples": (sparse_products.LINEAR_FEW.kernel, _PRODUCTS),
+    "multiply, image": (sparse_products.IMAGE.kernel, _PRODUCTS),
     "take": (sparse_convolution.take, (_F, _I, _F, _N)),
-    "measure_parts": (batch_norm_passes.measure_parts, (_F, _N, _F, _G, _I, _N)),
-    "normalise_parts": (batch_norm_passes.normalise_parts, (*_NORMALISE, *[_F] * 7, _G, _I, _N, _S, _S, _N)),
-    "normalise_by_running": (batch_norm_passes.normalise_by_running, (*_NORMALISE, *[_F] * 4, _G, _N, _S, _N)),
-    "sum_parts": (batch_norm_passes.sum_parts, (_F, _N, _F, _F, _N, _F, _F, _G, _I, _N, _N)),
-    "normalise_parts_back": (
-        batch_norm_passes.normalise_parts_back,
-        (_F, _F, _F, _N, _F, _N, *[_F] * 6, _G, _I, _N, _N, _N, _N),
-    ),
-    "take_maximum": (pooling.take_maximum, _POOL),
-    "give_to_first": (pooling.give_to_first, (_F, _F, _F, _N, _F, _N, _G, _N, _N)),
-    "give_to_maximum": (pooling.give_to_maximum, (_F, _F, _F, _N, _F, _N, _G, _N, _N)),
-    "take_average": (pooling.take_average, (_F, _N, _F, _N, _S, _G)),
-    "give_shares": (pooling.give_shares, (_F, _N, _F, _F, _N, _S, _G, _N, _N)),
-    "copy_rows": (elementwise.copy_rows, (_F, _N, _F, _N, _G, _N)),
-    "copy_rows_back": (elementwise.copy_rows_back, (_F, _F, _F, _N, _F, _N, _G, _N, _N, _N)),
-    "add_rows": (elementwise.add_rows, (_F, _N, _F, _N, _N, _N, _F, _N, _G, _N)),
-    "drop_rows": (elementwise.drop_rows, (_F, _N, _B, _N, _N, _F, _N, _S, _G, _I)),
-    "drop_rows_back": (elementwise.drop_rows_back, (_F, _F, _N, _B, _N, _N, _F, _N, _S, _G, _I, _N, _N)),
-    "leaky_relu": (activations.LEAKY_RELU.forward, _ACTIVATE),
-    "leaky_relu_gradient": (activations.LEAKY_RELU.backward, _ACTIVATE_BACK),
-    "tanh": (activations.TANH.forward, _ACTIVATE),
-    "tanh_gradient": (activations.TANH.backward, _ACTIVATE_BACK),
-    "sigmoid": (activations.SIGMOID.forward, _ACTIVATE),
-    "sigmoid_gradient": (activations.SIGMOID.backward, _ACTIVATE_BACK),
+    "batch_statistics": (batch_norm.batch_statistics.compiled, (_F, _F, _G, _I, _N)),
+    "batch_norm": (batch_norm.batch_norm.compiled, (*_ADDEND, _N, *[_F] * 8, _G, _I, _S, _S, _N, _N)),
+    "batch_norm_eval": (batch_norm.batch_norm_eval.compiled, (*_ADDEND, _N, *[_F] * 5, _G, _S, _N, _N)),
+    "batch_gradient_sums": (batch_norm.batch_gradient_sums.compiled, (*[_F] * 5, _G, _I, _N, _N)),
+    "batch_norm_gradient": (batch_norm.batch_norm_gradient.compiled, (*[_F] * 10, _G, _I, _N, _N, _N, _N)),
+    "max_pool2d": (pooling.max_pool2d.compiled, _POOL),
+    "give_to_first": (pooling.give_to_first.compiled, (*_BACK, _N, _N)),
+    "give_to_maximum": (pooling.give_to_maximum.compiled, (*_BACK, _N, _N)),
+    "avg_pool2d": (pooling.avg_pool2d.compiled, _POOL),
+    "avg_pool2d_gradient": (pooling.avg_pool2d_gradient.compiled, (_F, _F, _F, _G, _N, _N, _S)),
+    "copy": (elementwise.copy.compiled, _FORWARD),
+    "copy_gradient": (elementwise.copy_gradient.compiled, (*_BACK, _N, _N, _N)),
+    "add": (elementwise.add.compiled, (*_ADDEND, _F, _G, _N)),
+    "dropout": (elementwise.dropout.compiled, (_F, _B, _N, _N, _F, _S, _G, _I)),
+    "dropout_gradient": (elementwise.dropout_gradient.compiled, (_F, _F, _B, _N, _N, _F, _S, _G, _I, _N, _N)),
+    "leaky_relu": (activations.leaky_relu.compiled, (_F, _F, _G, _S)),
+    "leaky_relu_gradient": (activations.leaky_relu_gradient.compiled, (*_BACK, _S, _N, _N)),
+    "tanh": (activations.tanh.compiled, _FORWARD),
+    "tanh_gradient": (activations.tanh_gradient.compiled, (*_BACK, _N, _N, _N)),
+    "sigmoid": (activations.sigmoid.compiled, _FORWARD),
+    "sigmoid_gradient": (activations.sigmoid_gradient.compiled, (*_BACK, _N, _N, _N)),
     "gather, float32": (gather.gather, (_F, *_GATHER)),
     "gather, uint8": (gather.gather, (_B, *_GATHER)),
-    "sum_channels": (bias_gradient.sum_channels, (_F, _N, _F, _G)),
-    "measure_lanes": (loss.measure_lanes, (_F, _I, _F, _F, _F, _I, _N, _N, _N)),
+    "cross_entropy": (loss.cross_entropy.compiled, (_F, _I, _F, _F, _F, _G, _I, _N)),
     "sum_lanes": (loss.sum_lanes, (_F, _F, _F, _I)),
     "update_each": (update.update_each, (_N, _F, _B, _L, _I, _F, _I)),
 }

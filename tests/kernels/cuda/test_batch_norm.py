@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import border_is_zero, device, images_of, origins, same, value
+from tests.kernels.cuda.arrays import border_is_zero, device, images_of, same, value
 from tests.kernels.cuda.test_elementwise import elements
 from tinyticket.kernels import reference
 from tinyticket.kernels.cuda import batch_norm, geometry
+from tinyticket.kernels.cuda.elementwise import Spots
 from tinyticket.kernels.geometry import Image
 
 EPS, MOMENTUM = 1e-3, 0.3
@@ -35,9 +36,9 @@ class Numbers:
         self.weight, self.bias, self.mean = (rng.standard_normal(case.g.inputs).astype(np.float32) for _ in range(3))
         self.variance = rng.random(case.g.inputs).astype(np.float32) + 1
         beside = Image(*case.x[:3], 2)
-        self.on_device = value(self.x, case.x, case.g.lanes, rubbish=np.nan), origins(case)[0]
-        addend = value(self.addend, beside, case.g.lanes)
-        self.beside = addend, geometry.origin(beside), geometry.row(beside), geometry.plane(beside), has_addend
+        self.on_device = value(self.x, case.x, case.g.lanes, rubbish=np.nan)
+        spots = Spots(geometry.origin(beside), geometry.row(beside), geometry.plane(beside))
+        self.beside = value(self.addend, beside, case.g.lanes), spots, has_addend
         self.small = [device(array) for array in (self.weight, self.bias, self.mean.copy(), self.variance.copy())]
         self.scratch = device(np.full(batch_norm.scratch_size(case.g), np.nan, np.float32))
         self.state = device(np.array([3, case.samples], np.int32))
@@ -52,13 +53,11 @@ class Numbers:
 @pytest.mark.parametrize("fused", [(0, 0), (1, 1)], ids=["alone", "addend and ReLU"])
 def test_batch_norm_and_its_gradient(case, fused):
     has_addend, relu = fused
-    n, (x_origin, y_origin), g = Numbers(case, has_addend), origins(case), case.g
+    n, g = Numbers(case, has_addend), case.g
     y, left = value(np.full_like(n.dy, np.nan), case.y, g.lanes), [device(np.zeros(g.inputs, np.float32)) for _ in "mi"]
-    launches = batch_norm.batch_norm(
-        *n.on_device, *n.beside, y, y_origin, *n.small, *left, n.scratch, g, n.state, EPS, MOMENTUM, relu
-    )
-    for launch in launches:
-        launch.run()
+    batch_norm.batch_statistics(n.on_device, n.scratch, g, n.state).run()
+    given = n.on_device, *n.beside, y, *n.small, *left, n.scratch, g, n.state
+    batch_norm.batch_norm(*given, EPS, MOMENTUM, relu).run()
     wide = n.x.astype(np.float64)
     mean, var = reference.batch_statistics(wide)
     expected = n.expected(mean, var, has_addend, relu)
@@ -72,12 +71,9 @@ def test_batch_norm_and_its_gradient(case, fused):
 
     dy, dx = value(n.dy, case.y, g.lanes), value(np.full_like(n.x, 2.0), case.x, g.lanes, rubbish=0)
     add, (dweight, dbias) = relu, [device(np.zeros(g.inputs, np.float32)) for _ in "wb"]
-    launches = batch_norm.batch_norm_gradient(
-        *(n.on_device[0], y, dy, y_origin, dx, x_origin, n.small[0], *left, dweight, dbias),
-        *(n.scratch, g, n.state, relu, add, 1 - add),
-    )
-    for launch in launches:
-        launch.run()
+    batch_norm.batch_gradient_sums(n.on_device, y, dy, left[0], n.scratch, g, n.state, relu).run()
+    given = n.on_device, y, dy, dx, n.small[0], *left, dweight, dbias, n.scratch, g, n.state
+    batch_norm.batch_norm_gradient(*given, relu, add, 1 - add).run()
     above = np.where(expected <= 0, 0, n.dy) if relu else n.dy
     gradient = reference.batch_norm_input_gradient(above.astype(np.float64), wide, mean, var, n.weight, EPS)
     same(images_of(dx, case.x, case.samples), gradient + 2 * add, 1e-4)
@@ -90,9 +86,9 @@ def test_batch_norm_and_its_gradient(case, fused):
 @cases
 def test_batch_norm_eval(case):
     relu = has_addend = int(case.samples == 5)
-    n, y_origin = Numbers(case, has_addend), origins(case)[1]
+    n = Numbers(case, has_addend)
     y = value(np.full_like(n.dy, np.nan), case.y, case.g.lanes)
-    batch_norm.batch_norm_eval(*n.on_device, *n.beside, y, y_origin, *n.small, case.g, EPS, relu).run()
+    batch_norm.batch_norm_eval(n.on_device, *n.beside, y, *n.small, case.g, EPS, relu).run()
     same(images_of(y, case.y, case.samples), n.expected(n.mean, n.variance, has_addend, relu))
 
 
@@ -102,9 +98,8 @@ def test_input_behind_a_relu():
     n.x[::2] = 0
     x, dy = value(n.x, case.x, g.lanes), value(n.dy, case.y, g.lanes)
     dx, zeros = value(n.x, case.x, g.lanes), [device(np.zeros(g.inputs, np.float32)) for _ in range(4)]
-    given = n.small[0], *zeros[:2], *zeros[2:], n.scratch, g, n.state, 0, 0, 1
-    for launch in batch_norm.batch_norm_gradient(x, dy, dy, 0, dx, 0, *given):
-        launch.run()
+    batch_norm.batch_gradient_sums(x, dy, dy, zeros[0], n.scratch, g, n.state).run()
+    batch_norm.batch_norm_gradient(x, dy, dy, dx, n.small[0], *zeros, n.scratch, g, n.state, 0, 0, 1).run()
     assert not images_of(dx, case.x, case.samples)[::2].any()
 
 

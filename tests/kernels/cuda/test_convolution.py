@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
+from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, same, value
 from tinyticket.kernels import reference
 from tinyticket.kernels.cuda import convolution, tiles
 
@@ -44,11 +44,10 @@ def steps(case):
 
 @both
 def test_conv2d(case, tile):
-    x, dy, weight, bias = numbers(case)
-    (x_origin, y_origin), relu = origins(case), case.g.stride == 1
+    (x, dy, weight, bias), relu = numbers(case), case.g.stride == 1
     y = value(np.full_like(dy, np.nan), case.y, case.g.lanes)
-    given = value(x, case.x, case.g.lanes), x_origin, device(weight), device(bias) if relu else None
-    launch = convolution.conv2d(*given, y, y_origin, case.g, relu=int(relu))
+    given = value(x, case.x, case.g.lanes), device(weight), device(bias) if relu else None
+    launch = convolution.conv2d(*given, y, case.g, relu=int(relu))
     assert launch.kernel is tile.correlate
     launch.run()
     expected = reference.conv2d(x, weight, bias if relu else None, *steps(case))
@@ -61,12 +60,10 @@ def test_conv2d(case, tile):
 def test_conv2d_input_gradient(case, tile, flags):
     add, x_is_relu_output = flags
     x, dy, weight, _ = numbers(case)
-    (x_origin, y_origin), held = origins(case), np.full_like(x, 3.0 if add else np.nan)
-    dx = value(held, case.x, case.g.lanes)
+    dx = value(np.full_like(x, 3.0 if add else np.nan), case.x, case.g.lanes)
     above = value(dy, case.y, case.g.lanes, rubbish=0)
     below = value(x, case.x, case.g.lanes) if x_is_relu_output else None
-    given = above, y_origin, device(weight), below, dx, x_origin, case.g
-    convolution.conv2d_input_gradient(*given, add, x_is_relu_output).run()
+    convolution.conv2d_input_gradient(above, device(weight), below, dx, case.g, add, x_is_relu_output).run()
     expected = reference.conv2d_input_gradient(dy, weight, x.shape, *steps(case))
     expected = expected + 3 if add else np.where(x <= 0, 0, expected)
     same(images_of(dx, case.x, case.samples), expected)
@@ -77,25 +74,35 @@ def test_conv2d_input_gradient(case, tile, flags):
 @pytest.mark.parametrize("splits", [1, 3])
 def test_conv2d_weight_gradient(case, tile, splits):
     x, dy, weight, _ = numbers(case)
-    x_origin, y_origin = origins(case)
     partial = device(np.full((splits, weight.size), np.nan, np.float32))
-    given = value(x, case.x, case.g.lanes), x_origin, value(dy, case.y, case.g.lanes, rubbish=0), y_origin
+    given = value(x, case.x, case.g.lanes), value(dy, case.y, case.g.lanes, rubbish=0)
     convolution.conv2d_weight_gradient(*given, partial, case.g).run()
     expected = reference.conv2d_weight_gradient(dy, x, weight.shape[2:], *steps(case))
     same(partial.copy_to_host().reshape(splits, *weight.shape).sum(axis=0), expected)
+
+
+@pytest.mark.parametrize(
+    "case", [linear(7, 1, 3), layer(33, 1, 2, (3, 4), (3, 3), padding=1, roomy=1), layer(2, 1, 1, (9, 10), (2, 2))]
+)
+def test_conv2d_bias_gradient(case):
+    dy = np.random.default_rng(0).standard_normal(case.y_shape).astype(np.float32)
+    above, gradient = value(dy, case.y, case.g.lanes, rubbish=0), device(np.zeros(case.g.outputs, np.float32))
+    launch = convolution.conv2d_bias_gradient(above, gradient, case.g)
+    launch.run()
+    same(gradient.copy_to_host(), reference.conv2d_bias_gradient(dy))
+    assert launch.block == ((convolution.MANY if case.g.height == 8 else convolution.FEW),)
 
 
 def test_nan_is_not_lost():
     case = layer(2, 1, 2, (3, 3), (3, 3), padding=1)
     x, dy, weight, bias = numbers(case)
     x[0, 0, 0, 0] = dy[1, 0, 2, 2] = np.nan
-    (x_origin, y_origin), y = origins(case), value(dy, case.y, 32)
-    given = value(x, case.x, 32), x_origin, device(weight), device(bias)
-    convolution.conv2d(*given, y, y_origin, case.g, relu=1).run()
+    y = value(dy, case.y, 32)
+    convolution.conv2d(value(x, case.x, 32), device(weight), device(bias), y, case.g, relu=1).run()
     assert np.isnan(images_of(y, case.y, 2)).sum() == 2 * 4
     dx = value(x, case.x, 32)
-    given = value(dy, case.y, 32), y_origin, device(weight), value(np.ones_like(x), case.x, 32)
-    convolution.conv2d_input_gradient(*given, dx, x_origin, case.g, x_is_relu_output=1).run()
+    given = value(dy, case.y, 32), device(weight), value(np.ones_like(x), case.x, 32)
+    convolution.conv2d_input_gradient(*given, dx, case.g, x_is_relu_output=1).run()
     assert np.isnan(images_of(dx, case.x, 2)).sum() == 4
 
 
@@ -106,5 +113,5 @@ def test_large_layers_get_the_large_tile_and_long_sums_several_parts():
     assert convolution.conv2d_splits(wide) == 1
     assert convolution.conv2d_splits(image) == 2 * convolution.BUSY // 9
     table = np.zeros(1, np.float32)
-    chosen = [convolution.conv2d(table, 0, table, None, table, 0, g).kernel for g in (small, wide, image)]
+    chosen = [convolution.conv2d(table, table, None, table, g).kernel for g in (small, wide, image)]
     assert chosen == [tiles.SMALL.correlate, tiles.SMALL.correlate, tiles.LARGE.correlate]

@@ -16,7 +16,7 @@ MEAN, STD = np.array([0.4, 0.5, 0.1], np.float32), np.array([0.3, 0.2, 0.25], np
 def gathered(data, image, samples, lanes, draws=None, mean=None, std=None):
     """Gather the second of three batches; return x as images in all lanes, their labels and which examples they are."""
     rng = np.random.default_rng(lanes)
-    g = Geometry.of(make_window(1, image, image, (1, 1)), lanes)
+    g = Geometry.of(make_window(1, image, image, (1, 1)), lanes, x_origin=origin(image))
     labels = rng.integers(0, 9, len(data)).astype(np.int32)
     indices = np.full((3, lanes), -1, np.int32)  # spare lanes name no example
     indices[1, :samples] = rng.integers(0, len(data), samples)
@@ -29,7 +29,7 @@ def gathered(data, image, samples, lanes, draws=None, mean=None, std=None):
     arguments = device(data), device(labels), device(indices), None if spread is None else device(spread)
     state = device(np.array([1, samples], np.int32))
     moments = (None, None) if mean is None else (device(mean), device(std))
-    gather.gather_images(*arguments, state, x, origin(image), lane_labels, g, *moments).run()
+    gather.gather_images(*arguments, state, x, lane_labels, g, *moments).run()
     assert border_is_zero(x, image)
     chosen = indices[1, :samples]
     told = lane_labels.copy_to_host()

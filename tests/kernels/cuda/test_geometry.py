@@ -28,8 +28,8 @@ def test_features_are_images_of_one_pixel():
 
 def test_a_geometry_is_a_window_in_pixels():
     x, y = Image(3, 8, 9, 2), Image(7, 4, 5, 1)
-    g = Geometry.of(make_window(4, x, y, (3, 3), stride=2, padding=1), 64)
-    assert g == (64, 3, 7, 4, 5, 8, 9, 3, 3, 2, 1, row(x), plane(x), row(y), plane(y))
+    g = Geometry.of(make_window(4, x, y, (3, 3), stride=2, padding=1), 64, origin(x), origin(y))
+    assert g == (64, 3, 7, 4, 5, 8, 9, 3, 3, 2, 1, row(x), plane(x), row(y), plane(y), origin(x), origin(y))
     assert all(type(number) is int for number in g)
     assert g.taps == 27
 

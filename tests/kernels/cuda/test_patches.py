@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import layer, linear, origins
+from tests.kernels.cuda.arrays import layer, linear
 from tinyticket.kernels.cuda.patches import (
     Patch,
     forward_patch,
@@ -34,9 +34,8 @@ def test_at_a_step_neighbouring_spots_read_neighbouring_positions():
 
 @cases
 def test_the_forward_pass_reads_each_spot_s_window(case):
-    g, (x_origin, y_origin) = case.g, origins(case)
-    patch, view = forward_patch(g, 4, 4), forward_view(g, x_origin, y_origin)
-    table = survey(patch, [view], g)
+    g, patch = case.g, forward_patch(case.g, 4, 4)
+    table = survey(patch, [forward_view(g)], g)
     written = set()
     for row in table:
         inside, spots = row[1 : 1 + patch.size], row[1 + patch.size :]
@@ -44,23 +43,22 @@ def test_the_forward_pass_reads_each_spot_s_window(case):
             if spot < 0:
                 continue
             written.add(spot)
-            h, w = divmod(spot // g.lanes - y_origin, g.y_row)
+            h, w = divmod(spot // g.lanes - g.y_origin, g.y_row)
             for down, across in np.ndindex(g.kernel_height, g.kernel_width):
                 read = inside[patch.place(down, across) + i * patch.pitch + j]
                 above, left = h * g.stride + down - g.padding, w * g.stride + across - g.padding
-                assert read == (x_origin + above * g.x_row + left) * g.lanes
-    assert written == {(y_origin + h * g.y_row + w) * g.lanes for h in range(g.height) for w in range(g.width)}
+                assert read == (g.x_origin + above * g.x_row + left) * g.lanes
+    assert written == {(g.y_origin + h * g.y_row + w) * g.lanes for h in range(g.height) for w in range(g.width)}
 
 
 @cases
 def test_phases_of_an_input_gradient_write_every_pixel_once_and_read_inside(case):
-    g, (x_origin, y_origin) = case.g, origins(case)
-    patch = gradient_patch(g, 4, 4)
-    table = survey(patch, gradient_views(g, y_origin, x_origin), g)
+    g, patch = case.g, gradient_patch(case.g, 4, 4)
+    table = survey(patch, gradient_views(g), g)
     assert set(table[:, 0]) == set(range(g.stride**2))
     assert table[:, 1 : 1 + patch.size].max() < g.y_plane * g.lanes
     written = table[:, 1 + patch.size :]
-    expected = [(x_origin + h * g.x_row + w) * g.lanes for h in range(g.x_height) for w in range(g.x_width)]
+    expected = [(g.x_origin + h * g.x_row + w) * g.lanes for h in range(g.x_height) for w in range(g.x_width)]
     assert sorted(written[written >= 0]) == expected
 
 
@@ -68,4 +66,4 @@ def test_the_spots_of_a_linear_layer_are_its_samples():
     g = linear(100, 5, 3, lanes=128).g
     patch = forward_patch(g, 1, 4)
     assert (patch.size, span_of(g, 4)) == (4, 128)
-    assert survey(patch, [forward_view(g, 0, 0)], g).tolist() == [[0, 0, 32, 64, 96, 0, 32, 64, 96]]
+    assert survey(patch, [forward_view(g)], g).tolist() == [[0, 0, 32, 64, 96, 0, 32, 64, 96]]

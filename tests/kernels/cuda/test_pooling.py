@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import Layer, border_is_zero, images_of, origins, same, value
+from tests.kernels.cuda.arrays import border_is_zero, images_of, laid_out, same, value
 from tinyticket.kernels import reference
 from tinyticket.kernels.cuda import pooling
-from tinyticket.kernels.cuda.geometry import Geometry, lanes_for
+from tinyticket.kernels.cuda.geometry import lanes_for
 from tinyticket.kernels.geometry import Image, make_window, plane, row
 
 
@@ -15,7 +15,7 @@ def pool(samples, channels, size, kernel, stride, padding=0, x_border=0, y_borde
     height, width = ((n + 2 * padding - k) // stride + 1 for n, k in zip(size, kernel, strict=True))
     x, y = Image(channels, *size, x_border), Image(channels, height, width, y_border)
     window = make_window(1, x._replace(border=max(padding, x_border)), y, kernel, stride, padding)
-    return Layer(Geometry.of(window._replace(x_row=row(x), x_plane=plane(x)), lanes_for(samples)), x, y, samples)
+    return laid_out(window._replace(x_row=row(x), x_plane=plane(x)), lanes_for(samples), x, y, samples)
 
 
 CASES = {
@@ -48,15 +48,15 @@ def finished(gradient, x, held, flags):
 @cases
 @pytest.mark.parametrize("flags", [(0, 0), (1, 1)], ids=["plain", "add, x_is_relu_output"])
 def test_max_pool2d_and_its_gradient(case, flags):
-    (x, dy, held), (x_origin, y_origin), lanes = numbers(case), origins(case), case.g.lanes
+    (x, dy, held), lanes = numbers(case), case.g.lanes
     below, y = value(x, case.x, lanes), value(np.full_like(dy, np.nan), case.y, lanes)
-    pooling.max_pool2d(below, x_origin, y, y_origin, case.g).run()
+    pooling.max_pool2d(below, y, case.g).run()
     expected, winner = reference.max_pool2d(x, *window(case))
     np.testing.assert_array_equal(images_of(y, case.y, case.samples), expected)
     assert border_is_zero(y, case.y)
     dx, above = value(held, case.x, lanes), value(dy, case.y, lanes)
-    launch = pooling.max_pool2d_gradient(below, y, above, y_origin, dx, x_origin, case.g, *flags)
-    assert (launch.kernel is pooling.give_to_first) == (case is CASES["whole"])
+    launch = pooling.max_pool2d_gradient(below, y, above, dx, case.g, *flags)
+    assert (launch.kernel is pooling.give_to_first.compiled) == (case is CASES["whole"])
     launch.run()
     gradient = reference.max_pool2d_gradient(dy, winner, x.shape, *window(case))
     same(images_of(dx, case.x, case.samples), finished(gradient, x, held, flags))
@@ -66,14 +66,14 @@ def test_max_pool2d_and_its_gradient(case, flags):
 @cases
 @pytest.mark.parametrize("flags", [(0, 0), (1, 1)], ids=["plain", "add, x_is_relu_output"])
 def test_avg_pool2d_and_its_gradient(case, flags):
-    (x, dy, held), (x_origin, y_origin), lanes = numbers(case), origins(case), case.g.lanes
+    (x, dy, held), lanes = numbers(case), case.g.lanes
     below, y = value(x, case.x, lanes), value(np.full_like(dy, np.nan), case.y, lanes)
-    pooling.avg_pool2d(below, x_origin, y, y_origin, case.g).run()
+    pooling.avg_pool2d(below, y, case.g).run()
     same(images_of(y, case.y, case.samples), reference.avg_pool2d(x, *window(case)))
     assert border_is_zero(y, case.y)
     dx, above = value(held, case.x, lanes), value(dy, case.y, lanes)
     given = below if flags[1] else None
-    pooling.avg_pool2d_gradient(above, y_origin, given, dx, x_origin, case.g, *flags).run()
+    pooling.avg_pool2d_gradient(above, given, dx, case.g, *flags).run()
     gradient = reference.avg_pool2d_gradient(dy, x.shape, *window(case))
     same(images_of(dx, case.x, case.samples), finished(gradient, x, held, flags))
     assert border_is_zero(dx, case.x)
@@ -81,8 +81,8 @@ def test_avg_pool2d_and_its_gradient(case, flags):
 
 def test_nan_is_a_maximum():
     case = CASES["2x2"]
-    (x, dy, _), (x_origin, y_origin) = numbers(case), origins(case)
+    x, dy, _ = numbers(case)
     x[0, 0, 0, 1] = np.nan
     y = value(dy, case.y, 32)
-    pooling.max_pool2d(value(x, case.x, 32), x_origin, y, y_origin, case.g).run()
+    pooling.max_pool2d(value(x, case.x, 32), y, case.g).run()
     np.testing.assert_array_equal(images_of(y, case.y, 5), reference.max_pool2d(x, *window(case))[0])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, origins, same, value
+from tests.kernels.cuda.arrays import border_is_zero, device, images_of, layer, linear, same, value
 from tinyticket.errors import InputError
 from tinyticket.kernels import reference
 from tinyticket.kernels.cpu.vector.machine import LANES
@@ -78,12 +78,12 @@ def steps(case):
 
 @both
 def test_sparse_conv2d(case, tile):
-    pruned, (x_origin, y_origin), relu = Pruned(case), origins(case), case.g.stride == 1
+    pruned, relu = Pruned(case), case.g.stride == 1
     y = value(np.full_like(pruned.dy, np.nan), case.y, case.g.lanes)
     bias = device(pruned.bias) if relu else None
-    given = value(pruned.x, case.x, case.g.lanes), x_origin, device(pruned.values), pruned.rows, bias
-    launch = sparse_convolution.sparse_conv2d(*given, y, y_origin, case.g, int(relu))
-    assert launch.kernel in [each.walk for each in TILES[tile]]
+    given = value(pruned.x, case.x, case.g.lanes), device(pruned.values), pruned.rows, bias
+    launch = sparse_convolution.sparse_conv2d(*given, y, case.g, int(relu))
+    assert launch.kernel in [each.kernel for each in TILES[tile]]
     launch.run()
     expected = reference.conv2d(pruned.x, pruned.weight, pruned.bias if relu else None, *steps(case))
     same(images_of(y, case.y, case.samples), np.maximum(expected, 0) if relu else expected)
@@ -92,8 +92,7 @@ def test_sparse_conv2d(case, tile):
 
 @both
 def test_sparse_conv2d_input_gradient(case, tile):
-    pruned, (x_origin, y_origin) = Pruned(case), origins(case)
-    x_is_relu_output = int(case.g.stride == 1)
+    pruned, x_is_relu_output = Pruned(case), int(case.g.stride == 1)
     add = 1 - x_is_relu_output
     by_column = device(np.full(pruned.pattern.count, np.nan, np.float32))
     sparse_convolution.reorder_survivors(
@@ -101,7 +100,7 @@ def test_sparse_conv2d_input_gradient(case, tile):
     ).run()
     dx = value(np.full_like(pruned.x, 3.0 if add else np.nan), case.x, case.g.lanes)
     below = value(pruned.x, case.x, case.g.lanes) if x_is_relu_output else None
-    given = value(pruned.dy, case.y, case.g.lanes), y_origin, by_column, pruned.columns, below, dx, x_origin
+    given = value(pruned.dy, case.y, case.g.lanes), by_column, pruned.columns, below, dx
     sparse_convolution.sparse_conv2d_input_gradient(*given, case.g, add, x_is_relu_output).run()
     expected = reference.conv2d_input_gradient(pruned.dy, pruned.weight, pruned.x.shape, *steps(case))
     expected = expected + 3 if add else np.where(pruned.x <= 0, 0, expected)
@@ -115,9 +114,9 @@ def test_sparse_conv2d_input_gradient(case, tile):
     ids=[*CASES, "four parts", "two parts of a linear layer"],
 )
 def test_sparse_conv2d_weight_gradient(case, splits):
-    pruned, (x_origin, y_origin) = Pruned(case), origins(case)
+    pruned = Pruned(case)
     partial = device(np.full(splits * pruned.pattern.count, np.nan, np.float32))
-    given = value(pruned.x, case.x, case.g.lanes), x_origin, value(pruned.dy, case.y, case.g.lanes, rubbish=0), y_origin
+    given = value(pruned.x, case.x, case.g.lanes), value(pruned.dy, case.y, case.g.lanes, rubbish=0)
     sparse_convolution.sparse_conv2d_weight_gradient(*given, pruned.products, partial, case.g).run()
     expected = reference.conv2d_weight_gradient(pruned.dy, pruned.x, case.weight_shape[2:], *steps(case))
     parts = partial.copy_to_host().reshape(splits, -1)
@@ -128,7 +127,7 @@ def test_sparse_conv2d_weight_gradient(case, splits):
 def narrow(monkeypatch):
     """Let a block's shared memory hold two channels of any patch of the case "several tiles"."""
     monkeypatch.setattr(sparse_tiles, "_room", lambda patch, used: 2 * patch.size * 128)
-    assert Pruned(CASES["several tiles"]).columns.chunks == 3
+    assert Pruned(CASES["several tiles"]).columns.work.chunks == 3
 
 
 @pytest.mark.usefixtures("narrow")
@@ -152,9 +151,8 @@ def test_nothing_survives():
     case = CASES["linear"]
     pruned = Pruned(case, density=0)
     x, y = value(pruned.x, case.x, case.g.lanes), value(pruned.dy, case.y, case.g.lanes)
-    sparse_convolution.sparse_conv2d(
-        x, 0, device(np.zeros(1, np.float32)), pruned.rows, device(pruned.bias), y, 0, case.g
-    ).run()
+    given = device(np.zeros(1, np.float32)), pruned.rows, device(pruned.bias)
+    sparse_convolution.sparse_conv2d(x, *given, y, case.g).run()
     np.testing.assert_array_equal(images_of(y, case.y, 1)[0, :, 0, 0], pruned.bias)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.kernels.cuda.arrays import layer, linear
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cuda import driver, sparse_products, sparse_tiles, sparse_walk
+from tinyticket.kernels.cuda import driver, patches, sparse_products, sparse_tiles, sparse_walk
 from tinyticket.kernels.cuda.geometry import WARP
 from tinyticket.sparse import Pattern
 
@@ -35,7 +35,7 @@ def test_every_layer_keeps_a_device_busy(g, tiles, density, tile, blocks, warps)
 def test_parts_of_a_weight_gradient_all_have_something_to_sum(g, parts):
     tiles = g.height * g.width // 16 or 1
     assert sparse_tiles.sparse_conv2d_splits(g) == parts
-    groups = tiles * g.lanes // (sparse_tiles.span_of(g, sparse_tiles._products_tile(g).columns))
+    groups = tiles * g.lanes // (patches.span_of(g, sparse_tiles._products_tile(g).columns))
     assert -(-groups // -(-groups // parts)) == parts
 
 
@@ -53,7 +53,8 @@ def test_what_a_block_keeps_finds_room_on_every_device(monkeypatch, shared):
     mask = np.random.default_rng(0).random((100, 300)) < 0.1
     pattern = Pattern.from_mask(mask, LANES, row_blocks=1, column_blocks=1)
     walk, products = (make(pattern.rows, LANES, g) for make in (sparse_tiles.forward_plan, sparse_tiles.weight_plan))
-    assert walk.bytes + sparse_tiles._walk_bytes(walk.tile) <= shared
+    assert walk.bytes + walk.tile.used <= shared
     sums = products.warps * sparse_products.SUMS * 4
-    assert products.bytes + sums + sparse_tiles._products_bytes(products.tile) <= shared
+    assert products.tile.used_by_warp * products.warps == sums
+    assert products.bytes + sums + products.tile.used <= shared
     assert products.tile.columns * WARP == 128

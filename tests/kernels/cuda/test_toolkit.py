@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,7 +36,19 @@ def test_it_describes_itself():
 
 def test_a_missing_device_is_one_sentence(monkeypatch):
     monkeypatch.setattr(toolkit, "available", lambda: False)
-    with pytest.raises(InputError, match="device 'cuda' needs an NVIDIA GPU with its driver, but"):
+    with pytest.raises(InputError, match="device 'cuda' needs an NVIDIA GPU, its driver and its compiler, but"):
+        toolkit.require()
+
+
+def test_a_device_without_numba_cuda_is_one_sentence_too(monkeypatch):
+    own = SimpleNamespace(__name__="numba.cuda", gpus=["one"], is_available=lambda: True)
+    monkeypatch.setattr(toolkit, "cuda", own)
+    monkeypatch.setattr(toolkit, "simulated", lambda: False)
+    monkeypatch.setattr(toolkit, "find_spec", lambda name: name)
+    toolkit.require()
+    monkeypatch.setattr(toolkit, "find_spec", lambda name: None)
+    assert not toolkit.available()
+    with pytest.raises(InputError, match=r"the package numba-cuda is not installed: pip install 'tinyticket\[cuda\]'$"):
         toolkit.require()
 
 

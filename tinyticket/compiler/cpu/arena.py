@@ -1,4 +1,4 @@
-"""The memory of a network: one array for each type of numbers, and one more that each thread has for itself."""
+"""The memory of a step: one array for each type of numbers that all threads share, and one more that each thread has alone."""
 
 from __future__ import annotations
 
@@ -8,25 +8,16 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler.op import Block
-from tinyticket.compiler.places import LINE, Places
+from tinyticket.compiler.schedule import LINE, Places
 from tinyticket.kernels.cpu.packing import address_of, empty
 
 
 class Arena:
-    """Allocated places.
-
-    Parameters
-    ----------
-    places : Places
-    blocks : iterable of Block
-        All that have been placed, for what they hold from the beginning.
-    """
+    """The arrays in which blocks lie at the places that `places` has given them, each filled with what its block begins with."""
 
     def __init__(self, places: Places, blocks: Iterable[Block]):
-        self._places = places
-        self._shared = {
-            dtype: self._zeros(dtype, size) for (dtype, private), size in places.sizes.items() if not private
-        }
+        self._sizes = places.sizes
+        self._shared = self._arrays(private=False)
         self._own: dict[int, dict[Any, np.ndarray]] = {}
         for block in blocks:
             if block.fill:
@@ -43,20 +34,20 @@ class Arena:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that are allocated."""
-        own = [array for part in self._own.values() for array in part.values()]
-        return sum(array.nbytes for array in (*self._shared.values(), *own))
+        """Bytes of all arrays that have been allocated."""
+        return sum(array.nbytes for part in (self._shared, *self._own.values()) for array in part.values())
 
     def _part(self, thread: int) -> dict[Any, np.ndarray]:
-        """Return what a thread has for itself, allocated when it is first needed."""
+        """Return the arrays that a thread has alone, allocated when the thread first needs them."""
         if thread not in self._own:
-            sizes = self._places.sizes.items()
-            self._own[thread] = {dtype: self._zeros(dtype, size) for (dtype, private), size in sizes if private}
+            self._own[thread] = self._arrays(private=True)
         return self._own[thread]
 
-    @staticmethod
-    def _zeros(dtype: Any, size: int) -> np.ndarray:
-        """Allocate zeros, with a cache line to spare."""
-        array = empty(size + LINE // np.dtype(dtype).itemsize, dtype=dtype)
-        array[:] = 0
-        return array
+    def _arrays(self, private: bool) -> dict[Any, np.ndarray]:
+        """Allocate an array of zeros for each type of numbers, with a cache line to spare."""
+        arrays = {}
+        for (dtype, is_private), size in self._sizes.items():
+            if is_private == private:
+                arrays[dtype] = empty(size + LINE // np.dtype(dtype).itemsize, dtype=dtype)
+                arrays[dtype][:] = 0
+        return arrays

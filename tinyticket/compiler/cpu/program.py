@@ -21,7 +21,6 @@ from tinyticket.compiler.cpu.data import Data
 from tinyticket.compiler.cpu.pace import Pace
 from tinyticket.compiler.cpu.table import Tables
 from tinyticket.compiler.cpu.walk import MEETING_SIZE, Walk, predict, walk
-from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.op import Op
 from tinyticket.compiler.schedule import order
 from tinyticket.errors import InputError
@@ -43,87 +42,54 @@ assert list(WALK)[:8] == ["begin", "turns", "samples", "total", "strides", "indi
 
 
 class Threads:
-    """What the programs of a step share of threads: the records that feed each of them, and where they meet.
-
-    Parameters
-    ----------
-    most : int
-        All that may run at once.
-
-    Attributes
-    ----------
-    every : int
-        All that Numba wakes up if it is told nothing else.
-    """
+    """What the programs of a step share of all threads that may run at once: the record that feeds each, and where they meet."""
 
     def __init__(self, most: int):
         self.most = most
-        self.every = numba.get_num_threads()
+        self.every = numba.get_num_threads()  # as many as Numba wakes up if it is told nothing else
         self.feeds = [empty(WORDS, dtype=np.int64) for _ in range(most)]
         self.addresses = np.array([address_of(feed) for feed in self.feeds], np.int64)
         self.meeting = empty(MEETING_SIZE, dtype=np.int64)
 
 
 class Program:
-    """Operations that are done turn after turn.
+    """Operations that are done turn after turn, each turn by one thread if they are taken apart.
 
-    Parameters
-    ----------
-    lowered : lower.Program
-    samples : int
-        Of a turn.
-    threads : Threads
-    apart : bool
-        Whether each turn is one thread's.
-    work : int
-        Multiply-adds of vectors in a turn that a thread takes apart, over those that are worth a thread.
-    strides : dict of str to int
-        What is added to the words of a feed from turn to turn, for each sample of a turn.
-
-    Attributes
-    ----------
-    ops : list of Op
-    kept : dict of Operation to int
-        Dropouts, and where their masks begin among the bytes of a turn.
-    base : memoryview of int64
-        The words of the first turn's feed, by the places in `FEED`.
+    `work` is how many multiply-adds of vectors such a turn has, over those that are worth a thread. `strides` are added to the
+    words of a feed from turn to turn, for each sample of a turn.
     """
+
+    arena: Arena  # where all blocks of the operations lie, once they have been placed
 
     def __init__(
         self,
         lowered: lower.Program,
         samples: int,
         threads: Threads,
-        *,
         apart: bool = False,
         work: float = 1.0,
         strides: dict[str, int] | None = None,
     ):
         self.ops: list[Op] = order(lowered.ops, lowered.chains)
         self.samples, self.whole = samples, lowered.whole
-        self.kept: dict[Operation, int] = lowered.kept
-        self.kept_size = lowered.kept_size
-        self._threads, self._apart, self._work, self._per_sample = threads, apart, work, strides or {}
+        self.kept, self.kept_size = lowered.kept, lowered.kept_size
+        self._threads, self._apart, self._work = threads, apart, work
+        self._per_sample = strides or {"indices": 8, "draws": 24}
         self._paces: dict[int, Pace] = {}  # by how many turns; those of numbers alike are one
         self._alike: dict[tuple[int, int], Pace] = {}
         self._tables: dict[int, Tables] = {}
         self._words: dict[int, Any] = {}
         self._strides: dict[int, tuple[np.ndarray, int]] = {}
         base: Any = np.zeros(WORDS, np.int64)
-        self._base, self.base = base, memoryview(base)
+        self._base, self.base = base, memoryview(base)  # the words of the first turn's feed, by the places in `FEED`
         self.base[FEED["parts"]] = 1
         self._data: weakref.ref[Data] | None = None  # what feeds name; whoever takes turns keeps it meanwhile
         self._predicts = False  # whether the words for one thread, and the base, are those of `predict`
-        self._arena: Arena | None = None
         # Turns, if each is a thread's, that are not worth a second thread.
         few = int(2 / work) if apart and work > 0 else 1 if apart else 0
         self._untimed, self._untimed_turns = 0, 0  # calls that go without asking the pace, and the turns of each
         self._untimed_words: Any = None
         self._few = sys.maxsize if threads.most == 1 else max(1, few) if apart else 0
-
-    def place_in(self, arena: Arena) -> None:
-        """Let all blocks of the operations lie in an arena."""
-        self._arena = arena
 
     def cut(self) -> None:
         """Cut the work anew between threads, after survivors have moved."""
@@ -143,19 +109,10 @@ class Program:
             self._data, self._predicts = weakref.ref(data), False
 
     def take(self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0) -> None:
-        """Take turns, on as many threads as are quickest.
+        """Take turns of so many samples, `total` in all, on as many threads as are quickest.
 
-        Parameters
-        ----------
-        turns, samples, total : int
-            How many, the samples of each, and of all: the last turn may have fewer.
-        indices, checked, size : int
-            Address and number of the indices of examples, which must be from 0 to `size`.
-
-        Raises
-        ------
-        InputError
-            If one of them is not; nothing has been done then.
+        The `checked` numbers at the address `indices` name examples. If one of them is not from 0 to `size`, nothing is done, and
+        an InputError is raised.
         """
         if turns < 1:
             return
@@ -248,19 +205,16 @@ class Program:
 
     def _table(self, threads: int) -> Tables:
         if threads not in self._tables:
-            assert self._arena is not None
-            feeds = self._threads.feeds[:threads]
-            self._tables[threads] = Tables(self.ops, self._arena, feeds, self._apart)
+            self._tables[threads] = Tables(self.ops, self.arena, self._threads.feeds[:threads], self._apart)
         return self._tables[threads]
 
     def profile(self, samples: int, times: int) -> list[tuple[Op, float]]:
         """Return the seconds that each operation of a turn takes on one thread, done so many times."""
-        assert self._arena is not None
         words, still, measured = self._words_for(1).copy(), np.zeros(WORDS, np.int64), []
         words[WALK["rows"]] = 1
         _TURNS.pack_into(words, 0, 0, times, samples, times * samples, address_of(still), 0, 0, 0)
         for op in self.ops:
-            tables = Tables([op], self._arena, self._threads.feeds[:1], apart=False)
+            tables = Tables([op], self.arena, self._threads.feeds[:1], apart=False)
             words[WALK["tables"]] = address_of(tables.addresses)
             began = perf_counter()
             walk(words)

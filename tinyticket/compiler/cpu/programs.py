@@ -9,8 +9,7 @@ from tinyticket.compiler.cpu.arena import Arena
 from tinyticket.compiler.cpu.program import Program, Threads
 from tinyticket.compiler.layout import SMALL, Layout, Values
 from tinyticket.compiler.op import Block
-from tinyticket.compiler.places import Places
-from tinyticket.compiler.schedule import held, place
+from tinyticket.compiler.schedule import Places, held, place
 from tinyticket.errors import InputError
 from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Parameter
@@ -26,33 +25,15 @@ add up gradients once for each tile. Batch normalisation needs whole batches."""
 
 
 class Programs:
-    """What is done in a step's calls.
+    """What is done in a step's calls; parameters as for `CpuStep`."""
 
-    Parameters
-    ----------
-    layout : Layout
-    batch_size : int
-    rule : int
-        The optimizer's, of `kernels.cpu.update.RULES`.
-    threads : int
-        All that may run at once.
-    gradients : bool
-        Whether there is to be a program for the gradients of all weights.
-    penalties : mapping of Parameter to float
-    turns : {"batch", "tiles"}, optional
-        Whether a training step takes its batch at once, or tile by tile; what is expected to be faster if not given.
-
-    Attributes
-    ----------
-    training : Program
-        A training step, or a tile's way through it, after which `updating` takes the parts of the gradients.
-    updating, gradients : Program, optional
-    evaluation, prediction : Program
-    few : Program
-        A prediction of no more examples than a tile of images has lanes.
-    refresh : Program
-        Brings weights that were written from outside into the orders that passes read.
-    """
+    training: Program  # a training step, or a tile's way through it, whose parts of the gradients `updating` takes
+    updating: Program | None
+    gradients: Program | None  # of all weights
+    evaluation: Program
+    prediction: Program
+    few: Program  # a prediction of no more examples than a tile of images has lanes
+    refresh: Program  # brings weights that were written from outside into the orders that passes read
 
     def __init__(
         self,
@@ -64,31 +45,31 @@ class Programs:
         penalties: Mapping[Parameter, float],
         turns: str | None,
     ):
-        self._layout, self._threads, work = layout, Threads(threads), layout.work() / SMALL
+        self._layout, shared, work = layout, Threads(threads), layout.work() / SMALL
         self.turns = _choose_turns(layout, turns, bool(penalties))
         apart = layout.is_mlp or _weights(layout) <= APART
         together = Values(layout, layout.tiles, private=False)
         # Losses are added up in the order of the data, within a turn first: turns are those of every version of the library.
         tiles, samples = (1, layout.lanes) if layout.is_mlp else (layout.tiles, batch_size)
         evaluated = Values(layout, tiles, private=True) if apart else together
-        self.updating: Program | None = None
+        self.updating = None
         if self.turns == "tiles":
             layout.cut_gradients()
             forth_and_back, update = lower.training_apart(layout, Values(layout, 1, private=True), rule)
-            self.training = self._program(forth_and_back, LANES, True, 3 * work)
-            self.updating = self._program(update, 1)
+            self.training = Program(forth_and_back, LANES, shared, True, 3 * work)
+            self.updating = Program(update, 1, shared)
         else:
-            self.training = self._program(lower.training(layout, together, rule, penalties), batch_size)
-        self.gradients = self._program(lower.gradients(layout, together), batch_size) if gradients else None
-        self.evaluation = self._program(lower.evaluation(layout, evaluated), samples, apart, work * tiles)
+            self.training = Program(lower.training(layout, together, rule, penalties), batch_size, shared)
+        self.gradients = Program(lower.gradients(layout, together), batch_size, shared) if gradients else None
+        self.evaluation = Program(lower.evaluation(layout, evaluated), samples, shared, apart, work * tiles)
         size, classes = layout.graph.start.size, layout.graph.output.channels
         ahead = {"examples": 4 * size, "pixels": size, "logits": 4 * classes}
-        self.prediction = self._program(lower.prediction(layout, evaluated), samples, apart, work * tiles, ahead)
+        self.prediction = Program(lower.prediction(layout, evaluated), samples, shared, apart, work * tiles, ahead)
         self.few = self.prediction
         if layout.tiles > 1 and not layout.is_mlp:
             predicted = Values(layout, 1, private=apart)
-            self.few = self._program(lower.prediction(layout, predicted), LANES, apart, work, ahead)
-        self.refresh = self._program(lower.refresh(layout), 1)
+            self.few = Program(lower.prediction(layout, predicted), LANES, shared, apart, work, ahead)
+        self.refresh = Program(lower.refresh(layout), 1, shared)
         self.arena = self._placed()
 
     @property
@@ -96,17 +77,6 @@ class Programs:
         """All programs that there are."""
         found = self.training, self.updating, self.gradients, self.evaluation, self.prediction, self.few, self.refresh
         return list(dict.fromkeys(program for program in found if program is not None))
-
-    def _program(
-        self,
-        lowered: lower.Program,
-        samples: int,
-        apart: bool = False,
-        work: float = 1.0,
-        strides: dict[str, int] | None = None,
-    ) -> Program:
-        strides = strides or {"indices": 8, "draws": 24}
-        return Program(lowered, samples, self._threads, apart=apart, work=work, strides=strides)
 
     def _placed(self) -> Arena:
         places, blocks, weights = Places(), dict[Block, None](), self._layout.weights.values()
@@ -120,7 +90,7 @@ class Programs:
         held(self._layout.buffers.values(), places)
         arena = Arena(places, blocks)
         for program in self.all:
-            program.place_in(arena)
+            program.arena = arena
         return arena
 
 
@@ -131,7 +101,7 @@ def _weights(layout: Layout) -> int:
 
 def _choose_turns(layout: Layout, asked: str | None, penalised: bool) -> str:
     """Return whether a training step takes its "batch" at once or its "tiles" one by one."""
-    apart = not (layout.is_mlp or penalised or any(o.kind == "batch_norm" for o in layout.graph.operations))
+    apart = not (layout.is_mlp or penalised or layout.graph.of_kind("batch_norm"))
     if asked == "tiles" and not apart:
         raise InputError("tiles of a batch are taken one by one in networks of images without batch normalisation only")
     if asked is not None:

@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.checks import check_batch, check_examples
+from tinyticket.compiler.calls import Score, check_batch, check_examples, draw_masks
 from tinyticket.compiler.cpu.data import Data, bind, pixels_of
 from tinyticket.compiler.cpu.program import FEED, Program
 from tinyticket.compiler.cpu.programs import Programs
-from tinyticket.compiler.draw import draw_masks
 from tinyticket.compiler.graph import Graph
-from tinyticket.compiler.layout import Layout
-from tinyticket.compiler.op import Block, Op
-from tinyticket.compiler.score import Score
+from tinyticket.compiler.layout import Layout, Masks
+from tinyticket.compiler.op import Op
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
+from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.geometry import LANES, tiles_for
 from tinyticket.nn import Buffer, Parameter
 
@@ -45,24 +43,15 @@ class CpuStep:
 
     Parameters
     ----------
-    graph : Graph
-    masks : mapping of Parameter to bool array
-        What is pruned stays +0.0.
-    sparse : set of Parameter
-        Weights that run sparse; they have masks.
-    batch_size : int
-        The largest batch.
+    graph, masks, sparse, batch_size
+        As for `Layout`; what is pruned stays +0.0, and smaller batches may follow.
     rule : {"sgd", "momentum", "nesterov", "adam"}
-    threads : int, optional
-        All that may run at once if not given; each call takes as many of them as are quickest. Results have the same bits for any
-        number.
+    threads, turns
+        As for `compile`.
     gradients : bool
         Whether there is to be room for `dense_gradients`.
     penalties : mapping of Parameter to float, optional
         Strengths of L1 penalties, of parameters but the weights of linear layers.
-    turns : {"batch", "tiles"}, optional
-        Whether a training step takes its batch at once, or tile by tile; what is expected to be faster if not given. Sums over the
-        batch differ in their last bits.
     **options
         Further arguments of `kernels.cpu.update.scalars_of`, apart from the learning rate.
     """
@@ -70,7 +59,7 @@ class CpuStep:
     def __init__(
         self,
         graph: Graph,
-        masks: Mapping[Parameter, np.ndarray | None],
+        masks: Masks,
         sparse: set[Parameter],
         *,
         batch_size: int,
@@ -88,6 +77,7 @@ class CpuStep:
         self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
         self._programs = Programs(layout, batch_size, RULES[rule], self.threads, gradients, penalties or {}, turns)
         self._arena, self.turns, self.takes_draws = self._programs.arena, self._programs.turns, not layout.is_mlp
+        self._view = self._arena.__getitem__
         for each in layout.weights.values():
             each.write_pattern(self._view)
         self._size, self._classes = graph.start.size, graph.output.channels
@@ -98,9 +88,6 @@ class CpuStep:
         self._scalars, self._result = np.zeros(8, np.float32), np.zeros(2)
         self._result_addresses = address_of(self._scalars), address_of(self._result)  # each costs half a microsecond
         self._stale = True  # whether what passes read of the weights is older than the weights
-
-    def _view(self, block: Block) -> np.ndarray:
-        return self._arena[block]
 
     @property
     def nbytes(self) -> int:
@@ -155,16 +142,10 @@ class CpuStep:
     def step(self, data: Data, indices: np.ndarray, learning_rate: float, draws: np.ndarray | None = None) -> float:
         """Take one step on the examples that `indices` (int64) name, at most the batch size; return the loss.
 
-        Parameters
-        ----------
-        data : Data
-        indices : int64 array of shape (samples,)
-        learning_rate : float
-        draws : int64 array of shape (samples, 3), optional
-            How every image is shifted and whether it is mirrored: what `data.augment` takes.
+        `draws` (int64, a row of three for each example) says how images are shifted and mirrored: what `data.augment` takes.
         """
-        write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
-        self._train(self._programs.training, data, indices, 1, self._scalars, self._result, draws)
+        scalars_of(self._rule, self.steps_taken + 1, learning_rate, out=self._scalars, **self._options)
+        self._train(self._programs.training, data, indices, self._scalars, self._result, draws)
         self.steps_taken += 1
         return float(self._result[0]) / indices.size
 
@@ -178,10 +159,9 @@ class CpuStep:
             part = slice(start, start + most)
             ahead = enumerate(learning_rates[part], self.steps_taken + 1)
             scalars = np.concatenate([scalars_of(self._rule, *each, **self._options) for each in ahead])
-            given = None if draws is None else draws[part]
-            count = len(indices[part])
-            self._train(training, data, indices[part], count, scalars, results[part], given)
-            self.steps_taken += count
+            given, chosen = None if draws is None else draws[part], indices[part]
+            self._train(training, data, chosen, scalars, results[part], given)
+            self.steps_taken += len(chosen)
         return results[:, 0] / indices.shape[1]
 
     def dense_gradients(self, data: Data) -> tuple[float, dict[Parameter, np.ndarray]]:
@@ -195,7 +175,7 @@ class CpuStep:
         whole = {parameter: self._arena[block] for parameter, block in program.whole.items()}
         for gradient in whole.values():
             gradient[:] = 0  # of linear layers it is what an update makes of zeros
-        self._train(program, data, self._numbers(data.size), 1, FROM_ZERO, self._result, None)
+        self._train(program, data, self._numbers(data.size), FROM_ZERO, self._result, None)
         for buffer, before in running.items():
             self._arena[self._layout.buffers[buffer]][:] = before
         found = {p: self._arena[each.gradient][: each.count] for p, each in self._layout.weights.items()}
@@ -203,15 +183,10 @@ class CpuStep:
         return float(self._result[0]) / data.size, gradients
 
     def _train(
-        self,
-        program: Program,
-        data: Data,
-        indices: np.ndarray,
-        steps: int,
-        scalars: np.ndarray,
-        results: np.ndarray,
-        draws: np.ndarray | None,
+        self, program: Program, data: Data, indices: np.ndarray, scalars: np.ndarray, results: np.ndarray, draws: Any
     ) -> None:
+        """Take a step for each pair of results, a loss and hits, on equal parts of the indices."""
+        steps = results.size // 2
         samples = indices.size // steps
         check_batch(self.graph, samples, self.batch_size)
         self._renew()
@@ -299,7 +274,7 @@ class CpuStep:
         """Return the seconds that each operation of a training step takes on one thread; values are as good as lost."""
         scalars, samples = scalars_of(self._rule, 1, 0.0, **self._options), indices.size
         training, updating = self._programs.training, self._programs.updating
-        self._train(training, data, indices, 1, scalars, self._result, None)
+        self._train(training, data, indices, scalars, self._result, None)
         kept, base = self._draw(training, 1, samples), training.base
         base[_INDICES], base[_KEPT] = address_of(indices), 0 if kept is None else address_of(kept)
         base[_RESULTS] = address_of(self._result)  # those of tiles are gone

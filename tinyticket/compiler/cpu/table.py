@@ -22,29 +22,16 @@ KERNEL, SIZE, MEET, FIRST, LAST, HEAD = range(6)
 
 
 class Tables:
-    """The tables of a program for some threads.
+    """The tables of a program, whose blocks have all been placed, for the threads that the records `feeds` are for.
 
-    Parameters
-    ----------
-    ops : list of Op
-        All their blocks have been placed.
-    arena : Arena
-    feeds : list of int64 arrays
-        The record of what changes from turn to turn, one for each thread.
-    apart : bool
-        Whether each thread takes turns of its own, for which it does everything alone.
-
-    Attributes
-    ----------
-    addresses : int64 array
-        Where each thread's table begins.
+    With `apart`, each thread takes turns of its own, for which it does everything alone.
     """
 
     def __init__(self, ops: list[Op], arena: Arena, feeds: list[np.ndarray], apart: bool):
         self._ops, self._threads, self._apart = ops, len(feeds), apart
         meets = [False] * len(ops) if apart or self._threads == 1 else meetings(ops)
         self._tables = [_table(ops, meets, arena, feed, thread) for thread, feed in enumerate(feeds)]
-        self.addresses = np.array([address_of(table) for table in self._tables], np.int64)
+        self.addresses = np.array([address_of(table) for table in self._tables], np.int64)  # where they begin
         self.cut()
 
     def cut(self) -> None:
@@ -59,25 +46,21 @@ class Tables:
 
 
 def _table(ops: list[Op], meets: list[bool], arena: Arena, feed: np.ndarray, thread: int) -> np.ndarray:
-    rows = []
+    table: list[int] = []
     for op, meet in zip(ops, meets, strict=True):
         words = to_words(_with_addresses(op.job, arena, feed, thread), [])
-        rows.append([kernel_of(op.job).address, HEAD + words.size, int(meet), 0, 0, *words])
-    return np.array([word for row in rows for word in row], np.int64)
+        table += [kernel_of(op.job).address, HEAD + words.size, int(meet), 0, 0, *words]
+    return np.array(table, np.int64)
 
 
-def _with_addresses(job: Any, arena: Arena, feed: np.ndarray, thread: int) -> Any:
-    """Return a job with addresses in place of blocks, as a thread sees them."""
-
-    def resolved(value: Any) -> Any:
-        if isinstance(value, Block):
-            return arena.address(value, thread)
-        if isinstance(value, Part):
-            return arena.address(value.block, thread) + value.offset * np.dtype(value.block.dtype).itemsize
-        if value is FEED:
-            return address_of(feed)
-        if isinstance(value, tuple):
-            return type(value)(*(resolved(each) for each in value))
-        return value
-
-    return resolved(job)
+def _with_addresses(value: Any, arena: Arena, feed: np.ndarray, thread: int) -> Any:
+    """Return a job, or a record or field of one, with addresses in place of blocks, as a thread sees them."""
+    if isinstance(value, Block):
+        return arena.address(value, thread)
+    if isinstance(value, Part):
+        return arena.address(value.block, thread) + value.offset * np.dtype(value.block.dtype).itemsize
+    if value is FEED:
+        return address_of(feed)
+    if isinstance(value, tuple):
+        return type(value)(*(_with_addresses(each, arena, feed, thread) for each in value))
+    return value

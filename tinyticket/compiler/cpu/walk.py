@@ -114,13 +114,7 @@ def _are_known(walk):
 
 @compile_entry
 def walk(words):
-    """Work through a program; false, and nothing is done, if an index is not in the data.
-
-    Parameters
-    ----------
-    words : int64 array
-        Of a `Walk`.
-    """
+    """Work through a program by the words of a `Walk`; false, and nothing is done, if an index is not in the data."""
     job = _walk_at(pointer(words, 0))
     if not _are_known(job):
         return False
@@ -141,15 +135,7 @@ def walk(words):
 
 @compile_serial
 def predict(words, x, logits):
-    """Work through a prediction's program on one thread.
-
-    Parameters
-    ----------
-    words : int64 array
-        Of a `Walk` for one thread; the addresses of examples and logits are written into its base.
-    x : float32 array of shape (samples, features)
-    logits : float32 array of shape (samples, classes)
-    """
+    """Work through a prediction's program on one thread, by a `Walk` into whose base the addresses of x and logits are written."""
     job, samples = _walk_at(pointer(words, 0)), np.int64(x.shape[0])
     put(job.base, EXAMPLES, _number(pointer(x, 0)))
     put(job.base, LOGITS, _number(pointer(logits, 0)))

@@ -1,14 +1,12 @@
 """The memory of a network on a device, with a copy on the host of what both sides write: parameters, slots, statistics."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from tinyticket.compiler.op import Block
-from tinyticket.compiler.places import Places
+from tinyticket.compiler.schedule import Places
 from tinyticket.kernels.cuda.memory import zeros
 
 LINE = 128
@@ -16,25 +14,14 @@ LINE = 128
 
 
 class Arena:
-    """Allocated places: device arrays of float32 and of bytes. What else operations name, patterns, has arrays of its own.
+    """Allocated places: device arrays of float32, of which the host has the first `held` too, and of bytes.
 
-    Parameters
-    ----------
-    places : Places
-    held : int
-        Numbers in front that the host writes and reads.
-    blocks : iterable of Block
-        All that have been placed, for what they hold from the beginning.
-
-    Attributes
-    ----------
-    floats, bytes : float32 and uint8 device arrays
-    host : float32 array
-        The numbers in front: as the device has them after `download`, until the next step.
+    `blocks` are all that have been placed, for what they hold from the beginning; patterns have arrays of their own.
+    `host_is_current` says whether the host has what the device has: until the next step.
     """
 
     def __init__(self, places: Places, held: int, blocks: Iterable[Block]):
-        self.host = np.zeros(held, np.float32)
+        self._host, self.host_is_current = np.zeros(held, np.float32), False
         self.floats = zeros(places.sizes[np.float32, False], np.float32, "the network with its values and gradients")
         self.bytes = zeros(places.sizes[np.uint8, False], np.uint8, "the masks")
         for block in blocks:
@@ -47,13 +34,12 @@ class Arena:
         return array[block.place : block.place + max(block.size, 1)]
 
     def held(self, block: Block) -> np.ndarray:
-        """Return what the host has of a block."""
-        return self.host[block.place : block.place + block.size]
+        """Return what the device holds of a block in front, as the host has it; wait for the device if the host does not."""
+        if not self.host_is_current:
+            self.floats[: self._host.size].copy_to_host(self._host)
+            self.host_is_current = True
+        return self._host[block.place : block.place + block.size]
 
     def upload(self) -> None:
         """Bring what the host holds to the device."""
-        self.floats[: self.host.size].copy_to_device(self.host)
-
-    def download(self) -> None:
-        """Wait for the device and bring to the host what it holds."""
-        self.floats[: self.host.size].copy_to_host(self.host)
+        self.floats[: self._host.size].copy_to_device(self._host)

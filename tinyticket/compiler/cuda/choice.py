@@ -1,7 +1,5 @@
 """Which pruned layers run sparse on a device."""
 
-from __future__ import annotations
-
 from tinyticket.compiler.graph import Operation
 from tinyticket.kernels.cuda import linear
 from tinyticket.kernels.cuda.sparse_tiles import fits

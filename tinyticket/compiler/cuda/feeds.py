@@ -1,28 +1,34 @@
-"""What changes from turn to turn, on the device: arrays with a row for every turn of a call."""
-
-from __future__ import annotations
+"""What programs on a device are fed: data sets, once, and what changes from turn to turn: arrays with a row for each of a call."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from tinyticket.kernels.cuda.memory import zeros
+from tinyticket.kernels.cuda.memory import upload, zeros
+
+
+class CudaData:
+    """Examples, float32 or uint8, and labels, uploaded once.
+
+    Pixels that the network takes as images stay bytes, which the gathering kernel normalises by each channel's `mean` and `std`.
+    """
+
+    def __init__(self, examples: Any, labels: np.ndarray, images: bool):
+        self.size, self.mean, self.std = len(examples), None, None
+        pixels = getattr(examples, "pixels", None)
+        if isinstance(pixels, np.ndarray) and images:
+            self.mean, self.std = (upload(np.asarray(part, np.float32)) for part in (examples.mean, examples.std))
+            self.examples = upload(pixels, "the data set")
+        else:
+            self.examples = upload(np.asarray(examples, np.float32), "the data set")
+        self.labels = upload(np.asarray(labels, np.int32))
 
 
 class Feeds:
-    """Allocated feeds.
+    """Allocated feeds with room for so many `turns`, by the names that `kernels.cpu.feed.Feed` has for them.
 
-    Parameters
-    ----------
-    **rows : (dtype, int)
-        By the name of a feed, as `kernels.cpu.feed.Feed` has them: the type and the number of what one turn is fed.
-
-    Attributes
-    ----------
-    turns : int
-        How many there is room for.
-    bytes_a_turn : int
+    Each is told as the type and the number of what one turn is fed.
     """
 
     def __init__(self, **rows: tuple[Any, int]):

@@ -1,17 +1,49 @@
 """What is different in the layout of a device: whole batches beside each other, plain operations, gradients in parts."""
 
-from __future__ import annotations
-
 from functools import cached_property
+from typing import Any
 
-from tinyticket.compiler.cuda.plans import Plans
+import numpy as np
+
 from tinyticket.compiler.graph import Operation
 from tinyticket.compiler.layout import Layout, window_of
 from tinyticket.kernels.cuda.convolution import conv2d_splits
 from tinyticket.kernels.cuda.geometry import Geometry, lanes_for
 from tinyticket.kernels.cuda.linear import linear_splits
-from tinyticket.kernels.cuda.sparse_tiles import sparse_conv2d_splits
+from tinyticket.kernels.cuda.memory import upload
+from tinyticket.kernels.cuda.sparse_plan import Plan
+from tinyticket.kernels.cuda.sparse_tiles import forward_plan, input_plan, sparse_conv2d_splits, weight_plan
+from tinyticket.kernels.geometry import LANES
 from tinyticket.sparse import ConvPattern, Pattern
+
+
+class Plans:
+    """How the passes of a sparse layer read its survivors, whose lines are in one block each; uploaded when first launched."""
+
+    def __init__(self, pattern: Pattern | ConvPattern, g: Geometry):
+        self._pattern, self._g = pattern, g
+        self._unit = LANES if isinstance(pattern, ConvPattern) else pattern.lanes
+
+    @cached_property
+    def rows(self) -> Plan:
+        """Rows, as the forward pass reads them."""
+        return forward_plan(self._pattern.rows, self._unit, self._g)
+
+    @cached_property
+    def products(self) -> Plan:
+        """Rows, as the weight gradient reads them."""
+        return weight_plan(self._pattern.rows, self._unit, self._g)
+
+    @cached_property
+    def columns(self) -> Plan:
+        """Columns, as the input gradient reads them."""
+        return input_plan(self._pattern.columns, self._unit, self._g)
+
+    @cached_property
+    def to_row(self) -> Any:
+        """Where row by row each survivor column by column is, int32 device array."""
+        places = self._pattern.to_row if self._pattern.count else np.zeros(1)  # a device has no empty arrays
+        return upload(places.astype(np.int32), "a pattern")
 
 
 class CudaLayout(Layout):
@@ -24,7 +56,7 @@ class CudaLayout(Layout):
 
     @cached_property
     def plans(self) -> dict[Operation, Plans]:
-        """How kernels read the survivors of sparse layers."""
+        """The plans of sparse layers."""
         patterns = {o: self.weights[o.parameters["weight"]].pattern for o in self.graph.weighted()}
         return {o: Plans(pattern, self._geometry(o)) for o, pattern in patterns.items() if pattern is not None}
 

@@ -1,12 +1,10 @@
 """A program on a device: its operations in their order, and the launches and launch graphs that are made of them."""
 
-from __future__ import annotations
-
 import time
 import weakref
 
 from tinyticket.compiler import lower
-from tinyticket.compiler.cuda.data import CudaData
+from tinyticket.compiler.cuda.feeds import CudaData
 from tinyticket.compiler.cuda.launches import Arrays, Updates, gather_launch, launches_of
 from tinyticket.compiler.op import Op, even
 from tinyticket.kernels.cpu.loss import SumLosses
@@ -25,14 +23,7 @@ def ordered(lowered: lower.Program) -> list[Op]:
 
 
 class Program:
-    """Operations that are done turn after turn; their launches are made when they are first needed.
-
-    Parameters
-    ----------
-    ops : list of Op
-        All their blocks have been placed; the first gathers a batch.
-    arrays : Arrays
-    """
+    """Operations on placed blocks, of which the first gathers a batch; their launches are made when they are first needed."""
 
     def __init__(self, ops: list[Op], arrays: Arrays):
         self._gather, self._ops, self._arrays = ops[0], ops[1:], arrays

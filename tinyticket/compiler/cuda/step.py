@@ -1,7 +1,5 @@
 """A network, its loss and its optimizer as one compiled training step on a device."""
 
-from __future__ import annotations
-
 import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,20 +8,16 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler import lower
-from tinyticket.compiler.checks import check_batch, check_data, check_examples, check_indices
+from tinyticket.compiler.calls import Score, check_batch, check_data, check_examples, check_indices, draw_masks
 from tinyticket.compiler.cuda.arena import LINE, Arena
-from tinyticket.compiler.cuda.data import CudaData
-from tinyticket.compiler.cuda.feeds import Feeds, padded
+from tinyticket.compiler.cuda.feeds import CudaData, Feeds, padded
 from tinyticket.compiler.cuda.launches import Arrays, scratch_size
 from tinyticket.compiler.cuda.layout import CudaLayout
 from tinyticket.compiler.cuda.program import Program, ordered
-from tinyticket.compiler.draw import draw_masks
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import Values
 from tinyticket.compiler.op import Block, Op
-from tinyticket.compiler.places import Places
-from tinyticket.compiler.schedule import held, place
-from tinyticket.compiler.score import Score
+from tinyticket.compiler.schedule import Places, held, place
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.cuda.memory import device_memory, upload, zeros
 from tinyticket.kernels.cuda.toolkit import simulated
@@ -36,27 +30,10 @@ FED_AT_MOST = 1 << 28
 
 
 class CudaStep:
-    """Training steps of a network under softmax-cross-entropy on a device, which holds all that they need.
+    """Training steps of a network under softmax-cross-entropy on a device; methods and parameters as for `CpuStep`.
 
-    The host waits for the device once a `run` and once an `evaluate`: when it fetches their results.
-
-    Parameters
-    ----------
-    graph : Graph
-    masks : mapping of Parameter to bool array
-        What is pruned stays +0.0.
-    sparse : set of Parameter
-        Weights that run sparse; they have masks.
-    batch_size : int
-        The largest batch.
-    rule : {"sgd", "momentum", "nesterov", "adam"}
-    **options
-        Further arguments of `kernels.cpu.update.scalars_of`, apart from the learning rate.
-
-    Raises
-    ------
-    DeviceMemoryError
-        Here and in all methods, if the device's memory is exhausted.
+    The host waits for the device once a `run` and once an `evaluate`: when it fetches their results. If the device's memory is
+    exhausted, all methods raise DeviceMemoryError.
     """
 
     takes_draws, turns = True, "batch"
@@ -85,7 +62,6 @@ class CudaStep:
         _announce()
         with device_memory("a training step"):
             self._place(ordered(trained), ordered(evaluated))
-        self._host_is_current = False  # whether the host has what the device has
 
     def _place(self, training: list[Op], evaluation: list[Op]) -> None:
         """Allocate the memory of both programs.
@@ -106,45 +82,34 @@ class CudaStep:
             if weights.masked:
                 self._arena[weights.mask_bytes].copy_to_device(np.ascontiguousarray(weights.mask, np.uint8).reshape(-1))
         self._state, self._last_state = (upload(np.zeros(2, np.int32)) for _ in range(2))
-        labels = zeros(layout.lanes, np.int32)
-        shared = labels, scratch, self._kept_size
+        shared = zeros(layout.lanes, np.int32), scratch, self._kept_size
         fed = Arrays(layout, self._arena, self._fed, self._state, *shared)
         asked, last = (Arrays(layout, self._arena, self._asked, s, *shared) for s in (self._state, self._last_state))
-        self._training, self._evaluation, self._last = (
-            Program(*given) for given in ((training, fed), (evaluation, asked), (evaluation, last))
-        )
+        self._training, self._evaluation = Program(training, fed), Program(evaluation, asked)
+        self._last = Program(evaluation, last)
 
     # -- what it holds
 
     def write(self, state: Mapping[Parameter, Sequence[np.ndarray]], steps_taken: int = 0) -> None:
         """Take over every parameter's values, followed by its slots, and the running statistics from the buffers."""
-        self.steps_taken = steps_taken
+        self.steps_taken, self._arena.host_is_current = steps_taken, True  # it is written as a whole
         for parameter, arrays in state.items():
             self._layout.weights[parameter].write(self._arena.held, arrays)
         for buffer, block in self._layout.buffers.items():
             self._arena.held(block)[:] = buffer.data
         self._arena.upload()
-        self._host_is_current = True
 
     def read(self, parameter: Parameter) -> list[np.ndarray]:
         """Return copies of a parameter's values and its slots."""
-        self._fetch()
         return self._layout.weights[parameter].read(self._arena.held)
 
     def weight(self, parameter: Parameter) -> np.ndarray:
         """Return a copy of a parameter's values alone."""
-        self._fetch()
         return self._layout.weights[parameter].value(self._arena.held)
 
     def read_buffer(self, buffer: Buffer) -> np.ndarray:
         """Return a copy of a running statistic."""
-        self._fetch()
         return self._arena.held(self._layout.buffers[buffer]).copy()
-
-    def _fetch(self) -> None:
-        if not self._host_is_current:
-            self._arena.download()
-            self._host_is_current = True
 
     def change_masks(self, masks: Mapping[Parameter, np.ndarray]) -> set[Parameter]:
         """Return nothing: masks change by a new step, whose launches cost little beside the copies of a device's memory."""
@@ -163,22 +128,9 @@ class CudaStep:
         return float(self.run(data, np.asarray(indices)[None], [learning_rate], alone)[0])
 
     def run(
-        self,
-        data: CudaData,
-        indices: np.ndarray,
-        learning_rates: Sequence[float],
-        draws: np.ndarray | None = None,
+        self, data: CudaData, indices: np.ndarray, learning_rates: Sequence[float], draws: np.ndarray | None = None
     ) -> np.ndarray:
-        """Take a step for each row of `indices`, with its own learning rate and draws; return each one's loss.
-
-        Parameters
-        ----------
-        data : CudaData
-        indices : integer array of shape (steps, samples)
-        learning_rates : sequence of float
-        draws : integer array of shape (steps, samples, 3), optional
-            How every image is shifted and whether it is mirrored: what `data.augment` takes.
-        """
+        """Take a step for each row of `indices`, with its own learning rate and draws; return each one's loss."""
         indices = np.asarray(indices)
         check_batch(self.graph, indices.shape[1], self.batch_size)
         check_indices(indices, data.size)
@@ -200,12 +152,11 @@ class CudaStep:
             if draws is not None:
                 fed.write("draws", padded(draws, lanes))
             if self._kept:
-                fed.write(
-                    "kept", draw_masks(self._kept, self._kept_size, turns, samples, turns=1, tiles=1, lanes=lanes)
-                )
+                drawn = draw_masks(self._kept, self._kept_size, turns, samples, turns=1, tiles=1, lanes=lanes)
+                fed.write("kept", drawn)
             self._state.copy_to_device(np.array([0, samples], np.int32))
             graph = self._training.graph(data, augmented=draws is not None)
-            self._host_is_current = False
+            self._arena.host_is_current = False
             for _ in range(turns):
                 graph.run()
                 self.steps_taken += 1

@@ -35,7 +35,8 @@ def loss(lower: Lowering) -> None:
     """Write down the loss of a batch, its sums, and its gradient if the program trains."""
     output, values = lower.layout.graph.output, lower.values
     private, shares, shape = values.is_private(output), even(values.vectors), values.features(output)
-    logits, labels, losses, hits = values.value(output), *(values.spots(private) for _ in range(3))
+    logits, samples = values.value(output), values.tiles * values.lanes
+    labels, losses, hits = (Block(samples, private=private) for _ in range(3))
     lower.emit(GatherLabels(labels, FEED), shares, [], [labels], [labels])
     if lower.training:
         gradient = values.gradient(output)
@@ -43,7 +44,7 @@ def loss(lower: Lowering) -> None:
         job: Any = CrossEntropy(logits, labels, gradient, losses, hits, shape, FEED)
         lower.emit(job, shares, [logits, labels], [gradient, losses, hits], [labels])
     else:
-        job = CrossEntropyEval(logits, labels, losses, hits, shape, FEED)
+        job = CrossEntropyEval(logits, labels, 0, losses, hits, shape, FEED)
         lower.emit(job, shares, [logits, labels], [losses, hits], [labels])
     lower.emit(SumLosses(losses, hits, FEED), even(1), [losses, hits], [])
 

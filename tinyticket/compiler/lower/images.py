@@ -2,56 +2,157 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tinyticket.compiler.graph import Operation
-from tinyticket.compiler.layout import corners, inside
-from tinyticket.compiler.lower.lowering import Lowering
-from tinyticket.compiler.lower.update import update_weights
+from tinyticket.compiler.layout import image
+from tinyticket.compiler.lower.lowering import Lowering, filled
 from tinyticket.compiler.op import FEED, Block, Part, even
-from tinyticket.kernels.cpu.activations import (
-    LeakyReLU,
-    LeakyReLUGradient,
-    Sigmoid,
-    SigmoidGradient,
-    Tanh,
-    TanhGradient,
-)
-from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval, BatchNormGradient
+from tinyticket.kernels.cpu import activations
+from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNormEval
+from tinyticket.kernels.cpu.batch_norm_gradient import BatchNormGradient
 from tinyticket.kernels.cpu.elementwise import Add, AddGradient, Copy, CopyGradient, Dropout, DropoutGradient
 from tinyticket.kernels.cpu.pooling import AvgPool2d, AvgPool2dGradient, MaxPool2d, MaxPool2dGradient
+from tinyticket.kernels.geometry import LANES, Window, make_window, plane, row
+
+PLANE_BY_PLANE: dict[str, tuple[type, type]] = {
+    "max_pool2d": (MaxPool2d, MaxPool2dGradient),
+    "avg_pool2d": (AvgPool2d, AvgPool2dGradient),
+    "copy": (Copy, CopyGradient),
+    "dropout": (Dropout, DropoutGradient),
+    "leaky_relu": (activations.LeakyReLU, activations.LeakyReLUGradient),
+    "tanh": (activations.Tanh, activations.TanhGradient),
+    "sigmoid": (activations.Sigmoid, activations.SigmoidGradient),
+}
+"""By the kind of an operation that makes each plane of a value by itself: the jobs of its forward and its backward pass."""
+
+READS_RESULT = ("max_pool2d", "copy", "tanh", "sigmoid")
+"""Of those, the kinds whose gradients look at the result."""
+
+
+def plane_by_plane(lower: Lowering, operation: Operation) -> None:
+    """Write down an operation that makes each plane by itself; a dropout copies in an evaluation."""
+    values, (x,), (job, _) = lower.values, operation.inputs, PLANE_BY_PLANE[operation.kind]
+    if job is Dropout and lower.training:
+        lower.kept[operation] = lower.kept_size
+        lower.kept_size += values.tiles * values.lanes * x.size
+    elif job is Dropout:
+        job = Copy
+    before, after = values.value(x), values.value(operation.output)
+    lower.emit(filled(job, _given(lower, operation), x=before, y=after), lower.planes(x), [before], [after])
+
+
+def plane_by_plane_backward(lower: Lowering, operation: Operation) -> None:
+    """Write down the gradient of an operation that makes each plane by itself."""
+    values, (x,), y, (_, job) = lower.values, operation.inputs, operation.output, PLANE_BY_PLANE[operation.kind]
+    blocks = {"x": values.value(x), "y": values.value(y), "dy": values.gradient(y)}
+    if operation.kind not in READS_RESULT:
+        blocks["y"] = blocks["dy"]
+    dx, (add, x_is_relu_output) = values.gradient(x), lower.begin(x)
+    over = [(blocks["x"], dx)] if _reads_once(operation) else []
+    known = blocks | {"dx": dx, "add": add, "x_is_relu_output": x_is_relu_output}
+    reads, job = [*dict.fromkeys(blocks.values())], filled(job, known, **_given(lower, operation))
+    lower.emit(job, lower.planes(x), reads, [dx], may_overwrite=over)
+
+
+def _given(lower: Lowering, operation: Operation) -> dict[str, Any]:
+    """Return what jobs call by these names besides blocks and flags; those of dropout and leaky ReLU take float32."""
+    given, values, x, y = operation.attributes, lower.values, operation.inputs[0], operation.output
+    window = values.window(operation) if "kernel" in given else values.elementwise(x, y)
+    known = {"relu": operation.relu, "window": window, "slope": 0.0, "scale": 0.0, "place": 0, "feed": FEED}
+    if operation.kind == "leaky_relu":
+        known["slope"] = float(np.float32(given["negative_slope"]))
+    if operation.kind == "dropout":
+        scale = float(np.float32(1 / (1 - given["p"])))  # of kept elements
+        known |= {"scale": scale, "place": lower.kept.get(operation, 0)}
+    return known
+
+
+def _reads_once(operation: Operation) -> bool:
+    """Return whether it is a pooling whose gradient looks at each input once at most, in the place that it writes."""
+    given = operation.attributes
+    if operation.kind != "max_pool2d":
+        return operation.kind == "avg_pool2d"
+    return tuple(given["kernel"]) == (2, 2) and given["stride"] == 2 and given["padding"] == 0
+
+
+def add(lower: Lowering, operation: Operation) -> None:
+    """Write down an addition."""
+    values, (x, addend), y = lower.values, operation.inputs, operation.output
+    blocks = {"x": values.value(x), "addend": values.value(addend), "y": values.value(y)}
+    *reads, after = blocks.values()
+    job = filled(Add, blocks, **_given(lower, operation), addend_image=values.image(addend))
+    lower.emit(job, lower.planes(y), reads, [after])
+
+
+def add_backward(lower: Lowering, operation: Operation) -> None:
+    """Write down the gradients of both summands."""
+    values, (x, addend), y = lower.values, operation.inputs, operation.output
+    flags, above = (*lower.begin(x), *lower.begin(addend)), values.gradient(y)
+    dx, d_addend = values.gradient(x), values.gradient(addend)
+    # Values are read only where a ReLU that made them is to be heeded; consumers of the result have seen to its own.
+    before, beside = values.value(x) if flags[1] else above, values.value(addend) if flags[3] else above
+    geometry = values.elementwise(x, y), values.image(addend)
+    first, second = (before, above, above, dx, *flags[:2]), (beside, d_addend, *flags[2:])
+    job = AddGradient(*first, geometry[0], False, *second, geometry[1])
+    over = [] if addend.root is x.root else [(above, dx)]
+    lower.emit(job, lower.planes(y), [before, beside, above], [dx, d_addend], may_overwrite=over)
+
+
+def pad(lower: Lowering, operation: Operation) -> None:
+    """Write down a copy into the middle of zeros, tile by tile, for channels may be padded too."""
+    values, (x,), y = lower.values, operation.inputs, operation.output
+    before, after = values.value(x), values.value(y)
+    for i, (source, target, window) in enumerate(_insides(lower, operation)):
+        # The others touch the same blocks, but nothing that the first does.
+        reads, writes = ([before], [after]) if i == 0 else ([], [])
+        lower.emit(Copy(Part(before, source), Part(after, target), window), even(x.channels), reads, writes)
+
+
+def pad_backward(lower: Lowering, operation: Operation) -> None:
+    """Write down the gradient of what lies within the zeros."""
+    values, (x,), y = lower.values, operation.inputs, operation.output
+    before, after, dy, dx = values.value(x), values.value(y), values.gradient(y), values.gradient(x)
+    flags = lower.begin(x)
+    for i, (source, target, window) in enumerate(_insides(lower, operation)):
+        arrays = Part(before, source), Part(after, target), Part(dy, target), Part(dx, source)
+        reads, writes = ([before, after, dy], [dx]) if i == 0 else ([], [])
+        lower.emit(CopyGradient(*arrays, *flags, window), even(x.channels), reads, writes)
+
+
+def _insides(lower: Lowering, padding: Operation) -> Iterator[tuple[int, int, Window]]:
+    """Yield for every tile where the input begins, where it comes to lie in the padded output, and the work of copying it."""
+    before, after = (image(value, lower.values.shared) for value in (padding.inputs[0], padding.output))
+    window = make_window(1, before, before, (1, 1))._replace(y_row=row(after), y_plane=plane(after))
+    (channels, _), (rows, _), (columns, _) = padding.attributes["padding"]
+    corner = channels * plane(after) + rows * row(after) + columns * LANES
+    for tile in range(lower.values.tiles):
+        yield tile * before.channels * plane(before), tile * after.channels * plane(after) + corner, window
 
 
 def batch_norm(lower: Lowering, operation: Operation) -> None:
     """Write down a batch normalisation, with what is added to it, by the batch's statistics or by the running ones."""
-    values, layout = lower.values, lower.layout
-    x, y, addend, given = operation.inputs[0], operation.output, operation.inputs[-1], operation.attributes
-    if operation.parameters:
-        weight, bias = (layout.weights[operation.parameters[name]].master for name in ("weight", "bias"))
-    else:
-        weight, bias = Block(x.channels, fill=1.0), Block(x.channels)
-    running = [layout.buffers[buffer] for buffer in given["running"]]
-    running = running or [Block(x.channels), Block(x.channels)]
-    before, after, beside = values.value(x), values.value(y), values.value(addend)
-    has_addend, window, other = len(operation.inputs) > 1, values.elementwise(x, y), values.image(addend)
-    epsilon, shares = float(np.float32(given["eps"])), even(x.channels)
-    arrays: Any = (before, after, beside, weight, bias, *running)
-    reads = [before, beside, weight, bias]
-    if not lower.training:
-        arrays = *arrays, epsilon, has_addend, operation.relu, window, other
-        job: Any = BatchNormEval(*arrays)
-        lower.emit(job, shares, [*reads, *running], [after])
-        return
+    values, layout, given = lower.values, lower.layout, operation.attributes
+    x, y, addend, has_addend = operation.inputs[0], operation.output, operation.inputs[-1], len(operation.inputs) > 1
+    held = [layout.weights[parameter].master for parameter in operation.parameters.values()]
+    weight, bias = held or (Block(x.channels, fill=1.0), Block(x.channels))
     mean, inverse = Block(x.channels), Block(x.channels)
-    lower.statistics[operation] = weight, bias, mean, inverse
-    flags = epsilon, float(np.float32(given["momentum"])), has_addend, operation.relu
-    arrays = *arrays, mean, inverse, *flags, window, other, FEED
-    job = BatchNorm(*arrays)
-    small = [*running, mean, inverse]
-    over = [(beside, after)] if has_addend else []
-    lower.emit(job, shares, [*reads, *running], [after, *small], [weight, bias, *small], over)
+    running = [layout.buffers[buffer] for buffer in given["running"]] or [Block(x.channels), Block(x.channels)]
+    before, after, beside = values.value(x), values.value(y), values.value(addend)
+    known: dict[str, Any] = {"x": before, "y": after, "addend": beside, "has_addend": has_addend}
+    known |= {"weight": weight, "bias": bias, "running_mean": running[0], "running_variance": running[1]}
+    known |= {"mean": mean, "inverse": inverse, "addend_image": values.image(addend), **_given(lower, operation)}
+    known |= {name: float(np.float32(given[key])) for name, key in (("epsilon", "eps"), ("momentum", "momentum"))}
+    reads, shares = [before, beside, weight, bias, *running], even(x.channels)
+    if lower.training:
+        lower.statistics[operation] = weight, bias, mean, inverse
+        written, over = [*running, mean, inverse], [(beside, after)] if has_addend else []
+        lower.emit(filled(BatchNorm, known), shares, reads, [after, *written], [weight, bias, *written], over)
+    else:
+        lower.emit(filled(BatchNormEval, known), shares, reads, [after])
 
 
 def batch_norm_again(lower: Lowering, operation: Operation) -> None:
@@ -59,16 +160,14 @@ def batch_norm_again(lower: Lowering, operation: Operation) -> None:
     values, (x,), y = lower.values, operation.inputs, operation.output
     before, after, small = values.value(x), values.renew(y), lower.statistics[operation]
     given: Any = before, after, *small, operation.relu, values.elementwise(x, y)
-    job = BatchNormAgain(*given)
-    lower.emit(job, even(x.channels), [before, *small], [after], list(small))
+    lower.emit(BatchNormAgain(*given), even(x.channels), [before, *small], [after], list(small))
 
 
 def batch_norm_backward(lower: Lowering, operation: Operation) -> None:
     """Write down the gradients of a batch normalisation and of what was added to it."""
     values, x, y, addend = lower.values, operation.inputs[0], operation.output, operation.inputs[-1]
-    weight, bias, mean, inverse = lower.statistics[operation]
     held = [lower.layout.weights[parameter].gradient for parameter in operation.parameters.values()]
-    dweight, dbias = held or (Block(x.channels), Block(x.channels))
+    small, written = lower.statistics[operation], held or [Block(x.channels), Block(x.channels)]
     has_addend, shares = len(operation.inputs) > 1, even(x.channels)
     before, above, below = values.value(x), values.gradient(y), values.gradient(x)
     flags, beside, passed, over = (*lower.begin(x), False, False), before, below, [(before, below)]
@@ -78,155 +177,9 @@ def batch_norm_backward(lower: Lowering, operation: Operation) -> None:
         beside = values.value(addend) if flags[3] else before
         over = [] if addend.root is x.root else [(before, below), (above, passed)]
     # Consumers of the output have seen to its ReLU, so that there is none here, and y is not read.
-    small = weight, bias, mean, inverse, dweight, dbias
-    arrays: Any = before, above, above, below, beside, passed, *small
-    geometry = values.elementwise(x, y), values.image(addend)
-    arrays = *arrays, has_addend, False, *flags, *geometry, FEED
-    job = BatchNormGradient(*arrays)
-    writes = [below, passed, dweight, dbias]
-    lower.emit(job, shares, [before, above, beside, weight, bias, mean, inverse], writes, list(small), over)
+    arrays, geometry = (before, above, above, below, beside, passed), (values.elementwise(x, y), values.image(addend))
+    given: Any = *arrays, *small, *written, has_addend, False, *flags, *geometry, FEED
+    reads, own = [before, above, beside, *small], [*small, *written]
+    lower.emit(BatchNormGradient(*given), shares, reads, [below, passed, *written], own, over)
     for name in operation.parameters:
-        update_weights(lower, operation, name, shares)
-
-
-def pool(lower: Lowering, operation: Operation) -> None:
-    """Write down a pooling."""
-    values, kernel = lower.values, MaxPool2d if operation.kind == "max_pool2d" else AvgPool2d
-    x, y = values.value(operation.inputs[0]), values.value(operation.output)
-    lower.emit(kernel(x, y, values.window(operation)), lower.planes(operation.output), [x], [y])
-
-
-def pool_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down a pooling's gradient."""
-    values, (below,), above = lower.values, operation.inputs, operation.output
-    x, dy, dx = values.value(below), values.gradient(above), values.gradient(below)
-    last, over = (*lower.begin(below), values.window(operation)), [(x, dx)] if _reads_once(operation) else []
-    if operation.kind == "max_pool2d":
-        y = values.value(above)
-        lower.emit(MaxPool2dGradient(x, y, dy, dx, *last), lower.planes(above), [x, y, dy], [dx], may_overwrite=over)
-    else:
-        lower.emit(AvgPool2dGradient(x, dy, dx, *last), lower.planes(above), [x, dy], [dx], may_overwrite=over)
-
-
-def _reads_once(pooling: Operation) -> bool:
-    """Return whether a pooling's gradient looks at each input once at most, in the place that it writes."""
-    given = pooling.attributes
-    disjoint = tuple(given["kernel"]) == (2, 2) and given["stride"] == 2 and given["padding"] == 0
-    return pooling.kind == "avg_pool2d" or disjoint
-
-
-def add(lower: Lowering, operation: Operation) -> None:
-    """Write down an addition."""
-    values, (x, addend), y = lower.values, operation.inputs, operation.output
-    blocks = [values.value(value) for value in (x, addend, y)]
-    given: Any = *blocks, operation.relu, values.elementwise(x, y), values.image(addend)
-    job = Add(*given)
-    lower.emit(job, lower.planes(y), blocks[:2], blocks[2:])
-
-
-def add_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down the gradients of both summands."""
-    values, (x, addend), y = lower.values, operation.inputs, operation.output
-    flags, above = (*lower.begin(x), *lower.begin(addend)), values.gradient(y)
-    results = [values.gradient(x), values.gradient(addend)]
-    # Values are read only where a ReLU that made them is to be heeded; consumers of the result have seen to its own.
-    reads = [values.value(x) if flags[1] else above, values.value(addend) if flags[3] else above, above]
-    geometry = values.elementwise(x, y), values.image(addend)
-    given: Any = *reads, above, *results, False, *flags, *geometry
-    job = AddGradient(*given)
-    over = [] if addend.root is x.root else [(above, results[0])]
-    lower.emit(job, lower.planes(y), reads, results, may_overwrite=over)
-
-
-def copy(lower: Lowering, operation: Operation) -> None:
-    """Write down a copy, perhaps through a ReLU."""
-    values, (x,), y = lower.values, operation.inputs, operation.output
-    before, after = values.value(x), values.value(y)
-    lower.emit(Copy(before, after, operation.relu, values.elementwise(x, y)), lower.planes(x), [before], [after])
-
-
-def copy_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down a copy's gradient."""
-    values, (x,), y = lower.values, operation.inputs, operation.output
-    reads = [values.value(x), values.value(y), values.gradient(y)]
-    dx = values.gradient(x)
-    given: Any = *reads, dx, operation.relu, *lower.begin(x), values.elementwise(x, y)
-    job = CopyGradient(*given)
-    lower.emit(job, lower.planes(x), reads, [dx])
-
-
-def pad(lower: Lowering, operation: Operation) -> None:
-    """Write down a copy into the middle of zeros, tile by tile, for channels may be padded too."""
-    values, (x,), y = lower.values, operation.inputs, operation.output
-    before, after, window = values.value(x), values.value(y), inside(operation, values.shared)
-    for i, (source, target) in enumerate(corners(operation, values.tiles, values.shared)):
-        job = Copy(Part(before, source), Part(after, target), False, window)
-        # The others touch the same blocks, but nothing that the first does.
-        reads, writes = ([before], [after]) if i == 0 else ([], [])
-        lower.emit(job, even(x.channels), reads, writes)
-
-
-def pad_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down the gradient of what lies within the zeros."""
-    values, (x,), y = lower.values, operation.inputs, operation.output
-    blocks = [values.value(x), values.value(y), values.gradient(y), values.gradient(x)]
-    flags, window = lower.begin(x), inside(operation, values.shared)
-    for i, (source, target) in enumerate(corners(operation, values.tiles, values.shared)):
-        parts = [Part(*place) for place in zip(blocks, (source, target, target, source), strict=True)]
-        given: Any = *parts, False, *flags, window
-        job = CopyGradient(*given)
-        reads, writes = (blocks[:3], blocks[3:]) if i == 0 else ([], [])
-        lower.emit(job, even(x.channels), reads, writes)
-
-
-def activation(lower: Lowering, operation: Operation) -> None:
-    """Write down an activation."""
-    values, (x,), y, kind = lower.values, operation.inputs, operation.output, operation.kind
-    before, after, window = values.value(x), values.value(y), values.elementwise(x, y)
-    if kind == "leaky_relu":
-        job: Any = LeakyReLU(before, after, _slope(operation), window)
-    else:
-        job = (Tanh if kind == "tanh" else Sigmoid)(before, after, window)
-    lower.emit(job, lower.planes(x), [before], [after])
-
-
-def activation_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down an activation's gradient."""
-    values, (x,), y, kind = lower.values, operation.inputs, operation.output, operation.kind
-    before, after, above, below = values.value(x), values.value(y), values.gradient(y), values.gradient(x)
-    last = *lower.begin(x), values.elementwise(x, y)
-    if kind == "leaky_relu":
-        job: Any = LeakyReLUGradient(before, above, below, _slope(operation), *last)
-    else:
-        job = (TanhGradient if kind == "tanh" else SigmoidGradient)(before, after, above, below, *last)
-    lower.emit(job, lower.planes(x), [before, after, above], [below])
-
-
-def _slope(operation: Operation) -> float:
-    return float(np.float32(operation.attributes["negative_slope"]))
-
-
-def dropout(lower: Lowering, operation: Operation) -> None:
-    """Write down a dropout; evaluation copies."""
-    if not lower.training:
-        copy(lower, operation)
-        return
-    values, (x,), y = lower.values, operation.inputs, operation.output
-    lower.kept[operation] = lower.kept_size
-    lower.kept_size += values.tiles * values.lanes * x.size
-    before, after = values.value(x), values.value(y)
-    job = Dropout(before, after, lower.kept[operation], _scale(operation), values.elementwise(x, y), FEED)
-    lower.emit(job, lower.planes(x), [before], [after])
-
-
-def dropout_backward(lower: Lowering, operation: Operation) -> None:
-    """Write down a dropout's gradient."""
-    values, (x,), y = lower.values, operation.inputs, operation.output
-    before, above, below = values.value(x), values.gradient(y), values.gradient(x)
-    last = lower.kept[operation], _scale(operation), *lower.begin(x), values.elementwise(x, y), FEED
-    lower.emit(DropoutGradient(before, above, below, *last), lower.planes(x), [before, above], [below])
-
-
-def _scale(operation: Operation) -> float:
-    """Return 1 / (1 - p), by which kept elements are multiplied."""
-    return float(np.float32(1 / (1 - operation.attributes["p"])))
+        lower.update(operation, name, shares)

@@ -64,10 +64,12 @@ What a call needs, and what comes of it:
       optimizer_step(rule, scalars, weights, slots, gradient)               weights and slots, in place
       l1_gradient(weights, gradient, strength)                              the gradient with that of a penalty, in place
 
-All take `threads=`, at most all that Numba may use. Where it makes sense there are `relu=True` (end in a ReLU),
-`x_is_relu_output=True` (make dx the gradient by what went into the ReLU that made x), `add_to=` (add to a gradient that there is),
-`border=` (leave zeros around the images of the result) and `out=`; each function's own text says the rest. A pattern says where the
-survivors of a mask are, values are theirs, and x_samples are activations sample by sample, which the weight gradient reads.
+All take `threads=`, at most all that Numba may use. Where it makes sense there are the options `relu=True` (end in a ReLU),
+`border=` (pixels of zeros to leave around the images of the result), `x_is_relu_output=True` (make dx the gradient by what went
+into the ReLU that made x), `add_to=` (images like x with what other consumers of x gave: changed and returned), the same two of an
+addend, and `out=`; each function's own text says the rest. What has not the shape, the border or the type that it needs raises
+InputError. A pattern says where the survivors of a mask are, values are theirs, and x_samples are activations sample by sample,
+which the weight gradient reads.
 
 A file or folder here is a family: each kernel's job (`job` says what that is), the kernel itself, and the thin function of arrays
 in front of it. An operation has the same name here, in `tinyticket.kernels.reference`, which specifies it in plain NumPy, in
@@ -85,7 +87,8 @@ FAMILIES = {
     "packing": ("Images", "pack", "pack_images", "pack_samples", "unpack", "unpack_images"),
     "gather": ("gather", "transpose_samples"),
     "gather_images": ("gather_images",),
-    "linear": ("linear", "linear_bias_gradient", "linear_input_gradient", "linear_update", "linear_weight_gradient"),
+    "linear": ("linear", "linear_input_gradient"),
+    "linear_weight": ("linear_bias_gradient", "linear_update", "linear_weight_gradient"),
     "sparse_linear": (
         "prepare_sparse_linear",
         "prepare_sparse_linear_gradient",
@@ -97,17 +100,11 @@ FAMILIES = {
     "sparse_samples": ("sparse_linear_samples", "sparse_linear_samples_gradient"),
     "convolution": ("conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"),
     "sparse_convolution": ("sparse_conv2d", "sparse_conv2d_gradient", "sparse_conv2d_weight_gradient"),
-    "batch_norm": ("batch_norm", "batch_norm_eval", "batch_norm_gradient"),
+    "batch_norm": ("batch_norm", "batch_norm_eval"),
+    "batch_norm_gradient": ("batch_norm_gradient",),
     "pooling": ("avg_pool2d", "avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient"),
     "elementwise": ("add", "add_gradient", "copy", "copy_gradient", "dropout", "dropout_gradient"),
-    "activations": (
-        "leaky_relu",
-        "leaky_relu_gradient",
-        "sigmoid",
-        "sigmoid_gradient",
-        "tanh",
-        "tanh_gradient",
-    ),
+    "activations": ("leaky_relu", "leaky_relu_gradient", "sigmoid", "sigmoid_gradient", "tanh", "tanh_gradient"),
     "loss": ("cross_entropy",),
     "update": ("l1_gradient", "optimizer_step", "scalars_of"),
 }

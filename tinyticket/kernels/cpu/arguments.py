@@ -5,7 +5,7 @@ Kernels read contiguous float32 by address and check nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -24,42 +24,53 @@ def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     return np.ascontiguousarray(array, np.float32).reshape(-1)
 
 
+def _unexpected(array: np.ndarray, shape: Sequence[int], name: str, kind: str, why: str = "") -> InputError:
+    expected = f"{kind} of shape {tuple(shape)} was expected"
+    return InputError(f"{name} is {array.dtype} of shape {array.shape}, but {expected}{why}")
+
+
 def flat_kept(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     """Return an input that is read again later as a flat view; one that would have to be copied is an error."""
     if array.shape != tuple(shape) or array.dtype != np.float32 or not array.flags.c_contiguous:
-        raise InputError(
-            f"{name} is {array.dtype} of shape {array.shape}, but C-contiguous float32 of shape {tuple(shape)} was "
-            "expected, because it is not copied"
-        )
+        raise _unexpected(array, shape, name, "C-contiguous float32", ", because it is not copied")
     return array.reshape(-1)
 
 
 def flat_output(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     """Return an output as a flat view; one that would have to be copied is an error."""
     if array.shape != tuple(shape) or array.dtype != np.float32:
-        raise InputError(
-            f"{name} is {array.dtype} of shape {array.shape}, but float32 of shape {tuple(shape)} was expected"
-        )
+        raise _unexpected(array, shape, name, "float32")
     if not (array.flags.c_contiguous and array.flags.writeable):
         raise InputError(f"{name} must be C-contiguous and writeable, because the result is written into it")
     return array.reshape(-1)
 
 
-def flat_bytes(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
-    """Return a mask, bool or uint8, as flat bytes."""
+def flat_bytes(array: np.ndarray, shape: Sequence[int], name: str, *others: type) -> np.ndarray:
+    """Return a mask, bool or of other types of a byte, as flat bytes."""
     array = np.asarray(array)
-    if array.shape != tuple(shape) or array.dtype not in (np.bool_, np.uint8):
-        raise InputError(
-            f"{name} is {array.dtype} of shape {array.shape}, but bool of shape {tuple(shape)} was expected"
-        )
+    if array.shape != tuple(shape) or array.dtype not in (np.bool_, *others):
+        raise _unexpected(array, shape, name, "bool")
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
-def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None) -> Shape:
-    """Return the sizes of packed activations after checking them.
+def flat_each(
+    shape: Sequence[int], check: Callable[..., np.ndarray] = flat, /, **arrays: np.ndarray
+) -> list[np.ndarray]:
+    """Return arrays of one shape, flat and checked, by their names."""
+    return [check(array, shape, name) for name, array in arrays.items()]
 
-    With the shape (outputs, inputs) of the matrix they will meet; without one, both are the features.
-    """
+
+def check_indices(function: str, data: np.ndarray, dimensions: str, indices: np.ndarray) -> None:
+    """Raise InputError unless the data have such dimensions, and indices are whole numbers of examples, one at least."""
+    whole = indices.ndim == 1 and indices.size and indices.dtype.kind in "iu"
+    if data.ndim != dimensions.count(",") + 1 or not data.size or not whole:
+        raise InputError(f"{function} needs data ({dimensions}) and some indices, not {data.shape} and {indices!r}")
+    if indices.min() < 0 or indices.max() >= len(data):
+        raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
+
+
+def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None) -> Shape:
+    """Return the sizes of packed activations and of the matrix (outputs, inputs) they meet; without one, both are the features."""
     if x.ndim != 3 or x.shape[2] % LANES or 0 in x.shape:
         raise InputError(
             f"{name} must be packed as (tiles, features, lanes) with lanes a multiple of {LANES}, not {x.shape}"
@@ -88,16 +99,22 @@ def images_to_write(x: Images | None, tiles: int, geometry: Image, name: str) ->
     return x
 
 
+def addend_like(addend: Images | None, x: Images) -> tuple[np.ndarray | int, Image]:
+    """Return the interior and the geometry of an addend, which differs from x by its border at most; 0 without one."""
+    if addend is None:
+        return 0, x.geometry
+    image = x.geometry._replace(border=addend.border)
+    return images_like(addend, x.tiles, image, "addend"), image
+
+
 def elementwise_window(x: Images, border: int = 0) -> Window:
     """Return the work of what treats each pixel alone, into images with a border of their own."""
     image = x.geometry
     return make_window(x.tiles, image, image._replace(border=border), (1, 1))
 
 
-def pooling_window(
-    x: Images, kernel: int | Sequence[int], stride: int | None, padding: int, border: int
-) -> tuple[Window, Image]:
-    """Return the work of a pooling and the geometry of its output; a stride of None is the kernel's height."""
+def pooling_window(x: Images, kernel: int | Sequence[int], stride: int | None, padding: int, border: int) -> Window:
+    """Return the work of a pooling; a stride of None is the kernel's height."""
     image = x.geometry
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
     stride = height if stride is None else stride
@@ -113,7 +130,7 @@ def pooling_window(
     # Windows are clipped at the image's edge, so here padding needs no border.
     padded = image._replace(border=max(image.border, padding))
     window = make_window(x.tiles, padded, y, (height, width), stride, padding)
-    return window._replace(x_row=row(image), x_plane=plane(image)), y
+    return window._replace(x_row=row(image), x_plane=plane(image))
 
 
 @cache

@@ -1,17 +1,15 @@
 """From rows of a data set to the packed layout, in one pass over the batch, and from packed activations back to samples.
 
-Packing at the edge of a network is part of its cost, so a batch is packed while it is gathered: sixteen rows by
-sixteen features are read, perhaps left behind sample by sample (what a dense first layer's weight gradient wants),
-turned in registers and stored. `transpose_samples` is the way back, for hidden layers whose weight gradient is dense,
-and `unpack_logits` that of a network's results.
+Packing at the edge of a network is part of its cost, so a batch is packed while it is gathered: sixteen rows by sixteen features
+are read, perhaps left behind sample by sample (what a dense first layer's weight gradient wants), turned in registers and stored.
+`transpose_samples` is the way back, for hidden layers whose weight gradient is dense, and `unpack_logits` that of results.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_shares, flat, packed_shape
+from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat, packed_shape
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import empty
@@ -55,22 +53,6 @@ def _put_square(square, x, x_samples, both, shape, width, sample, samples, f, co
 
 
 @device
-def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last):
-    """Pack features 16 * first to 16 * last of the samples that `indices` name; arguments are addresses."""
-    features = shape.inputs
-    width = (features + LANES - 1) // LANES * LANES
-    starts, streamed = stack_starts(), streams(x, shape.tiles * features * shape.lanes)
-    for sample in range(0, shape.tiles * shape.lanes, LANES):
-        _find_rows(indices, starts, features, sample, samples)
-        for f in range(first * LANES, last * LANES, LANES):
-            count = min(LANES, features - f)
-            square = square_of_rows(data, starts, f, count)
-            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count, streamed)
-    if streamed:
-        drain()
-
-
-@device
 def _fetch_quarter(pixels, starts, f):
     """Ask for what four of sixteen rows hold around their byte f: a cache line is four vectors of pixels."""
     first = f // 4 % LANES
@@ -79,18 +61,25 @@ def _fetch_quarter(pixels, starts, f):
 
 
 @device
-def _gather_pixel_blocks(pixels, indices, x, x_samples, both, shape, samples, first, last):
-    """`gather_blocks` from bytes, which are divided by 255; sixteen bytes beyond the last are read."""
+def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last, pixels=None):
+    """Pack features 16 * first to 16 * last of the samples that `indices` name; arguments are addresses.
+
+    Data are floats, or None where there are pixels, which are divided by 255; sixteen beyond the last are read.
+    """
     features = shape.inputs
     width = (features + LANES - 1) // LANES * LANES
     starts, ahead, streamed = stack_starts(), stack_starts(), streams(x, shape.tiles * features * shape.lanes)
     for sample in range(0, shape.tiles * shape.lanes, LANES):
         _find_rows(indices, starts, features, sample, samples)
-        _find_rows(indices, ahead, features, sample + LANES, samples)
+        if pixels is not None:
+            _find_rows(indices, ahead, features, sample + LANES, samples)
         for f in range(first * LANES, last * LANES, LANES):
-            _fetch_quarter(pixels, ahead, f)
-            square = square_of_pixels(pixels, starts, f)
             count = min(LANES, features - f)
+            if data is not None:
+                square = square_of_rows(data, starts, f, count)
+            if pixels is not None:
+                _fetch_quarter(pixels, ahead, f)
+                square = square_of_pixels(pixels, starts, f)
             _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count, streamed)
     if streamed:
         drain()
@@ -109,10 +98,11 @@ class Gather(NamedTuple):
 @kernel(Gather)
 def _gather(job, first, last):
     x, x_samples, both, shape, feed = job.x, job.x_samples, job.sample_major, job.shape, job.feed
+    indices, samples = feed.indices, feed.samples
     if feed.as_pixels:
-        _gather_pixel_blocks(feed.pixels, feed.indices, x, x_samples, both, shape, feed.samples, first, last)
+        gather_blocks(None, indices, x, x_samples, both, shape, samples, first, last, feed.pixels)
     else:
-        gather_blocks(feed.examples, feed.indices, x, x_samples, both, shape, feed.samples, first, last)
+        gather_blocks(feed.examples, indices, x, x_samples, both, shape, samples, first, last)
 
 
 class GatherLabels(NamedTuple):
@@ -212,10 +202,7 @@ def gather(
         Rows of padded lanes hold no particular sample.
     """
     data, indices = np.asarray(data), np.asarray(indices)
-    if data.ndim != 2 or indices.ndim != 1 or not indices.size or not np.issubdtype(indices.dtype, np.integer):
-        raise InputError(f"gather needs data (examples, features) and some indices, not {data.shape} and {indices!r}")
-    if indices.min() < 0 or indices.max() >= len(data):
-        raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
+    check_indices("gather", data, "examples, features", indices)
     lanes = lanes or lanes_for(indices.size)
     tiles, features = tiles_for(indices.size, lanes), data.shape[1]
     blocks = -(-features // LANES)
@@ -236,14 +223,7 @@ def gather(
 def transpose_samples(x: np.ndarray, *, threads: int | None = None) -> np.ndarray:
     """Bring packed activations into the sample-major layout of the dense weight gradient.
 
-    Parameters
-    ----------
-    x : array of shape (tiles, features, lanes)
-    threads : int, optional
-
-    Returns
-    -------
-    array of shape (tiles * lanes, features rounded up to whole vectors), zeros in the columns beyond
+    That is (tiles * lanes, features rounded up to whole vectors), with zeros in the columns beyond.
     """
     shape = packed_shape(x, "x")
     blocks = -(-shape.inputs // LANES)

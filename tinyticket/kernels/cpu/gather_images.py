@@ -1,8 +1,7 @@
 """Batches of images: chosen, cropped, mirrored, normalised and packed in one pass.
 
-Sixteen samples by sixteen columns at a time are read, each sample's at its own shift, turned in registers and stored. Columns
-and rows outside the image are lanes of a masked load that is never made, so a shifted sample costs what any other does, and a
-mirrored one a shuffle.
+Sixteen samples by sixteen columns at a time are read, each sample's at its own shift, turned in registers and stored. What lies
+outside the image are lanes of a masked load that are never read: a shifted sample costs what others do, a mirrored one a shuffle.
 """
 
 from typing import Any, NamedTuple
@@ -12,28 +11,16 @@ from llvmlite import ir
 from numba import types
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_shares, flat
+from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images
+from tinyticket.kernels.cpu.vector.emit import ZERO, call, fused, splat, spread
+from tinyticket.kernels.cpu.vector.instruction import BITS, I32, I64, VECTOR, floats, intrinsic
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.vector.simd import (
-    BITS,
-    I32,
-    I64,
-    VECTOR,
-    ZERO,
-    advance,
-    at,
-    call,
-    floats,
-    fused,
-    intrinsic,
-    splat,
-    spread,
-)
+from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_starts, store_square, transposed
 from tinyticket.kernels.geometry import Image, tiles_for
 
@@ -48,80 +35,61 @@ def _between(builder, low, high):
     return builder.and_(builder.icmp_signed(">=", _numbers, bounds[0]), builder.icmp_signed("<", _numbers, bounds[1]))
 
 
-def _lines(builder, arguments, read):
-    """Emit sixteen samples' values of columns `column` to `column` + 16, zero outside the image.
+def _float(builder, place, present, mean, std):
+    """Emit the read of sixteen floats, zero where they are not present."""
+    place = builder.bitcast(place, VECTOR.as_pointer())
+    return call(builder, f"llvm.masked.load.v{LANES}f32.p0", place, I32(4), present, ZERO)
+
+
+def _pixel(builder, place, present, mean, std):
+    """Emit (byte / 255 - mean) / std; the quotient by 255 has its error found and taken back with fused multiply-adds."""
+    divisor, inverse, none = splat(255.0), splat(float(np.float32(1) / np.float32(255))), splat(0, ir.IntType(8))
+    parts = builder.bitcast(place, none.type.as_pointer()), I32(1), present, none
+    pixel = builder.uitofp(call(builder, f"llvm.masked.load.v{LANES}i8.p0", *parts, result=none.type), VECTOR)
+    quotient = builder.fmul(pixel, inverse)
+    error = fused(builder, builder.fneg(quotient), divisor, pixel)
+    quotient = fused(builder, error, inverse, quotient)
+    return builder.select(present, builder.fdiv(builder.fsub(quotient, mean), std), ZERO)
+
+
+@intrinsic
+def _square_of_lines(typing, data, starts, firsts, flips, column, width, mean, std):
+    """Return the tile of columns `column` to `column` + 16 of sixteen samples, zero outside the image.
 
     A sample's row begins at starts[i], which is negative if there is no such row; firsts[i] is the column that column 0 comes
-    from; where flips[i], columns are taken from right to left.
+    from; where flips[i], columns are taken from right to left. Floats are taken as they are, bytes as pixels.
     """
-    data, starts, firsts, flips, column, width = arguments
-    rows = []
-    for i in range(LANES):
-        start, shift, flip = (builder.load(builder.gep(place, [I64(i)])) for place in (starts, firsts, flips))
-        flipped = builder.icmp_signed("!=", flip, I64(0))
-        mirrored = builder.sub(builder.sub(width, I64(LANES)), column)
-        left = builder.add(builder.select(flipped, mirrored, column), shift)
-        last = builder.select(
-            builder.icmp_signed("<", start, I64(0)), builder.neg(I64(LANES)), builder.sub(width, left)
-        )
-        present = _between(builder, builder.neg(left), last)
-        # Formed even where nothing is read, so not inbounds.
-        value = read(builder.gep(data, [builder.add(start, left)]), present)
-        backwards = builder.shuffle_vector(value, value, _mirror)
-        rows.append(builder.select(flipped, backwards, value))
-    return rows
-
-
-@intrinsic
-def _square_of_floats(typing, data, starts, firsts, flips, column, width):
-    """Return the tile of sixteen samples by sixteen columns."""
+    read = _float if data == floats else _pixel
 
     def codegen(context, builder, sig, args):
-        def read(place, present):
-            place = builder.bitcast(place, VECTOR.as_pointer())
-            return call(builder, f"llvm.masked.load.v{LANES}f32.p0", place, I32(4), present, ZERO)
-
-        return context.make_tuple(builder, SQUARE, _lines(builder, args, read))
-
-    return SQUARE(floats, _places, _places, _places, types.intp, types.intp), codegen
-
-
-@intrinsic
-def _square_of_bytes(typing, data, starts, firsts, flips, column, width, mean, std):
-    """Return the tile of (pixel / 255 - mean) / std of sixteen samples by sixteen columns, each step correctly rounded.
-
-    The quotient by 255 has its error found and taken back with two fused multiply-adds.
-    """
-
-    def codegen(context, builder, sig, args):
-        divisor, inverse = splat(255.0), splat(float(np.float32(1) / np.float32(255)))
+        data, starts, firsts, flips, column, width = args[:6]
         mean, std = (spread(builder, arg) for arg in args[6:])
-        none = splat(0, ir.IntType(8))
+        rows = []
+        for i in range(LANES):
+            start, shift, flip = (builder.load(builder.gep(place, [I64(i)])) for place in (starts, firsts, flips))
+            flipped = builder.icmp_signed("!=", flip, I64(0))
+            mirrored = builder.sub(builder.sub(width, I64(LANES)), column)
+            left = builder.add(builder.select(flipped, mirrored, column), shift)
+            missing = builder.icmp_signed("<", start, I64(0))
+            last = builder.select(missing, builder.neg(I64(LANES)), builder.sub(width, left))
+            present = _between(builder, builder.neg(left), last)
+            # Formed even where nothing is read, so not inbounds.
+            value = read(builder, builder.gep(data, [builder.add(start, left)]), present, mean, std)
+            rows.append(builder.select(flipped, builder.shuffle_vector(value, value, _mirror), value))
+        return context.make_tuple(builder, SQUARE, rows)
 
-        def read(place, present):
-            place = builder.bitcast(place, none.type.as_pointer())
-            parts = place, I32(1), present, none
-            pixel = builder.uitofp(call(builder, f"llvm.masked.load.v{LANES}i8.p0", *parts, result=none.type), VECTOR)
-            quotient = builder.fmul(pixel, inverse)
-            error = fused(builder, builder.fneg(quotient), divisor, pixel)
-            quotient = fused(builder, error, inverse, quotient)
-            return builder.select(present, builder.fdiv(builder.fsub(quotient, mean), std), ZERO)
-
-        return context.make_tuple(builder, SQUARE, _lines(builder, args[:6], read))
-
-    kinds = types.CPointer(types.uint8), _places, _places, _places, types.intp, types.intp
-    return SQUARE(*kinds, types.float32, types.float32), codegen
+    return SQUARE(data, _places, _places, _places, types.intp, types.intp, types.float32, types.float32), codegen
 
 
 @device
-def _find_samples(indices, draws, augmented, bases, downs, rights, flips, sample, samples, size):
+def _find_samples(feed, bases, downs, rights, flips, sample, size):
     """Write where sixteen samples begin, how they are shifted and whether mirrored; the last stands in for those beyond."""
     for i in range(LANES):
-        which = min(sample + i, samples - 1)
-        put(bases, i, at(indices, which) * size)
-        put(downs, i, at(draws, 3 * which) if augmented else 0)
-        put(rights, i, at(draws, 3 * which + 1) if augmented else 0)
-        put(flips, i, at(draws, 3 * which + 2) if augmented else 0)
+        which = min(sample + i, feed.samples - 1)
+        put(bases, i, at(feed.indices, which) * size)
+        put(downs, i, at(feed.draws, 3 * which) if feed.augmented else 0)
+        put(rights, i, at(feed.draws, 3 * which + 1) if feed.augmented else 0)
+        put(flips, i, at(feed.draws, 3 * which + 2) if feed.augmented else 0)
 
 
 @device
@@ -147,26 +115,23 @@ class GatherImages(NamedTuple):
 @kernel(GatherImages)
 def _gather_images(job, first, last):
     feed, image = job.feed, job.image
-    as_pixels, mean, std = feed.as_pixels, feed.mean, feed.std
-    indices, draws, augmented, samples = feed.indices, feed.draws, feed.augmented, feed.samples
+    as_pixels, samples = feed.as_pixels, feed.samples
     bases, downs, rights, flips, starts = stack_starts(), stack_starts(), stack_starts(), stack_starts(), stack_starts()
     area, center, scale = image.height * image.width, np.float32(0), np.float32(1)
-    size = image.channels * area
     for plane in range(first, last):
-        tile, channel = plane // image.channels, plane % image.channels
-        sample = tile * LANES
-        _find_samples(indices, draws, augmented, bases, downs, rights, flips, sample, samples, size)
+        sample, channel = plane // image.channels * LANES, plane % image.channels
+        _find_samples(feed, bases, downs, rights, flips, sample, image.channels * area)
         examples, pixels = advance(feed.examples, channel * area), advance(feed.pixels, channel * area)
         if as_pixels:
-            center, scale = at(mean, channel), at(std, channel)
+            center, scale = at(feed.mean, channel), at(feed.std, channel)
         for h in range(image.height):
             _find_rows(bases, downs, starts, h, image)
             place = advance(job.x, plane * plane_of(image) + h * row_of(image))
             for w in range(0, image.width, LANES):
                 if as_pixels:
-                    square = _square_of_bytes(pixels, starts, rights, flips, w, image.width, center, scale)
+                    square = _square_of_lines(pixels, starts, rights, flips, w, image.width, center, scale)
                 else:
-                    square = _square_of_floats(examples, starts, rights, flips, w, image.width)
+                    square = _square_of_lines(examples, starts, rights, flips, w, image.width, center, scale)
                 square = transposed(square, samples - sample)
                 store_square(advance(place, w * LANES), LANES, square, min(LANES, image.width - w))
 
@@ -184,7 +149,7 @@ def gather_images(
     border: int = 0,
     threads: int | None = None,
 ) -> Images:
-    """Take images of a data set into the packed layout, perhaps cropped and mirrored.
+    """Take images of a data set into the packed layout, perhaps cropped and mirrored, with zeros in padded lanes.
 
     Parameters
     ----------
@@ -198,48 +163,32 @@ def gather_images(
         of the image padded with zeros, mirrored afterwards.
     mean, std : arrays of shape (channels,), optional
         For uint8 only; 0 and 1 if not given.
-    border : int
-        Zeros to leave around the images of the result.
-    threads : int, optional
-
-    Returns
-    -------
-    Images
-        With zeros in padded lanes.
+    border, threads
+        As in `kernels.cpu`.
 
     Raises
     ------
     InputError
-        If there is no image with such an index, or an array does not have the shape or type given above.
+        If there is no image with such an index.
     """
     data, indices = np.asarray(data), np.asarray(indices)
-    if data.ndim != 4 or 0 in data.shape or indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
-        raise InputError(
-            f"gather_images needs data (images, channels, height, width) and some indices, not {data.shape} and "
-            f"{indices!r}"
-        )
-    if indices.min() < 0 or indices.max() >= len(data):
-        raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
+    check_indices("gather_images", data, "images, channels, height, width", indices)
     samples, (channels, height, width) = indices.size, data.shape[1:]
-    batch = {"samples": samples, "indices": np.ascontiguousarray(indices, np.int64), **_augmentation(draws, samples)}
+    batch: dict[str, Any] = {"samples": samples, "indices": np.ascontiguousarray(indices, np.int64)}
+    if draws is not None:
+        draws = np.asarray(draws)
+        if draws.shape != (samples, 3) or draws.dtype.kind not in "iub":
+            expected = f"integers of ({samples}, 3) were expected"
+            raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but {expected}")
+        batch |= {"draws": np.ascontiguousarray(draws, np.int64), "augmented": True}
     if data.dtype == np.uint8:
         center = np.zeros(channels, np.float32) if mean is None else flat(mean, (channels,), "mean")
         scale = np.ones(channels, np.float32) if std is None else flat(std, (channels,), "std")
-        feed = Feed(pixels=np.ascontiguousarray(data), as_pixels=True, mean=center, std=scale, **batch)
+        batch |= {"pixels": np.ascontiguousarray(data), "as_pixels": True, "mean": center, "std": scale}
     elif mean is not None or std is not None:
         raise InputError(f"mean and std are applied to pixels (uint8), but data is {data.dtype}")
     else:
-        feed = Feed(examples=np.ascontiguousarray(data, np.float32), **batch)
+        batch["examples"] = np.ascontiguousarray(data, np.float32)
     x = Images.zeros(tiles_for(samples, LANES), Image(channels, height, width, border))
-    run(GatherImages(x.interior, x.geometry, feed), even_shares(x.tiles * channels, threads))
+    run(GatherImages(x.interior, x.geometry, Feed(**batch)), even_shares(x.tiles * channels, threads))
     return x
-
-
-def _augmentation(draws: np.ndarray | None, samples: int) -> dict[str, Any]:
-    """Return what a feed says of crops and mirrors."""
-    if draws is None:
-        return {}
-    draws = np.asarray(draws)
-    if draws.shape != (samples, 3) or draws.dtype.kind not in "iub":
-        raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but integers of ({samples}, 3) were expected")
-    return {"draws": np.ascontiguousarray(draws, np.int64), "augmented": True}

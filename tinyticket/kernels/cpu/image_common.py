@@ -1,14 +1,10 @@
 """Helpers of the passes over packed images: distances between rows and planes, and the end of every input gradient."""
 
 from tinyticket.kernels.cpu.vector.jit import device
-from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import load, select, store, zero
+from tinyticket.kernels.geometry import row
 
-
-@device
-def row_of(image):
-    """Return the distance of an image's rows, in floats."""
-    return (image.width + (2 - image.shared) * image.border) * LANES
+row_of = device(row)
 
 
 @device
@@ -24,10 +20,10 @@ def passing(x, value):
 
 
 @device
-def finish(place, offset, value, x, add, x_is_relu_output):
+def finish(dx, place, value, x, add, x_is_relu_output):
     """Store one vector of a gradient: add what is there, and pass nothing where the ReLU that made x gave zero."""
     if add:
-        value = load(place, offset) + value
+        value = load(dx, place) + value
     if x_is_relu_output:
-        value = passing(x, value)
-    store(place, offset, value)
+        value = passing(load(x, place), value)
+    store(dx, place, value)

@@ -4,27 +4,23 @@ A CPU kernel is `kernel(job, first, last)`. Its job is a named record, declared 
 arrays, whole numbers, flags, and records inside it such as a `Window`. `first, last` is the share of the kernel's outputs that a
 call may write; results have the same bits however the outputs are cut, because every output is computed by one call alone.
 
-    class MaxPool(NamedTuple):          # the job: the fields of a row of int64
-        x: Floats
-        y: Floats
-        window: Window
-
-    @kernel(MaxPool)
+    @kernel(MaxPool)                    # the job: a NamedTuple with the fields x: Floats, y: Floats and window: Window
     def _max_pool(job, first, last):    # compiled; reads job.x, job.y, job.window by name
         ...
 
     run(MaxPool(x, y, window), even_shares(planes, threads))
 
-In memory a job is a row of int64 (`to_words`), one for each number and each address, those of records inside it in their place. The
-same row is what `run` hands to the kernel and what a compiled step keeps in its table, so there is one way to call a kernel, by its
-address, and one parallel region is compiled for all array functions together.
+In memory a job is a row of int64 (`to_words`): a word for each number and address, those of records inside it in their place. What
+`run` hands to the kernel is what a compiled step keeps in its table, so one parallel region is compiled for all array functions.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import struct
 from collections.abc import Callable
+from types import FunctionType
 from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 import numba
@@ -45,15 +41,11 @@ types: Any = numba.types  # whose annotations do not know that types of tuples c
 numbers = types.CPointer(types.int64)
 
 Floats = Annotated[Any, floats]
-"""A field that holds the address of float32."""
 Numbers = Annotated[Any, numbers]
-"""A field that holds the address of int64."""
 Offsets = Annotated[Any, types.CPointer(types.uint32)]
-"""A field that holds the address of uint32."""
 Bytes = Annotated[Any, types.CPointer(types.uint8)]
-"""A field that holds the address of uint8."""
 Doubles = Annotated[Any, types.CPointer(types.float64)]
-"""A field that holds the address of float64."""
+"""Fields that hold the address of float32, int64, uint32, uint8 and float64."""
 
 
 class RowOf(NamedTuple):
@@ -86,29 +78,20 @@ def kinds(job: type) -> dict[str, Any]:
         elif hint in (int, bool, float):
             found[name] = {int: types.int64, bool: types.boolean, float: types.float64}[hint]
         else:
-            found[name] = record_type(hint)
+            found[name] = types.NamedTuple(tuple(kinds(hint).values()), hint)
     return found
 
 
-@functools.cache
-def record_type(record: type) -> Any:
-    """Return the Numba type of a record inside a job: a named tuple of numbers and addresses."""
-    return types.NamedTuple(tuple(kinds(record).values()), record)
-
-
-def width(kind: Any) -> int:
+def _width(kind: Any) -> int:
     """Count the words of a field."""
-    return sum(map(width, kind)) if isinstance(kind, types.BaseTuple) else 1
+    return sum(map(_width, kind)) if isinstance(kind, types.BaseTuple) else 1
 
 
 @functools.cache
 def places(job: type) -> dict[str, int]:
     """Return where the first word of every field of a job stands in its row."""
-    found, place = {}, 0
-    for name, kind in kinds(job).items():
-        found[name] = place
-        place += width(kind)
-    return found
+    ends = itertools.accumulate(map(_width, kinds(job).values()), initial=0)
+    return dict(zip(kinds(job), ends, strict=False))
 
 
 # -- in Python
@@ -117,25 +100,16 @@ def places(job: type) -> dict[str, int]:
 @functools.cache
 def _fields(job: type) -> tuple[Any, ...]:
     """Return for every field of a job how its words are made: `float`, the class of a record inside it, `RowOf`, or None."""
-    found = []
-    for kind in kinds(job).values():
-        if isinstance(kind, types.BaseTuple):
-            found.append(kind.instance_class)
-        elif isinstance(kind, types.Float):
-            found.append(float)
-        else:
-            found.append(RowOf if isinstance(kind, JobType) else None)
-    return tuple(found)
+    made = {types.Float: float, JobType: RowOf}
+    return tuple(getattr(kind, "instance_class", made.get(type(kind))) for kind in kinds(job).values())
 
 
 def _add_words(job: Any, words: list[int], kept: list[np.ndarray]) -> None:
     for value, kind in zip(job, _fields(job.__class__), strict=True):
-        if kind is None or type(value) is int:
-            if kind is float:
-                value = _float_word(value)
+        if kind is float:
+            words.append(struct.unpack("q", struct.pack("d", value))[0])
+        elif kind is None or type(value) is int:
             words.append(address_of(value) if type(value) is np.ndarray else int(value))
-        elif kind is float:
-            words.append(_float_word(value))
         elif kind is RowOf:  # an array that is a row, or a job of which a row is made
             if not isinstance(value, np.ndarray):
                 value = to_words(value, kept)
@@ -147,15 +121,8 @@ def _add_words(job: Any, words: list[int], kept: list[np.ndarray]) -> None:
             _add_words(value, words, kept)
 
 
-def _float_word(value: Any) -> int:
-    return struct.unpack("q", struct.pack("d", value))[0]
-
-
 def to_words(job: Any, kept: list[np.ndarray]) -> np.ndarray:
-    """Return the row of a job, int64: numbers, flags and addresses.
-
-    Whoever keeps it must keep the job, for its arrays, and the rows that are made for jobs inside it and added to `kept` too.
-    """
+    """Return the row of a job, int64, to be kept with the job, for its arrays, and with the rows of jobs inside it, in `kept`."""
     words: list[int] = []
     _add_words(job, words, kept)
     return np.array(words, np.int64)
@@ -226,12 +193,7 @@ def reader(job: type) -> Any:
 class Kernel:
     """A compiled function of a job and a share; made by `kernel`.
 
-    Attributes
-    ----------
-    name : str
-        Of the operation: the same in `reference`, `cpu` and `cuda`, where steps are lowered and in `explain`.
-    job : type
-        What its jobs are.
+    Its name is the operation's in `reference`, `cpu` and `cuda`, where steps are lowered and in `explain`.
     """
 
     def __init__(self, function: Callable, job: type):
@@ -248,8 +210,6 @@ class Kernel:
 
 
 KERNELS: dict[str, Kernel] = {}
-"""All kernels by name."""
-
 _BY_JOB: dict[type, Kernel] = {}
 
 
@@ -264,6 +224,17 @@ def kernel(job: type) -> Callable[[Callable], Kernel]:
         return made
 
     return declare
+
+
+def specialised(function: Callable, name: str, **values: Any) -> Any:
+    """Return a copy of a function under another name, with values in the place of globals that only stand for them.
+
+    Kernels that differ by a constant or by a compiled helper are written once so. Numba leaves out branches that such a constant
+    rules out, and caches the machine code, as it does not for a function that closes over a compiled one.
+    """
+    made = FunctionType(function.__code__, {**function.__globals__, **values}, name)
+    made.__qualname__ = name
+    return made
 
 
 def kernel_of(job: Any) -> Kernel:
@@ -286,12 +257,7 @@ def _run(words, serial):
 class Prepared:
     """A kernel's call that is ready to be run again and again: its arrays were checked once, and stay.
 
-    What is written into the arrays between two runs is seen by the next.
-
-    Attributes
-    ----------
-    results : array, or tuple of arrays
-        What each run writes, the same arrays every time.
+    What is written into the arrays between two runs is seen by the next; `results` are the same arrays every time.
     """
 
     def __init__(self, job: Any, bounds: np.ndarray, results: Any):
@@ -317,13 +283,5 @@ class Prepared:
 
 
 def run(job: Any, bounds: np.ndarray) -> None:
-    """Do a job.
-
-    Parameters
-    ----------
-    job : NamedTuple
-        Of a kernel; its arrays are contiguous and checked.
-    bounds : int64 array of shape (shares + 1,)
-        Where shares of the kernel's outputs begin, and the last ends; several run in parallel.
-    """
+    """Do a job, whose arrays are contiguous and checked, in parallel shares; `bounds` say where they begin and the last ends."""
     Prepared(job, bounds, None)()

@@ -1,18 +1,17 @@
 """Softmax and cross-entropy of packed logits: loss, gradient and hits, sixteen samples at a time.
 
-Labels travel as float32, exact for any number of classes there will ever be, so that they can be compared with the
-class that a loop has arrived at. Lanes beyond the last sample get a loss, a gradient and a hit of zero, whatever
-their logits are.
+Labels travel as float32, exact for any number of classes there will ever be, so that they can be compared with the class that a
+loop has arrived at. Lanes beyond the last sample get a loss, a gradient and a hit of zero, whatever their logits are.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_shares, flat, packed_shape
 from tinyticket.kernels.cpu.feed import Fed, Feed
-from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.job import Floats, kernel, run, specialised
 from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.vector.elementary import exponential, logarithm
 from tinyticket.kernels.cpu.vector.jit import device
@@ -43,76 +42,52 @@ def _extremes(logits, start, label, shape):
     return largest, winner, chosen
 
 
-@device
-def _store_loss(losses, hits, vector, counted, loss, winner, label):
-    store(losses, vector * LANES, select(counted, loss, zero()))
-    store(hits, vector * LANES, select(counted, select(winner == label, broadcast(_ONE), zero()), zero()))
-
-
 class CrossEntropy(NamedTuple):
     """The job of `cross_entropy`, whose share are vectors of sixteen samples over all tiles."""
 
     logits: Floats
     labels: Floats  # one a lane, as are losses and hits
-    gradient: Floats  # of the mean loss by the logits
+    gradient: Floats  # of the mean loss by the logits; not in evaluation
     losses: Floats
     hits: Floats  # 1 where the largest logit is the label's
     shape: Shape
     feed: Fed  # samples, batch
 
 
-@kernel(CrossEntropy)
-def _cross_entropy(job, first, last):
-    logits, labels, gradient, losses, hits = job.logits, job.labels, job.gradient, job.losses, job.hits
-    shape, samples = job.shape, job.feed.samples
-    classes, lanes = shape.outputs, shape.lanes
-    scale = np.float32(1) / np.float32(job.feed.batch)
+class CrossEntropyEval(CrossEntropy):
+    """The job of `cross_entropy_eval`, which does without the gradient: the same bits of losses and hits."""
+
+
+_gradient: Any = None  # stands for whether the gradient is written
+
+
+def _losses(job, first, last):
+    """Write losses and hits, and perhaps the gradient."""
+    logits, shape, samples = job.logits, job.shape, job.feed.samples
+    classes, lanes, scale = shape.outputs, shape.lanes, broadcast(_ONE / np.float32(job.feed.batch))
     for v in range(first, last):
-        start, label = _place(v, shape), load(labels, v * LANES)
+        start, label = _place(v, shape), load(job.labels, v * LANES)
         largest, winner, chosen = _extremes(logits, start, label, shape)
         total = zero()
         for c in range(classes):
             power = exponential(load(logits, start + c * lanes) - largest)
-            store(gradient, start + c * lanes, power)
+            if _gradient:
+                store(job.gradient, start + c * lanes, power)
             total = total + power
         counted = below(samples - v * LANES)
-        factor = broadcast(scale) / total
-        for c in range(classes):
-            share = load(gradient, start + c * lanes) * factor
-            pulled = select(label == broadcast(np.float32(c)), share - broadcast(scale), share)
-            store(gradient, start + c * lanes, select(counted, pulled, zero()))
-        _store_loss(losses, hits, v, counted, logarithm(total) - (chosen - largest), winner, label)
+        if _gradient:
+            factor = scale / total
+            for c in range(classes):
+                share = load(job.gradient, start + c * lanes) * factor
+                pulled = select(label == broadcast(np.float32(c)), share - scale, share)
+                store(job.gradient, start + c * lanes, select(counted, pulled, zero()))
+        loss, hit = logarithm(total) - (chosen - largest), select(winner == label, broadcast(_ONE), zero())
+        store(job.losses, v * LANES, select(counted, loss, zero()))
+        store(job.hits, v * LANES, select(counted, hit, zero()))
 
 
-class CrossEntropyEval(NamedTuple):
-    """The job of `cross_entropy_eval`, which does without the gradient: the same share, the same bits of losses and hits."""
-
-    logits: Floats
-    labels: Floats
-    losses: Floats
-    hits: Floats
-    shape: Shape
-    feed: Fed  # samples
-
-
-@kernel(CrossEntropyEval)
-def _cross_entropy_eval(job, first, last):
-    logits, labels, losses, hits, shape, samples = (
-        job.logits,
-        job.labels,
-        job.losses,
-        job.hits,
-        job.shape,
-        job.feed.samples,
-    )
-    for v in range(first, last):
-        start, label = _place(v, shape), load(labels, v * LANES)
-        largest, winner, chosen = _extremes(logits, start, label, shape)
-        total = zero()
-        for c in range(shape.outputs):
-            total = total + exponential(load(logits, start + c * shape.lanes) - largest)
-        loss = logarithm(total) - (chosen - largest)
-        _store_loss(losses, hits, v, below(samples - v * LANES), loss, winner, label)
+kernel(CrossEntropy)(specialised(_losses, "_cross_entropy", _gradient=True))
+kernel(CrossEntropyEval)(specialised(_losses, "_cross_entropy_eval", _gradient=False))
 
 
 class SumLosses(NamedTuple):
@@ -156,10 +131,6 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, *, threads: int | None
         As many samples as there are labels count; the lanes beyond are padding.
     threads : int, optional
 
-    Returns
-    -------
-    Loss
-
     Raises
     ------
     InputError
@@ -176,7 +147,6 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, *, threads: int | None
     wide[:] = 0
     wide[: labels.size] = labels
     arrays = flat(logits, logits.shape, "logits"), wide, gradient, losses, hits
-    run(
-        CrossEntropy(*arrays, shape, Feed(samples=labels.size, batch=labels.size)), even_shares(spots // LANES, threads)
-    )
+    job = CrossEntropy(*arrays, shape, Feed(samples=labels.size, batch=labels.size))
+    run(job, even_shares(spots // LANES, threads))
     return Loss(float(losses.sum(dtype=np.float64)) / labels.size, int(hits.sum()), gradient)

@@ -29,25 +29,14 @@ def empty(*shape: int, dtype: type = np.float32) -> np.ndarray:
 
 
 def pack(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
-    """Bring samples by features into the packed layout.
+    """Bring x, (samples, features), into the packed layout (tiles, features, lanes): float32, padded with zeros.
 
-    Parameters
-    ----------
-    x : array of shape (samples, features)
-    lanes : int, optional
-        Samples beside each other, a multiple of 16; chosen by `lanes_for` if not given.
-
-    Returns
-    -------
-    float32 array of shape (tiles, features, lanes), padded with zeros.
+    Lanes are samples beside each other, a multiple of 16; chosen by `lanes_for` if not given.
     """
-    samples, features = x.shape
-    lanes = lanes or lanes_for(samples)
-    tiles = tiles_for(samples, lanes)
-    padded = np.zeros((tiles * lanes, features), np.float32)
-    padded[:samples] = x
-    packed = empty(tiles, features, lanes)
-    packed[...] = padded.reshape(tiles, lanes, features).transpose(0, 2, 1)
+    lanes = lanes or lanes_for(len(x))
+    rows, features = pack_samples(x, lanes), x.shape[1]
+    packed = empty(len(rows) // lanes, features, lanes)
+    packed[...] = rows.reshape(-1, lanes, rows.shape[1])[:, :, :features].transpose(0, 2, 1)
     return packed
 
 
@@ -58,12 +47,9 @@ def unpack(packed: np.ndarray, samples: int) -> np.ndarray:
 
 
 def pack_samples(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
-    """Bring samples by features into the sample-major layout of the dense weight gradient.
+    """Bring x, (samples, features), into the sample-major layout of the dense weight gradient: float32, padded with zeros.
 
-    Returns
-    -------
-    float32 array of shape (tiles * lanes, width), both padded with zeros: width is the number of features rounded up
-    to whole vectors.
+    That is (tiles * lanes, width), where width is the number of features rounded up to whole vectors.
     """
     samples, features = x.shape
     lanes = lanes or lanes_for(samples)
@@ -77,17 +63,8 @@ def pack_samples(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
 class Images:
     """Packed images with a border of zeros: what kernels on images take and return.
 
-    Parameters
-    ----------
-    array : array of shape (tiles, channels, rows + 2 border, columns + 2 border, 16)
-        Taken as it is if it is C-contiguous float32, else copied.
-    border : int
-        Pixels of zeros around each image.
-
-    Raises
-    ------
-    InputError
-        If there is no image of at least one pixel inside the border.
+    The array is (tiles, channels, rows + 2 border, columns + 2 border, 16), taken as it is if it is C-contiguous float32, else
+    copied; InputError if there is no image of at least one pixel inside the border.
     """
 
     array: np.ndarray
@@ -127,19 +104,7 @@ class Images:
 
 
 def pack_images(x: np.ndarray, border: int = 0) -> Images:
-    """Bring images into the packed layout.
-
-    Parameters
-    ----------
-    x : array of shape (samples, channels, rows, columns)
-    border : int
-        Pixels of zeros to leave around each image.
-
-    Returns
-    -------
-    Images
-        With zeros in padded lanes.
-    """
+    """Bring x, (samples, channels, rows, columns), into the packed layout, with zeros in padded lanes and in a border so wide."""
     if x.ndim != 4:
         raise InputError(f"images must have the shape (samples, channels, rows, columns), not {x.shape}")
     samples, channels, height, width = x.shape

@@ -1,28 +1,22 @@
 """A masked convolution whose cost is that of its survivors, on packed images.
 
-    window = make_window(1, Image(3, 32, 32, 1), Image(64, 32, 32, 1), (3, 3), padding=1)
-    pattern = ConvPattern.from_mask(weight != 0, window)
-    y = sparse_conv2d(pattern, weight[weight != 0], bias, pack_images(x, 1))
-    outputs = unpack_images(y, len(x))
-
-Forward and a first layer's gradient go through output channels, backward through input channels: threads own channels and never
-write to the same place.
+    pattern = ConvPattern.from_mask(weight != 0, make_window(1, x.geometry, y.geometry, (3, 3), padding=1))
+    y = sparse_conv2d(pattern, weight[weight != 0], bias, x)
 
 With a stride s the pixels of an input channel fall into s * s phases, by row and column modulo s: a survivor meets the pixels of
 one phase, so the backward pass takes each phase as an image of its own, whose pixels lie s apart.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import flat, images_like, images_to_write
 from tinyticket.kernels.cpu.job import Floats, kernel, run
-from tinyticket.kernels.cpu.lines import Lines
+from tinyticket.kernels.cpu.lines import ConvPattern, Lines
 from tinyticket.kernels.cpu.packing import Images, empty
-from tinyticket.kernels.cpu.patch_grid import Grid, by_shape, chooser, over_tiles
-from tinyticket.kernels.cpu.sparse_patches import backward, forward, gradient
+from tinyticket.kernels.cpu.sparse_patches import Grid, backward, by_shape, forward, gradient
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
@@ -30,18 +24,18 @@ from tinyticket.kernels.cpu.vector.simd import advance, at, store_part, zero
 from tinyticket.kernels.cpu.vector.streaming import drain, streams
 from tinyticket.kernels.geometry import Image, Window
 
-_choose_forward, _choose_backward = chooser(TILES.patch), chooser(TILES.fused_patch)
-_forward_by_shape = by_shape("sparse_conv2d", TILES.patch, forward)
-_backward_by_shape = by_shape("sparse_conv2d_gradient", TILES.fused_patch, backward)
-_gradient_by_shape = by_shape("sparse_conv2d_weight_gradient", TILES.patch, gradient)
+_forward = by_shape("sparse_conv2d", TILES.patch, forward)
+_backward = by_shape("sparse_conv2d_gradient", TILES.fused_patch, backward)
+_gradient = by_shape("sparse_conv2d_weight_gradient", TILES.patch, gradient)
 
 
 @device
-def _output_grid(window):
-    s = window.stride
-    x_tile, y_tile = window.inputs * window.x_plane, window.outputs * window.y_plane
-    grid = Grid(window.tiles, window.height, window.width, x_tile, s * window.x_row, s * LANES, y_tile, window.y_row)
-    return over_tiles(grid)
+def _grid(window, height, width):
+    """Return the grid of so many rows and columns of pixels; tiles of 1x1 images are taken for the rows of one image."""
+    x_tile, y_tile, s = window.inputs * window.x_plane, window.outputs * window.y_plane, window.stride
+    if height == 1 and width == 1:
+        return Grid(1, window.tiles, 1, 0, x_tile, s * LANES, 0, y_tile)
+    return Grid(window.tiles, height, width, x_tile, s * window.x_row, s * LANES, y_tile, window.y_row)
 
 
 class SparseConv2d(NamedTuple):
@@ -59,11 +53,10 @@ class SparseConv2d(NamedTuple):
 @kernel(SparseConv2d)
 def _sparse_conv2d(job, first, last):
     rows, values, bias, y, relu, window = job.rows, job.values, job.bias, job.y, job.relu, job.window
-    grid = _output_grid(window)
+    grid = _grid(window, window.height, window.width)
     origin = advance(job.x, -window.padding * (window.x_row + LANES))
-    shape = _choose_forward(grid)
     streamed = rows.blocks == 1 and streams(y, window.tiles * window.outputs * window.y_plane)
-    _forward_by_shape(shape, rows, values, bias, origin, y, window.y_plane, grid, first, last, relu, streamed)
+    _forward(grid, rows, values, bias, origin, y, window.y_plane, first, last, relu, streamed)
     drain()
 
 
@@ -86,7 +79,6 @@ def _sparse_conv2d_gradient(job, first, last):
     columns, values, x, dx, gradient, window = job.columns, job.values, job.x, job.dx, job.gradient, job.window
     add, x_is_relu_output = job.add, job.x_is_relu_output
     s = window.stride
-    x_tile, y_tile = window.inputs * window.x_plane, window.outputs * window.y_plane
     # The first row and column of dy that any survivor reads for the first pixels of a phase; offsets count from there.
     up, left = (window.kernel_height - 1 - window.padding) // s, (window.kernel_width - 1 - window.padding) // s
     origin = advance(job.dy, -up * window.y_row - left * LANES)
@@ -102,29 +94,10 @@ def _sparse_conv2d_gradient(job, first, last):
                     for n in range(at(columns.starts, k), at(columns.starts, k + columns.blocks)):
                         store_part(gradient, n, zero(), 1)
                 continue
-            grid = over_tiles(
-                Grid(window.tiles, height, width, x_tile, s * window.x_row, s * LANES, y_tile, window.y_row)
-            )
             corner = i * window.x_row + j * LANES
-            before, after = advance(x, corner), advance(dx, corner)
-            _backward_by_shape(
-                _choose_backward(grid),
-                columns,
-                phase,
-                s * s,
-                values,
-                before,
-                origin,
-                after,
-                gradient,
-                window.x_plane,
-                grid,
-                first,
-                last,
-                add,
-                x_is_relu_output,
-                streamed,
-            )
+            arrays = values, advance(x, corner), origin, advance(dx, corner), gradient
+            rest = window.x_plane, first, last, add, x_is_relu_output, streamed
+            _backward(_grid(window, height, width), columns, phase, s * s, *arrays, *rest)
     drain()
 
 
@@ -141,45 +114,15 @@ class SparseConv2dWeightGradient(NamedTuple):
 @kernel(SparseConv2dWeightGradient)
 def _sparse_conv2d_weight_gradient(job, first, last):
     rows, dy, gradient, window = job.rows, job.dy, job.gradient, job.window
-    grid = _output_grid(window)
+    grid = _grid(window, window.height, window.width)
     origin = advance(job.x, -window.padding * (window.x_row + LANES))
-    _gradient_by_shape(_choose_forward(grid), rows, origin, dy, gradient, window.y_plane, grid, first, last)
+    _gradient(grid, rows, origin, dy, gradient, window.y_plane, first, last)
 
 
 # -- functions of arrays
 
 
-class ConvOffsets(Protocol):
-    """The part of a pattern that the kernels read; `tinyticket.sparse.ConvPattern` is one, validated when it was built."""
-
-    @property
-    def window(self) -> Window:
-        """Geometry of both images."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether neighbouring rows and images share the zeros between them."""
-
-    @property
-    def count(self) -> int:
-        """Number of survivors."""
-
-    @property
-    def rows(self) -> Lines:
-        """Survivors output channel by output channel."""
-
-    @property
-    def columns(self) -> Lines:
-        """Survivors input channel by input channel, and phase by phase of its pixels."""
-
-    def row_bounds(self, chunks: int) -> np.ndarray:
-        """Bounds of chunks of output channels with nearly equal numbers of survivors."""
-
-    def column_bounds(self, chunks: int) -> np.ndarray:
-        """Bounds of chunks of input channels with nearly equal numbers of survivors."""
-
-
-def _work(pattern: ConvOffsets, x: Images) -> tuple[Window, np.ndarray, Image]:
+def _work(pattern: ConvPattern, x: Images) -> tuple[Window, np.ndarray, Image]:
     """Return a pattern's window for the tiles of x, the interior of x after checking it, and the geometry of y."""
     if pattern.shared:
         raise InputError("a pattern of images that share their borders is for compiled steps, not for Images")
@@ -191,7 +134,7 @@ def _work(pattern: ConvOffsets, x: Images) -> tuple[Window, np.ndarray, Image]:
 
 
 def sparse_conv2d(
-    pattern: ConvOffsets,
+    pattern: ConvPattern,
     values: np.ndarray,
     bias: np.ndarray,
     x: Images,
@@ -200,7 +143,7 @@ def sparse_conv2d(
     out: Images | None = None,
     threads: int | None = None,
 ) -> Images:
-    """Compute y = W * x + bias, perhaps through a ReLU.
+    """Compute y = W * x + bias, perhaps through a ReLU: `conv2d` by the survivors of W alone.
 
     Parameters
     ----------
@@ -208,20 +151,11 @@ def sparse_conv2d(
         Where the survivors of W are, and the geometry of both images.
     values : array of shape (survivors,)
         The survivors, in C order of the mask.
-    bias : array of shape (outputs,)
+    bias, relu, threads
+        As in `conv2d`.
     x : Images
-        With the pattern's geometry.
-    relu : bool
-        Set what is negative to zero.
     out : Images like the result, optional
         What to write the result into; its border is left alone.
-    threads : int, optional
-        All that Numba may use, if not given; the result has the same bits for any number.
-
-    Returns
-    -------
-    Images
-        With the border that the pattern's window says.
 
     Raises
     ------
@@ -237,7 +171,7 @@ def sparse_conv2d(
 
 
 def sparse_conv2d_gradient(
-    pattern: ConvOffsets,
+    pattern: ConvPattern,
     values: np.ndarray,
     x: Images,
     dy: Images,
@@ -246,33 +180,20 @@ def sparse_conv2d_gradient(
     dx: Images | None = None,
     threads: int | None = None,
 ) -> tuple[Images, np.ndarray]:
-    """Compute the input gradient and the survivors' gradients in one pass over the input channels.
+    """Compute the input gradient and the survivors' gradients, summed over samples and pixels, in one pass over the input channels.
+
+    The other arguments, and errors, are those of `sparse_conv2d`.
 
     Parameters
     ----------
-    pattern : ConvPattern
     values : array of shape (survivors,)
-        The survivors in the pattern's order of columns.
-    x : Images
-        As `sparse_conv2d` was given it.
+        The survivors in the pattern's order of columns, as is the second result.
     dy : Images
         The gradient of what `sparse_conv2d` returned; zero in padded lanes and in the border.
     x_is_relu_output : bool
         Make the first result the gradient by what went into the ReLU that made x.
     dx : Images like x, optional
         What other consumers of x gave; it is changed and returned.
-    threads : int, optional
-
-    Returns
-    -------
-    dx : Images, like x
-    gradient : array of shape (survivors,)
-        In the order of columns, as the values; summed over samples and pixels.
-
-    Raises
-    ------
-    InputError
-        If an argument has not the shape or geometry of the pattern.
     """
     window, before, after = _work(pattern, x)
     result = images_to_write(dx, x.tiles, x.geometry, "dx")
@@ -284,28 +205,9 @@ def sparse_conv2d_gradient(
 
 
 def sparse_conv2d_weight_gradient(
-    pattern: ConvOffsets, x: Images, dy: Images, *, threads: int | None = None
+    pattern: ConvPattern, x: Images, dy: Images, *, threads: int | None = None
 ) -> np.ndarray:
-    """Compute the survivors' gradients alone, in C order of the mask, as a first layer needs them.
-
-    Parameters
-    ----------
-    pattern : ConvPattern
-    x : Images
-        As `sparse_conv2d` was given it.
-    dy : Images
-        The gradient of what `sparse_conv2d` returned; zero in padded lanes.
-    threads : int, optional
-
-    Returns
-    -------
-    array of shape (survivors,)
-
-    Raises
-    ------
-    InputError
-        If an argument has not the geometry of the pattern.
-    """
+    """Compute the survivors' gradients alone, in C order of the mask; arguments as in `sparse_conv2d_gradient`."""
     window, before, after = _work(pattern, x)
     gradient = empty(pattern.count)
     job = SparseConv2dWeightGradient(pattern.rows, before, images_like(dy, x.tiles, after, "dy"), gradient, window)

@@ -37,7 +37,7 @@ def is_forked() -> bool:
 
 @functools.cache
 def usable_cores() -> int:
-    """Return how many cores this process may use: those it may run on, and no more than a container's quota of time amounts to."""
+    """Return how many cores this process may run on, no more than a container's quota of time amounts to."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on this platform
@@ -95,7 +95,7 @@ def threading_layer() -> str:
     An empty parallel region costs 2 microseconds with omp and 100 with workqueue, which also must not be entered by two threads at
     once. Where omp is missing (no libgomp), install it, or give kernels one thread.
     """
-    from tinyticket.kernels.cpu.linear import linear_bias_gradient
+    from tinyticket.kernels.cpu.linear_weight import linear_bias_gradient
 
     # Numba chooses when a parallel region is first opened.
     linear_bias_gradient(np.zeros((1, 32, LANES), np.float32), threads=2)

@@ -1,13 +1,10 @@
 """SGD, momentum, Nesterov momentum and Adam over a flat array of weights, as PyTorch defines them, and an L1 penalty's gradient.
 
-The rule is a run-time number: a branch for each vector that the CPU always predicts costs nothing beside the
-arithmetic, and four compiled versions would. The last weights of an array go through the same vector operations as
-all others, with fewer lanes, so where threads cut the array never shows in the bits. Moments that have decayed below
-the smallest normal number are set to zero: arithmetic on subnormals is a hundred times slower, and a weight that no
-gradient reaches would otherwise drag the whole step down after some hundred iterations.
-
-Scalars that change from step to step (learning rate, bias corrections) come to the kernels in a small array, computed
-by `scalars_of` in float64.
+The rule is a run-time number: a branch for each vector that the CPU always predicts costs nothing beside the arithmetic, and four
+compiled versions would. The last weights of an array go through the same vector operations as all others, with fewer lanes, so
+where threads cut the array never shows in the bits. Moments that have decayed below the smallest normal number are set to zero:
+arithmetic on subnormals is a hundred times slower, and a weight that no gradient reaches would otherwise drag the whole step down
+after some hundred iterations. What changes from step to step comes to the kernels as an array, computed in float64 by `scalars_of`.
 """
 
 import math
@@ -73,14 +70,20 @@ def _part(array, place, count):
 
 
 @device
-def _keep(array, place, value, state, count):
-    """Store sixteen values, or as many as there are, zero where a weight is pruned."""
-    if state.masked:
-        value = select(surviving(state.mask, place, count), value, zero())
+def _put_part(array, place, value, count):
+    """Store sixteen values, or as many as there are."""
     if count == LANES:
         store(array, place, value)
     else:
         store_part(array, place, value, count)
+
+
+@device
+def _keep(array, place, value, state, count):
+    """Store values, zero where a weight is pruned."""
+    if state.masked:
+        value = select(surviving(state.mask, place, count), value, zero())
+    _put_part(array, place, value, count)
 
 
 @device
@@ -142,10 +145,7 @@ def _store_part(job, first, last):
     gradient, part = job.gradient, advance(job.parts, job.feed.part * job.size)
     for place in range(first, last, LANES):
         count = min(LANES, last - place)
-        if count == LANES:
-            store(part, place, load(gradient, place))
-        else:
-            store_part(part, place, load_part(gradient, place, count), count)
+        _put_part(part, place, _part(gradient, place, count), count)
 
 
 class L1Gradient(NamedTuple):
@@ -170,8 +170,18 @@ def _l1_gradient(job, first, last):
 # -- functions of arrays
 
 
-def scalars_of(rule: str, step: int, learning_rate: float, **options: Any) -> np.ndarray:
-    """Return the scalars of one step as the float32 array that kernels take.
+def scalars_of(
+    rule: str,
+    step: int,
+    learning_rate: float,
+    *,
+    momentum: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the scalars of one step as the float32 array of shape (8,) that kernels take.
 
     Parameters
     ----------
@@ -179,13 +189,10 @@ def scalars_of(rule: str, step: int, learning_rate: float, **options: Any) -> np
     step : int
         Counts from 1; Adam's bias corrections depend on it.
     learning_rate : float
-    **options
-        `momentum` (0), `betas` (0.9, 0.999), `epsilon` (1e-8) and `weight_decay` (0), as in PyTorch; weight decay is added to the
-        gradient.
-
-    Returns
-    -------
-    array of shape (8,)
+    momentum, betas, epsilon, weight_decay
+        As in PyTorch; weight decay is added to the gradient.
+    out : float32 array of shape (8,), optional
+        Written and returned.
 
     Raises
     ------
@@ -196,24 +203,8 @@ def scalars_of(rule: str, step: int, learning_rate: float, **options: Any) -> np
     ----------
     Kingma and Ba, Adam, ICLR 2015, algorithm 1; Sutskever et al., ICML 2013, section 2 (Nesterov momentum).
     """
-    scalars = np.empty(8, np.float32)
-    write_scalars(scalars, rule, step, learning_rate, **options)
-    return scalars
-
-
-def write_scalars(
-    scalars: Any,
-    rule: str,
-    step: int,
-    learning_rate: float,
-    *,
-    momentum: float = 0.0,
-    betas: tuple[float, float] = (0.9, 0.999),
-    epsilon: float = 1e-8,
-    weight_decay: float = 0.0,
-) -> None:
-    """Write the scalars of one step into a float32 array of shape (8,); the other arguments are those of `scalars_of`."""
     check_rule(rule)
+    scalars: Any = np.empty(8, np.float32) if out is None else out  # a buffer, which its annotations do not say
     first, second = betas
     rate = learning_rate / (1 - first**step) if rule == "adam" else learning_rate
     correction = 1 / math.sqrt(1 - second**step)
@@ -222,6 +213,7 @@ def write_scalars(
         _SCALARS.pack_into(scalars, 0, *numbers)
     except OverflowError:  # beyond float32: infinite, as NumPy has it, which takes three times as long
         scalars[:] = numbers
+    return scalars
 
 
 def optimizer_step(
@@ -238,13 +230,11 @@ def optimizer_step(
 
     Parameters
     ----------
-    rule : {"sgd", "momentum", "nesterov", "adam"}
-    scalars : array of shape (8,)
-        What `scalars_of` returned for this step.
+    rule, scalars
+        What `scalars_of` was given and returned for this step.
     weights : float32 array
-        Updated in place.
     slots : tuple of float32 arrays of the weights' shape
-        Momentum (one), or Adam's first and second moments (two); updated in place, zero before the first step.
+        Momentum, or Adam's first and second moments; updated in place too, zero before the first step.
     gradient : array of the weights' shape
     mask : bool array of the weights' shape, optional
         Weights and slots become +0.0 where it is false.
@@ -253,7 +243,7 @@ def optimizer_step(
     Raises
     ------
     InputError
-        If there is no such rule, or an array does not have the shape, or an array that is written not the type, given above.
+        If there is no such rule.
     """
     state = state_of(rule, weights, slots, mask)
     feed = Feed(scalars=flat(scalars, (8,), "scalars"))
@@ -262,23 +252,9 @@ def optimizer_step(
 
 
 def l1_gradient(weights: np.ndarray, gradient: np.ndarray, strength: float, *, threads: int | None = None) -> None:
-    """Add a subgradient of strength * sum |w| to a gradient, in place; at 0 it is 0.
-
-    Parameters
-    ----------
-    weights : array
-    gradient : float32 array of the weights' shape
-    strength : float
-    threads : int, optional
-    """
+    """Add a subgradient of strength * sum |w|, which is 0 at 0, to a float32 gradient of the weights' shape, in place."""
     w, dw = flat(weights, weights.shape, "weights"), flat_output(gradient, weights.shape, "gradient")
     run(L1Gradient(w, dw, float(strength)), even_shares(weights.size, threads, LANES))
-
-
-def check_rule(rule: str) -> None:
-    """Raise an InputError unless there is such a rule."""
-    if rule not in RULES:
-        raise InputError(f"unknown optimizer {rule!r}{near(rule, RULES)}")
 
 
 def state_of(rule: str, weights: np.ndarray, slots: tuple[np.ndarray, ...], mask: np.ndarray | None) -> State:
@@ -288,12 +264,11 @@ def state_of(rule: str, weights: np.ndarray, slots: tuple[np.ndarray, ...], mask
         raise InputError(f"{rule} keeps {SLOTS[RULES[rule]]} slots, but {len(slots)} were given")
     w = flat_output(weights, weights.shape, "weights")
     first, second = ([flat_output(slot, weights.shape, "slot") for slot in slots] + [0, 0])[:2]
-    return State(w, first, second, 0 if mask is None else _flat_mask(mask, weights.shape), mask is not None)
+    kept = 0 if mask is None else flat_bytes(mask, weights.shape, "mask")
+    return State(w, first, second, kept, mask is not None)
 
 
-def _flat_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a mask, which must be bool, as flat bytes."""
-    mask = np.asarray(mask)
-    if mask.dtype != np.bool_:
-        raise InputError(f"mask is {mask.dtype} of shape {mask.shape}, but bool of shape {shape} was expected")
-    return flat_bytes(mask, shape, "mask")
+def check_rule(rule: str) -> None:
+    """Raise an InputError unless there is such a rule."""
+    if rule not in RULES:
+        raise InputError(f"unknown optimizer {rule!r}{near(rule, RULES)}")

@@ -1,6 +1,6 @@
 """Dense convolutions on a device; a linear layer is one of a single pixel by one weight.
 
->>> conv2d(x, x_origin, weight, bias, y, y_origin, g, relu=1).run()        # doctest: +SKIP
+>>> conv2d(x, weight, bias, y, g, relu=1).run()        # doctest: +SKIP
 """
 
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
-from tinyticket.kernels.cuda.launch import Launch
-from tinyticket.kernels.cuda.products import Product, Sum
-from tinyticket.kernels.cuda.tiles import LARGE, SMALL, Tile
+from tinyticket.kernels.cuda.launch import Division, Launch, divided
+from tinyticket.kernels.cuda.memory import upload
+from tinyticket.kernels.cuda.rows import add_up
+from tinyticket.kernels.cuda.tiles import LARGE, SMALL, Product, Tile
 from tinyticket.kernels.cuda.toolkit import cuda
 
 BUSY = 8 * 132
@@ -20,127 +21,74 @@ not asked for: results must not depend on the device."""
 WORTHWHILE = 8
 """Chunks of 32 lanes below which a part of a weight gradient is not worth a block of its own."""
 
-
-def conv2d(x: Any, x_origin: int, weight: Any, bias: Any, y: Any, y_origin: int, g: Geometry, relu: int = 0) -> Launch:
-    """Compute y = W * x + b, perhaps through a ReLU.
-
-    Parameters
-    ----------
-    x, y : float32 device arrays
-        Blocks of values; the interior of y is written.
-    x_origin, y_origin : int
-        Pixels before the first one inside the border.
-    weight : float32 device array of (outputs, inputs, kernel height, kernel width), flat
-    bias : float32 device array of (outputs,), or None
-    g : Geometry
-    relu : int
-        1 to set what is negative to zero.
-    """
-    phases = [0, g.taps, g.height, g.width, x_origin - g.padding * (g.x_row + 1), y_origin]
-    product = Product(
-        lanes=g.lanes,
-        channels=g.outputs,
-        weight_row=g.taps,
-        by_row=0,
-        source_row=g.stride * g.x_row,
-        source_column=g.stride,
-        result_row=g.y_row,
-        result_column=1,
-        result_plane=g.y_plane,
-        biased=int(bias is not None),
-        relu=int(relu),
-        add=0,
-        x_is_relu_output=0,
-    )
-    return _correlate(x, weight, bias, None, y, _forward_taps(g), [phases], product)
+FEW, MANY = 64, 1024
+"""Threads for a channel of up to 2048 numbers in the gradient of a bias, and for more."""
 
 
-def conv2d_input_gradient(
-    dy: Any,
-    dy_origin: int,
-    weight: Any,
-    x: Any,
-    dx: Any,
-    dx_origin: int,
-    g: Geometry,
-    add: int = 0,
-    x_is_relu_output: int = 0,
-) -> Launch:
+def conv2d(x, weight, bias, y, g: Geometry, relu: int = 0) -> Launch:
+    """Compute y = W * x + b, perhaps through a ReLU."""
+    phase = [0, g.taps, g.height, g.width, g.x_origin - g.padding * (g.x_row + 1), g.y_origin]
+    source, result = (g.stride * g.x_row, g.stride), (g.y_row, 1, g.y_plane)
+    flags = {"biased": int(bias is not None), "relu": int(relu)}
+    product = Product(g.lanes, g.outputs, g.taps, *source, *result, **flags)
+    return _correlate(x, weight, bias, None, y, _forward_taps(g), [phase], product)
+
+
+def conv2d_input_gradient(dy, weight, x, dx, g: Geometry, add: int = 0, x_is_relu_output: int = 0) -> Launch:
     """Compute dx, each pixel's gradient from all outputs that it took part in.
 
-    At stride s there are s * s phases: pixels whose row and column leave the same remainders meet the same taps.
-
-    Parameters
-    ----------
-    dy, dx : float32 device arrays
-        Blocks of gradients; the border of dy is as wide as `kernels.geometry.gradient_border` says.
-    dy_origin, dx_origin : int
-    weight : float32 device array of (outputs, inputs, kernel height, kernel width), flat
-    x : float32 device array, or None
-        The layer's input, placed as dx is; read only if `x_is_relu_output`.
-    g : Geometry
-    add : int
-        1 to add to dx.
-    x_is_relu_output : int
-        1 to set dx to zero where x is not above zero: x came out of a ReLU.
+    At stride s there are s * s phases: pixels whose row and column leave the same remainders meet the same taps. The border of dy
+    is as wide as `kernels.geometry.gradient_border` says.
     """
-    taps, phases = [], []
-    done = 0
-    for down in range(g.stride):
-        for across in range(g.stride):
-            met = _gradient_taps(g, down, across)
-            height, width = -(-(g.x_height - down) // g.stride), -(-(g.x_width - across) // g.stride)
-            phases.append([done, done + len(met), height, width, dy_origin, dx_origin + down * g.x_row + across])
-            taps.append(met)
-            done += len(met)
-    product = Product(
-        lanes=g.lanes,
-        channels=g.inputs,
-        weight_row=g.kernel_height * g.kernel_width,
-        by_row=int(g.kernel_height * g.kernel_width == 1),
-        source_row=g.y_row,
-        source_column=1,
-        result_row=g.stride * g.x_row,
-        result_column=g.stride,
-        result_plane=g.x_plane,
-        biased=0,
-        relu=0,
-        add=int(add),
-        x_is_relu_output=int(x_is_relu_output),
-    )
+    taps, phases, done = [], [], 0
+    for down, across in np.ndindex(g.stride, g.stride):
+        met = _gradient_taps(g, down, across)
+        height, width = -(-(g.x_height - down) // g.stride), -(-(g.x_width - across) // g.stride)
+        phases.append([done, done + len(met), height, width, g.y_origin, g.x_origin + down * g.x_row + across])
+        taps.append(met)
+        done += len(met)
+    source, result, area = (g.y_row, 1), (g.stride * g.x_row, g.stride, g.x_plane), g.kernel_height * g.kernel_width
+    flags = {"by_row": int(area == 1), "add": int(add), "x_is_relu_output": int(x_is_relu_output)}
+    product = Product(g.lanes, g.inputs, area, *source, *result, **flags)
     return _correlate(dy, weight, None, x, dx, np.concatenate(taps), phases, product)
 
 
-def conv2d_weight_gradient(x: Any, x_origin: int, dy: Any, dy_origin: int, gradient: Any, g: Geometry) -> Launch:
-    """Compute the gradient of the weight in several parts, which the update adds up in their order.
-
-    Parameters
-    ----------
-    x, dy : float32 device arrays
-        Blocks of the input and of the output's gradient; dy is zero in lanes beyond the last sample.
-    x_origin, dy_origin : int
-    gradient : float32 device array of (parts, outputs, inputs, kernel height, kernel width), flat
-        `conv2d_splits` says how many parts are quick.
-    g : Geometry
-    """
+def conv2d_weight_gradient(x, dy, gradient, g: Geometry) -> Launch:
+    """Compute the gradient of the weight in several parts; `conv2d_splits` says how many are quick."""
     chunks, splits = g.height * g.width * (g.lanes // WARP), gradient.size // (g.outputs * g.taps)
     tile = _gradient_tile(g)
-    sizes = Sum(
-        lanes=g.lanes,
-        outputs=g.outputs,
-        taps=g.taps,
-        height=g.height,
-        width=g.width,
-        x_start=x_origin - g.padding * (g.x_row + 1),
-        x_row=g.stride * g.x_row,
-        x_column=g.stride,
-        y_start=dy_origin,
-        y_row=g.y_row,
-        y_plane=g.y_plane,
-        chunks=-(-chunks // splits),
-    )
     grid = (-(-g.taps // tile.columns), -(-g.outputs // tile.rows), splits)
-    return Launch(tile.correlate_all, grid, (tile.threads,), (x, dy, gradient, _on_device(_forward_taps(g)), sizes))
+    given = x, dy, gradient, _on_device(_forward_taps(g)), g, -(-chunks // splits)
+    return Launch(tile.correlate_all, grid, (tile.threads,), given)
+
+
+def over_channels(g: Geometry) -> Division:
+    """Have a block for every channel of y."""
+    return (g.outputs,), FEW if g.height * g.width * g.lanes <= 2048 else MANY, {}
+
+
+@divided(over_channels)
+def conv2d_bias_gradient(dy, gradient, g):
+    """Compute the gradient of a layer's bias: every thread sums its share of each row of pixels, then all of them pairwise."""
+    sums = cuda.shared.array(MANY, np.float32)
+    thread, threads, channel = cuda.threadIdx.x, cuda.blockDim.x, cuda.blockIdx.x
+    total = np.float32(0)
+    for h in range(g.height):
+        start = (g.y_origin + channel * g.y_plane + h * g.y_row) * g.lanes
+        # A row's pixels lie beside each other, and so do their lanes: neighbouring threads read neighbours.
+        # Four reads under way at a time: what bounds this is how many there are.
+        i, last = thread, g.width * g.lanes
+        while i + 3 * threads < last:
+            one, two = dy[np.uint32(start + i)], dy[np.uint32(start + i + threads)]
+            three, four = dy[np.uint32(start + i + 2 * threads)], dy[np.uint32(start + i + 3 * threads)]
+            total += (one + two) + (three + four)
+            i += 4 * threads
+        while i < last:
+            total += dy[np.uint32(start + i)]
+            i += threads
+    add_up(sums, total)
+    if thread == 0:
+        gradient[channel] = sums[0]
 
 
 def conv2d_splits(g: Geometry) -> int:
@@ -149,9 +97,7 @@ def conv2d_splits(g: Geometry) -> int:
     return max(1, min(2 * BUSY // blocks, _parts(g)))
 
 
-def _correlate(
-    source: Any, weight: Any, bias: Any, held: Any, result: Any, taps: np.ndarray, phases: list, product: Product
-) -> Launch:
+def _correlate(source, weight, bias, held, result, taps: np.ndarray, phases: list, product: Product) -> Launch:
     """Choose the tile and the grid of a correlation."""
     counts = [height * width * product.lanes for _, _, height, width, _, _ in phases]
     busy = sum(_blocks(LARGE, product.channels, count) for count in counts) >= BUSY
@@ -159,8 +105,8 @@ def _correlate(
     grid = (-(-max(counts) // tile.columns), -(-product.channels // tile.rows), len(phases))
     # What is never read needs to be of its type all the same.
     bias, held = weight if bias is None else bias, result if held is None else held
-    tables = _on_device(taps), _on_device(np.array(phases, np.int32))
-    return Launch(tile.correlate, grid, (tile.threads,), (source, weight, bias, held, result, *tables, product))
+    given = source, weight, bias, held, result, _on_device(taps), _on_device(np.array(phases)), product
+    return Launch(tile.correlate, grid, (tile.threads,), given)
 
 
 def _forward_taps(g: Geometry) -> np.ndarray:
@@ -194,4 +140,4 @@ def _blocks(tile: Tile, rows: int, columns: int) -> int:
 
 
 def _on_device(table: np.ndarray) -> Any:
-    return cuda.to_device(np.ascontiguousarray(table, np.int32).reshape(-1))
+    return upload(table.astype(np.int32), "a layer's taps")

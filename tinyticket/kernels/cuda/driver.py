@@ -12,7 +12,7 @@ import importlib
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tinyticket.kernels.cuda.toolkit import cuda, simulated
 
@@ -66,11 +66,6 @@ class LaunchGraph:
 
     From Python a launch costs 30 to 100 microseconds; a graph of them, recorded from a stream, a few for all. Routines of a library
     cannot be recorded through every binding, so the launches between them are graphs of their own.
-
-    Parameters
-    ----------
-    launches : sequence of Launch
-        All their arguments stay what they are.
     """
 
     def __init__(self, launches: Sequence[Launch]):
@@ -91,25 +86,20 @@ class LaunchGraph:
 
     def _record(self) -> None:
         """Make what starts the launches from now on: graphs, and routines between them."""
-        stream, starts = _stream(), []
+        starts: list[Callable[[], Any]] = []
         for recorded, launches in itertools.groupby(self._launches, lambda launch: launch.recordable):
             if recorded:
-                graph = _recorded(list(launches), stream)
-                weakref.finalize(self, graph.destroy)
-                starts.append(graph.start)
+                start, destroy = _recorded(list(launches))
+                weakref.finalize(self, destroy)
+                starts.append(start)
             else:
                 starts += [launch.run for launch in launches]
         self._starts = starts
 
 
-class _Recorded(NamedTuple):
-    start: Callable[[], Any]
-    destroy: Callable[[], Any]
-
-
-def _recorded(launches: list[Launch], stream: Any) -> _Recorded:
-    """Record launches."""
-    found = _bindings()
+def _recorded(launches: list[Launch]) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """Record launches; return what starts their graph, and what destroys it."""
+    found, stream = _bindings(), _stream()
     assert found is not None
     driver, binding = found
     driver.cuStreamBeginCapture(stream.handle, binding.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
@@ -126,7 +116,7 @@ def _recorded(launches: list[Launch], stream: Any) -> _Recorded:
     finally:
         driver.cuGraphDestroy(recorded)
     start = functools.partial(driver.cuGraphLaunch, made, stream.handle)
-    return _Recorded(start, functools.partial(driver.cuGraphExecDestroy, made))
+    return start, functools.partial(driver.cuGraphExecDestroy, made)
 
 
 @functools.cache

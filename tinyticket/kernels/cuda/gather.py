@@ -4,8 +4,6 @@ A data set has a sample's numbers beside each other, a batch has samples beside 
 and written along the other, with shared memory in between. What bounds it is memory alone.
 """
 
-from typing import Any
-
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
@@ -22,7 +20,7 @@ _ZERO, _BYTE = np.float32(0), np.float32(255)
 
 
 @cuda.jit
-def gather(data, labels, indices, draws, state, x, x_origin, batch_labels, mean, std, g, cropped, normalised):
+def gather(data, labels, indices, draws, state, x, batch_labels, mean, std, g, cropped, normalised):
     """Gather the batch of this turn; `data` is float32, or uint8 and then `normalised`."""
     square = cuda.shared.array((WARP, PADDED), np.float32)
     turn, samples = state[0], state[1]
@@ -59,7 +57,7 @@ def gather(data, labels, indices, draws, state, x, x_origin, batch_labels, mean,
         if number < size:
             place = number % area
             pixel = number // area * g.x_plane + place // g.x_width * g.x_row + place % g.x_width
-            x[np.uint32((x_origin + pixel) * g.lanes + lane)] = square[across, line + i * LINES]
+            x[np.uint32((g.x_origin + pixel) * g.lanes + lane)] = square[across, line + i * LINES]
     if cuda.blockIdx.x == 0 and line == 0:
         label = np.int32(0)
         if lane < samples:
@@ -67,49 +65,21 @@ def gather(data, labels, indices, draws, state, x, x_origin, batch_labels, mean,
         batch_labels[np.uint32(lane)] = label
 
 
-def gather_images(
-    data: Any,
-    labels: Any,
-    indices: Any,
-    draws: Any,
-    state: Any,
-    x: Any,
-    x_origin: int,
-    batch_labels: Any,
-    g: Geometry,
-    mean: Any = None,
-    std: Any = None,
-) -> Launch:
+def gather_images(data, labels, indices, draws, state, x, batch_labels, g: Geometry, mean=None, std=None) -> Launch:
     """Take the examples of a turn into the layout of a device, zeros in lanes beyond the last sample.
 
     Parameters
     ----------
     data : float32 or uint8 device array of (examples, channels, height, width), flat
-        Bytes become (pixel / 255 - mean) / std.
-    labels : int32 device array of (examples,)
+        Bytes become (pixel / 255 - mean) / std, with mean and std of (channels,).
+    labels, batch_labels : int32 device arrays of (examples,) and (lanes,)
     indices : int32 device array of (turns, lanes), flat
         Which examples; the row of this turn is read.
     draws : int32 device array of (turns, lanes, 3), flat, or None
         How images are shifted and mirrored, as `data.augmentation.augment` has it.
-    state : int32 device array of (2,)
-        The turn, and how many lanes hold samples.
-    x : float32 device array
-        The block of the network's input; its interior is written.
-    x_origin : int
-        Pixels before the first one inside the border.
-    batch_labels : int32 device array of (lanes,)
-        Becomes the labels.
-    g : Geometry
-        Of anything that reads the network's input: the side of x counts.
-    mean, std : float32 device arrays of (channels,)
-        With bytes only.
     """
-    bytewise = data.dtype == np.uint8
-    size = g.inputs * g.x_height * g.x_width
-    grid = (-(-size // WARP), g.lanes // WARP)
+    bytewise, grid = data.dtype == np.uint8, (-(-g.inputs * g.x_height * g.x_width // WARP), g.lanes // WARP)
     # What is never read needs to be of its type all the same.
-    given = (x, x) if not bytewise else (mean, std)
-    draw = indices if draws is None else draws
+    given = indices if draws is None else draws, state, x, batch_labels, *((mean, std) if bytewise else (x, x))
     flags = int(draws is not None), int(bytewise)
-    arguments = (data, labels, indices, draw, state, x, x_origin, batch_labels, *given, g, *flags)
-    return Launch(gather, grid, (WARP, LINES), arguments)
+    return Launch(gather, grid, (WARP, LINES), (data, labels, indices, *given, g, *flags))

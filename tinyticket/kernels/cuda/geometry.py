@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.geometry import Image, Window
+from tinyticket.kernels import geometry
+from tinyticket.kernels.geometry import LANES, Image, Window
 
 WARP = 32
 
@@ -38,19 +38,21 @@ class Geometry(NamedTuple):
     x_plane: int  # pixels from a channel of x to the next
     y_row: int
     y_plane: int
+    x_origin: int = 0  # pixels before the first one of x inside its border
+    y_origin: int = 0
 
     @classmethod
-    def of(cls, window: Window, lanes: int) -> "Geometry":
+    def of(cls, window: Window, lanes: int, x_origin: int = 0, y_origin: int = 0) -> "Geometry":
         """Return the geometry of a window of the CPU's for images with so many lanes."""
         distances = (window.x_row, window.x_plane, window.y_row, window.y_plane)
-        return cls(int(lanes), *map(int, window[1:11]), *(int(distance) // LANES for distance in distances))
+        pixels = (int(distance) // LANES for distance in distances)
+        return cls(int(lanes), *map(int, window[1:11]), *pixels)._replace(x_origin=x_origin, y_origin=y_origin)
 
     @classmethod
     def of_features(cls, inputs: int, outputs: int, lanes: int) -> "Geometry":
         """Return the geometry of a linear layer."""
-        return cls(
-            lanes, inputs, outputs, 1, 1, 1, 1, 1, 1, stride=1, padding=0, x_row=1, x_plane=1, y_row=1, y_plane=1
-        )
+        one = Image(inputs, 1, 1), Image(outputs, 1, 1)
+        return cls.of(geometry.make_window(1, *one, (1, 1)), lanes)
 
     @property
     def taps(self) -> int:
@@ -65,38 +67,27 @@ def lanes_for(batch: int) -> int:
 
 def row(image: Image) -> int:
     """Return the pixels between a pixel and the one below it."""
-    return image.width + 2 * image.border
+    return geometry.row(image) // LANES
 
 
 def plane(image: Image) -> int:
     """Return the pixels between a channel and the next."""
-    return (image.height + 2 * image.border) * row(image)
+    return geometry.plane(image) // LANES
 
 
 def origin(image: Image) -> int:
-    """Return the pixels before the first one inside the border: what kernels are given beside a block."""
-    return image.border * (row(image) + 1)
+    """Return the pixels before the first one inside the border."""
+    return geometry.origin(image) // LANES
 
 
 def pack(x: np.ndarray, border: int = 0, lanes: int | None = None) -> np.ndarray:
-    """Bring images, or features, into the layout of a device.
+    """Bring images, (samples, channels, rows, columns), or features, (samples, features), into the layout of a device.
 
-    Parameters
-    ----------
-    x : array of shape (samples, channels, rows, columns) or (samples, features)
-    border : int
-        Pixels of zeros around each image.
-    lanes : int, optional
-        `lanes_for` the samples if not given.
-
-    Returns
-    -------
-    float32 array, flat: channels * (rows + 2 border) * (columns + 2 border) * lanes, zeros in padded lanes
+    There are `border` pixels of zeros around each image, and zeros in padded lanes, `lanes_for` the samples if not given.
     """
     if x.ndim not in (2, 4):
-        raise InputError(
-            f"x must have the shape (samples, channels, rows, columns) or (samples, features), not {x.shape}"
-        )
+        shapes = "(samples, channels, rows, columns) or (samples, features)"
+        raise InputError(f"x must have the shape {shapes}, not {x.shape}")
     images = x.reshape(*x.shape, 1, 1) if x.ndim == 2 else x
     samples, channels, height, width = images.shape
     lanes = lanes or lanes_for(samples)
@@ -108,15 +99,7 @@ def pack(x: np.ndarray, border: int = 0, lanes: int | None = None) -> np.ndarray
 
 
 def unpack(packed: np.ndarray, image: Image, samples: int) -> np.ndarray:
-    """Bring a packed value back into the shape (samples, channels, rows, columns), without its border.
-
-    Parameters
-    ----------
-    packed : array, flat
-    image : Image
-        Its channels, rows, columns and border.
-    samples : int
-    """
+    """Bring a packed value, an array, back into the shape (samples, channels, rows, columns), without the image's border."""
     channels, height, width, border = image[:4]
     pixels = channels * plane(image)
     if packed.size == 0 or packed.size % (pixels * WARP):

@@ -15,13 +15,13 @@ import numpy as np
 from tinyticket.kernels.cuda import convolution, toolkit
 from tinyticket.kernels.cuda.geometry import Geometry
 from tinyticket.kernels.cuda.launch import Launch, Routine
+from tinyticket.kernels.cuda.rows import finish, rectified
 from tinyticket.kernels.cuda.toolkit import cuda
 
 THREADS = 128
 
 Binding = tuple[Callable[..., Any], int]
 
-_ZERO = np.float32(0)
 _SCALES = np.array([0, 1], np.float32)  # of what is there and of the product: cuBLAS reads them from memory
 
 
@@ -31,84 +31,42 @@ def cublas() -> Binding | None:
     if toolkit.simulated() or not toolkit.available():
         return None
     cuda.current_context()  # a handle belongs to one
-    for bring in (_from_nvmath, _from_cupy):
-        with contextlib.suppress(ImportError, RuntimeError):  # the binding is missing, or what it binds
-            return bring()
+    with contextlib.suppress(ImportError, RuntimeError):  # the binding is missing, or what it binds
+        from nvmath.bindings import cublas as bindings
+
+        return bindings.sgemm, bindings.create()
+    with contextlib.suppress(ImportError, RuntimeError):
+        import cupy
+        from cupy_backends.cuda.libs import cublas as bindings
+
+        return bindings.sgemm, cupy.cuda.Device().cublas_handle
     return None
 
 
-def _from_nvmath() -> Binding:
-    from nvmath.bindings import cublas as bindings
-
-    return bindings.sgemm, bindings.create()
-
-
-def _from_cupy() -> Binding:
-    import cupy
-    from cupy_backends.cuda.libs import cublas as bindings
-
-    return bindings.sgemm, cupy.cuda.Device().cublas_handle
-
-
-def linear(x: Any, weight: Any, bias: Any, y: Any, g: Geometry, relu: int = 0) -> tuple[Launch, ...]:
-    """Compute y = W x + b, perhaps through a ReLU.
-
-    Parameters
-    ----------
-    x, y : float32 device arrays of (inputs, lanes) and (outputs, lanes), flat
-    weight : float32 device array of (outputs, inputs), flat
-    bias : float32 device array of (outputs,), or None
-    g : Geometry
-        Of one pixel.
-    relu : int
-        1 to set what is negative to zero.
-    """
+def linear(x, weight, bias, y, g: Geometry, relu: int = 0) -> tuple[Launch, ...]:
+    """Compute y = W x + b, perhaps through a ReLU; x and y are of (inputs, lanes) and (outputs, lanes)."""
     if cublas() is None:
-        return (convolution.conv2d(x, 0, weight, bias, y, 0, g, relu),)
+        return (convolution.conv2d(x, weight, bias, y, g, relu),)
     product = _product(weight, False, x, False, y, (g.outputs, g.lanes, g.inputs))
     if bias is None and not relu:
         return (product,)
-    given = y, y if bias is None else bias, y, g.lanes, int(bias is not None), int(relu), 0
-    return product, Launch(finish_product, _grid(g.outputs * g.lanes), (THREADS,), given)
+    return product, _finished(y, y if bias is None else bias, y, g.outputs, g.lanes, bias is not None, relu, False)
 
 
-def linear_input_gradient(
-    weight: Any, x: Any, dy: Any, dx: Any, g: Geometry, x_is_relu_output: int = 0
-) -> tuple[Launch, ...]:
-    """Compute dx = W^T dy.
-
-    Parameters
-    ----------
-    weight, g
-        As in `linear`.
-    x : float32 device array of (inputs, lanes), flat, or None
-        Read only if `x_is_relu_output`.
-    dy, dx : float32 device arrays of (outputs, lanes) and (inputs, lanes), flat
-    x_is_relu_output : int
-        1 to set dx to zero where x is not above zero.
-    """
+def linear_input_gradient(weight, x, dy, dx, g: Geometry, x_is_relu_output: int = 0) -> tuple[Launch, ...]:
+    """Compute dx = W^T dy."""
     if cublas() is None:
-        return (convolution.conv2d_input_gradient(dy, 0, weight, x, dx, 0, g, 0, x_is_relu_output),)
+        return (convolution.conv2d_input_gradient(dy, weight, x, dx, g, 0, x_is_relu_output),)
     product = _product(weight, True, dy, False, dx, (g.inputs, g.lanes, g.outputs))
     if not x_is_relu_output:
         return (product,)
-    return product, Launch(finish_product, _grid(g.inputs * g.lanes), (THREADS,), (dx, dx, x, g.lanes, 0, 0, 1))
+    return product, _finished(dx, dx, x, g.inputs, g.lanes, False, False, True)
 
 
-def linear_weight_gradient(x: Any, dy: Any, gradient: Any, g: Geometry) -> Launch:
-    """Compute dW = dy x^T in several parts, which the update adds up in their order.
-
-    Parameters
-    ----------
-    x, dy : float32 device arrays of (inputs, lanes) and (outputs, lanes), flat
-        dy is zero in lanes beyond the last sample.
-    gradient : float32 device array of (parts, outputs, inputs), flat
-        As many parts as `linear_splits` says.
-    g : Geometry
-        Of one pixel.
-    """
+def linear_weight_gradient(x, dy, gradient, g: Geometry) -> Launch:
+    """Compute dW = dy x^T in as many parts as `linear_splits` says."""
     if cublas() is None:
-        return convolution.conv2d_weight_gradient(x, 0, dy, 0, gradient, g)
+        return convolution.conv2d_weight_gradient(x, dy, gradient, g)
     return _product(dy, False, x, True, gradient, (g.outputs, g.inputs, g.lanes))
 
 
@@ -126,11 +84,13 @@ def finish_product(result, bias, held, lanes, biased, relu, x_is_relu_output):
         value = result[spot]
         if biased != 0:
             value += bias[np.uint32(number // lanes)]
-        if relu != 0 and value < _ZERO:
-            value = _ZERO
-        if x_is_relu_output != 0 and held[spot] <= _ZERO:
-            value = _ZERO
-        result[spot] = value
+        finish(result, spot, rectified(value, relu), held, 0, x_is_relu_output)
+
+
+def _finished(result, bias, held, channels: int, lanes: int, *flags: int) -> Launch:
+    """Return the launch behind a product, with the flags of its kernel."""
+    given = result, bias, held, lanes, *map(int, flags)
+    return Launch(finish_product, (-(-channels * lanes // THREADS),), (THREADS,), given)
 
 
 def _product(a: Any, a_turned: bool, b: Any, b_turned: bool, out: Any, sizes: tuple[int, int, int]) -> Launch:
@@ -144,18 +104,13 @@ def _product(a: Any, a_turned: bool, b: Any, b_turned: bool, out: Any, sizes: tu
     rows, columns, depth = sizes
     none, one = _SCALES.ctypes.data, _SCALES.ctypes.data + 4
     b_side, a_side = depth if b_turned else columns, rows if a_turned else depth
-    sizes_turned = columns, rows, depth
     factors = one, _address(b), b_side, _address(a), a_side, none, _address(out), columns
 
     def run(*held: Any) -> None:
-        sgemm(handle, int(b_turned), int(a_turned), *sizes_turned, *factors)
+        sgemm(handle, int(b_turned), int(a_turned), columns, rows, depth, *factors)
 
     return Launch(Routine(run), (1,), (1,), (a, b, out))  # for as long as it lives the matrices do
 
 
 def _address(array: Any) -> int:
     return int(array.__cuda_array_interface__["data"][0])
-
-
-def _grid(size: int) -> tuple[int]:
-    return (-(-size // THREADS),)

@@ -4,12 +4,11 @@ Lanes beyond the last sample get a loss, a gradient and a hit of zero, whatever 
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
-from tinyticket.kernels.cuda.launch import Launch
+from tinyticket.kernels.cuda.launch import Division, Launch, divided
 from tinyticket.kernels.cuda.toolkit import cuda
 
 THREADS = 128
@@ -18,10 +17,19 @@ THREADS = 128
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@cuda.jit
-def measure_lanes(logits, labels, gradient, losses, hits, state, classes, lanes, wanted):
-    """Softmax-cross-entropy of a lane in each thread; logits of a class are neighbours, so all accesses are."""
-    lane, samples = cuda.blockIdx.x * WARP + cuda.threadIdx.x, state[1]
+def over_lanes(g: Geometry) -> Division:
+    """Have a thread for each sample."""
+    return (g.lanes // WARP,), WARP, {}
+
+
+@divided(over_lanes)
+def cross_entropy(logits, labels, gradient, losses, hits, g, state, wanted=1):
+    """Compute each lane's loss and whether it is right, and, if it is wanted, the gradient of the mean loss.
+
+    Logits and gradient are (classes, lanes): those of a class are neighbours, so all accesses are. Labels, int32, losses
+    and hits are (lanes,); a hit is 1 where the largest logit, the first of equal ones, is the label's.
+    """
+    lane, samples, classes, lanes = cuda.blockIdx.x * WARP + cuda.threadIdx.x, state[1], g.outputs, g.lanes
     counted = lane < samples
     loss, hit = _ZERO, _ZERO
     largest, total = _ZERO, _ONE
@@ -55,9 +63,11 @@ def measure_lanes(logits, labels, gradient, losses, hits, state, classes, lanes,
 
 @cuda.jit
 def sum_lanes(losses, hits, results, state):
-    """Sum losses and hits pairwise, write them down for this turn, and go on to the next."""
+    """Sum losses and hits, zero in lanes beyond the last sample, pairwise, write them down for this turn, and go on to the next."""
     loss_sums = cuda.shared.array(THREADS, np.float32)
-    hit_sums = cuda.shared.array(THREADS, np.float32)
+    hit_sums = cuda.shared.array(
+        THREADS, np.float32
+    )  # on a line of its own: the simulator tells arrays apart by their lines
     thread = cuda.threadIdx.x
     loss, hit = _ZERO, _ZERO
     for lane in range(thread, losses.size, THREADS):
@@ -79,41 +89,11 @@ def sum_lanes(losses, hits, results, state):
         state[0] = turn + 1
 
 
-def cross_entropy(logits: Any, labels: Any, gradient: Any, losses: Any, hits: Any, g: Geometry, state: Any) -> Launch:
-    """Compute each lane's loss and whether it is right, and the gradient of the mean loss.
-
-    Parameters
-    ----------
-    logits : float32 device array of (classes, lanes), flat
-    labels : int32 device array of (lanes,)
-    gradient : float32 device array of the logits' size
-    losses, hits : float32 device arrays of (lanes,)
-        `hits` becomes 1 where the largest logit, the first of equal ones, is the label's.
-    g : Geometry
-        Its outputs are the classes.
-    state : int32 device array of (2,)
-        The turn, and how many lanes hold samples.
-    """
-    arguments = logits, labels, gradient, losses, hits, state, g.outputs, g.lanes, 1
-    return Launch(measure_lanes, (g.lanes // WARP,), (WARP,), arguments)
+def cross_entropy_eval(logits, labels, losses, hits, g: Geometry, state) -> Launch:
+    """Compute each lane's loss and whether it is right; arguments as for `cross_entropy`."""
+    return cross_entropy(logits, labels, logits, losses, hits, g, state, wanted=0)
 
 
-def cross_entropy_eval(logits: Any, labels: Any, losses: Any, hits: Any, g: Geometry, state: Any) -> Launch:
-    """Compute each lane's loss and whether it is right; arguments as in `cross_entropy`."""
-    arguments = logits, labels, logits, losses, hits, state, g.outputs, g.lanes, 0
-    return Launch(measure_lanes, (g.lanes // WARP,), (WARP,), arguments)
-
-
-def sum_losses(losses: Any, hits: Any, results: Any, state: Any) -> Launch:
-    """Sum the losses and hits of a batch, and go on to the next turn.
-
-    Parameters
-    ----------
-    losses, hits : float32 device arrays of (lanes,)
-        Zero in lanes beyond the last sample.
-    results : float32 device array of (turns, 2), flat
-        Of this turn, becomes the sum of the losses and the number of hits.
-    state : int32 device array of (2,)
-        The turn, which becomes the next, and how many lanes hold samples.
-    """
+def sum_losses(losses, hits, results, state) -> Launch:
+    """Sum the losses and hits of a batch into results, (turns, 2), flat; the turn of the state becomes the next."""
     return Launch(sum_lanes, (1,), (THREADS,), (losses, hits, results, state))

@@ -1,7 +1,5 @@
 """Memory of a device, and one clear sentence where there is not enough of it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from typing import Any
@@ -35,20 +33,14 @@ def upload(array: np.ndarray, what: str = "this") -> Any:
 
 @contextlib.contextmanager
 def device_memory(what: str) -> Iterator[None]:
-    """Turn a driver's error that memory is exhausted into a sentence; targets have different classes for it.
-
-    Raises
-    ------
-    DeviceMemoryError
-    """
+    """Turn a driver's error that memory is exhausted, of whatever class, into a DeviceMemoryError, one sentence."""
     try:
         yield
     except Exception as error:
         if isinstance(error, DeviceMemoryError) or "OUT_OF_MEMORY" not in str(error):
             raise
-        raise DeviceMemoryError(
-            f"the memory of the CUDA device has no room for {what}; {_left()}a smaller batch needs less"
-        ) from None
+        said = f"the memory of the CUDA device has no room for {what}; {_left()}a smaller batch needs less"
+        raise DeviceMemoryError(said) from None
 
 
 def _left() -> str:

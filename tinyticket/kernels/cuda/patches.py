@@ -9,8 +9,6 @@ Where a patch's positions lie in the source, and its tile's spots in the result,
 once when a launch is built. So strides, phases, borders and tiles over an edge cost the kernels nothing.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +44,11 @@ class Patch(NamedTuple):
         """Positions of a channel."""
         return self.height * self.pitch
 
+    @property
+    def bytes(self) -> int:
+        """Shared memory that a channel takes."""
+        return self.size * WARP * 4
+
     def place(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
         """Return the position of pixels, counted from the patch's first."""
         down = row % self.step * (self.height // self.step) + row // self.step
@@ -65,10 +68,10 @@ class View(NamedTuple):
     result_column: int
 
 
-def forward_view(g: Geometry, x_origin: int, y_origin: int) -> View:
+def forward_view(g: Geometry) -> View:
     """Return where the forward pass reads x and writes y; the weight gradient reads both there."""
-    start = x_origin - g.padding * (g.x_row + 1)
-    return View(g.height, g.width, start, g.x_row, g.x_plane, y_origin, g.y_row, 1)
+    start = g.x_origin - g.padding * (g.x_row + 1)
+    return View(g.height, g.width, start, g.x_row, g.x_plane, g.y_origin, g.y_row, 1)
 
 
 def forward_patch(g: Geometry, rows: int, columns: int) -> Patch:
@@ -76,27 +79,17 @@ def forward_patch(g: Geometry, rows: int, columns: int) -> Patch:
     return Patch(rows, columns, g.stride, g.kernel_height, g.kernel_width)
 
 
-def gradient_views(g: Geometry, dy_origin: int, dx_origin: int) -> list[View]:
+def gradient_views(g: Geometry) -> list[View]:
     """Return where the input gradient reads dy and writes dx, phase by phase.
 
     Offsets of a pattern's columns count from the first row and column that any survivor reads for the first pixels of a phase.
     """
-    up, left = _before(g)
-    start = dy_origin - up * g.y_row - left
-    return [
-        View(
-            -(-(g.x_height - down) // g.stride),
-            -(-(g.x_width - across) // g.stride),
-            start,
-            g.y_row,
-            g.y_plane,
-            dx_origin + down * g.x_row + across,
-            g.stride * g.x_row,
-            g.stride,
-        )
-        for down in range(g.stride)
-        for across in range(g.stride)
-    ]
+    (up, left), views = _before(g), []
+    for down, across in np.ndindex(g.stride, g.stride):
+        height, width = -(-(g.x_height - down) // g.stride), -(-(g.x_width - across) // g.stride)
+        origin, steps = g.x_origin + down * g.x_row + across, (g.stride * g.x_row, g.stride)
+        views.append(View(height, width, g.y_origin - up * g.y_row - left, g.y_row, g.y_plane, origin, *steps))
+    return views
 
 
 def gradient_patch(g: Geometry, rows: int, columns: int) -> Patch:
@@ -122,20 +115,10 @@ def is_linear(g: Geometry) -> bool:
 
 
 def survey(patch: Patch, views: list[View], g: Geometry) -> np.ndarray:
-    """Make the table of a pass's tiles.
+    """Return the table of a pass's tiles, int32 of (tiles, 1 + positions + spots), from one view for each phase.
 
-    Parameters
-    ----------
-    patch : Patch
-    views : list of View
-        One for each phase.
-    g : Geometry
-
-    Returns
-    -------
-    int32 array of (tiles, 1 + positions + spots)
-        The phase; where each position lies in a channel of the source, and where each spot in one of the result, in numbers,
-        without the samples before the tile's own. -1 where there is none, as over an edge.
+    A row has the phase, where each position lies in a channel of the source, and where each spot in one of the result, in numbers,
+    without the samples before the tile's own. -1 where there is none, as over an edge.
     """
     if is_linear(g):
         groups = np.arange(patch.columns, dtype=np.int32) * WARP
@@ -145,16 +128,12 @@ def survey(patch: Patch, views: list[View], g: Geometry) -> np.ndarray:
 
 def _survey(patch: Patch, view: View, phase: int, lanes: int) -> np.ndarray:
     """Make the rows of one phase."""
-    tops, lefts = np.meshgrid(
-        np.arange(0, view.height, patch.rows), np.arange(0, view.width, patch.columns), indexing="ij"
-    )
-    tops, lefts = tops.reshape(-1, 1), lefts.reshape(-1, 1)
+    starts = np.arange(0, view.height, patch.rows), np.arange(0, view.width, patch.columns)
+    tops, lefts = (part.reshape(-1, 1) for part in np.meshgrid(*starts, indexing="ij"))
     table = np.full((len(tops), 1 + patch.size + patch.rows * patch.columns), -1, np.int64)
     table[:, 0] = phase
 
-    rows, columns = (
-        (n - 1) * patch.step + taps for n, taps in ((patch.rows, patch.down), (patch.columns, patch.across))
-    )
+    rows, columns = (patch.rows - 1) * patch.step + patch.down, (patch.columns - 1) * patch.step + patch.across
     row, column = (index.reshape(-1) for index in np.indices((rows, columns)))
     first_row, first_column = divmod(view.start, view.source_row)
     source_row, source_column = first_row + tops * patch.step + row, first_column + lefts * patch.step + column

@@ -6,131 +6,83 @@ channel (`patches`). Lines are dealt out like cards, the longest first, forwards
 each of which has a hand of lines, have about the same number of survivors, however uneven the mask.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.lines import Lines
-from tinyticket.kernels.cuda.geometry import WARP
+from tinyticket.kernels.cuda.geometry import Geometry
 from tinyticket.kernels.cuda.memory import upload
-from tinyticket.kernels.cuda.patches import Patch
+from tinyticket.kernels.cuda.patches import Patch, View, span_of
+from tinyticket.kernels.cuda.staging import Tile, Work
 
 
 class Plan(NamedTuple):
-    """The survivors of a layer for one of its passes.
+    """The survivors of a layer for one of its passes."""
 
-    Attributes
-    ----------
-    places : int32 device array of (survivors,)
-        Line by line; channel * positions + position.
-    bounds : int32 device array of (lines * chunks + 1,)
-        Where each piece of each line begins.
-    order : int32 device array of (phases, hands, lines of a hand)
-        Lines, -1 where a hand has fewer.
-    tile : Any
-        The tile of `sparse_walk` or `sparse_products` that it was made for.
-    patch : Patch
-    channels : int
-        Channels of the source in shared memory at a time.
-    chunks : int
-        How often they change.
-    hands, held : int
-        How many hands there are in a phase, and lines in each.
-    warps : int
-        Hands of a block.
-    survivors : int
-        How many there are.
-    """
-
-    places: Any
-    bounds: Any
-    order: Any
-    tile: Any
+    places: Any  # int32 device array of (survivors,), line by line: channel * positions + position
+    bounds: Any  # int32 device array of (lines * chunks + 1,): where each piece of each line begins
+    order: Any  # int32 device array of (phases, hands, lines of a hand): lines, -1 where a hand has fewer
+    tile: Tile
     patch: Patch
-    channels: int
-    chunks: int
-    hands: int
-    held: int
-    warps: int
+    work: Work  # but for what depends on the launch
+    blocks: int  # that share the lines
+    warps: int  # of each
     survivors: int
-
-    @property
-    def blocks(self) -> int:
-        """Blocks that share the lines."""
-        return self.hands // self.warps
 
     @property
     def bytes(self) -> int:
         """Shared memory that a block needs for its patch."""
-        return self.channels * self.patch.size * WARP * 4
-
-
-class Source(NamedTuple):
-    """What a pattern's offsets point into: how many channels, and their distances, in pixels."""
-
-    channels: int
-    row: int
-    plane: int
+        return self.work.channels * self.patch.bytes
 
 
 class Hands(NamedTuple):
     """Among whom lines are dealt out: so many blocks of so many warps, with the kernel of a tile."""
 
-    tile: Any
+    tile: Tile
     blocks: int
     warps: int
 
 
-def make_plan(lines: Lines, unit: int, source: Source, patch: Patch, room: int, among: Hands, phases: int = 1) -> Plan:
+def make_plan(
+    lines: Lines, unit: int, g: Geometry, inputs: int, views: list[View], patch: Patch, room: int, among: Hands
+) -> Plan:
     """Bring rows or columns of a pattern into the form that kernels read.
 
-    Parameters
-    ----------
-    lines : Lines
-        `rows` or `columns` of a `sparse.Pattern` or `sparse.ConvPattern`, not cut into blocks.
-    unit : int
-        What the pattern counts a pixel as: `lanes` of a Pattern, 16 for a ConvPattern.
-    source : Source
-    patch : Patch
-    room : int
-        Bytes of shared memory for the patch.
-    among : Hands
-    phases : int
-        Lines of a channel: 1 for rows, the stride's square for the columns of a convolution.
+    The pattern counts a pixel as `unit`: `lanes` of a Pattern, 16 of a ConvPattern. The source has `inputs` channels and lies as
+    the views say, one for each phase; there are `room` bytes of shared memory for the patch.
     """
     if lines.blocks != 1:
         raise InputError(f"a device reads whole lines, not lines in {lines.blocks} blocks: build the pattern with one")
-    if source.channels * patch.size >= 2**31:
-        raise InputError(f"patches of {source.channels} channels need places beyond 31 bits")
-    most = max(1, room // (patch.size * WARP * 4))
-    chunks = -(-source.channels // most)
-    channels = -(-source.channels // chunks)
+    if inputs * patch.size >= 2**31:
+        raise InputError(f"patches of {inputs} channels need places beyond 31 bits")
+    chunks = -(-inputs // max(1, room // patch.bytes))
+    channels = -(-inputs // chunks)
 
-    channel, pixel = np.divmod((lines.offsets // np.uint32(unit)).astype(np.int64), source.plane)
-    places = channel * patch.size + patch.place(*np.divmod(pixel, source.row))
-    starts = lines.starts.astype(np.int64)
-    counts = starts[1:] - starts[:-1]
+    source_row, source_plane = views[0].source_row, views[0].source_plane
+    channel, pixel = np.divmod((lines.offsets // np.uint32(unit)).astype(np.int64), source_plane)
+    places = channel * patch.size + patch.place(*np.divmod(pixel, source_row))
+    counts = np.diff(lines.starts.astype(np.int64))
     piece = np.repeat(np.arange(counts.size), counts) * chunks + channel // channels
     bounds = np.concatenate(([0], np.cumsum(np.bincount(piece, minlength=counts.size * chunks))))
 
-    hands = among.blocks * among.warps
-    order = _deal(counts.reshape(-1, phases), hands)
-    return Plan(
-        places=upload(_whole(places), "a pattern"),
-        bounds=upload(_whole(bounds), "a pattern"),
-        order=upload(_whole(order), "a pattern"),
-        tile=among.tile,
-        patch=patch,
+    hands, span = among.blocks * among.warps, span_of(g, patch.columns)
+    order = _deal(counts.reshape(-1, len(views)), hands)
+    work = Work(
+        groups=g.lanes // span,
+        span=span,
+        positions=patch.size,
+        pitch=patch.pitch,
         channels=channels,
         chunks=chunks,
-        hands=hands,
+        inputs=inputs,
+        source_plane=source_plane * g.lanes,
         held=order.shape[-1],
-        warps=among.warps,
-        survivors=places.size,
+        hands=hands,
+        phases=len(views),
     )
+    return Plan(_whole(places), _whole(bounds), _whole(order), among.tile, patch, work, *among[1:], places.size)
 
 
 def _deal(counts: np.ndarray, hands: int) -> np.ndarray:
@@ -145,6 +97,6 @@ def _deal(counts: np.ndarray, hands: int) -> np.ndarray:
     return rounds.transpose(0, 2, 1)
 
 
-def _whole(numbers: np.ndarray) -> np.ndarray:
-    """Return int32, at least one: a device has no empty arrays."""
-    return numbers.astype(np.int32) if numbers.size else np.zeros(1, np.int32)
+def _whole(numbers: np.ndarray) -> Any:
+    """Upload int32, at least one: a device has no empty arrays."""
+    return upload(numbers.astype(np.int32) if numbers.size else np.zeros(1, np.int32), "a pattern")

@@ -8,15 +8,11 @@ survivors, which go through shared memory, where a thread adds up half of a surv
 same bits every time. From tile to tile sums go on in the result, which only this warp touches.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import numpy as np
 from numba import float32
 
 from tinyticket.kernels.cuda.geometry import WARP
-from tinyticket.kernels.cuda.sparse_walk import POSITIONS
-from tinyticket.kernels.cuda.staging import make_stage
+from tinyticket.kernels.cuda.staging import POSITIONS, Tile, make_stage
 from tinyticket.kernels.cuda.toolkit import cuda, jit_for
 
 TURN = WARP // 2
@@ -29,34 +25,8 @@ SUMS = (TURN + 1) * PADDED
 _ZERO = np.float32(0)
 
 
-class Products(NamedTuple):
-    """What is the same for all blocks of a weight gradient."""
-
-    groups: int  # of samples
-    span: int  # samples of a group
-    positions: int  # of a patch
-    pitch: int  # from a row of positions to the next
-    channels: int  # of x, in a chunk
-    chunks: int
-    inputs: int  # channels of x
-    x_plane: int  # numbers from a channel to the next
-    y_plane: int
-    held: int  # lines of a hand
-    tiles: int
-    part: int  # tiles, of all groups, that a part sums
-
-
-class Tile(NamedTuple):
-    """A block's share, and the kernel for it."""
-
-    rows: int  # of spots
-    columns: int
-    warps: int  # of a block, at most
-    multiply: Callable[..., Any]
-
-
 def make_tile(rows: int, columns: int, warps: int) -> Tile:
-    """Compile the kernel for at most so many warps, and for tiles of so many spots."""
+    """Make the kernel for at most so many warps, and for tiles of so many spots."""
     spots, stage = rows * columns, make_stage(8 if rows == 1 else 16)
 
     @cuda.jit(device=True)
@@ -138,8 +108,8 @@ def make_tile(rows: int, columns: int, warps: int) -> Tile:
             for position in range(thread, s.positions, cuda.blockDim.x):
                 inside[np.uint32(position)] = table[np.uint32(at + position)]
             cuda.syncthreads()
-            start = np.int32(samples + first * s.x_plane)
-            stage(x, here, inside, start, np.int32(s.x_plane), positions, np.uint32(size * positions))
+            start = np.int32(samples + first * s.source_plane)
+            stage(x, here, inside, start, np.int32(s.source_plane), positions, np.uint32(size * positions))
             cuda.syncthreads()
             spots_at = np.uint32(at + positions)
             for done in range(0, s.held, WARP):
@@ -156,7 +126,7 @@ def make_tile(rows: int, columns: int, warps: int) -> Tile:
                 for k in range(np.int32(min(WARP, s.held - done))):
                     begin, end = begins[warp, np.uint64(k)], ends[warp, np.uint64(k)]
                     if begin < end:
-                        from_here = np.int32(lines[warp, np.uint64(k)] * s.y_plane + samples)
+                        from_here = np.int32(lines[warp, np.uint64(k)] * s.result_plane + samples)
                         for spot in range(spots):
                             place = table[np.uint32(spots_at + spot)]
                             value = dy[np.uint32(from_here + max(place, np.int32(0)))]
@@ -165,7 +135,8 @@ def make_tile(rows: int, columns: int, warps: int) -> Tile:
                         multiply_line(patch, held, above, partial, part, begin, end, skipped, going_on)
             unit = np.uint32(unit + 1)
 
-    return Tile(rows, columns, warps, multiply)
+    used = POSITIONS * 4 + warps * 4 * (TURN + 3 * WARP)
+    return Tile(multiply, rows, columns, warps, used, used_by_warp=SUMS * 4)
 
 
 LINEAR, IMAGE = make_tile(1, 4, 24), make_tile(4, 4, 16)

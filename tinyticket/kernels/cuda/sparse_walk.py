@@ -8,57 +8,18 @@ into shared memory too, side by side, and nobody waits for another warp until th
 What limits it. A survivor costs a warp one load of 128 bytes from shared memory for every spot, and as many multiply-adds; a
 multiprocessor does one such load a cycle and four multiply-adds, so a quarter of the peak is all there is. Value and place are two
 more loads for four survivors: with sixteen spots of an image they cost nothing, with the single spot of a linear layer a third.
-Activations come from the second-level cache once for each block of lines; of a linear layer of 4096 by 4096 and 256 samples 33
-blocks read all 4 MB at 90% sparsity, a twelfth of what reading them for each survivor would be, and 16 blocks at 98%. docs/cuda.md
-has what an H100 took: about two thirds more than these loads, and 40 to 60 microseconds for bringing in the activations.
+Activations come from the second-level cache once for each block of lines. docs/cuda.md has what an H100 took.
 """
-
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import float32
 
-from tinyticket.kernels.cuda.finish import finish
 from tinyticket.kernels.cuda.geometry import WARP
-from tinyticket.kernels.cuda.staging import make_stage
+from tinyticket.kernels.cuda.rows import finish
+from tinyticket.kernels.cuda.staging import POSITIONS, Tile, make_stage
 from tinyticket.kernels.cuda.toolkit import cuda, jit_for
 
 _ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
-
-POSITIONS = 1024
-"""Positions of a patch that there is room for in a block's table."""
-
-
-class Walk(NamedTuple):
-    """What is the same for all blocks of a pass."""
-
-    groups: int  # of samples
-    span: int  # samples of a group
-    positions: int  # of a patch
-    pitch: int  # from a row of positions to the next
-    channels: int  # of the source, in a chunk
-    chunks: int
-    inputs: int  # channels of the source
-    source_plane: int  # numbers from a channel to the next
-    result_plane: int
-    phases: int  # lines of a channel of the result
-    hands: int  # of a phase
-    held: int  # lines of a hand
-    biased: int
-    relu: int
-    add: int
-    x_is_relu_output: int
-
-
-class Tile(NamedTuple):
-    """A block's share, and the kernel for it."""
-
-    lines: int  # of a warp
-    rows: int  # of spots
-    columns: int
-    warps: int  # of a block, at most
-    walk: Callable[..., Any]
 
 
 def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
@@ -129,9 +90,8 @@ def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
                 value = sums[line, spot] + shift
                 if value < floor:
                     value = floor
-                finish(
-                    result, np.uint32(start + channel * s.result_plane + place), value, held, s.add, s.x_is_relu_output
-                )
+                to = np.uint32(start + channel * s.result_plane + place)
+                finish(result, to, value, held, s.add, s.x_is_relu_output)
 
     @jit_for(threads)
     def walk(source, values, places, bounds, order, table, bias, held, result, s):
@@ -201,7 +161,8 @@ def make_tile(lines: int, rows: int, columns: int, warps: int) -> Tile:
             write_line(result, bias, held, sums, 6, order, hand, table, at, start, s, floor)
             write_line(result, bias, held, sums, 7, order, hand, table, at, start, s, floor)
 
-    return Tile(lines, rows, columns, warps, walk)
+    used = POSITIONS * 4 + warps * 8 * (WARP + one_more)
+    return Tile(walk, rows, columns, warps, used, lines=lines)
 
 
 LINEAR, LINEAR_WIDE, LINEAR_FEW = make_tile(8, 1, 1, 32), make_tile(4, 1, 2, 32), make_tile(2, 1, 1, 32)

@@ -1,16 +1,55 @@
-"""How a block brings a patch of activations into shared memory."""
+"""What the sparse kernels share: what they are told, and how a block brings a patch of activations into shared memory."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP
 from tinyticket.kernels.cuda.toolkit import cuda
 
+POSITIONS = 1024
+"""Positions of a patch that there is room for in a block's table."""
+
 AT_ONCE = 4
 """Loads that a loop has under way at once; several of them are written out, since the compiler unrolls no longer loop."""
 
 _ZERO = np.float32(0)
+
+
+class Tile(NamedTuple):
+    """A block's share, and the kernel for it."""
+
+    kernel: Callable[..., Any]
+    rows: int  # of spots
+    columns: int
+    warps: int  # of a block, at most
+    used: int  # bytes of shared memory, besides the patch
+    used_by_warp: int = 0  # and besides those, for every warp that there is
+    lines: int = 1  # of a warp at a time
+
+
+class Work(NamedTuple):
+    """What is the same for all blocks of a launch; a pass reads what concerns it."""
+
+    groups: int  # of samples
+    span: int  # samples of a group
+    positions: int  # of a patch
+    pitch: int  # from a row of positions to the next
+    channels: int  # of the source, in a chunk
+    chunks: int
+    inputs: int  # channels of the source
+    source_plane: int  # numbers from a channel to the next
+    held: int  # lines of a hand
+    hands: int  # of a phase
+    phases: int  # lines of a channel of the result
+    result_plane: int = 0
+    biased: int = 0
+    relu: int = 0
+    add: int = 0
+    x_is_relu_output: int = 0
+    tiles: int = 0
+    part: int = 0  # tiles, of all groups, that a part of a weight gradient sums
 
 
 @cuda.jit(device=True)
@@ -34,21 +73,10 @@ def make_stage(loads: int) -> Any:
 
     @cuda.jit(device=True)
     def stage(source, here, inside, start, plane, positions, size):
-        """Fill shared memory with `size` times 32 numbers: for each channel of a chunk, its patch.
+        """Fill `here`, [channel][position][32 lanes], with `size` times 32 numbers: for each channel of a chunk, its patch.
 
-        Parameters
-        ----------
-        source : float32 array
-        here : float32 array in shared memory
-            [channel][position][32 lanes].
-        inside : int32 array in shared memory
-            Where each position lies in a channel, -1 for zeros.
-        start : int32
-            Where the first channel of the chunk and this thread's lane begin.
-        plane : int32
-            Numbers from a channel to the next.
-        positions, size : uint32
-            Of a channel, and of all of them.
+        `inside` says where each of the `positions` lies in a channel, -1 for zeros; the first channel of the chunk and this
+        thread's lane begin at `start`, and `plane` numbers behind a channel the next one.
         """
         read = cuda.local.array(loads, np.float32)
         warp, warps = np.uint32(cuda.threadIdx.x // WARP), np.uint32(cuda.blockDim.x // WARP)

@@ -16,10 +16,31 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP
-from tinyticket.kernels.cuda.products import FIELDS
+from tinyticket.kernels.cuda.rows import finish
 from tinyticket.kernels.cuda.toolkit import cuda
 
+FIELDS = 6
+"""Numbers that describe a phase: first and last tap, rows, columns, and where its pixels begin in the source and in the result."""
+
 _ZERO, _LOWEST = np.float32(0), np.float32(-np.inf)
+
+
+class Product(NamedTuple):
+    """What is the same in all phases of a layer's pass; distances in pixels."""
+
+    lanes: int
+    channels: int  # of the result
+    weight_row: int  # weights between those of a channel of the result and of the next
+    source_row: int  # from a pixel's first tap to that of the pixel below
+    source_column: int  # and to that of its right neighbour
+    result_row: int
+    result_column: int
+    result_plane: int
+    by_row: int = 0  # 1 if weights of neighbouring channels of the result lie beside each other
+    biased: int = 0  # 1: add a bias to each channel
+    relu: int = 0  # 1: negative results become zero
+    add: int = 0  # 1: add to what is there
+    x_is_relu_output: int = 0  # 1: zero where `held` is not above zero
 
 
 class Tile(NamedTuple):
@@ -33,16 +54,9 @@ class Tile(NamedTuple):
 
 
 def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) -> Tile:
-    """Make the kernels of a tile.
+    """Make the kernels of a tile: of `downs` by `acrosses` threads, each of `rows` by `columns` sums, of which columns are 2 or 8.
 
-    Parameters
-    ----------
-    downs, acrosses : int
-        How many threads lie below and beside each other.
-    rows, columns : int
-        How many sums each of them has; columns are 2 or 8.
-    depth : int
-        Steps of a correlation that are in shared memory at a time.
+    Of a correlation `depth` steps are in shared memory at a time.
     """
     threads = downs * acrosses
     tile_rows, tile_columns = downs * rows, acrosses * columns
@@ -74,7 +88,7 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
             step += 1
 
     @cuda.jit(device=True)
-    def finish(result, held, sums, j, column, row, phase, phases, floor, p):
+    def write(result, held, sums, j, column, row, phase, phases, floor, p):
         """Write a column of a thread's sums down, with whatever is to be done to them."""
         width = phases[phase + 3]
         pixel = column // p.lanes
@@ -86,11 +100,7 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
                     value = sums[i, j]
                     if value < floor:
                         value = floor
-                    if p.add != 0:
-                        value += result[spot]
-                    if p.x_is_relu_output != 0 and held[spot] <= _ZERO:
-                        value = _ZERO
-                    result[spot] = value
+                    finish(result, spot, value, held, p.add, p.x_is_relu_output)
 
     @cuda.jit
     def correlate(source, weight, bias, held, result, taps, phases, p):
@@ -153,21 +163,21 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
                     sums[i, j] += value
         floor = _ZERO if p.relu != 0 else _LOWEST
         column, row = first_column + group * across, first_row + down * rows
-        finish(result, held, sums, 0, column, row, phase, phases, floor, p)
-        finish(result, held, sums, 1, column + 1, row, phase, phases, floor, p)
+        write(result, held, sums, 0, column, row, phase, phases, floor, p)
+        write(result, held, sums, 1, column + 1, row, phase, phases, floor, p)
         if columns == 8:
-            finish(result, held, sums, 2, column + 2, row, phase, phases, floor, p)
-            finish(result, held, sums, 3, column + 3, row, phase, phases, floor, p)
-            finish(result, held, sums, 4, column + 4 * acrosses, row, phase, phases, floor, p)
-            finish(result, held, sums, 5, column + 1 + 4 * acrosses, row, phase, phases, floor, p)
-            finish(result, held, sums, 6, column + 2 + 4 * acrosses, row, phase, phases, floor, p)
-            finish(result, held, sums, 7, column + 3 + 4 * acrosses, row, phase, phases, floor, p)
+            write(result, held, sums, 2, column + 2, row, phase, phases, floor, p)
+            write(result, held, sums, 3, column + 3, row, phase, phases, floor, p)
+            write(result, held, sums, 4, column + 4 * acrosses, row, phase, phases, floor, p)
+            write(result, held, sums, 5, column + 1 + 4 * acrosses, row, phase, phases, floor, p)
+            write(result, held, sums, 6, column + 2 + 4 * acrosses, row, phase, phases, floor, p)
+            write(result, held, sums, 7, column + 3 + 4 * acrosses, row, phase, phases, floor, p)
 
     @cuda.jit
-    def correlate_all(x, dy, partial, taps, s):
+    def correlate_all(x, dy, partial, taps, g, chunks):
         """Compute partial[part, output, tap] = sum over the part's pixels and lanes of dy[output] * x[tap].
 
-        Reduced over 32 lanes of a pixel at a time, the first factor turned on its way into shared memory.
+        A part is so many chunks of 32 lanes of a pixel, taken one at a time, the first factor turned on its way into shared memory.
         """
         left = cuda.shared.array((WARP, padded_rows), np.float32)
         right = cuda.shared.array((WARP, padded_columns), np.float32)
@@ -178,19 +188,20 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
         first_row, first_column = cuda.blockIdx.y * tile_rows, cuda.blockIdx.x * tile_columns
         thread = cuda.threadIdx.x
         down, across, line, lane = thread // acrosses, thread % acrosses, thread // WARP, thread % WARP
-        warps, y_step = s.lanes // WARP, s.y_plane * s.lanes
-        first, last = cuda.blockIdx.z * s.chunks, s.height * s.width * warps
-        if first + s.chunks < last:
-            last = first + s.chunks
+        x_start = g.x_origin - g.padding * (g.x_row + 1)
+        warps, y_step, count = g.lanes // WARP, g.y_plane * g.lanes, g.inputs * g.kernel_height * g.kernel_width
+        first, last = cuda.blockIdx.z * chunks, g.height * g.width * warps
+        if first + chunks < last:
+            last = first + chunks
         for chunk in range(first, last):
             pixel, sample = chunk // warps, chunk % warps * WARP + lane
-            h, w = pixel // s.width, pixel % s.width
-            x_place = (s.x_start + h * s.x_row + w * s.x_column) * s.lanes + sample
-            y_place = (s.y_start + h * s.y_row + w) * s.lanes + sample
+            h, w = pixel // g.width, pixel % g.width
+            x_place = (x_start + (h * g.x_row + w) * g.stride) * g.lanes + sample
+            y_place = (g.y_origin + h * g.y_row + w) * g.lanes + sample
             row, y_place = line, y_place + (first_row + line) * y_step
             while row < tile_rows:
                 value = _ZERO
-                if first_row + row < s.outputs:
+                if first_row + row < g.outputs:
                     value = dy[np.uint64(y_place)]
                 left[np.uint64(lane), np.uint64(row)] = value
                 row += lines
@@ -198,20 +209,20 @@ def make_tile(downs: int, acrosses: int, rows: int, columns: int, depth: int) ->
             column = line
             while column < tile_columns:
                 value = _ZERO
-                if first_column + column < s.taps:
+                if first_column + column < count:
                     value = x[np.uint64(x_place + taps[np.uint64(2 * (first_column + column))])]
                 right[np.uint64(lane), np.uint64(column)] = value
                 column += lines
             cuda.syncthreads()
-            if first_row + down * rows < s.outputs:
+            if first_row + down * rows < g.outputs:
                 multiply(left, right, sums, down, across, WARP)
             cuda.syncthreads()
         for j in range(columns):
             tap = first_column + group * across + j // group * group * acrosses + j % group
             for i in range(rows):
                 output = first_row + down * rows + i
-                if output < s.outputs and tap < s.taps:
-                    partial[np.uint32((cuda.blockIdx.z * s.outputs + output) * s.taps + tap)] = sums[i, j]
+                if output < g.outputs and tap < count:
+                    partial[np.uint32((cuda.blockIdx.z * g.outputs + output) * count + tap)] = sums[i, j]
 
     return Tile(threads, tile_rows, tile_columns, correlate, correlate_all)
 

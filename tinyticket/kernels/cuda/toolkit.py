@@ -1,19 +1,18 @@
 """The one place that imports numba's CUDA target, and says in words what is there and what is missing.
 
 Which packages matter: numba-cuda (the extra `cuda`, with the compiler NVVM and ptxas from NVIDIA's packages), which takes over the
-name `numba.cuda` where it is installed; else the target that numba itself still has, which finds a CUDA toolkit of the system; else
-numba-cuda-mlir, the successor of both. A driver comes with the operating system, not from a package. nvmath-python or cupy, if
-there, bring cuBLAS for dense layers. Kernels keep to what all three targets have in common.
+name `numba.cuda` where it is installed, or numba-cuda-mlir, its successor. The target that numba itself still has can simulate
+kernels and ask the driver, but not compile them all. A driver comes with the operating system, not from a package. nvmath-python or
+cupy, if there, bring cuBLAS for dense layers. Kernels keep to what numba-cuda and its successor have in common.
 
 NUMBA_ENABLE_CUDASIM=1, set before numba is imported, runs kernels in Python instead: for tests on machines without a device.
 """
-
-from __future__ import annotations
 
 import contextlib
 import importlib
 import threading
 from importlib import metadata
+from importlib.util import find_spec
 from typing import Any
 
 from tinyticket.errors import InputError
@@ -41,16 +40,7 @@ def _target() -> Any:
 
 cuda = _target()
 
-PACKAGES = (
-    "numba-cuda",
-    "numba-cuda-mlir",
-    "cuda-bindings",
-    "nvidia-cuda-nvcc-cu12",
-    "nvidia-cuda-nvcc",
-    "nvmath-python",
-    "cupy-cuda12x",
-    "cupy-cuda13x",
-)
+PACKAGES = "numba-cuda numba-cuda-mlir cuda-bindings nvidia-cuda-nvcc-cu12 nvidia-cuda-nvcc nvmath-python cupy-cuda12x cupy-cuda13x"
 """Packages that decide what kernels are compiled with and what runs them."""
 
 
@@ -59,29 +49,19 @@ def simulated() -> bool:
     return "simulator" in cuda.jit.__module__
 
 
-def _do_not_warn() -> None:
-    """Keep numba from warning that a launch of few blocks does not fill a device: in every step there are some."""
-    with contextlib.suppress(ImportError, AttributeError):
-        importlib.import_module(f"{cuda.__name__}.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+if simulated():
 
-
-def _add_barriers_of_warps() -> None:
-    """Give numba's simulator what it lacks: a barrier for the threads of a warp, all of which come to it."""
-    module = importlib.import_module(f"{cuda.__name__}.simulator.kernelapi").FakeCUDAModule
-
-    def syncwarp(fake: Any) -> None:
+    def _syncwarp(fake: Any) -> None:
+        """Be a barrier for the threads of a warp, all of which come to it: numba's simulator has none."""
         thread: Any = threading.current_thread()
         barriers, size = thread._manager.__dict__.setdefault("barriers", {}), min(32, fake.blockDim.x)
         barriers.setdefault(thread.thread_id // 32, threading.Barrier(size)).wait()
 
-    module.syncwarp = syncwarp
-
-
-if simulated():
-    _add_barriers_of_warps()
+    importlib.import_module(f"{cuda.__name__}.simulator.kernelapi").FakeCUDAModule.syncwarp = _syncwarp
 else:
-    _do_not_warn()
-
+    # A launch of few blocks does not fill a device, of which numba would warn: in every step there are some.
+    with contextlib.suppress(ImportError, AttributeError):
+        importlib.import_module(f"{cuda.__name__}.dispatcher").config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 REGISTERS = 65536
 """What the threads of a block share, in eights."""
@@ -92,31 +72,24 @@ def jit_for(threads: int) -> Any:
     return cuda.jit if simulated() else cuda.jit(max_registers=min(255, REGISTERS // threads // 8 * 8))
 
 
+def compiles() -> bool:
+    """Say whether all kernels can be compiled: the target that numba itself still has fails at some with a TypeError."""
+    return cuda.__name__ != "numba.cuda" or find_spec("numba_cuda") is not None
+
+
 def available() -> bool:
     """Say whether kernels can run here: on a device, or on the simulator."""
-    return simulated() or bool(cuda.is_available())
+    return simulated() or (bool(cuda.is_available()) and compiles())
 
 
 def require() -> None:
-    """Raise an error if kernels cannot run here.
-
-    Raises
-    ------
-    InputError
-        If there is no device, or no driver for it.
-    """
+    """Raise InputError if kernels cannot run here, since there is no device, no driver for it, or no compiler."""
     if not available():
-        raise InputError(f"device 'cuda' needs an NVIDIA GPU with its driver, but {_missing()}")
+        raise InputError(f"device 'cuda' needs an NVIDIA GPU, its driver and its compiler, but {_missing()}")
 
 
 def describe() -> dict[str, str]:
-    """Return device, driver and packages in words; nothing that is missing is an error.
-
-    Returns
-    -------
-    dict of str to str
-        Under "CUDA device", "CUDA driver" and "CUDA packages".
-    """
+    """Return in words "CUDA device", "CUDA driver" and "CUDA packages"; nothing that is missing is an error."""
     return {"CUDA device": _device(), "CUDA driver": _driver(), "CUDA packages": _packages()}
 
 
@@ -126,6 +99,8 @@ def _missing() -> str:
         count = len(cuda.gpus)
     except Exception as error:  # targets have different errors for a driver that is not there
         return f"no driver answers ({first_line(error)})"
+    if count and not compiles():
+        return "the package numba-cuda is not installed: pip install 'tinyticket[cuda]'"
     return "the driver answers, but nothing can compile for it" if count else "the driver finds none"
 
 
@@ -153,9 +128,7 @@ def _driver() -> str:
 
 def _packages() -> str:
     found = []
-    for name in PACKAGES:
-        try:
+    for name in PACKAGES.split():
+        with contextlib.suppress(metadata.PackageNotFoundError):
             found.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue
     return ", ".join(found) or "none but numba itself: pip install 'tinyticket[cuda]'"

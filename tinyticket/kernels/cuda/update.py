@@ -6,7 +6,7 @@ sum needs no launch of its own. One launch updates all parameters of a network, 
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.toolkit import cuda
 
 THREADS = 128
-
-FIELDS = 7
-"""Numbers of a `Place`."""
 
 _RATE, _DECAY, _MOMENTUM, _FIRST, _SECOND_KEPT, _SECOND, _CORRECTION, _EPSILON, SCALARS = range(9)
 _ZERO, _TINY = np.float32(0), np.float32(np.finfo(np.float32).tiny)
@@ -33,6 +30,9 @@ class Place(NamedTuple):
     second: int
     mask: int  # in the array of bytes; -1 if there is none
     size: int
+
+
+FIELDS = len(Place._fields)
 
 
 @cuda.jit(device=True)
@@ -69,11 +69,8 @@ def update_each(rule, floats, masks, table, blocks, scalars, state):
         gradient += floats[np.uint64(part)]
         part += size
     at = SCALARS * state[0]
-    weight, first, second = (
-        np.uint64(table[row + 2] + number),
-        np.uint64(table[row + 3] + number),
-        np.uint64(table[row + 4] + number),
-    )
+    weight, first = np.uint64(table[row + 2] + number), np.uint64(table[row + 3] + number)
+    second = np.uint64(table[row + 4] + number)
     old_first = floats[first] if rule != SGD else _ZERO
     old_second = floats[second] if rule == ADAM else _ZERO
     new, new_first, new_second = _step(rule, scalars, at, gradient, floats[weight], old_first, old_second)
@@ -86,22 +83,11 @@ def update_each(rule, floats, masks, table, blocks, scalars, state):
         floats[second] = new_second
 
 
-def update(rule: int, floats: Any, masks: Any, places: Sequence[Place], scalars: Any, state: Any) -> Launch:
+def update(rule: int, floats, masks, places: Sequence[Place], scalars, state) -> Launch:
     """Take one step of an optimizer on all parameters of a network in one launch.
 
-    Parameters
-    ----------
-    rule : int
-        A number of `kernels.cpu.update.RULES`.
-    floats : float32 device array
-        The arena that holds gradients, weights and slots.
-    masks : uint8 device array
-        Where it is zero, weights and slots become +0.0; one byte if no parameter has a mask.
-    places : sequence of Place
-    scalars : float32 device array of (turns, 8), flat
-        Rows of `kernels.cpu.update.scalars_of`, one a turn.
-    state : int32 device array of (2,)
-        The turn, and how many lanes hold samples.
+    `rule` is a number of `kernels.cpu.update.RULES`, `floats` the arena that holds gradients, weights and slots; where `masks`,
+    uint8, are zero, weights and slots become +0.0. A turn's scalars are a row of (turns, 8): `kernels.cpu.update.scalars_of`.
     """
     pieces = [-(-place.size // THREADS) for place in places]
     rows = np.repeat(np.arange(len(places)), pieces)

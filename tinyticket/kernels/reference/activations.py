@@ -2,6 +2,8 @@
 
 import numpy as np
 
+__all__ = ["leaky_relu", "leaky_relu_gradient", "sigmoid", "sigmoid_gradient", "tanh", "tanh_gradient"]
+
 
 def leaky_relu(x, slope=0.01):
     """Return x where it is positive, and slope * x elsewhere."""

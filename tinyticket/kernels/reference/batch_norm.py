@@ -5,6 +5,9 @@ The channels are axis 1 of x, of shape (N, C) or (N, C, H, W); statistics run ov
 
 import numpy as np
 
+__all__ = ["batch_norm", "batch_norm_bias_gradient", "batch_norm_eval_input_gradient", "batch_norm_input_gradient"]
+__all__ += ["batch_norm_weight_gradient", "batch_statistics", "update_running"]
+
 
 def batch_statistics(x):
     """Return (mean, var) of every channel, each of shape (C,): what training normalises with; var is divided by the count."""
@@ -15,12 +18,7 @@ def batch_statistics(x):
 def update_running(running_mean, running_var, mean, var, count, momentum):
     """Move running statistics towards a batch's, in place: running + momentum (batch - running), with the unbiased variance.
 
-    Parameters
-    ----------
-    running_mean, running_var, mean, var : ndarray, shape (C,)
-    count : int
-        Numbers of each channel in the batch; its variance is scaled by count / (count - 1).
-    momentum : float
+    All have shape (C,); `count` is how many numbers each channel has in the batch.
     """
     for running, batch in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
         running[...] = (1 - momentum) * running + momentum * batch

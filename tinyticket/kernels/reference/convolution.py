@@ -11,24 +11,16 @@ import numpy as np
 
 from tinyticket.kernels.reference.windows import Pair, output_size, positions, with_border, without_border
 
+__all__ = ["conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"]
+
 AT_ONCE = 2**21  # numbers in the columns of a group of images: memory stays small, and is used again
 
 
 def conv2d(x, weight, bias=None, stride: Pair = (1, 1), padding: Pair = (0, 0)):
-    """Return the convolution (as in all of deep learning: the correlation) of images with a weight.
+    """Return the convolution (as in all of deep learning: the correlation) of images (N, C, H, W) with a weight (O, C, kh, kw).
 
-    Parameters
-    ----------
-    x : ndarray, shape (N, C, H, W)
-    weight : ndarray, shape (O, C, kh, kw)
-        Pruned weights are zeros.
-    bias : ndarray, shape (O,), optional
-    stride, padding : (int, int)
-        Rows and columns from window to window, and of zeros on each side.
-
-    Returns
-    -------
-    ndarray, shape (N, O, (H + 2 padding - kh) // stride + 1, ... of W)
+    Pruned weights are zeros; the bias has shape (O,). Pairs are rows and columns: from window to window, and of zeros on each side.
+    The result has shape (N, O, (H + 2 padding - kh) // stride + 1, ... of W).
     """
     kernel_size = weight.shape[2:]
     y = np.empty((len(x), len(weight), *output_size(x.shape[2:], kernel_size, stride, padding)), x.dtype)

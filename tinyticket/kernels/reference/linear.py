@@ -2,21 +2,11 @@
 
 import numpy as np
 
+__all__ = ["linear", "linear_bias_gradient", "linear_input_gradient", "linear_weight_gradient"]
+
 
 def linear(x, weight, bias=None):
-    """Return y = x W^T + b.
-
-    Parameters
-    ----------
-    x : ndarray, shape (..., in)
-    weight : ndarray, shape (out, in)
-        Pruned weights are zeros.
-    bias : ndarray, shape (out,), optional
-
-    Returns
-    -------
-    ndarray, shape (..., out)
-    """
+    """Return y = x W^T + b, shape (..., out), from x of shape (..., in) and a weight (out, in), whose pruned weights are zeros."""
     y = x @ weight.T
     return y if bias is None else np.add(y, bias, out=y)
 

@@ -4,34 +4,19 @@ import math
 
 import numpy as np
 
+__all__ = ["adam_update", "l1_gradient", "sgd_update"]
+
 
 def l1_gradient(weight, gradient, strength):
-    """Add a subgradient of strength * sum |weight| to `gradient`, in place; at 0 it is 0.
-
-    Parameters
-    ----------
-    weight, gradient : ndarray
-        Of one shape.
-    strength : float
-    """
+    """Add a subgradient of strength * sum |weight| to `gradient`, in place; at 0 it is 0."""
     gradient += strength * np.sign(weight)
 
 
 def sgd_update(weight, gradient, velocity, lr, momentum=0.0, weight_decay=0.0, nesterov=False, first=False):
-    """Stochastic gradient descent as PyTorch defines it, in place on `weight` and `velocity`.
+    """Stochastic gradient descent as PyTorch defines it, in place on `weight` and `velocity`, the momentum slot.
 
-    g = gradient + weight_decay * weight; v = momentum * v + g (v = g the first time); weight -= lr * v, or lr * (g + momentum * v)
-    with Nesterov's look-ahead, or lr * g without momentum.
-
-    Parameters
-    ----------
-    weight, gradient : ndarray
-        Of one shape; `gradient` is not changed.
-    velocity : ndarray or None
-        The momentum slot; None where momentum is 0.
-    lr, momentum, weight_decay : float
-    nesterov, first : bool
-        `first` marks the first update, at which the velocity starts as the gradient itself.
+    g = gradient + weight_decay * weight; v = momentum * v + g (v = g at the `first` update); weight -= lr * v, or
+    lr * (g + momentum * v) with Nesterov's look-ahead, or lr * g without momentum, where velocity is None.
     """
     g = gradient + weight_decay * weight if weight_decay else gradient
     if velocity is not None:
@@ -45,17 +30,9 @@ def sgd_update(weight, gradient, velocity, lr, momentum=0.0, weight_decay=0.0, n
 
 
 def adam_update(weight, gradient, mean, square, step, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
-    """Adam (Kingma and Ba 2015, algorithm 1) as PyTorch arranges it, in place on `weight`, `mean` and `square`.
+    """Adam (Kingma and Ba 2015, algorithm 1) as PyTorch arranges it, in place on `weight` and the moments `mean` and `square`.
 
-    Parameters
-    ----------
-    weight, gradient, mean, square : ndarray
-        Of one shape; `mean` and `square` are the moments m and v; `gradient` is not changed.
-    step : int
-        Which update this is, counted from 1.
-    lr, eps, weight_decay : float
-        Weight decay is added to the gradient (L2), as in the original Adam.
-    betas : (float, float)
+    Steps count from 1. Weight decay is added to the gradient (L2), as in the original Adam; `gradient` itself is not changed.
     """
     beta1, beta2 = betas
     g = gradient + weight_decay * weight if weight_decay else gradient

@@ -6,22 +6,15 @@ import numpy as np
 
 from tinyticket.kernels.reference.windows import Pair, positions, with_border, without_border
 
+__all__ = ["avg_pool2d", "avg_pool2d_gradient", "global_avg_pool2d"]
+__all__ += ["global_avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient"]
+
 
 def max_pool2d(x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
-    """Return the maximum of every window, and where in its window it is.
+    """Return the maximum of every window over (N, C, H, W), and where in its window it is, both of shape (N, C, OH, OW).
 
-    Parameters
-    ----------
-    x : ndarray, shape (N, C, H, W)
-    kernel_size, stride, padding : (int, int)
-        Rows and columns of a window, from window to window, and of -inf on each side.
-
-    Returns
-    -------
-    maximum : ndarray, shape (N, C, OH, OW)
-        NaN if anything in the window is.
-    winner : ndarray of ints, of that shape
-        Its position in the window, in row order; of equal ones the first.
+    Pairs are rows and columns; the padding is -inf. A maximum is NaN if anything in the window is; positions count in row order,
+    and of equal ones the first is taken.
     """
     views = list(positions(with_border(x, padding, -np.inf), kernel_size, stride))
     maximum, winner = views[0].copy(), np.zeros(views[0].shape, np.intp)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+__all__ = ["cross_entropy", "cross_entropy_gradient", "log_softmax", "softmax"]
+
 
 def softmax(x, axis=-1):
     """Return exp(x) over its sum along `axis`, shifted by the maximum so that nothing overflows."""
@@ -16,17 +18,7 @@ def log_softmax(x, axis=-1):
 
 
 def cross_entropy(log_probabilities, labels):
-    """Return each example's loss, minus the log-probability of its label.
-
-    Parameters
-    ----------
-    log_probabilities : ndarray, shape (N, classes)
-    labels : ndarray of integers, shape (N,)
-
-    Returns
-    -------
-    ndarray, shape (N,)
-    """
+    """Return each example's loss, shape (N,): minus the log-probability, of shape (N, classes), of its label, an integer."""
     return -log_probabilities[np.arange(len(labels)), labels]
 
 

@@ -1,13 +1,14 @@
 """Windows that slide over images: what convolutions and pooling have in common.
 
-A window of kh x kw positions visits every place of a padded image, a stride apart. All that the kernels need is, for each
-position in the window, the pixels that it meets on its way: a strided view of the image, one pixel for each output. Reading
-through these views gathers, adding to them scatters.
+A window of kh x kw positions visits every place of a padded image. For each position in it, the pixels that it meets on its way are
+a strided view of the image, one pixel for each output: reading through these views gathers, adding to them scatters.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
+
+__all__ = ["output_size"]
 
 Pair = tuple[int, int]
 

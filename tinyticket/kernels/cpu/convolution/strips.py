@@ -1,11 +1,9 @@
 """Which pixels a register tile of a convolution holds: strips of pixels that see the same taps.
 
-A pixel near the edge looks into the padding, where there are only zeros; on images of 8 by 8 pixels a sixth of all products
-are with them. Pixels are therefore taken by rectangles in which all see the same rows and columns of the kernel (the
-corners, the edges, and the interior), and only those taps are multiplied. A rectangle's pixels, of all tiles one after
-the other, are cut into strips of as many as a register tile holds.
-
-These functions run in Python too, where shares are counted.
+A pixel near the edge looks into the padding, where there are only zeros: a sixth of all products on images of 8 by 8 pixels.
+Pixels are therefore taken by rectangles in which all see the same rows and columns of the kernel (the corners, the edges, and the
+interior), and only those taps are multiplied. A rectangle's pixels, of all tiles one after the other, are cut into strips of as
+many as a register tile holds. These functions run in Python too, where shares are counted.
 """
 
 from typing import Any, NamedTuple

@@ -1,13 +1,10 @@
-"""A convolution's weights as its passes read them: from beginning to end, some channels' weights beside each other.
+"""A convolution's weights as its passes read them: some channels' weights beside each other, renewed after every update.
 
-Forward, ROWS outputs lie beside each other, and the innermost loop runs over the inputs, which are many where a kernel's
-rows and columns are few: packed is [outputs / ROWS][kernel rows][kernel columns][inputs][ROWS]. The input gradient is a
-convolution of dy with the kernel turned by half a circle and inputs and outputs exchanged. At a stride, a pixel of x
-meets only every stride-th tap, and which ones depends on its phase, its row and column modulo the stride; each phase is a
-convolution of its own with a smaller kernel, and nothing is multiplied with zeros that a dilated dy would have:
-packed_back is [inputs / ROWS] of [phase][phase's kernel rows][columns][outputs][ROWS]. Channels beyond the last are zeros.
-
-The master stays (outputs, inputs, kernel rows, kernel columns) in C order; this copy is renewed after every update.
+Forward, the innermost loop runs over the inputs, which are many where a kernel's rows and columns are few: packed is
+[outputs / ROWS][kernel rows][kernel columns][inputs][ROWS]. The input gradient is a convolution of dy with the kernel turned by
+half a circle and inputs and outputs exchanged. At a stride, a pixel of x meets only every stride-th tap, by its phase, its row and
+column modulo the stride; each phase is a convolution of its own, and nothing is multiplied with zeros: packed_back is
+[inputs / ROWS] of [phase][phase's kernel rows][columns][outputs][ROWS]. Channels beyond the last are zeros.
 """
 
 from typing import NamedTuple
@@ -20,9 +17,11 @@ from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import TILES
-from tinyticket.kernels.cpu.vector.simd import at
+from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.transpose import put
 from tinyticket.kernels.geometry import Window
+
+__all__ = ["PackConv2d", "pack_conv2d_shares", "packed_back_size", "packed_size"]
 
 ROWS = TILES.image_rows
 
@@ -35,8 +34,7 @@ def packed_size(window: Window) -> int:
 
 def packed_back_size(window: Window) -> int:
     """Count the floats of the weights that the input gradient reads."""
-    taps = window.outputs * window.kernel_height * window.kernel_width
-    return -(-window.inputs // ROWS) * ROWS * taps
+    return packed_size(window._replace(inputs=window.outputs, outputs=window.inputs))
 
 
 def pack_conv2d_shares(window: Window) -> int:
@@ -56,38 +54,30 @@ def phase_of(phase, padding, stride, kernel):
 
 
 @device
-def _pack_forward(weights, packed, window, block):
-    """Fill in one block of outputs of the forward pass."""
-    area = window.kernel_height * window.kernel_width
-    place = block * ROWS * window.inputs * area
-    for tap in range(area):
-        for channel in range(window.inputs):
-            for i in range(ROWS):
-                output = block * ROWS + i
-                source = (output * window.inputs + channel) * area + tap
-                put(packed, place + i, at(weights, source) if output < window.outputs else 0)
-            place += ROWS
+def _pack_tap(weights, packed, place, block, channels, others, apart, between):
+    """Write one tap's weights of a block of channels, for all others; those of two channels (or others) lie apart (or between)."""
+    for other in range(others):
+        for i in range(ROWS):
+            channel = block * ROWS + i
+            source = channel * apart + other * between
+            put(packed, place + i, at(weights, source) if channel < channels else 0)
+        place += ROWS
 
 
 @device
-def _pack_back(weights, packed_back, window, block):
+def _pack_back(weights, packed_back, w, block):
     """Fill in one block of inputs of the input gradient."""
-    height, width, stride = window.kernel_height, window.kernel_width, window.stride
-    area = height * width
-    place = block * ROWS * window.outputs * area
-    for a in range(stride):
-        top, rows, _ = phase_of(a, window.padding, stride, height)
-        for b in range(stride):
-            left, columns, _ = phase_of(b, window.padding, stride, width)
+    area = w.kernel_height * w.kernel_width
+    place = block * ROWS * w.outputs * area
+    for a in range(w.stride):
+        top, rows, _ = phase_of(a, w.padding, w.stride, w.kernel_height)
+        for b in range(w.stride):
+            left, columns, _ = phase_of(b, w.padding, w.stride, w.kernel_width)
             for m in range(rows * columns):
                 row, column = rows - 1 - m // columns, columns - 1 - m % columns
-                tap = (top + stride * row) * width + left + stride * column
-                for output in range(window.outputs):
-                    for i in range(ROWS):
-                        channel = block * ROWS + i
-                        source = (output * window.inputs + channel) * area + tap
-                        put(packed_back, place + i, at(weights, source) if channel < window.inputs else 0)
-                    place += ROWS
+                tap = (top + w.stride * row) * w.kernel_width + left + w.stride * column
+                _pack_tap(advance(weights, tap), packed_back, place, block, w.inputs, w.outputs, area, w.inputs * area)
+                place += w.outputs * ROWS
 
 
 class PackConv2d(NamedTuple):
@@ -101,14 +91,16 @@ class PackConv2d(NamedTuple):
 
 @kernel(PackConv2d)
 def _pack_conv2d(job, first, last):
-    weight, window = job.weight, job.window
-    shares = (max(window.inputs, window.outputs) + ROWS - 1) // ROWS
-    blocks = (window.outputs + ROWS - 1) // ROWS
+    weight, packed, w = job.weight, job.packed, job.window
+    area, shares = w.kernel_height * w.kernel_width, (max(w.inputs, w.outputs) + ROWS - 1) // ROWS
+    blocks = (w.outputs + ROWS - 1) // ROWS
     for block in range(first * blocks // shares, last * blocks // shares):
-        _pack_forward(weight, job.packed, window, block)
-    blocks = (window.inputs + ROWS - 1) // ROWS
+        for tap in range(area):
+            place = (block * area + tap) * ROWS * w.inputs
+            _pack_tap(advance(weight, tap), packed, place, block, w.outputs, w.inputs, w.inputs * area, area)
+    blocks = (w.inputs + ROWS - 1) // ROWS
     for block in range(first * blocks // shares, last * blocks // shares):
-        _pack_back(weight, job.packed_back, window, block)
+        _pack_back(weight, job.packed_back, w, block)
 
 
 def packed_weights(weight: np.ndarray, window: Window, threads: int | None) -> tuple[np.ndarray, np.ndarray]:

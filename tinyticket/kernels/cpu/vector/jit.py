@@ -1,17 +1,12 @@
 """How kernels are compiled and where their machine code is kept.
 
-A kernel is compiled by itself and called by its address (`compile_by_address`): a step into which all its kernels were compiled
-would be optimised anew with each level of helpers and take a minute to compile. Python calls compiled code through a few entry
-points, which call kernels by address: `compile_entry` makes the two that open a parallel region, one for a job (`job.run`) and one
-for a program (the compiler's `walk`), and `compile_serial` those that open none. Entry points take arrays and are compiled for the
-one signature that they are called with. `device` marks the helpers, which take addresses and become part of every kernel that calls
-them, and `variant` those that close over a constant. None uses fastmath: fused multiply-adds are asked for by name, so the order of
-every sum is the one that is written, and NaN propagates.
+A kernel is compiled by itself and called by its address: a step into which all its kernels were compiled would be optimised anew
+with each level of helpers and take a minute to compile. None uses fastmath: fused multiply-adds are asked for by name, so the order
+of every sum is the one that is written, and NaN propagates.
 
-Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels
-therefore live in a folder of their own, named after a hash of all kernel sources, the version of Numba and the CPU:
-an edit, an upgrade or another machine on the same home starts a fresh folder. TINYTICKET_CACHE names the parent
-folder, or switches caching off with "off".
+Numba's cache notices an edit in the file of a function, but not in the files of the helpers inlined into it. Kernels therefore
+live in a folder named after a hash of all kernel sources, the version of Numba and the CPU: an edit, an upgrade or another machine
+on the same home starts a fresh one. TINYTICKET_CACHE names the parent folder, or switches caching off with "off".
 """
 
 import contextlib
@@ -44,7 +39,7 @@ _SERIAL_PARTS = ("comprehension", "reduction", "inplace_binop", "setitem", "nump
 
 
 def device(function: Callable) -> Any:
-    """Compile a helper that only kernels call."""
+    """Compile a helper, which takes addresses and becomes part of every kernel that calls it."""
     return _njit(function, no_cpython_wrapper=True, **_OPTIONS)
 
 
@@ -63,51 +58,38 @@ def variant(name: str) -> Callable[[Callable], Any]:
 
 
 def compile_entry(function: Callable) -> Any:
-    """Compile an entry point: cached, and its `prange`, but nothing else in it, made parallel."""
-    return _compile_cached(function, parallel=dict.fromkeys(_SERIAL_PARTS, False))
+    """Compile an entry point, which takes arrays: cached, and its `prange`, but nothing else in it, made parallel."""
+    return compile_serial(function, parallel=dict.fromkeys(_SERIAL_PARTS, False))
 
 
-def compile_serial(function: Callable) -> Any:
+def compile_serial(function: Callable, **options: Any) -> Any:
     """Compile an entry point that opens no parallel region: cached."""
-    return _compile_cached(function)
-
-
-def _compile_cached(function: Callable, **options: Any) -> Any:
     with _cache_folder() as cached:
         compiled = _njit(function, cache=cached, **options, **_OPTIONS)
     if cached:
-        compiled._cache.save_overload = _if_there_is_room(compiled._cache.save_overload)
+        compiled._cache.save_overload = _if_there_is_room()(compiled._cache.save_overload)
     return compiled
 
 
-def _if_there_is_room(save: Callable) -> Callable:
-    """Let an entry point run although its machine code could not be kept, on a full disk say, where Numba would raise."""
-
-    def save_if_possible(*args: Any) -> None:
-        try:
-            save(*args)
-        except OSError as error:
-            log.info("machine code is not kept: %s", error)
-
-    return save_if_possible
+@contextlib.contextmanager
+def _if_there_is_room() -> Iterator[None]:
+    """Go on although machine code could not be kept, on a full disk say, where Numba would raise."""
+    try:
+        yield
+    except OSError as error:
+        log.info("machine code is not kept: %s", error)
 
 
 def compile_by_address(function: Callable, signature: Any) -> int:
-    """Compile a function by itself, or load it from the cache, and return the address of its machine code.
-
-    It takes a second or so, and a network that needs only some of the kernels compiles only those.
-    """
+    """Compile a function by itself (a second or so), or load it from the cache, and return the address of its machine code."""
 
     def compiled(cached: bool) -> int:
         return _cfunc(signature, cache=cached, error_model="numpy", boundscheck=False)(function).address
 
     with _one_process(function.__name__):
-        try:
-            with _cache_folder() as cached:
-                return compiled(cached)
-        except OSError as error:  # no room for the machine code
-            log.info("machine code is not kept: %s", error)
-            return compiled(False)
+        with _if_there_is_room(), _cache_folder() as cached:
+            return compiled(cached)
+        return compiled(False)
 
 
 @contextlib.contextmanager
@@ -141,14 +123,11 @@ def cache_folder() -> Path | None:
         with contextlib.suppress(OSError):
             parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK) and _is_ours(parent):
+            # Cached code is run, and another user may have left some in /tmp.
+            ours = not hasattr(os, "getuid") or parent.stat().st_uid in (os.getuid(), 0)
+            if ours and os.access(folder, os.W_OK):
                 return folder
     return None
-
-
-def _is_ours(folder: Path) -> bool:
-    """Return whether the folder belongs to this user: cached code is run, and another user may have left some in /tmp."""
-    return not hasattr(os, "getuid") or folder.stat().st_uid in (os.getuid(), 0)
 
 
 def _fingerprint() -> str:

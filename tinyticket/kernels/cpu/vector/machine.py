@@ -1,14 +1,10 @@
 """The CPU that kernels are compiled for, and the register tiles that suit it.
 
-A vector is always sixteen float32 lanes, one cache line, on every machine: activations then lie the same way
-everywhere, and LLVM splits a vector into two registers on AVX2 and four on NEON. What must differ is how many vectors
-a loop may hold at once: 32 fit in AVX-512's register file, 8 in AVX2's sixteen half-width registers, 8 in NEON's
-thirty-two quarter-width ones. Tiles larger than that spill to the stack; tiles smaller than the latency of a fused
-multiply-add leave the units idle.
-
-For NEON kernels are compiled, inspected and run by an emulator (tests/kernels/test_neon.py), but not timed. Of what
-adds to one tile nothing spills, and a seventh row of a dense tile would; what takes four survivors together keeps a few
-of its registers on the stack, and still needs fewer instructions for a product than at half the width.
+A vector is always sixteen float32 lanes, one cache line: activations then lie the same way everywhere, and LLVM splits a vector
+into two registers on AVX2 and four on NEON. What must differ is how many vectors a loop may hold at once: 32 fit in AVX-512's
+register file, 8 in AVX2's and NEON's. Tiles larger than that spill to the stack; tiles smaller than the latency of a fused
+multiply-add leave the units idle. For NEON kernels are inspected and run by an emulator (tests/kernels/test_neon.py), but not
+timed.
 """
 
 from typing import Any, NamedTuple
@@ -52,15 +48,13 @@ def target() -> tuple[str, str]:
     return name, features
 
 
+_AVX512 = Tiles(5, 4, 3, 7, 4, 6, 4, 6, 4, 4, 16, 16)
+_OTHERS = Tiles(6, 1, 6, 1, 6, 1, 2, 3, 4, 2, 4, 2)
+
+
 def tiles() -> Tiles:
     """Choose the tiles for the target CPU."""
-    if "+avx512f" in target()[1].split(","):
-        dense = {"dense_rows": 5, "dense_width": 4, "outer_rows": 3, "outer_width": 7}
-        images = {"image_rows": 4, "image_width": 6, "taps_rows": 4, "taps_width": 6}
-        return Tiles(**dense, **images, sparse_width=4, fused_width=4, patch=16, fused_patch=16)
-    dense = {"dense_rows": 6, "dense_width": 1, "outer_rows": 6, "outer_width": 1}
-    images = {"image_rows": 6, "image_width": 1, "taps_rows": 2, "taps_width": 3}
-    return Tiles(**dense, **images, sparse_width=4, fused_width=2, patch=4, fused_patch=2)
+    return _AVX512 if "+avx512f" in target()[1].split(",") else _OTHERS
 
 
 TILES = tiles()

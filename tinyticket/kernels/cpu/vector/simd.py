@@ -1,111 +1,25 @@
-"""A vector of sixteen float32 lanes as a Numba type, with the few operations that kernels need.
+"""The few operations on vectors of sixteen float32 that kernels need.
 
-Numba's own loops stop at load, multiply-add, store: what a loop accumulates goes through memory. A value of this type
-lives in registers instead, and tuples of it (tiles.py) are the accumulators of register-blocked kernels. Arithmetic
-is written with operators; a multiplication followed by an addition is fused only where `muladd` says so. Kernels turn
-their arrays into plain addresses (`pointer`) before they call helpers, because passing an array on counts a
-reference, twice, each time. Offsets count elements and are not checked: whoever calls a kernel has validated them.
-Addresses are formed with getelementptr only, so that LLVM knows what they point into; loads promise no more than the
-alignment of a float32, which costs nothing when the buffer is in fact aligned to a cache line.
+Arithmetic is written with operators; a multiplication followed by an addition is fused only where `muladd` says so. Kernels turn
+their arrays into plain addresses (`pointer`) before they call helpers, because passing an array on counts a reference, twice, each
+time. Offsets count elements and are not checked: whoever calls a kernel has validated them.
 """
 
 import operator
-from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic as numba_intrinsic
-from numba.extending import lower_builtin, models, register_model
+from numba.extending import lower_builtin
 
+from tinyticket.kernels.cpu.vector import emit
+from tinyticket.kernels.cpu.vector.emit import call
+from tinyticket.kernels.cpu.vector.instruction import I8, I32, I64, choice, floats, instruction, intrinsic, vector
 from tinyticket.kernels.cpu.vector.machine import LANES
 
-intrinsic: Any = numba_intrinsic  # whose annotations mistake the codegen's arguments for the caller's
 
-FLOAT, I1, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
-VECTOR, BITS, CHOICE = (ir.VectorType(kind, LANES) for kind in (FLOAT, I32, I1))
-
-
-class VectorType(types.Type):
-    """Sixteen float32."""
-
-    def __init__(self):
-        super().__init__(name=f"float32x{LANES}")
-
-
-class ChoiceType(types.Type):
-    """Sixteen truth values: what comparing vectors gives, for `select`."""
-
-    def __init__(self):
-        super().__init__(name=f"boolx{LANES}")
-
-
-vector, choice, floats = VectorType(), ChoiceType(), types.CPointer(types.float32)
-
-
-@register_model(VectorType)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, VECTOR)
-
-
-@register_model(ChoiceType)
-class _ChoiceModel(models.PrimitiveModel):
-    def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, CHOICE)
-
-
-def splat(value, kind=FLOAT):
-    """Return a constant vector with the same value in every lane."""
-    return ir.Constant(ir.VectorType(kind, LANES), [ir.Constant(kind, value)] * LANES)
-
-
-ZERO = splat(0.0)
-
-
-def load_at(builder, base, offset=0):
-    """Emit a load of the sixteen floats that start `offset` elements (a Python int) after a base address."""
-    pointer = builder.gep(base, [I64(offset)]) if offset else base
-    return builder.load(builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
-
-
-def store_at(builder, value, base, offset=0):
-    """Emit the store that matches `load_at`."""
-    pointer = builder.gep(base, [I64(offset)]) if offset else base
-    builder.store(value, builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
-
-
-def spread(builder, scalar, kind=FLOAT):
-    """Emit a broadcast of a scalar to all lanes."""
-    undefined = ir.Constant(ir.VectorType(kind, LANES), ir.Undefined)
-    first = builder.insert_element(undefined, scalar, I32(0))
-    return builder.shuffle_vector(first, undefined, splat(0, I32))
-
-
-def call(builder, name, *args, result=VECTOR):
-    """Emit a call of an LLVM intrinsic."""
-    kind = ir.FunctionType(result, [arg.type for arg in args])
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
-
-
-def fused(builder, x, y, z):
-    """Emit x * y + z, fused where the CPU can and never a library call (which llvm.fma would be without FMA units)."""
-    return call(builder, f"llvm.fmuladd.v{LANES}f32", x, y, z)
-
-
-def relu_of(builder, x):
-    """Emit the larger of x and zero, NaN where x is: one vmaxps, which returns its second operand when unordered."""
-    return builder.select(builder.fcmp_ordered(">", ZERO, x), ZERO, x)
-
-
-def first_lanes(builder, count):
-    """Truth for the lanes below a run-time count."""
-    numbers = ir.Constant(BITS, [I32(lane) for lane in range(LANES)])
-    return builder.icmp_signed("<", numbers, spread(builder, builder.trunc(count, I32), I32))
-
-
-def _binary(operation, emit, result):
+def _binary(operation, emitted, result=vector):
     @infer_global(operation)
     class Template(AbstractTemplate):
         def generic(self, args, kws):
@@ -113,27 +27,25 @@ def _binary(operation, emit, result):
 
     @lower_builtin(operation, vector, vector)
     def lower(context, builder, sig, args):
-        return emit(builder, *args)
+        return emitted(builder, *args)
 
 
-def _unary(name):
-    @intrinsic
-    def function(typing, x):
-        return vector(vector), lambda context, builder, sig, args: call(builder, name, args[0])
-
-    return function
-
-
-_binary(operator.add, lambda builder, x, y: builder.fadd(x, y), vector)
-_binary(operator.sub, lambda builder, x, y: builder.fsub(x, y), vector)
-_binary(operator.mul, lambda builder, x, y: builder.fmul(x, y), vector)
-_binary(operator.truediv, lambda builder, x, y: builder.fdiv(x, y), vector)
+_binary(operator.add, ir.IRBuilder.fadd)
+_binary(operator.sub, ir.IRBuilder.fsub)
+_binary(operator.mul, ir.IRBuilder.fmul)
+_binary(operator.truediv, ir.IRBuilder.fdiv)
 _binary(operator.lt, lambda builder, x, y: builder.fcmp_ordered("<", x, y), choice)
 _binary(operator.le, lambda builder, x, y: builder.fcmp_ordered("<=", x, y), choice)
 _binary(operator.eq, lambda builder, x, y: builder.fcmp_ordered("==", x, y), choice)
 
-square_root = _unary(f"llvm.sqrt.v{LANES}f32")
-absolute = _unary(f"llvm.fabs.v{LANES}f32")
+zero = instruction(vector())(lambda builder: emit.ZERO)
+broadcast = instruction(vector(types.float32))(lambda builder, scalar: emit.spread(builder, scalar))
+select = instruction(vector(choice, vector, vector))(lambda builder, condition, x, y: builder.select(condition, x, y))
+muladd = instruction(vector(vector, vector, vector))(emit.fused)
+relu = instruction(vector(vector))(emit.relu)
+below = instruction(choice(types.intp))(emit.first_lanes)
+square_root = instruction(vector(vector))(lambda builder, x: call(builder, f"llvm.sqrt.v{LANES}f32", x))
+absolute = instruction(vector(vector))(lambda builder, x: call(builder, f"llvm.fabs.v{LANES}f32", x))
 
 
 @intrinsic(prefer_literal=False)
@@ -146,137 +58,60 @@ def pointer(typing, array, offset):
     return types.CPointer(array.dtype)(array, types.intp), codegen
 
 
-@intrinsic
-def advance(typing, place, offset):
+@instruction(lambda place, offset: place(place, types.intp))
+def advance(builder, place, offset):
     """Return the address of place[offset]."""
-    return place(place, types.intp), lambda context, builder, sig, args: builder.gep(args[0], [args[1]])
+    return builder.gep(place, [offset])
 
 
-@intrinsic(prefer_literal=True)
-def stack_floats(typing, size):
+@instruction(lambda size: floats(size))
+def stack_floats(builder, size):
     """Return the address of uninitialised float32 on the stack, for tiles that are finished vector by vector."""
-    if not isinstance(size, types.IntegerLiteral):
-        return None
-
-    def codegen(context, builder, sig, args):
-        held = cgutils.alloca_once(builder, VECTOR, size=I64(size.literal_value // LANES))
-        return builder.bitcast(held, FLOAT.as_pointer())
-
-    return floats(size), codegen
+    held = cgutils.alloca_once(builder, emit.ZERO.type, size=I64(size // LANES))
+    return builder.bitcast(held, emit.FLOAT.as_pointer())
 
 
-@intrinsic
-def prefetch(typing, place, offset):
+@instruction(lambda place, offset: types.void(place, types.intp))
+def prefetch(builder, place, offset):
     """Ask for the cache line of place[offset], which will be read soon."""
-
-    def codegen(context, builder, sig, args):
-        where = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(8).as_pointer())
-        call(builder, "llvm.prefetch.p0", where, I32(0), I32(3), I32(1), result=ir.VoidType())
-        return context.get_dummy_value()
-
-    return types.void(place, types.intp), codegen
+    emit.prefetch(builder, builder.gep(place, [offset]))
 
 
-@intrinsic
-def load(typing, place, offset):
+@instruction(vector(floats, types.intp))
+def load(builder, place, offset):
     """place[offset : offset + 16]."""
-    return vector(floats, types.intp), lambda context, builder, sig, args: load_at(
-        builder, builder.gep(args[0], [args[1]])
-    )
+    return emit.load(builder, builder.gep(place, [offset]))
 
 
-@intrinsic
-def store(typing, place, offset, value):
+@instruction(types.void(floats, types.intp, vector))
+def store(builder, place, offset, value):
     """place[offset : offset + 16] = value."""
-
-    def codegen(context, builder, sig, args):
-        store_at(builder, args[2], builder.gep(args[0], [args[1]]))
-        return context.get_dummy_value()
-
-    return types.void(floats, types.intp, vector), codegen
+    emit.store(builder, value, builder.gep(place, [offset]))
 
 
-@intrinsic
-def load_part(typing, place, offset, count):
+@instruction(vector(floats, types.intp, types.intp))
+def load_part(builder, place, offset, count):
     """place[offset : offset + count] followed by zeros; nothing beyond is touched."""
-
-    def codegen(context, builder, sig, args):
-        start = builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer())
-        return call(builder, f"llvm.masked.load.v{LANES}f32.p0", start, I32(4), first_lanes(builder, args[2]), ZERO)
-
-    return vector(floats, types.intp, types.intp), codegen
+    return emit.load_lanes(builder, builder.gep(place, [offset]), emit.first_lanes(builder, count))
 
 
-@intrinsic
-def store_part(typing, place, offset, value, count):
+@instruction(types.void(floats, types.intp, vector, types.intp))
+def store_part(builder, place, offset, value, count):
     """place[offset : offset + count] = value[:count]."""
-
-    def codegen(context, builder, sig, args):
-        start = builder.bitcast(builder.gep(args[0], [args[1]]), VECTOR.as_pointer())
-        parts = args[2], start, I32(4), first_lanes(builder, args[3])
-        call(builder, f"llvm.masked.store.v{LANES}f32.p0", *parts, result=ir.VoidType())
-        return context.get_dummy_value()
-
-    return types.void(floats, types.intp, vector, types.intp), codegen
+    emit.store_lanes(builder, value, builder.gep(place, [offset]), emit.first_lanes(builder, count))
 
 
-@intrinsic
-def at(typing, place, index):
+@instruction(lambda p, index: (types.intp if isinstance(p.dtype, types.Integer) else p.dtype)(p, types.intp))
+def at(builder, place, index):
     """place[index]; an unsigned integer becomes an intp."""
-    integer = isinstance(place.dtype, types.Integer)
-
-    def codegen(context, builder, sig, args):
-        value = builder.load(builder.gep(args[0], [args[1]]))
-        return builder.zext(value, I64) if integer and value.type.width < 64 else value
-
-    return (types.intp if integer else place.dtype)(place, types.intp), codegen
+    return emit.element(builder, place, index)
 
 
-@intrinsic
-def broadcast(typing, scalar):
-    """Return a vector with a float32 scalar in every lane."""
-    return vector(types.float32), lambda context, builder, sig, args: spread(builder, args[0])
-
-
-@intrinsic
-def zero(typing):
-    """Return a vector of zeros."""
-    return vector(), lambda context, builder, sig, args: ZERO
-
-
-@intrinsic
-def muladd(typing, x, y, z):
-    """X * y + z in one rounding where the CPU has fused multiply-adds."""
-    return vector(vector, vector, vector), lambda context, builder, sig, args: fused(builder, *args)
-
-
-@intrinsic
-def select(typing, condition, x, y):
-    """Lanes of x where the condition holds, of y elsewhere."""
-    return vector(choice, vector, vector), lambda context, builder, sig, args: builder.select(*args)
-
-
-@intrinsic
-def relu(typing, x):
-    """Return x with negative lanes set to zero; NaN stays NaN."""
-    return vector(vector), lambda context, builder, sig, args: relu_of(builder, args[0])
-
-
-@intrinsic
-def below(typing, count):
-    """Truth in the first `count` lanes."""
-    return choice(types.intp), lambda context, builder, sig, args: first_lanes(builder, args[0])
-
-
-@intrinsic
-def surviving(typing, mask, offset, count):
+@instruction(lambda mask, offset, count: choice(mask, types.intp, types.intp))
+def surviving(builder, mask, offset, count):
     """Truth where a byte of mask[offset : offset + count] is not zero; no more than sixteen."""
-
-    def codegen(context, builder, sig, args):
-        none = splat(0, ir.IntType(8))
-        start = builder.bitcast(builder.gep(args[0], [args[1]]), none.type.as_pointer())
-        parts = start, I32(1), first_lanes(builder, args[2]), none
-        held = call(builder, f"llvm.masked.load.v{LANES}i8.p0", *parts, result=none.type)
-        return builder.icmp_unsigned("!=", held, none)
-
-    return choice(mask, types.intp, types.intp), codegen
+    none = emit.splat(0, I8)
+    start = builder.bitcast(builder.gep(mask, [offset]), none.type.as_pointer())
+    parts = start, I32(1), emit.first_lanes(builder, count), none
+    held = call(builder, f"llvm.masked.load.v{LANES}i8.p0", *parts, result=none.type)
+    return builder.icmp_unsigned("!=", held, none)

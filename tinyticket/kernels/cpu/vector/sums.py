@@ -1,66 +1,35 @@
 """Sums over a whole channel: rows in float32, several at once, and what they give in float64.
 
-A channel of a batch has a hundred thousand values. Added up one after the other in float32 they would lose three digits; a row
-of an image, a dozen values a register, loses nothing worth the name, and widening one vector a row costs little. All orders
-are fixed: within a row four sums take turns, rows follow each other, lanes fall by halves.
+Added up one after the other in float32, a channel's hundred thousand values would lose three digits; a row of an image loses
+nothing worth the name, and widening one vector a row costs little. All orders are fixed: within a row four sums take turns, rows
+follow each other, lanes fall by halves.
 """
 
-from llvmlite import ir
 from numba import types
-from numba.extending import models, register_model
 
+from tinyticket.kernels.cpu.vector import emit
+from tinyticket.kernels.cpu.vector.instruction import DOUBLE, I32, instruction, vector, wide
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.vector.simd import I32, below, intrinsic, load, muladd, select, vector, zero
-
-DOUBLE = ir.DoubleType()
-DOUBLES = ir.VectorType(DOUBLE, LANES)
+from tinyticket.kernels.cpu.vector.simd import below, load, muladd, select, zero
 
 
-class WideType(types.Type):
-    """Sixteen float64."""
-
-    def __init__(self):
-        super().__init__(name=f"float64x{LANES}")
-
-
-wide = WideType()
-
-
-@register_model(WideType)
-class _WideModel(models.PrimitiveModel):
-    def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, DOUBLES)
-
-
-@intrinsic
-def wide_zero(typing):
+@instruction(wide())
+def wide_zero(builder):
     """Return sixteen float64 zeros."""
-    return wide(), lambda context, builder, sig, args: ir.Constant(DOUBLES, [DOUBLE(0.0)] * LANES)
+    return emit.splat(0.0, DOUBLE)
 
 
-@intrinsic
-def widened(typing, total, x):
+@instruction(wide(wide, vector))
+def widened(builder, total, x):
     """Return total + x, in float64."""
-    return wide(wide, vector), lambda context, builder, sig, args: builder.fadd(
-        args[0], builder.fpext(args[1], DOUBLES)
-    )
+    return builder.fadd(total, builder.fpext(x, wide.llvm))
 
 
-@intrinsic
-def lane_sum(typing, total):
+@instruction(types.float64(wide))
+def lane_sum(builder, total):
     """Return the sum of sixteen float64, halves first."""
-
-    def codegen(context, builder, sig, args):
-        value, size = args[0], LANES
-        while size > 1:
-            size //= 2
-            halves = [[I32(start + i) for i in range(size)] for start in (0, size)]
-            patterns = [ir.Constant(ir.VectorType(I32, size), half) for half in halves]
-            value = builder.fadd(*(builder.shuffle_vector(value, value, pattern) for pattern in patterns))
-        return builder.extract_element(value, I32(0))
-
-    return types.float64(wide), codegen
+    return builder.extract_element(emit.halved(builder, total, 1), I32(0))
 
 
 @device

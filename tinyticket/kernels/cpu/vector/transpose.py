@@ -8,25 +8,14 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from tinyticket.kernels.cpu.vector import emit
+from tinyticket.kernels.cpu.vector.instruction import I8, I64, VECTOR, floats, instruction
 from tinyticket.kernels.cpu.vector.machine import LANES
-from tinyticket.kernels.cpu.vector.simd import (
-    I32,
-    I64,
-    VECTOR,
-    ZERO,
-    first_lanes,
-    floats,
-    fused,
-    intrinsic,
-    load_at,
-    splat,
-    store_at,
-)
-from tinyticket.kernels.cpu.vector.simd import call as call_llvm
 from tinyticket.kernels.cpu.vector.streaming import stream_at
 from tinyticket.kernels.cpu.vector.tiles import tile_of
 
 SQUARE = tile_of(LANES)
+_STARTS = types.CPointer(types.int64)
 
 
 def turned(builder, rows):
@@ -35,134 +24,96 @@ def turned(builder, rows):
     while distance:
         low = [lane if not lane & distance else lane - distance + LANES for lane in range(LANES)]
         high = [lane + distance if not lane & distance else lane + LANES for lane in range(LANES)]
-        patterns = [ir.Constant(ir.VectorType(I32, LANES), [I32(lane) for lane in lanes]) for lanes in (low, high)]
         rows = list(rows)
         for i in range(LANES):
             if not i & distance:
                 pair = rows[i], rows[i + distance]
-                rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, pattern) for pattern in patterns)
+                rows[i], rows[i + distance] = (builder.shuffle_vector(*pair, emit.numbers(p)) for p in (low, high))
         distance //= 2
     return rows
 
 
-@intrinsic
-def square_of_rows(typing, data, starts, offset, count):
+def _at_starts(builder, data, starts, offset):
+    """Emit the sixteen addresses of data[starts[i] + offset]."""
+    for i in range(LANES):
+        yield builder.gep(data, [builder.add(builder.load(builder.gep(starts, [I64(i)])), offset)])
+
+
+@instruction(SQUARE(floats, _STARTS, types.intp, types.intp))
+def square_of_rows(builder, data, starts, offset, count):
     """Return the tile of data[starts[i] + offset : ... + count] for sixteen rows, zeros after `count`."""
-
-    def codegen(context, builder, sig, args):
-        present = first_lanes(builder, args[3])
-        rows = []
-        for i in range(LANES):
-            start = builder.add(builder.load(builder.gep(args[1], [I64(i)])), args[2])
-            place = builder.bitcast(builder.gep(args[0], [start]), VECTOR.as_pointer())
-            rows.append(call_llvm(builder, f"llvm.masked.load.v{LANES}f32.p0", place, I32(4), present, ZERO))
-        return context.make_tuple(builder, SQUARE, rows)
-
-    return SQUARE(floats, types.CPointer(types.int64), types.intp, types.intp), codegen
+    present = emit.first_lanes(builder, count)
+    return [emit.load_lanes(builder, place, present) for place in _at_starts(builder, data, starts, offset)]
 
 
-@intrinsic
-def square_of_pixels(typing, data, starts, offset):
+@instruction(SQUARE(types.CPointer(types.uint8), _STARTS, types.intp))
+def square_of_pixels(builder, data, starts, offset):
     """Return the tile of data[starts[i] + offset : ... + 16] / 255 for sixteen rows of bytes, correctly rounded.
 
     The quotient's error is found and taken back with two fused multiply-adds, many times quicker than dividing. Sixteen
     bytes are always read.
     """
-
-    def codegen(context, builder, sig, args):
-        divisor, inverse = splat(255.0), splat(float(np.float32(1) / np.float32(255)))
-        rows = []
-        for i in range(LANES):
-            start = builder.add(builder.load(builder.gep(args[1], [I64(i)])), args[2])
-            place = builder.bitcast(builder.gep(args[0], [start]), ir.VectorType(ir.IntType(8), LANES).as_pointer())
-            pixel = builder.uitofp(builder.load(place, align=1), VECTOR)
-            quotient = builder.fmul(pixel, inverse)
-            error = fused(builder, builder.fneg(quotient), divisor, pixel)
-            rows.append(fused(builder, error, inverse, quotient))
-        return context.make_tuple(builder, SQUARE, rows)
-
-    return SQUARE(types.CPointer(types.uint8), types.CPointer(types.int64), types.intp), codegen
+    divisor, inverse = emit.splat(255.0), emit.splat(float(np.float32(1) / np.float32(255)))
+    rows = []
+    for place in _at_starts(builder, data, starts, offset):
+        pixels = builder.load(builder.bitcast(place, ir.VectorType(I8, LANES).as_pointer()), align=1)
+        pixel = builder.uitofp(pixels, VECTOR)
+        quotient = builder.fmul(pixel, inverse)
+        error = emit.fused(builder, builder.fneg(quotient), divisor, pixel)
+        rows.append(emit.fused(builder, error, inverse, quotient))
+    return rows
 
 
-@intrinsic
-def square_of_lines(typing, place, stride, count):
+@instruction(SQUARE(floats, types.intp, types.intp))
+def square_of_lines(builder, place, stride, count):
     """Return the tile of place[i * stride : ... + 16] for sixteen rows; from `count` on they repeat the last."""
-
-    def codegen(context, builder, sig, args):
-        last = builder.sub(args[2], I64(1))
-        rows = []
-        for i in range(LANES):
-            row = builder.select(builder.icmp_signed("<", I64(i), last), I64(i), last)
-            rows.append(load_at(builder, builder.gep(args[0], [builder.mul(row, args[1])])))
-        return context.make_tuple(builder, SQUARE, rows)
-
-    return SQUARE(floats, types.intp, types.intp), codegen
+    rows = (builder.mul(row, stride) for row in emit.clamped(builder, LANES, count))
+    return [emit.load(builder, builder.gep(place, [row])) for row in rows]
 
 
-@intrinsic
-def transposed(typing, square, count):
+@instruction(SQUARE(SQUARE, types.intp))
+def transposed(builder, square, count):
     """Return the transpose of a square, with lanes from `count` on set to zero."""
+    present = emit.first_lanes(builder, count)
+    return [builder.select(present, row, emit.ZERO) for row in turned(builder, square)]
 
-    def codegen(context, builder, sig, args):
-        present = first_lanes(builder, args[1])
-        rows = turned(builder, cgutils.unpack_tuple(builder, args[0], LANES))
-        return context.make_tuple(builder, SQUARE, [builder.select(present, row, ZERO) for row in rows])
 
-    return SQUARE(SQUARE, types.intp), codegen
+def _first_rows(builder, place, stride, square, count):
+    """Emit what stores the first `count` rows of a square one by one: yield each row and where it goes."""
+    for i, row in enumerate(square):
+        with builder.if_then(builder.icmp_signed("<", I64(i), count), likely=True):
+            yield row, builder.gep(place, [builder.mul(I64(i), stride)])
 
 
 def _storing(store):
-    """Make the function that stores a square's first rows."""
+    """Make place[i * stride : ... + 16] = square[i] for the first `count` rows."""
 
-    @intrinsic
-    def put_square(typing, place, stride, square, count):
-        def codegen(context, builder, sig, args):
-            for i, row in enumerate(cgutils.unpack_tuple(builder, args[2], LANES)):
-                with builder.if_then(builder.icmp_signed("<", I64(i), args[3]), likely=True):
-                    store(builder, row, builder.gep(args[0], [builder.mul(I64(i), args[1])]))
-            return context.get_dummy_value()
-
-        return types.void(floats, types.intp, SQUARE, types.intp), codegen
+    @instruction(types.void(floats, types.intp, SQUARE, types.intp))
+    def put_square(builder, place, stride, square, count):
+        for row, target in _first_rows(builder, place, stride, square, count):
+            store(builder, row, target)
 
     return put_square
 
 
-store_square, stream_square = _storing(store_at), _storing(stream_at)
-"""place[i * stride : ... + 16] = square[i] for the first `count` rows; or the same past the caches."""
+store_square, stream_square = _storing(emit.store), _storing(stream_at)  # into the caches, and past them
 
 
-@intrinsic
-def store_corner(typing, place, stride, square, rows, columns):
+@instruction(types.void(floats, types.intp, SQUARE, types.intp, types.intp))
+def store_corner(builder, place, stride, square, rows, columns):
     """place[i * stride : ... + columns] = square[i, :columns] for the first `rows` rows; nothing else is touched."""
-
-    def codegen(context, builder, sig, args):
-        present = first_lanes(builder, args[4])
-        for i, row in enumerate(cgutils.unpack_tuple(builder, args[2], LANES)):
-            with builder.if_then(builder.icmp_signed("<", I64(i), args[3]), likely=True):
-                start = builder.bitcast(builder.gep(args[0], [builder.mul(I64(i), args[1])]), VECTOR.as_pointer())
-                parts = row, start, I32(4), present
-                call_llvm(builder, f"llvm.masked.store.v{LANES}f32.p0", *parts, result=ir.VoidType())
-        return context.get_dummy_value()
-
-    return types.void(floats, types.intp, SQUARE, types.intp, types.intp), codegen
+    present = emit.first_lanes(builder, columns)
+    for row, target in _first_rows(builder, place, stride, square, rows):
+        emit.store_lanes(builder, row, target, present)
 
 
-@intrinsic
-def stack_starts(typing):
+@instruction(_STARTS())
+def stack_starts(builder):
     """Return the address of sixteen uninitialised int64 on the stack."""
-
-    def codegen(context, builder, sig, args):
-        return cgutils.alloca_once(builder, I64, size=I64(LANES))
-
-    return types.CPointer(types.int64)(), codegen
+    return cgutils.alloca_once(builder, I64, size=I64(LANES))
 
 
-@intrinsic
-def put(typing, place, index, value):
+@instruction(lambda place, index, value: types.void(place, types.intp, place.dtype))
+def put(builder, place, index, value):
     """place[index] = value."""
-
-    def codegen(context, builder, sig, args):
-        builder.store(args[2], builder.gep(args[0], [args[1]]))
-        return context.get_dummy_value()
-
-    return types.void(place, types.intp, place.dtype), codegen
+    builder.store(value, builder.gep(place, [index]))

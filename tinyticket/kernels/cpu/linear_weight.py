@@ -1,13 +1,18 @@
-"""The gradients of a dense fully-connected layer's weight and bias, and the weight's update."""
+"""The gradients of a dense fully-connected layer's weight and bias, and the weight's update.
 
-from typing import NamedTuple
+The weight gradient needs sums over samples, which lie beside each other in the packed layout; taking the inputs sample by sample
+instead (a copy that packing leaves behind) makes it a sum of outer products with no sum across lanes, and a finished panel can go
+straight through the optimizer, so that a dense gradient need never be stored.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_shares, flat, packed_shape
 from tinyticket.kernels.cpu.feed import Fed, Feed
-from tinyticket.kernels.cpu.job import Floats, kernel, run
+from tinyticket.kernels.cpu.job import Floats, kernel, run, specialised
 from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.update import RULES, State, state_of, update_vector
 from tinyticket.kernels.cpu.vector.jit import device
@@ -24,19 +29,6 @@ _SIZE = OUTER_ROWS * _WIDTH
 _STRIP, _PANEL = _WIDTH * LANES, _SIZE * LANES
 
 
-@device
-def _outer_panel(x_samples, width, dy, shape, samples, rows_left, vectors_left, panel):
-    """Write the gradient of a panel of weights, summed over the samples one after the other, to `panel`."""
-    lanes = shape.lanes
-    tile = tile_fill(np.float32(0), _SIZE)
-    for t in range(shape.tiles):
-        start = t * lanes
-        for s in range(min(lanes, samples - start)):
-            g, x = advance(dy, start * shape.outputs + s), advance(x_samples, (start + s) * width)
-            tile = tile_outer(g, lanes, rows_left, x, vectors_left, OUTER_ROWS, tile)
-    tile_store(panel, 0, tile)
-
-
 class LinearWeightGradient(NamedTuple):
     """The job of `linear_weight_gradient`, whose share are rows of the weight."""
 
@@ -45,26 +37,6 @@ class LinearWeightGradient(NamedTuple):
     gradient: Floats
     shape: Shape
     feed: Fed  # samples
-
-
-@kernel(LinearWeightGradient)
-def _linear_weight_gradient(job, first, last):
-    x_samples, dy, gradient, shape, samples = job.x_samples, job.dy, job.gradient, job.shape, job.feed.samples
-    panel = stack_floats(_PANEL)
-    inputs = shape.inputs
-    vectors = (inputs + LANES - 1) // LANES
-    for row in range(first, last, OUTER_ROWS):
-        rows_left = min(OUTER_ROWS, last - row)
-        above = advance(dy, row * shape.lanes)
-        for v in range(0, vectors, _WIDTH):
-            left = min(_WIDTH, vectors - v)
-            x = advance(x_samples, v * LANES)
-            _outer_panel(x, vectors * LANES, above, shape, samples, rows_left, left, panel)
-            for i in range(rows_left):
-                for j in range(left):
-                    column = (v + j) * LANES
-                    value = load(panel, i * _STRIP + j * LANES)
-                    store_part(gradient, (row + i) * inputs + column, value, min(LANES, inputs - column))
 
 
 class LinearUpdate(NamedTuple):
@@ -78,26 +50,51 @@ class LinearUpdate(NamedTuple):
     feed: Fed  # samples, scalars
 
 
-@kernel(LinearUpdate)
-def _linear_update(job, first, last):
-    x_samples, dy, state, rule, shape = job.x_samples, job.dy, job.state, job.rule, job.shape
-    samples, scalars = job.feed.samples, job.feed.scalars
-    panel = stack_floats(_PANEL)
-    inputs = shape.inputs
-    vectors = (inputs + LANES - 1) // LANES
+class LinearBiasGradient(NamedTuple):
+    """The job of `linear_bias_gradient`, whose share are outputs."""
+
+    dy: Floats  # zero in padded lanes
+    gradient: Floats
+    shape: Shape
+
+
+@device
+def _outer_panel(x_samples, width, dy, shape, samples, rows_left, vectors_left, panel):
+    """Write the gradient of a panel of weights, summed over the samples one after the other, to `panel`."""
+    lanes = shape.lanes
+    tile = tile_fill(np.float32(0), _SIZE)
+    for t in range(shape.tiles):
+        start = t * lanes
+        for s in range(min(lanes, samples - start)):
+            g, x = advance(dy, start * shape.outputs + s), advance(x_samples, (start + s) * width)
+            tile = tile_outer(g, lanes, rows_left, x, vectors_left, OUTER_ROWS, tile)
+    tile_store(panel, 0, tile)
+
+
+_updates: Any = None  # stands for whether rows of the weight are updated, instead of their gradient being written
+
+
+def _outer_panels(job, first, last):
+    """Take the weight gradient panel by panel."""
+    x_samples, dy, shape, samples = job.x_samples, job.dy, job.shape, job.feed.samples
+    inputs, vectors, panel = shape.inputs, (shape.inputs + LANES - 1) // LANES, stack_floats(_PANEL)
     for row in range(first, last, OUTER_ROWS):
-        rows_left = min(OUTER_ROWS, last - row)
-        above = advance(dy, row * shape.lanes)
+        rows_left, above = min(OUTER_ROWS, last - row), advance(dy, row * shape.lanes)
         for v in range(0, vectors, _WIDTH):
-            left = min(_WIDTH, vectors - v)
-            x = advance(x_samples, v * LANES)
+            left, x = min(_WIDTH, vectors - v), advance(x_samples, v * LANES)
             _outer_panel(x, vectors * LANES, above, shape, samples, rows_left, left, panel)
             for i in range(rows_left):  # while the panel is in the cache
                 for j in range(left):
-                    column = (v + j) * LANES
-                    value = load(panel, i * _STRIP + j * LANES)
+                    column, value = (v + j) * LANES, load(panel, i * _STRIP + j * LANES)
                     place, count = (row + i) * inputs + column, min(LANES, inputs - column)
-                    update_vector(rule, scalars, state, place, count, value)
+                    if _updates:
+                        update_vector(job.rule, job.feed.scalars, job.state, place, count, value)
+                    else:
+                        store_part(job.gradient, place, value, count)
+
+
+kernel(LinearWeightGradient)(specialised(_outer_panels, "_linear_weight_gradient", _updates=False))
+kernel(LinearUpdate)(specialised(_outer_panels, "_linear_update", _updates=True))
 
 
 @device
@@ -109,14 +106,6 @@ def _row_sum(dy, shape, row):
         for place in range(start, start + shape.lanes, LANES):
             total = total + load(dy, place)
     return total
-
-
-class LinearBiasGradient(NamedTuple):
-    """The job of `linear_bias_gradient`, whose share are outputs."""
-
-    dy: Floats  # zero in padded lanes
-    gradient: Floats
-    shape: Shape
 
 
 @kernel(LinearBiasGradient)
@@ -136,7 +125,7 @@ def _linear_bias_gradient(job, first, last):
 def linear_weight_gradient(
     x_samples: np.ndarray, dy: np.ndarray, samples: int, inputs: int, *, threads: int | None = None
 ) -> np.ndarray:
-    """Compute dW = dy x', summed over the samples.
+    """Compute dW = dy x', (outputs, inputs), summed over the samples.
 
     Parameters
     ----------
@@ -144,18 +133,13 @@ def linear_weight_gradient(
         The layer's input, sample by sample, as `pack_samples`, `gather` and `transpose_samples` leave it.
     dy : array of shape (tiles, outputs, lanes)
     samples : int
-        How many samples there are; the rest is padding and is not read.
-    inputs : int
-    threads : int, optional
-
-    Returns
-    -------
-    array of shape (outputs, inputs)
+        How many there are; the rest is padding and is not read.
+    inputs, threads : int
 
     Raises
     ------
     InputError
-        If dy is not packed, x_samples does not have the shape given above, or the samples do not fit into the tiles.
+        If the samples do not fit into the tiles.
     """
     shape = _outer_shape(x_samples, dy, samples, inputs)
     gradient = empty(shape.outputs, inputs)
@@ -178,13 +162,7 @@ def linear_update(
 ) -> None:
     """Compute dW as `linear_weight_gradient` does and take an optimizer's step with it in place, without storing it.
 
-    Parameters
-    ----------
-    rule, scalars, slots, mask, threads
-        As in `optimizer_step`.
-    weight : float32 array of shape (outputs, inputs)
-    x_samples, dy, samples
-        As in `linear_weight_gradient`.
+    The weight is float32 of shape (outputs, inputs); other arguments and errors are as there and in `optimizer_step`.
     """
     outputs, inputs = weight.shape
     shape = _outer_shape(x_samples, dy, samples, inputs)
@@ -195,23 +173,7 @@ def linear_update(
 
 
 def linear_bias_gradient(dy: np.ndarray, *, threads: int | None = None) -> np.ndarray:
-    """Sum the gradient of a layer's output over the samples.
-
-    Parameters
-    ----------
-    dy : array of shape (tiles, outputs, lanes)
-        Zero in padded lanes.
-    threads : int, optional
-
-    Returns
-    -------
-    array of shape (outputs,)
-
-    Raises
-    ------
-    InputError
-        If dy is not packed.
-    """
+    """Sum the gradient of a layer's output, (tiles, outputs, lanes) and zero in padded lanes, over the samples: (outputs,)."""
     shape = packed_shape(dy, "dy")
     gradient = empty(shape.outputs)
     run(LinearBiasGradient(flat(dy, dy.shape, "dy"), gradient, shape), even_shares(shape.outputs, threads))

@@ -1,4 +1,11 @@
-"""Normalised images: by the statistics of the batch, by running statistics, and once more by statistics that were kept."""
+"""Batch normalisation (Ioffe and Szegedy 2015) of packed images, with what usually follows fused: an addend and a ReLU.
+
+A channel belongs to one thread, in all tiles. Training reads it twice: for its moments about a number near the mean (the
+difference of two large sums would not do), and to normalise. Only lanes that hold samples count. The backward pass reads twice,
+too: for the two sums that are the gradients of bias and weight, and for the input's gradient. Second readings go from the last
+tile to the first, because a channel is about as large as the second-level cache and its end is what is still there. A ReLU's mask
+is recomputed from x, by the same operations on the same numbers, rather than read from y, unless an addend took part.
+"""
 
 import math
 from typing import NamedTuple
@@ -6,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import elementwise_window, even_shares, flat, flat_output, images_like
+from tinyticket.kernels.cpu.arguments import addend_like, elementwise_window, even_shares, flat_each, flat_output
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel, run
@@ -17,6 +24,57 @@ from tinyticket.kernels.cpu.vector.simd import advance, at, broadcast, load, mul
 from tinyticket.kernels.cpu.vector.sums import lane_sum, masked, row_moments, row_sum, valid_lanes, wide_zero, widened
 from tinyticket.kernels.cpu.vector.transpose import put
 from tinyticket.kernels.geometry import Image, Window
+
+
+class BatchNorm(NamedTuple):
+    """The job of `batch_norm`, whose share are channels, each in all tiles."""
+
+    x: Floats  # the interior of tile 0, like all addresses of images
+    y: Floats  # may be x
+    addend: Floats
+    weight: Floats  # one number a channel, as all that follow
+    bias: Floats
+    running_mean: Floats  # moved towards the batch's mean by the share `momentum`
+    running_variance: Floats  # the same of the unbiased variance
+    mean: Floats  # written for the gradient: the batch's mean ...
+    inverse: Floats  # ... and one over its standard deviation
+    epsilon: float  # taken as float32, as is momentum
+    momentum: float
+    has_addend: bool  # y = relu?(normalised x + addend?)
+    relu: bool
+    window: Window  # of x and y: one by one pixel
+    addend_image: Image
+    feed: Fed  # samples: lanes beyond count for nothing
+
+
+class BatchNormAgain(NamedTuple):
+    """The job of `batch_norm_again`: y once more, bit for bit, after a `batch_norm` without addend; fields as there."""
+
+    x: Floats
+    y: Floats
+    weight: Floats
+    bias: Floats
+    mean: Floats
+    inverse: Floats
+    relu: bool
+    window: Window
+
+
+class BatchNormEval(NamedTuple):
+    """The job of `batch_norm_eval`; fields and share as in `BatchNorm`."""
+
+    x: Floats
+    y: Floats
+    addend: Floats
+    weight: Floats
+    bias: Floats
+    running_mean: Floats
+    running_variance: Floats
+    epsilon: float
+    has_addend: bool
+    relu: bool
+    window: Window
+    addend_image: Image
 
 
 @device
@@ -52,55 +110,36 @@ def _moments(x, window, samples):
 
 
 @device
-def _normalise(x, y, addend, window, addend_image, mean, scale, shift, has_addend, with_relu):
+def _normalise(images, channel, mean, scale, shift, has_addend, with_relu):
     """Write one channel of y = (x - mean) * scale + shift, perhaps plus an addend, perhaps through a ReLU."""
+    x, y, addend, window, addend_image = images
     mean, scale, shift = broadcast(mean), broadcast(scale), broadcast(shift)
     for tile in range(window.tiles - 1, -1, -1):
-        channels = tile * window.inputs
+        plane = tile * window.inputs + channel
         for h in range(window.height):
-            before = advance(x, channels * window.x_plane + h * window.x_row)
-            after = advance(y, channels * window.y_plane + h * window.y_row)
-            beside = advance(addend, channels * plane_of(addend_image) + h * row_of(addend_image))
+            before = advance(x, plane * window.x_plane + h * window.x_row)
+            after = advance(y, plane * window.y_plane + h * window.y_row)
+            beside = advance(addend, plane * plane_of(addend_image) + h * row_of(addend_image))
             for w in range(0, window.width * LANES, LANES):
                 value = muladd(load(before, w) - mean, scale, shift)
                 if has_addend:
                     value = value + load(beside, w)
-                if with_relu:
-                    value = relu(value)
-                store(after, w, value)
-
-
-class BatchNorm(NamedTuple):
-    """The job of `batch_norm`, whose share are channels, each in all tiles."""
-
-    x: Floats  # the interior of tile 0, like all addresses of images
-    y: Floats  # may be x
-    addend: Floats
-    weight: Floats  # one number a channel, as all that follow
-    bias: Floats
-    running_mean: Floats  # moved towards the batch's mean by the share `momentum`
-    running_variance: Floats  # the same of the unbiased variance
-    mean: Floats  # written for the gradient: the batch's mean ...
-    inverse: Floats  # ... and one over its standard deviation
-    epsilon: float  # taken as float32, as is momentum
-    momentum: float
-    has_addend: bool  # y = relu?(normalised x + addend?)
-    relu: bool
-    window: Window  # of x and y: one by one pixel
-    addend_image: Image
-    feed: Fed  # samples: lanes beyond count for nothing
+                store(after, w, relu(value) if with_relu else value)
 
 
 @kernel(BatchNorm)
 def _batch_norm(job, first, last):
-    window, addend_image, samples = job.window, job.addend_image, job.feed.samples
+    window, samples, running_mean, running_variance = (
+        job.window,
+        job.feed.samples,
+        job.running_mean,
+        job.running_variance,
+    )
     epsilon, momentum = np.float64(np.float32(job.epsilon)), np.float64(np.float32(job.momentum))
-    running_mean, running_variance = job.running_mean, job.running_variance
     count = np.float64(samples * window.height * window.width)
+    images = job.x, job.y, job.addend, window, job.addend_image
     for channel in range(first, last):
-        before, after = advance(job.x, channel * window.x_plane), advance(job.y, channel * window.y_plane)
-        beside = advance(job.addend, channel * plane_of(addend_image))
-        average, variance = _moments(before, window, samples)
+        average, variance = _moments(advance(job.x, channel * window.x_plane), window, samples)
         near, root = np.float32(average), np.float32(1.0 / math.sqrt(variance + epsilon))
         put(job.mean, channel, near)
         put(job.inverse, channel, root)
@@ -109,60 +148,25 @@ def _batch_norm(job, first, last):
         old = np.float64(at(running_variance, channel))
         put(running_variance, channel, np.float32(old + momentum * (variance * count / (count - 1.0) - old)))
         scale, shift = root * at(job.weight, channel), at(job.bias, channel)
-        _normalise(before, after, beside, window, addend_image, near, scale, shift, job.has_addend, job.relu)
-
-
-class BatchNormAgain(NamedTuple):
-    """The job of `batch_norm_again`, whose share are channels: y once more, bit for bit, after a `batch_norm` without addend."""
-
-    x: Floats
-    y: Floats
-    weight: Floats
-    bias: Floats
-    mean: Floats  # as `batch_norm` left them
-    inverse: Floats
-    relu: bool
-    window: Window
+        _normalise(images, channel, near, scale, shift, job.has_addend, job.relu)
 
 
 @kernel(BatchNormAgain)
 def _batch_norm_again(job, first, last):
     window = job.window
-    no_addend = Image(window.outputs, window.height, window.width, 0, 0)
+    images = job.x, job.y, job.x, window, Image(window.outputs, window.height, window.width, 0, 0)  # no addend
     for channel in range(first, last):
-        before, after = advance(job.x, channel * window.x_plane), advance(job.y, channel * window.y_plane)
-        near, shift = at(job.mean, channel), at(job.bias, channel)
-        scale = at(job.inverse, channel) * at(job.weight, channel)
-        _normalise(before, after, before, window, no_addend, near, scale, shift, False, job.relu)
-
-
-class BatchNormEval(NamedTuple):
-    """The job of `batch_norm_eval`, whose share are channels; fields as in `BatchNorm`."""
-
-    x: Floats
-    y: Floats
-    addend: Floats
-    weight: Floats
-    bias: Floats
-    running_mean: Floats
-    running_variance: Floats
-    epsilon: float
-    has_addend: bool
-    relu: bool
-    window: Window
-    addend_image: Image
+        scale, shift = at(job.inverse, channel) * at(job.weight, channel), at(job.bias, channel)
+        _normalise(images, channel, at(job.mean, channel), scale, shift, False, job.relu)
 
 
 @kernel(BatchNormEval)
 def _batch_norm_eval(job, first, last):
-    window, addend_image, epsilon = job.window, job.addend_image, np.float64(np.float32(job.epsilon))
+    epsilon, images = np.float64(np.float32(job.epsilon)), (job.x, job.y, job.addend, job.window, job.addend_image)
     for channel in range(first, last):
-        before, after = advance(job.x, channel * window.x_plane), advance(job.y, channel * window.y_plane)
-        beside = advance(job.addend, channel * plane_of(addend_image))
         variance = np.float64(at(job.running_variance, channel)) + epsilon
-        scale = np.float32(1.0 / math.sqrt(variance)) * at(job.weight, channel)
-        center, shift = at(job.running_mean, channel), at(job.bias, channel)
-        _normalise(before, after, beside, window, addend_image, center, scale, shift, job.has_addend, job.relu)
+        scale, shift = np.float32(1.0 / math.sqrt(variance)) * at(job.weight, channel), at(job.bias, channel)
+        _normalise(images, channel, at(job.running_mean, channel), scale, shift, job.has_addend, job.relu)
 
 
 # -- functions of arrays
@@ -172,14 +176,6 @@ def check_samples(samples: int, tiles: int) -> None:
     """Raise InputError unless the tiles hold so many samples."""
     if not 1 <= samples <= tiles * LANES:
         raise InputError(f"{samples} samples do not fit into {tiles} tiles of {LANES} lanes")
-
-
-def addend_like(addend: Images | None, x: Images) -> tuple[np.ndarray | int, Image]:
-    """Return the interior and the geometry of an addend, which differs from x by its border at most; 0 without one."""
-    if addend is None:
-        return 0, x.geometry
-    image = x.geometry._replace(border=addend.border)
-    return images_like(addend, x.tiles, image, "addend"), image
 
 
 def batch_norm(
@@ -208,15 +204,12 @@ def batch_norm(
     samples : int
         How many lanes hold samples; the rest count for nothing.
     addend : Images of x's size, optional
-        Added after normalising.
-    relu : bool
-        Set negative numbers to zero, last of all.
+        Added after normalising, before the ReLU.
     epsilon : float
         Added to the variance.
     momentum : float
-    border : int
-        Zeros to leave around the images of the result.
-    threads : int, optional
+    relu, border, threads
+        As in `kernels.cpu`.
 
     Returns
     -------
@@ -227,33 +220,19 @@ def batch_norm(
     Raises
     ------
     InputError
-        If the tiles do not hold so many samples, if there is one number a channel only, or if an array does not fit x.
+        If the tiles do not hold so many samples, or if there is one number a channel only.
     """
     window, channels = elementwise_window(x, border), (x.geometry.channels,)
     check_samples(samples, x.tiles)
     if samples * window.height * window.width == 1:
         raise InputError("a variance needs more than one value a channel, but the batch has one sample of one pixel")
     y, mean, inverse = Images.zeros(x.tiles, x.geometry._replace(border=border)), empty(*channels), empty(*channels)
-    beside, addend_image = addend_like(addend, x)
-    job = BatchNorm(
-        x=x.interior,
-        y=y.interior,
-        addend=beside,
-        weight=flat(weight, channels, "weight"),
-        bias=flat(bias, channels, "bias"),
-        running_mean=flat_output(running_mean, channels, "running_mean"),
-        running_variance=flat_output(running_variance, channels, "running_variance"),
-        mean=mean,
-        inverse=inverse,
-        epsilon=float(epsilon),
-        momentum=float(momentum),
-        has_addend=addend is not None,
-        relu=relu,
-        window=window,
-        addend_image=addend_image,
-        feed=Feed(samples=samples),
-    )
-    run(job, even_shares(*channels, threads))
+    beside, image = addend_like(addend, x)
+    parameters = flat_each(channels, weight=weight, bias=bias)
+    running = flat_each(channels, flat_output, running_mean=running_mean, running_variance=running_variance)
+    arrays = x.interior, y.interior, beside, *parameters, *running, mean, inverse
+    settings = float(epsilon), float(momentum), addend is not None, relu, window, image, Feed(samples=samples)
+    run(BatchNorm._make((*arrays, *settings)), even_shares(*channels, threads))
     return y, mean, inverse
 
 
@@ -273,20 +252,9 @@ def batch_norm_eval(
     """Normalise each channel by the running mean and variance; arguments and y as in `batch_norm`."""
     window, channels = elementwise_window(x, border), (x.geometry.channels,)
     y = Images.zeros(x.tiles, x.geometry._replace(border=border))
-    beside, addend_image = addend_like(addend, x)
-    job = BatchNormEval(
-        x=x.interior,
-        y=y.interior,
-        addend=beside,
-        weight=flat(weight, channels, "weight"),
-        bias=flat(bias, channels, "bias"),
-        running_mean=flat(running_mean, channels, "running_mean"),
-        running_variance=flat(running_variance, channels, "running_variance"),
-        epsilon=float(epsilon),
-        has_addend=addend is not None,
-        relu=relu,
-        window=window,
-        addend_image=addend_image,
-    )
+    beside, image = addend_like(addend, x)
+    numbers = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_variance": running_variance}
+    arrays = x.interior, y.interior, beside, *flat_each(channels, **numbers)
+    job = BatchNormEval._make((*arrays, float(epsilon), addend is not None, relu, window, image))
     run(job, even_shares(*channels, threads))
     return y

@@ -1,14 +1,23 @@
-"""What a step is given, checked before anything happens: kernels check nothing."""
+"""What a step is called with and returns, whatever the back end: checks, since kernels check nothing, dropout's draws, a score."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyticket.compiler.graph import Graph
+from tinyticket.compiler.graph import Graph, Operation
 from tinyticket.errors import InputError
+
+
+class Score(NamedTuple):
+    """Loss and hits of an evaluation."""
+
+    loss: float  # the mean
+    correct: int
+    examples: int
 
 
 def check_examples(graph: Graph, examples: Any) -> None:
@@ -37,10 +46,8 @@ def check_batch(graph: Graph, samples: int, batch_size: int) -> None:
     """Raise an error unless a step can be taken on so many samples."""
     if not 0 < samples <= batch_size:
         raise InputError(f"a batch of {samples} examples, but the step is compiled for 1 to {batch_size}")
-    if samples > 1:
-        return
-    for operation in graph.operations:
-        if operation.kind == "batch_norm" and operation.output.height * operation.output.width == 1:
+    for operation in graph.of_kind("batch_norm") if samples == 1 else ():
+        if operation.output.height * operation.output.width == 1:
             raise InputError(f"{operation.where}: one number a channel has no variance to train with")
 
 
@@ -48,3 +55,22 @@ def check_indices(indices: np.ndarray, size: int) -> None:
     """Raise an error unless all indices are of examples that there are."""
     if not 0 <= indices.min() <= indices.max() < size:
         raise InputError(f"indices must be from 0 to {size - 1}")
+
+
+def draw_masks(
+    kept: Mapping[Operation, int], size: int, steps: int, samples: int, turns: int, tiles: int, lanes: int
+) -> np.ndarray:
+    """Draw what all dropouts keep, step after step, each from its module's generator as it is now, in the packed layout.
+
+    `kept` says where the bytes of each dropout begin among those of a turn, `size` in all; a step has one turn, or one for each of
+    the batch's tiles, padded lanes included. Return uint8 of shape (steps, turns, size).
+    """
+    drawn = np.empty((steps, turns, size), np.uint8)
+    for step in range(steps):
+        for dropout, begin in kept.items():
+            rng, p, numbers = dropout.attributes["module"].rng, dropout.attributes["p"], dropout.inputs[0].size
+            padded = np.zeros((tiles * lanes, numbers), np.uint8)
+            padded[:samples] = rng.random((samples, numbers), dtype=np.float32) >= p
+            packed = padded.reshape(tiles, lanes, -1).transpose(0, 2, 1)
+            drawn[step, :, begin : begin + padded.size // turns] = packed.reshape(turns, -1)
+    return drawn
