@@ -15,11 +15,12 @@ MILLI = 1e-3
 
 def follow(pace, calls, seconds):
     """Make calls of one turn that take so long by their number of threads; return the numbers that were taken."""
-    taken = []
+    taken, alike = [], 0
     while len(taken) < calls:
         taken.append(pace.threads)
-        pace.note(seconds[pace.threads])
-        taken += [pace.threads] * pace.untimed
+        pace.note(seconds[pace.threads], 1, 1 + alike)
+        alike = pace.untimed
+        taken += [pace.threads] * alike
     return taken
 
 
@@ -96,8 +97,8 @@ def test_turns_that_take_another_time_than_they_did_bring_the_next_comparison_ne
     pace = Pace(2)
     follow(pace, 60_000, {1: 0.2 * MILLI, 2: 6 * MILLI})
     taken, seconds = [], {1: 0.2 * later * MILLI, 2: 0.1 * later * MILLI}
-    while len(taken) < 10_000 and taken[-100:] != [2] * 100:
-        taken += follow(pace, 1, seconds)
+    while len(taken) < 10_000 and taken[-80:] != [2] * 80:
+        taken += follow(pace, 80, seconds)
     assert sum(seconds[threads] for threads in taken) < 1, "two threads are found within a second"
 
 
@@ -152,7 +153,7 @@ class Alternating(Pace):
     def turns(self, most):
         return min(2, most)
 
-    def note(self, seconds, turns=1):
+    def note(self, seconds, turns=1, calls=1):
         assert seconds > 0
         self._at = 1 - self._at
 

@@ -26,9 +26,12 @@ UNTIMED, SHORT = 7, LOOK / 100
 TICK = 1e-7
 """Seconds that anything takes at least: a coarse clock may see none go by."""
 
-FAR, OTHER = 1.3, 1.5
-"""How many times as long as another number of threads a far slower one takes; and how many times as long, or as short, as before
-turns take if the machine is doing something else now."""
+FAR = 1.3
+"""How many times as long as another number of threads a far slower one takes."""
+
+OTHER, IN_A_ROW = 1.5, 3
+"""How many times as long, or as short, as before turns take if the machine is doing something else now, and in how many
+measurements in a row that shows: a single one may have met with an accident."""
 
 GAIN = 0.97
 """What share of the time a change must take at most."""
@@ -57,7 +60,8 @@ class Pace:
         self._cost = 0.0  # seconds that the present comparison has taken
         self._current = 0.0  # seconds of a turn with the choice that is kept
         self._usual = 0.0  # the same, measured after the comparison
-        self._rest = self._whole_rest = 0.0  # seconds until the next comparison, now and when it began
+        self._rest = 0.0  # seconds until the next comparison
+        self._others = 0  # measurements in a row that are unlike the usual one
         self._patience = 1
 
     @property
@@ -76,14 +80,14 @@ class Pace:
         """How many calls like the last one are to follow without a look at the clock."""
         return UNTIMED if self._rest > 0 and self._current < SHORT else 0
 
-    def note(self, seconds: float, turns: int = 1) -> None:
-        """Take note of how long so many turns took with `threads`."""
+    def note(self, seconds: float, turns: int = 1, calls: int = 1) -> None:
+        """Take note of how long so many turns took with `threads`, in one call that stands for so many."""
         if len(self._choices) == 1:
             return
-        self._seconds += max(seconds, TICK)
-        self._turns += turns
+        self._seconds += calls * max(seconds, TICK)
+        self._turns += calls * turns
         resting = self._rest > 0
-        if self._seconds * (1 + self.untimed) < (LOOK if resting else TRIAL):
+        if self._seconds < (LOOK if resting else TRIAL):
             return
         seconds, each = self._seconds, self._seconds / self._turns
         self._seconds, self._turns = 0.0, 0
@@ -93,14 +97,13 @@ class Pace:
             self._compare(seconds, each)
 
     def _watch(self, seconds: float, each: float) -> None:
-        """Wait for the next comparison, which is nearer when turns take another time than they did."""
+        """Wait for the next comparison, or until turns take another time than they did."""
         self._usual = self._usual or each
-        passed = seconds * (1 + self.untimed)
-        if self._usual / OTHER < each < self._usual * OTHER:
-            self._rest -= passed
-        else:
-            self._rest -= max(passed, self._whole_rest / TRIED)
-            self._patience = 1
+        self._rest -= seconds
+        same = self._usual / OTHER < each < self._usual * OTHER
+        self._others = 0 if same else self._others + 1
+        if self._others == IN_A_ROW:
+            self._rest, self._others, self._patience = 0.0, 0, 1
 
     def _compare(self, seconds: float, each: float) -> None:
         """Measure the choice that is kept, then another one."""
@@ -132,5 +135,5 @@ class Pace:
         else:
             self._at = self._kept
         self._step, self._kept, self._usual = -step, None, 0.0
-        self._rest = self._whole_rest = self._patience * max(LEAST, self._cost, wasted / SHARE)
+        self._rest = self._patience * max(LEAST, self._cost, wasted / SHARE)
         self._patience = min(2 * self._patience, PATIENT)

@@ -87,7 +87,8 @@ class Program:
         self._predicts = False  # whether the words for one thread, and the base, are those of `predict`
         # Turns, if each is a thread's, that are not worth a second thread.
         few = int(2 / work) if apart and work > 0 else 1 if apart else 0
-        self._untimed, self._untimed_turns = 0, 0  # calls that go without asking the pace, and the turns of each
+        # Calls that go without asking the pace: how many were granted, are left, and the turns of each.
+        self._granted = self._untimed = self._untimed_turns = 0
         self._untimed_words: Any = None
         self._few = sys.maxsize if threads.most == 1 else max(1, few) if apart else 0
 
@@ -178,10 +179,12 @@ class Program:
             if not known:
                 return False
             if threads == pace.threads:
-                pace.note(perf_counter() - began, end - begin)
+                alike = self._granted - self._untimed if turns == self._untimed_turns else 0
+                pace.note(perf_counter() - began, end - begin, 1 + alike)
             if end == turns:
-                if end - begin == numbers[0] and (threads == 1 or unlimited):
-                    self._untimed, self._untimed_turns, self._untimed_words = pace.untimed, turns, words
+                at_once = end - begin == numbers[0] and (threads == 1 or unlimited)
+                self._granted = self._untimed = pace.untimed if at_once else 0
+                self._untimed_turns, self._untimed_words = turns, words
                 return True
             begin, rest = end, (*rest[:4], 0, rest[5])  # indices have been checked
 
