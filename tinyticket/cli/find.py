@@ -199,6 +199,13 @@ class _Find(click.Command):
     type=float,
     help="L1 penalty on these scales while an early bird's channels are drawn.  [1e-4]",
 )
+@click.option(
+    "--margin",
+    type=float,
+    default=0.002,
+    show_default=True,
+    help="Accuracy by which a ticket may be below dense and still match it: 0.002 is 0.2 points.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option(

@@ -87,6 +87,7 @@ def find(
     workers: int | None = 1,
     eager: bool = False,
     device: str = "cpu",
+    margin: float = 0.002,
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
@@ -179,6 +180,8 @@ def find(
         Train through the autograd instead of compiled kernels, whose float32 rounding is another.
     device : {"cpu", "cuda"}
         "cuda" trains on an NVIDIA GPU, which rounds differently again (docs/cuda.md).
+    margin
+        The accuracy by which a ticket may be below its dense network and still match it, as the verdict has it.
     data_folder
         Where to look for data sets.
     out
@@ -206,7 +209,7 @@ def find(
         rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
         early_bird_by=early_bird_by, scale_penalty=scale_penalty,
-        recipe=recipe, augment=augment, device=device,
+        recipe=recipe, augment=augment, device=device, margin=margin,
     )  # fmt: skip
     return experiment.run()
 
