@@ -1,8 +1,9 @@
 """How often a verdict is wrong, and how often it finds what is there: `python -m benchmarks.verdict`, simulated experiments.
 
 An experiment is a number of trials, each with the accuracies and early-stopping iterations of a dense network and, density by
-density, of a ticket and a re-initialised control. All are compared with one dense network, accuracies come in whole test examples, and
-noise is drawn from one of several distributions. The truth is known: a claim is false where the true mean is not beyond its bound.
+density, of a ticket and a re-initialised control. All are compared with one dense network, accuracies come in whole test examples,
+and noise is drawn from one of several distributions. The truth is known: a claim is false where the true mean is not beyond its
+bound.
 """
 
 from __future__ import annotations

@@ -202,9 +202,7 @@ class _Find(click.Command):
 @click.option(
     "--margin",
     type=float,
-    default=0.002,
-    show_default=True,
-    help="Accuracy by which a ticket may be below dense and still match it: 0.002 is 0.2 points.",
+    help="Accuracy by which a ticket may be below dense and still match it.  [digits: 0.005, half a point, larger data: 0.002]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")

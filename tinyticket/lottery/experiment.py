@@ -87,7 +87,7 @@ def find(
     workers: int | None = 1,
     eager: bool = False,
     device: str = "cpu",
-    margin: float = 0.002,
+    margin: float | None = None,
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
@@ -181,7 +181,8 @@ def find(
     device : {"cpu", "cuda"}
         "cuda" trains on an NVIDIA GPU, which rounds differently again (docs/cuda.md).
     margin
-        The accuracy by which a ticket may be below its dense network and still match it, as the verdict has it.
+        The accuracy by which a ticket may be below its dense network and still match it, as the verdict has it: 0.002 (0.2 points) if
+        not given, for data of fewer than 10,000 examples 0.005.
     data_folder
         Where to look for data sets.
     out
