@@ -169,8 +169,9 @@ def find(
         are then shares of all channels.
     scale_penalty
         With "channels": the strength of an L1 penalty on these scales while masks are drawn, 1e-4 if not given.
-    validation
-        Examples split off the training set, which choose the early-stopping iteration.
+    validation, margin
+        Examples split off the training set, which choose the early-stopping iteration; the accuracy by which a ticket may be below
+        dense and still match it, 0.002 (0.2 points) if not given, for small data 0.005.
     threads
         Results do not depend on it. Default: the cores this process may use.
     workers
@@ -180,9 +181,6 @@ def find(
         Train through the autograd instead of compiled kernels, whose float32 rounding is another.
     device : {"cpu", "cuda"}
         "cuda" trains on an NVIDIA GPU, which rounds differently again (docs/cuda.md).
-    margin
-        The accuracy by which a ticket may be below its dense network and still match it, as the verdict has it: 0.002 (0.2 points) if
-        not given, for data of fewer than 10,000 examples 0.005.
     data_folder
         Where to look for data sets.
     out
@@ -205,12 +203,10 @@ def find(
         model, data, data_folder=data_folder, out=out, threads=threads, workers=workers, progress=progress,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
-        controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        masks_from=masks_from, dense_from=dense_from,
-        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
+        controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager, masks_from=masks_from,
+        dense_from=dense_from, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
-        early_bird_by=early_bird_by, scale_penalty=scale_penalty,
-        recipe=recipe, augment=augment, device=device, margin=margin,
+        early_bird_by=early_bird_by, scale_penalty=scale_penalty, recipe=recipe, augment=augment, device=device, margin=margin,
     )  # fmt: skip
     return experiment.run()
 

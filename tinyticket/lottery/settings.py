@@ -310,7 +310,7 @@ def resolve(
         prune=fractions,
         one_shot=one_shot or (),
         scope=scope,
-        trials=_default(trials, 12 if data == "digits" else 3 if small else 1),
+        trials=_default(trials, (12 if data == "digits" else 3) if small else 1),
         controls=parse_controls(controls),
         seed=_default(seed, 0),
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
