@@ -61,5 +61,13 @@ def test_describe(tmp_path):
     lines = data.describe(tmp_path)
     assert [line.name for line in lines] == data.names()
     assert all(line.description for line in lines)
-    assert [line.path for line in lines] == [data.path("digits"), data.path("digits"), tmp_path / "mnist", None, None, None, None]
+    assert [line.path for line in lines] == [
+        data.path("digits"),
+        data.path("digits"),
+        tmp_path / "mnist",
+        None,
+        None,
+        None,
+        None,
+    ]
     assert isinstance(lines[0].path, Path)

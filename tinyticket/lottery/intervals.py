@@ -64,7 +64,7 @@ class Interval:
         return {"mean": self.mean, "low": low, "high": high}
 
 
-def interval(values: ArrayLike, grain: float = 0.0, confidence: float = CONFIDENCE) -> Interval:
+def interval(values: ArrayLike, grain: float = 0.0) -> Interval:
     """Return the interval of the mean of independent values, one a trial (Student 1908).
 
     Parameters
@@ -74,8 +74,6 @@ def interval(values: ArrayLike, grain: float = 0.0, confidence: float = CONFIDEN
     grain : float
         The step in which values can be told apart (accuracies come in steps of one test example). A few trials often give equal
         values by chance; the standard deviation is therefore taken as no less than that of rounding to this step, grain / sqrt(12).
-    confidence : float
-        Probability that the interval holds the true mean.
     """
     each = np.asarray(values, float)
     mean, trials = float(each.mean()), len(each)
@@ -83,13 +81,11 @@ def interval(values: ArrayLike, grain: float = 0.0, confidence: float = CONFIDEN
         return Interval(mean, -math.inf, math.inf, trials)
     deviation = max(float(each.std(ddof=1)), grain / math.sqrt(12))
     error = deviation / math.sqrt(trials)
-    reach = _student(trials - 1, confidence) * error
+    reach = _student(trials - 1) * error
     return Interval(mean, mean - reach, mean + reach, trials, error)
 
 
-def ratio_interval(
-    ours: ArrayLike, theirs: ArrayLike, grain: float = 0.0, confidence: float = CONFIDENCE
-) -> Interval | None:
+def ratio_interval(ours: ArrayLike, theirs: ArrayLike, grain: float = 0.0) -> Interval | None:
     """Return the interval of the ratio of paired positive values: the geometric mean of ours / theirs, trial by trial.
 
     Ratios vary by factors, so their logarithms are averaged. None if a value is zero: there is no ratio then.
@@ -98,7 +94,7 @@ def ratio_interval(
     if not (above.all() and below.all()):
         return None
     relative = grain * float(np.mean(np.hypot(1 / above, 1 / below)))
-    logs = interval(np.log(above / below), relative, confidence)
+    logs = interval(np.log(above / below), relative)
     high = math.exp(logs.high) if logs.trials > 1 else math.inf
     return Interval(math.exp(logs.mean), math.exp(logs.low), high, logs.trials, logs.error)
 
@@ -115,7 +111,7 @@ def difference_interval(ours: ArrayLike, theirs: ArrayLike, grain: float = 0.0) 
     if error == 0:
         return Interval(mean, mean, mean, fewest)
     freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, sides, strict=True))
-    reach = _student(freedom, CONFIDENCE) * error
+    reach = _student(freedom) * error
     return Interval(mean, mean - reach, mean + reach, fewest)
 
 
@@ -149,7 +145,7 @@ def _tail(t: float, trials: int) -> float:
     return float(special.stdtr(trials - 1, -t)) if trials > 1 else 1.0
 
 
-def _student(freedom: float, confidence: float) -> float:
+def _student(freedom: float, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided quantile of Student's distribution."""
     from scipy import special  # here, because a training does not need it and starts 0.1 s sooner
 

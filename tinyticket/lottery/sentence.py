@@ -88,11 +88,8 @@ def _doubts(winner: Comparison) -> str:
     """Say which control is missing, and what Ma et al. 2021 (arXiv 2107.00166) would ask: whether longer trainings agree."""
     if not winner.networks.timed:
         return ""
-    missing = (
-        "; no re-initialised control was run: the mask alone may have done it"
-        if "reinit" not in winner.controls
-        else ""
-    )
+    unasked = winner.networks is TICKETS and "reinit" not in winner.controls
+    missing = "; no re-initialised control was run: the mask alone may have done it" if unasked else ""
     if winner.last.low > -winner.margin:
         return missing
     last = f"{_points(winner.last.mean)} points{_bounds(winner.last, _points)}"

@@ -60,7 +60,6 @@ class Comparison:
     margin, level : float
         How far a ticket that matches may be below, and the chance that a test of the first two claims is wrong.
     networks : Networks
-        What is compared.
     standing : {"winning", "matching", "losing", "undecided"}
         Matching: only the first claim is proved. Losing: shown to be less accurate than the margin allows.
     sooner : bool
@@ -230,4 +229,4 @@ def _settled(config: Mapping[str, Any], ticket: Round) -> int:
 
 def _accuracies(found: Iterable[float]) -> np.ndarray:
     """Return accuracies; none, of a network that diverged, counts as 0."""
-    return np.nan_to_num(np.array([*found], float))
+    return np.nan_to_num([*found])
