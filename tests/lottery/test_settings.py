@@ -34,7 +34,7 @@ def test_the_digits_get_a_short_recipe():
         prune={"conv": 0.2, "fc": 0.2, "output": 0.1},
         one_shot=(),
         scope="layer",
-        trials=16,
+        trials=12,
         controls=("reinit", "random"),
         seed=0,
         validation=200,

@@ -264,7 +264,7 @@ def resolve(
 ) -> Settings:
     """Fill in what was left open: the paper's Lenet recipe, shortened for data sets below 10,000 examples such as the digits.
 
-    docs/verdict.md says why the digits have 16 trials, and small data a margin of half a point.
+    docs/verdict.md says why the digits have 12 trials, and small data a margin of half a point.
     """
     small = training_examples < 10_000
     if scope is None:
@@ -310,7 +310,7 @@ def resolve(
         prune=fractions,
         one_shot=one_shot or (),
         scope=scope,
-        trials=_default(trials, (16 if data == "digits" else 3) if small else 1),
+        trials=_default(trials, (12 if data == "digits" else 3) if small else 1),
         controls=parse_controls(controls),
         seed=_default(seed, 0),
         validation=_default(validation, max(1, min(200, training_examples // 5)) if small else 5_000),
