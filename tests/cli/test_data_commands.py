@@ -23,7 +23,7 @@ def test_the_list_has_every_data_set_and_where_it_lies(command, tmp_path):
     assert (outcome.code, outcome.err) == (0, "")
     assert "…" not in outcome.out
     lines = {line.split("│")[1].strip(): line for line in outcome.out.splitlines() if line.startswith("│")}
-    assert set(lines) == {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar100-coarse"}
+    assert set(lines) == {"digits", "digits-360", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar100-coarse"}
     assert str(place) in lines["mnist"]
     assert str(digits.locate_digits()) in lines["digits"]
     assert "not here: tinyticket data fetch fashion-mnist" in lines["fashion-mnist"]

@@ -86,6 +86,11 @@ def test_a_dense_training_of_another_file_is_copied(find_command, out, tmp_path)
     assert "is another than this experiment's: lr differ" in one_sentence(refused)
 
 
+def test_the_margin_reaches_the_verdict(find_command, out):
+    find_command("--margin", 0.03, rounds=1, controls="none")
+    assert (tt.load(out).config["margin"], tt.load(out).verdict["margin"]) == (0.03, 0.03)
+
+
 def test_the_penalty_of_scales_reaches_the_settings(find_command):
     refused = find_command("--scale-penalty", "0.01", rounds=None, one_shot="0.5", method="early-bird", controls="none")
     assert "scale-penalty is a setting of the method early-bird with early-bird-by channels" in one_sentence(refused)
@@ -213,6 +218,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "device",
         "drop",
         "early-bird-by",
+        "margin",
         "method",
         "rescale",
         "score-lr",

@@ -47,6 +47,8 @@ def test_json_has_exactly_the_keys_of_the_contract(command, ticket):
         "sought",
         "trials",
         "winning_rounds",
+        "matching_rounds",
+        "sooner_rounds",
         "smallest_winning_density",
         "accuracy_difference",
         "early_stop_ratio",

@@ -19,7 +19,7 @@ def test_importing_is_cheap():
 
 
 def test_names():
-    assert data.names() == ["digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar100-coarse"]
+    assert data.names() == ["digits", "digits-360", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar100-coarse"]
 
 
 def test_load_by_name(tmp_path):
@@ -61,5 +61,13 @@ def test_describe(tmp_path):
     lines = data.describe(tmp_path)
     assert [line.name for line in lines] == data.names()
     assert all(line.description for line in lines)
-    assert [line.path for line in lines] == [data.path("digits"), tmp_path / "mnist", None, None, None, None]
+    assert [line.path for line in lines] == [
+        data.path("digits"),
+        data.path("digits"),
+        tmp_path / "mnist",
+        None,
+        None,
+        None,
+        None,
+    ]
     assert isinstance(lines[0].path, Path)

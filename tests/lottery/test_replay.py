@@ -43,6 +43,12 @@ def test_every_training_of_every_mode_comes_out_the_same(mode):
             assert found.remarks == []
 
 
+def test_digits_as_they_were_split_once_are_found_again():
+    old = find("mlp-64-10", tt.data.load("digits-360"), rounds=0)
+    assert old.config["data"] == "digits"
+    assert replay(old, 0, 0).agrees
+
+
 def test_another_trial_is_repeated_with_its_own_streams(small):
     assert replay(small, 1, 2, "reinit", data=DATA).title == "trial 1, round 2, reinit"
     assert replay(small, 1, 2, "reinit", data=DATA).agrees

@@ -34,13 +34,15 @@ def test_the_digits_get_a_short_recipe():
         prune={"conv": 0.2, "fc": 0.2, "output": 0.1},
         one_shot=(),
         scope="layer",
-        trials=3,
+        trials=12,
         controls=("reinit", "random"),
         seed=0,
         validation=200,
         evaluate_every=20,
         eager=False,
+        margin=0.005,
     )
+    assert settings(1437, data="mine.npz").trials == 3
 
 
 def test_data_of_the_size_of_mnist_get_a_long_one():
@@ -53,6 +55,7 @@ def test_data_of_the_size_of_mnist_get_a_long_one():
         "trials": 1,
         "validation": 5_000,
         "evaluate_every": 100,
+        "margin": 0.002,
     }
 
 
@@ -111,6 +114,9 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"weight_decay": -1}, "weight decay at least 0"),
         ({"weight_decay": math.nan}, "weight decay at least 0"),
         ({"weight_decay": math.inf}, "weight decay"),
+        ({"margin": -0.001}, "margin is a share of the test examples, such as 0.002, not -0.001"),
+        ({"margin": 2}, "margin is a share"),
+        ({"margin": math.nan}, "margin is a share"),
         ({"optimizer": "adamw"}, "no optimizer is called 'adamw'.*did you mean 'adam'"),
         ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
         ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
@@ -192,6 +198,7 @@ OTHER = {
     "mask_0": "freeze",
     "masks_from": "mlp-64-10 on digits, seed 7",
     "device": "cuda",
+    "margin": 0.01,
 }
 
 
@@ -222,6 +229,8 @@ def test_every_other_difference_is_named_with_both_values(name):
     others = {other for other in OTHER if other != name}
     if name == "scope":
         others -= {"prune"}  # whose output layer is not halved then
+    if name == "data":
+        others -= {"trials"}  # which the digits have more of
     assert not [other for other in others if f"{other.replace('_', '-')} was " in message]
 
 

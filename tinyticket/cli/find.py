@@ -16,7 +16,7 @@ EXAMPLES = """
 \b
 Examples:
   tinyticket find --out ticket.h5
-      the digits, lenet-300-100, 8 rounds of pruning, 3 trials
+      the digits, lenet-300-100, 8 rounds of pruning, 12 trials
   tinyticket find --data mnist --rounds 16 --iterations 50000 --trials 5 --out lenet.h5
       the paper's Lenet experiment
   tinyticket find --data my.npz --model mlp-20-64-32-2 --prune fc=0.3,output=0.1 --out mine.h5
@@ -121,7 +121,7 @@ class _Find(click.Command):
     help="Compare scores within each `layer` or in the `global` network; with --one-shot also `uniform` or `erk` densities.  "
     "[layer; global for criteria before training]",
 )
-@click.option("--trials", type=int, help="Independent repetitions.  [digits: 3, larger data: 1]")
+@click.option("--trials", type=int, help="Independent repetitions.  [digits: 12, other small data: 3, larger data: 1]")
 @click.option(
     "--controls",
     help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random; static where a mask moves]",
@@ -199,6 +199,11 @@ class _Find(click.Command):
     type=float,
     help="L1 penalty on these scales while an early bird's channels are drawn.  [1e-4]",
 )
+@click.option(
+    "--margin",
+    type=float,
+    help="Accuracy (0.002: 0.2 points) by which a ticket may be below dense and still match.  [digits: 0.005, larger data: 0.002]",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option(
@@ -239,7 +244,8 @@ def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, o
     options["data"] = dataset = datasets.load(options["data"], options.get("data_folder"))
     if ":" in options["model"]:
         options["model"] = load_model(options["model"], dataset)
-    experiment = lottery.Experiment(**{**options, "recipe": recipe}, out=out, progress=watcher(quiet))
+    options |= {"recipe": recipe, "workers": options.get("workers")}  # none given: as many as threads
+    experiment = lottery.Experiment(**options, out=out, progress=watcher(quiet))
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 

@@ -19,13 +19,19 @@ EXAMPLES = 1797
 BRIGHTEST = 16  # pixels are whole numbers from 0 to 16
 
 
-def load_digits() -> Dataset:
+def load_digits(test_every: int = 3) -> Dataset:
     """Read scikit-learn's digits.
+
+    Parameters
+    ----------
+    test_every : int
+        One example in so many is for testing. With 3 a test image is 0.17 points of accuracy, less than the 0.2 points that decide
+        a verdict; it was 5 before.
 
     Returns
     -------
     Dataset
-        Images of shape (N, 1, 8, 8), pixels divided by 16; 1,437 for training and 360 for testing, always the same and
+        Images of shape (N, 1, 8, 8), pixels divided by 16; 1,198 for training and 599 for testing, always the same and
         every class in both in the same proportion, to within one example.
 
     Raises
@@ -35,7 +41,7 @@ def load_digits() -> Dataset:
     """
     table = _read(locate_digits())
     x, y = table[:, :64].reshape(-1, 1, 8, 8) / np.float32(BRIGHTEST), table[:, 64]
-    train, test = _split(y)
+    train, test = _split(y, test_every)
     return from_arrays(x[train], y[train], x[test], y[test], name="digits", classes=10)
 
 
@@ -72,12 +78,12 @@ def _read(path: Path) -> NDArray[np.float32]:
         raise InputError(f"digits: {path} is damaged ({error}); reinstalling scikit-learn restores it") from None
 
 
-def _split(y: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _split(y: NDArray, test_every: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of the training and of the test examples.
 
-    Of the examples shuffled and then sorted by class, every fifth is for testing: that takes a fifth of each class.
+    Of the examples shuffled and then sorted by class, every third, say, is for testing: that takes a third of each class.
     """
     shuffled = np.random.default_rng(0).permutation(len(y))
     by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
-    test = by_class[::5]
+    test = by_class[::test_every]
     return np.setdiff1d(by_class, test), np.sort(test)

@@ -152,6 +152,8 @@ def data_of(
         If it is not found, or not the same any more.
     """
     name = result.data["name"]
+    if name == "digits" and result.data["examples"]["test"] == 360:  # as they were split once
+        name = "digits-360"
     try:
         dataset = load_dataset(name if data is None else data, folder)
     except InputError as error:

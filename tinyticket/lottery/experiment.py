@@ -81,6 +81,7 @@ def find(
     workers: int | None = 1,
     eager: bool = False,
     device: str = "cpu",
+    margin: float | None = None,
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
     progress: Progress | None = None,
@@ -163,8 +164,9 @@ def find(
         are then shares of all channels.
     scale_penalty
         With "channels": the strength of an L1 penalty on these scales while masks are drawn, 1e-4 if not given.
-    validation
-        Examples split off the training set, which choose the early-stopping iteration.
+    validation, margin
+        Examples split off the training set, which choose the early-stopping iteration; the accuracy by which a ticket may be below
+        dense and still match it, 0.002 (0.2 points) if not given, for small data 0.005.
     threads
         Results do not depend on it. Default: the cores this process may use.
     workers
@@ -200,12 +202,10 @@ def find(
         model, data, data_folder=data_folder, out=out, threads=threads, workers=workers, progress=progress, executor=executor,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
-        controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager,
-        masks_from=masks_from, dense_from=dense_from,
-        rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
+        controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager, masks_from=masks_from,
+        dense_from=dense_from, rewind=rewind, rewind_to=rewind_to, strategy=strategy, gradual=gradual, mask_0=mask_0,
         method=method, update_every=update_every, drop=drop, signed_constant=signed_constant, rescale=rescale, score_lr=score_lr,
-        early_bird_by=early_bird_by, scale_penalty=scale_penalty,
-        recipe=recipe, augment=augment, device=device,
+        early_bird_by=early_bird_by, scale_penalty=scale_penalty, recipe=recipe, augment=augment, device=device, margin=margin,
     )  # fmt: skip
     return experiment.run()
 
