@@ -235,6 +235,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "masks-from",
         "dense-from",
         "scale-penalty",
+        "scheduler",
         "data-folder",
         "dry-run",
         "out",

@@ -15,6 +15,7 @@ from tests.cli.commands import ENVIRONMENT
 from tests.lottery.experiments import DATA, SMALL, Interrupt, InterruptAt, Recorder, contents, differing, find
 from tests.lottery.networks import Fragile, dying, plain
 from tinyticket.errors import DivergenceError, InputError, WorkerError
+from tinyticket.lottery.executors import processes
 from tinyticket.lottery.streams import stream
 
 THREE = {"trials": 3, "rounds": 1}
@@ -192,3 +193,12 @@ def test_a_script_without_a_guard_runs_once(model, remark, tmp_path):
 def test_workers_are_at_least_one(wrong):
     with pytest.raises(InputError, match="workers are at least 1"):
         find(data=DATA, **wrong)
+
+
+def test_processes_are_started_for_work_of_some_seconds_only():
+    for iterations, expected in ((20, 1), (10_000_000, 2)):
+        experiment = tt.lottery.Experiment(
+            "mlp-12-16-8-3", DATA, **dict(SMALL, iterations=iterations), workers=None, threads=2
+        )
+        assert processes(experiment, 1) == expected
+    assert processes(tt.lottery.Experiment("mlp-12-16-8-3", DATA, **SMALL, workers=2, threads=2), 1) == 2

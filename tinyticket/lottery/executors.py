@@ -23,13 +23,16 @@ from tinyticket.lottery.job import Workshop
 from tinyticket.lottery.parcel import pack
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.submission import Elsewhere, Here, Jobs, UnshareableError
-from tinyticket.lottery.trial import trains
+from tinyticket.lottery.trial import trainings, trains
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
     from tinyticket.lottery.record import Record
 
 log = logging.getLogger(__name__)
+
+WORTH = 1e11
+"""Examples times weights of all steps together from which processes are worth starting if nobody says how many: some seconds."""
 
 CONNECTS = 10
 """Seconds to wait for a cluster's scheduler."""
@@ -66,6 +69,10 @@ def processes(experiment: Experiment, trials: int) -> int:
     """Return how many processes have something to do at a time."""
     settings = experiment.settings
     beside = sum(trains(settings, name) for name in settings.controls) if settings.rounds else 0
+    if not experiment.workers_given:
+        steps = trials * trainings(settings) * settings.iterations
+        if steps * settings.batch_size * experiment.plan.weights_left[0] < WORTH:
+            return 1
     return min(experiment.workers, trials * (1 + beside))
 
 

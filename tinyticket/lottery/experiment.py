@@ -170,8 +170,8 @@ def find(
     threads
         Results do not depend on it. Default: the cores this process may use.
     workers
-        In how many processes trainings run side by side, which share the threads; None for as many as there are threads. Results
-        do not depend on it. Models of classes or functions of the script that calls this cannot be sent to another process.
+        In how many processes trainings run side by side, which share the threads; None for as many as there are threads, if there
+        is work for some seconds. Results do not depend on it. Models of classes or functions of the script that calls this cannot be sent to another process.
     eager
         Train through the autograd instead of compiled kernels, whose float32 rounding is another.
     device : {"cpu", "cuda"}
@@ -259,7 +259,10 @@ class Experiment:
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
         self.executor = executor
-        self.workers = usable_workers(workers, self.threads, self.settings.device)
+        self.workers, self.workers_given = (
+            usable_workers(workers, self.threads, self.settings.device),
+            workers is not None,
+        )
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
         check_model(self.model, self.dataset)
         check_draws(self.workshop.draw, self.model, self.settings)
