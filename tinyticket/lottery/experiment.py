@@ -171,8 +171,8 @@ def find(
         Results do not depend on it. Default: the cores this process may use.
     workers
         In how many processes trainings run side by side, which share the threads; None for as many as there are threads, if there
-        is work for some seconds. Results do not depend on it. Models of classes or functions of the script that calls this cannot be
-        sent to another process.
+        is work for some seconds. Results do not depend on it. Models of classes or functions of the script that calls this
+        cannot be sent to another process.
     eager
         Train through the autograd instead of compiled kernels, whose float32 rounding is another.
     device : {"cpu", "cuda"}
