@@ -132,7 +132,7 @@ def test_what_a_killed_worker_did_is_done_again(out, monkeypatch, caplog):
     again = out.with_name("again.h5")
     with caplog.at_level(logging.WARNING):
         find(dying, out=again, trials=2, rounds=1, workers=2)
-    assert re.search(r"a worker has died, while trial \d, round \d.*; what it did is begun again", caplog.text)
+    assert re.search(r"a worker has died, while training trial \d, round \d.*; what it did is begun again", caplog.text)
     assert differing(contents(again), contents(out)) == []
 
 
@@ -144,6 +144,15 @@ def test_a_training_whose_worker_dies_three_times_is_named_and_what_was_finished
     ):
         find(dying, out=out, trials=1, rounds=1, controls="random", workers=2)
     assert [len(trial.rounds) for trial in tt.load(out).trials] == [1]
+
+
+def test_an_executor_of_the_users_whose_workers_die_is_not_tried_again(out, monkeypatch):
+    monkeypatch.setenv("DIES_AT", "3")
+    died = pytest.raises(
+        WorkerError, match=r"^trial 0, round 0: its process has died: killed, or out of memory; no round"
+    )
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor, died:
+        find(dying, out=out, rounds=0, executor=executor, workers=2)
 
 
 def test_a_bug_in_a_model_shows_where_it_is(monkeypatch):

@@ -12,7 +12,14 @@ from tinyticket.optim import MultiStep
 
 def test_the_configuration_is_recorded_whole(out):
     schedule = MultiStep((10, 15), 0.5)
-    config = find(out=out, schedule=schedule, weight_decay=0.01, optimizer="nesterov", controls="reinit-2").config
+    changes = {
+        "schedule": schedule,
+        "weight_decay": 0.01,
+        "optimizer": "nesterov",
+        "controls": "reinit-2",
+        "margin": 0.002,
+    }
+    config = find(out=out, **changes).config
     assert config == {
         "data": "clusters",
         "model": MODEL,

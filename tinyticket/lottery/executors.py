@@ -168,7 +168,11 @@ def cluster(address: str, workshop: Workshop, progress: Progress) -> Iterator[El
         contents = cloudpickle.dumps((workshop.factory, workshop.dataset, workshop.settings))
         parcel = client.scatter([(folder.name, contents)], broadcast=True, hash=False)[0]
         executor = client.get_executor(pure=False)
-        with _closing(Elsewhere(parcel, folder, lambda: executor, progress, workers, workers)) as jobs:
+        try:
+            elsewhere = Elsewhere(parcel, folder, lambda: executor, progress, workers, workers)
+        except (UnshareableError, ImportError) as error:
+            raise InputError(f"the workers of {address} cannot load the experiment: {error}") from None
+        with _closing(elsewhere) as jobs:
             yield jobs
 
 

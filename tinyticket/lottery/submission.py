@@ -97,8 +97,9 @@ class _Asked:
     job: Job
     number: int
     outer: Future[Run]
-    inner: Future[Run] | None = None
-    tries: int = 0
+    inner: Future[Run] | None = None  # None while it waits
+    sent: int = 0  # how often
+    deaths: int = 0  # of workers that did nothing else
     read: int = 0  # bytes of its notes
     begun: bool = False  # this time
     announced: bool = False
@@ -107,6 +108,8 @@ class _Asked:
 
 class Elsewhere:
     """Has jobs done by workers, and done again where one has died.
+
+    With one worker all may die. Jobs that were under way then are done again one by one, so that it is known which of them kills.
 
     Parameters
     ----------
@@ -133,7 +136,9 @@ class Elsewhere:
         self._parcel, self._folder, self._start, self._progress = parcel, folder, start, progress
         self._threads, self.workers = threads, workers
         self._numbers, self._asked = itertools.count(), dict[int, _Asked]()
+        self._suspects: list[_Asked] = []  # the first of them is being done, alone
         self._lock, self._closed, self._happened = threading.Lock(), False, threading.Event()
+        self._fruitless = 0
         self._executor = start()
         if reason := self._executor.submit(worker.prepare, parcel).result():
             raise UnshareableError(reason)
@@ -146,19 +151,28 @@ class Elsewhere:
                 _give_up(asked.outer)
                 return asked.outer
             self._asked[asked.number] = asked
-            self._send(asked)
+            self._send_waiting()
         return asked.outer
+
+    def _send_waiting(self) -> None:
+        """Give workers the jobs that wait, or the first one under suspicion."""
+        for asked in self._suspects[:1] or list(self._asked.values()):
+            if asked.inner is None:
+                self._send(asked)
 
     def _send(self, asked: _Asked) -> None:
         threads = max(1, self._threads // min(self.workers, len(self._asked)))
-        notes = self._folder / f"notes-{asked.number}-{asked.tries}"
-        asked.tries, asked.read, asked.begun = asked.tries + 1, 0, False
+        asked.sent, asked.read, asked.begun = asked.sent + 1, 0, False
+        notes = self._notes(asked)
         try:
             asked.inner = self._executor.submit(worker.do, self._parcel, str(notes), asked.job, threads)
         except BrokenExecutor as error:  # noticed in `tend`
             asked.inner = Future()
             asked.inner.set_exception(error)
         asked.inner.add_done_callback(lambda _: self.wake())
+
+    def _notes(self, asked: _Asked) -> Path:
+        return self._folder / f"notes-{asked.number}-{asked.sent}"
 
     def wake(self) -> None:
         """End the waiting of `tend`."""
@@ -182,7 +196,7 @@ class Elsewhere:
 
     def _tell(self, asked: _Asked) -> None:
         """Pass on the notes of a job that have not been read."""
-        path = self._folder / f"notes-{asked.number}-{asked.tries - 1}"
+        path = self._notes(asked)
         if not path.exists():
             return
         with open(path, "rb") as file:
@@ -214,7 +228,8 @@ class Elsewhere:
 
     def _finish(self, asked: _Asked) -> None:
         with self._lock:
-            del self._asked[asked.number]
+            self._forget(asked)
+            self._send_waiting()
         assert asked.inner is not None
         error = asked.inner.exception()
         if error is None:
@@ -225,31 +240,41 @@ class Elsewhere:
                     self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
             end(self._progress, asked.job, run)
             asked.outer.set_result(run)
+        elif type(error).__name__ == "KilledWorker":  # Dask's, which has begun it again itself
+            asked.outer.set_exception(WorkerError(f"{asked.job.training}: its process has died again and again"))
         else:
             asked.outer.set_exception(error)
 
+    def _forget(self, asked: _Asked) -> None:
+        del self._asked[asked.number]
+        if asked in self._suspects:
+            self._suspects.remove(asked)
+
     def _begin_again(self, died: list[_Asked]) -> None:
-        """Start new workers and give them the jobs of the dead ones; a job that was under way three times is given up."""
+        """Start new workers and give them the jobs of the dead ones; a job whose worker dies three times is given up."""
         lost = [each for each in died if each.begun]
-        log.warning(
-            "a worker has died, while %s; what it did is begun again",
-            ", ".join(str(each.job.training) for each in lost),
-        )
-        given_up = [each for each in lost if each.tries >= TRIES]
-        for each in given_up:
-            with self._lock:
-                del self._asked[each.number]
-            each.outer.set_exception(
-                WorkerError(f"{each.job.training}: its process has died {TRIES} times: killed, or out of memory")
-            )
+        self._fruitless = 0 if lost else self._fruitless + 1  # workers that die before they begin anything
+        if len(lost) == 1:
+            lost[0].deaths += 1
+        what = ", ".join(str(each.job.training) for each in lost) or "nothing yet"
         with self._lock:
-            if self._closed:
-                return
-            self._executor = self._start()
+            before, self._executor = self._executor, self._executor if self._closed else self._start()
+            hopeless = self._executor is before or self._fruitless >= TRIES
+            given_up = [each for each in died if hopeless or each.deaths >= TRIES]
+            if not hopeless:
+                log.warning("a worker has died, while training %s; what it did is begun again", what)
+            self._suspects += [each for each in lost if each not in self._suspects]
             for each in died:
-                if each not in given_up:
-                    each.tries -= not each.begun
-                    self._send(each)
+                each.inner = None
+                if each in given_up:
+                    self._forget(each)
+            self._send_waiting()
+        for each in given_up:
+            often = f" {each.deaths} times" if each.deaths > 1 else ""
+            reason = (
+                f"its process has died{often}: killed, or out of memory" if each in lost else "the workers have died"
+            )
+            each.outer.set_exception(WorkerError(f"{each.job.training}: {reason}"))
 
     def close(self) -> None:
         """Give up what nobody has done yet."""

@@ -88,7 +88,7 @@ class Steady(Pace):
     def turns(self, most: int) -> int:
         return most
 
-    def note(self, seconds: float, turns: int = 1) -> None:
+    def note(self, seconds: float, turns: int = 1, calls: int = 1) -> None:
         """Change nothing."""
 
 
