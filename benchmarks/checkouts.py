@@ -127,15 +127,13 @@ def repeat(case: str) -> None:
     )
     batches = [rng.integers(0, len(x), int(batch)) for _ in range(64)]
     step((x, y), batches[0])
-    if kind == "step":
-        call = lambda i: step((x, y), batches[i % 64])  # noqa: E731
-    elif kind == "evaluate":
-        call = lambda i: step.evaluate((x, y))  # noqa: E731
-    else:
-        some = np.ascontiguousarray(
-            x[: int(kind.removeprefix("predict-"))].reshape(-1, *(shape if shape[0] == 3 else (784,)))
-        )
-        call = lambda i: step.predict(some)  # noqa: E731
+    kind, _, count = kind.partition("-")
+    some = np.ascontiguousarray(x[: int(count or 1)].reshape(-1, *(shape if shape[0] == 3 else (784,))))
+    call = {
+        "step": lambda i: step((x, y), batches[i % 64]),
+        "evaluate": lambda i: step.evaluate((x, y)),
+        "predict": lambda i: step.predict(some),
+    }[kind]
     for i in range(WARM):
         call(i)
     print("ready", flush=True)

@@ -55,6 +55,12 @@ def test_what_is_finished_is_not_trained_again_and_more_trials_extend_it(whole, 
     assert len(progress.of("committed")) == 2
 
 
+@pytest.mark.parametrize("kind", ["training_begun", "evaluated", "training_ended", "committed"])
+def test_whoever_watches_may_stop_a_run_at_any_event(kind):
+    with pytest.raises(Interrupt):
+        find(workers=2, progress=InterruptAt(kind, after=1), **THREE)
+
+
 def test_a_result_in_memory_can_have_workers_too(whole, tmp_path):
     assert differing(contents(find(workers=2, rounds=1, trials=3), tmp_path), whole) == []
 

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import tinyticket as tt
 from tests.lottery.experiments import (
@@ -20,7 +21,8 @@ from tests.lottery.experiments import (
 )
 from tinyticket import prune
 from tinyticket.lottery import Experiment, stream
-from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT
+from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT, Pruner
+from tinyticket.lottery.replay import replay
 from tinyticket.nn import models
 
 FRACTIONS = {"fc1.weight": 0.2, "fc2.weight": 0.2, "output.weight": 0.1}
@@ -202,3 +204,18 @@ def test_another_criterion_is_another_experiment(out):
     find(rounds=1, out=out)
     with pytest.raises(tt.errors.InputError, match="criterion was magnitude and is now movement"):
         find(rounds=1, criterion="movement", out=out)
+
+
+def test_masks_are_chosen_with_one_thread_of_blas_in_a_run_and_in_a_replay(monkeypatch):
+    seen, prune_as_ever = [], Pruner.prune
+
+    def note(self, *arguments):
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return prune_as_ever(self, *arguments)
+
+    monkeypatch.setattr(Pruner, "prune", note)
+    with threadpool_limits(2, user_api="blas"):
+        result = find(rounds=None, one_shot=[0.5], criterion="snip", controls="none")
+        assert replay(result, 0, 1, data=DATA).agrees
+    assert seen
+    assert {*seen} == {1}

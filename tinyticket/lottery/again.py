@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
@@ -83,7 +84,8 @@ class Again:
             return done
 
         memory = _Recalled(self.result, trial, round)
-        self.experiment.trial(trial, memory, submit, self.result.init(trial), rounds=round).run()
+        with threadpool_limits(1, user_api="blas"):  # as the masks were chosen
+            self.experiment.trial(trial, memory, submit, self.result.init(trial), rounds=round).run()
         (job,) = found
         if control and starts_anew(control) and "stream" in str(job.start.origin["weights"]):
             self._check_draws(trial, control)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from tinyticket.compiler.choose import NO_NUMBA
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
@@ -260,10 +262,8 @@ class Experiment:
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
         self.executor = executor
-        self.workers, self.workers_given = (
-            usable_workers(workers, self.threads, self.settings.device),
-            workers is not None,
-        )
+        self.workers = usable_workers(workers, self.threads, self.settings.device)
+        self.workers_given = workers is not None
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
         check_model(self.model, self.dataset)
         check_draws(self.workshop.draw, self.model, self.settings)
@@ -294,7 +294,8 @@ class Experiment:
         """Train what the file does not hold yet and return the result."""
         if getattr(self.trainer.step, "reason", None) == NO_NUMBA:
             log.warning("training runs eagerly, which takes many times as long: %s", NO_NUMBA)
-        with self.archive.locked():
+        # BLAS may round otherwise with more threads; masks are chosen in this process, whoever trains.
+        with self.archive.locked(), threadpool_limits(1, user_api="blas"):
             record, settings = Record(self), self.settings
             if self.dense and dense.copy(self.dense, self, record):
                 record = Record(self)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ LOOK = 0.1
 """Seconds between two looks at what workers have noted."""
 
 TRIES = 3
-"""How often a job is begun whose worker dies, before it is named."""
+"""After how many deaths of its worker a job is given up and named; and workers, after so many that began nothing."""
 
 
 class UnshareableError(Exception):
@@ -61,16 +62,13 @@ class Here:
         done: Future[Run] = Future()
         begin(self._progress, job)
         try:
-            watch = self._watch(job) if job.start.trains else lambda row: None
+            watch = partial(self._progress.evaluated, job.training) if job.start.trains else lambda row: None
             done.set_result(self._workshop.do(job, self._threads, watch))
         except InputError as error:
             done.set_exception(error)
         else:
             end(self._progress, job, done.result())
         return done
-
-    def _watch(self, job: Job) -> Callable[[dict[str, Any]], None]:
-        return lambda row: self._progress.evaluated(job.training, row)
 
     def tend(self) -> None:
         """Do nothing: a job is done when it has been submitted."""
@@ -138,7 +136,7 @@ class Elsewhere:
         self._numbers, self._asked = itertools.count(), dict[int, _Asked]()
         self._suspects: list[_Asked] = []  # the first of them is being done, alone
         self._lock, self._closed, self._happened = threading.Lock(), False, threading.Event()
-        self._fruitless = 0
+        self._fruitless = 0  # deaths in a row of workers that had begun nothing
         self._executor = start()
         if reason := self._executor.submit(worker.prepare, parcel).result():
             raise UnshareableError(reason)
@@ -184,15 +182,14 @@ class Elsewhere:
         self._happened.clear()
         with self._lock:
             asked = list(self._asked.values())
-        done = [each for each in asked if each.inner is not None and each.inner.done()]
+        done = [(each, each.inner) for each in asked if each.inner is not None and each.inner.done()]
         for each in asked:
             self._tell(each)
-        died = [each for each in done if isinstance(each.inner.exception(), BrokenExecutor)]  # type: ignore[union-attr]
-        for each in done:
-            if each not in died:
-                self._finish(each)
-        if died:
-            self._begin_again(died)
+        for each, inner in done:
+            if not isinstance(inner.exception(), BrokenExecutor):
+                self._finish(each, inner)
+        if any(isinstance(inner.exception(), BrokenExecutor) for _, inner in done):
+            self._begin_again()
 
     def _tell(self, asked: _Asked) -> None:
         """Pass on the notes of a job that have not been read."""
@@ -226,38 +223,47 @@ class Elsewhere:
             asked.told = row["iteration"]
             self._progress.evaluated(asked.job.training, row)
 
-    def _finish(self, asked: _Asked) -> None:
+    def _finish(self, asked: _Asked, inner: Future[Run]) -> None:
         with self._lock:
             self._forget(asked)
             self._send_waiting()
-        assert asked.inner is not None
-        error = asked.inner.exception()
+        error = inner.exception()
         if error is None:
-            run = asked.inner.result()
-            self._begun(asked)  # where its worker's notes are not to be seen from here
-            if asked.job.start.trains:
-                for row in run.history:
-                    self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
-            end(self._progress, asked.job, run)
+            run = inner.result()
+            try:
+                self._ended(asked, run)
+            except BaseException:  # Ctrl-C, or whoever watches: nobody may wait for ever
+                _give_up(asked.outer)
+                raise
             asked.outer.set_result(run)
         elif type(error).__name__ == "KilledWorker":  # Dask's, which has begun it again itself
             asked.outer.set_exception(WorkerError(f"{asked.job.training}: its process has died again and again"))
         else:
             asked.outer.set_exception(error)
 
+    def _ended(self, asked: _Asked, run: Run) -> None:
+        """Tell what came of a job, and of what its worker's notes did not say or could not be seen from here."""
+        self._begun(asked)
+        if asked.job.start.trains:
+            for row in run.history:
+                self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
+        end(self._progress, asked.job, run)
+
     def _forget(self, asked: _Asked) -> None:
         del self._asked[asked.number]
         if asked in self._suspects:
             self._suspects.remove(asked)
 
-    def _begin_again(self, died: list[_Asked]) -> None:
+    def _begin_again(self) -> None:
         """Start new workers and give them the jobs of the dead ones; a job whose worker dies three times is given up."""
-        lost = [each for each in died if each.begun]
-        self._fruitless = 0 if lost else self._fruitless + 1  # workers that die before they begin anything
-        if len(lost) == 1:
-            lost[0].deaths += 1
-        what = ", ".join(str(each.job.training) for each in lost) or "nothing yet"
         with self._lock:
+            # All that the old workers were given, though some of it may not know yet: new ones are started once for a death.
+            died = [each for each in self._asked.values() if each.inner is not None]
+            lost = [each for each in died if each.begun]
+            self._fruitless = 0 if lost else self._fruitless + 1
+            if len(lost) == 1:
+                lost[0].deaths += 1
+            what = ", ".join(str(each.job.training) for each in lost) or "nothing yet"
             before, self._executor = self._executor, self._executor if self._closed else self._start()
             hopeless = self._executor is before or self._fruitless >= TRIES
             given_up = [each for each in died if hopeless or each.deaths >= TRIES]

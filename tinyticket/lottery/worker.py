@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from threadpoolctl import threadpool_limits
+
 from tinyticket.lottery.job import Job, Workshop
 from tinyticket.lottery.parcel import unpack
 from tinyticket.store import Run
@@ -45,6 +47,7 @@ def workshop(parcel: Parcel) -> Workshop:
     """Return the workshop of an experiment, loaded once."""
     key = parcel if isinstance(parcel, str) else parcel[0]
     if getattr(_own, "key", None) != key:
+        threadpool_limits(1, user_api="blas")  # for good: threads of one process that set and restore it would cross
         contents = unpack(Path(parcel)) if isinstance(parcel, str) else pickle.loads(parcel[1])
         _own.key, _own.workshop = key, Workshop(*contents)
     return _own.workshop
