@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyticket.lottery.intervals import FEWEST, holm, interval, ratio_interval
-from tinyticket.lottery.verdict import EACH, MARGIN, WINNING, Comparison, judged
+from tinyticket.results.intervals import FEWEST, holm, interval, ratio_interval
+from tinyticket.results.verdict import EACH, MARGIN, WINNING, Comparison, judged
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 DRAWS: dict[str, Draw] = {  # all of mean 0 and deviation 1

@@ -36,6 +36,20 @@ def torch():
     return pytest.importorskip("torch", reason="comparing with PyTorch needs it: pip install 'tinyticket[peers]'")
 
 
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """The small experiment, finished, with two trials and both controls; not to be modified."""
+    from tests.lottery.experiments import DATA, find
+
+    return find(trials=2, data=DATA, out=tmp_path_factory.mktemp("small") / "small.h5")
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Where an experiment may write its result file."""
+    return tmp_path / "ticket.h5"
+
+
 EXTRA = {"cuda", "test_device.py", "test_machine_code.py", "test_neon.py"}
 """Folders and files of tests that run on a device, if only a simulated one, or look at the machine code of other processors."""
 

@@ -25,6 +25,7 @@ ROOMS = [
     "compiler",
     "prune",
     "store",
+    "results",
     "lottery",
     "report",
     "cli",
@@ -44,7 +45,7 @@ def imported_rooms(file):
         for module in modules:
             parts = module.split(".")
             if parts[0] == "tinyticket" and len(parts) > 1 and parts[1] not in FREE:
-                yield {"load": "lottery", "models": "nn", "warmup": "compiler"}.get(parts[1], parts[1])
+                yield {"load": "results", "models": "nn", "warmup": "compiler"}.get(parts[1], parts[1])
 
 
 def test_every_folder_is_a_known_room():

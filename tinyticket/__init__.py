@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     )
     from tinyticket.compiler import compile, warmup
     from tinyticket.errors import InputError
-    from tinyticket.lottery import load
     from tinyticket.nn import models
+    from tinyticket.results import load
 
 _HOMES = {
     **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune"], None),
@@ -41,7 +41,7 @@ _HOMES = {
     ),
     "InputError": "errors",
     "models": "nn",
-    "load": "lottery",
+    "load": "results",
     "compile": "compiler",
     "warmup": "compiler",
 }

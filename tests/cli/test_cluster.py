@@ -77,7 +77,7 @@ def test_models_of_ones_own_are_sent_and_the_command_line_takes_a_scheduler(star
 
 
 def test_no_scheduler_is_one_sentence(npz, out, monkeypatch):
-    from tinyticket.lottery import executors
+    from tinyticket.lottery.jobs import executors
 
     monkeypatch.setattr(executors, "CONNECTS", 0.5)
     with pytest.raises(InputError, match=r"^no scheduler answers at tcp://127\.0\.0\.1:9"):

@@ -12,8 +12,8 @@ from tinyticket.data import batches, from_arrays, split_validation
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.early_bird import EarlyBirdTraining
+from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.verify import verify
 from tinyticket.nn import BatchNorm2d, Conv2d, Flatten, Linear, ReLU, Sequential, functional
 from tinyticket.optim import SGD
 

@@ -22,7 +22,7 @@ from tests.lottery.experiments import (
 from tinyticket import prune
 from tinyticket.lottery import Experiment, stream
 from tinyticket.lottery.pruning import AFTER_TRAINING, AT_INIT, Pruner
-from tinyticket.lottery.replay import replay
+from tinyticket.lottery.replay.replay import replay
 from tinyticket.nn import models
 
 FRACTIONS = {"fc1.weight": 0.2, "fc2.weight": 0.2, "output.weight": 0.1}

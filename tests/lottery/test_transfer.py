@@ -6,8 +6,8 @@ import pytest
 import tinyticket as tt
 from tests.lottery.experiments import SMALL, clusters, contents, differing, find
 from tinyticket.errors import InputError
-from tinyticket.lottery.replay import replay
-from tinyticket.lottery.verify import verify
+from tinyticket.lottery.replay.replay import replay
+from tinyticket.lottery.replay.verify import verify
 
 OTHER = clusters(seed=4, name="others")
 

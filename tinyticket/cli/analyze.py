@@ -41,24 +41,27 @@ def analyze(
     """Analyse the networks of a result file."""
     from tinyticket import load
     from tinyticket.errors import InputError, near
-    from tinyticket.lottery.analyses import ANALYSES, NEED_DATA, TRAINING
+    from tinyticket.lottery.replay.supermask import supermask
+    from tinyticket.results.analyses import ANALYSES
 
-    if what not in (*ANALYSES, *TRAINING):
-        raise InputError(f"no analysis is called {what!r}{near(what, (*ANALYSES, *TRAINING))}")
-    if what in TRAINING:
+    analyses = {**ANALYSES, "supermask": supermask}
+    known = (*analyses, "instability")
+    if what not in known:
+        raise InputError(f"no analysis is called {what!r}{near(what, known)}")
+    if what == "instability":
         from tinyticket.cli.progress import watcher
-        from tinyticket.lottery.analyses.instability import instability
+        from tinyticket.lottery.replay.instability import instability
 
         found = instability(load(file), rounds or None, progress=watcher(quiet), **options)
     else:
         if rounds:
             raise InputError(f"--round chooses networks to train, which the analysis {what} does not")
-        names = {"data": "data", "data_folder": "folder"} if what in NEED_DATA else {}
+        names = {} if what in ANALYSES else {"data": "data", "data_folder": "folder"}
         given = {name: value for name, value in options.items() if value is not None}
         if unused := given.keys() - names.keys():
             does = "trains nothing" if names else "looks at no data and trains nothing"
             raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
-        found = ANALYSES[what](load(file), **{names[name]: value for name, value in given.items()})
+        found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
     if output:
         from tinyticket.report.analysis import plot_analysis
 

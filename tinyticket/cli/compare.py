@@ -25,7 +25,7 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     independent means elsewhere.
     """
     from tinyticket import load
-    from tinyticket.lottery import compare as side_by_side
+    from tinyticket.results import compare as side_by_side
 
     results = [load(file) for file in files]
     comparison = side_by_side(results, network)

@@ -9,8 +9,8 @@ from rich.table import Table
 from tinyticket.cli.common import print_table
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.estimate import estimate
-from tinyticket.lottery.executors import processes
-from tinyticket.lottery.trial import trains
+from tinyticket.lottery.jobs.executors import processes
+from tinyticket.lottery.plan import trains
 
 
 def show_plan(experiment: Experiment) -> None:

@@ -71,7 +71,7 @@ def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_model(*args: Any, data: Any, data_folder: str | None, model: Any, **options: Any) -> Any:
         if model is not None:
             from tinyticket import load
-            from tinyticket.lottery.again import data_of
+            from tinyticket.lottery.replay.again import data_of
 
             data = data_of(load(options["file"]), data, data_folder)
             model = load_model(model, data)

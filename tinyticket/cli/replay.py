@@ -27,7 +27,7 @@ def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, 
 
     from tinyticket import load
     from tinyticket.cli.progress import watcher
-    from tinyticket.lottery.replay import replay as repeat
+    from tinyticket.lottery.replay.replay import replay as repeat
 
     found = repeat(load(file), trial, round, control, progress=watcher(quiet), **options)
     for remark in found.remarks:

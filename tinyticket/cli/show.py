@@ -10,7 +10,7 @@ import click
 from tinyticket.cli.common import common, print_table
 
 if TYPE_CHECKING:
-    from tinyticket.lottery import Result
+    from tinyticket.results import Result
 
 
 def show_result(result: Result) -> None:

@@ -25,7 +25,7 @@ def verify(file: str, quiet: bool, **options: Any) -> None:
     from rich.table import Table
 
     from tinyticket import load
-    from tinyticket.lottery.verify import verify as check
+    from tinyticket.lottery.replay.verify import verify as check
 
     checks = check(load(file), **options)
     if not quiet:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from tinyticket.prune import apply_masks
+
 State = dict[str, np.ndarray]
 Masks = dict[str, np.ndarray]
 
@@ -62,7 +64,4 @@ def find_tickets(
 
 def reset(initial: State, masks: Masks) -> State:
     """Return a copy of theta_0 (or theta_k) in which pruned weights are +0.0: m * theta_0, without a product's -0.0."""
-    return {
-        name: np.where(masks[name], value, value.dtype.type(0)) if name in masks else value.copy()
-        for name, value in initial.items()
-    }
+    return apply_masks(initial, masks)

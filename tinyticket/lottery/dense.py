@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.record import Record, as_run
-from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Finished
 from tinyticket.nn import describe
+from tinyticket.results.result import Result
 from tinyticket.store import Checkpoint, layout
 
 if TYPE_CHECKING:

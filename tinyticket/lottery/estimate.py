@@ -14,9 +14,9 @@ from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.lottery.controls import starts_anew
-from tinyticket.lottery.executors import processes
+from tinyticket.lottery.jobs.executors import processes
 from tinyticket.lottery.mask_training import MaskTrainer
-from tinyticket.lottery.trial import networks, trainings
+from tinyticket.lottery.plan import networks, trainings
 from tinyticket.lottery.untrained import UNTRAINED, untrained_start
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
-from tinyticket.lottery.executors import run_trials
 from tinyticket.lottery.inputs import (
     Factory,
     check_draws,
@@ -25,18 +24,19 @@ from tinyticket.lottery.inputs import (
     usable_threads,
     usable_workers,
 )
-from tinyticket.lottery.job import Job, Workshop
+from tinyticket.lottery.jobs.executors import run_trials
+from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.methods import TICKETS, moments
-from tinyticket.lottery.plan import Plan, make_plan
+from tinyticket.lottery.plan import Plan, make_plan, trainings
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.record import Record
-from tinyticket.lottery.result import Result
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.training import Examples, Trainer
-from tinyticket.lottery.trial import Memory, TrialRun, reached, trainings
+from tinyticket.lottery.trial import Memory, TrialRun, reached
 from tinyticket.nn import Module
 from tinyticket.optim import Schedule
+from tinyticket.results.result import Result
 from tinyticket.store import Archive, Run
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.methods import ONE_ROUND
 from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.untrained import UNTRAINED
 from tinyticket.nn import Module, Prunable
 from tinyticket.prune.channels import Channels, normalised_channels
 
@@ -96,3 +97,19 @@ def layer_groups(model: Module) -> dict[str, str]:
     if last := [name for name, group in groups.items() if group == "fc"]:
         groups[last[-1]] = "output"
     return groups
+
+
+def networks(settings: Settings) -> int:
+    """Return how many networks a trial has, those that are evaluated and not trained included."""
+    return 1 + settings.rounds * (1 + len(settings.controls) + (settings.strategy == "continue"))
+
+
+def trainings(settings: Settings) -> int:
+    """Return how many trainings a trial has."""
+    evaluated = [name for name in settings.controls if not trains(settings, name)]
+    return networks(settings) - settings.rounds * len(evaluated)
+
+
+def trains(settings: Settings, control: str) -> bool:
+    """Whether a control is trained: beside networks whose weights never are, only the one that is what training makes of them."""
+    return settings.method not in UNTRAINED or control == "rewound"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinyticket.lottery.job import Training
+    from tinyticket.lottery.jobs.job import Training
 
 
 class Progress:

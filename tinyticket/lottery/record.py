@@ -10,11 +10,11 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks
-from tinyticket.lottery.job import CONTINUED
-from tinyticket.lottery.result import Result, Round
+from tinyticket.lottery.jobs.job import CONTINUED
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Finished
 from tinyticket.nn import describe
+from tinyticket.results.result import Result, Round
 from tinyticket.store import Checkpoint, Run, layout, write_checkpoint
 
 if TYPE_CHECKING:

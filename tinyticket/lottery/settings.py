@@ -30,11 +30,9 @@ from tinyticket.lottery.rewinding import check_rewinding
 from tinyticket.lottery.untrained import RATES
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
+from tinyticket.results.verdict import MARGIN
 
 OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov")
-MARGIN = 0.002
-"""Accuracy, as a fraction, by which a ticket may be below its dense network and still match it (Frankle et al. 2020)."""
-
 EXTENDABLE = ("rounds", "trials")  # a later run may ask for more of these
 
 

@@ -21,9 +21,9 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
-from tinyticket.lottery.result import Result, load
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module, describe
+from tinyticket.results.result import Result, load
 
 OWN = {
     "prune": None,

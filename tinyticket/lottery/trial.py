@@ -16,17 +16,17 @@ import numpy as np
 from tinyticket.lottery import controls
 from tinyticket.lottery.algorithm import Masks, State, find_tickets, reset
 from tinyticket.lottery.gradual import gradual_of
-from tinyticket.lottery.job import CONTINUED, Job, Training
+from tinyticket.lottery.jobs.job import CONTINUED, Job, Training
 from tinyticket.lottery.mask_0 import frozen_weights
 from tinyticket.lottery.methods import TICKETS, begin
-from tinyticket.lottery.plan import Plan
+from tinyticket.lottery.plan import Plan, trains
 from tinyticket.lottery.pruning import Pruner
-from tinyticket.lottery.result import Round
 from tinyticket.lottery.rewinding import Rewinding
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.untrained import UNTRAINED, untrained_ticket
+from tinyticket.lottery.untrained import untrained_ticket
+from tinyticket.results.result import Round
 from tinyticket.store import Checkpoint, Run
 
 
@@ -280,22 +280,6 @@ class TrialRun:
             initial=self.initial,
             draw=self._draw,
         )
-
-
-def networks(settings: Settings) -> int:
-    """Return how many networks a trial has, those that are evaluated and not trained included."""
-    return 1 + settings.rounds * (1 + len(settings.controls) + (settings.strategy == "continue"))
-
-
-def trainings(settings: Settings) -> int:
-    """Return how many trainings a trial has."""
-    evaluated = [name for name in settings.controls if not trains(settings, name)]
-    return networks(settings) - settings.rounds * len(evaluated)
-
-
-def trains(settings: Settings, control: str) -> bool:
-    """Whether a control is trained: beside networks whose weights never are, only the one that is what training makes of them."""
-    return settings.method not in UNTRAINED or control == "rewound"
 
 
 def reached(rounds: list[Round]) -> int:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.controls.ticket import Draw, Ticket
 from tinyticket.lottery.start import Start
-from tinyticket.nn.sources import kaiming_constant, signed_deviation
+from tinyticket.nn.sources import CONSTANTS
 from tinyticket.optim.schedules import Constant, Cosine
 
 if TYPE_CHECKING:
@@ -33,10 +32,6 @@ if TYPE_CHECKING:
     from tinyticket.lottery.settings import Settings
     from tinyticket.store import Run
 
-CONSTANTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "supermask": signed_deviation,
-    "edge-popup": kaiming_constant,
-}
 RATES = {"supermask": 100.0, "edge-popup": 0.1}
 UNTRAINED = tuple(RATES)
 ONLY_FOR = {"signed_constant": UNTRAINED, "score_lr": UNTRAINED, "rescale": ("supermask",)}

@@ -17,6 +17,7 @@ Any framework's arrays will do. What each file answers:
                       densities       keep an exact density; layers share it globally, uniformly or by ERK
                       allocation      fractions by group of layers (conv, fc, output)
                       counts          how many weights every round leaves, beforehand
+    weights           apply           put masks on weights
     controls          random          random masks, with the counts of other masks or with given densities
                       overlap         how far apart two masks are
 
@@ -24,6 +25,7 @@ docs/pruning.md lists every criterion with its formula and paper.
 """
 
 from tinyticket.prune.allocation import GROUPS, fractions_by_layer, one_shot_fractions, parse_fractions
+from tinyticket.prune.apply import apply_masks
 from tinyticket.prune.channels import channel_masks, normalised_channels, weights_of_channels
 from tinyticket.prune.counts import kept, plan_rounds, removed
 from tinyticket.prune.criteria import CRITERIA, prune_by
@@ -48,6 +50,7 @@ __all__ = [
     "EarlyBird",
     "Event",
     "allocate",
+    "apply_masks",
     "channel_masks",
     "collapsed",
     "cubic_density",

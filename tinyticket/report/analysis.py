@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.analyses import Analysis
+from tinyticket.results.analyses import Analysis
 
 COLOURS = 10  # of the cycle that lines take theirs from
 

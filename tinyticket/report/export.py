@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.lottery import Result, reset
+from tinyticket.prune import apply_masks
+from tinyticket.results import Result
 from tinyticket.store import replace
 
 ENDINGS = (".npz", ".h5")
@@ -42,7 +43,7 @@ def export(result: Result, path: str | os.PathLike, trial: int = 0, round: int =
     if weights not in ("trained", "init"):
         raise InputError(f"weights are 'trained' or 'init', not {weights!r}")
     chosen = result.round(trial, round)
-    state = chosen.trained if weights == "trained" else reset(result.init(trial), chosen.masks)
+    state = chosen.trained if weights == "trained" else apply_masks(result.init(trial), chosen.masks)
     arrays = {**state, **{f"mask/{name}": mask for name, mask in chosen.masks.items()}}
     buffer = io.BytesIO()
     if path.suffix == ".npz":

@@ -13,10 +13,10 @@ matplotlib.use("agg")  # a file is wanted, never a window
 from matplotlib import pyplot, ticker
 
 from tinyticket.errors import InputError
-from tinyticket.lottery import Result, Round
-from tinyticket.lottery.comparison import Comparison
-from tinyticket.lottery.naming import networks_of
 from tinyticket.report.series import controls, series
+from tinyticket.results import Result, Round
+from tinyticket.results.comparison import Comparison
+from tinyticket.results.naming import networks_of
 from tinyticket.store import replace
 
 ENDINGS = (".png", ".svg", ".pdf")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyticket.lottery import Result, Round
+from tinyticket.results import Result, Round
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from tinyticket.lottery import Result, Round
+from tinyticket.results import Result, Round
 
 
 def summary(result: Result) -> dict[str, Any]:

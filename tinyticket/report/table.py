@@ -6,10 +6,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from tinyticket.lottery import Result
-from tinyticket.lottery.comparison import Comparison, Side
-from tinyticket.lottery.naming import networks_of
 from tinyticket.report.series import Point, controls, series
+from tinyticket.results import Result
+from tinyticket.results.comparison import Comparison, Side
+from tinyticket.results.naming import networks_of
 
 
 def title(result: Result) -> str:

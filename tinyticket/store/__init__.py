@@ -2,7 +2,7 @@
 
 `run` is what one training leaves, `checkpoint` what late rewinding goes back to, `layout` where everything stands in the file, and
 `archive` how the file is replaced safely.
-What a reader gets from it is `tinyticket.lottery.result`.
+What a reader gets from it is `tinyticket.results.result`.
 """
 
 from tinyticket.store.archive import Archive, replace

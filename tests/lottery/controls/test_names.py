@@ -3,7 +3,8 @@
 import pytest
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.controls import kind_of, parse_controls
+from tinyticket.lottery.controls import parse_controls
+from tinyticket.results.naming import kind_of
 
 
 @pytest.mark.parametrize(

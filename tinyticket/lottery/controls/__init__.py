@@ -9,7 +9,6 @@ mask of that count with equal probability. It is called `random`.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from tinyticket.lottery.controls import masks, rearranged, redrawn
 from tinyticket.lottery.controls.checks import Claim, check
 from tinyticket.lottery.controls.ticket import Ticket
 from tinyticket.lottery.start import Start
+from tinyticket.results.naming import kind_of
 
 Origin = dict[str, Any]
 Control = Callable[[Ticket, np.random.Generator, Origin], Start]
@@ -143,8 +143,3 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
 def starts_anew(name: str) -> bool:
     """Whether a control of this name always starts at iteration 0, however late its ticket does."""
     return kind_of(name) in ("reinit", "reinit-signed", "constant-signed")
-
-
-def kind_of(name: str) -> str:
-    """Return the kind of a control: "reinit" for "reinit-2", but "noise-2" for "noise-2"."""
-    return name if name in KINDS else re.sub(r"-([2-9]|[1-9]\d+)$", "", name)

@@ -16,7 +16,11 @@ from tinyticket.nn.sources.frozen import Frozen
 from tinyticket.nn.sources.sourced import Source, Sourced
 from tinyticket.nn.sources.supermask import Supermask
 
+CONSTANTS = {"supermask": signed_deviation, "edge-popup": kaiming_constant}
+"""The signed constants that each paper's masks were learned for, by the name of its method."""
+
 __all__ = [
+    "CONSTANTS",
     "EdgePopup",
     "Frozen",
     "Source",

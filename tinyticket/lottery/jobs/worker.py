@@ -1,0 +1,98 @@
+"""What a process does that trains for another one: it loads the workshop once, does jobs, and notes what happens in a file."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from threadpoolctl import threadpool_limits
+
+from tinyticket.lottery.jobs.job import Job, Workshop
+from tinyticket.lottery.jobs.parcel import unpack
+from tinyticket.store import Run
+
+PATIENCE = 0.5
+"""Seconds after which a worker notices that its parent is gone."""
+
+
+def begin() -> None:
+    """Begin as a process that belongs to another one: Ctrl-C is for that one, and this one ends when it has been killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(2, 1)  # what a model of the user's own prints is no result
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PATIENCE)
+    os._exit(1)
+
+
+Parcel = str | tuple[str, bytes]
+"""Where a worker finds the workshop: a folder that both sides see, or a key and its contents."""
+
+_own = threading.local()  # workers of some executors are threads of one process, and each trains a network of its own
+
+
+def workshop(parcel: Parcel) -> Workshop:
+    """Return the workshop of an experiment, loaded once."""
+    key = parcel if isinstance(parcel, str) else parcel[0]
+    if getattr(_own, "key", None) != key:
+        threadpool_limits(1, user_api="blas")  # for good: threads of one process that set and restore it would cross
+        contents = unpack(Path(parcel)) if isinstance(parcel, str) else pickle.loads(parcel[1])
+        _own.key, _own.workshop = key, Workshop(*contents)
+    return _own.workshop
+
+
+def prepare(parcel: Parcel) -> str | None:
+    """Load the workshop; return why it cannot be, or None."""
+    try:
+        workshop(parcel)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def do(parcel: Parcel, notes: str, job: Job, threads: int) -> Run:
+    """Do a job, and note that it has begun, what its evaluations show, and remarks, where the other side may read it."""
+    shop = workshop(parcel)
+    with open(notes if os.path.isdir(os.path.dirname(notes)) else os.devnull, "a", buffering=1) as file:
+        note: Callable[..., None] = functools.partial(_note, file)
+        remarks = _Remarks(note)
+        logging.getLogger().addHandler(remarks)
+        note("begun")
+        try:
+            watch = functools.partial(note, "evaluated") if job.start.trains else lambda row: None
+            return shop.do(job, threads, watch)
+        finally:
+            logging.getLogger().removeHandler(remarks)
+
+
+def _note(file: IO[str], *what: Any) -> None:
+    file.write(json.dumps(what, default=float) + "\n")
+
+
+def read_note(line: bytes) -> list[Any]:
+    """Return what a worker has noted: ["begun"], ["evaluated", row] or ["remark", logger, level, text]."""
+    return json.loads(line)
+
+
+class _Remarks(logging.Handler):
+    """Leaves it to the parent what becomes of a remark."""
+
+    def __init__(self, note: Callable[..., None]):
+        super().__init__()
+        self._write, self._thread = note, threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self._write("remark", record.name, record.levelno, record.getMessage())

@@ -1,0 +1,198 @@
+"""An experiment made again from its file: the same settings, data and network, to repeat a part of it or to go further."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tinyticket.data import Dataset
+from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.controls import starts_anew
+from tinyticket.lottery.experiment import Experiment
+from tinyticket.lottery.inputs import Factory, load_dataset
+from tinyticket.lottery.jobs.job import CONTINUED, Job
+from tinyticket.lottery.jobs.submission import Here
+from tinyticket.lottery.progress import Progress
+from tinyticket.lottery.record import as_run
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.streams import stream
+from tinyticket.lottery.trial import Finished
+from tinyticket.nn import Module, build, describe, models
+from tinyticket.results.result import Result, Round
+from tinyticket.store import Checkpoint, Run
+
+
+class Again:
+    """The experiment of a result.
+
+    Parameters
+    ----------
+    result
+    data, data_folder
+        The data set, if its name does not say where it is.
+    model
+        A Module or a function, needed if the network has a class of your own.
+    threads, progress
+        As in `find`.
+
+    Raises
+    ------
+    InputError
+        If something of it cannot be had any more.
+    """
+
+    def __init__(
+        self,
+        result: Result,
+        *,
+        data: str | Dataset | tuple | None = None,
+        data_folder: str | os.PathLike | None = None,
+        model: str | Module | Factory | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+    ):
+        settings = Settings.from_plain(result.config)
+        dataset = data_of(result, data, data_folder)
+        made = model if model is not None else network_of(result)
+        given = result if settings.masks_from != "none" else None  # the masks are in this file too
+        self.experiment = Experiment(
+            made, dataset, settings=settings, masks_from=given, threads=threads, progress=progress
+        )
+        self.result, self.settings, self.workshop = result, settings, self.experiment.workshop
+        self.progress = self.experiment.progress
+        if describe(self.workshop.model) != result.model_description:
+            raise InputError(f"the model is not of the architecture that {result.path or 'the result'} describes")
+
+    def job(self, trial: int, round: int, control: str | None = None) -> Job:
+        """Return a training of the file as a job, executed as it was then.
+
+        It is come to as it was when the file was written: the trial is gone through up to this round, where other trainings are
+        recalled from the file.
+        """
+        recorded, found = self.recorded(trial, round, control), list[Job]()
+
+        def submit(job: Job) -> Future[Run]:
+            done: Future[Run] = Future()
+            if job.training.control == control:
+                found.append(replace(job, plan=recorded.plan))
+            done.set_result(as_run(self.recorded(trial, round, job.training.control)))
+            return done
+
+        memory = _Recalled(self.result, trial, round)
+        with threadpool_limits(1, user_api="blas"):  # as the masks were chosen
+            self.experiment.trial(trial, memory, submit, self.result.init(trial), rounds=round).run()
+        (job,) = found
+        if control and starts_anew(control) and "stream" in str(job.start.origin["weights"]):
+            self._check_draws(trial, control)
+        return job
+
+    def do(self, job: Job) -> Run:
+        """Do a job in this process, and tell of it."""
+        return Here(self.workshop, self.progress, self.experiment.threads).submit(job).result()
+
+    def recorded(self, trial: int, round: int, control: str | None = None) -> Round:
+        """Return what the file holds of a training; raise InputError if it does not."""
+        found = self.result.round(trial, round)
+        if control is None:
+            return found
+        beside = {**found.controls, **({CONTINUED: found.continued} if found.continued else {})}
+        if control not in beside:
+            raise InputError(
+                f"trial {trial}, round {round} of {self.result.path or 'the result'} has no control {control!r}; it has "
+                f"{', '.join(beside) or 'none'}"
+            )
+        return beside[control]
+
+    def _check_draws(self, trial: int, control: str) -> None:
+        drawn, recorded = self.workshop.draw(stream(self.settings.seed, trial, "init")), self.result.init(trial)
+        if any(drawn[name].tobytes() != value.tobytes() for name, value in recorded.items()):
+            raise InputError(
+                f"the control {control} started from weights that a function of its own drew, which is not in the file: "
+                "give the model that the experiment was given"
+            )
+
+
+class _Recalled:
+    """Every round of the file but the one that is wanted."""
+
+    def __init__(self, result: Result, trial: int, wanted: int):
+        self._result, self._trial, self._wanted = result, trial, wanted
+
+    def recall(self, round: int, masks: Masks, begun: bool = False) -> Round | None:
+        """Return a finished round, or None for the one that is wanted."""
+        return None if round == self._wanted else self._result.round(self._trial, round)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what the tickets rewind to."""
+        return self._result.rewind(self._trial)
+
+    def commit(self, round: int, finished: Finished) -> None:
+        """Keep nothing: it is in the file."""
+
+
+def fill(model: Module, masks: Masks, state: State, frozen: State) -> None:
+    """Give a model masks and weights, the frozen values of pruned ones included, whose layers then have no masks."""
+    for name, parameter in model.named_parameters():
+        parameter.mask = None if name in frozen else masks.get(name)
+    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
+    model.load_state_dict({**state, **held})
+
+
+def data_of(
+    result: Result, data: str | Dataset | tuple | None = None, folder: str | os.PathLike | None = None
+) -> Dataset:
+    """Return the data set that a result was trained on, looked for by its name unless it is given.
+
+    Raises
+    ------
+    InputError
+        If it is not found, or not the same any more.
+    """
+    name = result.data["name"]
+    if name == "digits" and result.data["examples"]["test"] == 360:  # as they were split once
+        name = "digits-360"
+    try:
+        dataset = load_dataset(name if data is None else data, folder)
+    except InputError as error:
+        hint = "" if data is not None else f"; say where the data are that {result.path or 'the result'} is about"
+        raise InputError(f"{error}{hint}") from None
+    now, before = dataset.fingerprints(), result.data["fingerprints"]
+    if different := [part for part in before if now.get(part) != before[part]]:
+        raise InputError(
+            f"{dataset.name} is not what {result.path or 'the result'} was trained on: by their fingerprints "
+            f"{', '.join(different)} of {name} are others"
+        )
+    return dataset
+
+
+def network_of(result: Result) -> str | Module:
+    """Return the network of a result in a form that can be drawn again.
+
+    Raises
+    ------
+    InputError
+        If it has a class of its own.
+    """
+    name, description = result.config["model"], result.model_description
+    try:
+        if describe(models.create(name, tuple(result.data["input_shape"]), result.data["classes"])) == description:
+            return name
+    except InputError:
+        pass  # not a name of ours
+    try:
+        return build(description)
+    except InputError:
+        raise InputError(
+            f"the network of {result.path or 'the result'}, {name}, has a class of its own, which is not in the file: give the "
+            "model (--model FILE.py:FUNCTION)"
+        ) from None
+
+
+def same_bits(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two arrays are equal in dtype, shape and every bit."""
+    return first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()

@@ -1,0 +1,127 @@
+"""Repeat one training from its file alone and compare all that came of it, bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyticket.lottery.replay.again import Again, same_bits
+from tinyticket.results.result import Result, Round
+from tinyticket.store import Run, layout
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that came out otherwise.
+
+    Attributes
+    ----------
+    what : str
+        Such as "trained fc1.weight", "mask fc1.weight" or "history test_loss".
+    places : int
+        In how many values.
+    largest : float
+        The largest absolute difference; 1 for masks and whatever is no number.
+    """
+
+    what: str
+    places: int
+    largest: float
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What repeating a training showed.
+
+    Attributes
+    ----------
+    title : str
+        Which training.
+    differences : list of Difference
+        Empty if all bits agree.
+    remarks : list of str
+        Why bits may differ without anybody's fault: other versions, another machine.
+    """
+
+    title: str
+    differences: list[Difference]
+    remarks: list[str]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether weights, masks and history came out the same, bit for bit."""
+        return not self.differences
+
+
+def replay(result: Result, trial: int = 0, round: int = 0, control: str | None = None, **options: Any) -> Replay:
+    """Train one network of a result again and compare it with what the file holds.
+
+    It starts from the file's theta_0, masks are chosen again from the weights that the file holds of the round before, the batches
+    come from the streams that the settings name, and every layer runs on the kernel that the file names.
+
+    Parameters
+    ----------
+    result
+    trial, round
+        Which training.
+    control
+        A control of that round, or "continued"; None for the ticket, or in round 0 the dense network.
+    **options
+        Those of `Again`: data, data_folder, model, threads, progress.
+
+    Raises
+    ------
+    InputError
+        If there is no such training, or data or network cannot be had any more.
+    """
+    again = Again(result, **options)
+    recorded, job, progress = again.recorded(trial, round, control), again.job(trial, round, control), again.progress
+    progress.run_begun(1, again.settings.iterations, 0)
+    try:
+        run = again.do(job)
+    finally:
+        progress.run_ended()
+    title = f"trial {trial}, round {round}, {control or ('ticket' if round else 'dense')}"
+    return Replay(title, compare(run, recorded), remarks(result))
+
+
+def compare(run: Run, recorded: Round) -> list[Difference]:
+    """Return in what a training differs from a recorded one."""
+    trained, found = recorded.trained, []
+    pairs = [(f"mask {name}", mask, run.masks[name]) for name, mask in recorded.masks.items()]
+    pairs += [(f"trained {name}", value, run.trained[name]) for name, value in trained.items()]
+    names = recorded.history.dtype.names or ()
+    if len(run.history) == len(recorded.history):
+        pairs += [(f"history {name}", recorded.history[name], run.history[name]) for name in names]
+    else:
+        found.append(Difference("history", abs(len(run.history) - len(recorded.history)), 1.0))
+    found += [_difference(what, *arrays) for what, *arrays in pairs if not same_bits(*arrays)]
+    for what, now, before in (("start", run.origin, recorded.origin), ("execution", run.plan, recorded.plan)):
+        changed = [key for key in {**before, **now} if key in before and now.get(key) != before[key]]
+        found += [Difference(f"{what} {key}", 1, 1.0) for key in changed]
+    return found
+
+
+def remarks(result: Result) -> list[str]:
+    """Return in what this program and machine differ from those that wrote a file, if at all."""
+    now, before = layout.versions(), result.versions
+    other = [
+        f"{name} was {before[name]} and is {now[name]}" for name in now if before.get(name, now[name]) != now[name]
+    ]
+    found = [f"the file was written by other versions, whose bits may differ: {', '.join(other)}"] if other else []
+    here = layout.machine()
+    if any(result.machine.get(key) != here[key] for key in ("processor",)):
+        found.append(
+            f"the file was written on another machine ({result.machine.get('processor')}), whose bits may differ"
+        )
+    return found
+
+
+def _difference(what: str, before: np.ndarray, now: np.ndarray) -> Difference:
+    if before.shape != now.shape:
+        return Difference(what, max(before.size, now.size), 1.0)
+    bits = np.frombuffer(before.tobytes(), np.uint8) != np.frombuffer(now.tobytes(), np.uint8)
+    places = int(bits.reshape(before.size, -1).any(axis=1).sum())
+    return Difference(what, places, float(np.nanmax(np.abs(before.astype(float) - now.astype(float)), initial=0.0)))

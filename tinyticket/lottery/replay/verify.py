@@ -1,0 +1,284 @@
+"""Check without training anything whether what a result file says of itself is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.controls import KINDS
+from tinyticket.lottery.methods import ONE_ROUND
+from tinyticket.lottery.plan import make_plan
+from tinyticket.lottery.pruning import AT_INIT, Pruner
+from tinyticket.lottery.replay.again import Again, fill, network_of
+from tinyticket.lottery.settings import Settings
+from tinyticket.nn import Module
+from tinyticket.results.naming import kind_of
+from tinyticket.results.result import Result, Round
+from tinyticket.store import summary
+
+ROUNDING = 1e-3  # of accuracies and losses that other kernels or another machine recompute
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at everywhere in the file.
+
+    Attributes
+    ----------
+    what : str
+        The claim, in words.
+    checked : int
+        In how many trainings it was checked; 0 if it could not be.
+    failures : list of str
+        Where it is false, and how.
+    reason : str
+        Why it could not be checked.
+    """
+
+    what: str
+    checked: int
+    failures: list[str]
+    reason: str = ""
+
+    @property
+    def standing(self) -> str:
+        """Whether it "passed", "failed" or was "not checked"."""
+        return "failed" if self.failures else "passed" if self.checked else "not checked"
+
+
+@dataclass(frozen=True)
+class _Training:
+    """One training of the file, and the ticket beside which it ran if it is a control."""
+
+    where: str
+    trial: int
+    run: Round
+    control: str | None = None
+    ticket: Round | None = None
+
+
+Claim = Callable[[_Training], str | None]
+
+
+def verify(result: Result, **options: Any) -> list[Check]:
+    """Check everything in a result that can be checked without training.
+
+    Parameters
+    ----------
+    result
+    **options
+        Those of `Again`. Without the data set at hand, what needs it stays unchecked.
+
+    Returns
+    -------
+    list of Check
+    """
+    settings = Settings.from_plain(result.config)
+    runs = list(_trainings(result))
+    checks = [
+        _check("masks and weights are complete, and survivors finite", runs, _Complete(result)),
+        _check("density and weights left are those of the masks", runs, _counts),
+        _check("the history goes from the start to the last iteration", runs, _History(settings)),
+        _check("early stop and accuracies follow from the history", runs, _scalars),
+    ]
+    tickets = [found for found in runs if found.control is None and found.run.number]
+    controls = [found for found in runs if found.ticket is not None and kind_of(found.control or "") in KINDS]
+    model: Module | None
+    try:
+        model = _model(result, options)
+        planned = _Planned(make_plan(model, settings).weights_left)
+        of_plan = [
+            found for found in tickets if settings.method not in ONE_ROUND and settings.early_bird_by != "channels"
+        ]  # whose density comes of it
+        checks.append(_check("every round has as many weights as planned", of_plan, planned, "training decides it"))
+    except InputError as error:
+        model = None
+        checks.append(Check("every round has as many weights as planned", 0, [], str(error)))
+    nested = [] if settings.one_shot else tickets
+    reason = "each round was pruned from the dense network"
+    checks.append(_check("a ticket's weights are among those of the round before", nested, _Nested(result), reason))
+    checks.append(_follows(result, settings, model, tickets))
+    checks.append(_check("controls differ from their tickets in what they claim", controls, _differs, "no controls"))
+    checks.append(_evaluated(result, runs, options))
+    return checks
+
+
+def _trainings(result: Result) -> Iterator[_Training]:
+    for trial in result.trials:
+        for round in trial.rounds:
+            where = f"trial {trial.number}, round {round.number}"
+            yield _Training(where, trial.number, round)
+            beside = {**round.controls, **({"continued": round.continued} if round.continued else {})}
+            for name, run in beside.items():
+                yield _Training(f"{where}, {name}", trial.number, run, name, round)
+
+
+def _check(what: str, runs: list[_Training], claim: Claim, reason: str = "nothing to check") -> Check:
+    failures = []
+    for found in runs:
+        try:
+            wrong = claim(found)
+        except (KeyError, ValueError, TypeError, OSError, RuntimeError, IndexError) as error:
+            wrong = f"damaged: {(str(error) or type(error).__name__).splitlines()[0]}"
+        if wrong:
+            failures.append(f"{found.where}: {wrong}")
+    return Check(what, len(runs), failures, "" if runs else reason)
+
+
+def _model(result: Result, options: dict[str, Any]) -> Module:
+    from tinyticket.nn import models
+
+    found = options.get("model") or network_of(result)
+    if isinstance(found, str):
+        return models.create(found, tuple(result.data["input_shape"]), result.data["classes"])
+    return found if isinstance(found, Module) else found(np.random.default_rng(0))
+
+
+class _Complete:
+    def __init__(self, result: Result):
+        self._result = result
+
+    def __call__(self, found: _Training) -> str | None:
+        rounds = next(trial.rounds for trial in self._result.trials if trial.number == found.trial)
+        if [round.number for round in rounds] != list(range(len(rounds))):
+            return "a round before it is missing"
+        if found.control is None and found.run.number:
+            missing = set(self._result.config["controls"]) - set(found.run.controls)
+            if missing:
+                return f"its controls {', '.join(sorted(missing))} are missing"
+        initial, masks = self._result.init(found.trial), found.run.masks
+        trained = found.run.trained  # raises if there are not as many survivors as ones in a mask
+        if trained.keys() != initial.keys():
+            return f"trained {sorted(trained.keys() ^ initial.keys())} is there or missing"
+        for name, value in trained.items():
+            if value.shape != initial[name].shape or value.dtype != initial[name].dtype:
+                return f"{name} has another shape or dtype than theta_0"
+            if not np.isfinite(value).all():
+                return f"{name} has values that are no numbers"
+            if name in masks and value[~masks[name]].any():
+                return f"{name} has pruned weights that are not 0"
+        return None
+
+
+def _counts(found: _Training) -> str | None:
+    run = found.run
+    left = sum(int(np.count_nonzero(mask)) for mask in run.masks.values())
+    size = sum(mask.size for mask in run.masks.values())
+    if left != run.weights_left or run.density != left / size:
+        return f"{run.weights_left} weights left, density {run.density:.6f}, but the masks have {left} of {size}"
+    return None
+
+
+class _History:
+    def __init__(self, settings: Settings):
+        self._settings = settings
+
+    def __call__(self, found: _Training) -> str | None:
+        settings, history = self._settings, found.run.history
+        first = found.run.origin.get("iteration", 0)
+        every, last = settings.evaluate_every, settings.iterations
+        if found.run.origin.get("training") == "none":  # evaluated as it starts
+            last = first
+        expected = sorted({first, last, *(i for i in range(every, last, every) if i > first)})
+        if history["iteration"].tolist() != expected:
+            return f"it has the iterations {history['iteration'].tolist()[:4]}..., not {expected[:4]}..."
+        for column in ("validation_accuracy", "test_accuracy"):
+            if not ((history[column] >= 0) & (history[column] <= 1)).all():
+                return f"{column} is not between 0 and 1"
+        return None
+
+
+def _scalars(found: _Training) -> str | None:
+    run, history = found.run, found.run.history
+    # Where masks changed on the way, what came before the last change does not count.
+    changes = run.origin.get("mask") not in ("ticket", "init", "inverted") and found.control is None
+    since = history[history["iteration"] >= run.early_stop_iteration] if changes else history
+    for name, value in summary(since).items():
+        if getattr(run, name) != value:
+            return f"{name} is {getattr(run, name)}, but {value} by the history"
+    return None
+
+
+class _Planned:
+    def __init__(self, weights_left: list[int]):
+        self._weights_left = weights_left
+
+    def __call__(self, found: _Training) -> str | None:
+        planned = self._weights_left[found.run.number]
+        return None if found.run.weights_left == planned else f"{found.run.weights_left} weights, planned {planned}"
+
+
+class _Nested:
+    def __init__(self, result: Result):
+        self._result = result
+
+    def __call__(self, found: _Training) -> str | None:
+        before = self._result.round(found.trial, found.run.number - 1).masks
+        revived = sum(int(np.count_nonzero(mask & ~before[name])) for name, mask in found.run.masks.items())
+        return f"{revived} weights were pruned before" if revived else None
+
+
+def _follows(result: Result, settings: Settings, model: Module | None, tickets: list[_Training]) -> Check:
+    """Prune again from the weights that the file holds of the round before."""
+    what = "masks follow from the weights before them"
+    tickets = [found for found in tickets if found.run.origin.get("mask") == "ticket"]
+    if model is None or settings.criterion in AT_INIT or settings.masks_from != "none" or not tickets:
+        return Check(
+            what, 0, [], "they were given, chosen by examples or in training, or the network is not in the file"
+        )
+    plan, nothing = make_plan(model, settings), np.zeros(0, np.float32)
+
+    def claim(found: _Training) -> str | None:
+        before = result.round(found.trial, 0 if settings.one_shot else found.run.number - 1)
+        source = before.continued or before
+        pruner = Pruner(settings, plan, found.trial, result.init(found.trial), model, (nothing, nothing))
+        trained = source.trained
+        masks = pruner.prune(found.run.number, {name: trained[name] for name in plan.sizes}, source.masks)
+        others = sum(int(np.count_nonzero(masks[name] != mask)) for name, mask in found.run.masks.items())
+        return f"{others} places differ" if others else None
+
+    return _check(what, tickets, claim)
+
+
+def _differs(found: _Training) -> str | None:
+    assert found.ticket is not None
+    claim = KINDS[kind_of(found.control or "")].claim
+    pairs = [(mask, found.ticket.masks[name]) for name, mask in found.run.masks.items()]
+    places = sum(int(np.count_nonzero(own != ticket)) for own, ticket in pairs)
+    recorded = found.run.origin.get("differs", {"mask": places, "weights": 1})
+    if places != recorded["mask"]:
+        return f"its mask differs in {places} places, by the file in {recorded['mask']}"
+    if bool(places) > claim.other_mask:
+        return "it has another mask"
+    if sum(int(own.sum()) for own, _ in pairs) != found.ticket.weights_left:
+        return "it has another number of weights"
+    if not ((claim.other_mask and places) or (claim.other_weights and recorded["weights"])):
+        return "it is the ticket again"
+    trained, ticket = found.run.trained, found.ticket.trained
+    return "it ended in the ticket's weights" if all(np.array_equal(trained[n], ticket[n]) for n in trained) else None
+
+
+def _evaluated(result: Result, runs: list[_Training], options: dict[str, Any]) -> Check:
+    """Evaluate every network on the test set once more."""
+    what = "the final test accuracies are those of the networks"
+    try:
+        workshop = Again(result, **options).workshop
+    except InputError as error:
+        return Check(what, 0, [], str(error))
+
+    def claim(found: _Training) -> str | None:
+        step = workshop.trainer(found.run.plan).step
+        fill(workshop.model, found.run.masks, found.run.trained, found.run.frozen)
+        loss, accuracy = step.evaluate(workshop.examples.test)
+        last = found.run.history[-1]
+        if abs(accuracy - last["test_accuracy"]) > ROUNDING or abs(loss / last["test_loss"] - 1) > ROUNDING:
+            return f"test accuracy {accuracy:.4f}, loss {loss:.5f}; recorded {last['test_accuracy']:.4f}, {last['test_loss']:.5f}"
+        return None
+
+    with threadpool_limits(1, user_api="blas"):
+        return _check(what, runs, claim)

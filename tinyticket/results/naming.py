@@ -1,0 +1,83 @@
+"""What the networks of an experiment are, in words: not everything that has a mask is a lottery ticket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The words for the networks of a result, those after the dense one.
+
+    Attributes
+    ----------
+    label : str
+        In pictures.
+    sought : str
+        What one of them is that passes its tests, such as "winning ticket".
+    how : str
+        In what it is not a ticket, such as "whose weights were not rewound"; empty for tickets.
+    timed : bool
+        Whether its iterations compare with the dense network's. If not, accuracy alone decides.
+    trained : bool
+        Whether weights were trained at all.
+    """
+
+    label: str
+    sought: str
+    how: str = ""
+    timed: bool = True
+    trained: bool = True
+
+    @property
+    def wins(self) -> str:
+        """Say what it does at a density: "winning" or, where iterations do not count, "matching"."""
+        return self.sought.partition(" ")[0]
+
+    def found(self, negated: bool = False) -> str:
+        """Say it of one: "winning ticket", or "no matching network whose weights were not rewound"."""
+        words = f"{self.sought}, {self.how}" if self.how else self.sought
+        return f"no {words}" if negated else f"{words}," if self.how else words
+
+
+TICKETS = Networks("winning ticket", "winning ticket")
+STAYING = Networks("pruned network, not rewound", "matching network", "whose weights were not rewound", timed=False)
+UNTOUCHED = Networks(
+    "untrained weights, learned mask", "matching network", "whose weights were never trained", False, False
+)
+MOVING = Networks("sparse network, moving mask", "winning network", "whose mask moved while it trained")
+GRADUAL = Networks("pruned while training", "winning network", "which was pruned while it trained")
+EARLY_BIRD = Networks("early bird", "winning network", "which was dense until it was drawn")
+
+
+METHODS = {
+    **dict.fromkeys(("supermask", "edge-popup"), UNTOUCHED),
+    **dict.fromkeys(("set", "set-original", "rigl", "snfs", "snfs-grow"), MOVING),
+    "early-bird": EARLY_BIRD,
+}
+
+
+def kind_of(control: str) -> str:
+    """Return the kind of a control: "reinit" for "reinit-2", the second of its kind, but "noise-2" for "noise-2"."""
+    return re.sub(r"(?<!^noise)-([2-9]|[1-9]\d+)$", "", control)
+
+
+def compared_as(config: Mapping[str, Any], network: str) -> str:
+    """Say what is compared of a result, if that is not what its name says: no tickets, or controls that were not trained."""
+    networks = networks_of(config)
+    if network != "ticket":
+        return "weights never trained" if not networks.trained and network != "rewound" else ""
+    return networks.label if networks is not TICKETS else ""
+
+
+def networks_of(config: Mapping[str, Any]) -> Networks:
+    """Return the words for the networks of a result with this configuration."""
+    method = config.get("method", "tickets")
+    if method in METHODS:
+        return METHODS[method]
+    if config.get("gradual"):
+        return GRADUAL
+    return TICKETS if config.get("rewind", "weights") == "weights" else STAYING

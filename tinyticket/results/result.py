@@ -1,0 +1,301 @@
+"""What a reader gets from a result file: trials, their rounds, and ready models."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.nn import Module, build
+from tinyticket.nn.sources import CONSTANTS
+from tinyticket.prune import apply_masks
+from tinyticket.results.verdict import verdict
+from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint
+
+
+def load(path: str | os.PathLike) -> Result:
+    """Open a result file.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is something else.
+    """
+    return Result(Archive(path))
+
+
+class Round:
+    """One training: a ticket, the dense network (round 0), or a control.
+
+    Attributes
+    ----------
+    number : int
+    density : float
+        Share of the weights that survive.
+    weights_left : int
+    early_stop_iteration : int
+        Where the validation loss is smallest.
+    validation_loss, test_accuracy : float
+        At the early-stopping iteration; accuracies are fractions.
+    final_test_accuracy : float
+        After the last iteration.
+    seconds : float
+    controls : dict of Round
+        By name; empty for the dense network and for controls themselves.
+    continued : Round or None
+        The network that the next round prunes, where training continues between prunings.
+    """
+
+    density: float
+    weights_left: int
+    early_stop_iteration: int
+    validation_loss: float
+    test_accuracy: float
+    final_test_accuracy: float
+    seconds: float
+
+    def __init__(
+        self,
+        archive: Archive,
+        path: str,
+        number: int,
+        scalars: Mapping[str, Any],
+        controls: Mapping[str, Round],
+        continued: Round | None = None,
+    ):
+        self._archive, self._path = archive, path
+        self.number, self.controls, self.continued = number, dict(controls), continued
+        vars(self).update(scalars)
+
+    def scalars(self) -> dict[str, Any]:
+        """Return the numbers of this training by name."""
+        return {name: getattr(self, name) for name in layout.SCALARS}
+
+    @cached_property
+    def history(self) -> np.ndarray:
+        """The evaluations: a table with iteration, train_loss, validation_loss, validation_accuracy, test_loss, test_accuracy."""
+        return self._read(layout.read_history)
+
+    @cached_property
+    def masks(self) -> dict[str, np.ndarray]:
+        """What survived, True for survivors, by weight."""
+        return self._read(layout.read_masks)
+
+    @cached_property
+    def start_masks(self) -> dict[str, np.ndarray]:
+        """What the training began with: other masks than `masks` if they changed on the way."""
+        return self._read(layout.read_start_masks)
+
+    @property
+    def trained(self) -> dict[str, np.ndarray]:
+        """All parameters and buffers after the last iteration, pruned weights zero."""
+        return self._read(layout.read_trained)
+
+    @property
+    def frozen(self) -> dict[str, np.ndarray]:
+        """What pruned weights are where they are not zero, by weight, 0 under survivors; empty where all are zero."""
+        return self._read(lambda group: layout.read_beside(group, "frozen"))
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """The scores of weights whose mask was learned; empty elsewhere."""
+        return self._read(lambda group: layout.read_beside(group, "scores"))
+
+    @cached_property
+    def origin(self) -> dict[str, Any]:
+        """Where the training started, and where its weights, mask and statistics came from."""
+        return self._read(lambda group: json.loads(group.attrs["start"]))
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """How it was executed: eagerly, or with which kernel for each layer."""
+        return self._read(lambda group: json.loads(group.attrs["plan"]))
+
+    def _read(self, reader):
+        with self._archive.read() as file:
+            return reader(file[self._path])
+
+    def __repr__(self) -> str:
+        return (
+            f"Round({self.number}: density {self.density:.4f}, early stop {self.early_stop_iteration}, "
+            f"test accuracy {self.test_accuracy:.4f})"
+        )
+
+
+class Trial:
+    """One initialisation and everything trained from it.
+
+    Attributes
+    ----------
+    number : int
+    rounds : list of Round
+        The dense network first; those that are finished.
+    """
+
+    def __init__(self, number: int, rounds: list[Round]):
+        self.number, self.rounds = number, rounds
+
+    def __repr__(self) -> str:
+        return f"Trial({self.number}: {len(self.rounds)} rounds)"
+
+
+class Result:
+    """An experiment as far as it has got.
+
+    Attributes
+    ----------
+    trials : list of Trial
+    config, data, versions, machine : dict
+    seed : int
+    """
+
+    def __init__(self, archive: Archive):
+        self._archive = archive
+        with archive.read() as file:
+            try:
+                texts = {
+                    name: json.loads(file.attrs[name]) for name in ("config", "model", "data", "versions", "machine")
+                }
+                self.seed = int(file.attrs["seed"])
+                self.trials = [Trial(int(t), _rounds(archive, file, int(t))) for t in sorted(file["trials"], key=int)]
+            except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, OSError) as error:
+                raise InputError(f"{archive.name} is damaged: {str(error).splitlines()[0]}") from error
+        self.config, self._model, self.data = texts["config"], texts["model"], texts["data"]
+        self.versions, self.machine = texts["versions"], texts["machine"]
+
+    @property
+    def archive(self) -> Archive:
+        """The file, or what stands for it in memory."""
+        return self._archive
+
+    @property
+    def path(self) -> str | None:
+        """Where the file is; None for a result in memory."""
+        return None if self._archive.path is None else str(self._archive.path)
+
+    @property
+    def model_description(self) -> dict[str, Any]:
+        """The architecture in plain data, as `tt.nn.describe` gives it."""
+        return self._model
+
+    @cached_property
+    def verdict(self) -> dict[str, Any]:
+        """What the trials say, in a sentence ("text") and in numbers."""
+        return verdict(self)
+
+    def round(self, trial: int, round: int) -> Round:
+        """Return a round of a trial, or raise InputError if there is none."""
+        return self._round(trial, round)
+
+    def init(self, trial: int) -> dict[str, np.ndarray]:
+        """Return theta_0 of a trial: parameters and buffers before any training."""
+        self._trial(trial)
+        with self._archive.read() as file:
+            return layout.read_state(file[layout.trial_path(trial)]["init"])
+
+    def rewind(self, trial: int) -> Checkpoint:
+        """Return what the tickets of a trial rewind to: the dense training at iteration `rewind_to`, optimizer included.
+
+        Raises
+        ------
+        InputError
+            If the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
+        """
+        self._trial(trial)
+        with self._archive.read() as file:
+            if layout.rewind_path(trial) not in file:
+                raise InputError(f"{self._archive.name} has nothing to rewind to but theta_0, which is init({trial})")
+            return read_checkpoint(file[layout.rewind_path(trial)])
+
+    def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
+        """Return the parameters and buffers that a network's training began with, pruned weights zero.
+
+        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under
+        the mask that the training began with.
+        """
+        chosen = self._round(trial, round)
+        where = chosen.origin["weights"]
+        if where == "trained":
+            state = self._round(trial, 0 if self.config["one_shot"] else round - 1).trained
+        else:
+            state = self.rewind(trial).state if where == "rewind" else self.init(trial)
+        if where == "constant":
+            constant = CONSTANTS[self.config["method"]]
+            state = {name: constant(value) if name in chosen.masks else value for name, value in state.items()}
+        return apply_masks(state, chosen.start_masks)
+
+    def model(self, trial: int, round: int, weights: str = "trained", into: Module | None = None) -> Module:
+        """Return a network of the experiment, masks set, in evaluation mode.
+
+        Parameters
+        ----------
+        trial, round
+            Which, counted from 0; round 0 is the dense network.
+        weights : {"trained", "init", "start"}
+            After training; theta_0 under the mask; or as `start` gives them, which is the same unless something else than theta_0
+            was rewound to.
+        into
+            A module of the same architecture to fill; needed where the experiment's model was of a class of your own.
+
+        Where pruned weights are frozen at a value other than zero, they are there, and their layers have no masks.
+        """
+        if weights not in ("trained", "init", "start"):
+            raise InputError(f"weights are 'trained', 'init' or 'start', not {weights!r}")
+        chosen = self._round(trial, round)
+        model = build(self._model) if into is None else into
+        frozen, state = chosen.frozen, chosen.trained if weights == "trained" else self.init(trial)
+        masks = chosen.start_masks if weights == "start" else chosen.masks
+        if weights == "start":
+            state = self.start(trial, round)
+        for name, parameter in model.named_parameters():
+            parameter.mask = None if name in frozen else masks.get(name)
+        state |= {name: np.where(chosen.masks[name], state[name], value) for name, value in frozen.items()}
+        model.load_state_dict(state)
+        return model.eval()
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the experiment to a file (a result in memory), or a copy of its file to another."""
+        self._archive.save(path)
+
+    def _trial(self, trial: int) -> Trial:
+        for found in self.trials:  # of an unfinished experiment one before it may be missing
+            if found.number == trial:
+                return found
+        raise InputError(
+            f"{self._archive.name} has {len(self.trials)} trials, counted from 0; there is no trial {trial}"
+        )
+
+    def _round(self, trial: int, round: int) -> Round:
+        rounds = self._trial(trial).rounds
+        if not 0 <= round < len(rounds):
+            raise InputError(
+                f"trial {trial} of {self._archive.name} has {len(rounds)} rounds, counted from 0; there is no round {round}"
+            )
+        return rounds[round]
+
+    def __repr__(self) -> str:
+        return (
+            f"Result({self._archive.name}: {len(self.trials)} trials, {self.config['model']} on {self.config['data']})"
+        )
+
+
+def _rounds(archive, file, trial: int) -> list[Round]:
+    groups = file[layout.trial_path(trial)]["rounds"]
+    rounds = []
+    for key in sorted(groups, key=int):
+        path = layout.round_path(trial, int(key))
+        controls = {
+            name: Round(archive, f"{path}/controls/{name}", int(key), layout.read_scalars(group), {})
+            for name, group in groups[key].get("controls", {}).items()
+        }
+        continued = None
+        if "continued" in groups[key]:
+            scalars = layout.read_scalars(groups[key]["continued"])
+            continued = Round(archive, f"{path}/continued", int(key), scalars, {})
+        rounds.append(Round(archive, path, int(key), layout.read_scalars(groups[key]), controls, continued))
+    return rounds
