@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from tinyticket.results.naming import TICKETS
 from tinyticket.store.layout import SCALARS
 
 
@@ -36,6 +37,7 @@ def two_trials():
         trials=[SimpleNamespace(number=t, rounds=rounds) for t, rounds in enumerate((first, second))],
         config={"model": "mlp-[b]", "data": "mine[0].npz"},
         verdict={"text": "a verdict"},
+        networks=TICKETS,
         seed=7,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from tests.report.results import one_trial, run, two_trials
 from tinyticket.errors import InputError
 from tinyticket.report import plot as plotting
+from tinyticket.results.naming import UNTOUCHED
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_both_panels_have_tickets_and_controls_over_the_densities(drawn):
 
 def test_networks_that_were_never_trained_are_not_called_winning_tickets(drawn):
     result = two_trials()
-    result.config["method"] = "edge-popup"
+    result.networks = UNTOUCHED
     accuracy, _ = drawn(result)
     assert points(accuracy)["untrained weights, learned mask"] == [
         [80, 64],

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from tests.report.results import one_trial, two_trials
 from tinyticket.report.table import table, title
+from tinyticket.results.naming import UNTOUCHED
 
 
 def printed(result):
@@ -48,5 +49,5 @@ def test_the_title_names_the_experiment_and_says_what_the_numbers_are():
 
 def test_the_title_says_where_networks_are_no_tickets():
     result = one_trial()
-    result.config["method"] = "supermask"
+    result.networks = UNTOUCHED
     assert title(result) == "mlp-[b] on mine[0].npz, 1 trial; below dense: networks whose weights were never trained"

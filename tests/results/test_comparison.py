@@ -6,6 +6,7 @@ import pytest
 
 from tinyticket.errors import InputError
 from tinyticket.lottery import compare
+from tinyticket.results.naming import TICKETS
 
 
 def run(number, density, accuracy, stop=100, **controls):
@@ -20,6 +21,7 @@ def result(name, *trials, seed=0, data="digits", validation=10):
         path=name,
         seed=seed,
         config={"data": data, "validation": validation},
+        networks=TICKETS,
         data={"fingerprints": {"x": data}, "examples": {"test": 1000}},
         trials=[SimpleNamespace(number=t, rounds=rounds) for t, rounds in enumerate(trials)],
     )

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.verdict import DRAWS, PAPER, TRUTHS, Truth, simulate, wrong
 from tinyticket.lottery import verdict
 from tinyticket.results.intervals import holm
+from tinyticket.results.naming import networks_of
 from tinyticket.results.verdict import judged, read
 from tinyticket.store.layout import HISTORY
 
@@ -51,6 +52,7 @@ def result(*trials, test=10_000, **config):
             for t, rounds in enumerate(trials)
         ],
         config={"evaluate_every": 100, **config},
+        networks=networks_of(config),
         data={"examples": {"test": test}},
     )
 

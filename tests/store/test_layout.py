@@ -73,7 +73,9 @@ def test_groups_and_datasets_are_exactly_those_of_the_specification(file):
 
 
 def test_the_root_has_the_specified_attributes(file):
-    assert set(file.attrs) == {"format", "format_version", "config", "model", "data", "versions", "machine", "seed"}
+    assert set(file.attrs) == {
+        *("format", "format_version", "config", "model", "data", "networks", "versions", "machine", "seed")
+    }
     assert (file.attrs["format"], file.attrs["format_version"], file.attrs["seed"]) == ("tinyticket", 1, 0)
 
 

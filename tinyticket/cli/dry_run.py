@@ -10,7 +10,6 @@ from tinyticket.cli.common import print_table
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.estimate import estimate
 from tinyticket.lottery.jobs.executors import processes
-from tinyticket.lottery.plan import trains
 
 
 def show_plan(experiment: Experiment) -> None:
@@ -28,8 +27,8 @@ def show_plan(experiment: Experiment) -> None:
         f"examples: {len(parts.train[1]):,} training, {len(parts.validation[1]):,} validation, {len(parts.test[1]):,} test"
     )
     expected = estimate(experiment)
-    trained = [name for name in settings.controls if trains(settings, name)]
-    evaluated = [name for name in settings.controls if not trains(settings, name)]
+    trained = [name for name in settings.controls if experiment.method.trains(name)]
+    evaluated = [name for name in settings.controls if not experiment.method.trains(name)]
     click.echo(
         f"trainings: {expected.trainings} of {settings.iterations:,} iterations ({settings.trials} x dense and {settings.rounds} "
         f"rounds, controls: {', '.join(trained) or 'none'}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinyticket.compiler.network import check_device
 from tinyticket.errors import InputError
-from tinyticket.lottery.untrained import UNTRAINED
+from tinyticket.lottery.methods import method_of
 from tinyticket.nn import Module, own_class
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def check_device_settings(settings: Settings) -> None:
     eager = {
         "eager": settings.eager,
         f"mask-0 {settings.mask_0}": settings.mask_0 != "zero",
-        f"method {settings.method}": settings.method in UNTRAINED,
+        f"method {settings.method}": not method_of(settings).trains_weights,
     }
     if settings.scale_penalty:
         raise InputError(

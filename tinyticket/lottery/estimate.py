@@ -16,8 +16,7 @@ from tinyticket.data import batches
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.jobs.executors import processes
 from tinyticket.lottery.mask_training import MaskTrainer
-from tinyticket.lottery.plan import networks, trainings
-from tinyticket.lottery.untrained import UNTRAINED, untrained_start
+from tinyticket.lottery.methods.learned import LearnedMask
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -57,8 +56,9 @@ def estimate(experiment: Experiment) -> Estimate:
         step.evaluate(examples.test)
         per_evaluation = time.perf_counter() - start
 
-    count = settings.trials * trainings(settings)
-    per_ticket = (networks(settings) - 1) // settings.rounds if settings.rounds else 0
+    trainings = experiment.method.trainings(settings)  # of a trial
+    count = settings.trials * trainings
+    per_ticket = 1 + len(settings.controls) + (settings.strategy == "continue")
     whole = settings.trials * (1 + settings.rounds * sum(starts_anew(name) for name in settings.controls))
     late = (count - whole) * settings.rewind_to  # iterations that networks rewound to a later one are spared
     evaluations = 1 + -(-settings.iterations // settings.evaluate_every)
@@ -72,16 +72,15 @@ def estimate(experiment: Experiment) -> Estimate:
     file = settings.trials * (state + stored[0] + per_ticket * sum(stored[1:]))
     if settings.rewind == "weights" and settings.rewind_to:
         file += settings.trials * 3 * state  # weights and what an optimizer remembers of each
-    if settings.method in UNTRAINED:
+    if not experiment.method.trains_weights:
         file += settings.trials * settings.rounds * itemsize * weights  # scores
-    steps = settings.iterations * (pruned * per_pruned_step + (trainings(settings) - pruned) * per_step)
-    evaluated = (
-        evaluations * trainings(settings) + networks(settings) - trainings(settings)
-    )  # once where nothing is trained
+    steps = settings.iterations * (pruned * per_pruned_step + (trainings - pruned) * per_step)
+    untrained = 1 + settings.rounds * per_ticket - trainings  # which are evaluated once
+    evaluated = evaluations * trainings + untrained
     spared = late * (per_step + per_evaluation / settings.evaluate_every)
     of_trial = steps + evaluated * per_evaluation
     everything = settings.trials * of_trial - spared
-    seconds = max(everything / workers, of_trial * chain / trainings(settings) if workers > 1 else 0)
+    seconds = max(everything / workers, of_trial * chain / trainings if workers > 1 else 0)
     return Estimate(count, seconds, memory, file)
 
 
@@ -96,11 +95,10 @@ def _seconds_a_step(step: CompiledStep | EagerStep, train: Pair, feed: Iterator[
 
 def _of_pruned(experiment: Experiment) -> tuple[CompiledStep | EagerStep | None, int]:
     """Return the step of pruned networks, None if it is that of the dense one, and how many of them a trial trains with it."""
-    settings, trainer = experiment.settings, experiment.trainer
-    initial = experiment.model.state_dict()
-    if settings.method in UNTRAINED:  # what a control trains, if it does, are weights
-        start = untrained_start(settings, experiment.plan, 0, 1, initial)
+    settings, trainer, method = experiment.settings, experiment.trainer, experiment.method
+    if isinstance(method, LearnedMask):  # what a control trains, if it does, are weights
+        start = method.untrained_start(settings, experiment.plan, 0, 1, experiment.model.state_dict())
         assert start.untrained is not None
         return MaskTrainer(trainer, start.untrained, start.weights).step, settings.rounds
     eager = EagerStep(experiment.model, trainer.optimizer) if settings.mask_0 != "zero" else None
-    return eager, trainings(settings) - 1
+    return eager, method.trainings(settings) - 1

@@ -26,8 +26,8 @@ from tinyticket.lottery.inputs import (
 )
 from tinyticket.lottery.jobs.executors import run_trials
 from tinyticket.lottery.jobs.job import Job, Workshop
-from tinyticket.lottery.methods import TICKETS, moments
-from tinyticket.lottery.plan import Plan, make_plan, trainings
+from tinyticket.lottery.methods import method_of
+from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.record import Record
@@ -225,6 +225,7 @@ class Experiment:
     examples : Examples
     model : Module
         The network that is trained over and over.
+    method : Method
     plan : Plan
     """
 
@@ -267,12 +268,12 @@ class Experiment:
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
         check_model(self.model, self.dataset)
         check_draws(self.workshop.draw, self.model, self.settings)
-        self.plan: Plan = make_plan(self.model, self.settings)
+        self.method = method_of(self.settings)
+        self.plan: Plan = self.method.plan(self.model, self.settings)
         if self.source:
             transfer.check_model(self.source, self.model, self.settings)
             self.plan = transfer.planned(self.source, self.plan)
-        if self.settings.method != TICKETS:
-            moments(self.settings, len(self.examples.train[0]) // self.settings.batch_size)  # says what is too short
+        self.method.check_length(self.settings, len(self.examples.train[0]) // self.settings.batch_size)
         self.workshop.trainer()  # says what cannot be compiled
 
     @property
@@ -300,7 +301,7 @@ class Experiment:
             if self.dense and dense.copy(self.dense, self, record):
                 record = Record(self)
             done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
-            self.progress.run_begun(settings.trials * trainings(settings), settings.iterations, done)
+            self.progress.run_begun(settings.trials * self.method.trainings(settings), settings.iterations, done)
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
                 diverged = run_trials(self, record, unfinished)

@@ -10,11 +10,10 @@ import numpy as np
 
 from tinyticket.compiler import EagerStep
 from tinyticket.errors import DivergenceError
-from tinyticket.lottery.streams import stream
+from tinyticket.lottery.methods.learned import Untrained
 from tinyticket.lottery.training import Trainer
-from tinyticket.lottery.untrained import Untrained, score_settings
 from tinyticket.nn import Parameter
-from tinyticket.nn.sources import EdgePopup, Sourced, Supermask
+from tinyticket.nn.sources import Sourced
 from tinyticket.optim import SGD
 from tinyticket.store import Run
 
@@ -34,12 +33,12 @@ class MaskTrainer(Trainer):
     def __init__(self, trainer: Trainer, how: Untrained, weights: dict[str, np.ndarray]):
         self.model, self.settings, self.examples = (
             copy.deepcopy(trainer.model),
-            score_settings(trainer.settings),
+            how.method.score_settings(trainer.settings),
             trainer.examples,
         )
         for parameter in self.model.parameters():
             parameter.mask, parameter.requires_grad = None, False
-        self.sources = _sources(how, {name: weights[name] for name in self.model.prunable()})
+        self.sources = how.method.sources(how, {name: weights[name] for name in self.model.prunable()})
         scores: list[Parameter] = [source.scores for source in self.sources.values()]
         self.optimizer = SGD(scores, self.settings.lr, 0.9, self.settings.weight_decay)
         self.step = EagerStep(Sourced(self.model, self.sources), self.optimizer, reason="its mask is learned")
@@ -59,15 +58,3 @@ class MaskTrainer(Trainer):
             trained=run.trained | {name: source().data for name, source in self.sources.items()},
             scores={name: source.scores.data.copy() for name, source in self.sources.items()},
         )
-
-
-def _sources(how: Untrained, weights: dict[str, np.ndarray]) -> dict[str, Supermask] | dict[str, EdgePopup]:
-    seed, trial, round = how.key
-    if how.method == "edge-popup":
-        rng = stream(seed, trial, "scores", round)
-        return {name: EdgePopup(weight, how.counts[name], rng) for name, weight in weights.items()}
-    draws, thresholds = (stream(seed, trial, purpose, round) for purpose in ("supermask", "supermask-evaluation"))
-    return {
-        name: Supermask(weight, draws, thresholds.random(weight.shape, np.float32), how.rescale)
-        for name, weight in weights.items()
-    }

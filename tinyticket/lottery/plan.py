@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinyticket import prune
 from tinyticket.errors import InputError
-from tinyticket.lottery.methods import ONE_ROUND
-from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.untrained import UNTRAINED
 from tinyticket.nn import Module, Prunable
 from tinyticket.prune.channels import Channels, normalised_channels
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,25 @@ class Plan:
 def make_plan(model: Module, settings: Settings) -> Plan:
     """Plan the rounds for a model, or raise InputError where a round would remove nothing from a layer, or all of it."""
     groups = layer_groups(model)
-    sizes = {name: parameter.size for name, parameter in model.prunable().items()}
-    if settings.method in ONE_ROUND:  # with its first scores, a learned mask keeps a weight half of the time
-        return Plan(sizes, [], [sum(sizes.values()), sum(sizes.values()) // 2])
-    if settings.early_bird_by == "channels":
-        channels = normalised_channels(model)
-        left = [_of_channels(model, channels, density) for density in settings.one_shot]
-        return Plan(sizes, [], [sum(sizes.values()), *left], channels)
+    sizes = prunable_sizes(model)
     if settings.one_shot:
         fractions = [_one_shot_fractions(model, groups, density, settings.scope) for density in settings.one_shot]
     else:
         fractions = [prune.fractions_by_layer(groups, settings.prune)] * settings.rounds
     scope = "global" if settings.scope == "global" else "layer"
     return Plan(sizes, fractions, prune.plan_rounds(sizes, fractions, scope, iterative=not settings.one_shot))
+
+
+def prunable_sizes(model: Module) -> dict[str, int]:
+    """Return the number of weights of every layer that can be pruned."""
+    return {name: parameter.size for name, parameter in model.prunable().items()}
+
+
+def channel_plan(model: Module, settings: Settings) -> Plan:
+    """Plan rounds whose masks are of whole channels; how many weights that leaves is a guess."""
+    sizes, channels = prunable_sizes(model), normalised_channels(model)
+    left = [_of_channels(model, channels, density) for density in settings.one_shot]
+    return Plan(sizes, [], [sum(sizes.values()), *left], channels)
 
 
 def _of_channels(model: Module, channels: Mapping[str, Channels], density: float) -> int:
@@ -97,19 +104,3 @@ def layer_groups(model: Module) -> dict[str, str]:
     if last := [name for name, group in groups.items() if group == "fc"]:
         groups[last[-1]] = "output"
     return groups
-
-
-def networks(settings: Settings) -> int:
-    """Return how many networks a trial has, those that are evaluated and not trained included."""
-    return 1 + settings.rounds * (1 + len(settings.controls) + (settings.strategy == "continue"))
-
-
-def trainings(settings: Settings) -> int:
-    """Return how many trainings a trial has."""
-    evaluated = [name for name in settings.controls if not trains(settings, name)]
-    return networks(settings) - settings.rounds * len(evaluated)
-
-
-def trains(settings: Settings, control: str) -> bool:
-    """Whether a control is trained: beside networks whose weights never are, only the one that is what training makes of them."""
-    return settings.method not in UNTRAINED or control == "rewound"

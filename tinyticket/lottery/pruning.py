@@ -12,8 +12,9 @@ import numpy as np
 
 from tinyticket import prune
 from tinyticket.compiler.eager import Pair
-from tinyticket.errors import InputError, near
+from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.registry import Registry
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module
 
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 
 AT_INIT = {"snip": "snip", "grasp": "grasp", "synflow": "synflow", "magnitude-init": "magnitude"}
 AFTER_TRAINING = {"magnitude": "large_final", **{name: name for name in (*prune.CRITERIA, "random")}}
+CRITERIA = Registry("criterion", {**AFTER_TRAINING, **AT_INIT})
+"""By name: what `prune.prune_at_init` or `prune.prune_by` knows; one of a user's own is a function of final and initial weights."""
+
 SCOPES = ("layer", "global", "uniform", "erk")
 
 
 def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool) -> None:
     """Raise InputError unless the settings of pruning go together; `rewinds` says whether anything but theta_0 is gone back to."""
-    known = (*AFTER_TRAINING, *AT_INIT)
-    if criterion not in known:
-        raise InputError(f"no criterion is called {criterion!r}{near(str(criterion), known)}")
+    CRITERIA.name_of(criterion)
     if scope not in SCOPES:
         raise InputError(f"the scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not {scope!r}")
     if scope in ("uniform", "erk") and not one_shot:
@@ -48,20 +50,13 @@ def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool) -> 
 class Scores:
     """Scores the survivors of masks by a criterion of trained weights; `rng` is for the random one."""
 
-    criterion: str
+    criterion: str | prune.Criterion
     initial: State
     rng: np.random.Generator
 
     def __call__(self, weights: State, masks: Masks) -> State:
         """Return the scores of weights, 0 where they are pruned."""
-        scores = {name: np.zeros(mask.shape) for name, mask in masks.items()}
-        for name, mask in masks.items():
-            final, initial = weights[name][mask], self.initial[name][mask]
-            random = self.criterion == "random"
-            scores[name][mask] = (
-                self.rng.random(final.shape) if random else prune.CRITERIA[self.criterion](final, initial)
-            )
-        return scores
+        return prune.scores_by(self.criterion, weights, self.initial, masks, self.rng)
 
 
 class Pruner:
@@ -107,7 +102,7 @@ class Pruner:
                 self.plan.densities[round],
                 {name: 1 - prune.removed(size, fractions[name]) / size for name, size in self.plan.sizes.items()},
             )
-        criterion, rng = AFTER_TRAINING[self.settings.criterion], self._rng(round)
+        criterion, rng = CRITERIA[self.settings.criterion], self._rng(round)
         if self.settings.scope != "global":
             return prune.prune_by(criterion, trained, self._of(trained), masks, fractions, "layer", rng)
         chosen = [name for name, fraction in fractions.items() if fraction]
@@ -138,7 +133,7 @@ class Pruner:
 
     def scores(self, round: int) -> Scores:
         """Return what scores survivors; a round has its own random ones."""
-        return Scores(AFTER_TRAINING[self.settings.criterion], self.initial, self._rng(round))
+        return Scores(CRITERIA[self.settings.criterion], self.initial, self._rng(round))
 
     def _before_training(
         self, density: float, densities: Mapping[str, float] | None = None, invert: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyticket.errors import InputError, near
+from tinyticket.lottery.registry import Registry
 
 Options = dict[str, Any]
 
@@ -48,18 +48,21 @@ _VGG: Options = {  # 703 whole batches an epoch: the drops are after 80 and 120 
     **_DEEP, "model": "vgg-19", "iterations": 112_480, "batch_size": 64, "schedule": "step:56240,84360", "rounds": 18,
 }  # fmt: skip
 
-RECIPES: dict[str, Options] = {
-    "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),
-    "frankle-carbin/conv-2": _small("conv-2", 20_000, 2e-4, "conv=0.1,fc=0.2,output=0.1", 18),
-    "frankle-carbin/conv-4": _small("conv-4", 25_000, 3e-4, "conv=0.1,fc=0.2,output=0.1", 22),
-    "frankle-carbin/conv-6": _small("conv-6", 30_000, 3e-4, "conv=0.15,fc=0.2,output=0.1", 22),
-    "frankle-carbin/resnet-18": _RESNET,
-    "frankle-carbin/resnet-18-low": {**_RESNET, "lr": 0.01},
-    "frankle-carbin/resnet-18-warmup": {**_RESNET, "lr": 0.03, "schedule": "warmup:20000+step:20000,25000"},
-    "frankle-carbin/vgg-19": _VGG,
-    "frankle-carbin/vgg-19-low": {**_VGG, "lr": 0.01},
-    "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
-}
+RECIPES = Registry(
+    "recipe",
+    {
+        "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),
+        "frankle-carbin/conv-2": _small("conv-2", 20_000, 2e-4, "conv=0.1,fc=0.2,output=0.1", 18),
+        "frankle-carbin/conv-4": _small("conv-4", 25_000, 3e-4, "conv=0.1,fc=0.2,output=0.1", 22),
+        "frankle-carbin/conv-6": _small("conv-6", 30_000, 3e-4, "conv=0.15,fc=0.2,output=0.1", 22),
+        "frankle-carbin/resnet-18": _RESNET,
+        "frankle-carbin/resnet-18-low": {**_RESNET, "lr": 0.01},
+        "frankle-carbin/resnet-18-warmup": {**_RESNET, "lr": 0.03, "schedule": "warmup:20000+step:20000,25000"},
+        "frankle-carbin/vgg-19": _VGG,
+        "frankle-carbin/vgg-19-low": {**_VGG, "lr": 0.01},
+        "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
+    },
+)
 
 DEFAULTS: Options = {"model": "lenet-300-100", "data": "digits"}
 
@@ -82,9 +85,7 @@ def fill(recipe: str | None, given: Options) -> Options:
     given = {name: value for name, value in given.items() if value is not None}
     if recipe in (None, "none"):
         return {**DEFAULTS, **given}
-    if recipe not in RECIPES:
-        raise InputError(f"no recipe is called {recipe!r}{near(str(recipe), RECIPES)}")
-    chosen = {**RECIPES[recipe], **given, "recipe": recipe}
+    chosen = {**RECIPES[RECIPES.name_of(recipe)], **given, "recipe": recipe}
     if "one_shot" in given:  # which prunes by other rules
         chosen = {name: value for name, value in chosen.items() if name in given or name not in ("rounds", "prune")}
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ class Record:
             config=experiment.settings.to_plain(),
             model=describe(experiment.model),
             data=_data_record(experiment),
+            networks=dataclasses.asdict(experiment.method.networks(experiment.settings)),
             seed=experiment.settings.seed,
         )
         if round == 0:

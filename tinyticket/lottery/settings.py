@@ -13,21 +13,12 @@ from tinyticket.data.augmentation import by_name
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.device import check_device_settings
-from tinyticket.lottery.gradual import check_gradual, parse_gradual
 from tinyticket.lottery.mask_0 import check_mask_0
-from tinyticket.lottery.methods import (
-    DROP,
-    EARLY_BIRDS,
-    ONE_ROUND,
-    SCALE_PENALTY,
-    SPARSE,
-    TICKETS,
-    UPDATE_EVERY,
-    check_method,
-)
-from tinyticket.lottery.pruning import AT_INIT, check_pruning
+from tinyticket.lottery.methods import METHODS, check_method
+from tinyticket.lottery.methods.early_bird import SCALE_PENALTY
+from tinyticket.lottery.methods.gradual import parse_gradual
+from tinyticket.lottery.pruning import AT_INIT, CRITERIA, check_pruning
 from tinyticket.lottery.rewinding import check_rewinding
-from tinyticket.lottery.untrained import RATES
 from tinyticket.optim.schedules import Constant, Schedule, from_plain, parse, to_plain
 from tinyticket.prune import parse_fractions
 from tinyticket.results.verdict import MARGIN
@@ -126,16 +117,16 @@ class Settings:
     criterion: str = "magnitude"
     gradual: tuple[int, ...] = ()
     masks_from: str = "none"
-    method: str = TICKETS
-    update_every: int = UPDATE_EVERY
-    drop: float = DROP
+    method: str = "tickets"
+    update_every: int = 100
+    drop: float = 0.3
     augment: str = "none"
     recipe: str = "none"
     mask_0: str = "zero"
     signed_constant: bool = False
     rescale: bool = False
     score_lr: float = 0.0
-    early_bird_by: str = EARLY_BIRDS[0]
+    early_bird_by: str = "weights"
     scale_penalty: float = 0.0
     device: str = "cpu"
     margin: float = MARGIN
@@ -169,10 +160,6 @@ class Settings:
         by_name(self.augment)  # says what is wrong with it
         rewinds = self.rewind != "weights" or self.rewind_to != 0
         check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds)
-        after_training = self.criterion not in AT_INIT
-        check_gradual(
-            self.gradual, self.iterations, bool(self.one_shot), rewinds or self.strategy != "reset", after_training
-        )
         check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
         check_mask_0(self)
         check_method(self)
@@ -248,14 +235,14 @@ def resolve(
     strategy: str = "reset",
     gradual: str | Iterable[int] | None = None,
     masks_from: str = "none",
-    method: str = TICKETS,
+    method: str = "tickets",
     update_every: int | None = None,
-    drop: float = DROP,
+    drop: float = 0.3,
     mask_0: str = "zero",
     signed_constant: bool = False,
     rescale: bool = False,
     score_lr: float | None = None,
-    early_bird_by: str = EARLY_BIRDS[0],
+    early_bird_by: str = "weights",
     scale_penalty: float | None = None,
     device: str = "cpu",
     margin: float | None = None,
@@ -265,18 +252,14 @@ def resolve(
     docs/verdict.md says why the digits have 12 trials, and small data a margin of half a point.
     """
     small = training_examples < 10_000
-    if scope is None:
-        scope = (
-            "erk"
-            if method in SPARSE
-            else "uniform"
-            if method == "edge-popup"
-            else "global"
-            if criterion in AT_INIT or method == "early-bird"
-            else "layer"
-        )
-    if controls is None:
-        controls = ("static",) if method in SPARSE else ("random",) if method == "early-bird" else ("reinit", "random")
+    criterion, method = CRITERIA.name_of(criterion), METHODS.name_of(method)
+    defaults: dict[str, Any] = {
+        "scope": "global" if criterion in AT_INIT else "layer",
+        "controls": ("reinit", "random"),
+    }
+    defaults |= METHODS[method].defaults
+    scope = str(defaults["scope"] if scope is None else scope)
+    controls = defaults["controls"] if controls is None else controls
     if scale_penalty is None:
         scale_penalty = SCALE_PENALTY if early_bird_by == "channels" else 0.0
     if one_shot is not None:
@@ -291,10 +274,10 @@ def resolve(
         if not one_shot or len(set(one_shot)) < len(one_shot):
             raise InputError(f"one-shot wants one or more different densities; got {one_shot}")
         rounds, fractions = len(one_shot), {}
-    elif method in ONE_ROUND:
-        rounds, fractions = _default(rounds, 1), parse_fractions(prune, scope) if prune is not None else {}
     else:
-        fractions = parse_fractions(0.2 if prune is None else prune, scope)
+        rounds = defaults.get("rounds") if rounds is None else rounds
+        prune = defaults.get("prune", 0.2) if prune is None else prune
+        fractions = parse_fractions(prune, scope) if prune != {} else {}
     return Settings(
         data=data,
         model=model,
@@ -323,14 +306,14 @@ def resolve(
         gradual=parse_gradual(gradual),
         masks_from=masks_from,
         method=method,
-        update_every=_default(update_every, UPDATE_EVERY),
+        update_every=_default(update_every, 100),
         drop=float(drop),
         mask_0=mask_0,
         signed_constant=bool(signed_constant),
         rescale=bool(rescale),
         early_bird_by=early_bird_by,
         scale_penalty=float(scale_penalty),
-        score_lr=RATES.get(method, 0.0) if score_lr is None else float(score_lr),
+        score_lr=float(defaults.get("score_lr", 0.0) if score_lr is None else score_lr),
         device=device,
         margin=float((0.005 if small else MARGIN) if margin is None else margin),
     )

@@ -12,7 +12,7 @@ from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.store import Checkpoint
 
 if TYPE_CHECKING:
-    from tinyticket.lottery.untrained import Untrained
+    from tinyticket.lottery.methods.learned import Untrained
 
 
 class Revision:

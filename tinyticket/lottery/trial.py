@@ -15,17 +15,16 @@ import numpy as np
 
 from tinyticket.lottery import controls
 from tinyticket.lottery.algorithm import Masks, State, find_tickets, reset
-from tinyticket.lottery.gradual import gradual_of
 from tinyticket.lottery.jobs.job import CONTINUED, Job, Training
 from tinyticket.lottery.mask_0 import frozen_weights
-from tinyticket.lottery.methods import TICKETS, begin
-from tinyticket.lottery.plan import Plan, trains
+from tinyticket.lottery.methods import method_of
+from tinyticket.lottery.methods.tickets import Tickets
+from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.rewinding import Rewinding
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.start import Start
+from tinyticket.lottery.start import Revision, Start
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.untrained import untrained_ticket
 from tinyticket.results.result import Round
 from tinyticket.store import Checkpoint, Run
 
@@ -120,7 +119,8 @@ class TrialRun:
     ):
         self.number, self.settings, self.plan = number, settings, plan
         self.rounds = settings.rounds if rounds is None else rounds
-        self._draw, self._submit, self._memory = draw, submit, memory
+        self.draw, self._submit, self._memory = draw, submit, memory
+        self.method = method_of(settings)
         self.initial = draw(stream(settings.seed, number, "init")) if initial is None else initial
         self.pruner = pruner(self.initial)
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
@@ -131,10 +131,10 @@ class TrialRun:
 
     def run(self) -> None:
         """Train what the memory does not hold; rounds come into it in their order."""
-        if self.settings.gradual or self.settings.method != TICKETS:
-            self._run_revised()
-        else:
+        if isinstance(self.method, Tickets):
             self._run_tickets()
+        else:
+            self._run_in_training()
         while self._open:
             wait(self._open[0].waiting())
             self._commit()
@@ -155,19 +155,15 @@ class TrialRun:
                 self._dense = masks, trained
             self._before = self._dense if one_shot else (masks, trained)
 
-    def _run_revised(self) -> None:
-        """Train the dense network, and for every density another one whose mask is found in the course of its training."""
-        dense = {name: np.ones(self.initial[name].shape, bool) for name in self.plan.sizes}
+    def _run_in_training(self) -> None:
+        """Train the dense network, and for every round another one whose mask is found in the course of its training."""
+        dense = self._dense_masks()
         self._dense = dense, self._train_or_recall(0, self.initial, dense)
         for round in range(1, self.rounds + 1):
-            start = self._revised(round, dense)
+            start = self.method.start(self, round)
             if self._memory.recall(round, start.masks, begun=True) is None:
                 training = self._train(round, None, start)
-                run = self._wait(training)
-                if start.untrained:
-                    ticket = untrained_ticket(start, run, self.initial, self._draw)
-                else:
-                    ticket = self._ticket(round, run.masks)
+                ticket = self.method.ticket(self, round, start, self._wait(training))
                 self._open.append(Open(round, training, self._train_controls(round, ticket, start)))
                 self._commit()
 
@@ -188,16 +184,19 @@ class TrialRun:
             done = self._open.popleft()
             self._memory.commit(done.round, done.finished(self.initial))
 
-    def _revised(self, round: int, dense: Masks) -> Start:
-        """Return how a network starts whose mask changes while it trains."""
-        settings = self.settings
-        if settings.method != TICKETS:
-            epoch = self.pruner.examples // settings.batch_size
-            return begin(settings, self.plan, self.number, round, self.initial, epoch)
-        scores = self.pruner.scores(round)
-        revision = gradual_of(self.plan, round, settings.scope, settings.gradual, scores)
-        origin = {"weights": "init", "mask": "gradual", "statistics": "init"}
+    @property
+    def epoch(self) -> int:
+        """Iterations in which every training example is seen once."""
+        return self.pruner.examples // self.settings.batch_size
+
+    def dense_start(self, mask: str, revision: Revision) -> Start:
+        """Return a start at theta_0 of all weights, some of which a revision takes away; `mask` names the way in the file."""
+        dense = self._dense_masks()
+        origin = {"weights": "init", "mask": mask, "statistics": "init"}
         return Start(dense, reset(self.initial, dense), origin, revision=revision)
+
+    def _dense_masks(self) -> Masks:
+        return {name: np.ones(self.initial[name].shape, bool) for name in self.plan.sizes}
 
     def _rewound(self, trained: State) -> State:
         """Return what the network goes on from whose training the next round prunes."""
@@ -225,7 +224,7 @@ class TrialRun:
         return Open(0, self._train(0, None, Start(masks, start, origin), keep_at), {})
 
     def _train_round(self, round: int, start: State, masks: Masks) -> Open:
-        ticket, continued = self._ticket(round, masks), None
+        ticket, continued = self.ticket(round, masks), None
         training = self._train(round, None, ticket.start)
         if self.continues:
             stays = Rewinding("lr", self.settings.rewind_to, self.initial)
@@ -245,7 +244,7 @@ class TrialRun:
             rng = stream(self.settings.seed, self.number, name, round)
             start = controls.beside(name, ticket, begun) or controls.begin(name, ticket, rng, origin)
             frozen = self._frozen_beside(ticket.start, start)
-            start = replace(start, frozen=frozen, trains=trains(self.settings, name))
+            start = replace(start, frozen=frozen, trains=self.method.trains(name))
             trainings[name] = self._train(round, name, start)
         return trainings
 
@@ -265,7 +264,7 @@ class TrialRun:
         masks, trained = self._dense
         return frozen_weights(self.settings.mask_0, self.initial, trained, masks, control.masks, {})
 
-    def _ticket(self, round: int, masks: Masks) -> controls.Ticket:
+    def ticket(self, round: int, masks: Masks) -> controls.Ticket:
         """Return the ticket with these masks, and what its controls are made from."""
         rewinding, weights_stay = self.rewinding, self.settings.rewind != "weights"
         # Where weights are rewound, another mask may keep any of them: the dense network is what it chooses from.
@@ -278,7 +277,7 @@ class TrialRun:
             among=among,
             inverted=lambda: self.pruner.inverted(round, trained, among, start.counts),
             initial=self.initial,
-            draw=self._draw,
+            draw=self.draw,
         )
 
 

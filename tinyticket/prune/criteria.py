@@ -139,6 +139,24 @@ def prune_by(
     InputError
         If the criterion is unknown, names or shapes differ, or a score is not a number.
     """
+    ends = {name: np.asarray(weight) for name, weight in final.items()}
+    starts = {name: np.asarray(weight) for name, weight in initial.items()}
+    if masks is None:
+        masks = {name: np.ones(weight.shape, bool) for name, weight in ends.items()}
+    kept = {name: np.asarray(mask) for name, mask in masks.items()}
+    for name, end in ends.items():
+        if name not in starts or starts[name].shape != end.shape:
+            found = f"has shape {starts[name].shape}" if name in starts else "is missing"
+            raise InputError(f"the initial weight of {name} {found}, but the final one has shape {end.shape}")
+        if name not in kept or kept[name].shape != end.shape or kept[name].dtype != bool:
+            raise InputError(f"the mask of {name} is missing, or not boolean of shape {end.shape}")
+    return keep_largest(scores_by(criterion, ends, starts, kept, rng), kept, fraction, scope)
+
+
+def scores_by(
+    criterion: str | Criterion, final: Arrays, initial: Arrays, masks: Arrays, rng: Any = None
+) -> dict[str, np.ndarray]:
+    """Return the scores of surviving weights, 0 where they are pruned; arguments as of `prune_by`."""
     if criterion == "random":
         if rng is None:
             raise InputError("the criterion 'random' needs rng, a generator or a seed")
@@ -150,21 +168,15 @@ def prune_by(
         score = CRITERIA[criterion]
     else:
         score = criterion
-    ends = {name: np.asarray(weight) for name, weight in final.items()}
-    starts = {name: np.asarray(weight) for name, weight in initial.items()}
-    if masks is None:
-        masks = {name: np.ones(weight.shape, bool) for name, weight in ends.items()}
-    kept = {name: np.asarray(mask) for name, mask in masks.items()}
-    scores = {}
-    for name, end in ends.items():
-        if name not in starts or starts[name].shape != end.shape:
-            found = f"has shape {starts[name].shape}" if name in starts else "is missing"
-            raise InputError(f"the initial weight of {name} {found}, but the final one has shape {end.shape}")
-        if name not in kept or kept[name].shape != end.shape or kept[name].dtype != bool:
-            raise InputError(f"the mask of {name} is missing, or not boolean of shape {end.shape}")
-        scores[name] = np.zeros(end.shape)
-        scores[name][kept[name]] = score(end[kept[name]], starts[name][kept[name]])
-    return keep_largest(scores, kept, fraction, scope)
+    scores = {name: np.zeros(mask.shape) for name, mask in masks.items()}
+    for name, mask in masks.items():
+        own = np.asarray(score(final[name][mask], initial[name][mask]))
+        if own.shape != (np.count_nonzero(mask),):
+            raise InputError(
+                f"a criterion returns one score a weight: of {name} {np.count_nonzero(mask)}, not an array of shape {own.shape}"
+            )
+        scores[name][mask] = own
+    return scores
 
 
 def _percentile(values: np.ndarray) -> np.ndarray:

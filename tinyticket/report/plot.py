@@ -16,7 +16,6 @@ from tinyticket.errors import InputError
 from tinyticket.report.series import controls, series
 from tinyticket.results import Result, Round
 from tinyticket.results.comparison import Comparison
-from tinyticket.results.naming import networks_of
 from tinyticket.store import replace
 
 ENDINGS = (".png", ".svg", ".pdf")
@@ -94,7 +93,7 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
     tickets = series(result, "ticket", quantity)
     if tickets:
         axis.axhline(tickets[0].mean, color="0.45", linestyle="--", linewidth=1, label="dense network")
-    networks = networks_of(result.config)
+    networks = result.networks
     labels = {**LABELS, "ticket": networks.label}
     for name in ("ticket", *controls(result)):
         kind = name.split("-")[0]

@@ -9,14 +9,13 @@ from rich.table import Table
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
-from tinyticket.results.naming import networks_of
 
 
 def title(result: Result) -> str:
     """Return the line above the table."""
     trials = len(result.trials)
     spread = f"{trials} trials: mean, and from smallest to largest" if trials > 1 else "1 trial"
-    how = networks_of(result.config).how
+    how = result.networks.how
     below = f"; below dense: networks {how}" if how else ""
     return f"{result.config['model']} on {result.config['data']}, {spread}{below}"
 

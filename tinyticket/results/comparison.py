@@ -110,7 +110,7 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
         ]
         for row in _shared(held)
     ]
-    kinds = [compared_as(result.config, network) for result in results]
+    kinds = [compared_as(result.networks, network) for result in results]
     return Comparison([_name(result) for result in results], paired, rows, kinds)
 
 

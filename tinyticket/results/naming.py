@@ -65,16 +65,15 @@ def kind_of(control: str) -> str:
     return re.sub(r"(?<!^noise)-([2-9]|[1-9]\d+)$", "", control)
 
 
-def compared_as(config: Mapping[str, Any], network: str) -> str:
+def compared_as(networks: Networks, network: str) -> str:
     """Say what is compared of a result, if that is not what its name says: no tickets, or controls that were not trained."""
-    networks = networks_of(config)
     if network != "ticket":
         return "weights never trained" if not networks.trained and network != "rewound" else ""
-    return networks.label if networks is not TICKETS else ""
+    return networks.label if networks != TICKETS else ""
 
 
 def networks_of(config: Mapping[str, Any]) -> Networks:
-    """Return the words for the networks of a result with this configuration."""
+    """Return the words for the networks of a file that does not hold them, as the first ones do not."""
     method = config.get("method", "tickets")
     if method in METHODS:
         return METHODS[method]

@@ -14,6 +14,7 @@ from tinyticket.errors import InputError
 from tinyticket.nn import Module, build
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
+from tinyticket.results.naming import Networks, networks_of
 from tinyticket.results.verdict import verdict
 from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint
 
@@ -151,6 +152,8 @@ class Result:
     ----------
     trials : list of Trial
     config, data, versions, machine : dict
+    networks : Networks
+        The words for those after the dense one.
     seed : int
     """
 
@@ -161,11 +164,13 @@ class Result:
                 texts = {
                     name: json.loads(file.attrs[name]) for name in ("config", "model", "data", "versions", "machine")
                 }
+                words = json.loads(file.attrs.get("networks", "null"))
                 self.seed = int(file.attrs["seed"])
                 self.trials = [Trial(int(t), _rounds(archive, file, int(t))) for t in sorted(file["trials"], key=int)]
             except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, OSError) as error:
                 raise InputError(f"{archive.name} is damaged: {str(error).splitlines()[0]}") from error
         self.config, self._model, self.data = texts["config"], texts["model"], texts["data"]
+        self.networks = networks_of(self.config) if words is None else Networks(**words)
         self.versions, self.machine = texts["versions"], texts["machine"]
 
     @property

@@ -24,7 +24,7 @@ def of(comparisons: list[Comparison], networks: Networks) -> str:
     for each in sorted(comparisons, key=lambda each: each.density):
         by_standing.setdefault(each.standing, []).append(each)
     if not comparisons:
-        ticket = networks is TICKETS
+        ticket = networks == TICKETS
         what = "pruned yet: there is no ticket" if ticket else "found yet but the dense network: there is none"
         return f"nothing has been {what} to judge"
     if "winning" in by_standing:
@@ -88,7 +88,7 @@ def _doubts(winner: Comparison) -> str:
     """Say which control is missing, and what Ma et al. 2021 (arXiv 2107.00166) would ask: whether longer trainings agree."""
     if not winner.networks.timed:
         return ""
-    unasked = winner.networks is TICKETS and "reinit" not in winner.controls
+    unasked = winner.networks == TICKETS and "reinit" not in winner.controls
     missing = "; no re-initialised control was run: the mask alone may have done it" if unasked else ""
     if winner.last.low > -winner.margin:
         return missing

@@ -29,7 +29,7 @@ import numpy as np
 
 from tinyticket.results import sentence
 from tinyticket.results.intervals import CONFIDENCE, FEWEST, Interval, holm, interval, ratio_interval
-from tinyticket.results.naming import TICKETS, Networks, kind_of, networks_of
+from tinyticket.results.naming import TICKETS, Networks, kind_of
 
 if TYPE_CHECKING:
     from tinyticket.results.result import Result, Round, Trial
@@ -117,8 +117,8 @@ def verdict(result: Result) -> dict[str, Any]:
     runs = [round for trial in result.trials for round in trial.rounds if len(round.history) > 1]
     at_end = sum(read(run)[0] == run.history["iteration"][-1] for run in runs)
     return {
-        "text": sentence.of(comparisons, networks_of(result.config)) + sentence.too_short(at_end, len(runs)),
-        "sought": networks_of(result.config).found().rstrip(","),
+        "text": sentence.of(comparisons, result.networks) + sentence.too_short(at_end, len(runs)),
+        "sought": result.networks.found().rstrip(","),
         "trials": len(result.trials),
         "margin": _margin(result),
         "confidence": CONFIDENCE,
@@ -170,7 +170,7 @@ def _compare_all(result: Result) -> list[Comparison]:
 
 
 def _compare(result: Result, trials: list[Trial], number: int) -> Comparison:
-    grain, margin, networks = 1 / result.data["examples"]["test"], _margin(result), networks_of(result.config)
+    grain, margin, networks = 1 / result.data["examples"]["test"], _margin(result), result.networks
     tickets = [trial.rounds[number] for trial in trials]
     stops, dense = zip(*(read(trial.rounds[0]) for trial in trials), strict=True)
     until = stops if networks.timed else [math.inf] * len(trials)

@@ -18,6 +18,9 @@ from tinyticket.errors import InputError
 from tinyticket.store.run import HISTORY, Run
 
 FORMAT_VERSION = 1
+MASK_STAYS = ("ticket", "init", "inverted")
+"""Origins of masks with which a training begins and ends; other names are of methods that begin with a dense network."""
+
 SCALARS = (
     "density",
     "weights_left",
@@ -29,12 +32,21 @@ SCALARS = (
 )
 
 
-def write_header(file: h5py.File, *, config: Mapping, model: Mapping, data: Mapping, seed: int) -> None:
+def write_header(
+    file: h5py.File, *, config: Mapping, model: Mapping, data: Mapping, networks: Mapping, seed: int
+) -> None:
     """Write (or renew) what the whole experiment shares, as attributes of the root."""
     file.attrs["format"] = "tinyticket"
     file.attrs["format_version"] = FORMAT_VERSION
     file.attrs["seed"] = seed
-    texts = {"config": config, "model": model, "data": data, "versions": versions(), "machine": machine()}
+    texts = {
+        "config": config,
+        "model": model,
+        "data": data,
+        "networks": networks,
+        "versions": versions(),
+        "machine": machine(),
+    }
     for name, value in texts.items():
         file.attrs[name] = json.dumps(value)
 
@@ -125,8 +137,8 @@ def read_start_masks(group: h5py.Group) -> dict[str, np.ndarray]:
     """Return the masks that a training began with."""
     if "start_mask" in group:
         return read_masks(group, "start_mask")
-    masks = read_masks(group)
-    dense = json.loads(group.attrs["start"]).get("mask") in ("gradual", "early-bird", "supermask", "edge-popup")
+    masks, origin = read_masks(group), json.loads(group.attrs["start"]).get("mask")
+    dense = isinstance(origin, str) and origin not in MASK_STAYS
     return {name: np.ones(mask.shape, bool) if dense else mask for name, mask in masks.items()}
 
 

@@ -19,6 +19,7 @@ from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import masks, rearranged, redrawn
 from tinyticket.lottery.controls.checks import Claim, check
 from tinyticket.lottery.controls.ticket import Ticket
+from tinyticket.lottery.registry import Registry
 from tinyticket.lottery.start import Start
 from tinyticket.results.naming import kind_of
 
@@ -35,44 +36,50 @@ class Kind:
     words: str
 
 
-KINDS = {
-    "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "the ticket's mask, new initial weights"),
-    "reinit-signed": Kind(
-        redrawn.reinit_signed,
-        Claim(other_weights=True, same_signs=True),
-        "the same, with the signs of the ticket's weights",
-    ),
-    "constant-signed": Kind(
-        redrawn.constant_signed,
-        Claim(other_weights=True, same_signs=True),
-        "those signs times the deviation of the layer's initial weights",
-    ),
-    "reshuffle": Kind(
-        rearranged.reshuffle,
-        Claim(other_weights=True, same_values=True),
-        "the ticket's starting weights, permuted in each layer",
-    ),
-    "reshuffle-signed": Kind(
-        rearranged.reshuffle_signed,
-        Claim(other_weights=True, same_values=True, same_signs=True),
-        "the same, positive and negative ones apart",
-    ),
-    **{
-        f"noise-{size:g}": Kind(
-            rearranged.noise(size),
-            Claim(other_weights=True),
-            f"its weights with noise of {size:g} deviations of the layer's initial weights",
-        )
-        for size in (0.5, 1, 2, 3)
+KINDS = Registry(
+    "control",
+    {
+        "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "the ticket's mask, new initial weights"),
+        "reinit-signed": Kind(
+            redrawn.reinit_signed,
+            Claim(other_weights=True, same_signs=True),
+            "the same, with the signs of the ticket's weights",
+        ),
+        "constant-signed": Kind(
+            redrawn.constant_signed,
+            Claim(other_weights=True, same_signs=True),
+            "those signs times the deviation of the layer's initial weights",
+        ),
+        "reshuffle": Kind(
+            rearranged.reshuffle,
+            Claim(other_weights=True, same_values=True),
+            "the ticket's starting weights, permuted in each layer",
+        ),
+        "reshuffle-signed": Kind(
+            rearranged.reshuffle_signed,
+            Claim(other_weights=True, same_values=True, same_signs=True),
+            "the same, positive and negative ones apart",
+        ),
+        **{
+            f"noise-{size:g}": Kind(
+                rearranged.noise(size),
+                Claim(other_weights=True),
+                f"its weights with noise of {size:g} deviations of the layer's initial weights",
+            )
+            for size in (0.5, 1, 2, 3)
+        },
+        "random": Kind(
+            masks.random,
+            Claim(other_mask=True),
+            "its weights under a random mask of each layer's count, which is the mask shuffled",
+        ),
+        "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "its weights where the initial ones are largest"),
+        "inverted": Kind(
+            masks.inverted, Claim(other_mask=True), "its weights where the criterion's scores are smallest"
+        ),
     },
-    "random": Kind(
-        masks.random,
-        Claim(other_mask=True),
-        "its weights under a random mask of each layer's count, which is the mask shuffled",
-    ),
-    "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "its weights where the initial ones are largest"),
-    "inverted": Kind(masks.inverted, Claim(other_mask=True), "its weights where the criterion's scores are smallest"),
-}
+)
+"""By name; one of a user's own is a Kind, or the function alone, which may then differ from its ticket in mask and weights."""
 
 
 BESIDE = {
@@ -110,12 +117,22 @@ def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -
     InputError
         If it came out equal to its ticket.
     """
-    kind = KINDS[kind_of(name)]
+    kind = known(name)
     start = kind.make(ticket, rng, origin)
     return dataclasses.replace(start, origin={**start.origin, "differs": check(name, kind.claim, ticket, start)})
 
 
-def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
+def known(name: str) -> Kind:
+    """Return the kind of a control, such as "reinit-2"."""
+    kind = KINDS[kind_of(name)]
+    return (
+        kind
+        if isinstance(kind, Kind)
+        else Kind(kind, Claim(other_mask=True, other_weights=True), "a control of the user's own")
+    )
+
+
+def parse_controls(names: str | Control | Iterable[str | Control]) -> tuple[str, ...]:
     """Return the names of controls, from "reinit,random" or a list; "none" is no control at all.
 
     A second control of a kind is called "reinit-2", a third "reinit-3".
@@ -125,9 +142,11 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
     InputError
         If a name is unknown or given twice.
     """
+    if callable(names):
+        names = [names]
     if isinstance(names, str):
         names = [name.strip() for name in names.split(",") if name.strip()]
-    names = tuple(names)
+    names = tuple(name if isinstance(name, str) else KINDS.register(name) for name in names)
     if names in ((), ("none",)):
         return ()
     if "none" in names:

@@ -22,7 +22,6 @@ from tinyticket.lottery.jobs.folder import shared_folder
 from tinyticket.lottery.jobs.job import Workshop
 from tinyticket.lottery.jobs.parcel import pack
 from tinyticket.lottery.jobs.submission import Elsewhere, Here, Jobs, UnshareableError
-from tinyticket.lottery.plan import trainings, trains
 from tinyticket.lottery.progress import Progress
 
 if TYPE_CHECKING:
@@ -67,10 +66,10 @@ def run_trials(experiment: Experiment, record: Record, trials: list[int]) -> lis
 
 def processes(experiment: Experiment, trials: int) -> int:
     """Return how many processes have something to do at a time."""
-    settings = experiment.settings
-    beside = sum(trains(settings, name) for name in settings.controls) if settings.rounds else 0
+    settings, method = experiment.settings, experiment.method
+    beside = sum(method.trains(name) for name in settings.controls) if settings.rounds else 0
     if not experiment.workers_given:
-        steps = trials * trainings(settings) * settings.iterations
+        steps = trials * method.trainings(settings) * settings.iterations
         if steps * settings.batch_size * experiment.plan.weights_left[0] < WORTH:
             return 1
     return min(experiment.workers, trials * (1 + beside))

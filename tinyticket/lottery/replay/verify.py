@@ -10,16 +10,15 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.controls import KINDS
-from tinyticket.lottery.methods import ONE_ROUND
-from tinyticket.lottery.plan import make_plan
+from tinyticket.lottery.controls import KINDS, known
+from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.pruning import AT_INIT, Pruner
 from tinyticket.lottery.replay.again import Again, fill, network_of
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module
 from tinyticket.results.naming import kind_of
 from tinyticket.results.result import Result, Round
-from tinyticket.store import summary
+from tinyticket.store import layout, summary
 
 ROUNDING = 1e-3  # of accuracies and losses that other kernels or another machine recompute
 
@@ -91,10 +90,9 @@ def verify(result: Result, **options: Any) -> list[Check]:
     model: Module | None
     try:
         model = _model(result, options)
-        planned = _Planned(make_plan(model, settings).weights_left)
-        of_plan = [
-            found for found in tickets if settings.method not in ONE_ROUND and settings.early_bird_by != "channels"
-        ]  # whose density comes of it
+        method = method_of(settings)
+        planned = _Planned(method.plan(model, settings).weights_left)
+        of_plan = tickets if method.is_planned(settings) else []
         checks.append(_check("every round has as many weights as planned", of_plan, planned, "training decides it"))
     except InputError as error:
         model = None
@@ -196,7 +194,7 @@ class _History:
 def _scalars(found: _Training) -> str | None:
     run, history = found.run, found.run.history
     # Where masks changed on the way, what came before the last change does not count.
-    changes = run.origin.get("mask") not in ("ticket", "init", "inverted") and found.control is None
+    changes = run.origin.get("mask") not in layout.MASK_STAYS and found.control is None
     since = history[history["iteration"] >= run.early_stop_iteration] if changes else history
     for name, value in summary(since).items():
         if getattr(run, name) != value:
@@ -231,7 +229,7 @@ def _follows(result: Result, settings: Settings, model: Module | None, tickets: 
         return Check(
             what, 0, [], "they were given, chosen by examples or in training, or the network is not in the file"
         )
-    plan, nothing = make_plan(model, settings), np.zeros(0, np.float32)
+    plan, nothing = method_of(settings).plan(model, settings), np.zeros(0, np.float32)
 
     def claim(found: _Training) -> str | None:
         before = result.round(found.trial, 0 if settings.one_shot else found.run.number - 1)
@@ -247,7 +245,7 @@ def _follows(result: Result, settings: Settings, model: Module | None, tickets: 
 
 def _differs(found: _Training) -> str | None:
     assert found.ticket is not None
-    claim = KINDS[kind_of(found.control or "")].claim
+    claim = known(found.control or "").claim
     pairs = [(mask, found.ticket.masks[name]) for name, mask in found.run.masks.items()]
     places = sum(int(np.count_nonzero(own != ticket)) for own, ticket in pairs)
     recorded = found.run.origin.get("differs", {"mask": places, "weights": 1})

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
-from tinyticket.lottery.start import Revision
+from tinyticket.lottery.methods.method import Method, layer_counts
+from tinyticket.lottery.pruning import AT_INIT
+from tinyticket.lottery.start import Revision, Start
+from tinyticket.results import naming
 
 if TYPE_CHECKING:
-    from tinyticket.lottery.plan import Plan
+    from tinyticket.lottery.settings import Settings
+    from tinyticket.lottery.trial import TrialRun
 
 Scores = Callable[[State, Masks], State]
 
@@ -35,24 +39,6 @@ def parse_gradual(text: str | Iterable[int] | None) -> tuple[int, ...]:
             f"got {text!r}"
         )
     return numbers
-
-
-def check_gradual(
-    gradual: tuple[int, ...], iterations: int, one_shot: bool, rewinds: bool, after_training: bool
-) -> None:
-    """Raise InputError unless the settings of gradual pruning go together."""
-    if not gradual:
-        return
-    if not one_shot or rewinds or not after_training:
-        raise InputError(
-            "gradual pruning happens in a training that starts at theta_0 and ends at a density: give the densities with "
-            "one-shot, a criterion of trained weights, and leave rewind, rewind-to and strategy out"
-        )
-    begin, end, every = gradual
-    prune.cubic_density(begin, 0.5, begin, end)  # both say what is wrong with the iterations
-    prune.plan_gradual({"the network": 10**9}, 0.5, begin, end, every)
-    if end >= iterations:
-        raise InputError(f"gradual pruning ends before the training does, after {iterations} iterations; not at {end}")
 
 
 class Gradual(Revision):
@@ -88,10 +74,31 @@ class Gradual(Revision):
         return prune.kept(size, prune.cubic_density(iteration, left / size, begin, end))
 
 
-def gradual_of(plan: Plan, round: int, scope: str, when: tuple[int, ...], scores: Scores) -> Gradual:
-    """Return the gradual pruning that ends with the counts of a round."""
-    if scope == "global":
-        return Gradual(when, plan.weights_left[round], plan.sizes, scores)
-    fractions = plan.fractions[round - 1]
-    left = {name: size - prune.removed(size, fractions[name]) for name, size in plan.sizes.items()}
-    return Gradual(when, left, plan.sizes, scores)
+class GradualPruning(Method):
+    """Prunes in the course of a training from theta_0, in which each round ends at its density."""
+
+    name, words, has_scores = "gradual", naming.GRADUAL, True
+
+    def check(self, settings: Settings) -> None:
+        """Raise InputError unless the settings of gradual pruning go together."""
+        self.check_controls(settings)
+        after_training = settings.criterion not in AT_INIT
+        rewinds = settings.rewind != "weights" or settings.rewind_to or settings.strategy != "reset"
+        if not settings.one_shot or rewinds or settings.mask_0 != "zero" or not after_training:
+            raise InputError(
+                "gradual pruning happens in a training that starts at theta_0 and ends at a density: give the densities with "
+                "one-shot, a criterion of trained weights, and leave mask-0, rewind, rewind-to and strategy out"
+            )
+        begin, end, every = settings.gradual
+        prune.cubic_density(begin, 0.5, begin, end)  # both raise InputError for iterations that make no schedule
+        prune.plan_gradual({"the network": 10**9}, 0.5, begin, end, every)
+        if end >= settings.iterations:
+            raise InputError(
+                f"gradual pruning ends before the training does, after {settings.iterations} iterations; not at {end}"
+            )
+
+    def start(self, trial: TrialRun, round: int) -> Start:
+        """Return the dense start of a round, and its prunings."""
+        settings, plan = trial.settings, trial.plan
+        left = plan.weights_left[round] if settings.scope == "global" else layer_counts(plan, round)
+        return trial.dense_start("gradual", Gradual(settings.gradual, left, plan.sizes, trial.pruner.scores(round)))

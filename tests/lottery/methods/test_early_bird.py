@@ -11,7 +11,7 @@ from tinyticket.autograd import Tensor
 from tinyticket.data import batches, from_arrays, split_validation
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment
-from tinyticket.lottery.early_bird import EarlyBirdTraining
+from tinyticket.lottery.methods.early_bird import EarlyBirdTraining
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import BatchNorm2d, Conv2d, Flatten, Linear, ReLU, Sequential, functional
@@ -206,14 +206,14 @@ def test_by_channels_it_resumes_to_the_same_bits(out, eager):
         ({"model": MODEL, "data": DATA}, "no batch normalisation with a scale"),
         ({"one_shot": 0.1}, "keeps 1 of 14 channels, fewer than the 2 layers"),
         ({"one_shot": 1}, "a density of channels lies between 0 and 1; got 1"),
-        ({"scope": "erk"}, "which compares channels in the global network"),
+        ({"scope": "erk"}, "compares channels in the global network"),
         ({"scale_penalty": -1}, "the penalty of scales is at least 0, not -1"),
         (
             {"early_bird_by": "weights", "scale_penalty": 1e-4},
             "scale-penalty is a setting of the method early-bird with",
         ),
         ({"device": "cuda"}, "no kernel for the penalty of scales: give scale-penalty 0"),
-        ({"method": "rigl"}, "early-bird-by channels is a setting of the method early-bird"),
+        ({"method": "rigl"}, "early-bird-by is a setting of the method early-bird, not of rigl"),
         ({"early_bird_by": "channel"}, "early-bird-by is weights or channels, not 'channel'"),
     ],
 )

@@ -21,7 +21,7 @@ from tests.lottery.experiments import (
 from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, stream
-from tinyticket.lottery.gradual import Gradual, parse_gradual
+from tinyticket.lottery.methods.gradual import Gradual, parse_gradual
 from tinyticket.lottery.start import Revision, Start
 
 WHEN = (2, 14, 3)  # 2, 5, 8, 11, 14 of 20 iterations
@@ -160,8 +160,8 @@ def test_the_file_says_how_it_was_pruned():
     [
         ({"one_shot": None, "rounds": 2}, "give the densities with one-shot"),
         ({"criterion": "snip"}, "a criterion of trained weights"),
-        ({"rewind_to": 3}, "leave rewind, rewind-to and strategy out"),
-        ({"rewind": "lr"}, "leave rewind, rewind-to and strategy out"),
+        ({"rewind_to": 3}, "leave mask-0, rewind, rewind-to and strategy out"),
+        ({"rewind": "lr"}, "leave mask-0, rewind, rewind-to and strategy out"),
         ({"gradual": (2, 20, 3)}, "ends before the training does, after 20 iterations; not at 20"),
         ({"gradual": (2, 14, 5)}, "every 5 iterations does not divide 2 to 14"),
         ({"gradual": (14, 2, 3)}, "ends later; got 14 and 2"),

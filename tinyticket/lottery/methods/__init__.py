@@ -1,0 +1,53 @@
+"""How the networks of an experiment's rounds are made: each way an object, which alone knows what is special about it.
+
+    tickets      the paper's: prune what has been trained, reset, train again
+    gradual      prune in the course of a training (the setting `gradual`)
+    dynamic      SET, RigL, SNFS: a sparse mask that moves
+    early_bird   dense training until masks drawn in its course stop changing
+    learned      supermask, edge-popup: masks of weights that are never trained
+
+A method of your own is a subclass of `Method`; `METHODS.register`, or an entry point of the group `tinyticket.method`, gives it a
+name for the command line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinyticket.lottery.methods.dynamic import SET, SNFS, LayerwiseSNFS, OriginalSET, RigL
+from tinyticket.lottery.methods.early_bird import EarlyBird
+from tinyticket.lottery.methods.gradual import GradualPruning
+from tinyticket.lottery.methods.learned import EdgePopupMethod, SupermaskMethod
+from tinyticket.lottery.methods.method import Method, check_own
+from tinyticket.lottery.methods.tickets import Tickets
+from tinyticket.lottery.registry import Registry
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.settings import Settings
+
+__all__ = ["METHODS", "Method", "check_method", "method_of"]
+
+METHODS = Registry(
+    "method",
+    {
+        method.name: method
+        for method in (
+            *(Tickets(), SET(), OriginalSET(), RigL(), SNFS(), LayerwiseSNFS()),
+            *(EarlyBird(), SupermaskMethod(), EdgePopupMethod()),
+        )
+    },
+)
+GRADUAL = GradualPruning()
+
+
+def method_of(settings: Settings) -> Method:
+    """Return the method of an experiment; raise InputError if there is none of this name."""
+    method = METHODS[METHODS.name_of(settings.method)]
+    return GRADUAL if settings.gradual and method.name == "tickets" else method
+
+
+def check_method(settings: Settings) -> None:
+    """Raise InputError unless the method is known, and goes together with the other settings."""
+    method = method_of(settings)
+    check_own(settings, method, METHODS)
+    method.check(settings)

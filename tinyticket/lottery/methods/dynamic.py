@@ -1,0 +1,188 @@
+"""Dynamic sparse training: a sparse network whose mask moves while it trains.
+
+It starts from theta_0 under a random mask whose layers have the densities of an Erdos-Renyi kernel, and every few iterations drops
+some weights and grows as many (`prune.dynamic`). The fraction dropped falls along a cosine from `drop` to nothing at three quarters
+of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET, RigL and SNFS run this way, as RigL's authors run
+them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new weights drawn as the initial ones were.
+RigL spends an iteration on an update, as its paper says; the others update after one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tinyticket import prune
+from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import Masks, State, reset
+from tinyticket.lottery.methods.method import REST, Method, layer_densities
+from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.streams import stream
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.settings import Settings
+    from tinyticket.lottery.trial import TrialRun
+
+DECAY, WINDOW = 0.9, 30
+"""Momentum is summed over so many gradients before an update: what lies further back weighs DECAY**WINDOW, 4%, at most, and a
+dense gradient costs more than a sparse step."""
+
+
+class Updates(Revision):
+    """The updates of one network's mask.
+
+    Parameters
+    ----------
+    method : Dynamic
+    iterations : tuple of int
+        After how many iterations the mask moves.
+    rest : int
+        Where the fraction to drop has fallen to nothing.
+    drop : float
+        The first fraction.
+    rng : Generator
+        For SET, with which `set-original` also draws weights.
+    """
+
+    def __init__(self, method: Dynamic, iterations: tuple[int, ...], rest: int, drop: float, rng: np.random.Generator):
+        self.method, self.iterations, self._rest, self._drop, self._rng = method, iterations, rest, drop, rng
+        self._momentum, self._grown = dict[str, np.ndarray](), 0
+        self.gradients = min(method.gradients, iterations[0])  # a window reaches back to the update before, not beyond
+        self.takes_step = method.takes_step
+
+    @property
+    def settled(self) -> int:
+        """Iteration 0: the network has its density from the start."""
+        return 0
+
+    def see(self, gradients: State) -> None:
+        """Take in the dense gradients of a batch before an update."""
+        for name, gradient in gradients.items():
+            before = self._momentum.get(name)
+            self._momentum[name] = gradient if before is None else DECAY * before + gradient
+
+    def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
+        """Return the masks after `iteration` iterations."""
+        # A momentum seen over a window begins anew for each update.
+        momentum, self._momentum = {name: self._momentum[name] for name in masks if self._momentum}, {}
+        weights = {name: weights[name] for name in masks}
+        fraction = self.method.fraction(iteration, self._rest, self._drop)
+        moved = self.method.move(weights, masks, momentum, fraction, self._rng)
+        self._grown += sum(int(np.count_nonzero(moved[name] & ~mask)) for name, mask in masks.items())
+        return moved
+
+    def fresh(self) -> State | None:
+        """Return values for grown weights; None where they start at 0."""
+        return self.draw(self._rng) if self.method.draws_weights else None
+
+    def record(self) -> dict[str, Any]:
+        """Return what the file says about it: how often the mask has moved, and how many weights have grown in all."""
+        return {"updates": len(self.iterations), "grown": self._grown}
+
+
+class Dynamic(Method):
+    """Moves a sparse mask every `update_every` iterations.
+
+    Attributes
+    ----------
+    gradients : int
+        Of how many steps before an update dense gradients are needed.
+    takes_step : bool
+        Whether an update takes the place of a step.
+    draws_weights : bool
+        Whether grown weights are drawn as the initial ones were, instead of starting at 0.
+    """
+
+    defaults: ClassVar = {"scope": "erk", "controls": ("static",)}
+    own: tuple[str, ...] = ("update_every", "drop")
+    starts_sparse = True
+    gradients, takes_step, draws_weights = 0, False, False
+
+    def move(self, weights: State, masks: Masks, momentum: State, fraction: float, rng: np.random.Generator) -> Masks:
+        """Return masks of as many weights, of which a fraction has been dropped and as many grown."""
+        raise NotImplementedError
+
+    def fraction(self, iteration: int, rest: int, drop: float) -> float:
+        """Return the fraction that an update drops."""
+        return prune.drop_fraction(iteration, rest, drop)
+
+    def moments(self, settings: Settings, epoch: int) -> tuple[tuple[int, ...], int]:
+        """Return after how many iterations the mask moves, and where it comes to rest."""
+        last = int(REST * settings.iterations)
+        return tuple(range(settings.update_every, last, settings.update_every)), last
+
+    def check(self, settings: Settings) -> None:
+        """Raise InputError unless the settings go together."""
+        super().check(settings)
+        prune.drop_fraction(0, 1, settings.drop)  # raises InputError for a fraction that is none
+        if settings.scope == "global":
+            raise InputError(
+                f"{self.name} has a density for each layer: the scope is erk, uniform or layer, not global"
+            )
+
+    def check_length(self, settings: Settings, epoch: int) -> None:
+        """Raise InputError if the mask would never move."""
+        if not self.moments(settings, epoch)[0]:
+            raise InputError(
+                f"{self.name} would never move its mask in {settings.iterations} iterations: train longer, or move it more often"
+            )
+
+    def start(self, trial: TrialRun, round: int) -> Start:
+        """Return theta_0 under a random mask, one for all such methods and the static network beside them."""
+        settings, plan = trial.settings, trial.plan
+        when, rest = self.moments(settings, trial.epoch)
+        key, first = ((settings.seed, trial.number, purpose, round) for purpose in (self.name, "sparse"))
+        shapes = {name: trial.initial[name].shape for name in plan.sizes}
+        masks = prune.random_masks(shapes, layer_densities(plan, round), stream(*first))
+        origin = {"weights": "init", "mask": {"stream": list(first), "moved": list(key)}, "statistics": "init"}
+        revision = Updates(self, when, rest, settings.drop, stream(*key))
+        return Start(masks, reset(trial.initial, masks), origin, revision=revision)
+
+
+class SET(Dynamic):
+    """Grows at random (Mocanu et al. 2018)."""
+
+    name = "set"
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        return prune.set_masks(weights, masks, fraction, rng)
+
+
+class OriginalSET(Dynamic):
+    """Once an epoch to the end, a constant fraction by sign, and new weights are drawn (Mocanu et al. 2018, algorithm 2)."""
+
+    name, own, draws_weights = "set-original", ("drop",), True
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        return prune.set_masks(weights, masks, fraction, rng, by_sign=True)
+
+    def fraction(self, iteration, rest, drop):
+        return drop
+
+    def moments(self, settings, epoch):
+        return tuple(range(epoch, settings.iterations, epoch)), settings.iterations
+
+
+class RigL(Dynamic):
+    """Grows where the gradient of a batch is largest (Evci et al. 2020, algorithm 1)."""
+
+    name, gradients, takes_step = "rigl", 1, True
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        return prune.rigl_masks(weights, masks, momentum, fraction)
+
+
+class SNFS(Dynamic):
+    """Grows where the momentum of the gradient is largest, and moves weights between layers (Dettmers and Zettlemoyer 2019)."""
+
+    name, gradients, redistribute = "snfs", WINDOW, True
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        return prune.snfs_masks(weights, masks, momentum, fraction, redistribute=self.redistribute)
+
+
+class LayerwiseSNFS(SNFS):
+    """SNFS in which each layer grows as many as it dropped."""
+
+    name, redistribute = "snfs-grow", False

@@ -1,0 +1,31 @@
+"""The paper's method: a network is trained, pruned and reset, once or again and again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.methods.method import Method
+from tinyticket.results import naming
+from tinyticket.results.naming import Networks
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.settings import Settings
+
+
+class Tickets(Method):
+    """Masks are made between trainings; what survives goes back to where `rewind` says."""
+
+    name, words, has_scores = "tickets", naming.TICKETS, True
+
+    def check(self, settings: Settings) -> None:
+        """Raise InputError if a control makes no sense beside tickets."""
+        self.check_controls(settings)
+        if "rewound" in settings.controls:
+            raise InputError(
+                "the control rewound trains theta_0 under the mask found; that is what a ticket is already"
+            )
+
+    def networks(self, settings: Settings) -> Networks:
+        """Return the words for tickets, or for pruned networks whose weights stay."""
+        return naming.TICKETS if settings.rewind == "weights" else naming.STAYING
