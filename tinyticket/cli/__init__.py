@@ -13,6 +13,7 @@ from tinyticket.cli.export import export
 from tinyticket.cli.find import find
 from tinyticket.cli.replay import replay
 from tinyticket.cli.show import plot, show
+from tinyticket.cli.sweep import sweep
 from tinyticket.cli.verify import verify
 from tinyticket.errors import InputError, WorkerError
 
@@ -33,7 +34,7 @@ def app() -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, show, plot, compare, analyze, replay, verify, export, data, bench):
+for command in (find, sweep, show, plot, compare, analyze, replay, verify, export, data, bench):
     app.add_command(command)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from tinyticket.cli.common import common, print_table
+from tinyticket.errors import InputError
 
 
 @click.command(
     epilog="\b\nExamples:\n  tinyticket compare magnitude.h5 random.h5\n  tinyticket compare a.h5 b.h5 c.h5 -o abc.png\n"
+    "  tinyticket compare results                   every result in a folder, as of a sweep\n"
     "  tinyticket compare a.h5 b.h5 --network reinit --json"
 )
-@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.argument("files", type=click.Path(), nargs=-1, required=True, metavar="FILES|FOLDER...")
 @click.option("--network", default="ticket", show_default=True, help="`ticket`, or a control that the results have.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON (docs/format.md says what it holds).")
 @click.option("-o", "--output", type=click.Path(), help="A picture too: PNG, SVG or PDF, by its ending.")
@@ -27,7 +30,7 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     from tinyticket import load
     from tinyticket.results import compare as side_by_side
 
-    results = [load(file) for file in files]
+    results = [load(file) for file in _files(files)]
     comparison = side_by_side(results, network)
     if output:
         from tinyticket.report.plot import plot_comparison
@@ -44,3 +47,14 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     for name, kind in zip(comparison.names, comparison.kinds, strict=True):
         if kind:
             click.echo(f"{name}: {kind}")
+
+
+def _files(given: tuple[str, ...]) -> list[str]:
+    """Return files, in place of a folder those in it."""
+    found = []
+    for path in map(Path, given):
+        inside = sorted(map(str, path.glob("*.h5"))) if path.is_dir() else [str(path)]
+        if not inside:
+            raise InputError(f"the folder {path} holds no result files (*.h5)")
+        found += inside
+    return found

@@ -13,6 +13,7 @@ from tinyticket.lottery.jobs.job import Training
 from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
+from tinyticket.lottery.sweep import sweep
 from tinyticket.results import Result, Round, Trial, compare, load, verdict
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "recipes",
     "reset",
     "stream",
+    "sweep",
     "verdict",
 ]

@@ -26,6 +26,7 @@ from tinyticket.lottery.inputs import (
 )
 from tinyticket.lottery.jobs.executors import run_trials
 from tinyticket.lottery.jobs.job import Job, Workshop
+from tinyticket.lottery.jobs.submission import Jobs
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.progress import Progress
@@ -217,6 +218,7 @@ class Experiment:
     """An experiment that has been checked and planned, and can be run.
 
     Takes the arguments of `find`; or instead of those that decide a result `settings` that have been resolved before.
+    `name` is what a sweep calls it.
 
     Attributes
     ----------
@@ -244,9 +246,10 @@ class Experiment:
         progress: Progress | None = None,
         executor: Executor | str | None = None,
         settings: Settings | None = None,
+        name: str = "",
         **options: Any,
     ):
-        self.archive = Archive(out)
+        self.archive, self.name = Archive(out), name
         self.progress = progress or Progress()
         self.threads = usable_threads(threads)
         self.source, self.dense = transfer.opened(masks_from), transfer.opened(dense_from)
@@ -258,9 +261,9 @@ class Experiment:
         if self.source:
             transfer.check_data(self.source, self.dataset)
         self.factory = options.pop("model")
-        name, _ = model_factory(self.factory, self.dataset)
+        model_name, _ = model_factory(self.factory, self.dataset)
         self.settings: Settings = settings or resolve(
-            data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
+            data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options
         )
         self.executor = executor
         self.workers = usable_workers(workers, self.threads, self.settings.device)
@@ -291,8 +294,8 @@ class Experiment:
         """What trains the network in this process."""
         return self.workshop.trainer()
 
-    def run(self) -> Result:
-        """Train what the file does not hold yet and return the result."""
+    def run(self, jobs: Jobs | None = None) -> Result:
+        """Train what the file does not hold yet and return the result; `jobs` are given where experiments share workers."""
         if getattr(self.trainer.step, "reason", None) == NO_NUMBA:
             log.warning("training runs eagerly, which takes many times as long: %s", NO_NUMBA)
         # BLAS may round otherwise with more threads; masks are chosen in this process, whoever trains.
@@ -304,7 +307,7 @@ class Experiment:
             self.progress.run_begun(settings.trials * self.method.trainings(settings), settings.iterations, done)
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
-                diverged = run_trials(self, record, unfinished)
+                diverged = run_trials(self, record, unfinished, jobs)
             except (DeviceMemoryError, WorkerError) as error:
                 raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:
@@ -332,4 +335,4 @@ class Experiment:
         if initial is None and self.source:
             initial = self.source.init(trial)
         draw = self.workshop.draw
-        return TrialRun(trial, self.settings, self.plan, pruner, draw, submit, memory, initial, rounds)
+        return TrialRun(trial, self.settings, self.plan, pruner, draw, submit, memory, initial, rounds, self.name)

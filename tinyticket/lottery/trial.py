@@ -103,6 +103,8 @@ class TrialRun:
         theta_0, where it is not drawn.
     rounds : int, optional
         After which round to stop, if not the last one.
+    experiment : str
+        How a sweep calls it.
     """
 
     def __init__(
@@ -116,11 +118,12 @@ class TrialRun:
         memory: Memory,
         initial: State | None = None,
         rounds: int | None = None,
+        experiment: str = "",
     ):
         self.number, self.settings, self.plan = number, settings, plan
         self.rounds = settings.rounds if rounds is None else rounds
         self.draw, self._submit, self._memory = draw, submit, memory
-        self.method = method_of(settings)
+        self.method, self._experiment = method_of(settings), experiment
         self.initial = draw(stream(settings.seed, number, "init")) if initial is None else initial
         self.pruner = pruner(self.initial)
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, self.initial)
@@ -168,7 +171,7 @@ class TrialRun:
                 self._commit()
 
     def _train(self, round: int, control: str | None, start: Start, keep_at: int = 0) -> Future[Run]:
-        training = Training(self.number, round, control, self.plan.densities[round])
+        training = Training(self.number, round, control, self.plan.densities[round], self._experiment)
         return self._submit(Job(training, start, keep_at))
 
     def _wait(self, training: Future[Run]) -> Run:

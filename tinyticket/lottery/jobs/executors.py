@@ -5,13 +5,13 @@ Workers are those of `concurrent.futures` executors. The parent alone writes the
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import logging
 import pickle
 import socket
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.folder import shared_folder
 from tinyticket.lottery.jobs.job import Workshop
 from tinyticket.lottery.jobs.parcel import pack
-from tinyticket.lottery.jobs.submission import Elsewhere, Here, Jobs, UnshareableError
+from tinyticket.lottery.jobs.submission import Elsewhere, Here, Jobs, Submit, UnshareableError
 from tinyticket.lottery.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,76 +37,109 @@ CONNECTS = 10
 """Seconds to wait for a cluster's scheduler."""
 
 
-def run_trials(experiment: Experiment, record: Record, trials: list[int]) -> list[DivergenceError]:
-    """Run trials, and return the errors of those that diverged, which do not keep the others from their end."""
-    with contextlib.ExitStack() as stack:
+def run_trials(
+    experiment: Experiment, record: Record, trials: list[int], jobs: Jobs | None = None
+) -> list[DivergenceError]:
+    """Run trials, and return the errors of those that diverged, which do not keep the others from their end.
+
+    `jobs` are given where several experiments share the workers, and whoever opened them tends them.
+    """
+    if jobs is not None:
+        return _run_all(experiment, record, trials, jobs, jobs.of(experiment.workshop), ALL_COMPLETED)
+    side_by_side = processes(experiment, len(trials)) if experiment.executor is None else experiment.workers
+    with open_jobs(experiment.executor, experiment.progress, experiment.threads, side_by_side) as opened:
         try:
-            jobs: Jobs = stack.enter_context(_jobs(experiment, len(trials)))
+            submit = opened.of(experiment.workshop)
         except UnshareableError as reason:
-            log.warning("trainings run one after another: the model cannot be sent to another process (%s)", reason)
-            jobs = _here(experiment)
-        if isinstance(jobs, Here):
-            return [error for trial in trials if (error := _run(experiment, trial, record, jobs))]
-        # A thread for each trial under way: it waits for its trainings and writes its rounds.
-        threads = stack.enter_context(ThreadPoolExecutor(jobs.workers))
-        running = [threads.submit(_run, experiment, trial, record, jobs) for trial in trials]
-        for trial in running:
-            trial.add_done_callback(lambda _: jobs.wake())
-        try:
-            while not all(trial.done() for trial in running):
-                jobs.tend()
-                for trial in running:
-                    if trial.done():
-                        trial.result()
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
-            jobs.close()
+            log.warning("trainings run one after another: %s", reason)
+            opened = Here(experiment.progress, experiment.threads)
+            submit = opened.of(experiment.workshop)
+        return tended(opened, lambda: _run_all(experiment, record, trials, opened, submit))
+
+
+def tended(jobs: Jobs, work: Callable[[], Any]) -> Any:
+    """Do work that waits for jobs, in a thread of its own while this one tends them."""
+    if isinstance(jobs, Here):
+        return work()
+    thread = ThreadPoolExecutor(1)
+    done = thread.submit(work)
+    done.add_done_callback(lambda _: jobs.wake())
+    try:
+        while not done.done():
+            jobs.tend()
+        return done.result()
+    finally:
+        thread.shutdown(wait=False)
+        jobs.close()
+
+
+def _run_all(
+    experiment: Experiment,
+    record: Record,
+    trials: list[int],
+    jobs: Jobs,
+    submit: Submit,
+    until: str = FIRST_EXCEPTION,
+) -> list[DivergenceError]:
+    if jobs.workers == 1:
+        return [error for trial in trials if (error := _run(experiment, trial, record, submit))]
+    # A thread for each trial under way: it waits for its trainings and writes its rounds.
+    threads = ThreadPoolExecutor(jobs.workers)
+    running = [threads.submit(_run, experiment, trial, record, submit) for trial in trials]
+    try:
+        done, _ = wait(running, return_when=until)
+        for trial in done:
+            trial.result()
         return [error for trial in running if (error := trial.result())]
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def processes(experiment: Experiment, trials: int) -> int:
     """Return how many processes have something to do at a time."""
     settings, method = experiment.settings, experiment.method
     beside = sum(method.trains(name) for name in settings.controls) if settings.rounds else 0
-    if not experiment.workers_given:
-        steps = trials * method.trainings(settings) * settings.iterations
-        if steps * settings.batch_size * experiment.plan.weights_left[0] < WORTH:
-            return 1
+    if not experiment.workers_given and work(experiment, trials) < WORTH:
+        return 1
     return min(experiment.workers, trials * (1 + beside))
 
 
-def _run(experiment: Experiment, trial: int, record: Record, jobs: Jobs) -> DivergenceError | None:
+def work(experiment: Experiment, trials: int) -> float:
+    """Return how much there is to do in some trials: examples times weights of all steps."""
+    settings = experiment.settings
+    steps = trials * experiment.method.trainings(settings) * settings.iterations
+    return steps * settings.batch_size * experiment.plan.weights_left[0]
+
+
+def _run(experiment: Experiment, trial: int, record: Record, submit: Submit) -> DivergenceError | None:
     try:
-        experiment.trial(trial, record.of(trial), jobs.submit).run()
+        experiment.trial(trial, record.of(trial), submit).run()
     except DivergenceError as error:
         return error
     return None
 
 
-def _here(experiment: Experiment) -> Here:
-    return Here(experiment.workshop, experiment.progress, experiment.threads)
-
-
 @contextmanager
-def _jobs(experiment: Experiment, trials: int) -> Iterator[Jobs]:
-    """Yield what does the jobs of some trials."""
-    executor, workshop, progress = experiment.executor, experiment.workshop, experiment.progress
-    workers = processes(experiment, trials)
+def open_jobs(executor: Executor | str | None, progress: Progress, threads: int, workers: int) -> Iterator[Jobs]:
+    """Yield what does jobs: an executor of the user's, the cluster of an address, or so many processes of its own."""
+    opened: AbstractContextManager[Jobs]
     if isinstance(executor, str):
-        with cluster(executor, workshop, progress) as jobs:
-            yield jobs
+        opened = cluster(executor, progress)
     elif executor is not None:
-        with given_workers(executor, workshop, progress, experiment.workers) as jobs:
-            yield jobs
+        opened = given_workers(executor, progress, workers)
     elif workers > 1:
-        with local_workers(workshop, progress, experiment.threads, workers) as jobs:
-            yield jobs
+        opened = local_workers(progress, threads, workers)
     else:
-        yield _here(experiment)
+        opened = nullcontext(Here(progress, threads))
+    with opened as jobs:
+        try:
+            yield jobs
+        finally:
+            jobs.close()
 
 
 @contextmanager
-def local_workers(workshop: Workshop, progress: Progress, threads: int, workers: int) -> Iterator[Elsewhere]:
+def local_workers(progress: Progress, threads: int, workers: int) -> Iterator[Elsewhere]:
     """Have so many processes on this machine, which end with this block."""
     from loky import ProcessPoolExecutor
 
@@ -122,25 +155,21 @@ def local_workers(workshop: Workshop, progress: Progress, threads: int, workers:
             executor.shutdown(wait=True, kill_workers=True)
 
     with shared_folder() as folder:
-        _pack(workshop, folder)
         try:
-            with _closing(Elsewhere(str(folder), folder, start, progress, threads, workers)) as jobs:
-                yield jobs
+            yield Elsewhere(_packer(folder), folder, start, progress, threads, workers)
         finally:
             stop()
 
 
 @contextmanager
-def given_workers(executor: Executor, workshop: Workshop, progress: Progress, workers: int) -> Iterator[Elsewhere]:
+def given_workers(executor: Executor, progress: Progress, workers: int) -> Iterator[Elsewhere]:
     """Use an executor of the user's, who ends it; each of its workers has one thread."""
     with shared_folder() as folder:
-        _pack(workshop, folder)
-        with _closing(Elsewhere(str(folder), folder, lambda: executor, progress, workers, workers)) as jobs:
-            yield jobs
+        yield Elsewhere(_packer(folder), folder, lambda: executor, progress, workers, workers)
 
 
 @contextmanager
-def cluster(address: str, workshop: Workshop, progress: Progress) -> Iterator[Elsewhere]:
+def cluster(address: str, progress: Progress) -> Iterator[Elsewhere]:
     """Use the workers of a Dask scheduler, to which model and data are sent once; it does jobs again whose workers die.
 
     Classes and functions of the user's own are sent with them: whoever names a cluster trusts it with code.
@@ -164,27 +193,26 @@ def cluster(address: str, workshop: Workshop, progress: Progress) -> Iterator[El
         workers = sum(client.nthreads().values())
         if not workers:
             raise InputError(f"the scheduler at {address} has no workers; start some with `dask worker {address}`")
-        contents = cloudpickle.dumps((workshop.factory, workshop.dataset, workshop.settings))
-        parcel = client.scatter([(folder.name, contents)], broadcast=True, hash=False)[0]
-        executor = client.get_executor(pure=False)
+        numbers, executor = itertools.count(), client.get_executor(pure=False)
+
+        def send(workshop: Workshop) -> Any:
+            contents = cloudpickle.dumps(workshop.contents)
+            return client.scatter([(f"{folder.name}-{next(numbers)}", contents)], broadcast=True, hash=False)[0]
+
+        yield Elsewhere(send, folder, lambda: executor, progress, workers, workers, address)
+
+
+def _packer(folder: Path) -> Callable[[Workshop], str]:
+    """Return what writes a workshop where processes of this machine find it."""
+    numbers = itertools.count()
+
+    def write(workshop: Workshop) -> str:
+        place = folder / f"experiment-{next(numbers)}"
+        place.mkdir()
         try:
-            elsewhere = Elsewhere(parcel, folder, lambda: executor, progress, workers, workers)
-        except (UnshareableError, ImportError) as error:
-            raise InputError(f"the workers of {address} cannot load the experiment: {error}") from None
-        with _closing(elsewhere) as jobs:
-            yield jobs
+            pack(workshop.contents, place)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise UnshareableError(str(error).splitlines()[0]) from error
+        return str(place)
 
-
-def _pack(workshop: Workshop, folder: Path) -> None:
-    try:
-        pack((workshop.factory, workshop.dataset, workshop.settings), folder)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise UnshareableError(str(error).splitlines()[0]) from error
-
-
-@contextmanager
-def _closing(jobs: Elsewhere) -> Iterator[Elsewhere]:
-    try:
-        yield jobs
-    finally:
-        jobs.close()
+    return write

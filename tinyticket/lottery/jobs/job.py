@@ -36,6 +36,7 @@ class Training(NamedTuple):
     round: int
     control: str | None
     density: float
+    experiment: str = ""  # of a sweep
 
     def __str__(self) -> str:
         """Say it as errors do: "trial 0, round 1 (control reinit)"."""
@@ -93,6 +94,11 @@ class Workshop:
         self.model = copy.deepcopy(self._make(stream(settings.seed, 0, "init")))
         self._trainer: Trainer | None = None
         self._plan: Mapping[str, Any] | None = None
+
+    @property
+    def contents(self) -> tuple[Any, ...]:
+        """What another process needs to make the same."""
+        return self.factory, self.dataset, self.settings
 
     def draw(self, rng: np.random.Generator) -> State:
         """Return freshly drawn parameters and buffers."""

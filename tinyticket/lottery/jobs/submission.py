@@ -28,7 +28,13 @@ TRIES = 3
 
 
 class UnshareableError(Exception):
-    """Something in the experiment cannot be sent to another process; the message says what."""
+    """The model or the data cannot be sent to another process; the message says why."""
+
+    def __init__(self, reason: str):
+        super().__init__(f"the model cannot be sent to another process ({reason})")
+
+
+Submit = Callable[[Job], Future[Run]]
 
 
 class Jobs(Protocol):
@@ -36,8 +42,8 @@ class Jobs(Protocol):
 
     workers: int
 
-    def submit(self, job: Job) -> Future[Run]:
-        """Have a job done, now or in its turn."""
+    def of(self, workshop: Workshop) -> Submit:
+        """Return what has the jobs of an experiment done, now or in their turn."""
 
     def tend(self) -> None:
         """Wait until something has happened, not for long, and do what is to be done then."""
@@ -54,16 +60,20 @@ class Here:
 
     workers = 1
 
-    def __init__(self, workshop: Workshop, progress: Progress, threads: int):
-        self._workshop, self._progress, self._threads = workshop, progress, threads
+    def __init__(self, progress: Progress, threads: int):
+        self._progress, self._threads = progress, threads
 
-    def submit(self, job: Job) -> Future[Run]:
+    def of(self, workshop: Workshop) -> Submit:
+        """Return what does the jobs of an experiment."""
+        return partial(self._do, workshop)
+
+    def _do(self, workshop: Workshop, job: Job) -> Future[Run]:
         """Do a job; bad input and divergence are in the future, what else goes wrong is raised."""
         done: Future[Run] = Future()
         begin(self._progress, job)
         try:
             watch = partial(self._progress.evaluated, job.training) if job.start.trains else lambda row: None
-            done.set_result(self._workshop.do(job, self._threads, watch))
+            done.set_result(workshop.do(job, self._threads, watch))
         except InputError as error:
             done.set_exception(error)
         else:
@@ -93,6 +103,7 @@ class _Asked:
     """A job that somebody waits for."""
 
     job: Job
+    parcel: Any  # with its workshop
     number: int
     outer: Future[Run]
     inner: Future[Run] | None = None  # None while it waits
@@ -111,8 +122,8 @@ class Elsewhere:
 
     Parameters
     ----------
-    parcel : str or Future
-        What `worker.workshop` takes, or what the executor makes of it.
+    pack : callable
+        Workshop -> what `worker.workshop` takes, or a future of it that the executor resolves.
     folder : Path
         Where workers note what they do, if they see it.
     start : callable
@@ -120,30 +131,52 @@ class Elsewhere:
     progress : Progress
     threads, workers : int
         All threads, which the workers share.
+    address : str
+        Of their cluster, which does all jobs or none.
     """
 
     def __init__(
         self,
-        parcel: Any,
+        pack: Callable[[Workshop], Any],
         folder: Path,
         start: Callable[[], Executor],
         progress: Progress,
         threads: int,
         workers: int,
+        address: str = "",
     ):
-        self._parcel, self._folder, self._start, self._progress = parcel, folder, start, progress
-        self._threads, self.workers = threads, workers
+        self._pack, self._folder, self._start, self._progress = pack, folder, start, progress
+        self._threads, self.workers, self._address = threads, workers, address
         self._numbers, self._asked = itertools.count(), dict[int, _Asked]()
         self._suspects: list[_Asked] = []  # the first of them is being done, alone
         self._lock, self._closed, self._happened = threading.Lock(), False, threading.Event()
         self._fruitless = 0  # deaths in a row of workers that had begun nothing
         self._executor = start()
-        if reason := self._executor.submit(worker.prepare, parcel).result():
-            raise UnshareableError(reason)
 
-    def submit(self, job: Job) -> Future[Run]:
+    def of(self, workshop: Workshop) -> Submit:
+        """Return what has the jobs of an experiment done, which is sent to the workers once.
+
+        Raises
+        ------
+        UnshareableError
+            If it cannot be sent, or a worker cannot load it; InputError if that is a cluster's.
+        """
+        parcel = self._pack(workshop)
+        with self._lock:
+            executor = self._executor
+        try:
+            reason = executor.submit(worker.prepare, parcel).result()
+        except ImportError as error:  # this package is not there
+            reason = str(error)
+        if reason and self._address:
+            raise InputError(f"the workers of {self._address} cannot load the experiment: {reason}")
+        if reason:
+            raise UnshareableError(reason)
+        return partial(self._submit, parcel)
+
+    def _submit(self, parcel: Any, job: Job) -> Future[Run]:
         """Have a job done by the next worker that has nothing to do."""
-        asked = _Asked(job, next(self._numbers), Future())
+        asked = _Asked(job, parcel, next(self._numbers), Future())
         with self._lock:
             if self._closed:
                 _give_up(asked.outer)
@@ -163,7 +196,7 @@ class Elsewhere:
         asked.sent, asked.read, asked.begun = asked.sent + 1, 0, False
         notes = self._notes(asked)
         try:
-            asked.inner = self._executor.submit(worker.do, self._parcel, str(notes), asked.job, threads)
+            asked.inner = self._executor.submit(worker.do, asked.parcel, str(notes), asked.job, threads)
         except BrokenExecutor as error:  # noticed in `tend`
             asked.inner = Future()
             asked.inner.set_exception(error)

@@ -20,6 +20,9 @@ from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.parcel import unpack
 from tinyticket.store import Run
 
+KEPT = 2
+"""Workshops that a worker keeps: experiments of a sweep take turns."""
+
 PATIENCE = 0.5
 """Seconds after which a worker notices that its parent is gone."""
 
@@ -44,13 +47,16 @@ _own = threading.local()  # workers of some executors are threads of one process
 
 
 def workshop(parcel: Parcel) -> Workshop:
-    """Return the workshop of an experiment, loaded once."""
+    """Return the workshop of an experiment, loaded once while few others are asked for."""
     key = parcel if isinstance(parcel, str) else parcel[0]
-    if getattr(_own, "key", None) != key:
+    loaded: dict[str, Workshop] = _own.__dict__.setdefault("workshops", {})
+    if key not in loaded:
         threadpool_limits(1, user_api="blas")  # for good: threads of one process that set and restore it would cross
         contents = unpack(Path(parcel)) if isinstance(parcel, str) else pickle.loads(parcel[1])
-        _own.key, _own.workshop = key, Workshop(*contents)
-    return _own.workshop
+        if len(loaded) >= KEPT:
+            del loaded[next(iter(loaded))]
+        loaded[key] = Workshop(*contents)
+    return loaded[key]
 
 
 def prepare(parcel: Parcel) -> str | None:

@@ -93,7 +93,7 @@ class Again:
 
     def do(self, job: Job) -> Run:
         """Do a job in this process, and tell of it."""
-        return Here(self.workshop, self.progress, self.experiment.threads).submit(job).result()
+        return Here(self.progress, self.experiment.threads).of(self.workshop)(job).result()
 
     def recorded(self, trial: int, round: int, control: str | None = None) -> Round:
         """Return what the file holds of a training; raise InputError if it does not."""

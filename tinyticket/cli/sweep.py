@@ -1,0 +1,92 @@
+"""`tinyticket sweep`: many experiments from one file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from tinyticket.cli.common import common, print_table
+from tinyticket.cli.own_model import load_model
+from tinyticket.errors import InputError, near
+
+PARTS = ("settings", "grid", "experiments")
+EXAMPLE = """
+\b
+FILE is TOML: settings that all experiments share, and a grid of lists of which every combination is an
+experiment, or a list of experiments (or both):
+  [settings]
+  data = "mnist"
+  iterations = 4000
+  [grid]
+  criterion = ["magnitude", "random", "movement"]
+  one-shot = [[0.5, 0.2, 0.1], [0.05]]
+  seed = [0, 1, 2, 3]
+  [[experiments]]
+  name = "rigl"
+  method = "rigl"
+  one-shot = [0.2, 0.1]
+
+\b
+Examples:
+  tinyticket sweep sweep.toml --out results            one file an experiment: results/NAME.h5
+  tinyticket sweep sweep.toml --out results --dry-run  only list them
+  tinyticket compare results                           all of them side by side
+
+Run the same command again to go on after an interruption, or when experiments have been added to FILE.
+"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("file", type=click.Path())
+@click.option("--out", type=click.Path(), required=True, help="The folder of the result files.")
+@click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
+@click.option("--workers", type=int, help="Processes that train side by side.  [as many as there are threads]")
+@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Train on the workers of a Dask scheduler instead.")
+@click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")
+@click.option("--dry-run", is_flag=True, help="Only list the experiments.")
+@common
+def sweep(file: str, out: str, scheduler: str | None, dry_run: bool, quiet: bool, **options: Any) -> None:
+    """Run every experiment that a file describes; dense trainings that several share are done once."""
+    from tinyticket.cli.progress import watcher
+    from tinyticket.lottery.sweep import Sweep
+
+    found = Sweep(out, **_read(file), executor=scheduler, progress=watcher(quiet), load_model=load_model, **options)
+    if dry_run:
+        shown = Table(header_style="bold", box=SIMPLE_HEAD)
+        for heading, side in (("experiment", "left"), ("trainings", "right"), ("done", "right")):
+            shown.add_column(heading, justify=side)  # type: ignore[arg-type]
+        for plan in found.planned:
+            shown.add_row(escape(plan.name), str(plan.trainings), str(plan.done))
+        print_table(shown)
+        click.echo(f"{len(found.planned)} experiments; {found.shared} dense trainings are shared")
+        return
+    try:
+        results = found.run()
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped; the finished rounds are in {out}. Run the same command again to go on.", err=True)
+        raise
+    for name, result in results.items():
+        click.echo(f"{name}: {result.verdict['text']}")
+
+
+def _read(file: str) -> dict[str, Any]:
+    try:
+        described = tomllib.loads(Path(file).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file} is no TOML: {error}") from None
+    for part in described:
+        if part not in PARTS:
+            raise InputError(f"{file} has a part {part!r}{near(part, PARTS)}")
+    tables = [described.get("settings", {}), described.get("grid", {}), *described.get("experiments", [])]
+    if not all(isinstance(table, dict) for table in tables):
+        raise InputError(f"{file}: settings and grid are tables, and experiments a list of tables, [[experiments]]")
+    settings, grid, *experiments = [{key.replace("-", "_"): value for key, value in table.items()} for table in tables]
+    return {"settings": settings, "grid": grid, "experiments": experiments}

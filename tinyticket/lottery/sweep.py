@@ -1,0 +1,317 @@
+"""Many experiments at once: a grid or a list of settings, one result file each, on the same workers.
+
+Experiments that begin with the same dense training, to the bit, share it: it is done once.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from threadpoolctl import threadpool_limits
+
+from tinyticket.data import Dataset
+from tinyticket.errors import InputError, WorkerError
+from tinyticket.lottery import dense, recipes
+from tinyticket.lottery.experiment import Experiment
+from tinyticket.lottery.inputs import load_dataset, usable_threads, usable_workers
+from tinyticket.lottery.jobs.executors import WORTH, open_jobs, tended, work
+from tinyticket.lottery.jobs.job import Job, Workshop
+from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
+from tinyticket.lottery.progress import Progress
+from tinyticket.lottery.record import Record
+from tinyticket.lottery.trial import reached
+from tinyticket.nn import describe
+from tinyticket.results import Result, load
+from tinyticket.store import Run, layout
+
+Options = dict[str, Any]
+
+
+class Planned(NamedTuple):
+    """An experiment of a sweep that has been checked.
+
+    Attributes
+    ----------
+    name : str
+    options : dict
+        As `Experiment` takes them.
+    dense : tuple
+        What decides its dense trainings.
+    trials, trainings, iterations, done : int
+        How many trials, trainings in all, and of how many iterations; how many trainings are in its file.
+    work : float
+        How much there is to do (`executors.work`).
+    donor : str or None
+        Another file of the folder that holds its dense trainings, if its own does not.
+    """
+
+    name: str
+    options: Options
+    dense: tuple
+    trials: int
+    trainings: int
+    iterations: int
+    done: int
+    work: float
+    donor: str | None = None
+
+
+class Sweep:
+    """Experiments whose settings have been checked, and which can be run.
+
+    Parameters
+    ----------
+    folder
+        For the result files, NAME.h5 each; experiments that are there are gone on with.
+    settings : dict
+        Options of `find` that all experiments share.
+    grid : dict of lists
+        Options of which every combination is an experiment.
+    experiments : list of dicts
+        Options of single experiments instead, each beside the grid's; `name` names its file.
+    threads, workers, executor, data_folder, progress
+        As `find` takes them.
+    load_model : callable, optional
+        (name, Dataset) -> a model, for names that contain a colon.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to do, or an experiment cannot be done; it is named.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        settings: Mapping[str, Any] | None = None,
+        grid: Mapping[str, Sequence] | None = None,
+        experiments: Iterable[Mapping[str, Any]] = (),
+        *,
+        threads: int | None = None,
+        workers: int | None = 1,
+        executor: Executor | str | None = None,
+        data_folder: str | os.PathLike | None = None,
+        progress: Progress | None = None,
+        load_model: Callable[[str, Dataset], Any] | None = None,
+    ):
+        self.folder, self.executor, self.progress = Path(folder), executor, progress or Progress()
+        self.threads = usable_threads(threads)
+        self._load_model, self._data_folder = load_model, data_folder
+        self._loaded = functools.cache(functools.partial(load_dataset, folder=data_folder))
+        self.planned = [self._plan(*named) for named in combinations(settings or {}, grid or {}, experiments)]
+        held = {
+            plan.dense: self._file(plan.name)
+            for plan in self.planned
+            if plan.done and _made_here(self._file(plan.name))
+        }
+        worth = workers is not None or sum(plan.work for plan in self.planned) >= WORTH
+        self.workers = usable_workers(workers, self.threads, "cpu") if worth else 1
+        self.planned = [plan if plan.done else plan._replace(donor=held.get(plan.dense)) for plan in self.planned]
+
+    @property
+    def shared(self) -> int:
+        """How many dense trainings need not be done, for another experiment does or has done them."""
+        owners = Counter(plan.dense for plan in self.planned if not plan.done and not plan.donor)
+        trials = {plan.dense: plan.trials for plan in self.planned}
+        donated = sum(plan.trials for plan in self.planned if plan.donor)
+        return donated + sum((count - 1) * trials[key] for key, count in owners.items())
+
+    def run(self) -> dict[str, Result]:
+        """Run what the files do not hold yet, and return all results by name.
+
+        Raises
+        ------
+        InputError
+            At the end, if an experiment could not be finished; the others are.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        done = sum(plan.done for plan in self.planned) + self.shared
+        iterations = max(plan.iterations for plan in self.planned)
+        self.progress.run_begun(sum(plan.trainings for plan in self.planned), iterations, done)
+        try:
+            with (
+                threadpool_limits(1, user_api="blas"),
+                open_jobs(self.executor, self.progress, self.threads, self.workers) as jobs,
+            ):
+                failed = tended(jobs, lambda: self._run_all(SharedDense(jobs, self.planned)))
+        finally:
+            self.progress.run_ended()
+        if failed:
+            said = "; ".join(f"{name}: {str(error).rstrip('.')}" for name, error in failed.items())
+            kind = WorkerError if any(isinstance(error, WorkerError) for error in failed.values()) else InputError
+            raise kind(f"{len(failed)} of {len(self.planned)} experiments could not be finished: {said}")
+        return {plan.name: load(self._file(plan.name)) for plan in self.planned}
+
+    def _run_all(self, jobs: SharedDense) -> dict[str, Exception]:
+        """Run all experiments, so many at a time as there are workers; return the errors of those that ended with one."""
+        if jobs.workers == 1:
+            errors = {plan.name: self._run(plan, jobs) for plan in self.planned}
+        else:
+            threads = ThreadPoolExecutor(jobs.workers)
+            running = {plan.name: threads.submit(self._run, plan, jobs) for plan in self.planned}
+            try:
+                errors = {name: future.result() for name, future in running.items()}
+            finally:
+                threads.shutdown(cancel_futures=True)
+        return {name: error for name, error in errors.items() if error}
+
+    def _run(self, plan: Planned, jobs: SharedDense) -> Exception | None:
+        try:
+            self._experiment(
+                plan.name, {**plan.options, "dense_from": plan.donor or plan.options.get("dense_from")}
+            ).run(jobs)
+        except (InputError, WorkerError) as error:
+            return error
+        except UnshareableError as error:
+            return InputError(f"{error}: run the sweep with one worker")
+        return None
+
+    def _plan(self, name: str, options: Options) -> Planned:
+        try:
+            experiment = self._experiment(name, options)
+            record = Record(experiment)
+        except InputError as error:
+            raise InputError(f"experiment {name}: {error}") from None
+        trials = range(experiment.settings.trials)
+        done = sum(reached(record.rounds(trial)) for trial in trials)
+        trainings, key = experiment.method.trainings(experiment.settings), _dense_key(experiment.workshop)
+        size = len(trials), len(trials) * trainings, experiment.settings.iterations
+        return Planned(name, options, key, *size, done, work(experiment, len(trials)))
+
+    def _experiment(self, name: str, options: Options) -> Experiment:
+        recipe = options.get("recipe")
+        filled = recipes.fill(recipe, {key: value for key, value in options.items() if key != "recipe"})
+        if isinstance(filled["data"], str):
+            filled["data"] = self._loaded(filled["data"])
+        if isinstance(filled["model"], str) and ":" in filled["model"] and self._load_model:
+            filled["model"] = self._load_model(filled["model"], filled["data"])
+        filled |= {"recipe": recipe, "data_folder": self._data_folder, "threads": self.threads}
+        return Experiment(**filled, out=self._file(name), progress=_Part(self.progress), name=name)
+
+    def _file(self, name: str) -> str:
+        return str(self.folder / f"{name}.h5")
+
+
+def sweep(folder: str | os.PathLike, *arguments: Any, **options: Any) -> dict[str, Result]:
+    """Run many experiments, and return their results by name; arguments as of `Sweep`.
+
+    For example ``sweep("seeds", {"data": "digits"}, {"criterion": ["magnitude", "random"], "seed": [0, 1, 2]})``.
+    """
+    return Sweep(folder, *arguments, **options).run()
+
+
+def combinations(
+    settings: Mapping[str, Any], grid: Mapping[str, Sequence], experiments: Iterable[Mapping[str, Any]]
+) -> list[tuple[str, Options]]:
+    """Return the options of every experiment with the name of its file, made of those in which it differs from others."""
+    named = []
+    for name, values in grid.items():
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise InputError(f"the grid's {name} is a list of values to combine, not {values!r:.60}")
+    lists = [[(key, value) for value in values] for key, values in grid.items()]
+    own: list[Mapping[str, Any]] = [dict(chosen) for chosen in itertools.product(*lists)] if grid else []
+    for each in (*own, *experiments):
+        options = {key: value for key, value in each.items() if key != "name"}
+        named.append((str(each.get("name") or _name(options)), {**settings, **options}))
+    if not named:
+        raise InputError("a sweep has no experiments: give a grid of settings, or a list of experiments")
+    for name, count in Counter(name for name, _ in named).items():
+        if count > 1:
+            raise InputError(f"{count} experiments of the sweep would be called {name!r}: give each a name of its own")
+        if not name or name != _clean(name) or name.startswith("."):
+            raise InputError(f"an experiment's name is that of its file: letters, digits and =,+_.-, not {name!r}")
+    return named
+
+
+class SharedDense:
+    """Has the jobs of several experiments done, dense trainings that are the same to the bit once.
+
+    Parameters
+    ----------
+    jobs : Jobs
+    planned : list of Planned
+    """
+
+    def __init__(self, jobs: Jobs, planned: Sequence[Planned]):
+        self.jobs, self.workers = jobs, jobs.workers
+        self._left = {plan.dense: Counter[tuple]() for plan in planned}
+        self._sharers = Counter(plan.dense for plan in planned if not plan.done)
+        self._runs, self._lock = dict[tuple, Future[Run]](), threading.Lock()
+
+    def of(self, workshop: Workshop) -> Submit:
+        """Return what has the jobs of an experiment done."""
+        submit, key = self.jobs.of(workshop), _dense_key(workshop)
+
+        def shared(job: Job) -> Future[Run]:
+            if job.training.round or job.training.control:
+                return submit(job)
+            which = key, job.training.trial
+            with self._lock:
+                run = self._runs.get(which) or submit(job)
+                self._left[key][which] += 1
+                self._runs[which] = run
+                if self._left[key][which] >= self._sharers[key]:  # nobody else will ask for it
+                    del self._runs[which]
+            return run
+
+        return shared
+
+    def tend(self) -> None:
+        """Leave it to whoever opened the jobs."""
+
+    wake = close = tend
+
+
+class _Part(Progress):
+    """Tells of an experiment's rounds what a sweep's progress wants to know; its trainings tell it themselves."""
+
+    def __init__(self, whole: Progress):
+        self._whole = whole
+
+    def committed(self, trial: int, round: int) -> None:
+        self._whole.committed(trial, round)
+
+
+def _dense_key(workshop: Workshop) -> tuple:
+    """Return what decides every bit of an experiment's dense trainings."""
+    settings = workshop.settings
+    keeps = settings.rewind_to if settings.rewind == "weights" else 0  # what a checkpoint of it is kept of
+    decides = [repr(getattr(settings, name)) for name in dense.DECIDES]
+    return (keeps, *decides, repr(describe(workshop.model)), repr(workshop.dataset.fingerprints()))
+
+
+def _made_here(file: str) -> bool:
+    """Whether a file was written by this program on this machine, which would come to the same bits."""
+    result = load(file)
+    return (result.machine, result.versions) == (layout.machine(), layout.versions())
+
+
+def _name(options: Options) -> str:
+    """Return "criterion=magnitude,seed=0"."""
+    return _clean(",".join(f"{key.replace('_', '-')}={_short(value)}" for key, value in options.items()))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "+".join(f"{key}.{_short(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return "+".join(map(_short, value))
+    text = (
+        value
+        if isinstance(value, str)
+        else getattr(value, "__name__", None) or getattr(value, "name", None) or str(value)
+    )
+    return Path(text).name if os.sep in text else text
+
+
+def _clean(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9=,+_.-]+", "-", text)[:200]
