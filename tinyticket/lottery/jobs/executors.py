@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tinyticket.errors import DivergenceError, InputError
+from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.folder import shared_folder
 from tinyticket.lottery.jobs.job import Workshop
 from tinyticket.lottery.jobs.parcel import pack
 from tinyticket.lottery.jobs.submission import Elsewhere, Here, Jobs, UnshareableError
 from tinyticket.lottery.plan import trainings, trains
-from tinyticket.lottery.progress import Progress
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -85,29 +85,29 @@ def _run(experiment: Experiment, trial: int, record: Record, jobs: Jobs) -> Dive
 
 
 def _here(experiment: Experiment) -> Here:
-    return Here(experiment.workshop, experiment.progress, experiment.threads)
+    return Here(experiment.workshop, experiment.callback, experiment.threads)
 
 
 @contextmanager
 def _jobs(experiment: Experiment, trials: int) -> Iterator[Jobs]:
     """Yield what does the jobs of some trials."""
-    executor, workshop, progress = experiment.executor, experiment.workshop, experiment.progress
+    executor, workshop, callback = experiment.executor, experiment.workshop, experiment.callback
     workers = processes(experiment, trials)
     if isinstance(executor, str):
-        with cluster(executor, workshop, progress) as jobs:
+        with cluster(executor, workshop, callback) as jobs:
             yield jobs
     elif executor is not None:
-        with given_workers(executor, workshop, progress, experiment.workers) as jobs:
+        with given_workers(executor, workshop, callback, experiment.workers) as jobs:
             yield jobs
     elif workers > 1:
-        with local_workers(workshop, progress, experiment.threads, workers) as jobs:
+        with local_workers(workshop, callback, experiment.threads, workers) as jobs:
             yield jobs
     else:
         yield _here(experiment)
 
 
 @contextmanager
-def local_workers(workshop: Workshop, progress: Progress, threads: int, workers: int) -> Iterator[Elsewhere]:
+def local_workers(workshop: Workshop, callback: Callback, threads: int, workers: int) -> Iterator[Elsewhere]:
     """Have so many processes on this machine, which end with this block."""
     from loky import ProcessPoolExecutor
 
@@ -125,23 +125,23 @@ def local_workers(workshop: Workshop, progress: Progress, threads: int, workers:
     with shared_folder() as folder:
         _pack(workshop, folder)
         try:
-            with _closing(Elsewhere(str(folder), folder, start, progress, threads, workers)) as jobs:
+            with _closing(Elsewhere(str(folder), folder, start, callback, threads, workers)) as jobs:
                 yield jobs
         finally:
             stop()
 
 
 @contextmanager
-def given_workers(executor: Executor, workshop: Workshop, progress: Progress, workers: int) -> Iterator[Elsewhere]:
+def given_workers(executor: Executor, workshop: Workshop, callback: Callback, workers: int) -> Iterator[Elsewhere]:
     """Use an executor of the user's, who ends it; each of its workers has one thread."""
     with shared_folder() as folder:
         _pack(workshop, folder)
-        with _closing(Elsewhere(str(folder), folder, lambda: executor, progress, workers, workers)) as jobs:
+        with _closing(Elsewhere(str(folder), folder, lambda: executor, callback, workers, workers)) as jobs:
             yield jobs
 
 
 @contextmanager
-def cluster(address: str, workshop: Workshop, progress: Progress) -> Iterator[Elsewhere]:
+def cluster(address: str, workshop: Workshop, callback: Callback) -> Iterator[Elsewhere]:
     """Use the workers of a Dask scheduler, to which model and data are sent once; it does jobs again whose workers die.
 
     Classes and functions of the user's own are sent with them: whoever names a cluster trusts it with code.
@@ -169,7 +169,7 @@ def cluster(address: str, workshop: Workshop, progress: Progress) -> Iterator[El
         parcel = client.scatter([(folder.name, contents)], broadcast=True, hash=False)[0]
         executor = client.get_executor(pure=False)
         try:
-            elsewhere = Elsewhere(parcel, folder, lambda: executor, progress, workers, workers)
+            elsewhere = Elsewhere(parcel, folder, lambda: executor, callback, workers, workers)
         except (UnshareableError, ImportError) as error:
             raise InputError(f"the workers of {address} cannot load the experiment: {error}") from None
         with _closing(elsewhere) as jobs:

@@ -37,6 +37,11 @@ class Training(NamedTuple):
     control: str | None
     density: float
 
+    @property
+    def network(self) -> str:
+        """What is trained: "dense", "ticket", or a control's name."""
+        return self.control or ("ticket" if self.round else "dense")
+
     def __str__(self) -> str:
         """Say it as errors do: "trial 0, round 1 (control reinit)"."""
         control = (
