@@ -60,7 +60,7 @@ def test_a_cluster_leaves_the_file_of_one_process_though_workers_are_killed_and_
 
     progress = Recorder()
     progress.committed = be_cruel
-    find(out=out, executor=address, progress=progress, **LARGE)
+    find(out=out, executor=address, callbacks=progress, **LARGE)
     assert killed.poll() == -signal.SIGKILL
     assert len(progress.of("training_begun")) == 8
     alone = out.with_name("alone.h5")

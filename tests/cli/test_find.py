@@ -238,6 +238,8 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "scheduler",
         "data-folder",
         "dry-run",
+        "log",
+        "tensorboard",
         "out",
         "quiet",
     ]

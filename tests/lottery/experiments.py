@@ -5,7 +5,7 @@ import numpy as np
 
 import tinyticket as tt
 from tinyticket.data import Dataset, from_arrays
-from tinyticket.lottery import Progress
+from tinyticket.lottery import Callback
 
 MODEL = "mlp-12-16-8-3"
 SIZES = {"fc1.weight": 192, "fc2.weight": 128, "output.weight": 24}
@@ -83,7 +83,7 @@ class Interrupt(Exception):
     """Stands for whatever ends a run before its time."""
 
 
-class InterruptAt(Progress):
+class InterruptAt(Callback):
     """Let some events of one kind pass and raise at the next."""
 
     def __init__(self, kind: str, after: int = 0, error: type[BaseException] = Interrupt):
@@ -96,7 +96,7 @@ class InterruptAt(Progress):
         self._left -= 1
 
 
-class Recorder(Progress):
+class Recorder(Callback):
     """Write down everything that is reported, as (kind, arguments); of trainings begun, which."""
 
     def __init__(self):

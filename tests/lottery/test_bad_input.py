@@ -47,7 +47,7 @@ ITERATIONS = SMALL["iterations"]
 def test_bad_input_is_refused_in_words_before_anything_is_trained(changes, words, out):
     progress = Recorder()
     with pytest.raises(InputError, match=words):
-        find(out=out, progress=progress, **changes)
+        find(out=out, callbacks=progress, **changes)
     assert progress.events == []
     assert list(out.parent.iterdir()) == []
 

@@ -32,7 +32,7 @@ def test_the_file_is_the_one_of_an_experiment_that_does_it_itself(changes, late,
 
 def test_only_what_the_source_lacks_is_trained(late, out):
     heard = Recorder()
-    find(out=out, dense_from=late, trials=3, rounds=1, controls="none", progress=heard)
+    find(out=out, dense_from=late, trials=3, rounds=1, controls="none", callbacks=heard)
     assert [arguments[:2] for arguments in heard.of("training_begun")] == [(0, 1), (1, 1), (2, 0), (2, 1)]
     assert heard.of("run_begun") == [(6, 20, 2)]
 

@@ -133,7 +133,7 @@ def test_every_control_can_be_replayed_from_the_file_alone(tmp_path):
 
 def test_a_ticket_and_its_controls_see_the_same_batches_and_other_trainings_others():
     seen, progress = [], Recorder()
-    find(lambda rng: Watching(seen, rng), trials=2, rounds=1, progress=progress)
+    find(lambda rng: Watching(seen, rng), trials=2, rounds=1, callbacks=progress)
     orders = [tuple(seen[i : i + ITERATIONS]) for i in range(0, len(seen), ITERATIONS)]
     by_training = dict(zip([arguments[:3] for arguments in progress.of("training_begun")], orders, strict=True))
     for trial in (0, 1):

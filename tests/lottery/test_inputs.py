@@ -191,6 +191,6 @@ def ignoring(rng):
 def test_models_that_do_not_do_are_refused_before_anything_is_trained(model, words, out):
     progress = Recorder()
     with pytest.raises(InputError, match=words):
-        find(model, out=out, progress=progress)
+        find(model, out=out, callbacks=progress)
     assert progress.events == []
     assert not out.exists()

@@ -106,7 +106,7 @@ def test_controls_have_the_same_action(found):
 def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path):
     options = {"mask_0": "freeze-away", "rounds": 2, "controls": "random"}
     with pytest.raises(Interrupt):
-        find(**options, out=tmp_path / "halves.h5", progress=InterruptAt("committed", 1))
+        find(**options, out=tmp_path / "halves.h5", callbacks=InterruptAt("committed", 1))
     find(**options, out=tmp_path / "halves.h5")
     find(**options, out=tmp_path / "whole.h5", threads=1)
     assert not differing(contents(tmp_path / "halves.h5"), contents(tmp_path / "whole.h5"))

@@ -165,7 +165,7 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
     """A dense network, a learned mask and what training makes of it are three; the random mask and new weights are none."""
     options = {**METHODS["edge-constant"], "controls": "random,rewound,reinit", "trials": workers, "workers": workers}
     progress = Recorder()
-    result = find(**options, out=tmp_path / "edge.h5", progress=progress)
+    result = find(**options, out=tmp_path / "edge.h5", callbacks=progress)
     assert progress.of("run_begun") == [(3 * workers, 20, 0)]
     trained = [(trial, round, name) for trial, round, name, _ in progress.of("training_begun") if trial == 0]
     assert trained == [(0, 0, None), (0, 1, None), (0, 1, "rewound")]
@@ -174,7 +174,7 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
     assert [training[1:] for training, _ in told] == [(1, "random", 0.5), (1, "reinit", 0.5)]
     assert told[0][-1] == result.trials[0].rounds[1].controls["random"].scalars()
     again = Recorder()
-    find(**{**options, "trials": workers + 1}, out=tmp_path / "edge.h5", progress=again)
+    find(**{**options, "trials": workers + 1}, out=tmp_path / "edge.h5", callbacks=again)
     assert again.of("run_begun") == [(3 * workers + 3, 20, 3 * workers)]
 
 
@@ -182,11 +182,11 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
 def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(found, name, tmp_path):
     options = {**METHODS[name], "iterations": 60, "threads": 1}
     with pytest.raises(Interrupt):
-        find(**options, out=tmp_path / "halves.h5", progress=InterruptAt("committed"))
+        find(**options, out=tmp_path / "halves.h5", callbacks=InterruptAt("committed"))
     halves = find(**options, out=tmp_path / "halves.h5")
     assert not differing(contents(found[name], tmp_path), contents(halves, tmp_path))
     assert find(
-        **options, out=tmp_path / "halves.h5", progress=InterruptAt("training_begun")
+        **options, out=tmp_path / "halves.h5", callbacks=InterruptAt("training_begun")
     ).path  # nothing is left to do
 
 

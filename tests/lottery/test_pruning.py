@@ -196,7 +196,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(changes, out):
     changes = {"controls": "inverted", **changes}
     for _ in range(2):
         with pytest.raises(Interrupt):
-            find(out=out, progress=InterruptAt("committed"), **changes)
+            find(out=out, callbacks=InterruptAt("committed"), **changes)
     assert differing(contents(find(out=out, **changes).path), contents(find(**changes), out.parent)) == []
 
 

@@ -61,11 +61,11 @@ def rounds_in(path):
 )
 def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(kind, after, kept, small, out):
     with pytest.raises(Interrupt):
-        find(trials=2, out=out, progress=InterruptAt(kind, after))
+        find(trials=2, out=out, callbacks=InterruptAt(kind, after))
     assert (rounds_in(out) if out.exists() else None) == kept
     assert [path.name for path in out.parent.iterdir()] == ([out.name] if kept else [])
     progress = Recorder()
-    result = find(trials=2, out=out, progress=progress)
+    result = find(trials=2, out=out, callbacks=progress)
     assert differing(contents(small.path), contents(result.path)) == []
     done = sum(1 if round == 0 else 3 for count in kept or [] for round in range(count))
     assert progress.of("run_begun") == [(14, SMALL["iterations"], done)]
@@ -75,21 +75,21 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(kind, after, kept, 
 def test_a_run_can_be_interrupted_again_and_again(small, out):
     for _ in range(6):
         with pytest.raises(Interrupt):
-            find(trials=2, out=out, progress=InterruptAt("committed"))
+            find(trials=2, out=out, callbacks=InterruptAt("committed"))
     result = find(trials=2, out=out)
     assert differing(contents(small.path), contents(result.path)) == []
 
 
 def test_ctrl_c_is_an_interruption_like_any_other(small, out):
     with pytest.raises(KeyboardInterrupt):
-        find(trials=2, out=out, progress=InterruptAt("committed", 1, KeyboardInterrupt))
+        find(trials=2, out=out, callbacks=InterruptAt("committed", 1, KeyboardInterrupt))
     assert rounds_in(out) == [2]
     assert differing(contents(small.path), contents(find(trials=2, out=out).path)) == []
 
 
 def test_a_finished_file_is_not_trained_again_nor_written(copy):
     before, progress = copy.read_bytes(), Recorder()
-    result = find(trials=2, out=copy, progress=progress)
+    result = find(trials=2, out=copy, callbacks=progress)
     assert [kind for kind, _ in progress.events] == ["run_begun", "run_ended"]
     assert copy.read_bytes() == before
     assert [len(trial.rounds) for trial in result.trials] == [3, 3]
@@ -116,7 +116,7 @@ def test_an_extended_run_equals_one_made_at_once(first, then, small, out):
 def test_an_extension_that_was_interrupted_goes_on_too(small, out):
     find(rounds=1, out=out)
     with pytest.raises(Interrupt):
-        find(trials=2, out=out, progress=InterruptAt("committed", 1))
+        find(trials=2, out=out, callbacks=InterruptAt("committed", 1))
     assert rounds_in(out) == [3, 1]
     result = find(trials=2, out=out)
     assert differing(contents(small.path), contents(result.path)) == []
@@ -150,7 +150,7 @@ def test_a_setting_from_the_future_is_named(out):
 
 def test_buffers_survive_a_resumption(out):
     with pytest.raises(Interrupt):
-        find(lambda rng: Counting(rng), out=out, progress=InterruptAt("committed", 1))
+        find(lambda rng: Counting(rng), out=out, callbacks=InterruptAt("committed", 1))
     resumed, whole = find(lambda rng: Counting(rng), out=out), find(lambda rng: Counting(rng))
     assert differing(contents(out), contents(whole, out.parent)) == []
     assert resumed.trials[0].rounds[2].trained["steps"].tolist() == [SMALL["iterations"]]
@@ -163,7 +163,7 @@ def test_one_shot_resumes_and_global_scope_too(out):
     ):
         out.unlink(missing_ok=True)
         with pytest.raises(Interrupt):
-            find(out=out, progress=InterruptAt("committed", 1), **changes)
+            find(out=out, callbacks=InterruptAt("committed", 1), **changes)
         find(out=out, **changes)
         assert differing(contents(out), contents(find(**changes), out.parent)) == []
 
@@ -173,7 +173,7 @@ def test_one_shot_resumes_and_global_scope_too(out):
 
 def test_threads_may_differ_between_runs(small, out):
     with pytest.raises(Interrupt):
-        find(trials=2, out=out, threads=1, progress=InterruptAt("committed", 1))
+        find(trials=2, out=out, threads=1, callbacks=InterruptAt("committed", 1))
     find(trials=2, out=out, threads=3)
     assert differing(contents(small.path), contents(out)) == []
 
@@ -206,7 +206,7 @@ def test_any_other_difference_is_refused_and_named_and_the_file_is_left_alone(na
     changes, words = DIFFERENT[name]
     before, progress = copy.read_bytes(), Recorder()
     with pytest.raises(InputError, match=words):
-        find(**{"trials": 2, **changes}, out=copy, progress=progress)
+        find(**{"trials": 2, **changes}, out=copy, callbacks=progress)
     assert progress.events == []
     assert copy.read_bytes() == before
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]

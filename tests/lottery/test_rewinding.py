@@ -85,7 +85,7 @@ def test_late_rewinding_restores_theta_k_and_the_optimizer_and_trains_what_is_le
 
 def test_a_ticket_at_k_sees_the_batches_of_the_iterations_from_there_on():
     seen, progress = [], Recorder()
-    find(lambda rng: Watching(seen, rng), rounds=1, rewind_to=7, progress=progress)
+    find(lambda rng: Watching(seen, rng), rounds=1, rewind_to=7, callbacks=progress)
     dense, ticket, reinit, random = np.split(np.array(seen, object), [20, 33, 53])
     assert [arguments[2] for arguments in progress.of("training_begun")] == [None, None, "reinit", "random"]
     assert list(ticket) == list(random) == list(reinit[7:])  # the stream of the round, from its eighth batch on
@@ -183,7 +183,7 @@ def test_continued_training_prunes_a_network_that_keeps_its_weights_and_resets_t
 
 def test_continued_trainings_are_counted_and_told():
     progress = Recorder()
-    find(strategy="continue", controls="none", progress=progress)
+    find(strategy="continue", controls="none", callbacks=progress)
     assert progress.of("run_begun") == [(5, 20, 0)]
     assert [arguments[:3] for arguments in progress.of("training_begun")] == [
         (0, 0, None), (0, 1, None), (0, 1, "continued"), (0, 2, None), (0, 2, "continued"),
@@ -244,7 +244,7 @@ def test_the_same_bits_again_and_after_interruptions_anywhere(mode, out):
     whole = contents(find(**mode), out.parent)
     for _ in range(2):
         with pytest.raises(Interrupt):
-            find(out=out, progress=InterruptAt("committed"), **mode)
+            find(out=out, callbacks=InterruptAt("committed"), **mode)
     assert differing(whole, contents(find(out=out, **mode).path)) == []
 
 

@@ -20,7 +20,7 @@ NAMES = [
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_combination_is_the_experiment_that_find_makes(workers, tmp_path):
     progress = Recorder()
-    results = sweep(tmp_path / "sweep", SETTINGS, GRID, workers=workers, progress=progress)
+    results = sweep(tmp_path / "sweep", SETTINGS, GRID, workers=workers, callbacks=progress)
     assert list(results) == NAMES
     for name, result in results.items():
         chosen = dict(part.split("=") for part in name.split(","))
@@ -37,9 +37,9 @@ def test_every_combination_is_the_experiment_that_find_makes(workers, tmp_path):
 
 def test_a_sweep_that_was_interrupted_goes_on_and_an_experiment_that_is_added_shares_what_is_there(tmp_path):
     with pytest.raises(Interrupt):
-        sweep(tmp_path, SETTINGS, GRID, progress=InterruptAt("committed", after=4))
+        sweep(tmp_path, SETTINGS, GRID, callbacks=InterruptAt("committed", after=4))
     progress = Recorder()
-    sweep(tmp_path, SETTINGS, GRID, [{"criterion": "movement"}], progress=progress)
+    sweep(tmp_path, SETTINGS, GRID, [{"criterion": "movement"}], callbacks=progress)
     assert not [which for which in progress.of("training_begun") if which[1] == 0]
     assert (
         differing(
@@ -48,7 +48,7 @@ def test_a_sweep_that_was_interrupted_goes_on_and_an_experiment_that_is_added_sh
         == []
     )
     progress = Recorder()
-    sweep(tmp_path, SETTINGS, GRID, [{"criterion": "movement"}], progress=progress)
+    sweep(tmp_path, SETTINGS, GRID, [{"criterion": "movement"}], callbacks=progress)
     assert not progress.of("training_begun")
 
 

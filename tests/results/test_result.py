@@ -12,7 +12,7 @@ from tests.lottery.experiments import DATA, MODEL, SIZES, SMALL, contents, diffe
 from tests.lottery.networks import Counting
 from tinyticket.autograd import Tensor, no_grad
 from tinyticket.errors import InputError
-from tinyticket.lottery import Progress, reset
+from tinyticket.lottery import Callback, reset
 from tinyticket.store import HISTORY
 
 
@@ -195,12 +195,12 @@ def test_saving_where_nothing_can_be_written_is_refused(place, small, tmp_path):
 def test_a_result_can_be_read_while_it_grows(out):
     seen = []
 
-    class Reader(Progress):
+    class Reader(Callback):
         def committed(self, trial, round):
             rounds = tt.load(out).trials[trial].rounds
             seen.append([len(run.history) for run in rounds])
 
-    find(out=out, progress=Reader())
+    find(out=out, callbacks=Reader())
     assert seen == [[5], [5, 5], [5, 5, 5]]
 
 

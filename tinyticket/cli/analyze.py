@@ -49,10 +49,10 @@ def analyze(
     if what not in known:
         raise InputError(f"no analysis is called {what!r}{near(what, known)}")
     if what == "instability":
-        from tinyticket.cli.progress import watcher
+        from tinyticket.cli.progress import callbacks
         from tinyticket.lottery.replay.instability import instability
 
-        found = instability(load(file), rounds or None, progress=watcher(quiet), **options)
+        found = instability(load(file), rounds or None, callbacks=callbacks(quiet), **options)
     else:
         if rounds:
             raise InputError(f"--round chooses networks to train, which the analysis {what} does not")

@@ -227,6 +227,13 @@ class _Find(click.Command):
 @click.option("--validation", type=int, help="Examples split off the training set.  [digits: 200, larger data: 5000]")
 @click.option("--evaluate-every", type=int, help="Iterations between evaluations.  [digits: 20, larger data: 100]")
 @click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")
+@click.option("--log", metavar="FILE", type=click.Path(), help="Append a line to a CSV file for every evaluation.")
+@click.option(
+    "--tensorboard",
+    metavar="FOLDER",
+    type=click.Path(),
+    help="Write event files for TensorBoard (needs the extra `tensorboard`).",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, how large it is and how long it takes.")
 @click.option("--out", type=click.Path(), required=True, help="The result file (HDF5); continued if it is there.")
 @common
@@ -234,8 +241,9 @@ def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, o
     """Find winning tickets: train, prune the smallest weights, reset the rest to their initial values, and again."""
     from tinyticket import data as datasets
     from tinyticket import lottery
-    from tinyticket.cli.progress import watcher
+    from tinyticket.cli.progress import callbacks
 
+    options["callbacks"] = callbacks(quiet, options.pop("log"), options.pop("tensorboard"))
     options["one_shot"] = _densities(one_shot)
     if options["masks_from"]:
         options["masks_from"] = source = lottery.load(options["masks_from"])
@@ -245,7 +253,7 @@ def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, o
     if ":" in options["model"]:
         options["model"] = load_model(options["model"], dataset)
     options |= {"recipe": recipe, "workers": options.get("workers")}  # none given: as many as threads
-    experiment = lottery.Experiment(**options, out=out, progress=watcher(quiet))
+    experiment = lottery.Experiment(**options, out=out)
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 

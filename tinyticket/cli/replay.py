@@ -26,10 +26,10 @@ def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, 
     from rich.table import Table
 
     from tinyticket import load
-    from tinyticket.cli.progress import watcher
+    from tinyticket.cli.progress import callbacks
     from tinyticket.lottery.replay.replay import replay as repeat
 
-    found = repeat(load(file), trial, round, control, progress=watcher(quiet), **options)
+    found = repeat(load(file), trial, round, control, callbacks=callbacks(quiet), **options)
     for remark in found.remarks:
         click.echo(f"tinyticket: {remark}", err=True)
     if found.agrees:

@@ -49,14 +49,32 @@ Run the same command again to go on after an interruption, or when experiments h
 @click.option("--workers", type=int, help="Processes that train side by side.  [as many as there are threads]")
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Train on the workers of a Dask scheduler instead.")
 @click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")
+@click.option("--log", type=click.Path(), help="Append a CSV line for every evaluation to this file.")
+@click.option("--tensorboard", type=click.Path(), help="Write TensorBoard's event files to this folder.")
 @click.option("--dry-run", is_flag=True, help="Only list the experiments.")
 @common
-def sweep(file: str, out: str, scheduler: str | None, dry_run: bool, quiet: bool, **options: Any) -> None:
+def sweep(
+    file: str,
+    out: str,
+    scheduler: str | None,
+    log: str | None,
+    tensorboard: str | None,
+    dry_run: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Run every experiment that a file describes; dense trainings that several share are done once."""
-    from tinyticket.cli.progress import watcher
+    from tinyticket.cli.progress import callbacks
     from tinyticket.lottery.sweep import Sweep
 
-    found = Sweep(out, **_read(file), executor=scheduler, progress=watcher(quiet), load_model=load_model, **options)
+    found = Sweep(
+        out,
+        **_read(file),
+        executor=scheduler,
+        callbacks=callbacks(quiet, log, tensorboard),
+        load_model=load_model,
+        **options,
+    )
     if dry_run:
         shown = Table(header_style="bold", box=SIMPLE_HEAD)
         for heading, side in (("experiment", "left"), ("trainings", "right"), ("done", "right")):

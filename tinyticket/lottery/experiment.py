@@ -15,6 +15,7 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
+from tinyticket.lottery.callbacks import Callback, in_order
 from tinyticket.lottery.inputs import (
     Factory,
     check_draws,
@@ -29,7 +30,6 @@ from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.record import Record
 from tinyticket.lottery.settings import Settings, resolve
@@ -87,7 +87,7 @@ def find(
     margin: float | None = None,
     data_folder: str | os.PathLike | None = None,
     out: str | os.PathLike | None = None,
-    progress: Progress | None = None,
+    callbacks: Callback | Iterable[Callback] = (),
     executor: Executor | str | None = None,
 ) -> Result:
     """Find winning tickets: train, prune, reset, and again, with controls beside every ticket (Frankle and Carbin 2019).
@@ -184,8 +184,8 @@ def find(
         Where to look for data sets.
     out
         The result file. If it holds rounds of the same experiment, the run goes on after them. None keeps the result in memory.
-    progress
-        Told what happens.
+    callbacks : Callback or iterable of Callback
+        Told what happens, in this order: `ProgressBar()`, `CSVLog(path)`, `TensorBoard(folder)`, or your own.
     executor
         A `concurrent.futures.Executor` whose workers train, instead of processes of its own: they see this machine's temporary
         folder, where the data lie, and `workers` says how many there are. Or the address of a Dask scheduler, such as
@@ -203,7 +203,7 @@ def find(
         If a loss stops being a number; finished rounds are in the file.
     """
     experiment = Experiment(
-        model, data, data_folder=data_folder, out=out, threads=threads, workers=workers, progress=progress, executor=executor,
+        model, data, data_folder=data_folder, out=out, threads=threads, workers=workers, callbacks=callbacks, executor=executor,
         rounds=rounds, iterations=iterations, batch_size=batch_size, lr=lr, optimizer=optimizer, weight_decay=weight_decay,
         schedule=schedule, prune=prune, one_shot=one_shot, criterion=criterion, scope=scope, trials=trials,
         controls=controls, seed=seed, validation=validation, evaluate_every=evaluate_every, eager=eager, masks_from=masks_from,
@@ -243,14 +243,14 @@ class Experiment:
         out: str | os.PathLike | None = None,
         threads: int | None = None,
         workers: int | None = 1,
-        progress: Progress | None = None,
+        callbacks: Callback | Iterable[Callback] = (),
         executor: Executor | str | None = None,
         settings: Settings | None = None,
         name: str = "",
         **options: Any,
     ):
         self.archive, self.name = Archive(out), name
-        self.progress = progress or Progress()
+        self.callback = in_order(callbacks)
         self.threads = usable_threads(threads)
         self.source, self.dense = transfer.opened(masks_from), transfer.opened(dense_from)
         options = {"model": model, "data": data, **options}
@@ -304,14 +304,14 @@ class Experiment:
             if self.dense and dense.copy(self.dense, self, record):
                 record = Record(self)
             done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
-            self.progress.run_begun(settings.trials * self.method.trainings(settings), settings.iterations, done)
+            self.callback.run_begun(settings.trials * self.method.trainings(settings), settings.iterations, done)
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
                 diverged = run_trials(self, record, unfinished, jobs)
             except (DeviceMemoryError, WorkerError) as error:
                 raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:
-                self.progress.run_ended()
+                self.callback.run_ended()
         if diverged:
             also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])
             raise DivergenceError(f"{diverged[0]}{also}; {record.kept()}".rstrip("."))

@@ -80,7 +80,7 @@ class Record:
         with self._lock:
             archive.commit(lambda file: self._write(file, trial, round, finished))
             self._begun = True
-            self._experiment.progress.committed(trial, round)
+            self._experiment.callback.committed(trial, round)
 
     def kept(self) -> str:
         """Return where the finished rounds are, as the end of a message."""

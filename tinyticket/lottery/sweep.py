@@ -21,12 +21,12 @@ from threadpoolctl import threadpool_limits
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError, WorkerError
 from tinyticket.lottery import dense, recipes
+from tinyticket.lottery.callbacks import Callback, in_order
 from tinyticket.lottery.experiment import Experiment
 from tinyticket.lottery.inputs import load_dataset, usable_threads, usable_workers
 from tinyticket.lottery.jobs.executors import WORTH, open_jobs, tended, work
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
-from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.record import Record
 from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
@@ -78,7 +78,7 @@ class Sweep:
         Options of which every combination is an experiment.
     experiments : list of dicts
         Options of single experiments instead, each beside the grid's; `name` names its file.
-    threads, workers, executor, data_folder, progress
+    threads, workers, executor, data_folder, callbacks
         As `find` takes them.
     load_model : callable, optional
         (name, Dataset) -> a model, for names that contain a colon.
@@ -100,10 +100,10 @@ class Sweep:
         workers: int | None = 1,
         executor: Executor | str | None = None,
         data_folder: str | os.PathLike | None = None,
-        progress: Progress | None = None,
+        callbacks: Callback | Iterable[Callback] = (),
         load_model: Callable[[str, Dataset], Any] | None = None,
     ):
-        self.folder, self.executor, self.progress = Path(folder), executor, progress or Progress()
+        self.folder, self.executor, self.callback = Path(folder), executor, in_order(callbacks)
         self.threads = usable_threads(threads)
         self._load_model, self._data_folder = load_model, data_folder
         self._loaded = functools.cache(functools.partial(load_dataset, folder=data_folder))
@@ -136,15 +136,15 @@ class Sweep:
         self.folder.mkdir(parents=True, exist_ok=True)
         done = sum(plan.done for plan in self.planned) + self.shared
         iterations = max(plan.iterations for plan in self.planned)
-        self.progress.run_begun(sum(plan.trainings for plan in self.planned), iterations, done)
+        self.callback.run_begun(sum(plan.trainings for plan in self.planned), iterations, done)
         try:
             with (
                 threadpool_limits(1, user_api="blas"),
-                open_jobs(self.executor, self.progress, self.threads, self.workers) as jobs,
+                open_jobs(self.executor, self.callback, self.threads, self.workers) as jobs,
             ):
                 failed = tended(jobs, lambda: self._run_all(SharedDense(jobs, self.planned)))
         finally:
-            self.progress.run_ended()
+            self.callback.run_ended()
         if failed:
             said = "; ".join(f"{name}: {str(error).rstrip('.')}" for name, error in failed.items())
             kind = WorkerError if any(isinstance(error, WorkerError) for error in failed.values()) else InputError
@@ -195,7 +195,7 @@ class Sweep:
         if isinstance(filled["model"], str) and ":" in filled["model"] and self._load_model:
             filled["model"] = self._load_model(filled["model"], filled["data"])
         filled |= {"recipe": recipe, "data_folder": self._data_folder, "threads": self.threads}
-        return Experiment(**filled, out=self._file(name), progress=_Part(self.progress), name=name)
+        return Experiment(**filled, out=self._file(name), callbacks=_Part(self.callback), name=name)
 
     def _file(self, name: str) -> str:
         return str(self.folder / f"{name}.h5")
@@ -271,10 +271,10 @@ class SharedDense:
     wake = close = tend
 
 
-class _Part(Progress):
-    """Tells of an experiment's rounds what a sweep's progress wants to know; its trainings tell it themselves."""
+class _Part(Callback):
+    """Tells of an experiment's rounds what the callbacks of a sweep want to know; its trainings tell it themselves."""
 
-    def __init__(self, whole: Progress):
+    def __init__(self, whole: Callback):
         self._whole = whole
 
     def committed(self, trial: int, round: int) -> None:

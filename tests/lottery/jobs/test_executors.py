@@ -31,7 +31,7 @@ def whole(tmp_path_factory):
 
 def test_any_number_of_workers_and_threads_leaves_the_same_file(whole, out, tmp_path):
     progress = Recorder()
-    result = find(out=out, workers=2, threads=3, progress=progress, **THREE)
+    result = find(out=out, workers=2, threads=3, callbacks=progress, **THREE)
     assert differing(contents(out), whole) == []
     assert [len(trial.rounds) for trial in result.trials] == [2, 2, 2]
     assert list(tmp_path.iterdir()) == [out]
@@ -46,11 +46,11 @@ def test_any_number_of_workers_and_threads_leaves_the_same_file(whole, out, tmp_
 def test_what_is_finished_is_not_trained_again_and_more_trials_extend_it(whole, out):
     find(out=out, trials=1, rounds=1)
     with pytest.raises(Interrupt):
-        find(out=out, workers=2, progress=InterruptAt("committed", after=1), **THREE)
+        find(out=out, workers=2, callbacks=InterruptAt("committed", after=1), **THREE)
     before = {trial.number: len(trial.rounds) for trial in tt.load(out).trials}
     assert sum(before.values()) == 4
     progress = Recorder()
-    find(out=out, workers=3, progress=progress, **THREE)
+    find(out=out, workers=3, callbacks=progress, **THREE)
     assert differing(contents(out), whole) == []
     assert len(progress.of("committed")) == 2
 
@@ -58,7 +58,7 @@ def test_what_is_finished_is_not_trained_again_and_more_trials_extend_it(whole, 
 @pytest.mark.parametrize("kind", ["training_begun", "evaluated", "training_ended", "committed"])
 def test_whoever_watches_may_stop_a_run_at_any_event(kind):
     with pytest.raises(Interrupt):
-        find(workers=2, progress=InterruptAt(kind, after=1), **THREE)
+        find(workers=2, callbacks=InterruptAt(kind, after=1), **THREE)
 
 
 def test_a_result_in_memory_can_have_workers_too(whole, tmp_path):
@@ -79,7 +79,7 @@ def test_any_executor_can_do_the_jobs_and_goes_on_living(kind, whole, tmp_path):
 def test_controls_of_one_trial_are_trained_beside_the_next_ticket(tmp_path):
     """A round is committed before the next one, whichever ends first."""
     progress = Recorder()
-    alone, beside = find(rounds=2), find(rounds=2, workers=2, progress=progress)
+    alone, beside = find(rounds=2), find(rounds=2, workers=2, callbacks=progress)
     assert differing(contents(beside, tmp_path), contents(alone, tmp_path)) == []
     assert progress.of("committed") == [(0, 0), (0, 1), (0, 2)]
     assert len(progress.of("training_begun")) == 7

@@ -21,7 +21,7 @@ from tests.lottery.experiments import Recorder, find
 
 progress = Recorder()
 progress.evaluated = lambda training, row: os.kill(os.getpid(), signal.SIGKILL)
-find(trials=2, workers=2, progress=progress)
+find(trials=2, workers=2, callbacks=progress)
 """
 
 

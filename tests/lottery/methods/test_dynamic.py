@@ -152,14 +152,14 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits_with_any_number_of_
     whole = sparse(method, trials=2, threads=1)
     for after in (0, 0, 0):
         with pytest.raises(Interrupt):
-            sparse(method, trials=2, threads=2, out=out, progress=InterruptAt("committed", after))
+            sparse(method, trials=2, threads=2, out=out, callbacks=InterruptAt("committed", after))
     result = sparse(method, trials=2, threads=2, out=out)
     assert differing(contents(result.path), contents(whole, out.parent)) == []
 
 
 def test_another_first_mask_in_the_file_is_noticed(out):
     with pytest.raises(Interrupt):
-        sparse(out=out, progress=InterruptAt("committed", 1))
+        sparse(out=out, callbacks=InterruptAt("committed", 1))
     import h5py
 
     with h5py.File(out, "r+") as file:

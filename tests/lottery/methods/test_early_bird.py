@@ -67,7 +67,7 @@ def test_a_ticket_that_does_not_emerge_is_drawn_at_the_last_moment_and_the_file_
 def test_it_resumes_to_the_same_bits(scope, out):
     whole = early(scope=scope, controls="random,rewound", one_shot=[0.2])
     with pytest.raises(Interrupt):
-        early(scope=scope, controls="random,rewound", one_shot=[0.2], out=out, progress=InterruptAt("committed"))
+        early(scope=scope, controls="random,rewound", one_shot=[0.2], out=out, callbacks=InterruptAt("committed"))
     result = early(scope=scope, controls="random,rewound", one_shot=[0.2], out=out)
     assert differing(contents(result.path), contents(whole, out.parent)) == []
 
@@ -193,7 +193,7 @@ def test_the_scales_of_the_moment_decide():
 def test_by_channels_it_resumes_to_the_same_bits(out, eager):
     whole = by_channels(controls="random", eager=eager)
     with pytest.raises(Interrupt):
-        by_channels(controls="random", eager=eager, out=out, progress=InterruptAt("committed"))
+        by_channels(controls="random", eager=eager, out=out, callbacks=InterruptAt("committed"))
     result = by_channels(controls="random", eager=eager, out=out)
     assert differing(contents(result.path), contents(whole, out.parent)) == []
     checks = verify(result, data=IMAGES, model=normalised)

@@ -131,7 +131,7 @@ def test_tickets_have_the_counts_of_one_shot_pruning_and_resume_to_the_same_bits
                 assert {n: m.sum() for n, m in control.masks.items()} == {n: m.sum() for n, m in ticket.masks.items()}
     for _ in range(3):
         with pytest.raises(Interrupt):
-            gradual(out=out, progress=InterruptAt("committed"), **changes)
+            gradual(out=out, callbacks=InterruptAt("committed"), **changes)
     assert differing(contents(gradual(out=out, **changes).path), contents(whole, out.parent)) == []
 
 

@@ -58,14 +58,14 @@ def test_the_copies_start_where_the_network_did_and_see_other_batches(mode, out)
 def test_what_is_in_the_file_is_not_trained_again_and_the_run_can_go_on(out):
     find(out=out, trials=2, rounds=1)
     progress = Recorder()
-    first = instability(tt.load(out), [1], data=DATA, progress=progress)
+    first = instability(tt.load(out), [1], data=DATA, callbacks=progress)
     assert [arguments[:3] for arguments in progress.of("training_begun")] == [
         (0, 1, "instability-1"), (0, 1, "instability-2"), (1, 1, "instability-1"), (1, 1, "instability-2"),
     ]  # fmt: skip
     again = instability(tt.load(out), [1])  # needs no data set
     assert again == first
     progress = Recorder()
-    whole = instability(find(out=out, trials=2, rounds=2), data=DATA, progress=progress)
+    whole = instability(find(out=out, trials=2, rounds=2), data=DATA, callbacks=progress)
     assert len(progress.of("training_begun")) == 8
     assert [row for row in whole.rows if row["round"] == 1] == first.rows
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tinyticket.errors import DivergenceError, InputError
+from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.folder import shared_folder
 from tinyticket.lottery.jobs.job import Workshop
 from tinyticket.lottery.jobs.parcel import pack
 from tinyticket.lottery.jobs.submission import Elsewhere, Here, Jobs, Submit, UnshareableError
-from tinyticket.lottery.progress import Progress
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -47,12 +47,12 @@ def run_trials(
     if jobs is not None:
         return _run_all(experiment, record, trials, jobs, jobs.of(experiment.workshop), ALL_COMPLETED)
     side_by_side = processes(experiment, len(trials)) if experiment.executor is None else experiment.workers
-    with open_jobs(experiment.executor, experiment.progress, experiment.threads, side_by_side) as opened:
+    with open_jobs(experiment.executor, experiment.callback, experiment.threads, side_by_side) as opened:
         try:
             submit = opened.of(experiment.workshop)
         except UnshareableError as reason:
             log.warning("trainings run one after another: %s", reason)
-            opened = Here(experiment.progress, experiment.threads)
+            opened = Here(experiment.callback, experiment.threads)
             submit = opened.of(experiment.workshop)
         return tended(opened, lambda: _run_all(experiment, record, trials, opened, submit))
 
@@ -120,17 +120,17 @@ def _run(experiment: Experiment, trial: int, record: Record, submit: Submit) -> 
 
 
 @contextmanager
-def open_jobs(executor: Executor | str | None, progress: Progress, threads: int, workers: int) -> Iterator[Jobs]:
+def open_jobs(executor: Executor | str | None, callback: Callback, threads: int, workers: int) -> Iterator[Jobs]:
     """Yield what does jobs: an executor of the user's, the cluster of an address, or so many processes of its own."""
     opened: AbstractContextManager[Jobs]
     if isinstance(executor, str):
-        opened = cluster(executor, progress)
+        opened = cluster(executor, callback)
     elif executor is not None:
-        opened = given_workers(executor, progress, workers)
+        opened = given_workers(executor, callback, workers)
     elif workers > 1:
-        opened = local_workers(progress, threads, workers)
+        opened = local_workers(callback, threads, workers)
     else:
-        opened = nullcontext(Here(progress, threads))
+        opened = nullcontext(Here(callback, threads))
     with opened as jobs:
         try:
             yield jobs
@@ -139,7 +139,7 @@ def open_jobs(executor: Executor | str | None, progress: Progress, threads: int,
 
 
 @contextmanager
-def local_workers(progress: Progress, threads: int, workers: int) -> Iterator[Elsewhere]:
+def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[Elsewhere]:
     """Have so many processes on this machine, which end with this block."""
     from loky import ProcessPoolExecutor
 
@@ -156,20 +156,20 @@ def local_workers(progress: Progress, threads: int, workers: int) -> Iterator[El
 
     with shared_folder() as folder:
         try:
-            yield Elsewhere(_packer(folder), folder, start, progress, threads, workers)
+            yield Elsewhere(_packer(folder), folder, start, callback, threads, workers)
         finally:
             stop()
 
 
 @contextmanager
-def given_workers(executor: Executor, progress: Progress, workers: int) -> Iterator[Elsewhere]:
+def given_workers(executor: Executor, callback: Callback, workers: int) -> Iterator[Elsewhere]:
     """Use an executor of the user's, who ends it; each of its workers has one thread."""
     with shared_folder() as folder:
-        yield Elsewhere(_packer(folder), folder, lambda: executor, progress, workers, workers)
+        yield Elsewhere(_packer(folder), folder, lambda: executor, callback, workers, workers)
 
 
 @contextmanager
-def cluster(address: str, progress: Progress) -> Iterator[Elsewhere]:
+def cluster(address: str, callback: Callback) -> Iterator[Elsewhere]:
     """Use the workers of a Dask scheduler, to which model and data are sent once; it does jobs again whose workers die.
 
     Classes and functions of the user's own are sent with them: whoever names a cluster trusts it with code.
@@ -199,7 +199,7 @@ def cluster(address: str, progress: Progress) -> Iterator[Elsewhere]:
             contents = cloudpickle.dumps(workshop.contents)
             return client.scatter([(f"{folder.name}-{next(numbers)}", contents)], broadcast=True, hash=False)[0]
 
-        yield Elsewhere(send, folder, lambda: executor, progress, workers, workers, address)
+        yield Elsewhere(send, folder, lambda: executor, callback, workers, workers, address)
 
 
 def _packer(folder: Path) -> Callable[[Workshop], str]:

@@ -38,6 +38,16 @@ class Training(NamedTuple):
     density: float
     experiment: str = ""  # of a sweep
 
+    @property
+    def network(self) -> str:
+        """What is trained: "dense", "ticket", or a control's name."""
+        return self.control or ("ticket" if self.round else "dense")
+
+    @property
+    def of(self) -> str:
+        """The experiment of a sweep, to stand before a training's name."""
+        return f"{self.experiment}, " if self.experiment else ""
+
     def __str__(self) -> str:
         """Say it as errors do: "trial 0, round 1 (control reinit)"."""
         control = (

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tinyticket.errors import InputError, WorkerError
+from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.job import Job, Workshop
-from tinyticket.lottery.progress import Progress
 from tinyticket.store import Run
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,8 @@ class Here:
 
     workers = 1
 
-    def __init__(self, progress: Progress, threads: int):
-        self._progress, self._threads = progress, threads
+    def __init__(self, callback: Callback, threads: int):
+        self._callback, self._threads = callback, threads
 
     def of(self, workshop: Workshop) -> Submit:
         """Return what does the jobs of an experiment."""
@@ -70,14 +70,14 @@ class Here:
     def _do(self, workshop: Workshop, job: Job) -> Future[Run]:
         """Do a job; bad input and divergence are in the future, what else goes wrong is raised."""
         done: Future[Run] = Future()
-        begin(self._progress, job)
+        begin(self._callback, job)
         try:
-            watch = partial(self._progress.evaluated, job.training) if job.start.trains else lambda row: None
+            watch = partial(self._callback.evaluated, job.training) if job.start.trains else lambda row: None
             done.set_result(workshop.do(job, self._threads, watch))
         except InputError as error:
             done.set_exception(error)
         else:
-            end(self._progress, job, done.result())
+            end(self._callback, job, done.result())
         return done
 
     def tend(self) -> None:
@@ -86,15 +86,15 @@ class Here:
     wake = close = tend
 
 
-def begin(progress: Progress, job: Job) -> None:
+def begin(callback: Callback, job: Job) -> None:
     """Tell that a job has begun, if it is a training."""
     if job.start.trains:
-        progress.training_begun(job.training)
+        callback.training_begun(job.training)
 
 
-def end(progress: Progress, job: Job, run: Run) -> None:
+def end(callback: Callback, job: Job, run: Run) -> None:
     """Tell what came of a job."""
-    told = progress.training_ended if job.start.trains else progress.untrained
+    told = callback.training_ended if job.start.trains else callback.untrained
     told(job.training, run.scalars())
 
 
@@ -128,7 +128,7 @@ class Elsewhere:
         Where workers note what they do, if they see it.
     start : callable
         () -> an executor, again after its workers have died.
-    progress : Progress
+    callback : Callback
     threads, workers : int
         All threads, which the workers share.
     address : str
@@ -140,12 +140,12 @@ class Elsewhere:
         pack: Callable[[Workshop], Any],
         folder: Path,
         start: Callable[[], Executor],
-        progress: Progress,
+        callback: Callback,
         threads: int,
         workers: int,
         address: str = "",
     ):
-        self._pack, self._folder, self._start, self._progress = pack, folder, start, progress
+        self._pack, self._folder, self._start, self._callback = pack, folder, start, callback
         self._threads, self.workers, self._address = threads, workers, address
         self._numbers, self._asked = itertools.count(), dict[int, _Asked]()
         self._suspects: list[_Asked] = []  # the first of them is being done, alone
@@ -248,13 +248,13 @@ class Elsewhere:
         """Tell that a job has begun, once: it may be begun again."""
         if not asked.announced:
             asked.announced = True
-            begin(self._progress, asked.job)
+            begin(self._callback, asked.job)
 
     def _evaluated(self, asked: _Asked, row: dict[str, Any]) -> None:
         """Tell of a row, once."""
         if row["iteration"] > asked.told:
             asked.told = row["iteration"]
-            self._progress.evaluated(asked.job.training, row)
+            self._callback.evaluated(asked.job.training, row)
 
     def _finish(self, asked: _Asked, inner: Future[Run]) -> None:
         with self._lock:
@@ -280,7 +280,7 @@ class Elsewhere:
         if asked.job.start.trains:
             for row in run.history:
                 self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
-        end(self._progress, asked.job, run)
+        end(self._callback, asked.job, run)
 
     def _forget(self, asked: _Asked) -> None:
         del self._asked[asked.number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -12,12 +13,12 @@ from threadpoolctl import threadpool_limits
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.experiment import Experiment
 from tinyticket.lottery.inputs import Factory, load_dataset
 from tinyticket.lottery.jobs.job import CONTINUED, Job
 from tinyticket.lottery.jobs.submission import Here
-from tinyticket.lottery.progress import Progress
 from tinyticket.lottery.record import as_run
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
@@ -37,7 +38,7 @@ class Again:
         The data set, if its name does not say where it is.
     model
         A Module or a function, needed if the network has a class of your own.
-    threads, progress
+    threads, callbacks
         As in `find`.
 
     Raises
@@ -54,17 +55,17 @@ class Again:
         data_folder: str | os.PathLike | None = None,
         model: str | Module | Factory | None = None,
         threads: int | None = None,
-        progress: Progress | None = None,
+        callbacks: Callback | Iterable[Callback] = (),
     ):
         settings = Settings.from_plain(result.config)
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else network_of(result)
         given = result if settings.masks_from != "none" else None  # the masks are in this file too
         self.experiment = Experiment(
-            made, dataset, settings=settings, masks_from=given, threads=threads, progress=progress
+            made, dataset, settings=settings, masks_from=given, threads=threads, callbacks=callbacks
         )
         self.result, self.settings, self.workshop = result, settings, self.experiment.workshop
-        self.progress = self.experiment.progress
+        self.callback = self.experiment.callback
         if describe(self.workshop.model) != result.model_description:
             raise InputError(f"the model is not of the architecture that {result.path or 'the result'} describes")
 
@@ -93,7 +94,7 @@ class Again:
 
     def do(self, job: Job) -> Run:
         """Do a job in this process, and tell of it."""
-        return Here(self.progress, self.experiment.threads).of(self.workshop)(job).result()
+        return Here(self.callback, self.experiment.threads).of(self.workshop)(job).result()
 
     def recorded(self, trial: int, round: int, control: str | None = None) -> Round:
         """Return what the file holds of a training; raise InputError if it does not."""

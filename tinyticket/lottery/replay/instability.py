@@ -108,16 +108,16 @@ def interpolate(first: State, second: State, alpha: float) -> State:
 
 def _train(again: Again, missing: list[tuple[int, Round]]) -> None:
     """Train two copies of each network and write the curve between them."""
-    archive, progress = again.result.archive, again.progress
+    archive, callback = again.result.archive, again.callback
     jobs = {(trial, round.number): _job(again, trial, round) for trial, round in missing}
-    progress.run_begun(2 * len(missing), again.settings.iterations, 0)
+    callback.run_begun(2 * len(missing), again.settings.iterations, 0)
     try:
         with archive.locked():
             for (trial, number), job in jobs.items():
                 copies = [again.do(_copy(job, purpose)) for purpose in COPIES]
                 _write(archive, trial, number, _curve(again.workshop, job, copies), job.start)
     finally:
-        progress.run_ended()
+        callback.run_ended()
 
 
 def _job(again: Again, trial: int, round: Round) -> Job:

@@ -69,7 +69,7 @@ def replay(result: Result, trial: int = 0, round: int = 0, control: str | None =
     control
         A control of that round, or "continued"; None for the ticket, or in round 0 the dense network.
     **options
-        Those of `Again`: data, data_folder, model, threads, progress.
+        Those of `Again`: data, data_folder, model, threads, callbacks.
 
     Raises
     ------
@@ -77,13 +77,13 @@ def replay(result: Result, trial: int = 0, round: int = 0, control: str | None =
         If there is no such training, or data or network cannot be had any more.
     """
     again = Again(result, **options)
-    recorded, job, progress = again.recorded(trial, round, control), again.job(trial, round, control), again.progress
-    progress.run_begun(1, again.settings.iterations, 0)
+    recorded, job, callback = again.recorded(trial, round, control), again.job(trial, round, control), again.callback
+    callback.run_begun(1, again.settings.iterations, 0)
     try:
         run = again.do(job)
     finally:
-        progress.run_ended()
-    title = f"trial {trial}, round {round}, {control or ('ticket' if round else 'dense')}"
+        callback.run_ended()
+    title = f"trial {trial}, round {round}, {job.training.network}"
     return Replay(title, compare(run, recorded), remarks(result))
 
 
