@@ -29,7 +29,7 @@ def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, t
 
 
 def test_help_names_every_control_criterion_and_way_to_rewind(command):
-    text = command("find", "--help").out
+    text = command("find", "--help-all").out
     for name in (*KINDS, *BESIDE, *METHODS, *REWINDS, *STRATEGIES, *AT_INIT):
         assert name in text
     for name in AFTER_TRAINING:
@@ -189,7 +189,7 @@ def test_a_recipe_fills_in_what_is_not_given(find_command, out, command):
     config = tt.load(out).config
     assert (config["recipe"], config["lr"], config["iterations"]) == ("frankle-carbin/conv-6", 3e-4, 20)
     assert config["controls"] == ["reinit", "reinit-2", "reinit-3"]
-    words = " ".join(command("find", "--help").out.split())
+    words = " ".join(command("find", "--help-all").out.split())
     for name in tt.lottery.recipes.RECIPES:
         assert name in words
     assert "did you mean 'frankle-carbin/lenet'" in find_command(recipe="frankle-carbin/lent").err
@@ -211,7 +211,7 @@ def test_without_eager_the_file_names_every_layers_kernel(find_command, out):
 
 
 def test_no_option_is_left_out_of_the_tests_above(command):
-    explained = command("find", "--help").out
+    explained = command("find", "--help-all").out
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Recipes:")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
     elsewhere = [
@@ -240,18 +240,19 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "dry-run",
         "out",
         "quiet",
+        "config",
     ]
-    assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
+    assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--help-all", "--version"}
 
 
 def test_the_help_names_every_network(command):
-    explained = "".join(command("find", "--help").out.split())
+    explained = "".join(command("find", "--help-all").out.split())
     assert f"{','.join(models.names())},orFILE.py:FUNCTION" in explained
 
 
 def test_the_only_rate_is_the_learning_rate(command):
     """Published code said "prune rate" for the share that stays in one place and for the share that goes in another."""
-    explained = command("find", "--help").out
+    explained = command("find", "--help-all").out
     assert {word.strip().lower() for word in re.findall(r"(\S+\s+)?\brates?\b", explained)} == {"learning"}
     assert "Fraction of the survivors removed every round" in " ".join(explained.split())
 

@@ -7,11 +7,9 @@ to below 2% of the weights, where the paper's claims end, and in the residual ne
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinyticket.errors import InputError, near
-
-Options = dict[str, Any]
+from tinyticket.lottery.settings.defaults import Options, merge
+from tinyticket.lottery.settings.table import SETTINGS
 
 _EVERYWHERE: Options = {
     "trials": 5,
@@ -61,7 +59,7 @@ RECIPES: dict[str, Options] = {
     "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
 }
 
-DEFAULTS: Options = {"model": "lenet-300-100", "data": "digits"}
+DEFAULTS: Options = {name: SETTINGS[name].default for name in ("model", "data")}
 
 
 def fill(recipe: str | None, given: Options) -> Options:
@@ -84,10 +82,7 @@ def fill(recipe: str | None, given: Options) -> Options:
         return {**DEFAULTS, **given}
     if recipe not in RECIPES:
         raise InputError(f"no recipe is called {recipe!r}{near(str(recipe), RECIPES)}")
-    chosen = {**RECIPES[recipe], **given, "recipe": recipe}
-    if "one_shot" in given:  # which prunes by other rules
-        chosen = {name: value for name, value in chosen.items() if name in given or name not in ("rounds", "prune")}
-    return chosen
+    return {**merge(RECIPES[recipe], given), "recipe": recipe}
 
 
 def describe(recipe: str) -> str:

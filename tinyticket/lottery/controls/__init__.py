@@ -126,13 +126,15 @@ def parse_controls(names: str | Iterable[str]) -> tuple[str, ...]:
         If a name is unknown or given twice.
     """
     if isinstance(names, str):
-        names = [name.strip() for name in names.split(",") if name.strip()]
-    names = tuple(names)
+        names = [name.strip() for name in names.split(",") if name.strip()] or [names]
+    names = tuple(names) if isinstance(names, Iterable) else (names,)
     if names in ((), ("none",)):
         return ()
     if "none" in names:
         raise InputError(f"'none' means no controls at all; it cannot stand beside others, as in {','.join(names)}")
     for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"controls are names, such as reinit, not {name!r:.60}")
         if kind_of(name) not in KINDS and name not in BESIDE:
             raise InputError(f"no control is called {name!r}{near(name, [*KINDS, *BESIDE, 'none'])}")
         if names.count(name) > 1:
