@@ -36,6 +36,23 @@ def test_help_names_every_control_criterion_and_way_to_rewind(command):
         assert name in text or name.removesuffix("_same_sign").removesuffix("_diff_sign") in text
 
 
+def test_the_short_help_has_ten_options_and_names_the_whole_one(command):
+    text = command("find", "--help").out
+    assert re.findall(r"^  (--[\w-]+)", text, re.MULTILINE) == [
+        "--data", "--model", "--trials", "--seed", "--iterations", "--rounds", "--prune", "--one-shot", "--controls", "--out",
+        "--help-all",
+    ]  # fmt: skip
+    assert "tinyticket find --one-shot" in text
+    assert "Recipes:" not in text
+
+
+def test_the_whole_help_has_the_options_in_groups(command):
+    text = command("find", "--help-all").out
+    groups = ["Experiment", "Training", "Pruning", "Rewinding", "Controls", "Methods", "Running", "Recipes"]
+    assert [line[:-1] for line in text.splitlines() if line[:-1] in groups] == groups
+    assert text.index("Rewinding:") < text.index("--rewind-to ITERATION") < text.index("Methods:")
+
+
 def test_options_of_rewinding_reach_the_experiment(find_command, out):
     options = {"rewind_to": 7, "criterion": "movement", "controls": "reshuffle,noise-0.5,inverted"}
     find_command(rounds=1, **options)

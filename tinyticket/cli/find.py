@@ -112,14 +112,15 @@ class _Find(click.Command):
 
 
 def _option(setting: Any) -> click.Option:
-    """Return the option that a setting is on the command line; None where it is not given."""
-    name = f"--{setting.option or setting.name.replace('_', '-')}"
-    names = [f"{name}/{name.replace('--', '--no-')}" if setting.type == "bool" else name, setting.name]
+    """Return the option that a setting is on the command line, which is None where it is not given."""
+    name, more = setting.option or setting.name.replace("_", "-"), {"metavar": setting.form}
     help = re.sub(r"`(\w+)`", lambda named: f"--{named[1].replace('_', '-')}", setting.help)
-    if setting.default is not None and setting.type != "bool" and setting.name != "workers":
+    if setting.type == "bool":
+        return click.Option([f"--{name}/--no-{name}", setting.name], default=None, help=help)
+    if setting.default is not None and name != "workers":
         help += f"  [{setting.default}]"
-    kind = {"int": int, "float": float, "bool": bool}.get(setting.type, str)
-    return click.Option(names, type=kind, default=None, required=setting.name == "out", metavar=setting.form, help=help)
+    kind = {"int": int, "float": float}.get(setting.type, str)
+    return click.Option([f"--{name}", setting.name], type=kind, required=name == "out", help=help, **more)
 
 
 def _show_all(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:

@@ -13,7 +13,14 @@ from tinyticket.compiler.choose import NO_NUMBA
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
-from tinyticket.lottery.inputs import check_draws, check_model, load_dataset, model_factory, usable_threads
+from tinyticket.lottery.inputs import (
+    check_draws,
+    check_model,
+    load_dataset,
+    model_factory,
+    usable_threads,
+    usable_workers,
+)
 from tinyticket.lottery.jobs.executors import run_trials
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.methods import TICKETS, moments
@@ -25,6 +32,7 @@ from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.settings.defaults import read, separate
 from tinyticket.lottery.settings.document import takes_settings
 from tinyticket.lottery.settings.readers import open_result
+from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.training import Examples, Trainer
 from tinyticket.lottery.trial import Memory, TrialRun, reached
 from tinyticket.nn import Module
@@ -80,9 +88,9 @@ class Experiment:
         running, options = separate(options)
         self.archive, self.dense, self.executor = Archive(running.out), running.dense_from, running.executor
         self.progress = running.progress or Progress()
-        self.threads = running.threads or usable_threads()
+        self.threads = usable_threads(running.threads)
         masks_from = options.pop("masks_from", None)
-        self.source = None if masks_from is None else open_result(masks_from)
+        self.source = open_result(SETTINGS["masks_from"], "masks from", masks_from) if masks_from is not None else None
         options = {"model": model, "data": data, **read(options)}
         if self.source:
             options = transfer.adopt(self.source, options)
@@ -96,7 +104,7 @@ class Experiment:
             data=self.dataset.name, model=name, training_examples=len(self.dataset.x_train), **options
         )
         self.workers_given = running.workers is not None
-        self.workers = running.workers or (self.threads if self.settings.device == "cpu" else 1)
+        self.workers = usable_workers(running.workers, self.threads, self.settings.device)
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
         check_model(self.model, self.dataset)
         check_draws(self.workshop.draw, self.model, self.settings)

@@ -99,6 +99,12 @@ def check_draws(draw: Callable[[np.random.Generator], State], model: Module, set
         )
 
 
-def usable_threads() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_threads(threads: int | None) -> int:
+    """Return the number of threads asked for, or of the cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return threads or cores or 1
+
+
+def usable_workers(workers: int | None, threads: int, device: str) -> int:
+    """Return the number of processes asked for, or of the threads that they would share; one where they would share a device."""
+    return workers or (threads if device == "cpu" else 1)

@@ -35,10 +35,9 @@ def read(options: Mapping[str, Any]) -> Options:
 
 def merge(options: Mapping[str, Any], given: Mapping[str, Any]) -> Options:
     """Return options with those that are given in their place; one-shot and rounds of pruning replace each other."""
-    other = (
-        {"rounds", "prune"} if "one_shot" in given else {"one_shot"} if given.keys() & {"rounds", "prune"} else set()
-    )
-    return {**{name: value for name, value in options.items() if name not in other}, **given}
+    several, once = {"rounds", "prune"}, {"one_shot"}
+    replaced = (several if given.keys() & once else set()) | (once if given.keys() & several else set())
+    return {**{name: value for name, value in options.items() if name not in replaced}, **given}
 
 
 def resolve(*, training_examples: int, **options: Any) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
 from collections.abc import Callable
 from dataclasses import MISSING
@@ -59,6 +60,6 @@ def _paragraph(setting: Setting) -> str:
 
 def _row(setting: Setting) -> str:
     kind = JSON.get(setting.type, "object" if setting.type.startswith("dict") else "list")
-    absent = "" if setting.absent is MISSING else f"`{setting.absent}`" if setting.absent != () else "empty"
+    absent = "" if setting.absent is MISSING else f"`{json.dumps(setting.absent)}`"
     default = "" if setting.default is None else setting.default
     return f"| `{setting.name}` | {kind} | {absent} | {default} | {setting.help} |\n"

@@ -29,7 +29,8 @@ def refuse(expected: str, value: Any) -> InputError:
 
 
 def _whole(setting: Setting, name: str, value: Any) -> int:
-    whole, below = isinstance(value, Integral) and not isinstance(value, bool), min(setting.below, 2**31)
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    below = 2**31 if setting.below == math.inf else setting.below
     if whole and value >= below:
         raise refuse(f"{name} is a whole number below {below}", value)
     if not whole or value < setting.least:
@@ -53,7 +54,7 @@ def _flag(setting: Setting, name: str, value: Any) -> bool:
 
 def _name(setting: Setting, name: str, value: Any) -> str:
     if not isinstance(value, str) or "\0" in value:
-        raise refuse(f"{name} is a name", value)
+        raise refuse(f"{name} is a name" + (f" such as {setting.known[0]!r}" if setting.known else ""), value)
     if setting.kind and value not in setting.known:
         raise InputError(f"no {setting.kind} is called {value!r}{near(value, setting.known)}")
     return str(value)
@@ -61,21 +62,24 @@ def _name(setting: Setting, name: str, value: Any) -> str:
 
 def _path(setting: Setting, name: str, value: Any) -> str | os.PathLike:
     if not isinstance(value, str | os.PathLike) or "\0" in str(value):
-        raise refuse(f"{name} is a path", value)
+        raise refuse(f"{name} is {setting.expected or 'a path'}", value)
     return value
 
 
-READERS: dict[str, Any] = {"int": _whole, "float": _number, "bool": _flag, "str": _name, "Path": _path}
-"""By type: (setting, its name in sentences, what was given) -> the value, or InputError."""
-
-
-def open_result(value: Any) -> Result:
+def open_result(setting: Setting, name: str, value: Any) -> Result:
     """Return a result, or the one that a path names."""
-    if isinstance(value, Result):
-        return value
-    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
-        raise refuse("another experiment is a result or the path of its file", value)
-    return load(value)
+    return value if isinstance(value, Result) else load(_path(setting, name, value))
+
+
+READERS: dict[str, Any] = {
+    "int": _whole,
+    "float": _number,
+    "bool": _flag,
+    "str": _name,
+    "Path": _path,
+    "Result": open_result,
+}
+"""By type: (setting, its name in sentences, what was given) -> the value, or InputError."""
 
 
 def read_schedule(value: Any) -> Schedule:
@@ -93,7 +97,7 @@ def read_schedule(value: Any) -> Schedule:
 
 def read_fractions(value: Any) -> Any:
     """Return what `prune.parse_fractions` takes; what it means depends on the scope."""
-    several = {name: _as_float(part) for name, part in value.items()} if isinstance(value, Mapping) else {}
+    several = {str(name): _as_float(part) for name, part in value.items()} if isinstance(value, Mapping) else {}
     read = value if isinstance(value, str) else several if isinstance(value, Mapping) else _as_float(value)
     if read is None or None in several.values():
         raise refuse("prune is a fraction such as 0.2, or one for each group of layers (conv, fc, output)", value)
@@ -105,7 +109,7 @@ def read_densities(value: float | str | Iterable[float]) -> tuple[float, ...]:
     try:
         parts: Any = value.split(",") if isinstance(value, str) else [value] if isinstance(value, Real) else value
         return tuple(float(part) for part in parts)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise refuse("one-shot wants densities between 0 and 1, such as 0.5,0.2,0.1", value) from None
 
 

@@ -41,11 +41,12 @@ def from_toml(path: str | os.PathLike) -> Options:
         If it cannot be read, or holds what is no setting or no value of one.
     """
     try:
-        given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        held = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise InputError(f"{path} is no TOML file: {error}") from None
+    given = {name.replace("-", "_"): value for name, value in held.items()}
     try:
         for name in given.keys() - SETTINGS.keys():
             raise InputError(f"no setting is called {name!r}{near(name, SETTINGS)}")
