@@ -54,7 +54,7 @@ def with_value(array, place, value):
         ({"rounds": None, "one_shot": "0"}, "a density lies between 0 and 1, both excluded; got 0"),
         ({"rounds": None, "one_shot": "1"}, "a density lies between 0 and 1, both excluded; got 1"),
         ({"rounds": None, "one_shot": "0.01"}, "a density of 0.01 cannot be reached in one shot"),
-        ({"rounds": None, "one_shot": "half"}, "--one-shot wants densities between 0 and 1"),
+        ({"rounds": None, "one_shot": "half"}, "one-shot wants densities between 0 and 1"),
         ({"rounds": None, "one_shot": "0.5,0.5"}, "different densities"),
         ({"one_shot": "0.5"}, "rounds and one-shot exclude each other"),
         ({"rounds": None, "one_shot": "0.5", "prune": "0.3"}, "one-shot"),

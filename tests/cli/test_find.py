@@ -29,11 +29,28 @@ def test_it_leaves_a_file_and_shows_a_table_and_the_verdict(find_command, out, t
 
 
 def test_help_names_every_control_criterion_and_way_to_rewind(command):
-    text = command("find", "--help").out
+    text = command("find", "--help-all").out
     for name in (*KINDS, *BESIDE, *METHODS, *REWINDS, *STRATEGIES, *AT_INIT):
         assert name in text
     for name in AFTER_TRAINING:
         assert name in text or name.removesuffix("_same_sign").removesuffix("_diff_sign") in text
+
+
+def test_the_short_help_has_ten_options_and_names_the_whole_one(command):
+    text = command("find", "--help").out
+    assert re.findall(r"^  (--[\w-]+)", text, re.MULTILINE) == [
+        "--data", "--model", "--trials", "--seed", "--iterations", "--rounds", "--prune", "--one-shot", "--controls", "--out",
+        "--help-all",
+    ]  # fmt: skip
+    assert "tinyticket find --one-shot" in text
+    assert "Recipes:" not in text
+
+
+def test_the_whole_help_has_the_options_in_groups(command):
+    text = command("find", "--help-all").out
+    groups = ["Experiment", "Training", "Pruning", "Rewinding", "Controls", "Methods", "Running", "Recipes"]
+    assert [line[:-1] for line in text.splitlines() if line[:-1] in groups] == groups
+    assert text.index("Rewinding:") < text.index("--rewind-to ITERATION") < text.index("Methods:")
 
 
 def test_options_of_rewinding_reach_the_experiment(find_command, out):
@@ -189,7 +206,7 @@ def test_a_recipe_fills_in_what_is_not_given(find_command, out, command):
     config = tt.load(out).config
     assert (config["recipe"], config["lr"], config["iterations"]) == ("frankle-carbin/conv-6", 3e-4, 20)
     assert config["controls"] == ["reinit", "reinit-2", "reinit-3"]
-    words = " ".join(command("find", "--help").out.split())
+    words = " ".join(command("find", "--help-all").out.split())
     for name in tt.lottery.recipes.RECIPES:
         assert name in words
     assert "did you mean 'frankle-carbin/lenet'" in find_command(recipe="frankle-carbin/lent").err
@@ -211,7 +228,7 @@ def test_without_eager_the_file_names_every_layers_kernel(find_command, out):
 
 
 def test_no_option_is_left_out_of_the_tests_above(command):
-    explained = command("find", "--help").out
+    explained = command("find", "--help-all").out
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", explained.partition("Recipes:")[0], re.MULTILINE))
     tested = {f"--{name.replace('_', '-')}" for name in OPTIONS}
     elsewhere = [
@@ -219,6 +236,7 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "drop",
         "early-bird-by",
         "margin",
+        "test_at",
         "method",
         "rescale",
         "score-lr",
@@ -242,18 +260,19 @@ def test_no_option_is_left_out_of_the_tests_above(command):
         "tensorboard",
         "out",
         "quiet",
+        "config",
     ]
-    assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--version"}
+    assert options == tested | {f"--{name}" for name in elsewhere} | {"--help", "--help-all", "--version"}
 
 
 def test_the_help_names_every_network(command):
-    explained = "".join(command("find", "--help").out.split())
+    explained = "".join(command("find", "--help-all").out.split())
     assert f"{','.join(models.names())},orFILE.py:FUNCTION" in explained
 
 
 def test_the_only_rate_is_the_learning_rate(command):
     """Published code said "prune rate" for the share that stays in one place and for the share that goes in another."""
-    explained = command("find", "--help").out
+    explained = command("find", "--help-all").out
     assert {word.strip().lower() for word in re.findall(r"(\S+\s+)?\brates?\b", explained)} == {"learning"}
     assert "Fraction of the survivors removed every round" in " ".join(explained.split())
 
@@ -413,3 +432,8 @@ def test_an_error_in_the_users_code_keeps_its_traceback(find_command, own_model)
 def test_the_config_is_what_show_prints(find_command, command, out):
     find_command("--quiet", rounds=0)
     assert json.loads(command("show", out, "--json").out)["config"] == tt.load(out).config
+
+
+def test_the_test_set_may_be_read_at_minima_alone(find_command, out):
+    assert find_command("--test-at", "minima", rounds=0).code == 0
+    assert tt.load(out).config["test_at"] == "minima"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.cli.commands import Terminal
-from tests.lottery.experiments import find
+from tests.cli.commands import Terminal, one_sentence
+from tests.lottery.experiments import contents, differing, find
 from tinyticket import cli
 from tinyticket.report.plot import COLOURS
 
@@ -131,6 +131,23 @@ def test_an_unfinished_result_can_be_shown(command, out):
     assert outcome.code == 0
     assert "nothing has been pruned yet" in outcome.out
     assert json.loads(command("show", out, "--json").out)["verdict"]["smallest_winning_density"] is None
+
+
+def test_the_configuration_repeats_the_experiment_and_what_is_given_beside_it_wins(
+    command, ticket, npz, out, monkeypatch
+):
+    monkeypatch.chdir(npz.parent)  # where mine.npz is
+    shown = command("show", ticket, "--config")
+    assert (shown.code, shown.err) == (0, "")
+    (out.parent / "that.toml").write_text(shown.out)
+    assert command("find", "--config", out.parent / "that.toml", "--out", out, "--quiet").code == 0
+    assert differing(contents(out), contents(ticket)) == []
+    other = ["--out", out.parent / "other.h5", "--trials", 1, "--one-shot", 0.5, "--no-eager", "--quiet"]
+    assert command("find", "--config", out.parent / "that.toml", *other).code == 0
+    config = tt.load(out.parent / "other.h5").config
+    assert (config["trials"], config["one_shot"], config["iterations"]) == (1, [0.5], 20)
+    missing = one_sentence(command("find", "--config", "missing.toml", "--out", out))
+    assert missing == "missing.toml cannot be read: No such file or directory"
 
 
 # -- plot

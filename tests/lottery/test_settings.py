@@ -111,8 +111,8 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"lr": -1e-3}, "learning rate is above 0"),
         ({"lr": math.nan}, "learning rate is above 0"),
         ({"lr": math.inf}, "learning rate"),
-        ({"weight_decay": -1}, "weight decay at least 0"),
-        ({"weight_decay": math.nan}, "weight decay at least 0"),
+        ({"weight_decay": -1}, "weight decay is at least 0"),
+        ({"weight_decay": math.nan}, "weight decay is at least 0"),
         ({"weight_decay": math.inf}, "weight decay"),
         ({"margin": -0.001}, "margin is a share of the test examples, such as 0.002, not -0.001"),
         ({"margin": 2}, "margin is a share"),
@@ -199,6 +199,7 @@ OTHER = {
     "masks_from": "mlp-64-10 on digits, seed 7",
     "device": "cuda",
     "margin": 0.01,
+    "test_at": "minima",
 }
 
 

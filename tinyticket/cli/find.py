@@ -1,7 +1,8 @@
-"""`tinyticket find`: the main job."""
+"""`tinyticket find`: the main job. Its options are made of the declarations of the settings."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -9,8 +10,6 @@ import click
 from tinyticket.cli.common import common
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
-from tinyticket.errors import InputError
-from tinyticket.nn import models
 
 EXAMPLES = """
 \b
@@ -34,6 +33,10 @@ Examples:
   tinyticket find --rewind-to 60 --rewind lr --dense-from late.h5 --out lr.h5
       rewind the learning rate alone, of the same dense networks, which are not trained again
 
+Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
+"""
+
+MORE = """
 \b
 Criteria. Of a trained network, in every round or with --one-shot:
   magnitude (the paper's), large_final (another name for it), small_final, large_init, small_init,
@@ -65,195 +68,111 @@ Methods whose masks are found while one network trains (--one-shot gives the den
                    weights between layers; snfs-grow does not); the control static runs beside it
   set-original     SET as first published: once an epoch, by sign, with new random weights
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
-
-Run the same command again to go on after an interruption; a larger --rounds or --trials extends a finished file.
 """
+
+ALL = "tinyticket.help_all"  # in a context whose help is to show everything
 
 
 class _Find(click.Command):
-    """Lists the recipes and controls in its help; they are looked up only then."""
+    """Makes its options when they are first asked for, as the settings import much, and has a short and a whole help."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        if "out" not in {parameter.name for parameter in self.params}:
+            from tinyticket.lottery.settings.document import BY_GROUP
+
+            self.params = [*(_option(setting) for setting in BY_GROUP if setting.option != ""), *self.params]
+        return super().get_params(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from tinyticket.lottery.settings.document import DECLARED
+
+        sections: dict[str, list] = {}
+        for parameter in self.get_params(ctx):
+            setting = DECLARED.get(parameter.name or "")
+            if ALL in ctx.meta:
+                sections.setdefault(setting.group if setting else "Running", []).append(parameter.get_help_record(ctx))
+            elif parameter.name == "help_all" or (setting and setting.common):
+                sections.setdefault("Options", []).append(parameter.get_help_record(ctx))
+        for group, records in sections.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from tinyticket.lottery.controls import BESIDE, KINDS
-        from tinyticket.lottery.recipes import RECIPES, describe
+        if ALL in ctx.meta:
+            from tinyticket.lottery.controls import BESIDE, KINDS
+            from tinyticket.lottery.recipes import RECIPES, describe
 
-        with formatter.section("Recipes"):
-            formatter.write_dl([(name, describe(name)) for name in RECIPES])
-        with formatter.section("Controls, each of which differs from its ticket in one thing"):
-            formatter.write_dl([*((name, kind.words) for name, kind in KINDS.items()), *BESIDE.items()])
+            with formatter.section("Recipes"):
+                formatter.write_dl([(name, describe(name)) for name in RECIPES])
+            with formatter.section("Controls, each of which differs from its ticket in one thing"):
+                formatter.write_dl([*((name, kind.words) for name, kind in KINDS.items()), *BESIDE.items()])
+            with formatter.indentation():
+                formatter.write_text(MORE)
         super().format_epilog(ctx, formatter)
+
+
+def _option(setting: Any) -> click.Option:
+    """Return the option that a setting is on the command line, which is None where it is not given."""
+    name, more = setting.option or setting.name.replace("_", "-"), {"metavar": setting.form}
+    help = re.sub(r"`(\w+)`", lambda named: f"--{named[1].replace('_', '-')}", setting.help)
+    if setting.type == "bool":
+        return click.Option([f"--{name}/--no-{name}", setting.name], default=None, help=help)
+    if setting.default is not None and name != "workers":
+        help += f"  [{setting.default}]"
+    kind = {"int": int, "float": float}.get(setting.type, str)
+    return click.Option([f"--{name}", setting.name], type=kind, required=name == "out", help=help, **more)
+
+
+def _show_all(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        ctx.meta[ALL] = True
+        click.echo(ctx.get_help())
+        ctx.exit()
 
 
 @click.command(cls=_Find, epilog=EXAMPLES)
 @click.option(
-    "--recipe", metavar="NAME", help="A published experiment, listed below, whose settings hold where none are given."
+    "--config",
+    metavar="FILE.toml",
+    help="Settings from a TOML file, as `tinyticket show FILE --config` writes it; options given beside it win.",
 )
-@click.option("--data", help="A data set's name (see `tinyticket data list`) or an .npz file.  [digits]")
-@click.option("--model", help=f"{', '.join(models.names())}, or FILE.py:FUNCTION.  [lenet-300-100]")
+@click.option("--log", metavar="FILE", help="Append a line to a CSV file for every evaluation.")
 @click.option(
-    "--rounds", type=int, help="How many times to prune after the dense training.  [digits: 8, larger data: 13]"
-)
-@click.option("--iterations", type=int, help="Length of every training.  [digits: 600, larger data: 10000]")
-@click.option("--batch-size", type=int, help="Examples in a batch.  [60]")
-@click.option("--lr", type=float, help="Learning rate.  [0.0012]")
-@click.option(
-    "--schedule",
-    metavar="SCHEDULE",
-    help="How the learning rate changes, in iterations: constant, step:20000,25000 (a tenth from each on), cosine:30000, "
-    "warmup:10000, or warmup:10000+step:20000,25000.  [constant]",
-)
-@click.option("--optimizer", help="adam, sgd, momentum or nesterov (momentum 0.9).  [adam]")
-@click.option("--weight-decay", type=float, help="L2 penalty added to the gradients.  [0]")
-@click.option("--augment", help="none, or flip-crop: training images shifted by up to 4 pixels and mirrored.  [none]")
-@click.option(
-    "--prune",
-    metavar="FRACTION",
-    help="Fraction of the survivors removed every round (output layer: half of it), or conv=0.1,fc=0.2,output=0.1.  [0.2]",
-)
-@click.option(
-    "--one-shot", metavar="DENSITY,...", help="Prune the dense network once to each density, instead of rounds."
-)
-@click.option(
-    "--criterion", default="magnitude", show_default=True, help="What makes a weight worth keeping; see below."
-)
-@click.option(
-    "--scope",
-    help="Compare scores within each `layer` or in the `global` network; with --one-shot also `uniform` or `erk` densities.  "
-    "[layer; global for criteria before training]",
-)
-@click.option("--trials", type=int, help="Independent repetitions.  [digits: 12, other small data: 3, larger data: 1]")
-@click.option(
-    "--controls",
-    help="What runs beside every ticket, see below; reinit-2 is a second; or none.  [reinit,random; static where a mask moves]",
-)
-@click.option(
-    "--rewind",
-    default="weights",
-    show_default=True,
-    help="What goes back after pruning: `weights` (with optimizer, statistics and learning rate), `lr` (the learning rate alone), "
-    "or `finetune` (nothing: training goes on at the last learning rate).",
-)
-@click.option(
-    "--rewind-to",
-    metavar="ITERATION",
-    type=int,
-    default=0,
-    show_default=True,
-    help="How far it goes back; all retrainings last from there to the last iteration.",
-)
-@click.option(
-    "--strategy",
-    default="reset",
-    show_default=True,
-    help="`reset` prunes what the last ticket became; `continue` a network that keeps its weights between prunings.",
-)
-@click.option(
-    "--gradual",
-    metavar="BEGIN,END,EVERY",
-    help="With --one-shot: prune while training from the initial weights, from iteration BEGIN to END, every so many.",
-)
-@click.option(
-    "--masks-from",
-    metavar="FILE",
-    type=click.Path(),
-    help="Prune nothing: train the masks and initial weights of another result, on other data of the same shapes.",
-)
-@click.option(
-    "--dense-from",
-    metavar="FILE",
-    type=click.Path(),
-    help="Copy the dense training of another result, which differs in what follows it alone: in rewinding, densities, controls, "
-    "method and the like.",
-)
-@click.option(
-    "--mask-0",
-    default="zero",
-    show_default=True,
-    help="What pruned weights are: `zero`, or frozen at their initial values, all (`freeze`) or those that had moved away from "
-    "zero (`freeze-away`); these are trained eagerly.",
-)
-@click.option(
-    "--method",
-    default="tickets",
-    show_default=True,
-    help="What makes a round's network: pruning, or a method that finds its mask in one training, see below.",
-)
-@click.option("--update-every", type=int, help="Iterations between updates of a mask that moves.  [100]")
-@click.option(
-    "--drop", type=float, default=0.3, show_default=True, help="First fraction of a layer that an update drops."
-)
-@click.option(
-    "--signed-constant", is_flag=True, help="Untrained weights are a constant of their layer, with their signs."
-)
-@click.option("--rescale", is_flag=True, help="Supermasks: multiply a layer's weights by size / sum of the mask.")
-@click.option("--score-lr", type=float, help="Learning rate of a mask's scores.  [supermask: 100, edge-popup: 0.1]")
-@click.option(
-    "--early-bird-by",
-    default="weights",
-    show_default=True,
-    help="What an early bird is made of: `weights`, or `channels` by the scale of their batch normalisation, of which --one-shot "
-    "then gives the share.",
-)
-@click.option(
-    "--scale-penalty",
-    type=float,
-    help="L1 penalty on these scales while an early bird's channels are drawn.  [1e-4]",
-)
-@click.option(
-    "--margin",
-    type=float,
-    help="Accuracy (0.002: 0.2 points) by which a ticket may be below dense and still match.  [digits: 0.005, larger data: 0.002]",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Where all randomness comes from.")
-@click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
-@click.option(
-    "--workers",
-    type=int,
-    help="Processes that train side by side and share the threads.  [as many as there are threads]",
-)
-@click.option(
-    "--scheduler",
-    "executor",
-    metavar="tcp://HOST:PORT",
-    help="Train on the workers of a Dask scheduler instead (needs the extra `cluster`).",
-)
-@click.option("--eager", is_flag=True, help="Train through the autograd instead of compiled kernels.")
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="cpu, or cuda: train on an NVIDIA GPU (needs the extra `cuda`; see docs/cuda.md).",
-)
-@click.option("--validation", type=int, help="Examples split off the training set.  [digits: 200, larger data: 5000]")
-@click.option("--evaluate-every", type=int, help="Iterations between evaluations.  [digits: 20, larger data: 100]")
-@click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")
-@click.option("--log", metavar="FILE", type=click.Path(), help="Append a line to a CSV file for every evaluation.")
-@click.option(
-    "--tensorboard",
-    metavar="FOLDER",
-    type=click.Path(),
-    help="Write event files for TensorBoard (needs the extra `tensorboard`).",
+    "--tensorboard", metavar="FOLDER", help="Write event files for TensorBoard (needs the extra `tensorboard`)."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, how large it is and how long it takes.")
-@click.option("--out", type=click.Path(), required=True, help="The result file (HDF5); continued if it is there.")
+@click.option(
+    "--help-all",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_all,
+    help="Show all options, and what recipes, controls, criteria and methods there are.",
+)
 @common
-def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, out: str, **options: Any) -> None:
+def find(
+    config: str | None, log: str | None, tensorboard: str | None, dry_run: bool, quiet: bool, **options: Any
+) -> None:
     """Find winning tickets: train, prune the smallest weights, reset the rest to their initial values, and again."""
-    from tinyticket import data as datasets
     from tinyticket import lottery
     from tinyticket.cli.progress import callbacks
+    from tinyticket.lottery.inputs import load_dataset
+    from tinyticket.lottery.settings.defaults import merge
+    from tinyticket.lottery.settings.toml import from_toml
 
-    options["callbacks"] = callbacks(quiet, options.pop("log"), options.pop("tensorboard"))
-    options["one_shot"] = _densities(one_shot)
-    if options["masks_from"]:
-        options["masks_from"] = source = lottery.load(options["masks_from"])
-        options["model"] = options["model"] or source.config["model"]
-    options = lottery.recipes.fill(recipe, options)
-    options["data"] = dataset = datasets.load(options["data"], options.get("data_folder"))
-    if ":" in options["model"]:
-        options["model"] = load_model(options["model"], dataset)
-    options |= {"recipe": recipe, "workers": options.get("workers")}  # none given: as many as threads
-    experiment = lottery.Experiment(**options, out=out)
+    given = {name: value for name, value in options.items() if value is not None}
+    if config:
+        given = merge(from_toml(config), given)
+    if "masks_from" in given:
+        given["masks_from"] = source = lottery.load(given["masks_from"])
+        given.setdefault("model", source.config["model"])
+    given = lottery.recipes.fill(given.get("recipe"), given)
+    given["data"] = dataset = load_dataset(given["data"], given.get("data_folder"))
+    if ":" in given["model"]:
+        given["model"] = load_model(given["model"], dataset)
+    given.setdefault("workers", None)  # as many as there are threads
+    given["callbacks"] = callbacks(quiet, log, tensorboard)
+    experiment = lottery.Experiment(**given)
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 
@@ -262,19 +181,10 @@ def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, o
     try:
         result = experiment.run()
     except KeyboardInterrupt:
-        kept = f"the finished rounds are in {out}. Run" if experiment.archive.exists else "no round was finished. Run"
-        click.echo(f"\nstopped; {kept} the same command again to go on.", err=True)
+        kept = f"the finished rounds are in {given['out']}" if experiment.archive.exists else "no round was finished"
+        click.echo(f"\nstopped; {kept}. Run the same command again to go on.", err=True)
         raise
     if quiet:
         click.echo(result.verdict["text"])
     else:
         show_result(result)
-
-
-def _densities(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--one-shot wants densities between 0 and 1, such as 0.5,0.2,0.1; got {text!r}") from None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DECIDES = (
     *("data", "model", "iterations", "batch_size", "lr", "optimizer", "weight_decay", "schedule", "augment"),
-    *("seed", "validation", "evaluate_every", "eager", "device", "masks_from"),
+    *("seed", "validation", "evaluate_every", "test_at", "eager", "device", "masks_from"),
 )
 """The settings on which a dense training depends; `masks_from` stands for initial weights that were not drawn."""
 

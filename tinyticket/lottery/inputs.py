@@ -14,6 +14,7 @@ from tinyticket.data.pixels import select
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.settings.readers import refuse
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Examples
 from tinyticket.nn import Module, models
@@ -43,13 +44,15 @@ def split(dataset: Dataset, settings: Settings) -> Examples:
     )
 
 
-def load_dataset(data: str | Dataset | tuple, folder: str | os.PathLike | None) -> Dataset:
+def load_dataset(data: str | os.PathLike | Dataset | tuple, folder: str | os.PathLike | None) -> Dataset:
     """Return the data set that `find` was given, by name or as arrays."""
     if isinstance(data, Dataset):
         return data
-    if isinstance(data, tuple | list):
+    if isinstance(data, tuple | list) and len(data) in (2, 4):
         return from_arrays(*data)
-    return load(data, folder)
+    if isinstance(data, str | os.PathLike) and "\0" not in str(data):
+        return load(data, folder)
+    raise refuse("the data are a name, a path, a Dataset, or arrays (x_train, y_train, x_test, y_test)", data)
 
 
 def model_factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str, Factory]:
@@ -66,7 +69,7 @@ def model_factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str,
         return type(model).__name__, redraw
     if callable(model) and not isinstance(model, type):
         return getattr(model, "__name__", type(model).__name__), model
-    raise InputError(f"the model is a name, a Module, or a function from a generator to a Module; not {model!r:.60}")
+    raise refuse("the model is a name, a Module, or a function from a generator to a Module", model)
 
 
 def check_model(model: Module, dataset: Dataset) -> None:
@@ -98,15 +101,10 @@ def check_draws(draw: Callable[[np.random.Generator], State], model: Module, set
 
 def usable_threads(threads: int | None) -> int:
     """Return the number of threads asked for, or of the cores that this process may use."""
-    if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads < 1:
-        raise InputError(f"threads are at least 1, not {threads}")
-    return threads
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return threads or cores or 1
 
 
 def usable_workers(workers: int | None, threads: int, device: str) -> int:
     """Return the number of processes asked for, or of the threads that they would share; one where they would share a device."""
-    if workers is not None and workers < 1:
-        raise InputError(f"workers are at least 1, not {workers}")
     return workers or (threads if device == "cpu" else 1)

@@ -14,7 +14,7 @@ from tinyticket import prune
 from tinyticket.compiler.eager import Pair
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
-from tinyticket.lottery.registry import Registry
+from tinyticket.lottery.registry import Registry, takes
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AT_INIT = {"snip": "snip", "grasp": "grasp", "synflow": "synflow", "magnitude-init": "magnitude"}
 AFTER_TRAINING = {"magnitude": "large_final", **{name: name for name in (*prune.CRITERIA, "random")}}
-CRITERIA = Registry("criterion", {**AFTER_TRAINING, **AT_INIT})
+CRITERIA = Registry("criterion", {**AFTER_TRAINING, **AT_INIT}, takes(2), "a function (final, initial) -> scores")
 """By name: what `prune.prune_at_init` or `prune.prune_by` knows; one of a user's own is a function of final and initial weights."""
 
 SCOPES = ("layer", "global", "uniform", "erk")

@@ -7,11 +7,10 @@ to below 2% of the weights, where the paper's claims end, and in the residual ne
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from tinyticket.lottery.registry import Registry
-
-Options = dict[str, Any]
+from tinyticket.lottery.settings.defaults import Options, merge
 
 _EVERYWHERE: Options = {
     "trials": 5,
@@ -48,21 +47,19 @@ _VGG: Options = {  # 703 whole batches an epoch: the drops are after 80 and 120 
     **_DEEP, "model": "vgg-19", "iterations": 112_480, "batch_size": 64, "schedule": "step:56240,84360", "rounds": 18,
 }  # fmt: skip
 
-RECIPES = Registry(
-    "recipe",
-    {
-        "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),
-        "frankle-carbin/conv-2": _small("conv-2", 20_000, 2e-4, "conv=0.1,fc=0.2,output=0.1", 18),
-        "frankle-carbin/conv-4": _small("conv-4", 25_000, 3e-4, "conv=0.1,fc=0.2,output=0.1", 22),
-        "frankle-carbin/conv-6": _small("conv-6", 30_000, 3e-4, "conv=0.15,fc=0.2,output=0.1", 22),
-        "frankle-carbin/resnet-18": _RESNET,
-        "frankle-carbin/resnet-18-low": {**_RESNET, "lr": 0.01},
-        "frankle-carbin/resnet-18-warmup": {**_RESNET, "lr": 0.03, "schedule": "warmup:20000+step:20000,25000"},
-        "frankle-carbin/vgg-19": _VGG,
-        "frankle-carbin/vgg-19-low": {**_VGG, "lr": 0.01},
-        "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
-    },
-)
+_OWN: dict[str, Options] = {
+    "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),
+    "frankle-carbin/conv-2": _small("conv-2", 20_000, 2e-4, "conv=0.1,fc=0.2,output=0.1", 18),
+    "frankle-carbin/conv-4": _small("conv-4", 25_000, 3e-4, "conv=0.1,fc=0.2,output=0.1", 22),
+    "frankle-carbin/conv-6": _small("conv-6", 30_000, 3e-4, "conv=0.15,fc=0.2,output=0.1", 22),
+    "frankle-carbin/resnet-18": _RESNET,
+    "frankle-carbin/resnet-18-low": {**_RESNET, "lr": 0.01},
+    "frankle-carbin/resnet-18-warmup": {**_RESNET, "lr": 0.03, "schedule": "warmup:20000+step:20000,25000"},
+    "frankle-carbin/vgg-19": _VGG,
+    "frankle-carbin/vgg-19-low": {**_VGG, "lr": 0.01},
+    "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
+}
+RECIPES = Registry("recipe", _OWN, lambda recipe: isinstance(recipe, Mapping), "a table of options of find")
 
 DEFAULTS: Options = {"model": "lenet-300-100", "data": "digits"}
 
@@ -85,10 +82,7 @@ def fill(recipe: str | None, given: Options) -> Options:
     given = {name: value for name, value in given.items() if value is not None}
     if recipe in (None, "none"):
         return {**DEFAULTS, **given}
-    chosen = {**RECIPES[RECIPES.name_of(recipe)], **given, "recipe": recipe}
-    if "one_shot" in given:  # which prunes by other rules
-        chosen = {name: value for name, value in chosen.items() if name in given or name not in ("rounds", "prune")}
-    return chosen
+    return {**merge(RECIPES[RECIPES.name_of(recipe)], given), "recipe": recipe}
 
 
 def describe(recipe: str) -> str:

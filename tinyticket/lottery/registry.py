@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections import UserDict
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
@@ -22,11 +24,15 @@ class Registry(UserDict):
         What the names stand for, in the singular, such as "criterion".
     own : dict
         What tinyticket has itself; nothing else may take these names.
+    fits : callable
+        Whether something can be used as one of a user's own.
+    expected : str
+        What that is.
     """
 
-    def __init__(self, kind: str, own: dict[str, Any]):
+    def __init__(self, kind: str, own: dict[str, Any], fits: Callable[[Any], bool], expected: str):
         super().__init__(own)
-        self.kind, self._own = kind, frozenset(own)
+        self.kind, self._own, self._fits, self._expected = kind, frozenset(own), fits, expected
 
     def register(self, thing: Any, name: str | None = None) -> str:
         """Add something, by its attribute `name` or `__name__` if no name is given, and return its name.
@@ -34,8 +40,10 @@ class Registry(UserDict):
         Raises
         ------
         InputError
-            If it has no name, or a name that tinyticket uses itself.
+            If it is nothing that can be used so, has no name, or one that tinyticket uses itself.
         """
+        if not self._fits(thing):
+            raise InputError(f"the {self.kind} is a name or {self._expected}, not {thing!r:.60}")
         name = name or getattr(thing, "name", None) or getattr(thing, "__name__", None)
         if not isinstance(name, str) or not name.replace("-", "").replace("_", "").replace("/", "").isalnum():
             raise InputError(
@@ -76,3 +84,16 @@ class Registry(UserDict):
 @functools.cache
 def _installed(kind: str) -> dict[str, metadata.EntryPoint]:
     return {point.name: point for point in metadata.entry_points(group=f"tinyticket.{kind}")}
+
+
+def takes(arguments: int) -> Callable[[Any], bool]:
+    """Return whether something is a function of so many positional arguments."""
+
+    def fits(thing: Any) -> bool:
+        try:
+            inspect.signature(thing).bind(*range(arguments))
+        except (TypeError, ValueError):
+            return False
+        return not isinstance(thing, type)
+
+    return fits

@@ -195,7 +195,9 @@ class Sweep:
         if isinstance(filled["model"], str) and ":" in filled["model"] and self._load_model:
             filled["model"] = self._load_model(filled["model"], filled["data"])
         filled |= {"recipe": recipe, "data_folder": self._data_folder, "threads": self.threads}
-        return Experiment(**filled, out=self._file(name), callbacks=_Part(self.callback), name=name)
+        experiment = Experiment(**filled, out=self._file(name), callbacks=_Part(self.callback))
+        experiment.name = name
+        return experiment
 
     def _file(self, name: str) -> str:
         return str(self.folder / f"{name}.h5")

@@ -56,6 +56,7 @@ class Trainer:
     """
 
     _draws_a_step: int | None = None  # of dropout, once somebody starts late
+    _lowest: float  # validation loss of a training so far
 
     def __init__(
         self,
@@ -171,6 +172,7 @@ class Trainer:
         revised = start.revision(iteration, weights, masks)
         if revised is masks:
             return masks
+        self._lowest = math.inf  # from now on it is another network
         self.step.change_masks(revised)
         self._penalise(start.revision.penalties)
         if values := start.revision.fresh():
@@ -226,8 +228,15 @@ class Trainer:
         losses: np.ndarray,
         watch: Callable[[dict[str, Any]], None],
     ) -> tuple:
-        """Evaluate, and return a row of the history."""
-        validation, test = step.evaluate(self.examples.validation), step.evaluate(self.examples.test)
+        """Evaluate, and return a row of the history.
+
+        Where that is enough, the test set is read at new minima of the validation loss, where verdicts may look, and at the end.
+        """
+        validation, test = step.evaluate(self.examples.validation), (math.nan, math.nan)
+        lowest = validation[0] < self._lowest
+        if lowest or iteration == self.settings.iterations or self.settings.test_at == "all":
+            test = step.evaluate(self.examples.test)
+        self._lowest = validation[0] if lowest else self._lowest
         row = (iteration, losses.mean(), *validation, *test)
         watch(dict(zip(HISTORY.names or (), row, strict=True)))
         if not math.isfinite(validation[0]):
@@ -236,6 +245,7 @@ class Trainer:
 
     def _begin(self, start: Start, dropout: np.random.Generator) -> None:
         self._pass_over(dropout, start.iteration)
+        self._lowest = math.inf
         self.optimizer.reset()
         for name, parameter in self.model.named_parameters():
             parameter.mask = start.masks.get(name)

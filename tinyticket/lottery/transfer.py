@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,18 +21,9 @@ from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.settings.table import MASKING, SETTINGS
 from tinyticket.nn import Module, describe
-from tinyticket.results.result import Result, load
-
-OWN = {
-    "prune": None,
-    "one_shot": None,
-    "scope": None,
-    "criterion": "magnitude",
-    "gradual": None,
-    "strategy": "reset",
-    "method": "tickets",
-}
+from tinyticket.results.result import Result
 
 
 def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,8 +34,8 @@ def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:
     InputError
         If they say otherwise.
     """
-    for name, default in OWN.items():
-        if options.get(name, default) not in (default, None):
+    for name in MASKING:
+        if options.get(name) not in (None, SETTINGS[name].absent):
             raise InputError(
                 f"the masks are those of {_name(source)}, so nothing is pruned: leave {name.replace('_', '-')} out"
             )
@@ -113,11 +103,6 @@ class Given(Pruner):
     def prune(self, round: int, trained: State, masks: Masks) -> Masks:
         """Return the masks of a round."""
         return {name: np.array(mask) for name, mask in self._source.round(self._number, round).masks.items()}
-
-
-def opened(source: Result | str | os.PathLike | None) -> Result | None:
-    """Return the result that was given, or that a path names."""
-    return source if source is None or isinstance(source, Result) else load(source)
 
 
 def _name(source: Result) -> str:

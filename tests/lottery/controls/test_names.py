@@ -15,7 +15,6 @@ from tinyticket.results.naming import kind_of
         (["reinit", "reinit-2", "reinit-3"], ("reinit", "reinit-2", "reinit-3")),
         (("random-12",), ("random-12",)),
         ("none", ()),
-        ("", ()),
         ((), ()),
     ],
 )
@@ -27,6 +26,9 @@ def test_controls_are_named_in_text_or_lists(names, expected):
     ("names", "words"),
     [
         ("shuffle", "no control is called 'shuffle'.*random, reinit"),
+        ("", "no control is called ''.*none"),
+        ([len], r"the control is a name or a function \(ticket, rng, origin\) -> Start, not <built-in"),
+        (5, "the control is a name or a function .*, not 5"),
         ("reinitt", "'reinitt'.*did you mean 'reinit'"),
         ("reinit-1", "'reinit-1'"),
         ("reinit-x", "'reinit-x'"),

@@ -50,7 +50,8 @@ class CSVLog(Callback):
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         values = {**training._asdict(), "control": training.control or "", **row}
-        self._append(",".join(str(values.get(name, "")) for name in COLUMNS))
+        texts = (str(values.get(name, "")) for name in COLUMNS)
+        self._append(",".join("" if text == "nan" else text for text in texts))
 
     def untrained(self, training: Training, scalars: dict[str, Any]) -> None:
         row = {name: scalars[name] for name in ("validation_loss", "test_accuracy")}

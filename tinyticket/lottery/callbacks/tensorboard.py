@@ -70,7 +70,9 @@ class TensorBoard(Callback):
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
         with writing(self.folder):
-            self._runs[training].add(row["iteration"], {TAGS[name]: row[name] for name in row if name in TAGS})
+            self._runs[training].add(
+                row["iteration"], {TAGS[name]: row[name] for name in row if name in TAGS and row[name] == row[name]}
+            )
 
     def training_ended(self, training: Training, scalars: dict[str, Any]) -> None:
         with writing(self.folder):

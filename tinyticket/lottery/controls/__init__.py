@@ -19,7 +19,7 @@ from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import masks, rearranged, redrawn
 from tinyticket.lottery.controls.checks import Claim, check
 from tinyticket.lottery.controls.ticket import Ticket
-from tinyticket.lottery.registry import Registry
+from tinyticket.lottery.registry import Registry, takes
 from tinyticket.lottery.start import Start
 from tinyticket.results.naming import kind_of
 
@@ -36,48 +36,49 @@ class Kind:
     words: str
 
 
+_OWN = {
+    "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "the ticket's mask, new initial weights"),
+    "reinit-signed": Kind(
+        redrawn.reinit_signed,
+        Claim(other_weights=True, same_signs=True),
+        "the same, with the signs of the ticket's weights",
+    ),
+    "constant-signed": Kind(
+        redrawn.constant_signed,
+        Claim(other_weights=True, same_signs=True),
+        "those signs times the deviation of the layer's initial weights",
+    ),
+    "reshuffle": Kind(
+        rearranged.reshuffle,
+        Claim(other_weights=True, same_values=True),
+        "the ticket's starting weights, permuted in each layer",
+    ),
+    "reshuffle-signed": Kind(
+        rearranged.reshuffle_signed,
+        Claim(other_weights=True, same_values=True, same_signs=True),
+        "the same, positive and negative ones apart",
+    ),
+    **{
+        f"noise-{size:g}": Kind(
+            rearranged.noise(size),
+            Claim(other_weights=True),
+            f"its weights with noise of {size:g} deviations of the layer's initial weights",
+        )
+        for size in (0.5, 1, 2, 3)
+    },
+    "random": Kind(
+        masks.random,
+        Claim(other_mask=True),
+        "its weights under a random mask of each layer's count, which is the mask shuffled",
+    ),
+    "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "its weights where the initial ones are largest"),
+    "inverted": Kind(masks.inverted, Claim(other_mask=True), "its weights where the criterion's scores are smallest"),
+}
 KINDS = Registry(
     "control",
-    {
-        "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "the ticket's mask, new initial weights"),
-        "reinit-signed": Kind(
-            redrawn.reinit_signed,
-            Claim(other_weights=True, same_signs=True),
-            "the same, with the signs of the ticket's weights",
-        ),
-        "constant-signed": Kind(
-            redrawn.constant_signed,
-            Claim(other_weights=True, same_signs=True),
-            "those signs times the deviation of the layer's initial weights",
-        ),
-        "reshuffle": Kind(
-            rearranged.reshuffle,
-            Claim(other_weights=True, same_values=True),
-            "the ticket's starting weights, permuted in each layer",
-        ),
-        "reshuffle-signed": Kind(
-            rearranged.reshuffle_signed,
-            Claim(other_weights=True, same_values=True, same_signs=True),
-            "the same, positive and negative ones apart",
-        ),
-        **{
-            f"noise-{size:g}": Kind(
-                rearranged.noise(size),
-                Claim(other_weights=True),
-                f"its weights with noise of {size:g} deviations of the layer's initial weights",
-            )
-            for size in (0.5, 1, 2, 3)
-        },
-        "random": Kind(
-            masks.random,
-            Claim(other_mask=True),
-            "its weights under a random mask of each layer's count, which is the mask shuffled",
-        ),
-        "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "its weights where the initial ones are largest"),
-        "inverted": Kind(
-            masks.inverted, Claim(other_mask=True), "its weights where the criterion's scores are smallest"
-        ),
-    },
+    _OWN,
+    lambda control: isinstance(control, Kind) or takes(3)(control),
+    "a function (ticket, rng, origin) -> Start",
 )
 """By name; one of a user's own is a Kind, or the function alone, which may then differ from its ticket in mask and weights."""
 
@@ -145,8 +146,9 @@ def parse_controls(names: str | Control | Iterable[str | Control]) -> tuple[str,
     if callable(names):
         names = [names]
     if isinstance(names, str):
-        names = [name.strip() for name in names.split(",") if name.strip()]
-    names = tuple(name if isinstance(name, str) else KINDS.register(name) for name in names)
+        names = [name.strip() for name in names.split(",") if name.strip()] or [names]
+    several = names if isinstance(names, Iterable) else [names]
+    names = tuple(name if isinstance(name, str) else KINDS.register(name) for name in several)
     if names in ((), ("none",)):
         return ()
     if "none" in names:

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "Method", "check_method", "method_of"]
 
+_OWN = (
+    *(Tickets(), SET(), OriginalSET(), RigL(), SNFS(), LayerwiseSNFS()),
+    *(EarlyBird(), SupermaskMethod(), EdgePopupMethod()),
+)
 METHODS = Registry(
     "method",
-    {
-        method.name: method
-        for method in (
-            *(Tickets(), SET(), OriginalSET(), RigL(), SNFS(), LayerwiseSNFS()),
-            *(EarlyBird(), SupermaskMethod(), EdgePopupMethod()),
-        )
-    },
+    {method.name: method for method in _OWN},
+    lambda method: isinstance(method, Method),
+    "an object of a subclass of tinyticket.lottery.methods.Method",
 )
 GRADUAL = GradualPruning()
 

@@ -185,10 +185,18 @@ class _History:
         expected = sorted({first, last, *(i for i in range(every, last, every) if i > first)})
         if history["iteration"].tolist() != expected:
             return f"it has the iterations {history['iteration'].tolist()[:4]}..., not {expected[:4]}..."
-        for column in ("validation_accuracy", "test_accuracy"):
-            if not ((history[column] >= 0) & (history[column] <= 1)).all():
+        tested = self._tested(history["validation_loss"])
+        for column, rows in (("validation_accuracy", history), ("test_accuracy", history[tested])):
+            if not ((rows[column] >= 0) & (rows[column] <= 1)).all():
                 return f"{column} is not between 0 and 1"
         return None
+
+    def _tested(self, losses: np.ndarray) -> np.ndarray:
+        """Return which rows have test columns."""
+        if self._settings.test_at == "all":
+            return np.ones(len(losses), bool)
+        lowest_before = np.minimum.accumulate(np.concatenate([[np.inf], losses[:-1]]))
+        return (losses < lowest_before) | (np.arange(len(losses)) == len(losses) - 1)
 
 
 def _scalars(found: _Training) -> str | None:

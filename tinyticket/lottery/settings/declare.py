@@ -1,0 +1,84 @@
+"""How a setting is declared: as a field of a dataclass, with all that signature, command line, file and documents need to know."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass
+from typing import Any
+
+from tinyticket.lottery.settings.readers import READERS
+
+GROUPS = ("Experiment", "Training", "Pruning", "Rewinding", "Controls", "Methods", "Running")
+
+
+@dataclass(frozen=True)
+class BySize:
+    """A default that is one for small data and another for large ones."""
+
+    small: Any
+    large: Any
+
+    def __str__(self) -> str:
+        return f"{self.small}, for large data {self.large}"
+
+
+class Open(str):
+    """A default in words, as it depends on other settings; `resolve` finds it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is declared of a setting, which has the name and the type of a field; `help` names other settings in backticks."""
+
+    group: str
+    default: Any  # what `find` takes if none is given: a value, a BySize, an Open, or None for nothing
+    help: str
+    python: str = ""  # what holds in Python alone
+    absent: Any = dataclasses.field(
+        default_factory=lambda: MISSING
+    )  # what a file without it means; MISSING: all have it
+    least: float = -math.inf
+    below: float = math.inf
+    known: tuple[
+        str, ...
+    ] = ()  # names, all that there are if `kind` says of what; otherwise whoever uses them checks that
+    kind: str = ""
+    expected: str = ""  # what a good value is, if bounds and type do not say it
+    parse: Callable[[Any], Any] | None = None  # reads it, if its type alone does not say how
+    takes: str = ""  # what `parse` takes
+    option: str | None = None  # its name on the command line, if it is another; "" if it is none there
+    form: str | None = None  # what stands for its value there
+    common: bool = False  # whether the short help shows it
+    name: str = ""
+    type: str = ""
+
+    def read(self, value: Any) -> Any:
+        """Return the value as an experiment works with it; raise InputError if it is none."""
+        return self.parse(value) if self.parse else READERS[self.type](self, self.name.replace("_", " "), value)
+
+
+def setting(group: str, default: Any, help: str, *, later: bool = False, **more: Any) -> Any:
+    """Return the field that declares a setting; `later` if the first files did not have it and meant its default."""
+    declared = Setting(group, default, help, **({"absent": default} if later else {}), **more)
+    return dataclasses.field(default=declared.absent, metadata={"setting": declared})
+
+
+def settings_of(cls: Any) -> dict[str, Setting]:
+    """Return what a class, or an object of it, declares, by name."""
+    return {
+        field.name: dataclasses.replace(
+            field.metadata["setting"], name=field.name, type=str(field.type).removesuffix(" | None")
+        )
+        for field in dataclasses.fields(cls)
+    }
+
+
+class Declared:
+    """A dataclass of settings, whose values are read as it is made."""
+
+    def __post_init__(self):
+        for name, setting in settings_of(self).items():
+            if (value := getattr(self, name)) not in (None, setting.absent) or setting.absent is MISSING:
+                object.__setattr__(self, name, setting.read(value))

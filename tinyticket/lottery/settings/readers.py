@@ -1,0 +1,130 @@
+"""How values of settings are read, in Python, from the command line, from TOML and from files."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinyticket.errors import InputError, near
+from tinyticket.optim import schedules
+from tinyticket.optim.schedules import Schedule
+from tinyticket.results.result import Result, load
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.settings.declare import Setting
+
+
+def refuse(expected: str, value: Any) -> InputError:
+    """Return the error for a value that is not what is expected, shown in at most 60 characters."""
+    try:
+        shown = " ".join(repr(value).split())[:60]
+    except ValueError:  # an integer of thousands of digits
+        shown = "a number that is far too large"
+    return InputError(f"{expected}, not {shown}")
+
+
+def _whole(setting: Setting, name: str, value: Any) -> int:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    below = 2**31 if setting.below == math.inf else setting.below
+    if whole and value >= below:
+        raise refuse(f"{name} is a whole number below {below}", value)
+    if not whole or value < setting.least:
+        bound = f" of at least {setting.least}" if setting.least > -math.inf else ""
+        raise refuse(setting.expected or f"{name} is a whole number{bound}", value)
+    return int(value)
+
+
+def _number(setting: Setting, name: str, value: Any) -> float:
+    number, bounded = _as_float(value), (setting.least, setting.below) != (-math.inf, math.inf)
+    if number is None or (bounded and not setting.least <= number < setting.below):
+        raise refuse(setting.expected or f"{name} is a number", value)
+    return number
+
+
+def _flag(setting: Setting, name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise refuse(f"{name} is True or False", value)
+    return bool(value)
+
+
+def _name(setting: Setting, name: str, value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise refuse(f"{name} is a name" + (f" such as {setting.known[0]!r}" if setting.known else ""), value)
+    if setting.kind and value not in setting.known:
+        raise InputError(f"no {setting.kind} is called {value!r}{near(value, setting.known)}")
+    return str(value)
+
+
+def _path(setting: Setting, name: str, value: Any) -> str | os.PathLike:
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
+        raise refuse(f"{name} is {setting.expected or 'a path'}", value)
+    return value
+
+
+def open_result(setting: Setting, name: str, value: Any) -> Result:
+    """Return a result, or the one that a path names."""
+    return value if isinstance(value, Result) else load(_path(setting, name, value))
+
+
+READERS: dict[str, Any] = {
+    "int": _whole,
+    "float": _number,
+    "bool": _flag,
+    "str": _name,
+    "Path": _path,
+    "Result": open_result,
+}
+"""By type: (setting, its name in sentences, what was given) -> the value, or InputError."""
+
+
+def read_schedule(value: Any) -> Schedule:
+    """Return a schedule, from text such as "step:20000,25000" or what a file holds too."""
+    try:
+        if isinstance(value, Mapping):
+            value = schedules.from_plain(dict(value))
+        value = schedules.parse(value) if isinstance(value, str) else value
+    except TypeError:
+        pass
+    if not isinstance(value, Schedule):
+        raise refuse("the schedule is one of tinyticket.optim's, or text such as step:20000,25000", value)
+    return value
+
+
+def read_fractions(value: Any) -> Any:
+    """Return what `prune.parse_fractions` takes; what it means depends on the scope."""
+    several = {str(name): _as_float(part) for name, part in value.items()} if isinstance(value, Mapping) else {}
+    read = value if isinstance(value, str) else several if isinstance(value, Mapping) else _as_float(value)
+    if read is None or None in several.values():
+        raise refuse("prune is a fraction such as 0.2, or one for each group of layers (conv, fc, output)", value)
+    return read
+
+
+def read_densities(value: float | str | Iterable[float]) -> tuple[float, ...]:
+    """Return densities, from one number, several, or text such as "0.5,0.2,0.1"."""
+    try:
+        parts: Any = value.split(",") if isinstance(value, str) else [value] if isinstance(value, Real) else value
+        return tuple(float(part) for part in parts)
+    except (TypeError, ValueError, OverflowError):
+        raise refuse("one-shot wants densities between 0 and 1, such as 0.5,0.2,0.1", value) from None
+
+
+def read_executor(value: Any) -> Any:
+    """Return an executor, or the address of a scheduler."""
+    if not isinstance(value, str) and not hasattr(value, "submit"):
+        raise refuse("executor is a concurrent.futures.Executor or the address of a Dask scheduler", value)
+    return value
+
+
+def _as_float(value: Any) -> float | None:
+    """Return a real number, NumPy's too, as a float; None if the value is none."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

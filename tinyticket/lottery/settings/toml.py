@@ -1,0 +1,61 @@
+"""Settings as a TOML file: what `tinyticket show --config` writes and `tinyticket find --config` reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tinyticket.errors import InputError, near
+from tinyticket.lottery.settings.declare import GROUPS
+from tinyticket.lottery.settings.defaults import Options, read
+from tinyticket.lottery.settings.table import MASKING, SETTINGS, Settings
+
+
+def to_toml(config: Mapping[str, Any]) -> str:
+    """Return the settings of a result (`Result.config`) as TOML, from which `find` repeats the experiment."""
+    settings = Settings.from_plain(config)
+    moved, untold = settings.masks_from != "none", {"masks_from"}
+    untold |= {"rounds", "prune"} if settings.one_shot else {"one_shot"} if settings.prune else {"one_shot", "prune"}
+    untold |= set(MASKING) if moved else set()
+    lines = [f"# its masks are those of {settings.masks_from}: give their file with --masks-from"] if moved else []
+    plain = settings.to_plain()
+    for group in GROUPS:
+        declared = [s for s in SETTINGS.values() if s.group == group and s.name not in untold]
+        # What files leave out is told where `find` would take something else.
+        values = {s.name: plain.get(s.name, s.absent) for s in declared if s.name in plain or s.default != s.absent}
+        values = {name: value for name, value in values.items() if value not in ("none", ())}
+        lines += [f"\n# {group}", *(f"{name} = {_value(value)}" for name, value in values.items())] if values else []
+    return "\n".join(lines).strip() + "\n"
+
+
+def from_toml(path: str | os.PathLike) -> Options:
+    """Return options of `find` from a TOML file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or holds what is no setting or no value of one.
+    """
+    try:
+        held = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is no TOML file: {error}") from None
+    given = {name.replace("-", "_"): value for name, value in held.items()}
+    try:
+        for name in given.keys() - SETTINGS.keys():
+            raise InputError(f"no setting is called {name!r}{near(name, SETTINGS)}")
+        return read(given)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{name} = {_value(part)}' for name, part in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
