@@ -104,6 +104,7 @@ def test_values_are_read_from_text_as_from_python():
 
     assert settings(one_shot="0.5, 0.25").one_shot == settings(one_shot=(0.5, np.float32(0.25))).one_shot == (0.5, 0.25)
     assert settings(schedule={"kind": "cosine", "iterations": 5}) == settings(schedule="cosine:5")
+    assert settings(masks_from=np.str_("x")).masks_from == "x"
     whole = settings(seed=np.uint64(2**63 - 1)).seed
     assert (whole, type(whole)) == (2**63 - 1, int)
     assert settings(eager=np.bool_(True)).to_plain()["eager"] is True

@@ -46,39 +46,29 @@ def _number(setting: Setting, name: str, value: Any) -> float:
     return number
 
 
-def _flag(setting: Setting, name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise refuse(f"{name} is True or False", value)
-    return bool(value)
-
-
-def _name(setting: Setting, name: str, value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise refuse(f"{name} is a name" + (f" such as {setting.known[0]!r}" if setting.known else ""), value)
+def _plain(setting: Setting, name: str, value: Any, kind: str = "") -> Any:
+    types, words = PLAIN[kind or setting.type]
+    if not isinstance(value, types) or "\0" in str(value):
+        such = f" such as {setting.known[0]!r}" if setting.known else ""
+        raise refuse(f"{name} is {words}{such}", value)
     if setting.kind and value not in setting.known:
         raise InputError(f"no {setting.kind} is called {value!r}{near(value, setting.known)}")
-    return str(value)
-
-
-def _path(setting: Setting, name: str, value: Any) -> str | os.PathLike:
-    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
-        raise refuse(f"{name} is {setting.expected or 'a path'}", value)
-    return value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def open_result(setting: Setting, name: str, value: Any) -> Result:
     """Return a result, or the one that a path names."""
-    return value if isinstance(value, Result) else load(_path(setting, name, value))
+    return value if isinstance(value, Result) else load(_plain(setting, name, value, "Result"))
 
 
-READERS: dict[str, Any] = {
-    "int": _whole,
-    "float": _number,
-    "bool": _flag,
-    "str": _name,
-    "Path": _path,
-    "Result": open_result,
+FILE = (str, os.PathLike)
+PLAIN: dict[str, Any] = {
+    "bool": ((bool, np.bool_), "True or False"),
+    "str": (str, "a name"),
+    "Path": (FILE, "a path"),
+    "Result": (FILE, "a result or the path of its file"),
 }
+READERS: dict[str, Any] = {**dict.fromkeys(PLAIN, _plain), "int": _whole, "float": _number, "Result": open_result}
 """By type: (setting, its name in sentences, what was given) -> the value, or InputError."""
 
 

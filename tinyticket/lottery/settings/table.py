@@ -113,8 +113,7 @@ class Settings(Declared):
         absent=(), parse=parse_gradual, takes="str or (begin, end, every)", form="BEGIN,END,EVERY")
     masks_from: str = setting(
         "Experiment", None, "Prune nothing: train the masks and initial weights of another result, on other data of the same "
-        "shapes. Rounds, trials and model are its own unless given.", absent="none", expected="a result or the path of its file",
-        takes="Result or path", form="FILE")
+        "shapes. Rounds, trials and model are its own unless given.", absent="none", takes="Result or path", form="FILE")
     method: str = setting(
         "Methods", "tickets", "What makes a round's network: pruning (tickets), or a method that finds its mask while one "
         "network trains (docs/dynamic.md), or learns a mask of theta_0 (docs/supermasks.md).", later=True,
@@ -206,8 +205,7 @@ class Running(Declared):
 
     dense_from: Result | None = setting(
         "Running", None, "Copy the dense training of another result, which differs in what follows it alone: in rewinding, "
-        "densities, controls, method and the like.", later=True, expected="a result or the path of its file",
-        takes="Result or path", form="FILE")
+        "densities, controls, method and the like.", later=True, takes="Result or path", form="FILE")
     threads: int | None = setting(
         "Running", None, "Threads, without it all cores; never changes a result.", later=True, least=1,
         expected="threads are at least 1")

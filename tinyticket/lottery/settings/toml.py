@@ -6,30 +6,28 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
 from tinyticket.errors import InputError, near
-from tinyticket.lottery.settings.declare import GROUPS
 from tinyticket.lottery.settings.defaults import Options, read
 from tinyticket.lottery.settings.table import MASKING, SETTINGS, Settings
 
 
 def to_toml(config: Mapping[str, Any]) -> str:
     """Return the settings of a result (`Result.config`) as TOML, from which `find` repeats the experiment."""
-    settings = Settings.from_plain(config)
-    moved, untold = settings.masks_from != "none", {"masks_from"}
-    untold |= {"rounds", "prune"} if settings.one_shot else {"one_shot"} if settings.prune else {"one_shot", "prune"}
-    untold |= set(MASKING) if moved else set()
-    lines = [f"# its masks are those of {settings.masks_from}: give their file with --masks-from"] if moved else []
-    plain = settings.to_plain()
-    for group in GROUPS:
-        declared = [s for s in SETTINGS.values() if s.group == group and s.name not in untold]
-        # What files leave out is told where `find` would take something else.
-        values = {s.name: plain.get(s.name, s.absent) for s in declared if s.name in plain or s.default != s.absent}
-        values = {name: value for name, value in values.items() if value not in ("none", ())}
-        lines += [f"\n# {group}", *(f"{name} = {_value(value)}" for name, value in values.items())] if values else []
-    return "\n".join(lines).strip() + "\n"
+    settings, head = Settings.from_plain(config), ""
+    untold = {"rounds", "prune"} if settings.one_shot else {"one_shot"} if settings.prune else {"one_shot", "prune"}
+    if settings.masks_from != "none":
+        head = f"# its masks are those of {settings.masks_from}: give their file with --masks-from\n"
+        untold |= {"masks_from", *MASKING}
+    # Files leave out what was once the only way, which may be another than what `find` does by default.
+    open = {
+        s.name: s.absent for s in SETTINGS.values() if s.default not in (None, s.absent) and s.absent is not MISSING
+    }
+    told = {name: value for name, value in {**open, **settings.to_plain()}.items() if name not in untold}
+    return head + "".join(f"{name} = {_value(value)}\n" for name, value in told.items())
 
 
 def from_toml(path: str | os.PathLike) -> Options:
