@@ -73,7 +73,7 @@ def test_no_magic_number(path, magic):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda z: z[:-9], lambda z: z[:5], lambda z: z[:12] + b"\xff" * 9, lambda z: z + b"!"]
+    "spoil", [lambda z: z[:-9], lambda z: z[:5], lambda z: z[:30] + b"\xff" * 9, lambda z: z + b"!"]
 )
 def test_broken_gzip(path, spoil):
     path.write_bytes(spoil(gzip.compress(FILE)))

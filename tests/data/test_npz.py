@@ -112,5 +112,5 @@ def test_a_member_that_is_no_array(path):
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("x", "hello")
         file.writestr("y", "hello")
-    with pytest.raises(InputError, match=r"mine\.npz: x_train has dtype"):
+    with pytest.raises(InputError, match=r"mine\.npz is damaged: x is no array"):
         load_npz(path)

@@ -1,7 +1,8 @@
 """One file from one mirror over HTTP, however often the connection is cut.
 
 What has arrived is kept in a stream (a .part file) and only what it lacks is asked for. The published length and
-SHA-256 digest decide what belongs in it, never the server.
+SHA-256 digest decide what belongs in it, never the server, which may also be slow on purpose, never come to an end, or
+send elsewhere.
 """
 
 import hashlib
@@ -9,14 +10,18 @@ import http.client
 import logging
 import os
 import re
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from io import BufferedRandom
+from collections.abc import Callable
+from io import BufferedRandom, BufferedReader, RawIOBase
+from typing import Any
 
+from tinyticket.data.files import printable
 from tinyticket.data.published import PublishedFile
 
-TIMEOUT = 30.0  # seconds to wait for an answer or for the next bytes
+TIMEOUT = 30.0  # seconds to wait for an answer or for the next bytes, and in which the least of them have to come
+LEAST = 1 << 15  # bytes, or all that is missing
 ATTEMPTS = 10  # connections to one mirror, as long as each brings new bytes
 BLOCK = 1 << 16
 
@@ -25,6 +30,13 @@ log = logging.getLogger(__name__)
 
 class MirrorError(Exception):
     """A mirror does not deliver; the message says why. It is no OSError, as those are the disk's."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))  # much of it may be the server's words
+
+
+class SlowError(MirrorError):
+    """A mirror delivers, but so slowly that it is not asked again."""
 
 
 def download(url: str, file: PublishedFile, stream: BufferedRandom, progress: Callable[[int], None]) -> None:
@@ -54,7 +66,7 @@ def download(url: str, file: PublishedFile, stream: BufferedRandom, progress: Ca
         try:
             _receive(url, file.size, stream, progress)
         except MirrorError as error:
-            if _length(stream) <= before:
+            if _length(stream) <= before or isinstance(error, SlowError):
                 raise
             log.info("%s: %s; resuming", url, error)
             continue
@@ -78,7 +90,7 @@ def _receive(url: str, size: int, stream: BufferedRandom, progress: Callable[[in
     with _connect(url, have) as response:
         have = _first_byte(response, have, size)
         stream.truncate(have)
-        for block in _blocks(response):
+        while block := _next_block(response):
             have += len(block)
             if have > size:
                 stream.truncate(0)
@@ -95,7 +107,7 @@ def _connect(url: str, have: int) -> http.client.HTTPResponse:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT)
+        return _opener().open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -109,27 +121,96 @@ def _first_byte(response: http.client.HTTPResponse, asked: int, size: int) -> in
     """Return where in the file the answer starts, after checking that it is about a file of the published size."""
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
         text = response.headers.get("Content-Range", "")
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
+        match = re.fullmatch(r"bytes (\d{1,20})-\d+/(\d+|\*)", text)
         if not match or int(match[1]) != asked:
             raise MirrorError(f"answers with the range {text!r} where bytes from {asked} on were asked for")
         start, total = asked, match[2]
     else:  # a server that ignores ranges sends everything
         start, total = 0, response.headers.get("Content-Length", "")
-    if total.isdecimal() and int(total) != size:
-        raise MirrorError(f"offers a file of {total} bytes instead of the published {size}")
+    if total.isdecimal() and total.lstrip("0") != str(size):
+        raise MirrorError(f"offers a file of {total:.20} bytes instead of the published {size}")
     return start
 
 
-def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield the body as it arrives; an early end is a body that is too short."""
-    while True:
-        try:
-            block = response.read1(BLOCK)
-        except (OSError, http.client.HTTPException) as error:
-            raise MirrorError(_words(error)) from None
-        if not block:
-            return
-        yield block
+def _next_block(response: http.client.HTTPResponse) -> bytes:
+    """Return what has arrived of the body; an early end is a body that is too short."""
+    try:
+        block = response.read1(BLOCK)
+    except (OSError, http.client.HTTPException) as error:
+        raise MirrorError(_words(error)) from None
+    if isinstance(response, _Response):
+        response.pace.came(len(block))
+    return block
+
+
+class _Pace(RawIOBase):
+    """A connection's bytes, as long as enough of them are the file's: not a trickle of it, and no endless headers."""
+
+    def __init__(self, raw: RawIOBase):
+        self.raw, self.missing, self.until = raw, LEAST, time.monotonic() + TIMEOUT
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if time.monotonic() > self.until:
+            raise SlowError(f"sends less than {LEAST} bytes in {TIMEOUT:g} s")
+        return self.raw.readinto(buffer)
+
+    def came(self, count: int) -> None:
+        """Note that bytes of the file have come; the least of them are enough for the next `TIMEOUT`."""
+        self.missing -= count
+        if self.missing <= 0:
+            self.missing, self.until = LEAST, time.monotonic() + TIMEOUT
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.pace = _Pace(self.fp.detach())
+        self.fp = BufferedReader(self.pace)
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+class _Handler(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(_Connection, request)
+
+
+class _SecureHandler(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(_SecureConnection, request)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, request, answer, code, words, headers, url):
+        """Follow to the same scheme or a safer one; what the answer holds besides is not read."""
+        answer.close()
+        if not url.lower().startswith(("https:", f"{request.type}:")):
+            raise MirrorError(f"sends elsewhere, to {url!r}; expected an address that starts with {request.type}")
+        return super().redirect_request(request, answer, code, words, headers, url)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Return what opens http and https addresses, and no others."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler, urllib.request.UnknownHandler, urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor, _Redirects, _Handler, _SecureHandler,
+    ):  # fmt: skip
+        opener.add_handler(handler())
+    return opener
 
 
 def _words(error: Exception) -> str:
