@@ -135,3 +135,12 @@ def test_bad_classes(classes, sentence):
 def test_a_label_out_of_range_in_the_test_part_is_named():
     with pytest.raises(InputError, match="y_test holds the label 9 at index 1; expected 0 to 2"):
         from_arrays(X, Y, X[:2], [0, 9], classes=3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_the_given_arrays_are_left_alone(dtype):
+    x, y = (X * 9).astype(dtype), Y.astype(np.int64)
+    before = x.copy(), y.copy()
+    from_arrays(x, y)
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(y, before[1])

@@ -77,21 +77,21 @@ def _members(stream: Content) -> Iterator[tarfile.TarInfo]:
     The main header of a member says enough. Extended ones (of long names or times) are members like others here: `tarfile`
     would read and keep them, however large they are.
     """
-    for _ in range(MOST_MEMBERS):
+    for _ in range(MOST_MEMBERS + 1):
         try:
             member = tarfile.TarInfo.frombuf(stream.read(RECORD), "utf-8", "surrogateescape")
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             return
         if member.type in NO_CONTENT:
             member.size = 0
-        if member.size < 0:
-            raise EOFError("a member of negative size")
+        if not 0 <= member.size <= stream.most:
+            raise EOFError(f"a member of {member.size} bytes")
         yield member
     raise EOFError(f"more than {MOST_MEMBERS} members")
 
 
 def _take(stream: Content, size: int) -> bytes:
-    content = stream.read(min(size, stream.most))
+    content = stream.read(size)
     if len(content) < size:
         raise EOFError(f"a member of {size} bytes has {len(content)}")
     return content

@@ -122,11 +122,12 @@ def _labels(y: NDArray, called: str) -> NDArray[np.int64]:
     """Return the labels as C-contiguous int64."""
     if y.ndim != 1:
         raise InputError(f"{called} has shape {y.shape}; expected (N,), one whole number an example")
+    numbers = y.astype(np.float64, copy=False) if y.dtype.kind == "f" else y  # in which every class number is exact
     checks = [(np.less, 0, "numbers from 0"), (np.greater_equal, MOST_CLASSES, f"class numbers below {MOST_CLASSES:,}")]
     if y.dtype.kind == "f":  # NaN differs from itself, and inf is too large
-        checks.insert(0, (np.not_equal, np.floor(y), "whole numbers"))
+        checks.insert(0, (np.not_equal, np.floor(numbers), "whole numbers"))
     for compare, bound, expected in checks:
-        if (wrong := compare(y, bound)).any():
+        if (wrong := compare(numbers, bound)).any():
             place = _first(wrong)
             raise InputError(f"{called} holds the label {y[place]} at index {_words(place)}; expected {expected}")
     return np.ascontiguousarray(y, dtype=np.int64)

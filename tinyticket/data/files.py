@@ -42,6 +42,8 @@ def open_regular(path: str | PathLike[str], expected: str) -> Iterator[io.Buffer
     InputError
         If it is missing, unreadable, or a folder, pipe, device or socket: waiting for their bytes might take for ever.
     """
+    if "\0" in str(path):
+        raise InputError(f"{printable(path)} cannot be read: no name holds a zero byte; expected {expected}")
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
             yield file
@@ -53,10 +55,7 @@ def open_regular(path: str | PathLike[str], expected: str) -> Iterator[io.Buffer
 
 def _open_without_waiting(path: str, flags: int) -> int:
     """Open a regular file; where something else takes its place just now, that is opened without waiting, and closed."""
-    try:
-        _check_regular(os.stat(path))
-    except ValueError:
-        raise OSError("its name holds a zero byte") from None
+    _check_regular(os.stat(path))
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     try:
         _check_regular(os.fstat(descriptor))

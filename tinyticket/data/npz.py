@@ -22,7 +22,7 @@ from tinyticket.data.files import BLOCK, fill, most_unpacked, open_regular, prin
 from tinyticket.errors import InputError
 
 ENCRYPTED = 1  # a bit of a member's flags
-MOST_DIRECTORY = 1 << 22  # bytes of a zip file's table of contents
+MOST_PIECE = 1 << 20  # bytes that are read at once, the most of them a zip file's table of contents
 MOST_HEADER = 1 << 14  # bytes before an array's values, more than NumPy takes
 
 BROKEN = (
@@ -68,8 +68,9 @@ def _read(path: Path) -> dict[str, NDArray]:
     with open_regular(path, "an .npz file") as file:
         try:
             _check_zip(file)
-            with zipfile.ZipFile(_Pieces(file)) as archive:
-                return _members(archive, os.fstat(file.fileno()).st_size)
+            size = os.fstat(file.fileno()).st_size
+            with _Pieces(file) as pieces, zipfile.ZipFile(pieces) as archive:
+                return _members(archive, size)
         except InputError as error:
             raise InputError(f"{path} {error}") from None
         except BROKEN as error:
@@ -93,8 +94,8 @@ class _Pieces(io.BufferedReader):
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or size < 0:
-            size = MOST_DIRECTORY
-        if size > MOST_DIRECTORY:
+            size = MOST_PIECE
+        if size > MOST_PIECE:
             raise zipfile.BadZipFile("its table of contents is too large")
         return super().read(size)
 
@@ -106,8 +107,8 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, NDArray]:
     unpacked = sum(member.file_size for _, member in chosen.values())
     if unpacked > most_unpacked(size):
         raise InputError(
-            f"unpacks to {unpacked} bytes; expected at most {most_unpacked(size)}, as it has {size} (files that "
-            "numpy.savez writes are not packed)"
+            f"unpacks to {unpacked} bytes, from {size}; expected at most {most_unpacked(size)} (numpy.savez writes "
+            "arrays of zeros and the like as large as they are)"
         )
     return {parameter: _member(archive, key, member) for parameter, (key, member) in chosen.items()}
 
@@ -137,7 +138,7 @@ def _member(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> NDAr
         if dtype.kind not in "buif":
             raise InputError(f"holds {key} with dtype {printable(dtype)}; expected integers, floats or bools")
         announced = start.tell() + math.prod(shape) * dtype.itemsize
-        if min(shape, default=0) < 0 or announced != member.file_size:
+        if not all(type(size) is int and size >= 0 for size in shape) or announced != member.file_size:
             raise InputError(
                 f"is damaged: {key} is no array (shape {printable(shape)} makes {announced} bytes, not {member.file_size})"
             )
@@ -161,13 +162,18 @@ def _values(stream: IO[bytes], shape: tuple[int, ...], fortran: bool, dtype: np.
     """Read an array into C order, whichever order it was written in, without holding it twice."""
     array = np.empty(shape, dtype)
     if not fortran:
-        fill(array, stream)
+        _fill(array, stream)
         return array
     written = array.T
     count = max(1, BLOCK * len(written) // max(1, array.nbytes))
     for first in range(0, len(written), count):
         rows = written[first : first + count]
         block = np.empty(rows.shape, dtype)
-        fill(block, stream)
+        _fill(block, stream)
         rows[...] = block
     return array
+
+
+def _fill(array: NDArray, stream: IO[bytes]) -> None:
+    if fill(array, stream) < array.nbytes:
+        raise EOFError("an array is cut short")

@@ -7,8 +7,8 @@ NumPy's arrays are pickled with, for which it only puts bytes together. Every ot
 
 from __future__ import annotations
 
-import codecs
 import pickle
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +23,9 @@ MOST_LINE = 1 << 20  # bytes of a text as a line
 WIDEST = "\xff"  # character of a text; a wider one would make all others of the text two or four times as large
 
 TYPES = ("u1", "i4", "i8")  # pixels, and labels should somebody have made arrays of them
+
+ESCAPED = re.compile(rb"\\(x[0-9a-f]{2}|.)")  # bytes of texts that are written as lines
+ESCAPES = {b"t": b"\t", b"n": b"\n", b"r": b"\r"}
 
 BROKEN = (struct.error, EOFError, AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
@@ -153,6 +156,11 @@ class _Machine:
         self.stack[-1].set_state(*state)
 
 
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    escape = match[1]
+    return bytes([int(escape[1:], 16)]) if len(escape) == 3 else ESCAPES.get(escape, escape)
+
+
 def _name(module: Any, name: Any) -> Callable[..., Any]:
     """Return what stands in for a name."""
     full = f"{_word(module)}.{_word(name)}"
@@ -237,7 +245,7 @@ OPERATIONS: dict[bytes, Callable[[_Machine], Any]] = {
     pickle.INT: lambda machine: machine.push(int(machine.line())),
     pickle.LONG: lambda machine: machine.push(int(machine.line().rstrip(b"L"))),
     pickle.FLOAT: lambda machine: machine.push(float(machine.line())),
-    pickle.STRING: lambda machine: machine.push(codecs.escape_decode(machine.line().strip()[1:-1])[0]),
+    pickle.STRING: lambda machine: machine.push(ESCAPED.sub(_unescaped, machine.line()[1:-1])),
     pickle.UNICODE: lambda machine: machine.push(machine.text_line()),
     # containers
     pickle.MARK: lambda machine: machine.marks.append(len(machine.stack)),
