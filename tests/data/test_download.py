@@ -7,7 +7,8 @@ import time
 import pytest
 
 from tinyticket.data import download as room
-from tinyticket.data.download import MirrorError, download
+from tinyticket.data.connection import MirrorError
+from tinyticket.data.download import download
 from tinyticket.data.published import PublishedFile
 
 from .loopback import Mirror

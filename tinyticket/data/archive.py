@@ -48,7 +48,7 @@ def read_members(path: Path, names: tuple[str, ...], most: int) -> Iterator[tupl
 def _from_folder(path: Path, names: tuple[str, ...], most: int) -> Iterator[tuple[str, bytes]]:
     for name in names:
         with open_content(path / name, "a file of the data set", most) as stream:
-            content = stream.read()
+            content = stream.read(stream.most)  # all at once, into memory of that size
         most -= len(content)
         yield name, content
 
@@ -56,7 +56,8 @@ def _from_folder(path: Path, names: tuple[str, ...], most: int) -> Iterator[tupl
 def _from_tar(path: Path, names: tuple[str, ...], most: int) -> Iterator[tuple[str, bytes]]:
     """Yield the wanted members, in one pass and without writing anything."""
     expected = "a tar file, gzipped or not"
-    with open_content(path, expected, most + 4 * MOST_MEMBERS * RECORD) as stream:
+    others = 4 * MOST_MEMBERS * RECORD  # bytes: headers, what contents are padded with, and files that are not wanted
+    with open_content(path, expected, most + others) as stream:
         try:
             for member in _members(stream):
                 name = member.name.rpartition("/")[2]

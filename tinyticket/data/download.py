@@ -1,8 +1,7 @@
 """One file from one mirror over HTTP, however often the connection is cut.
 
 What has arrived is kept in a stream (a .part file) and only what it lacks is asked for. The published length and
-SHA-256 digest decide what belongs in it, never the server, which may also be slow on purpose, never come to an end, or
-send elsewhere.
+SHA-256 digest decide what belongs in it, never the server.
 """
 
 import hashlib
@@ -10,33 +9,19 @@ import http.client
 import logging
 import os
 import re
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from io import BufferedRandom, BufferedReader, RawIOBase
-from typing import Any
+from io import BufferedRandom
 
-from tinyticket.data.files import printable
+from tinyticket.data.connection import MirrorError, Response, SlowError, opener
 from tinyticket.data.published import PublishedFile
 
-TIMEOUT = 30.0  # seconds to wait for an answer or for the next bytes, and in which the least of them have to come
-LEAST = 1 << 15  # bytes, or all that is missing
+TIMEOUT = 30.0  # seconds to wait for an answer, for the next bytes, and for enough of them
 ATTEMPTS = 10  # connections to one mirror, as long as each brings new bytes
 BLOCK = 1 << 16
 
 log = logging.getLogger(__name__)
-
-
-class MirrorError(Exception):
-    """A mirror does not deliver; the message says why. It is no OSError, as those are the disk's."""
-
-    def __init__(self, message: str):
-        super().__init__(printable(message))  # much of it may be the server's words
-
-
-class SlowError(MirrorError):
-    """A mirror delivers, but so slowly that it is not asked again."""
 
 
 def download(url: str, file: PublishedFile, stream: BufferedRandom, progress: Callable[[int], None]) -> None:
@@ -101,13 +86,13 @@ def _receive(url: str, size: int, stream: BufferedRandom, progress: Callable[[in
         raise MirrorError(f"the connection was cut after {have} of {size} bytes")
 
 
-def _connect(url: str, have: int) -> http.client.HTTPResponse:
+def _connect(url: str, have: int) -> Response:
     """Ask for the file from byte `have` on."""
     request = urllib.request.Request(url, headers={"User-Agent": "tinyticket"})
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        return _opener().open(request, timeout=TIMEOUT)
+        return opener().open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -117,7 +102,7 @@ def _connect(url: str, have: int) -> http.client.HTTPResponse:
         raise MirrorError(_words(error)) from None
 
 
-def _first_byte(response: http.client.HTTPResponse, asked: int, size: int) -> int:
+def _first_byte(response: Response, asked: int, size: int) -> int:
     """Return where in the file the answer starts, after checking that it is about a file of the published size."""
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
         text = response.headers.get("Content-Range", "")
@@ -132,85 +117,14 @@ def _first_byte(response: http.client.HTTPResponse, asked: int, size: int) -> in
     return start
 
 
-def _next_block(response: http.client.HTTPResponse) -> bytes:
+def _next_block(response: Response) -> bytes:
     """Return what has arrived of the body; an early end is a body that is too short."""
     try:
         block = response.read1(BLOCK)
     except (OSError, http.client.HTTPException) as error:
         raise MirrorError(_words(error)) from None
-    if isinstance(response, _Response):
-        response.pace.came(len(block))
+    response.pace.came(len(block))
     return block
-
-
-class _Pace(RawIOBase):
-    """A connection's bytes, as long as enough of them are the file's: not a trickle of it, and no endless headers."""
-
-    def __init__(self, raw: RawIOBase):
-        self.raw, self.missing, self.until = raw, LEAST, time.monotonic() + TIMEOUT
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if time.monotonic() > self.until:
-            raise SlowError(f"sends less than {LEAST} bytes in {TIMEOUT:g} s")
-        return self.raw.readinto(buffer)
-
-    def came(self, count: int) -> None:
-        """Note that bytes of the file have come; the least of them are enough for the next `TIMEOUT`."""
-        self.missing -= count
-        if self.missing <= 0:
-            self.missing, self.until = LEAST, time.monotonic() + TIMEOUT
-
-    def close(self) -> None:
-        self.raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, **options)
-        self.pace = _Pace(self.fp.detach())
-        self.fp = BufferedReader(self.pace)
-
-
-class _Connection(http.client.HTTPConnection):
-    response_class = _Response
-
-
-class _SecureConnection(http.client.HTTPSConnection):
-    response_class = _Response
-
-
-class _Handler(urllib.request.HTTPHandler):
-    def http_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(_Connection, request)
-
-
-class _SecureHandler(urllib.request.HTTPSHandler):
-    def https_open(self, request: urllib.request.Request) -> Any:
-        return self.do_open(_SecureConnection, request)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, request, answer, code, words, headers, url):
-        """Follow to the same scheme or a safer one; what the answer holds besides is not read."""
-        answer.close()
-        if not url.lower().startswith(("https:", f"{request.type}:")):
-            raise MirrorError(f"sends elsewhere, to {url!r}; expected an address that starts with {request.type}")
-        return super().redirect_request(request, answer, code, words, headers, url)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Return what opens http and https addresses, and no others."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler, urllib.request.UnknownHandler, urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPErrorProcessor, _Redirects, _Handler, _SecureHandler,
-    ):  # fmt: skip
-        opener.add_handler(handler())
-    return opener
 
 
 def _words(error: Exception) -> str:

@@ -4,6 +4,7 @@ A file appears under its name only when it is whole and its digest right; until 
 next call goes on.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -111,9 +112,11 @@ def _fetch_file(file: PublishedFile, place: Path, mirrors: list[str], progress: 
 
 
 def _open_part(path: str, flags: int) -> int:
-    """Open or make a file to write to; neither what a link leads to nor a pipe, device or socket is one."""
-    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode) and not os.path.isdir(path):
-        raise OSError(f"{path} is no regular file")
+    """Open or make a file to write to, but nothing that a link leads to, and no pipe, device or socket."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder the system says so itself
+            raise OSError(f"{path} is no regular file")
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 

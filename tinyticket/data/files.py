@@ -107,12 +107,10 @@ def open_content(path: str | PathLike[str], expected: str, most: int | None = No
         too_many = f"{path} holds more than {most} bytes; expected {expected}"
         if size > most:
             raise InputError(too_many)
+        most = most if packed else size
+        raw = (_Unpacked if packed else _Bounded)(file, most, too_many)
         try:
-            yield (
-                Content(_Unpacked(file, most, too_many), most, True)
-                if packed
-                else Content(_Bounded(file, size, too_many), size, False)
-            )
+            yield Content(raw, most, packed)
         except (EOFError, zlib.error) as error:
             raise InputError(
                 f"{path} is a broken gzip file, truncated or damaged ({error}); expected {expected}"
