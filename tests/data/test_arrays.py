@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -144,3 +146,18 @@ def test_the_given_arrays_are_left_alone(dtype):
     from_arrays(x, y)
     np.testing.assert_array_equal(x, before[0])
     np.testing.assert_array_equal(y, before[1])
+
+
+@pytest.mark.parametrize("code", ["<f2", "<f4", "<f8"])
+def test_signalling_nans_make_a_sentence_and_no_warning(code):
+    nan = np.frombuffer(bytes.fromhex({"<f2": "007d", "<f4": "0000a07f", "<f8": "010000000000f07f"}[code]), code)
+    assert np.isnan(nan).all()
+    x = np.ones((10, 3), code)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for wrong in (
+            (x, np.concatenate([nan, Y[1:].astype(code)])),
+            (np.concatenate([nan, np.ones(29, code)]).reshape(10, 3), Y),
+        ):
+            with pytest.raises(InputError, match=r"holds (the label )?nan"):
+                from_arrays(*wrong)

@@ -241,19 +241,19 @@ def test_a_trickle_is_given_up(serve, stream, monkeypatch, speaks):
     started = time.monotonic()
     with pytest.raises(MirrorError, match=r"sends less than 32768 bytes in 0\.3 s"):
         receive(mirror, stream)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert len(mirror.ranges) == 1  # and is not asked again
 
 
 def test_a_slow_mirror_is_waited_for_as_long_as_enough_comes(serve, stream, monkeypatch):
-    monkeypatch.setattr(room, "TIMEOUT", 0.4)
+    monkeypatch.setattr(room, "TIMEOUT", 1.0)
     blocks = [CONTENT[start : start + 20_000] for start in range(0, len(CONTENT), 20_000)]
 
     def speak(left, write):
         if isinstance(left, str):
             write(OK + b"\r\n")
             return blocks
-        time.sleep(0.1)
+        time.sleep(0.15)
         write(left[0])
         return left[1:] or None
 

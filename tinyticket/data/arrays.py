@@ -106,7 +106,7 @@ def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:
     """Return the inputs as C-contiguous float32."""
     if x.ndim < 2:
         raise InputError(f"{called} has shape {x.shape}; expected (N, ...), one example a row")
-    with np.errstate(over="ignore"):  # what overflows is reported below, by its place
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below, by its place
         converted = np.ascontiguousarray(x, dtype=np.float32)
     if x.dtype == np.uint8:
         converted /= 255  # its own copy, as the dtypes differ
@@ -118,6 +118,7 @@ def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:
     return converted
 
 
+@np.errstate(invalid="ignore")  # NaN is reported by its place
 def _labels(y: NDArray, called: str) -> NDArray[np.int64]:
     """Return the labels as C-contiguous int64."""
     if y.ndim != 1:
