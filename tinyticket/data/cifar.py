@@ -156,12 +156,12 @@ def _read_pickled(content: bytes, where: str, labels: Labels) -> tuple[NDArray[n
     if not (isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.ndim == 2 and data.shape[1] == SIZE):
         found = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
         raise InputError(f"{where} holds images as {found}; expected uint8 (N, {SIZE})")
-    if isinstance(numbers, list) and not all(type(number) is int for number in numbers):  # lists in the list
-        numbers = []
-    given = np.asarray(numbers)
-    if given.dtype.kind not in "ui" or given.shape != (len(data),) or not len(data):
+    if not isinstance(numbers, np.ndarray):  # and no lists of lists, which may hold each other 2^60 times
+        flat = isinstance(numbers, list | tuple) and all(type(number) is int for number in numbers)
+        numbers = np.asarray(numbers if flat else [])
+    if numbers.dtype.kind not in "ui" or numbers.shape != (len(data),) or not len(data):
         raise InputError(f"{where} has {len(data)} images, but its {labels.key} are not as many whole numbers")
-    return _checked(data, given, where, labels)
+    return _checked(data, numbers, where, labels)
 
 
 def _get(batch: Any, key: str, where: str) -> Any:
