@@ -83,7 +83,7 @@ def test_names_that_no_file_has(ask, name):
 
 
 def test_data_larger_than_memory(tmp_path, monkeypatch):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise MemoryError
 
     np.savez(tmp_path / "mine.npz", x=np.ones((10, 2)), y=np.arange(10))

@@ -19,7 +19,7 @@ ESCAPED_LIKE = 64  # characters of other texts count those of lines, which may b
 WIDEST = "\xff"  # character of a text; a wider one would make all others of the text two or four times as large
 
 ESCAPED = re.compile(rb"\\(x[0-9a-f]{2}|.)")  # bytes of texts that are written as lines
-ESCAPES = {b"t": b"\t", b"n": b"\n", b"r": b"\r"}
+ESCAPES = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b"\\": b"\\", b"'": b"'", b'"': b'"'}
 
 
 class RefusedError(Exception):
@@ -161,7 +161,7 @@ def _entries(values: list[Any]) -> dict[Any, Any]:
 
 def _unescaped(match: re.Match[bytes]) -> bytes:
     escape = match[1]
-    return bytes([int(escape[1:], 16)]) if len(escape) == 3 else ESCAPES.get(escape, escape)
+    return bytes([int(escape[1:], 16)]) if len(escape) == 3 else ESCAPES.get(escape, match[0])
 
 
 def word(value: Any) -> str:
