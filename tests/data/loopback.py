@@ -1,5 +1,6 @@
 """A mirror on this machine, with the bad habits that mirrors have."""
 
+import contextlib
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,8 @@ class Mirror:
     Habits: `resumes` (answers Range), `cut_after` (closes the connection after so many bytes of the body), `cuts` (how
     often it does so), `holds` (falls silent there instead, until it is closed), `flips` (sends wrong bytes of the right
     length), `status` (answers nothing else), `stalls` (sends no answer until it is closed), `announces` (states no
-    length if False), `content_range` (states this one).
+    length if False), `content_range` (states this one), `speaks` (a function that takes a path and a function that writes
+    bytes, instead of all this; it is called again with what it returns until it returns None).
     """
 
     def __init__(self, files, **habits):
@@ -25,6 +27,7 @@ class Mirror:
         self.stalls = habits.pop("stalls", False)
         self.announces = habits.pop("announces", True)
         self.content_range = habits.pop("content_range", None)
+        self.speaks = habits.pop("speaks", None)
         assert not habits, habits
         self.ranges = []
         self.closing = threading.Event()
@@ -67,7 +70,9 @@ def _handler(mirror):
         def do_GET(self):
             mirror.ranges.append(self.headers.get("Range"))
             name = self.path.removeprefix("/files/")
-            if mirror.stalls:
+            if mirror.speaks:
+                self.speak()
+            elif mirror.stalls:
                 mirror.closing.wait(10)
             elif mirror.status or name not in mirror.files:
                 self.send_error(mirror.status or 404)
@@ -80,6 +85,13 @@ def _handler(mirror):
                 self.wfile.write(body)
                 if mirror.holds:
                     mirror.closing.wait(10)
+
+        def speak(self):
+            more = self.path
+            with contextlib.suppress(OSError):
+                while more is not None and not mirror.closing.is_set():
+                    more = mirror.speaks(more, self.wfile.write)
+            self.close_connection = True
 
         def log_message(self, *args):
             pass

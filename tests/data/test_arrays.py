@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -135,3 +137,27 @@ def test_bad_classes(classes, sentence):
 def test_a_label_out_of_range_in_the_test_part_is_named():
     with pytest.raises(InputError, match="y_test holds the label 9 at index 1; expected 0 to 2"):
         from_arrays(X, Y, X[:2], [0, 9], classes=3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_the_given_arrays_are_left_alone(dtype):
+    x, y = (X * 9).astype(dtype), Y.astype(np.int64)
+    before = x.copy(), y.copy()
+    from_arrays(x, y)
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(y, before[1])
+
+
+@pytest.mark.parametrize("code", ["<f2", "<f4", "<f8"])
+def test_signalling_nans_make_a_sentence_and_no_warning(code):
+    nan = np.frombuffer(bytes.fromhex({"<f2": "007d", "<f4": "0000a07f", "<f8": "010000000000f07f"}[code]), code)
+    assert np.isnan(nan).all()
+    x = np.ones((10, 3), code)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for wrong in (
+            (x, np.concatenate([nan, Y[1:].astype(code)])),
+            (np.concatenate([nan, np.ones(29, code)]).reshape(10, 3), Y),
+        ):
+            with pytest.raises(InputError, match=r"holds (the label )?nan"):
+                from_arrays(*wrong)

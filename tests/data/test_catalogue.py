@@ -71,3 +71,22 @@ def test_describe(tmp_path):
         None,
     ]
     assert isinstance(lines[0].path, Path)
+
+
+@pytest.mark.parametrize("ask", [data.load, data.path])
+@pytest.mark.parametrize("name", ["x" * 300 + ".npz", "a\0b.npz"])
+def test_names_that_no_file_has(ask, name):
+    with pytest.raises(InputError, match=r"cannot be read|does not exist"):
+        ask(name)
+    with pytest.raises(InputError, match="not found"):
+        ask("mnist", name)
+
+
+def test_data_larger_than_memory(tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise MemoryError
+
+    np.savez(tmp_path / "mine.npz", x=np.ones((10, 2)), y=np.arange(10))
+    monkeypatch.setattr(np, "empty", fail)
+    with pytest.raises(InputError, match=r"mine\.npz is larger than the memory that there is"):
+        data.load(tmp_path / "mine.npz")

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 import tinyticket.data as data
+from tinyticket.data import cifar
+from tinyticket.data.archive import read_members
 from tinyticket.data.cifar import CIFAR10, CIFAR10_FILES, CIFAR100, CIFAR100_FILES
 from tinyticket.errors import InputError
 
 from .cifar_files import batch, binary, like_python_2, pickled, tar_gz, write_archive, write_folder
+from .strangers import not_a_file
 
 VERSIONS = [  # name, archive, folder, how to make its files
     ("cifar10", "cifar-10-binary.tar.gz", "cifar-10-batches-bin", binary),
@@ -109,6 +112,9 @@ def test_a_label_out_of_range(tmp_path):
 
 
 X = np.zeros((2, 3072), np.uint8)
+ENDLESS = (
+    like_python_2({b"data": X})[:-1] + b"U\6labelsh\xf0s."
+)  # labels that were kept: two that are two that are two ...
 
 
 @pytest.mark.parametrize(
@@ -124,6 +130,10 @@ X = np.zeros((2, 3072), np.uint8)
         (like_python_2({b"data": X, b"labels": [1, -1]}), "the label -1 at image 1"),
         (like_python_2({b"data": X, b"labels": [1, 2]})[:-100], "is truncated or damaged"),
         (b"", "is truncated or damaged"),
+        (like_python_2({b"data": X, b"labels": ([1], 2)}), "not as many whole numbers"),
+        (like_python_2({b"data": X, b"labels": [10**30, 2]}), "not as many whole numbers"),
+        (b")q\xf0" + b"h\xf0h\xf0\x86q\xf0" * 60 + ENDLESS, "not as many whole numbers"),
+        (b"]q\xf0" + b"]q\xf1(h\xf0h\xf0eh\xf1q\xf0" * 60 + ENDLESS, "not as many whole numbers"),
     ],
 )
 def test_a_pickled_batch_of_another_layout(content, words, tmp_path):
@@ -133,6 +143,24 @@ def test_a_pickled_batch_of_another_layout(content, words, tmp_path):
         data.load("cifar10", tmp_path)
 
 
+def test_more_than_was_published(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar, "MOST", 10 * 3073)
+    folder = write_folder(tmp_path / "cifar10", BIN, binary(BIN))
+    with pytest.raises(InputError, match=rf"{folder}/data_batch_3.bin holds more than 6146 bytes"):
+        data.load("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "symlink", "socket", "device"])
+def test_a_file_that_is_none(kind, tmp_path):
+    folder = write_folder(tmp_path / "cifar10", BIN, binary(BIN))
+    (folder / "data_batch_2.bin").unlink()
+    not_a_file(folder / "data_batch_2.bin", kind)
+    with pytest.raises(InputError, match=r"data_batch_2\.bin not found"):
+        data.load("cifar10", tmp_path)
+    with pytest.raises(InputError, match=r"data_batch_2\.bin cannot be read: it is a pipe, a device or a socket"):
+        list(read_members(folder, ("data_batch_2.bin",), 1 << 20))
+
+
 def test_numbers_from_0_to_255_become_the_documented_ones(tmp_path):
     write_folder(tmp_path / "cifar10", BIN, binary(BIN))
     found = data.load("cifar10", tmp_path)
@@ -140,12 +168,12 @@ def test_numbers_from_0_to_255_become_the_documented_ones(tmp_path):
     np.testing.assert_allclose(found.x_test[:], exact, atol=1e-6)
 
 
-@pytest.mark.parametrize("cifar", [CIFAR10, CIFAR100])
-def test_the_tables_are_well_formed(cifar):
-    for file in cifar.publication.files:
+@pytest.mark.parametrize("known", [CIFAR10, CIFAR100])
+def test_the_tables_are_well_formed(known):
+    for file in known.publication.files:
         assert len(bytes.fromhex(file.sha256)) == hashlib.sha256().digest_size
         assert file.name == file.versions[0].archive
-    assert all(mirror.startswith("https") for mirror in cifar.publication.mirrors)
+    assert all(mirror.startswith("https") for mirror in known.publication.mirrors)
     assert CIFAR10_FILES.sha256 != CIFAR100_FILES.sha256
 
 

@@ -1,11 +1,14 @@
 import hashlib
+import itertools
 import random
 import socket
+import time
 
 import pytest
 
 from tinyticket.data import download as room
-from tinyticket.data.download import MirrorError, download
+from tinyticket.data.connection import MirrorError
+from tinyticket.data.download import download
 from tinyticket.data.published import PublishedFile
 
 from .loopback import Mirror
@@ -196,4 +199,117 @@ def test_nobody_listens(stream):
 @pytest.mark.parametrize("url", ["http://", "http://127.0.0.1:port/", "http://127.0.0.1/a b", "http://127.0.0.1/ü"])
 def test_addresses_that_are_none(stream, url):
     with pytest.raises(MirrorError):
+        download(url, FILE, stream, lambda done: None)
+
+
+# -- servers that mean harm
+
+
+def endless(start, again, pause=0.0):
+    """Speak a start, and then something again and again."""
+
+    def speak(path, write):
+        if path:
+            write(start)
+        write(again)
+        time.sleep(pause)
+        return ""
+
+    return speak
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "speaks",
+    [
+        endless(OK + b"\r\n", b"x", 0.02),
+        endless(OK + b"X: ", b"x", 0.02),
+        endless(b"", b"H", 0.02),
+        endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        endless(CHUNKED, b"1\r\nx\r\n", 0.02),
+        endless(CHUNKED + b"1;", b"x", 0.02),
+        endless(CHUNKED + b"1\r\nx\r\n0\r\n", b"X: x\r\n"),
+    ],
+    ids=["body", "header", "status", "continue", "chunks", "extension", "trailers"],
+)
+def test_a_trickle_is_given_up(serve, stream, monkeypatch, speaks):
+    monkeypatch.setattr(room, "TIMEOUT", 0.3)
+    mirror = serve(speaks=speaks)
+    started = time.monotonic()
+    with pytest.raises(MirrorError, match=r"sends less than 32768 bytes in 0\.3 s"):
+        receive(mirror, stream)
+    assert time.monotonic() - started < 10
+    assert len(mirror.ranges) == 1  # and is not asked again
+
+
+def test_a_slow_mirror_is_waited_for_as_long_as_enough_comes(serve, stream, monkeypatch):
+    monkeypatch.setattr(room, "TIMEOUT", 1.0)
+    blocks = [CONTENT[start : start + 20_000] for start in range(0, len(CONTENT), 20_000)]
+
+    def speak(left, write):
+        if isinstance(left, str):
+            write(OK + b"\r\n")
+            return blocks
+        time.sleep(0.15)
+        write(left[0])
+        return left[1:] or None
+
+    receive(serve(speaks=speak), stream)
+    assert content(stream) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 500 \x1b[31mred\x07\x9b" + b"x" * 5000 + b"\r\n\r\n",
+        b"HTTP/1.1 302 \x1b[31mred\r\nLocation: file:///\x1b[31m\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/\x1b[31m\r\n\r\n",
+        b"\x1b[31m\r\n\r\n",
+        OK + b"Content-Length: " + b"1" * 5000 + b"\r\n\r\n",
+        b"HTTP/1.1 206 OK\r\nContent-Range: \x1b[31m" + b"y" * 5000 + b"\r\n\r\n",
+        b"HTTP/1.1 206 OK\r\nContent-Range: bytes " + b"1" * 5000 + b"-1/1\r\n\r\n",
+    ],
+)
+def test_its_words_are_short_and_obeyed_by_no_terminal(serve, stream, answer):
+    stream.write(CONTENT[:1000])
+    with pytest.raises(MirrorError) as caught:
+        receive(serve(speaks=lambda path, write: write(answer) and None), stream)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x", "FTP://127.0.0.1/x", "https:file"]
+)
+def test_a_redirect_to_another_scheme_is_refused(serve, stream, url):
+    answer = f"HTTP/1.1 302 Found\r\nLocation: {url}\r\n\r\n".encode()
+    with pytest.raises(MirrorError):
+        receive(serve(speaks=lambda path, write: write(answer) and None), stream)
+    assert content(stream) == b""
+
+
+def test_a_redirect_is_followed_and_what_it_says_besides_is_not_read(serve, stream):
+    target = serve()
+    start = f"HTTP/1.1 302 Found\r\nLocation: {target.url}{FILE.name}\r\nContent-Length: 99999999999\r\n\r\n".encode()
+    receive(serve(speaks=endless(start, bytes(1 << 16))), stream)
+    assert content(stream) == CONTENT
+
+
+def test_redirects_in_a_circle(serve, stream):
+    numbers = itertools.count()
+
+    def speak(path, write):
+        write(f"HTTP/1.1 302 Found\r\nLocation: /files/{next(numbers)}\r\n\r\n".encode())
+
+    with pytest.raises(MirrorError, match="infinite loop"):
+        receive(serve(speaks=speak), stream)
+    assert next(numbers) < 30
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x"])
+def test_only_http_is_spoken(stream, url):
+    with pytest.raises(MirrorError, match="unknown url type"):
         download(url, FILE, stream, lambda done: None)

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import os
 import resource
 import sys
 
@@ -167,6 +168,22 @@ def test_a_folder_that_cannot_be(tmp_path):
 def test_a_part_that_cannot_be_written(tmp_path):
     (tmp_path / "tiny" / f"{LARGEST}.part").mkdir(parents=True)
     with pytest.raises(InputError, match=r"tiny: cannot write to .*tiny: Is a directory"):
+        data.fetch("tiny", tmp_path, ["http://127.0.0.1:9/"])
+
+
+def test_a_part_that_leads_elsewhere(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "tiny" / f"{LARGEST}.part").symlink_to(tmp_path / "precious")
+    with pytest.raises(InputError, match=r"tiny: cannot write to .*\.part is no regular file"):
+        data.fetch("tiny", tmp_path, ["http://127.0.0.1:9/"])
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_part_that_is_a_pipe(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    os.mkfifo(tmp_path / "tiny" / f"{LARGEST}.part")
+    with pytest.raises(InputError, match=r"tiny: cannot write to .*\.part is no regular file"):
         data.fetch("tiny", tmp_path, ["http://127.0.0.1:9/"])
 
 

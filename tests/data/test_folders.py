@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from tinyticket.data.folders import fetch_folder, search_folders
+from tinyticket.errors import InputError
 
 
 def test_an_explicit_folder_alone(monkeypatch):
@@ -35,3 +38,8 @@ def test_a_tilde_is_the_home_folder(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setenv("TINYTICKET_DATA", "~/data")
     assert search_folders()[0] == search_folders("~/data")[0] == Path("/home/somebody/data")
+
+
+def test_the_home_of_nobody():
+    with pytest.raises(InputError, match="the folder '~nobody-of-that-name/x' starts with the name of nobody"):
+        search_folders("~nobody-of-that-name/x")

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as st_numpy
 from tinyticket.data.idx import IMAGES, LABELS, read_idx
 from tinyticket.errors import InputError
 
+from .strangers import memory_below, zeros_gz
 from .writers import TYPE_BYTES, idx_bytes
 
 FILE = idx_bytes(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
@@ -52,6 +53,38 @@ def test_a_header_that_announces_more_than_memory(path):
         read_idx(path)
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("dimensions", [65, 255])
+def test_more_dimensions_than_an_array_has(path, dimensions, zipped):
+    content = bytes([0, 0, 8, dimensions]) + b"\0\0\0\1" * dimensions + b"x"
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    with pytest.raises(InputError, match=f"announces an array of {dimensions} dimensions; expected at most 64"):
+        read_idx(path)
+
+
+def test_no_examples_of_a_size_beyond_memory(path):
+    path.write_bytes(bytes([0, 0, 8, 4]) + bytes(4) + b"\xff" * 12)
+    with pytest.raises(InputError, match=r"announces an array of shape \(0, 4294967295, 4294967295, 4294967295\)"):
+        read_idx(path)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1 << 18, 16, 16), (1 << 20, 16, 16), (65535, 65535, 65535)])
+def test_zeros_are_not_unpacked(path, shape):
+    header = bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+    path.write_bytes(zeros_gz(header, 128 << 20))
+    with memory_below(80 << 20), pytest.raises(InputError, match=r"has trailing bytes|unpacks to"):
+        read_idx(path, most=1 << 26)
+
+
+@pytest.mark.parametrize("code", ["u1", "i4", "f8"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_an_array_is_in_memory_once(path, code, zipped):
+    content = idx_bytes(np.arange(1 << 20).astype(code))
+    path.write_bytes(gzip.compress(content, 1) if zipped else content)
+    with memory_below(1.1 * len(content) + (4 << 20)):
+        read_idx(path)
+
+
 def test_trailing_bytes(path):
     path.write_bytes(FILE + b"12")
     with pytest.raises(InputError, match=r"has trailing bytes: 40 bytes expected .* 42 found"):
@@ -73,7 +106,7 @@ def test_no_magic_number(path, magic):
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda z: z[:-9], lambda z: z[:5], lambda z: z[:12] + b"\xff" * 9, lambda z: z + b"!"]
+    "spoil", [lambda z: z[:-9], lambda z: z[:5], lambda z: z[:30] + b"\xff" * 9, lambda z: z + b"!"]
 )
 def test_broken_gzip(path, spoil):
     path.write_bytes(spoil(gzip.compress(FILE)))

@@ -9,6 +9,7 @@ from tinyticket.data.idx import read_idx
 from tinyticket.data.mnist import FASHION_MNIST, MNIST, load_mnist
 from tinyticket.errors import InputError
 
+from .strangers import memory_below, not_a_file, zeros_gz
 from .writers import idx_bytes, small_mnist, write_mnist
 
 
@@ -58,6 +59,26 @@ def test_a_label_out_of_range(tmp_path):
     files["t10k-labels-idx1-ubyte"] = idx_bytes(np.full(10, 10, np.uint8))
     write_mnist(tmp_path, files)
     with pytest.raises(InputError, match=r"mnist in .*: y_test holds the label 10"):
+        load_mnist(MNIST, tmp_path)
+
+
+def test_larger_files_than_were_published(tmp_path):
+    place = write_mnist(tmp_path)
+    header = bytes([0, 0, 8, 3]) + np.array([1 << 17, 28, 28], ">u4").tobytes()
+    (place / "t10k-images-idx3-ubyte.gz").write_bytes(zeros_gz(header, 784 << 17))
+    with (
+        memory_below(1 << 24),
+        pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz unpacks to 102760464 bytes"),
+    ):
+        load_mnist(MNIST, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "symlink", "socket", "device", "folder"])
+def test_a_file_that_is_none(tmp_path, kind):
+    place = write_mnist(tmp_path)
+    (place / "t10k-images-idx3-ubyte.gz").unlink()
+    not_a_file(place / "t10k-images-idx3-ubyte.gz", kind)
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz not found"):
         load_mnist(MNIST, tmp_path)
 
 

@@ -3,12 +3,12 @@
 Every road ends in a `Dataset`: four checked arrays (float32 inputs and int64 labels, for training and for testing).
 
 * `load` takes a name (`names` lists them) or the path of an .npz file. The table of names is catalogue.py; digits.py,
-  mnist.py and cifar.py know one kind of published data each, idx.py, npz.py, archive.py and restricted_pickle.py one kind
-  of file each.
+  mnist.py and cifar.py know one kind of published data each, idx.py, npz.py, archive.py and restricted_pickle.py (with
+  pickle_machine.py) one kind of file each. Files may come from anybody: files.py bounds what is read of them.
 * Large images stay bytes in memory: `Pixels` (pixels.py) index like the normalised float32 array.
 * `from_arrays` takes arrays that are already in memory. All bad input is noticed there and named in one sentence.
 * Published files are looked for on this machine (folders.py, published.py) and only `fetch` downloads them: fetch.py
-  goes through the mirrors, download.py holds the conversation with one of them.
+  goes through the mirrors, download.py gets a file from one of them, connection.py keeps the patience with it bounded.
 
 A training run then needs two more things, both in indices rather than in copies of the data: `split_validation` sets
 validation examples aside, and `batches` deals out the rest, epoch by epoch. augmentation.py shifts and mirrors images.

@@ -10,6 +10,7 @@ from tinyticket.data.dataset import Dataset
 from tinyticket.errors import InputError
 
 MOST_CLASSES = 1_000_000  # a larger label is an identifier, not a class: it would ask for an output layer beyond memory
+BLOCK = 1 << 20  # bytes that are moved at once
 HELD_OUT = 0.2  # the share of the examples that become the test part where none is given
 
 
@@ -52,23 +53,41 @@ def from_arrays(
         If the arrays are empty, not numeric or of the wrong shape, if an input is NaN, infinite or beyond float32, if a
         label is negative, not a whole number or not below `classes`, if inputs and labels or the two parts disagree.
     """
-    if (x_test is None) != (y_test is None):
+    arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+    return assemble(
+        {key: values for key, values in arrays.items() if values is not None or "train" in key}, name, classes, False
+    )
+
+
+def assemble(arrays: dict[str, Any], name: str, classes: int | None = None, overwrite: bool = True) -> Dataset:
+    """Make a data set from arrays by the names of `from_arrays`' parameters, for which see there.
+
+    Each is taken out of `arrays` when its turn has come; unless `overwrite` is False the data set may lie in their memory.
+    So large arrays are never in memory twice.
+    """
+    if ("x_test" in arrays) != ("y_test" in arrays):
         raise InputError("x_test and y_test belong together, but only one of them was given")
-    x_train, y_train = _array(x_train, "x_train"), _array(y_train, "y_train")
-    train = _inputs(x_train, "x_train"), _labels(y_train, "y_train")
-    _check_lengths(*train, "train")
-    if x_test is None:
-        train, test = _hold_out(*train)
-    else:
-        x_test, y_test = _array(x_test, "x_test"), _array(y_test, "y_test")
-        if (x_train.dtype == np.uint8) != (x_test.dtype == np.uint8):
-            raise InputError(
-                f"x_train is {x_train.dtype} and x_test {x_test.dtype}, but uint8 is divided by 255 and other numbers "
-                "are not; expected the same for both"
-            )
-        test = _inputs(x_test, "x_test"), _labels(y_test, "y_test")
-        _check_lengths(*test, "test")
-    return Dataset(name, *train, *test, classes=_count_classes(classes, y_train=train[1], y_test=test[1]))
+    arrays |= {called: _array(values, called) for called, values in arrays.items()}
+    parts = [part for part in ("train", "test") if f"x_{part}" in arrays]
+    dtypes = [arrays[f"x_{part}"].dtype for part in parts]
+    if 0 < dtypes.count(np.dtype(np.uint8)) < len(dtypes):
+        raise InputError(
+            f"x_train is {dtypes[0]} and x_test {dtypes[1]}, but uint8 is divided by 255 and other numbers "
+            "are not; expected the same for both"
+        )
+    found = []
+    for part in parts:
+        given = arrays.pop(f"x_{part}")
+        x, y = _inputs(given, f"x_{part}"), _labels(arrays.pop(f"y_{part}"), f"y_{part}")
+        overwrite |= not np.may_share_memory(x, given)
+        del given
+        _check_lengths(x, y, part)
+        found.append((x, y))
+        del x, y
+    if len(found) < 2:
+        found = _hold_out(*found.pop(), overwrite)
+    (x_train, y_train), (x_test, y_test) = found
+    return Dataset(name, x_train, y_train, x_test, y_test, _count_classes(classes, y_train=y_train, y_test=y_test))
 
 
 def _array(values: Any, called: str) -> NDArray:
@@ -87,11 +106,11 @@ def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:
     """Return the inputs as C-contiguous float32."""
     if x.ndim < 2:
         raise InputError(f"{called} has shape {x.shape}; expected (N, ...), one example a row")
-    with np.errstate(over="ignore"):  # what overflows is reported below, by its place
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below, by its place
         converted = np.ascontiguousarray(x, dtype=np.float32)
     if x.dtype == np.uint8:
         converted /= 255  # its own copy, as the dtypes differ
-    elif not np.isfinite(converted).all():
+    elif not np.isfinite([converted.min(), converted.max()]).all():  # NaN is the least and the greatest of all
         place = _first(~np.isfinite(converted))
         if np.isfinite(x[place]):
             raise InputError(f"{called} holds {x[place]} at index {_words(place)}, which is too large for float32")
@@ -99,17 +118,17 @@ def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:
     return converted
 
 
+@np.errstate(invalid="ignore")  # NaN is reported by its place
 def _labels(y: NDArray, called: str) -> NDArray[np.int64]:
     """Return the labels as C-contiguous int64."""
     if y.ndim != 1:
         raise InputError(f"{called} has shape {y.shape}; expected (N,), one whole number an example")
-    numbers = y.astype(np.float64)  # in which every class number is exact, NaN differs from itself and inf is too large
-    for wrong, expected in (
-        (numbers != np.floor(numbers), "whole numbers"),
-        (numbers < 0, "numbers from 0"),
-        (numbers >= MOST_CLASSES, f"class numbers below {MOST_CLASSES:,}"),
-    ):
-        if wrong.any():
+    numbers = y.astype(np.float64, copy=False) if y.dtype.kind == "f" else y  # in which every class number is exact
+    checks = [(np.less, 0, "numbers from 0"), (np.greater_equal, MOST_CLASSES, f"class numbers below {MOST_CLASSES:,}")]
+    if y.dtype.kind == "f":  # NaN differs from itself, and inf is too large
+        checks.insert(0, (np.not_equal, np.floor(numbers), "whole numbers"))
+    for compare, bound, expected in checks:
+        if (wrong := compare(numbers, bound)).any():
             place = _first(wrong)
             raise InputError(f"{called} holds the label {y[place]} at index {_words(place)}; expected {expected}")
     return np.ascontiguousarray(y, dtype=np.int64)
@@ -120,7 +139,7 @@ def _check_lengths(x: NDArray, y: NDArray, part: str) -> None:
         raise InputError(f"x_{part} has {len(x)} examples but y_{part} {len(y)} labels; expected one label an example")
 
 
-def _hold_out(x: NDArray, y: NDArray) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
+def _hold_out(x: NDArray, y: NDArray, overwrite: bool) -> list[tuple[NDArray, NDArray]]:
     """Return the training and the test part of examples that came as one."""
     if len(x) < 2:
         raise InputError(
@@ -129,7 +148,15 @@ def _hold_out(x: NDArray, y: NDArray) -> tuple[tuple[NDArray, NDArray], tuple[ND
     count = max(1, round(HELD_OUT * len(x)))
     held_out = np.zeros(len(x), dtype=bool)
     held_out[np.random.default_rng(0).permutation(len(x))[:count]] = True
-    return (x[~held_out], y[~held_out]), (x[held_out], y[held_out])
+    test = x[held_out], y[held_out]
+    kept = np.flatnonzero(~held_out)
+    if not overwrite:
+        return [(x[kept], y[kept]), test]
+    step = max(1, BLOCK * len(x) // x.nbytes)
+    for first in range(0, len(kept), step):  # moved towards the front, where nothing is that has still to move
+        rows = kept[first : first + step]
+        x[first : first + len(rows)] = x[rows]
+    return [(x[: len(kept)], y[kept]), test]
 
 
 def _count_classes(classes: int | None, **labels: NDArray[np.int64]) -> int:

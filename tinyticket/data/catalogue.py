@@ -1,5 +1,6 @@
 """The data sets that have a name, in one table. A new one is one more entry."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -103,11 +104,12 @@ def load(name: str | PathLike[str], folder: Folder = None) -> Dataset:
     Raises
     ------
     InputError
-        If the name is unknown, or a file is missing, truncated, damaged or holds what cannot be trained on.
+        If the name is unknown, or a file is missing, truncated, damaged, too large or holds what cannot be trained on.
     """
-    if _is_npz(name):
-        return load_npz(name)
-    return look_up(name).load(folder)
+    try:
+        return load_npz(name) if _is_npz(name) else look_up(name).load(folder)
+    except MemoryError:
+        raise InputError(f"{name} is larger than the memory that there is") from None
 
 
 def path(name: str | PathLike[str], folder: Folder = None) -> Path:
@@ -120,7 +122,7 @@ def path(name: str | PathLike[str], folder: Folder = None) -> Path:
     """
     if not _is_npz(name):
         return look_up(name).locate(folder)
-    if not Path(name).is_file():
+    if not os.path.isfile(name):
         raise InputError(f"{name} does not exist; expected an .npz file")
     return Path(name)
 

@@ -22,6 +22,7 @@ from tinyticket.errors import InputError
 
 SHAPE = (3, 32, 32)
 SIZE = 3 * 32 * 32  # bytes of an image
+MOST = 60_000 * 3200  # bytes of all images with their labels and, in the Python version, names, and some more
 MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)
 
 # The last file of a version is the test part. Sizes and SHA-256 digests: TensorFlow Datasets,
@@ -122,10 +123,11 @@ def load_cifar(cifar: Cifar, folder: Folder = None) -> Dataset:
     (path,) = cifar.publication.paths(folder)
     version = cifar.archive.version_of(path)
     read = _read_records if version.files[0].endswith(".bin") else _read_pickled
-    parts = []
-    for name, content in read_members(path, version.files).items():
+    found = {}
+    for name, content in read_members(path, version.files, MOST):
         where = str(path / name) if path.is_dir() else f"{name} in {path}"
-        parts.append(read(content, where, cifar.labels))
+        found[name] = read(content, where, cifar.labels)
+    parts = [found[name] for name in version.files]
     return Dataset(
         cifar.name,
         Pixels(np.concatenate([images for images, _ in parts[:-1]]), cifar.mean, cifar.std),
@@ -154,13 +156,12 @@ def _read_pickled(content: bytes, where: str, labels: Labels) -> tuple[NDArray[n
     if not (isinstance(data, np.ndarray) and data.dtype == np.uint8 and data.ndim == 2 and data.shape[1] == SIZE):
         found = f"{data.dtype} {data.shape}" if isinstance(data, np.ndarray) else type(data).__name__
         raise InputError(f"{where} holds images as {found}; expected uint8 (N, {SIZE})")
-    try:
-        given = np.asarray(numbers)
-    except ValueError:  # lists in the list
-        given = np.empty(0, object)
-    if given.dtype.kind not in "ui" or given.shape != (len(data),) or not len(data):
+    if not isinstance(numbers, np.ndarray):  # and no lists of lists, which may hold each other 2^60 times
+        flat = isinstance(numbers, list | tuple) and all(type(number) is int for number in numbers)
+        numbers = np.asarray(numbers if flat else [])
+    if numbers.dtype.kind not in "ui" or numbers.shape != (len(data),) or not len(data):
         raise InputError(f"{where} has {len(data)} images, but its {labels.key} are not as many whole numbers")
-    return _checked(data, given, where, labels)
+    return _checked(data, numbers, where, labels)
 
 
 def _get(batch: Any, key: str, where: str) -> Any:

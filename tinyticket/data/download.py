@@ -11,20 +11,17 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BufferedRandom
 
+from tinyticket.data.connection import MirrorError, Response, SlowError, opener
 from tinyticket.data.published import PublishedFile
 
-TIMEOUT = 30.0  # seconds to wait for an answer or for the next bytes
+TIMEOUT = 30.0  # seconds to wait for an answer, for the next bytes, and for enough of them
 ATTEMPTS = 10  # connections to one mirror, as long as each brings new bytes
 BLOCK = 1 << 16
 
 log = logging.getLogger(__name__)
-
-
-class MirrorError(Exception):
-    """A mirror does not deliver; the message says why. It is no OSError, as those are the disk's."""
 
 
 def download(url: str, file: PublishedFile, stream: BufferedRandom, progress: Callable[[int], None]) -> None:
@@ -54,7 +51,7 @@ def download(url: str, file: PublishedFile, stream: BufferedRandom, progress: Ca
         try:
             _receive(url, file.size, stream, progress)
         except MirrorError as error:
-            if _length(stream) <= before:
+            if _length(stream) <= before or isinstance(error, SlowError):
                 raise
             log.info("%s: %s; resuming", url, error)
             continue
@@ -78,7 +75,7 @@ def _receive(url: str, size: int, stream: BufferedRandom, progress: Callable[[in
     with _connect(url, have) as response:
         have = _first_byte(response, have, size)
         stream.truncate(have)
-        for block in _blocks(response):
+        while block := _next_block(response):
             have += len(block)
             if have > size:
                 stream.truncate(0)
@@ -89,13 +86,13 @@ def _receive(url: str, size: int, stream: BufferedRandom, progress: Callable[[in
         raise MirrorError(f"the connection was cut after {have} of {size} bytes")
 
 
-def _connect(url: str, have: int) -> http.client.HTTPResponse:
+def _connect(url: str, have: int) -> Response:
     """Ask for the file from byte `have` on."""
     request = urllib.request.Request(url, headers={"User-Agent": "tinyticket"})
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT)
+        return opener().open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         if have and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -105,31 +102,29 @@ def _connect(url: str, have: int) -> http.client.HTTPResponse:
         raise MirrorError(_words(error)) from None
 
 
-def _first_byte(response: http.client.HTTPResponse, asked: int, size: int) -> int:
+def _first_byte(response: Response, asked: int, size: int) -> int:
     """Return where in the file the answer starts, after checking that it is about a file of the published size."""
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
         text = response.headers.get("Content-Range", "")
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text)
+        match = re.fullmatch(r"bytes (\d{1,20})-\d+/(\d+|\*)", text)
         if not match or int(match[1]) != asked:
             raise MirrorError(f"answers with the range {text!r} where bytes from {asked} on were asked for")
         start, total = asked, match[2]
     else:  # a server that ignores ranges sends everything
         start, total = 0, response.headers.get("Content-Length", "")
-    if total.isdecimal() and int(total) != size:
-        raise MirrorError(f"offers a file of {total} bytes instead of the published {size}")
+    if total.isdecimal() and total.lstrip("0") != str(size):
+        raise MirrorError(f"offers a file of {total:.20} bytes instead of the published {size}")
     return start
 
 
-def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield the body as it arrives; an early end is a body that is too short."""
-    while True:
-        try:
-            block = response.read1(BLOCK)
-        except (OSError, http.client.HTTPException) as error:
-            raise MirrorError(_words(error)) from None
-        if not block:
-            return
-        yield block
+def _next_block(response: Response) -> bytes:
+    """Return what has arrived of the body; an early end is a body that is too short."""
+    try:
+        block = response.read1(BLOCK)
+    except (OSError, http.client.HTTPException) as error:
+        raise MirrorError(_words(error)) from None
+    response.pace.came(len(block))
+    return block
 
 
 def _words(error: Exception) -> str:

@@ -4,14 +4,17 @@ A file appears under its name only when it is whole and its digest right; until 
 next call goes on.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
+import stat
 from collections.abc import Callable, Sequence
 from io import BufferedRandom
 from pathlib import Path
 
 from tinyticket.data.catalogue import look_up
+from tinyticket.data.files import open_regular
 from tinyticket.data.folders import Folder, fetch_folder
 from tinyticket.data.published import PublishedFile
 from tinyticket.errors import InputError
@@ -81,8 +84,9 @@ def _is_there(file: PublishedFile, place: Path) -> bool:
     if found is None:
         return False
     if found.name == file.name:
-        with found.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        with open_regular(found, "a published file") as stream:
+            same_size = os.fstat(stream.fileno()).st_size == file.size
+            digest = hashlib.file_digest(stream, "sha256").hexdigest() if same_size else None
         if digest != file.sha256:
             log.warning("%s has not the published SHA-256 digest and will be replaced", found)
             return False
@@ -92,7 +96,7 @@ def _is_there(file: PublishedFile, place: Path) -> bool:
 
 def _fetch_file(file: PublishedFile, place: Path, mirrors: list[str], progress: Progress) -> None:
     part = place / f"{file.name}.part"
-    with part.open("a+b") as stream:
+    with open(part, "a+b", opener=_open_part) as stream:
         if not lock(stream):  # a second fetch would append to the same file
             raise InputError(f"{part} is being written by another process; wait for it and try again")
         try:
@@ -105,6 +109,15 @@ def _fetch_file(file: PublishedFile, place: Path, mirrors: list[str], progress: 
         os.fsync(stream.fileno())
         rename_open(stream, part, place / file.name)
     sync_folder(place)
+
+
+def _open_part(path: str, flags: int) -> int:
+    """Open or make a file to write to, but nothing that a link leads to, and no pipe, device or socket."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder the system says so itself
+            raise OSError(f"{path} is no regular file")
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def _try_mirrors(file: PublishedFile, stream: BufferedRandom, mirrors: list[str], progress: Progress) -> None:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from tinyticket.errors import InputError
+
 Folder = str | os.PathLike[str] | None  # what a caller may name; None: the usual places
 
 VARIABLE = "TINYTICKET_DATA"
@@ -24,9 +26,9 @@ def search_folders(folder: Folder = None) -> list[Path]:
         Whether they exist is not asked.
     """
     if folder is not None:
-        return [Path(folder).expanduser()]
+        return [_expanded(folder)]
     named = os.environ.get(VARIABLE)
-    return ([Path(named).expanduser()] if named else []) + [_cache_folder()]
+    return ([_expanded(named)] if named else []) + [_cache_folder()]
 
 
 def fetch_folder(folder: Folder = None) -> Path:
@@ -34,8 +36,15 @@ def fetch_folder(folder: Folder = None) -> Path:
     return search_folders(folder)[0]
 
 
+def _expanded(folder: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise InputError(f"the folder {str(folder)!r} starts with the name of nobody who has a home folder") from None
+
+
 def _cache_folder() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not cache.is_absolute():  # the XDG base directory specification: such paths are invalid and to be ignored
-        cache = Path("~/.cache").expanduser()
+        cache = _expanded("~/.cache")
     return cache / "tinyticket" / "data"

@@ -5,15 +5,13 @@ four are its magic number. The dimensions follow as 32-bit numbers, then the dat
 (Described by LeCun, Cortes and Burges on the MNIST page, http://yann.lecun.com/exdb/mnist/, "The IDX file format".)
 """
 
-import gzip
 import math
-import zlib
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyticket.data.files import BLOCK, fill, open_content
 from tinyticket.errors import InputError
 
 IMAGES = 0x00000803  # unsigned bytes in three dimensions: (N, rows, columns)
@@ -23,10 +21,10 @@ TYPES = {
     type_byte: np.dtype(code) for type_byte, code in
     {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}.items()
 }  # fmt: skip
-GZIP_START = b"\x1f\x8b"
+MOST_DIMENSIONS = 64  # of an array, for NumPy
 
 
-def read_idx(path: str | PathLike[str], magic: int | None = None) -> NDArray:
+def read_idx(path: str | PathLike[str], magic: int | None = None, most: int | None = None) -> NDArray:
     """Read an IDX file, gzipped or not.
 
     Parameters
@@ -35,6 +33,8 @@ def read_idx(path: str | PathLike[str], magic: int | None = None) -> NDArray:
         The file. Whether it is gzipped is told from its first bytes, as some programs unpack without renaming.
     magic : int, optional
         The magic number that it must have, such as `IMAGES` or `LABELS`; by default any valid one will do.
+    most : int, optional
+        How many bytes it may hold; by default 100 for each one of a gzipped file, and 128 MiB in any case.
 
     Returns
     -------
@@ -44,36 +44,37 @@ def read_idx(path: str | PathLike[str], magic: int | None = None) -> NDArray:
     Raises
     ------
     InputError
-        If the file cannot be read, has another magic number, or holds fewer or more bytes than its header announces.
+        If the file cannot be read, has another magic number, or holds fewer or more bytes than its header announces, or
+        than it may.
     """
-    data = _content(Path(path))
-    dtype, ndim = _parse_magic(path, data[:4], magic)
-    start = 4 + 4 * ndim
-    if len(data) < start:
-        raise InputError(f"{path} is truncated: its header has {start} bytes, but only {len(data)} were found")
-    shape = tuple(int(n) for n in np.frombuffer(data, ">u4", ndim, offset=4))
-    end = start + math.prod(shape) * dtype.itemsize
-    if len(data) < end:
-        raise InputError(f"{path} is truncated: {end} bytes expected for shape {shape}, {len(data)} found")
-    if len(data) > end:
-        raise InputError(f"{path} has trailing bytes: {end} bytes expected for shape {shape}, {len(data)} found")
-    return np.frombuffer(data, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+    with open_content(path, "an IDX file", most) as content:
+        dtype, ndim = _parse_magic(path, content.read(4), magic)
+        start = 4 + 4 * ndim
+        sizes = content.read(4 * ndim)
+        if len(sizes) < 4 * ndim:
+            raise InputError(f"{path} is truncated: its header has {start} bytes, but only {4 + len(sizes)} were found")
+        shape = tuple(int(n) for n in np.frombuffer(sizes, ">u4"))
+        end = start + math.prod(shape) * dtype.itemsize
+        if end > content.most and content.packed:
+            raise InputError(f"{path} unpacks to {end} bytes of shape {shape}; expected at most {content.most}")
+        if end > content.most:
+            raise InputError(f"{path} is truncated: {end} bytes expected for shape {shape}, {content.most} found")
+        array = _new(path, shape, dtype)
+        found = start + fill(array, content)
+        if found < end:
+            raise InputError(f"{path} is truncated: {end} bytes expected for shape {shape}, {found} found")
+        if more := content.read(BLOCK):  # which also compares gzip's checksum, as that comes at the very end
+            raise InputError(
+                f"{path} has trailing bytes: {end} bytes expected for shape {shape}, at least {end + len(more)} found"
+            )
+    return array if dtype.isnative else array.byteswap(inplace=True).view(dtype.newbyteorder("="))
 
 
-def _content(path: Path) -> bytes:
-    """Return the file's bytes, unpacked."""
+def _new(path: str | PathLike[str], shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; expected an IDX file") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if not data.startswith(GZIP_START):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path} is a broken gzip file ({error}); expected a gzipped IDX file") from None
+        return np.empty(shape, dtype)
+    except ValueError:  # no examples, of a size beyond all memory
+        raise InputError(f"{path} announces an array of shape {shape}, which is too large") from None
 
 
 def _parse_magic(path: str | PathLike[str], found: bytes, magic: int | None) -> tuple[np.dtype, int]:
@@ -89,4 +90,6 @@ def _parse_magic(path: str | PathLike[str], found: bytes, magic: int | None) -> 
             f"{path} has magic number {number:#010x}; expected 0x0000TTDD with a type TT of "
             f"{', '.join(f'{known:02x}' for known in TYPES)} and at least one dimension"
         )
+    if ndim > MOST_DIMENSIONS:
+        raise InputError(f"{path} announces an array of {ndim} dimensions; expected at most {MOST_DIMENSIONS}")
     return TYPES[type_byte], ndim

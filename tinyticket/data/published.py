@@ -1,5 +1,6 @@
 """Published data: files that somebody else hosts, which must be on this machine before they can be read."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class PublishedFile:
     def find(self, folder: Path) -> Path | None:
         """Return where it lies in `folder`, unpacked or not; None if it does not."""
         for name in self.unpacked, self.name:  # what needs no unpacking first
-            if (folder / name).is_file():
+            if os.path.isfile(folder / name):
                 return folder / name
         return None
 
@@ -56,17 +57,17 @@ class PublishedArchive(PublishedFile):
     def find(self, folder: Path) -> Path | None:
         """Return where a version lies in `folder`, unpacked and complete or as an archive; None if none does."""
         for version in self.versions:
-            if all((folder / version.folder / name).is_file() for name in version.files):
+            if all(os.path.isfile(folder / version.folder / name) for name in version.files):
                 return folder / version.folder
-            if (folder / version.archive).is_file():
+            if os.path.isfile(folder / version.archive):
                 return folder / version.archive
         return None
 
     def missing(self, folder: Path) -> str:
         """Return what to say is missing: files of a folder that is there, or else the archive."""
         for version in self.versions:
-            if (folder / version.folder).is_dir():
-                lacking = [name for name in version.files if not (folder / version.folder / name).is_file()]
+            if os.path.isdir(folder / version.folder):
+                lacking = [name for name in version.files if not os.path.isfile(folder / version.folder / name)]
                 return ", ".join(f"{version.folder}/{name}" for name in lacking)
         return self.name
 

@@ -6,22 +6,19 @@ for here by functions that only put bytes together; every other name ends the re
 
 from __future__ import annotations
 
-import io
-import pickle
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinyticket.data.files import printable
+from tinyticket.data.pickle_machine import Machine, RefusedError, StandIn, word
 from tinyticket.errors import InputError
 
 TYPES = ("u1", "i4", "i8")  # pixels, and labels should somebody have made arrays of them
 
-MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")  # before and since NumPy 2
-BROKEN = (
-    pickle.UnpicklingError, struct.error, EOFError, AttributeError, ImportError, IndexError, KeyError, MemoryError,
-    OverflowError, RecursionError, TypeError, ValueError,
-)  # fmt: skip
+BROKEN = (struct.error, EOFError, AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def read_pickle(data: bytes, where: str) -> Any:
@@ -30,7 +27,8 @@ def read_pickle(data: bytes, where: str) -> Any:
     Parameters
     ----------
     data : bytes
-        dict, list, tuple, bytes, str, numbers, and NumPy arrays of bytes or integers. Texts of Python 2 become bytes.
+        dict (its keys are texts or bytes), list, tuple, bytes, str (of Latin letters), numbers, and NumPy arrays of bytes
+        or integers, which lie in the outermost dict or are all there is. Texts of Python 2 become bytes.
     where : str
         What to call it in messages.
 
@@ -40,70 +38,60 @@ def read_pickle(data: bytes, where: str) -> Any:
         If it asks for anything else, which is then not done, or is damaged or truncated.
     """
     try:
-        value = _Unpickler(io.BytesIO(data)).load()
-    except _RefusedError as refused:
+        value = Machine(data, NAMES).run()
+    except RefusedError as refused:
         raise InputError(
-            f"{where} is a pickle that asks for {refused}, which is not run; expected plain values and arrays of bytes "
-            "(the binary version of the data set holds no pickles)"
+            f"{where} is a pickle that asks for {printable(refused)}, which is not run; expected plain values and arrays "
+            "of bytes (the binary version of the data set holds no pickles)"
         ) from None
     except BROKEN as error:
-        raise InputError(f"{where} is truncated or damaged ({str(error) or type(error).__name__})") from None
+        raise InputError(f"{where} is truncated or damaged ({printable(error) or type(error).__name__})") from None
+    if isinstance(value, dict):
+        return {key: _finished(item) for key, item in value.items()}
     return _finished(value)
 
 
-class _RefusedError(Exception):
-    """The pickle wants what is not allowed; the message says what."""
+def _finished(value: Any) -> Any:
+    return value.value if isinstance(value, _Array) else value
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO):
-        super().__init__(file, encoding="bytes")
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return a stand-in for what NumPy's arrays need; made anew each time, so that no pickle can change it for the next."""
-        if module in MODULES and name == "_reconstruct":
-            return lambda kind, shape, code: _Array()
-        if (module, name) == ("numpy", "ndarray"):
-            return "ndarray"  # only handed to the function above
-        if (module, name) == ("numpy", "dtype"):
-            return lambda code, *flags: _Type(code)
-        if (module, name) == ("_codecs", "encode"):  # how Python 3 writes bytes for Python 2
-            return lambda text, encoding: text.encode("latin1")
-        raise _RefusedError(f"{module}.{name}")
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise _RefusedError(f"the object {pid!r:.40} outside of it")
-
-
-class _Type:
+class _Type(StandIn):
     """Stands in for a dtype."""
 
-    def __init__(self, code: Any):
-        self.code = code.decode("latin1") if isinstance(code, bytes) else code
+    def __init__(self, code: Any, *flags: Any):
+        self.code = word(code)
         if self.code not in TYPES:
-            raise _RefusedError(f"an array of {self.code!r:.40}")
+            raise RefusedError(f"an array of {self.code!r}")
 
-    def __setstate__(self, state: tuple) -> None:
-        order = state[1].decode("latin1") if isinstance(state[1], bytes) else state[1]
-        if order not in ("|", "<"):
-            raise _RefusedError(f"an array in the byte order {order!r:.40}")
+    def set_state(self, version: Any, order: Any, *rest: Any) -> None:
+        if word(order) not in ("|", "<"):
+            raise RefusedError("an array in another byte order")
 
 
-class _Array:
+class _Array(StandIn):
     """Stands in for an array until its bytes are there."""
 
-    value: np.ndarray | None = None
+    def __init__(self, *arguments: Any):
+        self.value: np.ndarray | None = None
 
-    def __setstate__(self, state: tuple) -> None:
-        _, shape, kind, fortran, content = state
+    def set_state(self, version: Any, shape: Any, kind: Any, fortran: Any, content: Any) -> None:
         if not (isinstance(kind, _Type) and isinstance(content, bytes)):
-            raise _RefusedError("an array of objects")
-        numbers = np.frombuffer(content, f"<{kind.code}")
-        self.value = numbers.reshape(shape, order="F" if fortran else "C")
+            raise RefusedError("an array of objects")
+        self.value = np.frombuffer(content, f"<{kind.code}").reshape(shape, order="F" if fortran else "C")
 
 
-def _finished(value: Any) -> Any:
-    """Put the arrays in the place of what stood in for them; they lie in a dict, or are all there is."""
-    if isinstance(value, dict):
-        return {key: _finished(item) for key, item in value.items()}
-    return value.value if isinstance(value, _Array) else value
+def _encode(text: str, encoding: Any) -> bytes:
+    return str.encode(text, "latin1")
+
+
+def _ndarray(*arguments: Any) -> Any:
+    raise RefusedError("an array made in another way")
+
+
+NAMES: dict[str, Callable[..., Any]] = {
+    "numpy.core.multiarray._reconstruct": _Array,
+    "numpy._core.multiarray._reconstruct": _Array,  # since NumPy 2
+    "numpy.ndarray": _ndarray,  # only handed to the one above
+    "numpy.dtype": _Type,
+    "_codecs.encode": _encode,  # how Python 3 writes bytes for Python 2
+}
