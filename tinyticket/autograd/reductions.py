@@ -1,5 +1,7 @@
 """Sums, products, means, variances and extremes over axes, named and called as in NumPy."""
 
+import math
+
 import numpy as np
 
 from tinyticket.autograd.operation import operation
@@ -68,18 +70,23 @@ def min(a, *, axis=None, keepdims=False):
 
 def _count(a, axis):
     """Return how many elements are reduced into one."""
-    return a.size if axis is None else int(np.prod([a.shape[i] for i in np.atleast_1d(axis)]))
+    return math.prod(a.shape[i] for i in _axes(a, axis))
+
+
+def _axes(a, axis):
+    """Return the reduced axes, counted from the first; an array without axes has none, although NumPy takes 0 for one."""
+    return list(range(a.ndim)) if axis is None or a.ndim == 0 else [int(i) % a.ndim for i in np.atleast_1d(axis)]
 
 
 def _with_axes(g, a, axis):
     """Put the axes that a reduction removed back, with length 1."""
-    axes = range(a.ndim) if axis is None else np.atleast_1d(axis) % a.ndim
+    axes = _axes(a, axis)
     return g.reshape([1 if i in axes else size for i, size in enumerate(a.shape)])
 
 
 def _products_of_others(a, axis):
     """Return for each element the product of the others, without a division, which zeros would spoil."""
-    axes = range(a.ndim) if axis is None else sorted(np.atleast_1d(axis) % a.ndim)
+    axes = _axes(a, axis)
     last = range(-len(axes), 0)
     moved = np.moveaxis(a, axes, last)
     rows = moved.reshape(*moved.shape[: a.ndim - len(axes)], -1)

@@ -14,7 +14,7 @@ def batch_statistics(x):
     axes = _others(x)
     mean, var = x.mean(axis=axes), x.var(axis=axes)
     # The rounding of a constant channel's mean must not count as variation, which 1 / sqrt(eps) would blow up.
-    for channel in np.flatnonzero((var > 0) & (var <= 1e-6 * mean * mean)):
+    for channel in np.flatnonzero((var > 0) & (var <= 1e-3 * mean * mean)):
         first = x[:, channel].flat[0]
         if (x[:, channel] == first).all():
             mean[channel], var[channel] = first, 0

@@ -38,7 +38,8 @@ def pad(input: Any, pad: tuple[int, ...], mode: str = "constant", value: float =
             f"pad wants a count before and one after for some of the last axes of shape {shape}; got {pad}"
         )
     pairs = [(0, 0)] * (len(shape) - len(pad) // 2) + [*zip(pad[::2], pad[1::2], strict=True)][::-1]
-    if any(size + min(0, before) + min(0, after) < 0 for size, (before, after) in zip(shape, pairs, strict=True)):
+    left = [size + min(0, before) + min(0, after) for size, (before, after) in zip(shape, pairs, strict=True)]
+    if min(left, default=0) < (0 if mode == "constant" else min(shape, default=0) > 0):
         raise InputError(f"pad: {pad} removes more than an input of shape {shape} has")
     if mode != "constant" and (mode not in MODES or value != 0 or (mode == "reflect" and min(pad, default=0) < 0)):
         raise InputError(
