@@ -74,6 +74,10 @@ def _clip(a, a_min=None, a_max=None, *, min=None, max=None):
     return elementwise.clip(a, a_min if min is None else min, a_max if max is None else max)
 
 
+def _reshape(a, shape):
+    return shapes.reshape(a, shape=shape)
+
+
 def _pad(array, pad_width, mode="constant", *, constant_values=0):
     if mode != "constant":
         raise InputError(
@@ -93,7 +97,6 @@ NAMED: dict[Callable, Callable] = {
     np.amax: reductions.max,
     np.min: reductions.min,
     np.amin: reductions.min,
-    np.reshape: shapes.reshape,
     np.transpose: shapes.transpose,
     np.squeeze: shapes.squeeze,
     np.expand_dims: shapes.expand_dims,
@@ -121,6 +124,7 @@ OPERATIONS: dict[Callable, Callable] = {
     np.minimum: elementwise.minimum,
     np.clip: _clip,
     np.where: elementwise.where,
+    np.reshape: _reshape,
     np.concatenate: shapes.concatenate,
     np.stack: shapes.stack,
     np.pad: _pad,

@@ -34,7 +34,7 @@ def test_a_constant_channel_becomes_its_bias_and_leaves_the_others_as_they_are(s
     bias = np.array([0.25, 0.5], np.float32)
     varied, axes = x.copy(), (0, *range(2, len(shape)))
     x[:, 0] = value
-    assert (x.mean(axis=axes)[0] != np.float32(value)) or value == 7.7, "or nothing is tested"
+    assert x.mean(axis=axes)[0] != np.float32(value), "or nothing is tested"
     moments = np.zeros(2), np.zeros(2)
     y, of_varied = (F.batch_norm(a, *moments, np.ones(2), bias, training=True).data for a in (x, varied))
     assert (y[:, 0] == bias[0]).all()
