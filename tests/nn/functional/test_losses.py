@@ -74,3 +74,5 @@ def test_no_label_is_ignored_unasked():
 def test_as_many_weights_as_classes_are_wanted():
     with pytest.raises(ValueError, match=r"weight has shape \(2,\), but there are 3 classes"):
         F.cross_entropy(np.zeros((2, 3)), [0, 1], weight=[1, 2])
+    with pytest.raises(tt.InputError, match=r"class weights get no gradient; give weight\.data"):
+        F.nll_loss(np.zeros((2, 3)), [0, 1], weight=tt.Tensor(np.ones(3), requires_grad=True))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, operation, shapes
+from tinyticket.errors import InputError
 from tinyticket.kernels import reference
 
 
@@ -78,6 +79,8 @@ def _of_labels(name: str, loss: Any, input: Any, target: Any, reduction: str, we
         raise ValueError(f"{name}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
     if weight is not None and np.shape(weight) != (classes,):
         raise ValueError(f"{name}: weight has shape {np.shape(weight)}, but there are {classes} classes")
+    if isinstance(weight, Tensor) and weight.requires_grad:
+        raise InputError(f"{name}: class weights get no gradient; give weight.data")
     weights = None
     if weight is not None or not counted.all():
         labels = np.where(counted, labels, 0)
@@ -114,9 +117,8 @@ def _reduced(losses, weights, reduction):
     counts, total = 1, len(losses)
     if weights is not None:
         weights = weights.astype(losses.dtype)
-        losses = np.multiply(
-            losses, weights, out=np.zeros_like(losses), where=weights != 0
-        )  # ignored ones may be infinite
+        # What does not count may be infinite, and must not become 0 * infinity.
+        losses = np.multiply(losses, weights, out=np.zeros_like(losses), where=weights != 0)
         counts, total = weights[:, np.newaxis], weights.sum()
     if reduction == "none":
         return losses, lambda g: g[:, np.newaxis] * counts
