@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Tensor,
         concatenate,
         draw,
+        einsum,
         gradcheck,
         maximum,
         minimum,
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 _HOMES = {
     **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune"], None),
     **dict.fromkeys(
-        ["Drawing", "Tensor", "concatenate", "draw", "gradcheck", "maximum", "minimum", "no_grad", "stack", "where"],
-        "autograd",
+        ("Drawing", "Tensor", "concatenate", "draw", "einsum", "gradcheck", "maximum", "minimum", "no_grad"), "autograd"
     ),
+    **dict.fromkeys(["stack", "where"], "autograd"),
     "InputError": "errors",
     "models": "nn",
     "load": "results",
@@ -54,6 +55,7 @@ __all__ = [
     "concatenate",
     "data",
     "draw",
+    "einsum",
     "gradcheck",
     "kernels",
     "load",

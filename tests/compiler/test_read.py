@@ -104,6 +104,14 @@ def test_models_of_images_compile_with_all_layers_that_the_library_has():
     }  # fmt: skip
 
 
+def test_padding_that_keeps_the_size_of_images_compiles():
+    model = Sequential(Conv2d(3, 4, 2, padding="same", rng=0), ReLU(), GlobalAvgPool2d(), Linear(4, CLASSES, rng=0))
+    x = np.random.default_rng(0).standard_normal((16, 3, 8, 8)).astype(np.float32)
+    step = tt.compile(model, "cross_entropy", SGD(model.parameters(), 0.1), 16, input_shape=(3, 8, 8))
+    assert isinstance(step, CompiledStep), step.explain()
+    np.testing.assert_allclose(step.predict(x), model.eval()(x).data, rtol=1e-4, atol=1e-6)
+
+
 class Shared(Module):
     """Two normalisations with the statistics of one."""
 
@@ -125,6 +133,20 @@ class Unused(Module):
 
     def forward(self, x):
         return self.layer(x)
+
+
+class Images(Module):
+    """Something done to images of 8 x 8, and a linear layer of the means of its channels."""
+
+    def __init__(self, layer, channels):
+        self.layer, self.output = layer, Linear(channels, CLASSES, rng=0)
+
+    def forward(self, x):
+        return self.output(functional.global_avg_pool2d(self.layer(x)))
+
+
+def images(layer, channels=4):
+    return lambda: Images(layer, channels)
 
 
 def frozen():
@@ -162,6 +184,18 @@ def frozen():
             ),
             "layer (Conv2d): compiled kernels want the same stride for rows and columns, not 1 and 2",
         ),
+        (images(Conv2d(3, 4, 3, dilation=2, rng=0)), "layer (Conv2d): compiled kernels know no dilation"),
+        (images(Conv2d(3, 6, 3, groups=3, rng=0), channels=6), "layer (Conv2d): compiled kernels know no groups"),
+        (images(MaxPool2d(2, dilation=2), channels=3), "layer (MaxPool2d): compiled kernels know no dilation"),
+        (images(MaxPool2d(3, ceil_mode=True), channels=3), "layer (MaxPool2d): compiled kernels know no ceil_mode"),
+        (
+            images(lambda x: functional.pad(x, (1, 1), value=1.0), channels=3),
+            "the model (Images): there is no compiled kernel for pad here",
+        ),
+        (
+            images(lambda x: functional.pad(x, (1, 1), "reflect"), channels=3),
+            "the model (Images): there is no compiled kernel for getitem here",
+        ),
         (Unused, "left.weight: a parameter that the output does not depend on"),
         (Shared, "two layers share running statistics"),
         (lambda: Sequential(Conv2d(20, 4, 3, padding=1, rng=0)), "the model's output has the shape (2, 4, "),
@@ -177,6 +211,12 @@ def frozen():
         "shared",
         "reshape",
         "stride",
+        "dilation",
+        "groups",
+        "dilated pooling",
+        "pooling rounded up",
+        "padding with a value",
+        "padding from inside",
         "unused",
         "statistics",
         "images",
@@ -184,7 +224,9 @@ def frozen():
     ],
 )
 def test_what_cannot_be_compiled_runs_eagerly_and_names_the_layer(model, words):
-    step = compile_(model())
+    model = model()
+    shape = (3, 8, 8) if isinstance(model, Images) else None
+    step = tt.compile(model, "cross_entropy", SGD(model.parameters(), 0.1), 16, input_shape=shape)
     assert isinstance(step, EagerStep)
     assert f"eager: {words}" in step.explain()
     assert step.plan() == {"mode": "eager"}

@@ -9,6 +9,7 @@ from tests.nn.image_functions import IMAGE_FUNCTIONS
 from tinyticket.nn import functional as F
 
 FROM_ONE_AXIS = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
+REDUCTIONS = ("mean", "sum", "none")
 LOGITS = hnp.array_shapes(min_dims=2, max_dims=2, max_side=4)
 
 
@@ -31,6 +32,28 @@ def cross_entropy(reduction):
         )
 
     return of_one_array(make, LOGITS)
+
+
+@st.composite
+def of_labels(draw, name):
+    """Losses of labels with any axes behind the classes, of classes that count differently and one that is ignored."""
+    classes = draw(st.integers(2, 4))
+    others = draw(st.lists(st.integers(1, 3), max_size=3).map(tuple))
+    generator = np.random.default_rng(draw(SEEDS))
+    labels = np.asarray(generator.integers(0, classes, others))
+    arguments = {"reduction": draw(st.sampled_from(REDUCTIONS))}
+    weight = generator.uniform(0.5, 2, classes)
+    if draw(st.booleans()) and (labels != 1).any():
+        arguments["ignore_index"] = 1
+    weighted = draw(st.booleans())
+
+    def theirs(torch, a):
+        more = {"weight": torch.tensor(weight)} if weighted else {}
+        return getattr(torch.nn.functional, name)(a, torch.tensor(labels), **arguments, **more)
+
+    more = {"weight": weight} if weighted else {}
+    shape = (*others[:1], classes, *others[1:])
+    return problem(off_kinks([shape], draw(SEEDS)), lambda a: getattr(F, name)(a, labels, **arguments, **more), theirs)
 
 
 @st.composite
@@ -67,7 +90,6 @@ def flatten(draw, shape):
     return (lambda a: F.flatten(a, start_dim)), (lambda torch, a: torch.flatten(a, start_dim))
 
 
-REDUCTIONS = ("mean", "sum", "none")
 FUNCTIONS = {
     "relu": elementwise(F.relu, lambda torch, a: torch.relu(a)),
     "tanh": elementwise(F.tanh, lambda torch, a: torch.tanh(a)),
@@ -76,6 +98,8 @@ FUNCTIONS = {
     "softmax": along_one_axis("softmax"),
     "log_softmax": along_one_axis("log_softmax"),
     **{f"cross_entropy, {reduction}": cross_entropy(reduction) for reduction in REDUCTIONS},
+    "cross_entropy, weighted": of_labels("cross_entropy"),
+    "nll_loss": of_labels("nll_loss"),
     **{f"mse_loss, {reduction}": mse_loss(reduction) for reduction in REDUCTIONS},
     "linear": linear(bias=True),
     "linear without bias": linear(bias=False),

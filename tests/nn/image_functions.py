@@ -1,6 +1,7 @@
 """The functions of images and of batches, each as a strategy of problems (see tests.autograd.problems)."""
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from tests.autograd.problems import SEEDS, off_kinks, problem
@@ -42,6 +43,39 @@ def conv2d(draw, bias):
 
 
 @st.composite
+def wide_windows(draw, most_padding):
+    """As `windows`, with a dilation, and images that have room for it."""
+    kernel, stride, padding, shape = draw(windows(most_padding))
+    dilation = draw(one_or_two(st.integers(1, 3)))
+    further = [(n - 1) * (apart - 1) for n, apart in zip(rows_columns(kernel), rows_columns(dilation), strict=True)]
+    return kernel, stride, padding, dilation, (*shape[:2], shape[2] + further[0], shape[3] + further[1])
+
+
+@st.composite
+def grouped_conv2d(draw, same):
+    kernel, stride, padding, dilation, (n, channels, *sides) = draw(wide_windows(lambda size: 2))
+    groups, outputs = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    arguments = (1, "same", dilation, groups) if same else (stride, padding, dilation, groups)
+    shapes = [(n, groups * channels, *sides), (groups * outputs, channels, *rows_columns(kernel)), (groups * outputs,)]
+    return problem(
+        off_kinks(shapes, draw(SEEDS)),
+        lambda x, weight, bias: F.conv2d(x, weight, bias, *arguments),
+        lambda torch, x, weight, bias: torch.nn.functional.conv2d(x, weight, bias, *arguments),
+    )
+
+
+@st.composite
+def wide_max_pool2d(draw):
+    kernel, stride, padding, dilation, shape = draw(wide_windows(lambda size: size // 2))
+    arguments = (kernel, stride, padding, dilation, draw(st.booleans()))
+    return problem(
+        off_kinks([shape], draw(SEEDS)),
+        lambda x: F.max_pool2d(x, *arguments),
+        lambda torch, x: torch.nn.functional.max_pool2d(x, *arguments),
+    )
+
+
+@st.composite
 def pooling(draw, name):
     kernel, stride, padding, shape = draw(windows(lambda size: size // 2))
     stride = draw(st.sampled_from([stride, None]))
@@ -56,6 +90,34 @@ def pooling(draw, name):
 def images(draw, ours, theirs):
     shape = draw(st.tuples(*[st.integers(1, 3)] * 4))
     return problem(off_kinks([shape], draw(SEEDS)), ours, theirs)
+
+
+@st.composite
+def pad_any(draw):
+    """A value around any number of axes, or elements taken away."""
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=5).map(tuple))
+    count = draw(st.integers(0, len(shape)))
+    counts = draw(st.lists(st.integers(-1, 2), min_size=2 * count, max_size=2 * count).map(tuple))
+    assume(all(size + sum(counts[2 * i : 2 * i + 2]) >= 0 for i, size in enumerate(shape[::-1])))
+    return problem(
+        off_kinks([shape], draw(SEEDS)),
+        lambda x: F.pad(x, counts, value=0.5),
+        lambda torch, x: torch.nn.functional.pad(x, counts, value=0.5),
+    )
+
+
+@st.composite
+def pad_from_inside(draw, mode):
+    shape = draw(st.tuples(*[st.integers(3, 4)] * 4))
+    counts = tuple(draw(st.lists(st.integers(0 if mode == "reflect" else -1, 2), min_size=4, max_size=4)))
+    assume(
+        all(max(pair) < size + min(0, *pair) for size, pair in zip(shape[:1:-1], (counts[:2], counts[2:]), strict=True))
+    )
+    return problem(
+        off_kinks([shape], draw(SEEDS)),
+        lambda x: F.pad(x, counts, mode),
+        lambda torch, x: torch.nn.functional.pad(x, counts, mode),
+    )
 
 
 @st.composite
@@ -91,10 +153,15 @@ def batch_norm(draw, training, affine):
 IMAGE_FUNCTIONS = {
     "conv2d": conv2d(bias=True),
     "conv2d without bias": conv2d(bias=False),
+    "conv2d, dilated in groups": grouped_conv2d(same=False),
+    "conv2d, images keep their size": grouped_conv2d(same=True),
     "max_pool2d": pooling("max_pool2d"),
+    "max_pool2d, dilated": wide_max_pool2d(),
     "avg_pool2d": pooling("avg_pool2d"),
     "global_avg_pool2d": images(F.global_avg_pool2d, lambda torch, x: x.mean(dim=(2, 3))),
     "pad": pad(),
+    "pad, any axes": pad_any(),
+    **{f"pad, {mode}": pad_from_inside(mode) for mode in ("reflect", "replicate", "circular")},
     "batch_norm, training": batch_norm(training=True, affine=True),
     "batch_norm, training without weight": batch_norm(training=True, affine=False),
     "batch_norm, evaluation": batch_norm(training=False, affine=True),

@@ -29,6 +29,8 @@ def one_of_each_for_images() -> nn.Sequential:
             "pad": nn.ZeroPad2d((1, 0, 2, 1)),
             "conv": nn.Conv2d(2, 3, (2, 3), (1, 2), (0, 1), rng=4, init="he_normal"),
             "max": nn.MaxPool2d(2, 1),
+            "grouped": nn.Conv2d(3, 3, 2, padding="same", dilation=(1, 2), groups=3, rng=7),
+            "rounded up": nn.MaxPool2d(1, dilation=2, ceil_mode=True),
             "more": nn.ZeroPadChannels((0, 1)),
             "plain": nn.Residual(block),
             "projected": nn.Residual(nn.Conv2d(4, 6, 1, rng=5), nn.Sequential(nn.Conv2d(4, 6, 1, rng=6))),

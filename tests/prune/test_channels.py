@@ -63,6 +63,11 @@ def test_a_model_without_normalisation_is_refused():
         normalised_channels(tt.models.create("conv-2", (3, 8, 8), rng=0))
 
 
+def test_channels_in_groups_are_refused():
+    with pytest.raises(InputError, match="1 has its channels in groups, so none can go without those beside it"):
+        normalised_channels(Sequential(BatchNorm2d(4), Conv2d(4, 4, 3, groups=2), BatchNorm2d(4)))
+
+
 def test_pruned_channels_are_gone_from_the_network():
     """What `shrink` makes of the masks has so many channels fewer, and computes the same."""
     model = chain().eval()

@@ -170,6 +170,7 @@ def empty(shape):
         (nn.Sequential({"block": nn.Residual(nn.Linear(4, 4))}), None, "block is a Residual: where ways meet"),
         (nn.Residual(nn.Linear(4, 4)), None, "the model is a Residual"),
         (nn.Sequential(nn.Linear(4, 4), nn.ZeroPadChannels(1)), None, "1 is a ZeroPadChannels"),
+        (nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)), None, "0 has its channels in groups, so none can go"),
         (mlp(), {"fc9.weight": empty((2, 2))}, r"no prunable weights called \['fc9.weight'\]"),
         (mlp(), {"fc1.weight": empty((2, 2))}, r"mask of fc1.weight must be boolean of shape \(8, 6\)"),
         (mlp(), {"output.weight": empty((4, 7))}, r"nothing of fc2.weight reaches the output"),

@@ -73,6 +73,18 @@ def sqrt(a):
 
 
 @operation
+def sin(a):
+    """Sine of a, in radians."""
+    return np.sin(a), (lambda g: g * np.cos(a),)
+
+
+@operation
+def cos(a):
+    """Cosine of a, in radians."""
+    return np.cos(a), (lambda g: -g * np.sin(a),)
+
+
+@operation
 def tanh(a):
     """Hyperbolic tangent of a."""
     result = np.tanh(a)
@@ -121,13 +133,22 @@ def _share(chosen, tied, g):
     return chosen.astype(g.dtype) + g.dtype.type(0.5) * tied
 
 
+def clip(a, min=None, max=None) -> Tensor:
+    """Limit a to [min, max]: numbers, arrays or tensors. Inside, borders included, a gets the gradient, outside the limit does."""
+    limits = [-np.inf if min is None else min, np.inf if max is None else max]
+    if isinstance(a, Tensor):  # only limits that are tensors may change its dtype
+        limits = [limit if isinstance(limit, Tensor) else np.asarray(limit, a.dtype) for limit in limits]
+    return _clip(a, *limits)
+
+
 @operation
-def clip(a, *, min=None, max=None):
-    """Limit a to [min, max]; the gradient passes inside, borders included."""
-    low = None if min is None else np.asarray(min, a.dtype)  # limits never change the dtype
-    high = None if max is None else np.asarray(max, a.dtype)
-    result = np.clip(a, low, high)
-    return result, (lambda g: g * (result == a),)
+def _clip(a, low, high):
+    inside, crossed = (low <= a) & (a <= high), low > high  # where limits cross, the result is `high`
+    return np.clip(a, low, high), (
+        lambda g: g * inside,
+        lambda g: g * ((a < low) & ~crossed),
+        lambda g: g * ((a > high) | crossed),
+    )
 
 
 def where(condition, a, b) -> Tensor:

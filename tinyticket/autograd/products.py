@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from tinyticket.autograd.elementwise import multiply
 from tinyticket.autograd.operation import operation
+from tinyticket.autograd.tensor import Tensor
+from tinyticket.errors import InputError
 
 
 @operation
@@ -29,3 +32,10 @@ def matmul(a, b):
         return gradient if b.ndim > 1 else gradient[..., 0]
 
     return result, (to_a, to_b)
+
+
+def dot(a, b) -> Tensor:
+    """Sum of products over the last axis of a and the last but one of b, as `np.dot`; b has two axes at most."""
+    if np.ndim(b) > 2:
+        raise InputError(f"dot wants at most two axes on the right, not shape {np.shape(b)}: write a @ b, or einsum")
+    return matmul(a, b) if np.ndim(a) and np.ndim(b) else multiply(a, b)

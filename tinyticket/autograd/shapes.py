@@ -15,6 +15,34 @@ def reshape(a, *, shape):
 
 
 @operation
+def squeeze(a, *, axis=None):
+    """Remove axes of length 1: all of them, or those named."""
+    return a.squeeze(axis), (lambda g: g.reshape(a.shape),)
+
+
+@operation
+def expand_dims(a, *, axis):
+    """Put in axes of length 1, which get the places `axis` in the result."""
+    return np.expand_dims(a, axis), (lambda g: g.reshape(a.shape),)
+
+
+@operation
+def broadcast_to(a, *, shape):
+    """Return a repeated along axes of length 1, or new ones in front, until it has `shape`."""
+    return np.broadcast_to(a, shape), (lambda g: g,)
+
+
+@operation
+def pad(a, *, pad_width, constant_values=0):
+    """Put `pad_width` = ((before, after), ...) elements of one value around a, as `np.pad` does."""
+    if isinstance(constant_values, Tensor):
+        raise TypeError("pad: the value around is a number, not a tensor")
+    widths = np.broadcast_to(pad_width, (a.ndim, 2))
+    inside = tuple(slice(before, before + n) for (before, _), n in zip(widths, a.shape, strict=True))
+    return np.pad(a, pad_width, constant_values=constant_values), (lambda g: g[inside],)
+
+
+@operation
 def transpose(a, *, axes=None):
     """Permute the axes of a; None reverses them."""
     back = None if axes is None else np.argsort(np.asarray(axes) % a.ndim)

@@ -16,6 +16,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tinyticket.autograd.tensor import Tensor
+    from tinyticket.autograd.value import Value
 
 Gradient = Callable[[np.ndarray], np.ndarray]
 
@@ -100,7 +101,7 @@ def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return gradient.sum(axis=(*range(leading), *stretched), keepdims=True).reshape(shape)
 
 
-def backward(output: Tensor, gradient: np.ndarray) -> None:
+def backward(output: Value, gradient: np.ndarray) -> None:
     """Add to the `.grad` of every leaf below `output` its share of `gradient`, freeing the graph on the way.
 
     Inner gradients live in a local table and go as soon as they are used; only leaves keep theirs.
@@ -135,7 +136,7 @@ def backward(output: Tensor, gradient: np.ndarray) -> None:
         node.release()
 
 
-def _accumulate(leaf: Tensor, share: np.ndarray, shared: bool) -> None:
+def _accumulate(leaf: Value, share: np.ndarray, shared: bool) -> None:
     if leaf.grad is not None:
         leaf.grad = np.asarray(leaf.grad + share)
     elif shared or share.base is not None:  # somebody else's memory: a leaf owns its gradient

@@ -6,14 +6,12 @@ operation of this room's other files. Tensors are values: writing into one is re
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import numpy as np
-
-from tinyticket.autograd import tape
+from tinyticket.autograd.value import Value
 
 
-class Tensor:
+class Tensor(Value):
     """An n-dimensional array of float32 or float64 that gradients can flow through.
 
     Parameters
@@ -39,133 +37,17 @@ class Tensor:
 
     Notes
     -----
-    What has no gradient is a plain array: comparisons give boolean arrays, `argmax` integer ones.
+    What has no gradient is a plain array: comparisons give boolean arrays, `argmax` integer ones. NumPy's functions take tensors:
+    they give tensors, or such arrays, or are refused (see `dispatch`).
     """
 
-    __array_ufunc__ = None  # an array on the left of an operator hands over to the tensor
+    # -- NumPy's functions: `dispatch` says which of them do what with tensors
 
-    def __init__(self, data: Any, requires_grad: bool = False):
-        if isinstance(data, Tensor):
-            raise TypeError("Tensor(...) wants numbers, not a Tensor; write tensor.detach() for one outside the graph")
-        if isinstance(data, list | tuple) and any(isinstance(part, Tensor) for part in data):
-            raise TypeError(
-                "Tensor(...) wants numbers, not a list of Tensors; write tt.stack(...) to keep their gradients"
-            )
-        array = np.asarray(data)
-        if array.dtype.kind in "biu":
-            array = array.astype(np.float64)
-        if array.dtype not in (np.float32, np.float64):
-            raise TypeError(f"a Tensor holds float32 or float64, not {array.dtype}; convert with .astype(np.float32)")
-        self._data: np.ndarray = array
-        self.requires_grad = bool(requires_grad)
-        self.grad: np.ndarray | None = None
-        self.node: tape.Node | None = None
+    def __array_ufunc__(self, ufunc, method, *arguments, **keywords):
+        return dispatch.call(ufunc if method == "__call__" else getattr(ufunc, method), arguments, keywords)
 
-    @classmethod
-    def made_by(cls, node: tape.Node, data: np.ndarray) -> Tensor:
-        """Return the result of a recorded operation (for the inside of the library)."""
-        tensor = Tensor(data, requires_grad=True)
-        tensor.node = node
-        return tensor
-
-    # -- looking at it
-
-    @property
-    def data(self) -> np.ndarray:
-        """The numbers, as an array that shares its memory with the tensor."""
-        return self._data
-
-    @data.setter
-    def data(self, value: Any) -> None:
-        value = np.asarray(value, dtype=self.dtype)
-        if value.shape != self.shape:
-            raise ValueError(f"data of shape {value.shape} do not fit a tensor of shape {self.shape}")
-        self._data = value
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length along each axis."""
-        return self._data.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._data.size
-
-    @property
-    def dtype(self) -> np.dtype:
-        """float32 or float64."""
-        return self._data.dtype
-
-    def numpy(self) -> np.ndarray:
-        """Return the numbers as an array that shares its memory with the tensor."""
-        return self.data
-
-    def item(self) -> float:
-        """Return the only element as a Python number."""
-        return self.data.item()
-
-    def detach(self) -> Tensor:
-        """Return a leaf with the same numbers (and memory) that requires no gradient."""
-        return Tensor(self.data)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.data, dtype=dtype, copy=copy)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __iter__(self):
-        return (self[i] for i in range(len(self)))
-
-    def __float__(self) -> float:
-        return float(self.data)
-
-    def __bool__(self) -> bool:
-        return bool(self.data)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.size == 1 else format(str(self), spec)
-
-    def __repr__(self) -> str:
-        origin = f", from={self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
-        return f"Tensor({np.array2string(self.data, separator=', ', prefix='Tensor(')}, {self.dtype}{origin})"
-
-    # -- gradients
-
-    def backward(self, gradient: Any = None) -> None:
-        """Add the gradient of this tensor to the `.grad` of every leaf it was computed from.
-
-        Parameters
-        ----------
-        gradient
-            Gradient of the quantity of interest with respect to this tensor, of its shape. Needed unless it has one element.
-
-        Raises
-        ------
-        RuntimeError
-            If nothing here requires a gradient, or the graph has been used already.
-        """
-        if not self.requires_grad:
-            raise RuntimeError(
-                "nothing to differentiate: no tensor that this one was computed from has requires_grad=True"
-            )
-        if gradient is None:
-            if self.size != 1:
-                raise RuntimeError(
-                    f"backward() of a tensor of shape {self.shape} needs a gradient of that shape; "
-                    "a loss is usually one number: take .sum() or .mean() first"
-                )
-            gradient = np.ones_like(self.data)
-        gradient = np.asarray(gradient, dtype=self.dtype)
-        if gradient.shape != self.shape:
-            raise ValueError(f"the gradient has shape {gradient.shape}, the tensor {self.shape}")
-        tape.backward(self, gradient)
+    def __array_function__(self, function, types, arguments, keywords):
+        return dispatch.call(function, arguments, keywords)
 
     # -- arithmetic
 
@@ -223,6 +105,14 @@ class Tensor:
         """Square root."""
         return elementwise.sqrt(self)
 
+    def sin(self):
+        """Sine, in radians."""
+        return elementwise.sin(self)
+
+    def cos(self):
+        """Cosine, in radians."""
+        return elementwise.cos(self)
+
     def tanh(self):
         """Hyperbolic tangent."""
         return elementwise.tanh(self)
@@ -242,30 +132,8 @@ class Tensor:
     __abs__ = abs
 
     def clip(self, min=None, max=None):
-        """Limit the elements to [min, max]."""
-        return elementwise.clip(self, min=min, max=max)
-
-    # -- comparisons: plain boolean arrays
-
-    def __eq__(self, other):
-        return self.data == _array(other)
-
-    def __ne__(self, other):
-        return self.data != _array(other)
-
-    def __lt__(self, other):
-        return self.data < _array(other)
-
-    def __le__(self, other):
-        return self.data <= _array(other)
-
-    def __gt__(self, other):
-        return self.data > _array(other)
-
-    def __ge__(self, other):
-        return self.data >= _array(other)
-
-    __hash__ = object.__hash__
+        """Limit the elements to [min, max], which may be tensors too."""
+        return elementwise.clip(self, min, max)
 
     # -- reductions, axis and keepdims as in NumPy
 
@@ -281,6 +149,18 @@ class Tensor:
         """Variance over `axis`, divided by the count minus `ddof`."""
         return reductions.var(self, axis=axis, ddof=ddof, keepdims=keepdims)
 
+    def std(self, axis=None, ddof=0, keepdims=False):
+        """Standard deviation over `axis`, the square root of `var`."""
+        return reductions.std(self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def prod(self, axis=None, keepdims=False):
+        """Product over `axis`."""
+        return reductions.prod(self, axis=axis, keepdims=keepdims)
+
+    def cumsum(self, axis=None):
+        """Sums up to each element along `axis`; without one, of all elements in row order."""
+        return reductions.cumsum(self, axis=axis)
+
     def max(self, axis=None, keepdims=False):
         """Maximum over `axis`; equal maxima share the gradient."""
         return reductions.max(self, axis=axis, keepdims=keepdims)
@@ -288,10 +168,6 @@ class Tensor:
     def min(self, axis=None, keepdims=False):
         """Minimum over `axis`; equal minima share the gradient."""
         return reductions.min(self, axis=axis, keepdims=keepdims)
-
-    def argmax(self, axis=None, keepdims=False) -> np.ndarray:
-        """Index of the first maximum, as an integer array."""
-        return self.data.argmax(axis=axis, keepdims=keepdims)
 
     # -- shapes
 
@@ -303,10 +179,21 @@ class Tensor:
         """Permute the axes; without arguments, reverse them."""
         return shapes.transpose(self, axes=_flatten(axes) or None)
 
+    def squeeze(self, axis=None):
+        """Remove axes of length 1: all of them, or those named."""
+        return shapes.squeeze(self, axis=axis)
+
     @property
     def T(self):  # noqa: N802 - NumPy's name
         """The tensor with its axes reversed."""
         return self.transpose()
+
+    def detach(self) -> Tensor:
+        """Return a leaf with the same numbers (and memory) that requires no gradient."""
+        return Tensor(self.data)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index):
         return shapes.getitem(self, index=index)
@@ -327,14 +214,10 @@ class Tensor:
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __ipow__ = __imatmul__ = __ifloordiv__ = __imod__ = _refuse_in_place
 
 
-def _array(value: Any) -> Any:
-    return value.data if isinstance(value, Tensor) else value
-
-
 def _flatten(numbers: tuple) -> tuple[int, ...]:
     """Accept f(2, 3) and f((2, 3)) alike."""
     return tuple(numbers[0]) if len(numbers) == 1 and isinstance(numbers[0], tuple | list) else numbers
 
 
 # The operations are built on Tensor, and Tensor's methods call the operations: they meet here, once both exist.
-from tinyticket.autograd import elementwise, products, reductions, shapes  # noqa: E402
+from tinyticket.autograd import dispatch, elementwise, products, reductions, shapes  # noqa: E402

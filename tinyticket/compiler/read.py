@@ -56,7 +56,10 @@ def _value(shape: Shape) -> Value:
 
 
 def _square(tape: Tape, node: Node) -> Attributes:
-    """Return a stride and a padding that are the same in both directions."""
+    """Return a stride and a padding that are the same in both directions, of windows without peculiarities."""
+    for name, usual in (("dilation", (1, 1)), ("groups", 1), ("ceil_mode", False)):
+        if node.attributes.get(name, usual) != usual:
+            raise tape.refusal(node, f"compiled kernels know no {name}")
     for name in ("stride", "padding"):
         rows, columns = node.attributes[name]
         if rows != columns:

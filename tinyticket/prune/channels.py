@@ -48,6 +48,8 @@ def normalised_channels(model: Module) -> dict[str, Channels]:
             "",
         )  # the layer just passed, and the scale of the channels that are on their way to the next one
         for name, layer in chain:
+            if isinstance(layer, Conv2d) and layer.groups > 1:
+                raise InputError(f"{name} has its channels in groups, so none can go without those beside it")
             if isinstance(layer, Linear | Conv2d):
                 if open_:
                     found[open_] = Channels(found[open_].makes, f"{name}.weight", found[open_].count)

@@ -123,6 +123,8 @@ def _leaves(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
     if type(module) is Sequential:
         for child, part in module.children():
             yield from _leaves(part, f"{name}.{child}" if name else child)
+    elif isinstance(module, Conv2d) and module.groups > 1:
+        raise InputError(f"{name or 'the model'} has its channels in groups, so none can go without those beside it")
     elif type(module) in (Linear, Conv2d, *NORMS, *CHANNELWISE):
         yield name, module
     else:

@@ -40,6 +40,7 @@ def test_each_function_is_one_node_of_the_tape():
         F.flatten(x),
         F.log_softmax(x),
         F.cross_entropy(x, [0, 1]),
+        F.nll_loss(x, [0, 1], weight=np.ones(3), ignore_index=1),
         F.mse_loss(x, np.zeros((2, 3))),
         F.batch_norm(x, None, None, training=True),
     ):
@@ -48,11 +49,17 @@ def test_each_function_is_one_node_of_the_tape():
 
 def test_each_function_of_images_is_one_node_with_the_attributes_that_compiling_reads():
     x = tt.Tensor(np.ones((2, 3, 4, 4)), requires_grad=True)
+    usual = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
     running, weight, bias = (np.zeros(3), np.ones(3)), tt.Tensor(np.ones(3)), tt.Tensor(np.zeros(3))
     for result, name, inputs, attributes in (
-        (F.conv2d(x, np.ones((2, 3, 3, 3)), padding=1), "conv2d", 2, {"stride": (1, 1), "padding": (1, 1)}),
-        (F.conv2d(x, np.ones((2, 3, 3, 3)), np.ones(2), 2), "conv2d", 3, {"stride": (2, 2), "padding": (0, 0)}),
-        (F.max_pool2d(x, 2), "max_pool2d", 1, {"kernel_size": (2, 2), "stride": (2, 2), "padding": (0, 0)}),
+        (F.conv2d(x, np.ones((2, 3, 3, 3)), padding=1), "conv2d", 2, usual | {"padding": (1, 1), "groups": 1}),
+        (F.conv2d(x, np.ones((2, 3, 3, 3)), np.ones(2), 2), "conv2d", 3, usual | {"stride": (2, 2), "groups": 1}),
+        (
+            F.max_pool2d(x, 2),
+            "max_pool2d",
+            1,
+            usual | {"kernel_size": (2, 2), "stride": (2, 2), "ceil_mode": False},
+        ),
         (F.avg_pool2d(x, 3, 1, 1), "avg_pool2d", 1, {"kernel_size": (3, 3), "stride": (1, 1), "padding": (1, 1)}),
         (F.global_avg_pool2d(x), "global_avg_pool2d", 1, {}),
         (F.pad(x, (1, 2, 3, 4)), "pad2d", 1, {"padding": ((0, 0), (3, 4), (1, 2))}),

@@ -55,3 +55,24 @@ def test_mse_loss_refuses_to_broadcast():
 def test_an_unknown_reduction_is_refused(loss):
     with pytest.raises(ValueError, match="'mean', 'sum' or 'none', not 'average'"):
         loss(np.zeros((2, 2)), np.zeros(2, int) if loss is F.cross_entropy else np.zeros((2, 2)), reduction="average")
+
+
+def test_an_ignored_example_counts_nowhere_whatever_it_is():
+    logits = tt.Tensor(np.array([[1.0, 2], [3, 5], [0, 1]]), requires_grad=True)
+    loss = F.cross_entropy(logits, [0, -100, 1], ignore_index=-100)
+    assert loss.item() == pytest.approx(F.cross_entropy(logits.data[[0, 2]], [0, 1]).item())
+    loss.backward()
+    assert not logits.grad[1].any()
+    assert F.nll_loss([[-np.inf, 0.0]], [0], "sum", ignore_index=0).item() == 0
+
+
+def test_no_label_is_ignored_unasked():
+    with pytest.raises(ValueError, match="labels run from -100 to 0"):
+        F.cross_entropy(np.zeros((2, 3)), [0, -100])
+
+
+def test_as_many_weights_as_classes_are_wanted():
+    with pytest.raises(ValueError, match=r"weight has shape \(2,\), but there are 3 classes"):
+        F.cross_entropy(np.zeros((2, 3)), [0, 1], weight=[1, 2])
+    with pytest.raises(tt.InputError, match=r"class weights get no gradient; give weight\.data"):
+        F.nll_loss(np.zeros((2, 3)), [0, 1], weight=tt.Tensor(np.ones(3), requires_grad=True))

@@ -26,6 +26,24 @@ def test_float32_numbers_far_from_zero_keep_their_variance():
     np.testing.assert_allclose(y.data, exact.data, atol=1e-3)
 
 
+@pytest.mark.parametrize("value", [0.1, 7.7, -1000.1])
+@pytest.mark.parametrize("shape", [(3000, 2), (7, 2, 30, 29)])
+def test_a_constant_channel_becomes_its_bias_and_leaves_the_others_as_they_are(shape, value):
+    """Its mean is rounded, which must not count as variation."""
+    x = RNG.standard_normal(shape).astype(np.float32)
+    bias = np.array([0.25, 0.5], np.float32)
+    varied, axes = x.copy(), (0, *range(2, len(shape)))
+    x[:, 0] = value
+    assert x.mean(axis=axes)[0] != np.float32(value), "or nothing is tested"
+    moments = np.zeros(2), np.zeros(2)
+    y, of_varied = (F.batch_norm(a, *moments, np.ones(2), bias, training=True).data for a in (x, varied))
+    assert (y[:, 0] == bias[0]).all()
+    assert y[:, 1].tobytes() == of_varied[:, 1].tobytes()
+    tensor = tt.Tensor(x, requires_grad=True)
+    F.batch_norm(tensor, None, None, training=True).sum().backward()
+    assert np.isfinite(tensor.grad).all()
+
+
 @pytest.mark.parametrize("kind", [Buffer, np.array])
 def test_running_statistics_move_towards_the_batchs_mean_and_unbiased_variance(kind):
     x = RNG.standard_normal((6, 2))

@@ -31,7 +31,7 @@ def test_a_pixel_that_is_no_number_shows():
 @pytest.mark.parametrize(
     ("shape", "arguments", "words"),
     [
-        ((2, 4, 4), (2,), r"2d wants images \(N, C, H, W\); got shape \(2, 4, 4\)"),
+        ((4, 4), (2,), r"2d wants images \(N, C, H, W\); got shape \(4, 4\)"),
         ((1, 1, 1, 4), (2,), "images of 1 x 4.*no room for windows of 2 x 2"),
         ((1, 1, 4, 4), (0,), "kernel_size is at least 1, not 0"),
         ((1, 1, 4, 4), (2, 0), "stride is at least 1, not 0"),
@@ -46,3 +46,18 @@ def test_windows_that_do_not_fit_are_refused(pool, shape, arguments, words):
 def test_global_avg_pool2d_refuses_what_is_no_image():
     with pytest.raises(ValueError, match=r"global_avg_pool2d wants images.*\(2, 3\)"):
         F.global_avg_pool2d(np.zeros((2, 3)))
+
+
+def test_indices_say_which_pixel_of_its_channel_each_maximum_is():
+    x = np.random.default_rng(0).standard_normal((2, 3, 7, 6))
+    maxima, indices = F.max_pool2d(x, (3, 2), 2, (1, 1), (2, 1), ceil_mode=True, return_indices=True)
+    assert indices.dtype.kind == "i"
+    pixels = np.take_along_axis(x.reshape(2, 3, -1), indices.reshape(2, 3, -1), axis=2)
+    np.testing.assert_array_equal(maxima.data, pixels.reshape(maxima.shape))
+
+
+def test_with_ceil_mode_the_last_window_begins_before_the_padding_ends():
+    assert F.max_pool2d(np.ones((1, 1, 5, 5)), 2, 2, ceil_mode=True).shape == (1, 1, 3, 3)
+    assert F.max_pool2d(np.ones((1, 1, 4, 4)), 2, 3, (1, 1), ceil_mode=True).shape == (1, 1, 2, 2)
+    with pytest.raises(ValueError, match=r"no room for windows of 3 x 3 with dilation \(3, 3\)"):
+        F.max_pool2d(np.ones((1, 1, 5, 5)), 3, dilation=3)

@@ -23,6 +23,19 @@ def test_conv2d_applies_its_function():
     assert (result.shape, result.dtype) == ((2, 5, 3, 3), np.float32)
 
 
+def test_conv2d_in_groups_has_pytorchs_weight_and_applies_its_function():
+    layer = nn.Conv2d(3, 6, (3, 2), 1, "same", 2, 3, rng=0)
+    assert layer.weight.shape == (6, 1, 3, 2)
+    result = layer(X)
+    np.testing.assert_array_equal(result.data, F.conv2d(X, layer.weight, layer.bias, 1, "same", 2, 3).data)
+    assert result.shape == (2, 6, 6, 7)
+
+
+def test_only_what_is_used_of_the_later_arguments_is_described():
+    assert not {"dilation", "groups"} & nn.Conv2d(4, 4, 3).settings().keys()
+    assert nn.Conv2d(4, 4, 3, groups=2).settings() == nn.Conv2d(4, 4, 3).settings() | {"groups": 2}
+
+
 def test_its_weight_can_be_pruned_in_the_group_of_convolutions():
     layer = nn.Conv2d(3, 5, 3)
     assert list(layer.prunable()) == ["weight"]
@@ -59,6 +72,12 @@ def test_gaussian_glorot_counts_the_receptive_field():
         ((3, 5, 0), "Conv2d: kernel_size is at least 1, not 0"),
         ((3, 5, 3, 0), "Conv2d: stride is at least 1, not 0"),
         ((3, 5, 3, 1, -1), "Conv2d: padding is at least 0, not -1"),
+        ((3, 5, 3, 1, "full"), "Conv2d: padding is a whole number or a pair of them"),
+        ((3, 5, 3, 2, "same"), "Conv2d: padding 'same' goes with a stride of 1, not 2"),
+        ((3, 5, 3, 1, 0, 0), "Conv2d: dilation is at least 1, not 0"),
+        ((3, 6, 3, 1, 0, 1, 2), "Conv2d: 2 groups do not divide 3 channels in and 6 out"),
+        ((6, 3, 3, 1, 0, 1, 2), "Conv2d: 2 groups do not divide 6 channels in and 3 out"),
+        ((3, 6, 3, 1, 0, 1, 0), "Conv2d: 0 groups do not divide"),
     ],
 )
 def test_sizes_that_make_no_sense_are_refused(arguments, words):

@@ -17,6 +17,15 @@ def test_a_pooling_layer_applies_its_function(kind, f, arguments):
     assert result.dtype == np.float32
 
 
+def test_maxima_of_dilated_windows_that_reach_beyond_the_image():
+    layer = nn.MaxPool2d(2, 3, 0, (2, 3), ceil_mode=True)
+    np.testing.assert_array_equal(layer(X).data, F.max_pool2d(X, 2, 3, 0, (2, 3), ceil_mode=True).data)
+    assert layer.settings() == {
+        "kernel_size": 2, "stride": 3, "padding": 0, "dilation": [2, 3], "ceil_mode": True
+    }  # fmt: skip
+    assert nn.MaxPool2d(2).settings() == {"kernel_size": 2, "stride": 2, "padding": 0}
+
+
 def test_global_average_pooling_leaves_one_number_a_channel():
     result = nn.GlobalAvgPool2d()(X)
     np.testing.assert_allclose(result.data, X.mean(axis=(2, 3)), rtol=1e-6)

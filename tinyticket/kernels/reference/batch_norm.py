@@ -12,7 +12,13 @@ __all__ += ["batch_norm_weight_gradient", "batch_statistics", "update_running"]
 def batch_statistics(x):
     """Return (mean, var) of every channel, each of shape (C,): what training normalises with; var is divided by the count."""
     axes = _others(x)
-    return x.mean(axis=axes), x.var(axis=axes)
+    mean, var = x.mean(axis=axes), x.var(axis=axes)
+    # The rounding of a constant channel's mean must not count as variation, which 1 / sqrt(eps) would blow up.
+    for channel in np.flatnonzero((var > 0) & (var <= 1e-3 * mean * mean)):
+        first = x[:, channel].flat[0]
+        if (x[:, channel] == first).all():
+            mean[channel], var[channel] = first, 0
+    return mean, var
 
 
 def update_running(running_mean, running_var, mean, var, count, momentum):

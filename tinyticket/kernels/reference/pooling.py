@@ -4,19 +4,22 @@ import math
 
 import numpy as np
 
-from tinyticket.kernels.reference.windows import Pair, positions, with_border, without_border
+from tinyticket.kernels.reference.windows import Pair, positions, room, with_border, without_border
 
 __all__ = ["avg_pool2d", "avg_pool2d_gradient", "global_avg_pool2d"]
-__all__ += ["global_avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient"]
+__all__ += ["global_avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient", "max_pool2d_indices"]
 
 
-def max_pool2d(x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
+def max_pool2d(
+    x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0), dilation: Pair = (1, 1), ceil_mode: bool = False
+):
     """Return the maximum of every window over (N, C, H, W), and where in its window it is, both of shape (N, C, OH, OW).
 
     Pairs are rows and columns; the padding is -inf. A maximum is NaN if anything in the window is; positions count in row order,
     and of equal ones the first is taken.
     """
-    views = list(positions(with_border(x, padding, -np.inf), kernel_size, stride))
+    further = room(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    views = list(positions(with_border(x, padding, -np.inf, further), kernel_size, stride, dilation))
     maximum, winner = views[0].copy(), np.zeros(views[0].shape, np.intp)
     for position, pixels in enumerate(views[1:], start=1):
         larger = (pixels > maximum) | np.isnan(pixels)
@@ -25,12 +28,31 @@ def max_pool2d(x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
     return maximum, winner
 
 
-def max_pool2d_gradient(dy, winner, shape, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):
+def max_pool2d_gradient(
+    dy,
+    winner,
+    shape,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    ceil_mode: bool = False,
+):
     """Return dx of the `shape` of x: every maximum's gradient goes to the pixel that it was."""
-    dx = with_border(np.zeros(shape, dy.dtype), padding)
-    for position, pixels in enumerate(positions(dx, kernel_size, stride)):
+    further = room(shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    dx = with_border(np.zeros(shape, dy.dtype), padding, room=further)
+    for position, pixels in enumerate(positions(dx, kernel_size, stride, dilation)):
         pixels += dy * (winner == position)
-    return np.ascontiguousarray(without_border(dx, padding))
+    return np.ascontiguousarray(without_border(dx, padding, further))
+
+
+def max_pool2d_indices(
+    winner, width: int, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0), dilation: Pair = (1, 1)
+):
+    """Return which pixel of its channel each maximum is, counted in row order over images of `width` columns."""
+    starts = (np.arange(n) * step - zeros for n, step, zeros in zip(winner.shape[2:], stride, padding, strict=True))
+    (rows, columns), (i, j) = np.ix_(*starts), divmod(winner, kernel_size[1])
+    return (rows + i * dilation[0]) * width + columns + j * dilation[1]
 
 
 def avg_pool2d(x, kernel_size: Pair, stride: Pair, padding: Pair = (0, 0)):

@@ -1,11 +1,12 @@
 """Layers as functions: each is one node of the tape, on top of the reference kernels. Names and arguments are PyTorch's."""
 
 from tinyticket.autograd.elementwise import leaky_relu, relu, sigmoid, tanh
-from tinyticket.nn.functional.convolution import conv2d, pad
+from tinyticket.nn.functional.convolution import conv2d
 from tinyticket.nn.functional.dropout import dropout
 from tinyticket.nn.functional.linear import flatten, linear
-from tinyticket.nn.functional.losses import cross_entropy, log_softmax, mse, mse_loss, softmax
+from tinyticket.nn.functional.losses import cross_entropy, log_softmax, mse, mse_loss, nll_loss, softmax
 from tinyticket.nn.functional.normalisation import batch_norm
+from tinyticket.nn.functional.padding import pad
 from tinyticket.nn.functional.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "max_pool2d",
     "mse",
     "mse_loss",
+    "nll_loss",
     "pad",
     "relu",
     "sigmoid",

@@ -1,4 +1,4 @@
-"""The convolution of images, and padding with zeros."""
+"""The convolution of images."""
 
 from __future__ import annotations
 
@@ -6,76 +6,84 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.autograd import Tensor, operation
+from tinyticket.autograd import Tensor, operation, shapes
+from tinyticket.errors import InputError
 from tinyticket.kernels import reference
-from tinyticket.nn.functional.windows import check_windows, pair
+from tinyticket.nn.functional.padding import pad
+from tinyticket.nn.functional.windows import Pair, check_windows, pair
 
 
-def conv2d(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0) -> Tensor:
+def conv2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Convolve images with a weight (in fact correlate, as all of deep learning does).
 
     Parameters
     ----------
-    input : Tensor, shape (N, C, H, W)
-    weight : Tensor, shape (out, C, kh, kw)
+    input : Tensor, shape (N, C, H, W) or (C, H, W)
+    weight : Tensor, shape (out, C / groups, kh, kw)
     bias : Tensor, shape (out,), or None
-    stride, padding : int or (int, int)
-        Rows and columns from window to window, and of zeros on each side.
+    stride, padding, dilation : int or (int, int)
+        Rows and columns from window to window, of zeros on each side, and from position to position in a window. The padding may be
+        "valid", which is none, or "same", which keeps the size of the image where the stride is 1.
+    groups : int
+        Into how many groups channels are divided; each group of outputs sees its own group of channels.
 
     Returns
     -------
-    Tensor, shape (N, out, (H + 2 padding - kh) // stride + 1, (W + 2 padding - kw) // stride + 1)
+    Tensor, shape (N, out, (H + 2 padding - dilation (kh - 1) - 1) // stride + 1, ... of W), without N if the input has none
 
     Raises
     ------
     ValueError
         If shapes do not fit.
     """
+    if np.ndim(input) == 3:
+        batch = shapes.expand_dims(input, axis=0)
+        return shapes.squeeze(conv2d(batch, weight, bias, stride, padding, dilation, groups), axis=0)
     x, w = np.shape(input), np.shape(weight)
-    if len(x) != 4 or len(w) != 4 or x[1] != w[1]:
-        raise ValueError(f"conv2d wants an input (N, C, H, W) and a weight (out, C, kh, kw); got shapes {x} and {w}")
+    if len(x) != 4 or len(w) != 4 or groups < 1 or x[1] != groups * w[1] or w[0] % groups:
+        of_groups = "" if groups == 1 else f" / {groups}"
+        wanted = f"an input (N, C, H, W) and a weight (out, C{of_groups}, kh, kw)"
+        raise InputError(f"conv2d wants {wanted}{of_groups and ', out in as many groups'}; got shapes {x} and {w}")
     if bias is not None and np.shape(bias) != w[:1]:
         raise ValueError(f"conv2d wants a bias of shape {w[:1]} with a weight of shape {w}; got shape {np.shape(bias)}")
-    stride, padding = pair(stride, "conv2d: stride"), pair(padding, "conv2d: padding", least=0)
-    check_windows("conv2d", x, (w[2], w[3]), stride, padding)
+    stride, dilation = pair(stride, "conv2d: stride"), pair(dilation, "conv2d: dilation")
+    if isinstance(padding, str):
+        input, padding = _named_padding(input, padding, reference.reach((w[2], w[3]), dilation), stride)
+    padding = pair(padding, "conv2d: padding", least=0)
+    check_windows("conv2d", np.shape(input), (w[2], w[3]), stride, padding, dilation)
     parts = (input, weight) if bias is None else (input, weight, bias)
-    return _conv2d(*parts, stride=stride, padding=padding)
+    return _conv2d(*parts, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 @operation
-def _conv2d(x, weight, bias=None, *, stride, padding):
+def _conv2d(x, weight, bias=None, *, stride, padding, dilation, groups):
+    windows = stride, padding, dilation, groups
     gradients = (
-        lambda g: reference.conv2d_input_gradient(g, weight, x.shape, stride, padding),
-        lambda g: reference.conv2d_weight_gradient(g, x, weight.shape[2:], stride, padding),
+        lambda g: reference.conv2d_input_gradient(g, weight, x.shape, *windows),
+        lambda g: reference.conv2d_weight_gradient(g, x, weight.shape[2:], *windows),
         lambda g: reference.conv2d_bias_gradient(g),
     )
-    return reference.conv2d(x, weight, bias, stride, padding), gradients[: 2 if bias is None else 3]
+    return reference.conv2d(x, weight, bias, *windows), gradients[: 2 if bias is None else 3]
 
 
-def pad(input: Any, pad: tuple[int, ...]) -> Tensor:
-    """Put zeros around images.
-
-    Parameters
-    ----------
-    input : Tensor, shape (N, C, H, W)
-    pad : tuple of int
-        PyTorch's order, the last axis first: (left, right), (left, right, top, bottom), or those and (first, last), which are
-        channels.
-
-    Raises
-    ------
-    ValueError
-        If the input is no image, or the numbers are not 2, 4 or 6 counts.
-    """
-    if np.ndim(input) != 4:
-        raise ValueError(f"pad wants images (N, C, H, W); got shape {np.shape(input)}")
-    if len(pad) not in (2, 4, 6) or min(pad) < 0:
-        raise ValueError(f"pad: wants 2, 4 or 6 counts, (left, right, top, bottom, first, last); got {pad}")
-    counts = (*pad, *(0,) * (6 - len(pad)))
-    return _pad2d(input, padding=(counts[4:], counts[2:4], counts[:2]))
-
-
-@operation
-def _pad2d(x, *, padding):
-    inside = (slice(None), *(slice(before, before + n) for (before, _), n in zip(padding, x.shape[1:], strict=True)))
-    return np.pad(x, ((0, 0), *padding)), (lambda g: g[inside],)
+def _named_padding(input: Any, name: str, reach: Pair, stride: Pair) -> tuple[Any, Pair]:
+    """Return the input and the padding that a name means; an odd row or column of zeros is put below or on the right before."""
+    if name == "valid":
+        return input, (0, 0)
+    if name != "same" or stride != (1, 1):
+        raise InputError(
+            f"conv2d: padding is counts, 'valid', or with a stride of 1 'same'; got {name!r}, stride {stride}"
+        )
+    rows, columns = ((span - 1) // 2 for span in reach)
+    odd_rows, odd_columns = ((span - 1) % 2 for span in reach)
+    if odd_rows or odd_columns:
+        input = pad(input, (0, odd_columns, 0, odd_rows))
+    return input, (rows, columns)

@@ -22,12 +22,20 @@ def pair(value: Any, what: str, least: int = 1) -> Pair:
     return numbers
 
 
-def check_windows(where: str, shape: tuple[int, ...], kernel_size: Pair, stride: Pair, padding: Pair) -> None:
+def check_windows(
+    where: str,
+    shape: tuple[int, ...],
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+    ceil_mode: bool = False,
+) -> None:
     """Raise ValueError unless `shape` is that of images (N, C, H, W) with room for a window."""
     if len(shape) != 4:
         raise ValueError(f"{where} wants images (N, C, H, W); got shape {shape}")
-    if min(output_size((shape[2], shape[3]), kernel_size, stride, padding)) < 1:
+    if min(output_size((shape[2], shape[3]), kernel_size, stride, padding, dilation, ceil_mode)) < 1:
         raise ValueError(
             f"{where}: images of {shape[2]} x {shape[3]} with padding {padding} have no room for windows of "
-            f"{kernel_size[0]} x {kernel_size[1]}"
+            f"{kernel_size[0]} x {kernel_size[1]}{'' if dilation == (1, 1) else f' with dilation {dilation}'}"
         )

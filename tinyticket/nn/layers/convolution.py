@@ -19,8 +19,11 @@ class Conv2d(Prunable):
     Parameters
     ----------
     in_channels, out_channels : int
-    kernel_size, stride, padding : int or (int, int)
-        Rows and columns of a window, from window to window, and of zeros on each side.
+    kernel_size, stride, padding, dilation : int or (int, int)
+        Rows and columns of a window, from window to window, of zeros on each side, and from position to position in a window. The
+        padding may also be "valid" (none) or "same" (images keep their size).
+    groups : int
+        Into how many groups the channels in and out are divided; each group out sees its own group in.
     bias : bool
         Whether there is a bias; it starts at zero. Before a batch normalisation it would do nothing.
     rng : Generator, int or None
@@ -30,7 +33,7 @@ class Conv2d(Prunable):
 
     Attributes
     ----------
-    weight : Parameter, shape (out_channels, in_channels, kernel rows, kernel columns)
+    weight : Parameter, shape (out_channels, in_channels / groups, kernel rows, kernel columns)
     bias : Parameter, shape (out_channels,), or None
     """
 
@@ -43,6 +46,8 @@ class Conv2d(Prunable):
         kernel_size: Any,
         stride: Any = 1,
         padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
         *,
         bias: bool = True,
         rng: Any = None,
@@ -52,15 +57,21 @@ class Conv2d(Prunable):
         if self.in_channels < 1 or self.out_channels < 1:
             raise ValueError(f"Conv2d wants at least one channel in and out, not {in_channels} and {out_channels}")
         self.kernel_size, self.stride = pair(kernel_size, "Conv2d: kernel_size"), pair(stride, "Conv2d: stride")
-        self.padding = pair(padding, "Conv2d: padding", least=0)
+        self.padding = padding if padding in ("same", "valid") else pair(padding, "Conv2d: padding", least=0)
+        self.dilation, self.groups = pair(dilation, "Conv2d: dilation"), operator.index(groups)
+        if self.groups < 1 or self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ValueError(f"Conv2d: {groups} groups do not divide {in_channels} channels in and {out_channels} out")
+        if padding == "same" and self.stride != (1, 1):
+            raise ValueError(f"Conv2d: padding 'same' goes with a stride of 1, not {stride}")
         check_init(init)
         self.init = init
-        self.weight = Parameter(INITIALISERS[init]((self.out_channels, self.in_channels, *self.kernel_size), rng))
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        self.weight = Parameter(INITIALISERS[init](shape, rng))
         self.bias = Parameter(zeros((self.out_channels,))) if bias else None
 
     def forward(self, x):
-        """Map (N, in_channels, H, W) to (N, out_channels, (H + 2 padding - kernel) // stride + 1, ... of W)."""
-        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+        """Map images (N, in_channels, H, W) to (N, out_channels, ...), of the size that `functional.conv2d` says."""
+        return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def reset_parameters(self, rng):
         """Draw the weight anew; the bias starts at zero."""
@@ -69,13 +80,16 @@ class Conv2d(Prunable):
             self.bias.data = zeros(self.bias.shape)
 
     def settings(self):
-        """Return the constructor's arguments."""
-        return {
+        """Return the constructor's arguments; those that came later only where they are used, so that files stay as they were."""
+        later = {
+            name: value for name, value in (("dilation", plain(self.dilation)), ("groups", self.groups)) if value != 1
+        }
+        return later | {
             "in_channels": self.in_channels,
             "out_channels": self.out_channels,
             "kernel_size": plain(self.kernel_size),
             "stride": plain(self.stride),
-            "padding": plain(self.padding),
+            "padding": self.padding if isinstance(self.padding, str) else plain(self.padding),
             "bias": self.bias is not None,
             "init": self.init,
         }

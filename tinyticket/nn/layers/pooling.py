@@ -39,11 +39,28 @@ class _Pool2d(Module):
 
 
 class MaxPool2d(_Pool2d):
-    """The maximum of every window; see `functional.max_pool2d`."""
+    """The maximum of every window.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, dilation, ceil_mode
+        As those of `functional.max_pool2d`.
+    """
+
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
+    ):
+        super().__init__(kernel_size, stride, padding)
+        self.dilation, self.ceil_mode = pair(dilation, "MaxPool2d: dilation"), bool(ceil_mode)
 
     def forward(self, x):
-        """Map (N, C, H, W) to (N, C, (H + 2 padding - kernel) // stride + 1, ... of W)."""
-        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding)
+        """Map (N, C, H, W) to (N, C, ...), of the size that `functional.max_pool2d` says."""
+        return functional.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+
+    def settings(self):
+        """Return the constructor's arguments; those that came later only where they are used, so that files stay as they were."""
+        later = (("dilation", plain(self.dilation), 1), ("ceil_mode", self.ceil_mode, False))
+        return super().settings() | {name: value for name, value, default in later if value != default}
 
 
 class AvgPool2d(_Pool2d):
