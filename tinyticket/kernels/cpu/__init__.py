@@ -83,6 +83,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from tinyticket.kernels.cpu.checked import checked
+
 FAMILIES = {
     "packing": ("Images", "pack", "pack_images", "pack_samples", "unpack", "unpack_images"),
     "gather": ("gather", "transpose_samples"),
@@ -117,16 +119,20 @@ _FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name in _FAMILY:
-        return getattr(importlib.import_module(f"tinyticket.kernels.cpu.{_FAMILY[name]}"), name)
+        importlib.import_module(f"tinyticket.kernels.cpu.{_FAMILY[name]}")
+        return globals()[name]
     raise AttributeError(f"module 'tinyticket.kernels.cpu' has no attribute {name!r}")
 
 
 class _Package(ModuleType):
-    """The package: a name of both a family and one of its functions is the function's, whichever was imported first."""
+    """The package: with a family that is imported come its functions, checked; a name of both is the function's."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        is_family = isinstance(value, ModuleType) and _FAMILY.get(name) == name
-        super().__setattr__(name, getattr(value, name) if is_family else value)
+        names = FAMILIES.get(name, ()) if isinstance(value, ModuleType) else ()
+        for each in names:
+            super().__setattr__(each, checked(getattr(value, each)))
+        if name not in names:
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package
