@@ -47,7 +47,7 @@ def state(step):
 
 BAD = {
     "whole numbers": lambda step: step((X, Y + 0.5), np.arange(16)),
-    "whole numbers, one for each": lambda step: step(X[:16], Y[:16].astype(float)),
+    "whole numbers, one for each": lambda step: step(X[:16], Y[:16] / 2),
     "indices are whole": lambda step: step(DATA, np.arange(16) + 0.5),
     "indices are whole numbers in one row": lambda step: step(DATA, np.arange(16).reshape(4, 4)),
     "indices are whole numbers, not bool|indices are": lambda step: step(DATA, np.ones(70, bool)),
@@ -100,6 +100,7 @@ def test_a_pair_is_one_of_arrays():
         with pytest.raises(TypeError, match="data set or a pair of arrays"):
             step((X.tolist(), Y), np.arange(16))
         assert step((X, Y.tolist()), np.arange(16)) > 0
+        assert step((X, Y.astype(np.float64)), np.arange(16)) > 0
 
 
 @pytest.mark.parametrize("own", [0, 1], ids=["others", "too many"])

@@ -56,15 +56,17 @@ def check_examples(graph: Graph, examples: Any) -> None:
         raise InputError(f"predict takes examples of shape {expected}, not an array of shape {tuple(examples.shape)}")
 
 
-def check_labels(labels: Any, examples: int, classes: int | None = None) -> None:
-    """Raise an error unless these are labels of so many examples, each from 0 to below the number of classes if that is known."""
+def whole_labels(labels: Any, examples: int, classes: int | None = None) -> np.ndarray:
+    """Return one label for each of so many examples, as integers; InputError unless there are, below `classes` if that is known."""
     labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+    kind = labels.dtype.kind
+    if labels.ndim != 1 or kind not in "biuf" or (kind == "f" and np.any(labels != np.rint(labels))):
         raise InputError(f"labels are whole numbers, one for each example, not {labels.dtype} of shape {labels.shape}")
     if labels.size != examples:
         raise InputError(f"there are {examples} examples and {labels.size} labels, but each example has one label")
     if classes and examples and not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(f"labels must be from 0 to {classes - 1}, not {labels.min()} to {labels.max()}")
+    return labels if kind in "iu" else labels.astype(np.int64)
 
 
 def check_data(graph: Graph, examples: Any, labels: Any) -> None:
@@ -74,7 +76,7 @@ def check_data(graph: Graph, examples: Any, labels: Any) -> None:
     if math.prod(examples.shape[1:]) != start.size:
         taken = f"{start.channels} channels of {start.height} x {start.width}"
         raise InputError(f"examples of shape {examples.shape[1:]}, but the network takes {taken}")
-    check_labels(labels, len(examples), graph.output.channels)
+    whole_labels(labels, len(examples), graph.output.channels)
 
 
 def check_masks(masks: Mapping[str, Any], weights: Mapping[str, Any]) -> None:

@@ -7,6 +7,8 @@ import logging
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.network import Network, UnknownShapeError, require_device
 from tinyticket.compiler.rule import rule_of
@@ -108,8 +110,8 @@ def choose(
         raise InputError(
             "the loss is nn.functional.cross_entropy; others have no compiled kernels: write an eager loop"
         )
-    if batch_size < 1:
-        raise InputError(f"a batch has at least one example, not {batch_size}")
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InputError(f"a batch has at least one example, not {batch_size!r}")
     for name, kernel in (kernels or {}).items():
         if name not in model.prunable() or kernel not in KERNELS:
             raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")

@@ -12,10 +12,10 @@ from tinyticket.autograd import Tensor, no_grad
 from tinyticket.compiler.calls import (
     array_of,
     check_indices,
-    check_labels,
     check_masks,
     check_numbers,
     check_run,
+    whole_labels,
     whole_numbers,
 )
 from tinyticket.data import Dataset, Pixels, augment
@@ -90,8 +90,7 @@ class Step:
         """
         (x, y), (batches, rates, draws) = training_part(source), check_run(batches, rates, draws)
         check_indices(batches, len(x))
-        losses, labels = np.zeros(len(batches)), np.asarray(y)
-        check_labels(labels, len(x))
+        losses, labels = np.zeros(len(batches)), whole_labels(y, len(x))
         for i, batch in enumerate(batches):
             if rates is not None:
                 self.optimizer.lr = rates[i]
@@ -115,11 +114,11 @@ class Step:
 
     def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
         check_numbers(x)
-        check_labels(y, len(x))
+        y = whole_labels(y, len(x))
         self.model.train()
         self.optimizer.zero_grad()
         logits = self.model(Tensor(x))
-        check_labels(y, len(x), logits.shape[-1])
+        whole_labels(y, len(x), logits.shape[-1])
         loss = functional.cross_entropy(logits, y)
         loss.backward()
         return loss.item()
@@ -162,21 +161,18 @@ class EagerStep(Step):
 
     @QUIETLY
     def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
-        if isinstance(source, np.ndarray):
-            x, y = source, which
-        else:
-            (x, y), which = training_part(source), whole_numbers(which, "indices", 1)
-            check_indices(which, len(x))
-            check_labels(y, len(x))
-            x, y = x[which], np.asarray(y)[which]
-        loss = self._backward(x, y)
+        if not isinstance(source, np.ndarray):
+            (x, y), chosen = training_part(source), whole_numbers(which, "indices", 1)
+            check_indices(chosen, len(x))
+            source, which = x[chosen], whole_labels(y, len(x))[chosen]
+        loss = self._backward(source, which)
         self.optimizer.step()
         return loss
 
     def evaluate(self, source: Source) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
         x, y = test_part(source)
-        check_labels(y := np.asarray(y), len(x))
+        y = whole_labels(y, len(x))
         self.model.eval()
         losses, hits = zip(*self._chunks(self._score, x, y), strict=True)
         return sum(losses) / len(x), sum(hits) / len(x)
@@ -216,7 +212,7 @@ class EagerStep(Step):
     def _score(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
         with no_grad():
             logits = self.model(Tensor(x))
-            check_labels(y, len(x), logits.shape[-1])
+            whole_labels(y, len(x), logits.shape[-1])
             losses = functional.cross_entropy(logits, y, reduction="none").data
         return float(losses.sum(dtype=np.float64)), int((logits.argmax(axis=1) == y).sum())
 

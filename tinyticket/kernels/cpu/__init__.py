@@ -67,9 +67,9 @@ What a call needs, and what comes of it:
 All take `threads=`, at most all that Numba may use. Where it makes sense there are the options `relu=True` (end in a ReLU),
 `border=` (pixels of zeros to leave around the images of the result), `x_is_relu_output=True` (make dx the gradient by what went
 into the ReLU that made x), `add_to=` (images like x with what other consumers of x gave: changed and returned), the same two of an
-addend, and `out=`; each function's own text says the rest. What has not the shape, the border or the type that it needs raises
-InputError. A pattern says where the survivors of a mask are, values are theirs, and x_samples are activations sample by sample,
-which the weight gradient reads.
+addend, and `out=`; each function's own text says the rest. What has not the shape, the border or the type that it needs, or
+shares memory with what is written into, raises InputError. A pattern says where the survivors of a mask are, values are theirs, and
+x_samples are activations sample by sample, which the weight gradient reads.
 
 A file or folder here is a family: each kernel's job (`job` says what that is), the kernel itself, and the thin function of arrays
 in front of it. An operation has the same name here, in `tinyticket.kernels.reference`, which specifies it in plain NumPy, in

@@ -32,7 +32,7 @@ Written = Annotated[_Kind, WRITTEN]
 # -- kinds: how a function takes a value; TypeError, ValueError or OverflowError where it cannot
 
 
-def array_of_numbers(value: Any) -> np.ndarray:
+def _numbers(value: Any) -> np.ndarray:
     """Return real numbers as an array: the one that is given, if it is one."""
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
@@ -40,7 +40,7 @@ def array_of_numbers(value: Any) -> np.ndarray:
     return array
 
 
-def whole_number(value: Any) -> int:
+def _whole(value: Any) -> int:
     """Return a whole number from 0 to what 64 bits hold."""
     number = operator.index(value)
     if isinstance(value, bool) or not 0 <= number < 2**63:
@@ -70,8 +70,8 @@ def _either(takes: list[Callable], value: Any) -> Any:
 
 _KINDS: dict[Any, tuple[str, Callable]] = {
     Any: ("anything", lambda value: value),
-    np.ndarray: ("an array of numbers", array_of_numbers),
-    int: ("a whole number from 0 on", whole_number),
+    np.ndarray: ("an array of numbers", _numbers),
+    int: ("a whole number from 0 on", _whole),
     float: ("a number", lambda value: float(_instance(Real, value))),
     bool: ("True or False", lambda value: bool(_instance((bool, np.bool_), value))),
     NoneType: ("None", functools.partial(_instance, NoneType)),

@@ -201,7 +201,6 @@ def gather(
     x_samples : array of shape (tiles * lanes, features rounded up to whole vectors), or None
         Rows of padded lanes hold no particular sample.
     """
-    data, indices = np.asarray(data), np.asarray(indices)
     check_indices("gather", data, "examples, features", indices)
     lanes = lanes_for(indices.size, lanes)
     tiles, features = tiles_for(indices.size, lanes), data.shape[1]

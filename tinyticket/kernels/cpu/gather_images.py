@@ -136,17 +136,7 @@ def _gather_images(job, first, last):
                 store_square(advance(place, w * LANES), LANES, square, min(LANES, image.width - w))
 
 
-# -- functions of arrays
-
-
-def taken_draws(draws: np.ndarray, shape: tuple[int, ...], side: int) -> np.ndarray:
-    """Return draws as kernels read them, int64: a shift by an image's side leaves nothing of it, and so do longer ones."""
-    draws = np.asarray(draws)
-    if draws.shape != shape or draws.dtype.kind not in "iub":
-        raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but integers of {shape} were expected")
-    if draws.size and (draws.min() < -side or draws.max() > side):
-        draws = np.clip(draws, -side, side)
-    return np.ascontiguousarray(draws, np.int64)
+# -- function of arrays
 
 
 def gather_images(
@@ -181,12 +171,15 @@ def gather_images(
     InputError
         If there is no image with such an index.
     """
-    data, indices = np.asarray(data), np.asarray(indices)
     check_indices("gather_images", data, "images, channels, height, width", indices)
     samples, (channels, height, width) = indices.size, data.shape[1:]
     batch: dict[str, Any] = {"samples": samples, "indices": np.ascontiguousarray(indices, np.int64)}
     if draws is not None:
-        batch |= {"draws": taken_draws(draws, (samples, 3), max(height, width)), "augmented": True}
+        if draws.shape != (samples, 3) or draws.dtype.kind not in "iub":
+            expected = f"integers of ({samples}, 3) were expected"
+            raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but {expected}")
+        side = max(height, width)  # a shift so far leaves nothing of an image, and a longer one no more
+        batch |= {"draws": np.ascontiguousarray(draws, np.int64).clip(-side, side), "augmented": True}
     if data.dtype == np.uint8:
         center = np.zeros(channels, np.float32) if mean is None else flat(mean, (channels,), "mean")
         scale = np.ones(channels, np.float32) if std is None else flat(std, (channels,), "std")

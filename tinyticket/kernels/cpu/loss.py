@@ -138,7 +138,6 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, *, threads: int | None
     """
     shape = packed_shape(logits, "logits")
     spots = shape.tiles * shape.lanes
-    labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not 0 < labels.size <= spots:
         given = f"{labels.dtype} of shape {labels.shape}"
         raise InputError(
