@@ -20,7 +20,7 @@ from tests.compiler.networks import (
     network,
     twins,
 )
-from tinyticket.compiler import CompiledStep, EagerStep
+from tinyticket.compiler import EagerStep
 from tinyticket.data import Augmentation, Pixels, augment
 from tinyticket.errors import InputError
 from tinyticket.nn import (
@@ -247,14 +247,6 @@ def test_the_shape_of_the_first_data_counts_whatever_was_guessed():
         data = examples(shape)
         assert step(data, np.arange(16)) == pytest.approx(eager(data, np.arange(16)), rel=1e-4)
     assert_equal_to_rounding(model, eager.model)
-
-
-def test_a_shape_that_only_the_data_know():
-    model = Sequential(Conv2d(2, 4, 3, rng=0), Flatten(), Linear(4 * 5 * 3, CLASSES, rng=0))
-    step = tt.compile(model, "cross_entropy", OPTIMIZERS["sgd"](model.parameters()), 16)
-    assert isinstance(step, EagerStep)
-    assert "input_shape" in step.explain()
-    assert isinstance(compiled(model, input_shape=(2, 7, 5)), CompiledStep)
 
 
 @PLAIN

@@ -46,7 +46,7 @@ def layers(draw):
     dy = gradients(rng, count, shape, y_border)
     flags = {"x_is_relu_output": draw(st.booleans()), "addend_is_relu_output": draw(st.booleans())}
     flags["add_to"] = gradients(rng, count, shape, border) if draw(st.booleans()) else None
-    flags["addend_add_to"] = gradients(rng, count, shape, addend_border) if draw(st.booleans()) else None
+    flags["addend_add_to"] = gradients(rng, count, shape, addend_border) if addend and draw(st.booleans()) else None
     return Case((x, parameters, count, options, dy, flags))
 
 
@@ -200,10 +200,11 @@ def test_gradients_leave_borders_alone():
 
 def test_too_few_or_too_many_samples_are_refused():
     x, ones = Images(np.zeros((1, 1, 1, 1, 16), np.float32)), np.ones(1, np.float32)
+    running = np.ones((2, 1), np.float32)
     with pytest.raises(InputError, match="one sample of one pixel"):
-        cpu.batch_norm(x, ones, ones, ones, ones, 1)
+        cpu.batch_norm(x, ones, ones, *running, 1)
     with pytest.raises(InputError, match="17 samples do not fit into 1 tiles"):
-        cpu.batch_norm(x, ones, ones, ones, ones, 17)
+        cpu.batch_norm(x, ones, ones, *running, 17)
     with pytest.raises(InputError, match="0 samples do not fit into 1 tiles"):
         cpu.batch_norm_gradient(x, x, x, ones, ones, ones, ones, 0)
 
@@ -212,9 +213,9 @@ def test_arrays_that_do_not_fit_are_refused():
     x, ones = Images(np.zeros((1, 2, 4, 4, 16), np.float32)), np.ones(2, np.float32)
     other = Images(np.zeros((1, 2, 4, 6, 16), np.float32))
     with pytest.raises(InputError, match="weight has shape"):
-        cpu.batch_norm(x, ones[:1], ones, ones, ones, 5)
+        cpu.batch_norm(x, ones[:1], ones, *np.ones((2, 2), np.float32), 5)
     with pytest.raises(InputError, match="running_mean is float64"):
-        cpu.batch_norm(x, ones, ones, np.ones(2), ones, 5)
+        cpu.batch_norm(x, ones, ones, np.ones(2), ones.copy(), 5)
     with pytest.raises(InputError, match="addend is Image"):
         cpu.batch_norm_eval(x, ones, ones, ones, ones, addend=other)
     with pytest.raises(InputError, match="dy is Image"):

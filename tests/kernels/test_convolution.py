@@ -181,10 +181,11 @@ def test_bad_arguments_are_named():
     with pytest.raises(InputError, match="dy is Image"):
         kernels.conv2d_input_gradient(weight, x, Images(dy.array[:, :, 1:], 2))
     with pytest.raises(InputError, match="add_to is Image"):
-        kernels.conv2d_input_gradient(weight, x, dy, add_to=Images(x.array, 1))
-    x.array.flags.writeable = False
+        kernels.conv2d_input_gradient(weight, x, dy, add_to=Images(x.array.copy(), 1))
+    held = Images(x.array.copy())
+    held.array.flags.writeable = False
     with pytest.raises(InputError, match="add_to must be writeable"):
-        kernels.conv2d_input_gradient(weight, x, dy, add_to=x)
+        kernels.conv2d_input_gradient(weight, x, dy, add_to=held)
     with pytest.raises(InputError, match="dy is Image"):
         kernels.conv2d_weight_gradient(x, Images(dy.array[:, :, 1:], 2), (3, 3))
     with pytest.raises(InputError, match="in 2 tiles, but"):

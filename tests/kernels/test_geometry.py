@@ -68,7 +68,7 @@ def test_shapes_are_checked():
         Images(np.zeros((1, 0, 3, 3, 16)))
     with pytest.raises(InputError, match="no room for a border of 2"):
         Images(np.zeros((1, 2, 4, 4, 16)), 2)
-    with pytest.raises(InputError, match="no room for a border of -1"):
+    with pytest.raises(InputError, match="border must be a whole number from 0 on, not -1"):
         Images(np.zeros((1, 2, 4, 4, 16)), -1)
 
 

@@ -157,9 +157,9 @@ def test_arguments_are_checked():
     with pytest.raises(InputError, match="dy is Image"):
         kernels.sparse_conv2d_gradient(pattern, values, x, x)
     with pytest.raises(InputError, match="dx is Image"):
-        kernels.sparse_conv2d_gradient(pattern, values, x, dy, dx=dy)
+        kernels.sparse_conv2d_gradient(pattern, values, x, dy, dx=Images(dy.array.copy(), dy.border))
     with pytest.raises(InputError, match="out is Image"):
-        kernels.sparse_conv2d(pattern, values, bias, x, out=x)
+        kernels.sparse_conv2d(pattern, values, bias, x, out=Images(x.array.copy(), x.border))
     dy.array.flags.writeable = False
     with pytest.raises(InputError, match="out must be writeable"):
         kernels.sparse_conv2d(pattern, values, bias, x, out=dy)

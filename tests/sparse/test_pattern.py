@@ -1,7 +1,9 @@
 """Patterns: the two orders of a mask's survivors, against loops over the mask."""
 
+import copy
 import dataclasses
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -77,15 +79,45 @@ def test_what_no_pattern_can_be_built_from(mask, lanes, words):
         Pattern.from_mask(mask, lanes)
 
 
-def test_a_pattern_that_would_leave_its_arrays_is_refused():
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"positions": [0, 5, 16]}, "ascend, from 0 to 15"),
+        ({"positions": [0, 5, 5]}, "ascend"),
+        ({"positions": [-1, 5]}, "ascend"),
+        ({"positions": [0.0, 5.0]}, "whole numbers"),
+        ({"positions": [[0, 5]]}, "ascend"),
+        ({"shape": (4, 4, 1)}, "outputs, inputs"),
+        ({"shape": (0, 4), "positions": np.zeros(0, int)}, "whole numbers"),
+        ({"shape": "44"}, "shape must be a tuple"),
+        ({"lanes": 24}, "multiple of 16"),
+        ({"lanes": 16.0}, "lanes must be a whole number"),
+    ],
+)
+def test_a_pattern_that_is_no_masks_cannot_be_made(change, words):
     pattern = Pattern.from_mask(np.eye(4, dtype=bool), 16)
+    with pytest.raises(InputError, match=words):
+        dataclasses.replace(pattern, **change)
+
+
+def test_rows_and_columns_follow_from_the_positions_and_cannot_be_given():
+    pattern = Pattern.from_mask(np.eye(4, dtype=bool), 16)
+    assert dataclasses.replace(pattern, lanes=32).rows.offsets.tolist() == [0, 32, 64, 96]
     beyond = pattern.rows._replace(offsets=pattern.rows.offsets + np.uint32(16))
-    with pytest.raises(InputError, match="reach beyond"):
-        dataclasses.replace(pattern, rows=beyond).validate()
-    with pytest.raises(InputError, match="do not ascend"):
-        dataclasses.replace(pattern, rows=pattern.rows._replace(starts=pattern.rows.starts[::-1].copy())).validate()
-    with pytest.raises(InputError, match="permutation"):
-        dataclasses.replace(pattern, to_row=pattern.to_row + np.uint32(1)).validate()
+    with pytest.raises(ValueError, match="rows"):
+        dataclasses.replace(pattern, rows=beyond)
+
+
+@pytest.mark.parametrize(
+    "copied", [lambda one: one, copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
+)
+def test_what_kernels_read_cannot_be_written(copied):
+    pattern = copied(Pattern.from_mask(np.eye(4, dtype=bool), 16, row_blocks=2))
+    assert pattern.rows.blocks == 2
+    arrays = *pattern.rows[:2], *pattern.columns[:2], pattern.to_row, pattern.positions, pattern.row_bounds(2)
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
 
 
 @pytest.mark.parametrize(("cpu", "cut"), [("emeraldrapids", False), ("znver4", True)])

@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.compiler.graph import Graph, Operation
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, near
+
+MOST_SHIFT = 2**30
+"""Pixels beyond which kernels could not count."""
 
 
 class Score(NamedTuple):
@@ -18,6 +21,29 @@ class Score(NamedTuple):
     loss: float  # the mean
     correct: int
     examples: int
+
+
+def whole_numbers(numbers: Any, name: str, dimensions: int) -> np.ndarray:
+    """Return indices as kernels read them, int64; InputError for what is no array of whole numbers with so many dimensions."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "iu" or array.ndim != dimensions:
+        wanted = "whole numbers in one row" if dimensions == 1 else f"whole numbers in {dimensions} dimensions"
+        raise InputError(f"{name} are {wanted}, not {array.dtype} of shape {array.shape}")
+    return np.ascontiguousarray(array, np.int64)
+
+
+def array_of(examples: Any) -> np.ndarray:
+    """Return examples as an array."""
+    try:
+        return np.asarray(examples)
+    except ValueError:
+        raise InputError("examples are an array, and not lists of different lengths") from None
+
+
+def check_numbers(examples: Any) -> None:
+    """Raise an error unless an array of examples is one of real numbers."""
+    if examples.dtype.kind not in "biuf":
+        raise InputError(f"examples are real numbers, not {examples.dtype}")
 
 
 def check_examples(graph: Graph, examples: Any) -> None:
@@ -30,16 +56,59 @@ def check_examples(graph: Graph, examples: Any) -> None:
         raise InputError(f"predict takes examples of shape {expected}, not an array of shape {tuple(examples.shape)}")
 
 
+def whole_labels(labels: Any, examples: int, classes: int | None = None) -> np.ndarray:
+    """Return one label for each of so many examples, as integers; InputError unless there are, below `classes` if that is known."""
+    labels = np.asarray(labels)
+    kind = labels.dtype.kind
+    if labels.ndim != 1 or kind not in "biuf" or (kind == "f" and np.any(labels != np.rint(labels))):
+        raise InputError(f"labels are whole numbers, one for each example, not {labels.dtype} of shape {labels.shape}")
+    if labels.size != examples:
+        raise InputError(f"there are {examples} examples and {labels.size} labels, but each example has one label")
+    if classes and examples and not 0 <= labels.min() <= labels.max() < classes:
+        raise InputError(f"labels must be from 0 to {classes - 1}, not {labels.min()} to {labels.max()}")
+    return labels if kind in "iu" else labels.astype(np.int64)
+
+
 def check_data(graph: Graph, examples: Any, labels: Any) -> None:
     """Raise an error unless these are examples for a network, with a label each."""
-    start, classes, count = graph.start, graph.output.channels, len(examples)
-    if math.prod(examples.shape[1:]) != start.size or len(labels) != count:
-        raise InputError(
-            f"data of shape {examples.shape} with {len(labels)} labels, but the network takes {start.channels} channels "
-            f"of {start.height} x {start.width}"
-        )
-    if count and not 0 <= np.min(labels) <= np.max(labels) < classes:
-        raise InputError(f"labels must be from 0 to {classes - 1}, not {np.min(labels)} to {np.max(labels)}")
+    start = graph.start
+    check_numbers(examples)
+    if math.prod(examples.shape[1:]) != start.size:
+        taken = f"{start.channels} channels of {start.height} x {start.width}"
+        raise InputError(f"examples of shape {examples.shape[1:]}, but the network takes {taken}")
+    whole_labels(labels, len(examples), graph.output.channels)
+
+
+def check_masks(masks: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
+    """Raise an error unless these are masks of weights, by name."""
+    for name, mask in masks.items():
+        if name not in weights:
+            raise InputError(f"no weight is called {name!r}{near(name, weights)}")
+        mask = np.asarray(mask)
+        if mask.dtype != np.bool_ or mask.shape != weights[name].shape:
+            wanted = f"{name} is bool of shape {weights[name].shape}"
+            raise InputError(f"the mask of {wanted}, not {mask.dtype} of shape {mask.shape}")
+
+
+def check_run(batches: Any, rates: Any, draws: Any) -> tuple[np.ndarray, list[float] | None, np.ndarray | None]:
+    """Return the batches, learning rates and draws of a run; InputError unless there is one rate a batch, and a draw an example."""
+    batches = whole_numbers(batches, "batches", 2)
+    if rates is not None:
+        try:
+            rates = [float(rate) for rate in rates]
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"rates are numbers, a learning rate for each batch, not {rates!r:.60}") from None
+        if len(rates) != len(batches):
+            raise InputError(f"there are {len(batches)} batches and {len(rates)} learning rates")
+    if draws is not None:
+        draws = whole_numbers(draws, "draws", 3)
+        if draws.shape != (*batches.shape, 3):
+            raise InputError(
+                f"draws have shape {draws.shape}, but {(*batches.shape, 3)} was expected: three an example"
+            )
+        if draws.size and not -MOST_SHIFT < draws.min() <= draws.max() < MOST_SHIFT:
+            raise InputError(f"draws shift images by less than {MOST_SHIFT} pixels")
+    return batches, rates, draws
 
 
 def check_batch(graph: Graph, samples: int, batch_size: int) -> None:
@@ -53,7 +122,7 @@ def check_batch(graph: Graph, samples: int, batch_size: int) -> None:
 
 def check_indices(indices: np.ndarray, size: int) -> None:
     """Raise an error unless all indices are of examples that there are."""
-    if not 0 <= indices.min() <= indices.max() < size:
+    if indices.size and not 0 <= indices.min() <= indices.max() < size:
         raise InputError(f"indices must be from 0 to {size - 1}")
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from tinyticket.compiler.eager import EagerStep
-from tinyticket.compiler.network import Network, require_device
+from tinyticket.compiler.network import Network, UnknownShapeError, require_device
 from tinyticket.compiler.rule import rule_of
 from tinyticket.compiler.step import KERNELS, TURNS, CompiledStep
 from tinyticket.compiler.tape import UnsupportedError
+from tinyticket.compiler.unread import UnreadStep
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, functional
 from tinyticket.optim import Optimizer
@@ -32,8 +36,8 @@ def compile(
     input_shape: tuple[int, ...] | None = None,
     device: str = "cpu",
     turns: str | None = None,
-) -> CompiledStep | EagerStep:
-    """Compile a model's training step and its predictions, or return an eager step that can say why not.
+) -> CompiledStep | EagerStep | UnreadStep:
+    """Compile a model's training step and its predictions, or return an eager step that can say why not, and log it once.
 
     Parameters
     ----------
@@ -43,7 +47,8 @@ def compile(
     loss
         `nn.functional.cross_entropy`, or "cross_entropy".
     optimizer
-        SGD or Adam over all of the model's parameters. Its `lr` is read at every step. Without one the step does not train.
+        SGD or Adam over all of the model's parameters; one over some of them trains eagerly. Its `lr` is read at every step.
+        Without one the step does not train.
     batch_size : int
         The largest batch that is trained on; smaller ones may follow. Predictions and evaluations take any number of examples, and
         are quickest for about so many.
@@ -62,7 +67,7 @@ def compile(
 
     Returns
     -------
-    CompiledStep or EagerStep
+    CompiledStep, EagerStep, or UnreadStep, which becomes one of them with the first batch
         step(x, y) and step(dataset, indices) train and return the loss; `predict`, `evaluate`, `gradients`, `explain`.
 
     Raises
@@ -70,27 +75,61 @@ def compile(
     InputError
         If something given cannot be used, there is no such device, or the model has something that no kernel of it does.
     """
+
+    def made(shape: tuple[int, ...] | None) -> CompiledStep | EagerStep:
+        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns)
+        if isinstance(step, EagerStep):
+            _announce(step.reason)
+        return step
+
+    try:
+        return made(input_shape)
+    except UnknownShapeError as reason:
+        return UnreadStep(EagerStep(model, optimizer, threads or 1, reason=str(reason)), made)
+
+
+@functools.cache
+def _announce(reason: str) -> None:
+    """Say once in a process that a model runs eagerly."""
+    log.warning("the model runs eagerly, which takes several times as long: %s", reason)
+
+
+def choose(
+    model: Module,
+    loss: Any,
+    optimizer: Optimizer | None,
+    batch_size: int,
+    threads: int | None,
+    kernels: dict[str, str] | None,
+    input_shape: tuple[int, ...] | None,
+    device: str,
+    turns: str | None,
+) -> CompiledStep | EagerStep:
+    """Do what `compile` does and log nothing, but raise an UnknownShapeError where the first batch tells."""
     if loss not in (functional.cross_entropy, "cross_entropy"):
         raise InputError(
             "the loss is nn.functional.cross_entropy; others have no compiled kernels: write an eager loop"
         )
-    if batch_size < 1:
-        raise InputError(f"a batch has at least one example, not {batch_size}")
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise InputError(f"a batch has at least one example, not {batch_size!r}")
     for name, kernel in (kernels or {}).items():
         if name not in model.prunable() or kernel not in KERNELS:
             raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
     if turns not in (None, *TURNS):
         raise InputError(f"turns is one of {', '.join(TURNS)}, not {turns!r}")
+    known = {id(parameter) for parameter in model.parameters()}
+    if optimizer and not known.issuperset(map(id, optimizer.params)):
+        raise InputError("the optimizer updates parameters that are not the model's: make it of model.parameters()")
     require_device(device)
     if device == "cpu" and find_spec("numba") is None:
-        log.info("the model runs eagerly: %s", NO_NUMBA)
         return EagerStep(model, optimizer, threads or 1, reason=NO_NUMBA)
     try:
         network = Network(model, input_shape, device)
         rule, options = rule_of(optimizer, network.parameters)
+    except UnknownShapeError:
+        raise
     except UnsupportedError as reason:
         if device != "cpu":
             raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
-        log.info("the model runs eagerly: %s", reason)
         return EagerStep(model, optimizer, threads or 1, reason=str(reason))
     return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {}, turns)

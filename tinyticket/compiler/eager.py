@@ -9,6 +9,15 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
+from tinyticket.compiler.calls import (
+    array_of,
+    check_indices,
+    check_masks,
+    check_numbers,
+    check_run,
+    whole_labels,
+    whole_numbers,
+)
 from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter, functional
@@ -33,8 +42,8 @@ def test_part(source: Source) -> Pair:
 
 
 def _pair(source: Any) -> Pair:
-    if not (isinstance(source, tuple) and len(source) == 2):
-        raise TypeError(f"expected a data set or a pair (inputs, labels), not {type(source).__name__}")
+    if not (isinstance(source, tuple) and len(source) == 2 and hasattr(source[0], "dtype")):
+        raise TypeError(f"expected a data set or a pair of arrays (inputs, labels), not {type(source).__name__}")
     return source
 
 
@@ -79,11 +88,13 @@ class Step:
         float64 array of shape (steps,)
             Each step's loss before its update.
         """
-        (x, y), losses = training_part(source), np.zeros(len(batches))
+        (x, y), (batches, rates, draws) = training_part(source), check_run(batches, rates, draws)
+        check_indices(batches, len(x))
+        losses, labels = np.zeros(len(batches)), whole_labels(y, len(x))
         for i, batch in enumerate(batches):
             if rates is not None:
                 self.optimizer.lr = rates[i]
-            losses[i] = self(x[batch] if draws is None else augment(x[batch], draws[i]), y[batch])
+            losses[i] = self(x[batch] if draws is None else augment(x[batch], draws[i]), labels[batch])
         return losses
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -102,9 +113,13 @@ class Step:
         return loss, {name: gradient for name, gradient in named.items() if gradient is not None}
 
     def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
+        check_numbers(x)
+        y = whole_labels(y, len(x))
         self.model.train()
         self.optimizer.zero_grad()
-        loss = functional.cross_entropy(self.model(Tensor(x)), y)
+        logits = self.model(Tensor(x))
+        whole_labels(y, len(x), logits.shape[-1])
+        loss = functional.cross_entropy(logits, y)
         loss.backward()
         return loss.item()
 
@@ -115,6 +130,7 @@ class Step:
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         """Go on under other masks: what survives in both keeps value and slots, what is new starts at +0.0, slots too."""
         weights = self.model.prunable()
+        check_masks(masks, weights)
         for name, mask in masks.items():
             weights[name].mask = mask
             weights[name].apply_mask(*self._slots(weights[name]))
@@ -145,14 +161,18 @@ class EagerStep(Step):
 
     @QUIETLY
     def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
-        x, y = (source, which) if isinstance(source, np.ndarray) else (part[which] for part in training_part(source))
-        loss = self._backward(x, y)
+        if not isinstance(source, np.ndarray):
+            (x, y), chosen = training_part(source), whole_numbers(which, "indices", 1)
+            check_indices(chosen, len(x))
+            source, which = x[chosen], whole_labels(y, len(x))[chosen]
+        loss = self._backward(source, which)
         self.optimizer.step()
         return loss
 
     def evaluate(self, source: Source) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
         x, y = test_part(source)
+        y = whole_labels(y, len(x))
         self.model.eval()
         losses, hits = zip(*self._chunks(self._score, x, y), strict=True)
         return sum(losses) / len(x), sum(hits) / len(x)
@@ -162,10 +182,12 @@ class EagerStep(Step):
 
         The model stays in the mode that it is in.
         """
+        examples: Any = x if isinstance(x, Pixels) else array_of(x)
+        check_numbers(examples)
         before = [(module, module.training) for _, module in self.model.named_modules()]
         self.model.eval()
         try:
-            return np.concatenate(self._chunks(self._logits, x))
+            return np.concatenate(self._chunks(self._logits, examples))
         finally:
             for module, mode in before:
                 module.training = mode
@@ -190,6 +212,7 @@ class EagerStep(Step):
     def _score(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
         with no_grad():
             logits = self.model(Tensor(x))
+            whole_labels(y, len(x), logits.shape[-1])
             losses = functional.cross_entropy(logits, y, reduction="none").data
         return float(losses.sum(dtype=np.float64)), int((logits.argmax(axis=1) == y).sum())
 

@@ -12,6 +12,11 @@ from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError, near
 from tinyticket.nn import Module
 
+
+class UnknownShapeError(UnsupportedError):
+    """Nothing but examples tells their shape."""
+
+
 DEVICES = ("cpu", "cuda")
 
 SIDES = (32, 28, 8, 16, 64, 24, 12, 20, 40, 48, 96, 128, 224)
@@ -110,4 +115,4 @@ def _read(model: Module, input_shape: tuple[int, ...] | None) -> tuple[tuple[int
             raise
         except Exception:  # whatever a model's own code makes of images of a wrong size
             continue
-    raise UnsupportedError("nothing tells the shape of an example: give `compile` an input_shape")
+    raise UnknownShapeError("nothing tells the shape of an example: give `compile` an input_shape")

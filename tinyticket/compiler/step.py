@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.compiler.calls import array_of, check_masks, check_run, whole_numbers
 from tinyticket.compiler.eager import Pair, Source, Step, test_part, training_part
 from tinyticket.compiler.explain import explain
 from tinyticket.compiler.network import Network
@@ -71,7 +72,7 @@ class CompiledStep(Step):
             data, indices = program.bind(source, which), np.arange(len(which))
         else:
             program, data = self._bound(training_part(source))
-            indices = np.ascontiguousarray(which, np.int64)
+            indices = whole_numbers(which, "indices", 1)
         loss = program.step(data, indices, rate)
         self._arena_is_newer = True
         return loss
@@ -83,7 +84,7 @@ class CompiledStep(Step):
         program, data = self._bound(training_part(source))
         if draws is not None and not program.takes_draws:
             return super().run(source, batches, rates, draws)
-        batches = np.ascontiguousarray(batches, np.int64)
+        batches, rates, draws = check_run(batches, rates, draws)
         losses = program.run(data, batches, [usual] * len(batches) if rates is None else rates, draws)
         self._arena_is_newer = True
         return losses
@@ -115,7 +116,7 @@ class CompiledStep(Step):
             If the network does not take examples of that shape.
         """
         if not isinstance(x, np.ndarray | Pixels):
-            x = np.asarray(x)
+            x = array_of(x)
         with self._lock:
             program, shape = self._program, x.shape[1:]
             if program is None or not (self._arena_is_newer or self._arena_is_current) or not self.network.fits(shape):
@@ -145,6 +146,7 @@ class CompiledStep(Step):
 
     def change_masks(self, masks: Mapping[str, np.ndarray]) -> None:
         weights, left = self.network.weights, {}
+        check_masks(masks, weights)
         for name, mask in masks.items():
             before = weights[name].mask
             if before is None or not np.array_equal(mask, before):

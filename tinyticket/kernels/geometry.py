@@ -24,6 +24,9 @@ WIDEST = 64
 """Lanes beyond which a batch is cut into tiles: four vectors, what sparse kernels hold at once. A strip of wider tiles would
 use only some of the sets of the first-level cache."""
 
+MOST_LANES = 1024
+"""Lanes that may be asked for."""
+
 
 class Shape(NamedTuple):
     """The sizes of a fully-connected layer's work."""
@@ -64,14 +67,24 @@ class Window(NamedTuple):
     y_plane: int
 
 
-def lanes_for(samples: int) -> int:
-    """Choose the lanes for a batch of features: as many whole vectors as the batch fills, at most 64."""
-    return min(max(-(-samples // LANES), 1) * LANES, WIDEST)
+def lanes_for(samples: int, wanted: int | None = None) -> int:
+    """Choose the lanes for a batch of features: as many whole vectors as the batch fills, at most 64; or check those wanted."""
+    if wanted is None:
+        return min(max(-(-samples // LANES), 1) * LANES, WIDEST)
+    if wanted % LANES or not 0 < wanted <= MOST_LANES:
+        raise InputError(f"lanes must be a multiple of {LANES} from {LANES} to {MOST_LANES}, not {wanted}")
+    return wanted
 
 
 def tiles_for(samples: int, lanes: int) -> int:
     """Count the tiles that hold a batch."""
     return -(-samples // lanes)
+
+
+def check_samples(samples: int, tiles: int, lanes: int = LANES, least: int = 0) -> None:
+    """Raise InputError unless the tiles hold so many samples."""
+    if not least <= samples <= tiles * lanes:
+        raise InputError(f"{samples} samples do not fit into {tiles} tiles of {lanes} lanes")
 
 
 def whole_vectors(features: int) -> int:
@@ -100,7 +113,10 @@ def room(image: Image, tiles: int) -> int:
 
 
 def make_window(tiles: int, x: Image, y: Image, kernel: tuple[int, int], stride: int = 1, padding: int = 0) -> Window:
-    """Return the work of a convolution or a pooling; InputError if y or the border of x have not the size for it."""
+    """Return the work of a convolution or a pooling; InputError if y or the border of x have not the size for it.
+
+    A stride beyond the image, which nothing is left to take, is shortened: passes go through each of its phases.
+    """
     if min(tiles, *kernel, stride) < 1 or padding < 0 or min(*x[:3], *y[:3]) < 1 or min(x.border, y.border) < 0:
         raise InputError(f"a window of kernel {kernel}, stride {stride}, padding {padding} over {x} does not exist")
     if padding > x.border:
@@ -112,6 +128,7 @@ def make_window(tiles: int, x: Image, y: Image, kernel: tuple[int, int], stride:
         raise InputError(
             f"kernel {kernel}, stride {stride}, padding {padding} make {rows} by {columns} pixels of {x}, not {y}"
         )
+    stride = min(stride, max(x.height, x.width) + 2 * padding + 1)
     sizes = x.channels, y.channels, y.height, y.width, x.height, x.width, *kernel, stride, padding
     return Window(*map(int, (tiles, *sizes, row(x), plane(x), row(y), plane(y))))
 

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tinyticket.compiler import CompiledStep, EagerStep, compile
+from tinyticket.compiler import CompiledStep, EagerStep
+from tinyticket.compiler.choose import choose
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.data.augmentation import augment, by_name
@@ -76,7 +77,7 @@ class Trainer:
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
             self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
         else:
-            self.step = compile(
+            self.step = choose(
                 model,
                 functional.cross_entropy,
                 self.optimizer,

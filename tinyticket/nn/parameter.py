@@ -32,6 +32,11 @@ class Held:
         if self._holder is not None:
             self._holder.fetch()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles take along: the newest values, and not the step that holds them."""
+        self.fetch()
+        return {name: value for name, value in vars(self).items() if name != "_holder"}
+
 
 class Parameter(Held, Tensor):
     """A tensor that training changes, with an optional mask of what survives.

@@ -1,7 +1,7 @@
 """Where the survivors of a masked convolution are, as the kernels on images read them.
 
 A survivor's offset is where, counted from a pixel, it reads the other side: it depends on the geometry of both images, so a pattern
-belongs to one place in one network. Kernels check no bounds: whatever they may reach is validated here, once.
+belongs to one place in one network.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.kernels.cpu import lines
+from tinyticket.kernels.cpu.checked import checked
+from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE
-from tinyticket.kernels.geometry import Window, gradient_border
+from tinyticket.kernels.geometry import Image, Window, gradient_border, make_window
 from tinyticket.sparse.orders import CACHE, Orders, lines_of, order_of
 
 WORTHWHILE = 8
@@ -22,7 +25,7 @@ PATCH = 4
 
 
 @dataclass(frozen=True, eq=False)
-class ConvPattern(Orders):
+class ConvPattern(lines.ConvPattern, Orders):
     """Positions of the survivors of a weight (outputs, inputs, kernel height, kernel width) for the images of one window.
 
     There is a row for each output channel, with offsets into x from the input pixel under the window's corner, `padding` rows and
@@ -31,12 +34,13 @@ class ConvPattern(Orders):
     """
 
     window: Window
-    shared: bool = False  # whether neighbouring rows and images share the zeros between them
+    shared: bool = False
 
     @classmethod
+    @checked
     def from_mask(
-        cls,
-        mask: Any,
+        cls: Any,
+        mask: np.ndarray,
         window: Window,
         *,
         shared: bool = False,
@@ -50,23 +54,31 @@ class ConvPattern(Orders):
         mask : array of bool of shape (outputs, inputs, kernel height, kernel width)
             True where a weight survives. Channels may be empty.
         window : Window
-            Geometry of both images; the number of tiles does not matter.
+            Geometry of both images, by `make_window`; the number of tiles does not matter.
         """
-        mask = np.ascontiguousarray(mask)
+        if mask.dtype != np.bool_:
+            raise InputError(f"a convolution's pattern needs a bool mask, not {mask.dtype} of shape {mask.shape}")
+        positions = np.flatnonzero(mask)
+        return cls(mask.shape, positions, window, shared, row_blocks=row_blocks, column_blocks=column_blocks)
+
+    def of(self, mask: np.ndarray) -> "ConvPattern":
+        """Return the pattern of another mask for the same images."""
+        return ConvPattern.from_mask(mask, self.window, shared=self.shared)
+
+    def _lines(self) -> tuple[Lines, Lines, np.ndarray]:
+        window = self.window
+        _check_window(window, self.shared)
         expected = window.outputs, window.inputs, window.kernel_height, window.kernel_width
-        if mask.dtype != np.bool_ or mask.shape != expected or 0 in mask.shape:
-            raise InputError(
-                f"a convolution's pattern needs a bool mask of shape {expected}, not {mask.dtype} of shape {mask.shape}"
-            )
+        if self.shape != expected:
+            raise InputError(f"the window needs a weight or mask of shape {expected}, not {self.shape}")
         if max(window.inputs * window.x_plane, window.outputs * window.y_plane) >= 2**32:
             raise InputError(f"images of {window} need offsets beyond 32 bits")
-        _check_borders(window, shared)
         forward, line, back = _taps(window)
-        output, tap = np.nonzero(mask.reshape(window.outputs, -1))
+        output, tap = np.divmod(self.positions, line.size)
         channel = tap // (window.kernel_height * window.kernel_width)
-        keys, lines = line[tap], window.inputs * window.stride**2
-        order = order_of(keys, lines)
-        above = output[order]
+        keys, count = line[tap], window.inputs * window.stride**2
+        order = order_of(keys, count)
+        above, row_blocks, column_blocks = output[order], self.row_blocks, self.column_blocks
         if row_blocks is None:
             per_line = output.size // window.outputs
             row_blocks = min(-(-_strip(window) * window.inputs // CACHE), per_line // WORTHWHILE)
@@ -74,37 +86,8 @@ class ConvPattern(Orders):
             column_blocks = -(-_strip(window) * window.outputs // LARGE_CACHE)
         rows = lines_of(output, forward[tap], window.outputs, channel, window.inputs, row_blocks)
         offsets = back[tap[order]] + (above * window.y_plane).astype(np.uint32)
-        columns = lines_of(keys[order], offsets, lines, above, window.outputs, column_blocks)
-        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), np.flatnonzero(mask), window, shared)
-        pattern.validate()
-        return pattern
-
-    def of(self, mask: np.ndarray) -> "ConvPattern":
-        """Return the pattern of another mask for the same images."""
-        return ConvPattern.from_mask(mask, self.window, shared=self.shared)
-
-    def validate(self) -> None:
-        """Raise an error if a kernel that walks through this pattern would leave its images."""
-        window = self.window
-        _check_borders(window, self.shared)
-        forward, line, back = _taps(window)
-        phases = window.stride**2
-        self._check_lines(window.outputs, window.inputs * phases)
-        if not self.count:
-            return
-        if self.rows.offsets.max() > forward.max() or np.any(self.rows.offsets % np.uint32(LANES)):
-            raise InputError(f"rows of a pattern reach beyond {window.inputs} images of x")
-        per_line = np.diff(self.columns.starts[:: self.columns.blocks])
-        phase = np.repeat(np.arange(per_line.size) % phases, per_line)
-        # Shared zeros below an image lie in the next one's plane.
-        size, inside = 2 * window.y_plane, np.zeros(self.count, np.bool_)
-        above, place = np.divmod(self.columns.offsets.astype(np.int64), window.y_plane)
-        reached = np.unique(line % phases * size + back)
-        for beyond in range(1 + self.shared):
-            here = np.isin(phase * size + place + beyond * window.y_plane, reached)
-            inside |= here & (above >= beyond) & (above - beyond < window.outputs)
-        if not inside.all():
-            raise InputError(f"columns of a pattern reach beyond {window.outputs} images of dy")
+        columns = lines_of(keys[order], offsets, count, above, window.outputs, column_blocks)
+        return rows, columns, order
 
 
 def _axis(kernel: int, length: int, window: Window) -> tuple[np.ndarray, np.ndarray]:
@@ -127,8 +110,10 @@ def _taps(window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return forward.ravel().astype(np.uint32), line.ravel(), back.ravel().astype(np.uint32)
 
 
-def _check_borders(window: Window, shared: bool) -> None:
-    """Raise an error if some survivor would read beyond the zeros around an image."""
+def _check_window(window: Window, shared: bool) -> None:
+    """Raise InputError unless a window is that of two images, and no survivor would read beyond the zeros around them."""
+    if not all(type(size) is int for size in window) or min(window) < 0 or min(window.stride, window.tiles) < 1:
+        raise InputError(f"a window has whole numbers only, unlike {window}")
     x_border = (window.x_row // LANES - window.x_width) // (2 - shared)
     y_border = (window.y_row // LANES - window.width) // (2 - shared)
     y_needed = max(
@@ -141,6 +126,11 @@ def _check_borders(window: Window, shared: bool) -> None:
             f"{window.padding} needs a border of {window.padding} around its input and {y_needed} around its output, "
             f"not {x_border} and {y_border}"
         )
+    x = Image(window.inputs, window.x_height, window.x_width, x_border, int(shared))
+    y = Image(window.outputs, window.height, window.width, y_border, int(shared))
+    kernel = window.kernel_height, window.kernel_width
+    if make_window(window.tiles, x, y, kernel, window.stride, window.padding) != window:
+        raise InputError(f"{window} is not the window of {x} and {y}, which make_window returns")
 
 
 def _strip(window: Window) -> int:

@@ -1,31 +1,52 @@
 """What the patterns of matrices and of convolutions share: survivors in two orders, and chunks of lines with equal work."""
 
-from dataclasses import dataclass, field
+import functools
+import math
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.lines import Lines
+from tinyticket.kernels.cpu.checked import check_fields
+from tinyticket.kernels.cpu.lines import Lines, Survivors
 
 CACHE = 32 * 1024
 """Bytes of activations that a block of lines should read: a first-level cache."""
 
 
 @dataclass(frozen=True, eq=False)
-class Orders:
-    """Survivors of a weight in the order of its outputs ("rows") and of its inputs ("columns")."""
+class Orders(Survivors):
+    """Survivors of a weight in the order of its outputs ("rows") and of its inputs ("columns").
 
-    shape: tuple[int, ...]  # of the weight, outputs and inputs first
-    rows: Lines  # survivors row by row, which is C order of the mask, with the offsets that kernels read
-    columns: Lines  # the same column by column
-    to_row: np.ndarray  # uint32, where each survivor of the columns is in the rows: by_row[to_row] is by_column
-    positions: np.ndarray  # integers, flat index in the weight of each survivor in the order of rows
-    _bounds: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False, kw_only=True)
+    Kernels check no bounds. What they read is therefore made here, of the positions alone, and is read-only.
+    """
 
-    @property
-    def count(self) -> int:
-        """Number of survivors."""
-        return self.to_row.size
+    shape: tuple[int, ...]
+    positions: np.ndarray  # int64, ascending: flat index in the weight of each survivor in the order of rows
+    row_blocks: int | None = field(default=None, kw_only=True)  # as asked for; `rows.blocks` is what came of it
+    column_blocks: int | None = field(default=None, kw_only=True)
+    rows: Lines = field(init=False, repr=False)
+    columns: Lines = field(init=False, repr=False)
+    to_row: np.ndarray = field(init=False, repr=False)
+    _bounds: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self):
+        check_fields(self)
+        positions, size = self.positions.astype(np.int64), math.prod(self.shape)
+        steps = np.diff(positions, prepend=-1, append=size) if positions.ndim == 1 else np.zeros(1)
+        if not size or self.positions.dtype.kind not in "iu" or steps.min() < 1:
+            raise InputError(f"positions of a pattern are whole numbers that ascend, from 0 to {size - 1}")
+        vars(self)["positions"] = frozen(positions)
+        rows, columns, order = self._lines()
+        vars(self).update(rows=rows, columns=columns, to_row=frozen(order.astype(np.uint32)))
+
+    def _lines(self) -> tuple[Lines, Lines, np.ndarray]:
+        """Return rows, columns, and the order that makes rows columns."""
+        raise NotImplementedError
+
+    def __reduce__(self):  # copies are made anew, since copies of arrays can be written
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return functools.partial(type(self), **given), ()
 
     @property
     def density(self) -> float:
@@ -33,11 +54,9 @@ class Orders:
         return self.count / int(np.prod(self.shape))
 
     def row_bounds(self, chunks: int) -> np.ndarray:
-        """Return the bounds of chunks of rows with nearly equal numbers of survivors."""
         return self._chunks("rows", self.rows, self.shape[0], chunks)
 
     def column_bounds(self, chunks: int) -> np.ndarray:
-        """Return the bounds of such chunks of columns."""
         return self._chunks("columns", self.columns, self.shape[1], chunks)
 
     def values(self, weight: np.ndarray) -> np.ndarray:
@@ -76,29 +95,17 @@ class Orders:
         """Return the bool mask."""
         return self.dense(np.ones(self.count, np.bool_))
 
-    def _check_lines(self, rows: int, columns: int) -> None:
-        """Raise an error unless there are so many rows and columns, of the right type, that hold every survivor once."""
-        for name, (starts, offsets, blocks), length in (("rows", self.rows, rows), ("columns", self.columns, columns)):
-            if starts.dtype != np.uint32 or offsets.dtype != np.uint32 or self.to_row.dtype != np.uint32:
-                raise InputError(f"{name} of a pattern must be uint32 throughout")
-            if starts.shape != (length * blocks + 1,) or offsets.shape != self.to_row.shape:
-                raise InputError(
-                    f"{name} of a pattern have {starts.size} starts and {offsets.size} offsets for {length} lines"
-                )
-            if starts[0] != 0 or starts[-1] != self.count or np.any(starts[1:] < starts[:-1]):
-                raise InputError(f"{name} of a pattern do not ascend from 0 to the number of survivors, {self.count}")
-        if self.count and self.to_row.max() >= self.count:
-            raise InputError("the permutation of a pattern reaches beyond its survivors")
-
     def _chunks(self, name: str, lines: Lines, count: int, chunks: int) -> np.ndarray:
         """Cut `count` outputs or inputs, each of one or several lines, into chunks."""
         key = (name, chunks)
         if key not in self._bounds:
+            if chunks < 1:
+                raise InputError(f"there are no {chunks} chunks of {name}")
             starts = lines.starts[:: (lines.starts.size - 1) // count].astype(np.int64)
             # Every line costs about four survivors before its first.
             cost = starts + 4 * np.arange(starts.size)
             inner = np.searchsorted(cost, cost[-1] * np.arange(1, chunks) / chunks)
-            self._bounds[key] = np.concatenate(([0], inner, [starts.size - 1])).astype(np.int64)
+            self._bounds[key] = frozen(np.concatenate(([0], inner, [starts.size - 1])).astype(np.int64))
         return self._bounds[key]
 
 
@@ -113,4 +120,10 @@ def lines_of(line: np.ndarray, offsets: np.ndarray, count: int, place: np.ndarra
     blocks = max(1, min(blocks, length))
     piece = line if blocks == 1 else line * blocks + place * blocks // length
     per_piece = np.bincount(piece, minlength=count * blocks)
-    return Lines(np.concatenate(([0], np.cumsum(per_piece))).astype(np.uint32), offsets, blocks)
+    return Lines(frozen(np.concatenate(([0], np.cumsum(per_piece))).astype(np.uint32)), frozen(offsets), blocks)
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Return an array that can no longer be written."""
+    array.flags.writeable = False
+    return array

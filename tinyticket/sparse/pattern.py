@@ -1,7 +1,7 @@
 """Where the survivors of a masked matrix are, in the two orders that training walks through them.
 
-Forward goes row by row, backward column by column. Kernels check no bounds: whatever they may reach is validated here, once. A
-pattern is an argument of compiled kernels: a new mask brings another pattern and compiles nothing.
+Forward goes row by row, backward column by column. A pattern is an argument of compiled kernels: a new mask brings another pattern
+and compiles nothing.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.lines import Lines
+from tinyticket.kernels.cpu.checked import checked
+from tinyticket.kernels.cpu.lines import LinearPattern, Lines
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
 from tinyticket.sparse.orders import CACHE, Orders, lines_of, order_of
 
@@ -29,14 +30,15 @@ and from their second-level cache it gets that fast enough."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pattern(Orders):
+class Pattern(LinearPattern, Orders):
     """Positions of the survivors of a matrix (outputs, inputs), in packed inputs (rows) and packed outputs (columns)."""
 
     lanes: int  # of those activations
 
     @classmethod
+    @checked
     def from_mask(
-        cls, mask: Any, lanes: int, *, row_blocks: int | None = None, column_blocks: int | None = None
+        cls: Any, mask: np.ndarray, lanes: int, *, row_blocks: int | None = None, column_blocks: int | None = None
     ) -> "Pattern":
         """Build the pattern of a mask.
 
@@ -50,40 +52,33 @@ class Pattern(Orders):
             Pieces that rows and columns are cut into; by a rule of size and density if not given. Sums keep
             their order, so the choice changes the speed and not a bit of any result.
         """
-        mask = np.ascontiguousarray(mask)
         if mask.ndim != 2 or mask.dtype != np.bool_ or 0 in mask.shape:
             raise InputError(f"a pattern needs a bool mask (outputs, inputs), not {mask.dtype} of shape {mask.shape}")
-        if lanes < LANES or lanes % LANES:
-            raise InputError(f"lanes must be a positive multiple of {LANES}, not {lanes}")
-        if max(mask.shape) * lanes >= 2**32 or mask.size >= 2**32:
-            raise InputError(f"a mask of shape {mask.shape} with {lanes} lanes needs offsets beyond 32 bits")
-        if column_blocks is None and target()[0] in WHOLE_COLUMNS:
-            column_blocks = 1
-        positions = np.flatnonzero(mask)
-        row, column = np.divmod(positions, mask.shape[1])
-        order = order_of(column, mask.shape[1])
-        across, down = column[order], row[order]
-        rows = _lines(row, column, mask.shape, lanes, row_blocks, WORTHWHILE_ROW)
-        columns = _lines(across, down, mask.shape[::-1], lanes, column_blocks, WORTHWHILE_COLUMN)
-        pattern = cls(mask.shape, rows, columns, order.astype(np.uint32), positions, lanes)
-        pattern.validate()
-        return pattern
+        return cls(mask.shape, np.flatnonzero(mask), lanes, row_blocks=row_blocks, column_blocks=column_blocks)
 
     def of(self, mask: np.ndarray) -> "Pattern":
         """Return the pattern of another mask for as many lanes."""
         return Pattern.from_mask(mask, self.lanes)
 
-    def validate(self) -> None:
-        """Raise an error if a kernel that walks through this pattern would leave its arrays."""
-        outputs, inputs = self.shape
-        self._check_lines(outputs, inputs)
-        for name, (_, offsets, _), reach in (("rows", self.rows, inputs), ("columns", self.columns, outputs)):
-            if self.count and (offsets.max() > (reach - 1) * self.lanes or np.any(offsets % np.uint32(self.lanes))):
-                raise InputError(f"{name} of a pattern reach beyond {reach} features of {self.lanes} lanes")
+    def _lines(self) -> tuple[Lines, Lines, np.ndarray]:
+        if len(self.shape) != 2:
+            raise InputError(f"a pattern is one of a matrix (outputs, inputs), not of shape {self.shape}")
+        (outputs, inputs), lanes, column_blocks = self.shape, self.lanes, self.column_blocks
+        if lanes < LANES or lanes % LANES:
+            raise InputError(f"lanes must be a positive multiple of {LANES}, not {lanes}")
+        if max(self.shape) * lanes >= 2**32 or outputs * inputs >= 2**32:
+            raise InputError(f"a mask of shape {self.shape} with {lanes} lanes needs offsets beyond 32 bits")
+        if column_blocks is None and target()[0] in WHOLE_COLUMNS:
+            column_blocks = 1
+        row, column = np.divmod(self.positions, inputs)
+        order = order_of(column, inputs)
+        rows = _cut(row, column, self.shape, lanes, self.row_blocks, WORTHWHILE_ROW)
+        columns = _cut(column[order], row[order], self.shape[::-1], lanes, column_blocks, WORTHWHILE_COLUMN)
+        return rows, columns, order
 
 
-def _lines(
-    line: np.ndarray, place: np.ndarray, shape: tuple[int, int], lanes: int, blocks: int | None, worthwhile: int
+def _cut(
+    line: np.ndarray, place: np.ndarray, shape: tuple[int, ...], lanes: int, blocks: int | None, worthwhile: int
 ) -> Lines:
     """Cut lines into blocks of places, as many as are worthwhile if not given."""
     count, length = shape

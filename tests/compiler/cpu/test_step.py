@@ -231,7 +231,7 @@ def test_what_does_not_fit_is_refused_before_anything_happens(kind):
             step.step(data, np.arange(count), 0.1)
     with pytest.raises(InputError, match=f"labels must be from 0 to {CLASSES - 1}, not 0 to {CLASSES}"):
         step.bind(x[:2], np.array([0, CLASSES]))
-    with pytest.raises(InputError, match="with 69 labels"):
+    with pytest.raises(InputError, match="70 examples and 69 labels"):
         step.bind(x, y[:69])
     with pytest.raises(InputError, match="but the network takes"):
         step.bind(x[:, :2], y)

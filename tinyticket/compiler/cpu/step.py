@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.calls import Score, check_batch, check_examples, draw_masks
+from tinyticket.compiler.calls import Score, check_batch, check_examples, check_indices, check_numbers, draw_masks
 from tinyticket.compiler.cpu.data import Data, bind, pixels_of
 from tinyticket.compiler.cpu.program import FEED, Program
 from tinyticket.compiler.cpu.programs import Programs
@@ -17,7 +17,7 @@ from tinyticket.compiler.layout import Layout, Masks
 from tinyticket.compiler.op import Op
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
+from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
 from tinyticket.kernels.geometry import LANES, tiles_for
 from tinyticket.nn import Buffer, Parameter
 
@@ -144,7 +144,7 @@ class CpuStep:
 
         `draws` (int64, a row of three for each example) says how images are shifted and mirrored: what `data.augment` takes.
         """
-        scalars_of(self._rule, self.steps_taken + 1, learning_rate, out=self._scalars, **self._options)
+        write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
         self._train(self._programs.training, data, indices, self._scalars, self._result, draws)
         self.steps_taken += 1
         return float(self._result[0]) / indices.size
@@ -157,9 +157,10 @@ class CpuStep:
         most = steps if not training.kept else max(1, KEPT_AT_ONCE // (training.kept_size * self._layout.tiles))
         for start in range(0, steps, most):
             part = slice(start, start + most)
-            ahead = enumerate(learning_rates[part], self.steps_taken + 1)
-            scalars = np.concatenate([scalars_of(self._rule, *each, **self._options) for each in ahead])
             given, chosen = None if draws is None else draws[part], indices[part]
+            scalars = np.empty((len(chosen), 8), np.float32)
+            for place, rate in enumerate(learning_rates[part]):
+                write_scalars(scalars[place], self._rule, self.steps_taken + place + 1, rate, **self._options)
             self._train(training, data, chosen, scalars, results[part], given)
             self.steps_taken += len(chosen)
         return results[:, 0] / indices.shape[1]
@@ -190,7 +191,10 @@ class CpuStep:
         samples = indices.size // steps
         check_batch(self.graph, samples, self.batch_size)
         self._renew()
-        indices, kept = np.ascontiguousarray(indices, np.int64), self._draw(program, steps, samples)
+        indices = np.ascontiguousarray(indices, np.int64)
+        if program.kept:
+            check_indices(indices, data.size)  # before anything is drawn
+        kept = self._draw(program, steps, samples)
         draws = None if draws is None else np.ascontiguousarray(draws, np.int64)
         drawn, masks = 0 if draws is None else address_of(draws), 0 if kept is None else address_of(kept)
         first, base = address_of(indices), program.base
@@ -258,6 +262,7 @@ class CpuStep:
         logits = np.empty((count, self._classes), np.float32)
         if pixels is None:
             if x.ndim != 2 or x.dtype != _FLOAT32 or not x.flags.carray:  # for which nothing is compiled
+                check_numbers(x)
                 x = np.require(x, np.float32, ("C", "A", "W")).reshape(count, self._size)
             if program.predict(x, logits):
                 return logits

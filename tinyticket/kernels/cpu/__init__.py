@@ -67,9 +67,9 @@ What a call needs, and what comes of it:
 All take `threads=`, at most all that Numba may use. Where it makes sense there are the options `relu=True` (end in a ReLU),
 `border=` (pixels of zeros to leave around the images of the result), `x_is_relu_output=True` (make dx the gradient by what went
 into the ReLU that made x), `add_to=` (images like x with what other consumers of x gave: changed and returned), the same two of an
-addend, and `out=`; each function's own text says the rest. What has not the shape, the border or the type that it needs raises
-InputError. A pattern says where the survivors of a mask are, values are theirs, and x_samples are activations sample by sample,
-which the weight gradient reads.
+addend, and `out=`; each function's own text says the rest. What has not the shape, the border or the type that it needs, or
+shares memory with what is written into, raises InputError. A pattern says where the survivors of a mask are, values are theirs, and
+x_samples are activations sample by sample, which the weight gradient reads.
 
 A file or folder here is a family: each kernel's job (`job` says what that is), the kernel itself, and the thin function of arrays
 in front of it. An operation has the same name here, in `tinyticket.kernels.reference`, which specifies it in plain NumPy, in
@@ -82,6 +82,8 @@ import importlib
 import sys
 from types import ModuleType
 from typing import Any
+
+from tinyticket.kernels.cpu.checked import checked
 
 FAMILIES = {
     "packing": ("Images", "pack", "pack_images", "pack_samples", "unpack", "unpack_images"),
@@ -117,16 +119,20 @@ _FAMILY = {name: family for family, names in FAMILIES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name in _FAMILY:
-        return getattr(importlib.import_module(f"tinyticket.kernels.cpu.{_FAMILY[name]}"), name)
+        importlib.import_module(f"tinyticket.kernels.cpu.{_FAMILY[name]}")
+        return globals()[name]
     raise AttributeError(f"module 'tinyticket.kernels.cpu' has no attribute {name!r}")
 
 
 class _Package(ModuleType):
-    """The package: a name of both a family and one of its functions is the function's, whichever was imported first."""
+    """The package: with a family that is imported come its functions, checked; a name of both is the function's."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        is_family = isinstance(value, ModuleType) and _FAMILY.get(name) == name
-        super().__setattr__(name, getattr(value, name) if is_family else value)
+        names = FAMILIES.get(name, ()) if isinstance(value, ModuleType) else ()
+        for each in names:
+            super().__setattr__(each, checked(getattr(value, each)))
+        if name not in names:
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

@@ -11,9 +11,9 @@ from functools import cache
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.packing import Images
+from tinyticket.kernels.cpu.packing import Images, contiguous
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.geometry import LANES, Image, Shape, Window, make_window, plane, row
+from tinyticket.kernels.geometry import Image, Window, make_window, plane, row
 
 
 def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
@@ -21,7 +21,7 @@ def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     array = np.asarray(array)
     if array.shape != tuple(shape):
         raise InputError(f"{name} has shape {array.shape}, but {tuple(shape)} was expected")
-    return np.ascontiguousarray(array, np.float32).reshape(-1)
+    return contiguous(array).reshape(-1)
 
 
 def _unexpected(array: np.ndarray, shape: Sequence[int], name: str, kind: str, why: str = "") -> InputError:
@@ -31,7 +31,7 @@ def _unexpected(array: np.ndarray, shape: Sequence[int], name: str, kind: str, w
 
 def flat_kept(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
     """Return an input that is read again later as a flat view; one that would have to be copied is an error."""
-    if array.shape != tuple(shape) or array.dtype != np.float32 or not array.flags.c_contiguous:
+    if array.shape != tuple(shape) or array.dtype != np.float32 or contiguous(array) is not array:
         raise _unexpected(array, shape, name, "C-contiguous float32", ", because it is not copied")
     return array.reshape(-1)
 
@@ -40,7 +40,7 @@ def flat_output(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarra
     """Return an output as a flat view; one that would have to be copied is an error."""
     if array.shape != tuple(shape) or array.dtype != np.float32:
         raise _unexpected(array, shape, name, "float32")
-    if not (array.flags.c_contiguous and array.flags.writeable):
+    if not array.flags.carray:  # contiguous, aligned and writeable
         raise InputError(f"{name} must be C-contiguous and writeable, because the result is written into it")
     return array.reshape(-1)
 
@@ -64,22 +64,10 @@ def check_indices(function: str, data: np.ndarray, dimensions: str, indices: np.
     """Raise InputError unless the data have such dimensions, and indices are whole numbers of examples, one at least."""
     whole = indices.ndim == 1 and indices.size and indices.dtype.kind in "iu"
     if data.ndim != dimensions.count(",") + 1 or not data.size or not whole:
-        raise InputError(f"{function} needs data ({dimensions}) and some indices, not {data.shape} and {indices!r}")
+        given = f"{data.shape} and {indices.dtype} of shape {indices.shape}"
+        raise InputError(f"{function} needs data ({dimensions}) and some indices, whole numbers, not {given}")
     if indices.min() < 0 or indices.max() >= len(data):
         raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
-
-
-def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None) -> Shape:
-    """Return the sizes of packed activations and of the matrix (outputs, inputs) they meet; without one, both are the features."""
-    if x.ndim != 3 or x.shape[2] % LANES or 0 in x.shape:
-        raise InputError(
-            f"{name} must be packed as (tiles, features, lanes) with lanes a multiple of {LANES}, not {x.shape}"
-        )
-    tiles, features, lanes = x.shape
-    outputs, inputs = matrix or (features, features)
-    if features != inputs:
-        raise InputError(f"{name} has {features} features, but {inputs} were expected")
-    return Shape(tiles, inputs, outputs, lanes)
 
 
 def images_like(x: Images, tiles: int, geometry: Image, name: str) -> np.ndarray:
@@ -113,7 +101,7 @@ def elementwise_window(x: Images, border: int = 0) -> Window:
     return make_window(x.tiles, image, image._replace(border=border), (1, 1))
 
 
-def pooling_window(x: Images, kernel: int | Sequence[int], stride: int | None, padding: int, border: int) -> Window:
+def pooling_window(x: Images, kernel: int | tuple[int, int], stride: int | None, padding: int, border: int) -> Window:
     """Return the work of a pooling; a stride of None is the kernel's height."""
     image = x.geometry
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import addend_like, elementwise_window, even_shares, flat_each, flat_output
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel, run
@@ -23,7 +24,7 @@ from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at, broadcast, load, muladd, relu, store
 from tinyticket.kernels.cpu.vector.sums import lane_sum, masked, row_moments, row_sum, valid_lanes, wide_zero, widened
 from tinyticket.kernels.cpu.vector.transpose import put
-from tinyticket.kernels.geometry import Image, Window
+from tinyticket.kernels.geometry import Image, Window, check_samples
 
 
 class BatchNorm(NamedTuple):
@@ -172,18 +173,12 @@ def _batch_norm_eval(job, first, last):
 # -- functions of arrays
 
 
-def check_samples(samples: int, tiles: int) -> None:
-    """Raise InputError unless the tiles hold so many samples."""
-    if not 1 <= samples <= tiles * LANES:
-        raise InputError(f"{samples} samples do not fit into {tiles} tiles of {LANES} lanes")
-
-
 def batch_norm(
     x: Images,
     weight: np.ndarray,
     bias: np.ndarray,
-    running_mean: np.ndarray,
-    running_variance: np.ndarray,
+    running_mean: Written[np.ndarray],
+    running_variance: Written[np.ndarray],
     samples: int,
     *,
     addend: Images | None = None,
@@ -223,7 +218,7 @@ def batch_norm(
         If the tiles do not hold so many samples, or if there is one number a channel only.
     """
     window, channels = elementwise_window(x, border), (x.geometry.channels,)
-    check_samples(samples, x.tiles)
+    check_samples(samples, x.tiles, least=1)
     if samples * window.height * window.width == 1:
         raise InputError("a variance needs more than one value a channel, but the batch has one sample of one pixel")
     y, mean, inverse = Images.zeros(x.tiles, x.geometry._replace(border=border)), empty(*channels), empty(*channels)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import (
     addend_like,
     elementwise_window,
@@ -12,7 +13,7 @@ from tinyticket.kernels.cpu.arguments import (
     images_like,
     images_to_write,
 )
-from tinyticket.kernels.cpu.batch_norm import check_samples
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.image_common import finish, passing, plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel, run
@@ -22,7 +23,7 @@ from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at, broadcast, load, muladd, zero
 from tinyticket.kernels.cpu.vector.sums import lane_sum, masked, valid_lanes, wide_zero, widened
 from tinyticket.kernels.cpu.vector.transpose import put
-from tinyticket.kernels.geometry import Image, Window
+from tinyticket.kernels.geometry import Image, Window, check_samples
 
 
 class BatchNormGradient(NamedTuple):
@@ -153,9 +154,9 @@ def batch_norm_gradient(
     *,
     addend: Images | None = None,
     relu: bool = False,
-    add_to: Images | None = None,
+    add_to: Written[Images] | None = None,
     x_is_relu_output: bool = False,
-    addend_add_to: Images | None = None,
+    addend_add_to: Written[Images] | None = None,
     addend_is_relu_output: bool = False,
     threads: int | None = None,
 ) -> tuple[Images, Images | None, np.ndarray, np.ndarray]:
@@ -176,10 +177,12 @@ def batch_norm_gradient(
         If the tiles do not hold so many samples.
     """
     window, channels = elementwise_window(x, y.border), (x.geometry.channels,)
-    check_samples(samples, x.tiles)
+    check_samples(samples, x.tiles, least=1)
     after = x.geometry._replace(border=y.border)
     dx, dweight, dbias = images_to_write(add_to, x.tiles, x.geometry, "add_to"), empty(*channels), empty(*channels)
     beside, image = addend_like(addend, x)
+    if addend is None and addend_add_to is not None:
+        raise InputError("addend_add_to is added to the gradient of an addend, but there is none")
     d_addend = None if addend is None else images_to_write(addend_add_to, x.tiles, image, "addend_add_to")
     images = x.interior, images_like(y, x.tiles, after, "y"), images_like(dy, x.tiles, after, "dy"), dx.interior, beside
     numbers = flat_each(channels, weight=weight, bias=bias, mean=mean, inverse=inverse)

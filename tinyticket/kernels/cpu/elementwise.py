@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 
 from tinyticket.kernels.cpu.arguments import addend_like, flat_bytes, images_to_write
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.feed import Feed
 from tinyticket.kernels.cpu.image_common import finish, passing, plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel
@@ -159,7 +160,7 @@ def add_gradient(
     dy: Images,
     *,
     relu: bool = False,
-    addend_add_to: Images | None = None,
+    addend_add_to: Written[Images] | None = None,
     addend_is_relu_output: bool = False,
     **options: Unpack[GradientOptions],
 ) -> tuple[Images, Images]:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat, packed_shape
+from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.job import Floats, kernel, run
-from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.packing import empty, packed_shape
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at, prefetch
@@ -201,9 +201,8 @@ def gather(
     x_samples : array of shape (tiles * lanes, features rounded up to whole vectors), or None
         Rows of padded lanes hold no particular sample.
     """
-    data, indices = np.asarray(data), np.asarray(indices)
     check_indices("gather", data, "examples, features", indices)
-    lanes = lanes or lanes_for(indices.size)
+    lanes = lanes_for(indices.size, lanes)
     tiles, features = tiles_for(indices.size, lanes), data.shape[1]
     blocks = -(-features // LANES)
     x = empty(tiles, features, lanes)
@@ -217,6 +216,8 @@ def gather(
         feed = Feed(indices.size, examples=examples, indices=np.ascontiguousarray(indices, np.int64))
     shape = Shape(tiles, features, features, lanes)
     run(Gather(x, x_samples if sample_major else 0, bool(sample_major), shape, feed), even_shares(blocks, threads))
+    if x_samples is not None:
+        x_samples[:, features:] = 0  # where pixels of the next example were
     return x, x_samples
 
 

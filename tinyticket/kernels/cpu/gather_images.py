@@ -171,16 +171,15 @@ def gather_images(
     InputError
         If there is no image with such an index.
     """
-    data, indices = np.asarray(data), np.asarray(indices)
     check_indices("gather_images", data, "images, channels, height, width", indices)
     samples, (channels, height, width) = indices.size, data.shape[1:]
     batch: dict[str, Any] = {"samples": samples, "indices": np.ascontiguousarray(indices, np.int64)}
     if draws is not None:
-        draws = np.asarray(draws)
         if draws.shape != (samples, 3) or draws.dtype.kind not in "iub":
             expected = f"integers of ({samples}, 3) were expected"
             raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but {expected}")
-        batch |= {"draws": np.ascontiguousarray(draws, np.int64), "augmented": True}
+        side = max(height, width)  # a shift so far leaves nothing of an image, and a longer one no more
+        batch |= {"draws": np.ascontiguousarray(draws, np.int64).clip(-side, side), "augmented": True}
     if data.dtype == np.uint8:
         center = np.zeros(channels, np.float32) if mean is None else flat(mean, (channels,), "mean")
         scale = np.ones(channels, np.float32) if std is None else flat(std, (channels,), "std")

@@ -109,7 +109,7 @@ def _add_words(job: Any, words: list[int], kept: list[np.ndarray]) -> None:
         if kind is float:
             words.append(struct.unpack("q", struct.pack("d", value))[0])
         elif kind is None or type(value) is int:
-            words.append(address_of(value) if type(value) is np.ndarray else int(value))
+            words.append(address_of(value) if isinstance(value, np.ndarray) else int(value))
         elif kind is RowOf:  # an array that is a row, or a job of which a row is made
             if not isinstance(value, np.ndarray):
                 value = to_words(value, kept)

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.cpu.arguments import even_shares, flat, flat_output, packed_shape
+from tinyticket.kernels.cpu.arguments import even_shares, flat, flat_output
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.image_common import passing
 from tinyticket.kernels.cpu.job import Floats, kernel, run, specialised
-from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.packing import empty, packed_shape
 from tinyticket.kernels.cpu.vector.jit import device, variant
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.vector.simd import advance, at, broadcast, load, relu, stack_floats, store
@@ -143,7 +144,7 @@ def linear(
     x: np.ndarray,
     *,
     relu: bool = False,
-    out: np.ndarray | None = None,
+    out: Written[np.ndarray] | None = None,
     threads: int | None = None,
 ) -> np.ndarray:
     """Compute y = W x + bias of packed activations, perhaps through a ReLU.

@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_shares, flat, packed_shape
+from tinyticket.kernels.cpu.arguments import even_shares, flat
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.job import Floats, kernel, run, specialised
-from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.packing import empty, packed_shape
 from tinyticket.kernels.cpu.update import RULES, State, state_of, update_vector
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.vector.simd import advance, load, stack_floats, store_part, zero
 from tinyticket.kernels.cpu.vector.tiles import store_sums, tile_fill, tile_outer, tile_store
-from tinyticket.kernels.geometry import Shape, whole_vectors
+from tinyticket.kernels.geometry import Shape, check_samples, whole_vectors
 
 OUTER_ROWS = TILES.outer_rows
 """Rows in a panel of the weight's gradient; a share had better begin at a multiple."""
@@ -151,8 +152,8 @@ def linear_weight_gradient(
 def linear_update(
     rule: str,
     scalars: np.ndarray,
-    weight: np.ndarray,
-    slots: tuple[np.ndarray, ...],
+    weight: Written[np.ndarray],
+    slots: tuple[Written[np.ndarray], ...],
     x_samples: np.ndarray,
     dy: np.ndarray,
     samples: int,
@@ -164,6 +165,8 @@ def linear_update(
 
     The weight is float32 of shape (outputs, inputs); other arguments and errors are as there and in `optimizer_step`.
     """
+    if weight.ndim != 2:
+        raise InputError(f"weight must have the shape (outputs, inputs), not {weight.shape}")
     outputs, inputs = weight.shape
     shape = _outer_shape(x_samples, dy, samples, inputs)
     arrays = flat(x_samples, x_samples.shape, "x_samples"), flat(dy, (shape.tiles, outputs, shape.lanes), "dy")
@@ -185,6 +188,5 @@ def _outer_shape(x_samples: np.ndarray, dy: np.ndarray, samples: int, inputs: in
     expected = (shape.tiles * shape.lanes, whole_vectors(inputs))
     if x_samples.shape != expected:
         raise InputError(f"x_samples has shape {x_samples.shape}, but {expected} was expected")
-    if not 0 <= samples <= expected[0]:
-        raise InputError(f"{samples} samples do not fit into {shape.tiles} tiles of {shape.lanes} lanes")
+    check_samples(samples, shape.tiles, shape.lanes)
     return shape

@@ -1,6 +1,6 @@
 """The places of a mask's survivors as sparse kernels read them."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,32 +21,36 @@ class Lines(NamedTuple):
     blocks: int
 
 
-class Survivors(Protocol):
-    """What kernels read of a pattern of `tinyticket.sparse`, which is built on kernels and validated when it is made."""
+class Survivors:
+    """What kernels read of a pattern, which is made in `tinyticket.sparse`; they trust that all it reaches is there."""
+
+    shape: tuple[int, ...]  # of the weight, outputs and inputs first
+    rows: Lines  # survivors row by row, which is C order of the mask, with the offsets that kernels read
+    columns: Lines  # the same column by column
+    to_row: np.ndarray  # uint32, where each survivor of the columns is in the rows: by_row[to_row] is by_column
 
     @property
-    def count(self) -> int: ...
-    @property
-    def rows(self) -> Lines: ...
-    @property
-    def columns(self) -> Lines: ...
-    def row_bounds(self, chunks: int) -> np.ndarray: ...
-    def column_bounds(self, chunks: int) -> np.ndarray: ...
+    def count(self) -> int:
+        """Number of survivors."""
+        return self.to_row.size
+
+    def row_bounds(self, chunks: int) -> np.ndarray:
+        """Return the bounds of chunks of rows with nearly equal numbers of survivors."""
+        raise NotImplementedError
+
+    def column_bounds(self, chunks: int) -> np.ndarray:
+        """Return the bounds of such chunks of columns."""
+        raise NotImplementedError
 
 
-class LinearPattern(Survivors, Protocol):
-    """The same of a matrix: its outputs and inputs, and the lanes of the activations that the offsets are scaled for."""
+class LinearPattern(Survivors):
+    """The same of a matrix."""
 
-    @property
-    def shape(self) -> tuple[int, int]: ...
-    @property
-    def lanes(self) -> int: ...
+    lanes: int  # of the activations that the offsets are scaled for
 
 
-class ConvPattern(Survivors, Protocol):
-    """The same of a convolution: the geometry of both images, and whether neighbours share the zeros between them."""
+class ConvPattern(Survivors):
+    """The same of a convolution."""
 
-    @property
-    def window(self) -> Window: ...
-    @property
-    def shared(self) -> bool: ...
+    window: Window  # the geometry of both images
+    shared: bool  # whether neighbouring rows and images share the zeros between them

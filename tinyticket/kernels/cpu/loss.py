@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_shares, flat, packed_shape
+from tinyticket.kernels.cpu.arguments import even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.job import Floats, kernel, run, specialised
-from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.packing import empty, packed_shape
 from tinyticket.kernels.cpu.vector.elementary import exponential, logarithm
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
@@ -138,9 +138,11 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, *, threads: int | None
     """
     shape = packed_shape(logits, "logits")
     spots = shape.tiles * shape.lanes
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or not 0 < labels.size <= spots:
-        raise InputError(f"labels have shape {labels.shape}, but the logits hold at most {spots} samples")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not 0 < labels.size <= spots:
+        given = f"{labels.dtype} of shape {labels.shape}"
+        raise InputError(
+            f"labels are whole numbers, one for each of at most {spots} samples of the logits, not {given}"
+        )
     if labels.min() < 0 or labels.max() >= shape.outputs:
         raise InputError(f"labels must be from 0 to {shape.outputs - 1}, not {labels.min()} to {labels.max()}")
     wide, losses, hits, gradient = empty(spots), empty(spots), empty(spots), empty(*logits.shape)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.geometry import LANES, Image, lanes_for, origin, tiles_for, whole_vectors
+from tinyticket.kernels.cpu.checked import check_fields
+from tinyticket.kernels.geometry import LANES, Image, Shape, check_samples, lanes_for, origin, tiles_for, whole_vectors
 
 
 def address_of(array: np.ndarray) -> int:
@@ -24,8 +25,34 @@ def address_of(array: np.ndarray) -> int:
 
 def empty(*shape: int, dtype: type = np.float32) -> np.ndarray:
     """Allocate an uninitialised array that starts on a cache line; kernels are up to twice as fast on those."""
-    raw = np.empty(math.prod(shape) * np.dtype(dtype).itemsize + 64, np.uint8)
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    try:
+        raw = np.empty(size + 64, np.uint8)
+    except (MemoryError, ValueError, OverflowError):
+        raise InputError(f"an array of shape {shape} takes {size / 1e9:.3g} GB, which are not to be had") from None
     return np.ndarray(shape, dtype, raw, -address_of(raw) % 64)
+
+
+def contiguous(array: np.ndarray) -> np.ndarray:
+    """Return an array as kernels read it: C-contiguous and aligned float32, copied only if it must be."""
+    array = np.ascontiguousarray(array, np.float32)
+    return array if array.flags.aligned else array.copy()
+
+
+def packed_shape(x: np.ndarray, name: str, matrix: tuple[int, ...] | None = None) -> Shape:
+    """Return the sizes of packed activations and of the matrix (outputs, inputs) they meet; without one, both are the features."""
+    if x.ndim != 3 or x.shape[2] % LANES or 0 in x.shape:
+        raise InputError(
+            f"{name} must be packed as (tiles, features, lanes) with lanes a multiple of {LANES}, not {x.shape}"
+        )
+    tiles, features, lanes = x.shape
+    if matrix is None:
+        return Shape(tiles, features, features, lanes)
+    if len(matrix) != 2:
+        raise InputError(f"weight must have the shape (outputs, inputs), not {matrix}")
+    if matrix[1] != features:
+        raise InputError(f"{name} has {features} features, but {matrix[1]} were expected")
+    return Shape(tiles, features, matrix[0], lanes)
 
 
 def pack(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
@@ -33,17 +60,18 @@ def pack(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
 
     Lanes are samples beside each other, a multiple of 16; chosen by `lanes_for` if not given.
     """
-    lanes = lanes or lanes_for(len(x))
-    rows, features = pack_samples(x, lanes), x.shape[1]
+    rows, lanes = pack_samples(x, lanes), lanes_for(len(x), lanes)
+    features = x.shape[1]
     packed = empty(len(rows) // lanes, features, lanes)
     packed[...] = rows.reshape(-1, lanes, rows.shape[1])[:, :, :features].transpose(0, 2, 1)
     return packed
 
 
 def unpack(packed: np.ndarray, samples: int) -> np.ndarray:
-    """Bring packed activations back into the shape (samples, features)."""
-    features = packed.shape[1]
-    return np.ascontiguousarray(packed.transpose(0, 2, 1).reshape(-1, features)[:samples])
+    """Bring packed activations back into the shape (samples, features); InputError if they do not hold so many."""
+    shape = packed_shape(packed, "packed")
+    check_samples(samples, shape.tiles, shape.lanes)
+    return np.ascontiguousarray(packed.transpose(0, 2, 1).reshape(-1, shape.inputs)[:samples])
 
 
 def pack_samples(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
@@ -51,8 +79,9 @@ def pack_samples(x: np.ndarray, lanes: int | None = None) -> np.ndarray:
 
     That is (tiles * lanes, width), where width is the number of features rounded up to whole vectors.
     """
-    samples, features = x.shape
-    lanes = lanes or lanes_for(samples)
+    if x.ndim != 2 or not x.shape[1]:
+        raise InputError(f"x must have the shape (samples, features), with one feature at least, not {x.shape}")
+    (samples, features), lanes = x.shape, lanes_for(len(x), lanes)
     rows = empty(tiles_for(samples, lanes) * lanes, whole_vectors(features))
     rows[...] = 0
     rows[:samples, :features] = x
@@ -71,11 +100,12 @@ class Images:
     border: int = 0
 
     def __post_init__(self):
-        object.__setattr__(self, "array", np.ascontiguousarray(self.array, np.float32))
+        check_fields(self)
+        vars(self)["array"] = contiguous(self.array)
         shape = self.array.shape
         if len(shape) != 5 or shape[4] != LANES or 0 in shape:
             raise InputError(f"images must be packed as (tiles, channels, rows, columns, {LANES}), not {shape}")
-        if self.border < 0 or min(shape[2:4]) <= 2 * self.border:
+        if min(shape[2:4]) <= 2 * self.border:
             raise InputError(f"images of shape {shape} have no room for a border of {self.border}")
 
     @property
@@ -120,5 +150,6 @@ def pack_images(x: np.ndarray, border: int = 0) -> Images:
 def unpack_images(packed: Images, samples: int) -> np.ndarray:
     """Bring packed images back into the shape (samples, channels, rows, columns), without their border."""
     channels, height, width, border, _ = packed.geometry
+    check_samples(samples, packed.tiles)
     inside = packed.array[:, :, border : border + height, border : border + width]
     return np.ascontiguousarray(inside.transpose(0, 4, 1, 2, 3).reshape(-1, channels, height, width)[:samples])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypedDict
 
 from tinyticket.kernels.cpu.arguments import elementwise_window, even_shares, images_like, images_to_write
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.feed import Fed
 from tinyticket.kernels.cpu.image_common import finish
 from tinyticket.kernels.cpu.job import Floats, run, specialised
@@ -104,7 +105,7 @@ class Options(TypedDict, total=False):
 class GradientOptions(TypedDict, total=False):
     """Options of gradients by images x."""
 
-    add_to: Images | None  # like x, what other consumers of x gave: changed and returned
+    add_to: Written[Images] | None  # like x, what other consumers of x gave: changed and returned
     x_is_relu_output: bool  # make the result the gradient by what went into the ReLU that made x
     threads: int | None
 

@@ -7,7 +7,7 @@ and gives ties to the element that PyTorch gives them to. Windows of two by two 
 element once and have straight-line versions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Unpack
 
 import numpy as np
@@ -242,7 +242,7 @@ def _avg_pool2d_gradient(job, first, last):
 
 
 def max_pool2d(
-    x: Images, kernel: int | Sequence[int], *, stride: int | None = None, padding: int = 0, **options: Unpack[Options]
+    x: Images, kernel: int | tuple[int, int], *, stride: int | None = None, padding: int = 0, **options: Unpack[Options]
 ) -> Images:
     """Take the maximum of each window; what lies outside the image is not a candidate.
 
@@ -266,7 +266,7 @@ def max_pool2d_gradient(
     x: Images,
     y: Images,
     dy: Images,
-    kernel: int | Sequence[int],
+    kernel: int | tuple[int, int],
     *,
     stride: int | None = None,
     padding: int = 0,
@@ -281,7 +281,7 @@ def max_pool2d_gradient(
 
 
 def avg_pool2d(
-    x: Images, kernel: int | Sequence[int], *, stride: int | None = None, padding: int = 0, **options: Unpack[Options]
+    x: Images, kernel: int | tuple[int, int], *, stride: int | None = None, padding: int = 0, **options: Unpack[Options]
 ) -> Images:
     """Take the average of each window, padding counted as zeros; arguments as in `max_pool2d`.
 
@@ -294,7 +294,7 @@ def avg_pool2d(
 def avg_pool2d_gradient(
     x: Images,
     dy: Images,
-    kernel: int | Sequence[int],
+    kernel: int | tuple[int, int],
     *,
     stride: int | None = None,
     padding: int = 0,

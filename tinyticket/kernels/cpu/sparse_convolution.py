@@ -13,6 +13,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import flat, images_like, images_to_write
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.lines import ConvPattern, Lines
 from tinyticket.kernels.cpu.packing import Images, empty
@@ -140,7 +141,7 @@ def sparse_conv2d(
     x: Images,
     *,
     relu: bool = False,
-    out: Images | None = None,
+    out: Written[Images] | None = None,
     threads: int | None = None,
 ) -> Images:
     """Compute y = W * x + bias, perhaps through a ReLU: `conv2d` by the survivors of W alone.
@@ -177,7 +178,7 @@ def sparse_conv2d_gradient(
     dy: Images,
     *,
     x_is_relu_output: bool = False,
-    dx: Images | None = None,
+    dx: Written[Images] | None = None,
     threads: int | None = None,
 ) -> tuple[Images, np.ndarray]:
     """Compute the input gradient and the survivors' gradients, summed over samples and pixels, in one pass over the input channels.

@@ -14,10 +14,11 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import flat, flat_kept, flat_output, packed_shape
+from tinyticket.kernels.cpu.arguments import flat, flat_kept, flat_output
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.job import Floats, Offsets, Prepared, kernel
 from tinyticket.kernels.cpu.lines import LinearPattern, Lines
-from tinyticket.kernels.cpu.packing import empty
+from tinyticket.kernels.cpu.packing import empty, packed_shape
 from tinyticket.kernels.cpu.sparse_strips import backward_columns, forward_rows, gradient_rows
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.vector.simd import at
@@ -127,7 +128,7 @@ def _linear(
     x: np.ndarray,
     *,
     relu: bool = False,
-    out: np.ndarray | None = None,
+    out: Written[np.ndarray] | None = None,
     threads: int | None = None,
 ) -> Prepared:
     """Compute y = W x + bias of packed activations, perhaps through a ReLU: `linear` by the survivors of W alone.

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_bounds, flat, flat_output
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.gather import gather_blocks
 from tinyticket.kernels.cpu.job import Floats, Numbers, kernel, run
 from tinyticket.kernels.cpu.lines import LinearPattern
@@ -118,7 +119,7 @@ def sparse_linear_samples(
     x: np.ndarray,
     *,
     relu: bool = False,
-    out: np.ndarray | None = None,
+    out: Written[np.ndarray] | None = None,
     threads: int | None = None,
 ) -> np.ndarray:
     """Compute y = x W' + bias of samples, perhaps through a ReLU.
@@ -145,7 +146,7 @@ def sparse_linear_samples_gradient(
     dy: np.ndarray,
     *,
     x_is_relu_output: bool = False,
-    out: np.ndarray | None = None,
+    out: Written[np.ndarray] | None = None,
     threads: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute the input gradient and the survivors' gradients of samples.

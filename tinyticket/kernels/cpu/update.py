@@ -9,12 +9,13 @@ after some hundred iterations. What changes from step to step comes to the kerne
 
 import math
 import struct
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 
 from tinyticket.errors import InputError, near
 from tinyticket.kernels.cpu.arguments import even_shares, flat, flat_bytes, flat_output
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.job import Bytes, Floats, kernel, run
 from tinyticket.kernels.cpu.vector.jit import device
@@ -170,16 +171,22 @@ def _l1_gradient(job, first, last):
 # -- functions of arrays
 
 
+class ScalarOptions(TypedDict, total=False):
+    """What an optimizer is made with, as in PyTorch; weight decay is added to the gradient."""
+
+    momentum: float
+    betas: tuple[float, float]
+    epsilon: float
+    weight_decay: float
+
+
 def scalars_of(
     rule: str,
     step: int,
     learning_rate: float,
     *,
-    momentum: float = 0.0,
-    betas: tuple[float, float] = (0.9, 0.999),
-    epsilon: float = 1e-8,
-    weight_decay: float = 0.0,
-    out: np.ndarray | None = None,
+    out: Written[np.ndarray] | None = None,
+    **options: Unpack[ScalarOptions],
 ) -> np.ndarray:
     """Return the scalars of one step as the float32 array of shape (8,) that kernels take.
 
@@ -189,22 +196,41 @@ def scalars_of(
     step : int
         Counts from 1; Adam's bias corrections depend on it.
     learning_rate : float
-    momentum, betas, epsilon, weight_decay
-        As in PyTorch; weight decay is added to the gradient.
     out : float32 array of shape (8,), optional
         Written and returned.
+    **options
+        Those of `ScalarOptions`: momentum, 0 if not given, betas, epsilon and weight_decay.
 
     Raises
     ------
     InputError
-        If there is no such rule.
+        If there is no such rule, the step is below 1, or betas are not from 0 to below 1.
 
     References
     ----------
     Kingma and Ba, Adam, ICLR 2015, algorithm 1; Sutskever et al., ICML 2013, section 2 (Nesterov momentum).
     """
     check_rule(rule)
-    scalars: Any = np.empty(8, np.float32) if out is None else out  # a buffer, which its annotations do not say
+    betas = options.get("betas", ())
+    if step < 1 or not all(0 <= beta < 1 for beta in betas):
+        raise InputError(f"steps count from 1, and betas are from 0 to below 1; got step {step} and betas {betas}")
+    scalars = np.empty(8, np.float32) if out is None else flat_output(out, (8,), "out")
+    write_scalars(scalars, rule, step, learning_rate, **options)
+    return scalars
+
+
+def write_scalars(
+    scalars: Any,  # a buffer, which annotations of arrays do not say
+    rule: str,
+    step: int,
+    learning_rate: float,
+    *,
+    momentum: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> None:
+    """Write what `scalars_of` returns into eight floats, unchecked: every training step does so."""
     first, second = betas
     rate = learning_rate / (1 - first**step) if rule == "adam" else learning_rate
     correction = 1 / math.sqrt(1 - second**step)
@@ -213,14 +239,13 @@ def scalars_of(
         _SCALARS.pack_into(scalars, 0, *numbers)
     except OverflowError:  # beyond float32: infinite, as NumPy has it, which takes three times as long
         scalars[:] = numbers
-    return scalars
 
 
 def optimizer_step(
     rule: str,
     scalars: np.ndarray,
-    weights: np.ndarray,
-    slots: tuple[np.ndarray, ...],
+    weights: Written[np.ndarray],
+    slots: tuple[Written[np.ndarray], ...],
     gradient: np.ndarray,
     *,
     mask: np.ndarray | None = None,
@@ -251,7 +276,9 @@ def optimizer_step(
     run(job, even_shares(weights.size, threads, LANES))
 
 
-def l1_gradient(weights: np.ndarray, gradient: np.ndarray, strength: float, *, threads: int | None = None) -> None:
+def l1_gradient(
+    weights: np.ndarray, gradient: Written[np.ndarray], strength: float, *, threads: int | None = None
+) -> None:
     """Add a subgradient of strength * sum |w|, which is 0 at 0, to a float32 gradient of the weights' shape, in place."""
     w, dw = flat(weights, weights.shape, "weights"), flat_output(gradient, weights.shape, "gradient")
     run(L1Gradient(w, dw, float(strength)), even_shares(weights.size, threads, LANES))

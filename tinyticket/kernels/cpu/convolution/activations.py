@@ -13,6 +13,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import even_shares, flat, images_like, images_to_write
+from tinyticket.kernels.cpu.checked import Written
 from tinyticket.kernels.cpu.convolution.strips import WIDTH, Axis, find_strip, jitable, put_places, strip_count
 from tinyticket.kernels.cpu.convolution.tiles import held_places, tile_convolve, tile_gather, tile_of_rows, tile_scatter
 from tinyticket.kernels.cpu.convolution.weights import ROWS, packed_weights, phase_of
@@ -237,8 +238,8 @@ def conv2d(
         If shapes do not fit each other, or the border of x is narrower than the padding.
     """
     window, after = convolution_window(weight.shape, x, stride, padding, border)
-    packed, _ = packed_weights(weight, window, threads)
     y = Images.zeros(x.tiles, after)
+    packed, _ = packed_weights(weight, window, threads)
     job = Conv2d(packed, flat(bias, (after.channels,), "bias"), x.interior, y.interior, relu, window)
     run(job, even_shares(conv2d_shares(window), threads))
     return y
@@ -252,7 +253,7 @@ def conv2d_input_gradient(
     stride: int = 1,
     padding: int = 0,
     x_is_relu_output: bool = False,
-    add_to: Images | None = None,
+    add_to: Written[Images] | None = None,
     threads: int | None = None,
 ) -> Images:
     """Compute the gradient of a convolution by its input; the other arguments, and errors, are those of `conv2d`.
