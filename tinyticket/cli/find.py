@@ -239,10 +239,10 @@ def find(recipe: str | None, one_shot: str | None, dry_run: bool, quiet: bool, o
     options["one_shot"] = _densities(one_shot)
     if options["masks_from"]:
         options["masks_from"] = source = lottery.load(options["masks_from"])
-        options["model"] = options["model"] or source.config["model"]
+        options["model"] = options["model"] or lottery.transfer.Network(source)
     options = lottery.recipes.fill(recipe, options)
     options["data"] = dataset = datasets.load(options["data"], options.get("data_folder"))
-    if ":" in options["model"]:
+    if isinstance(options["model"], str) and ":" in options["model"]:  # typed, not a name in a file
         options["model"] = load_model(options["model"], dataset)
     options |= {"recipe": recipe, "workers": options.get("workers")}  # none given: as many as threads
     experiment = lottery.Experiment(**options, out=out, progress=watcher(quiet))

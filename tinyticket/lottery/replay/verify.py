@@ -14,7 +14,7 @@ from tinyticket.lottery.controls import KINDS
 from tinyticket.lottery.methods import ONE_ROUND
 from tinyticket.lottery.plan import make_plan
 from tinyticket.lottery.pruning import AT_INIT, Pruner
-from tinyticket.lottery.replay.again import Again, fill, network_of
+from tinyticket.lottery.replay.again import Again, fill
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module
 from tinyticket.results.naming import kind_of
@@ -131,11 +131,7 @@ def _check(what: str, runs: list[_Training], claim: Claim, reason: str = "nothin
 
 
 def _model(result: Result, options: dict[str, Any]) -> Module:
-    from tinyticket.nn import models
-
-    found = options.get("model") or network_of(result)
-    if isinstance(found, str):
-        return models.create(found, tuple(result.data["input_shape"]), result.data["classes"])
+    found = options.get("model") or result.network()
     return found if isinstance(found, Module) else found(np.random.default_rng(0))
 
 
