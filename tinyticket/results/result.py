@@ -114,7 +114,7 @@ class Round:
     @cached_property
     def plan(self) -> dict[str, Any]:
         """How it was executed: eagerly, or with which kernel for each layer."""
-        return self._read(lambda group: group.json("plan"))
+        return self._read(layout.read_plan)
 
     def _read(self, reader):
         with self._archive.read() as root:
@@ -193,13 +193,15 @@ class Result:
             If it has a class of its own, which is not in the file, or is not that of theta_0.
         """
         with self._archive.read() as root:
-            shapes = layout.read_outline(root).shapes
+            shapes, masked = layout.read_outline(root)
             try:
                 if described_weights(self._model) > sum(map(math.prod, shapes.values())):
                     raise ValueError("it has more weights than theta_0")  # a few words can describe terabytes
                 network = build(self._model)
                 if {name: value.shape for name, value in network.state_dict().items()} != shapes:
                     raise ValueError("theta_0 has other shapes")
+                if network.prunable().keys() != {*masked}:
+                    raise ValueError("masks are of other weights than those of its layers")
             except InputError as error:
                 name = f"the network of {self._archive.name}, {self.config['model']},"
                 raise InputError(f"{name} cannot be made: {error}; give the model (--model FILE.py:FUNCTION)") from None

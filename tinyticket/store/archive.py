@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+from h5py import h5g
 
 from tinyticket import filesystem
 from tinyticket.errors import InputError
@@ -80,9 +81,11 @@ class Archive:
                 self._ledger, self._state = ledger, state
             yield root
 
-    def _opened(self, file: Path | io.BytesIO) -> h5py.File:
+    def _opened(self, content: Path | io.BytesIO) -> h5py.File:
         try:
-            return h5py.File(file, "r")
+            file = h5py.File(content, "r")
+            h5g.open(file.id, b"/")
+            return file
         except Exception as error:  # of many classes, if a file is damaged
             raise InputError(f"{self.name} cannot be read as an HDF5 file: {_first_line(error)}") from None
 

@@ -126,10 +126,12 @@ def read_outline(root: Group) -> Outline:
     first = min(read_numbers(trials), default=None)
     if first is None:
         raise trials.damage("there is no trial")
-    init = root.group(f"{trial_path(first)}/init")
-    return Outline(
-        {name: init.shape(name) for name in init.names()}, root.group(f"{round_path(first, 0)}/mask").names()
-    )
+    init, masks = root.group(f"{trial_path(first)}/init"), root.group(f"{round_path(first, 0)}/mask")
+    outline = Outline({name: init.shape(name) for name in init.names()}, masks.names())
+    for name in outline.masked:
+        if name not in outline.shapes:
+            raise masks.damage("theta_0 has no such array", name)
+    return outline
 
 
 def read_numbers(group: Group, digits: int = 1) -> list[int]:
@@ -230,6 +232,17 @@ def read_origin(group: Group) -> dict[str, Any]:
     if "weights" not in origin or origin.get("iteration", 0) < 0:
         raise group.damage("start does not say where weights came from, or from which iteration on")
     return origin
+
+
+def read_plan(group: Group) -> dict[str, Any]:
+    """Return how a training was executed."""
+    plan = group.json("plan")
+    kernels = plan.get("kernels", {})
+    if not (
+        isinstance(plan.get("mode"), str) and isinstance(kernels, dict) and {*map(type, kernels.values())} <= {str}
+    ):
+        raise group.damage(f"plan is {plan!r:.60}")
+    return plan
 
 
 def read_scalars(group: Group) -> dict[str, Any]:

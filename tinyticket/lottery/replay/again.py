@@ -160,7 +160,7 @@ def data_of(
         name = "digits-360"
     if data is None and name not in catalogue.names():
         raise InputError(
-            f"{result.path or 'the result'} is about the data {name!r}, which are not in the catalogue: say where the data are (--data)"
+            f"{result.path or 'the result'} is about {name!r}, which is not in the catalogue: say where the data are (--data)"
         )
     dataset = load_dataset(name if data is None else data, folder)
     now, before = dataset.fingerprints(), result.data["fingerprints"]

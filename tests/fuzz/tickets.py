@@ -1,0 +1,149 @@
+"""Result files that somebody has damaged, and everything that reads one: a program that `test_tickets` starts.
+
+    python -m tests.fuzz.tickets FOLDER FIRST LAST
+
+makes the cases FIRST to LAST - 1 of the files in FOLDER, and prints a line for each before it is read and one for how that went.
+Case i is the same whenever it is made. If HDF5 takes the process with it, the program is started again behind that case.
+"""
+
+import contextlib
+import io
+import json
+import random
+import resource
+import signal
+import sys
+import traceback
+from itertools import count
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from tests.fuzz.damage import damage
+from tests.lottery.experiments import DATA, SMALL
+from tinyticket import report
+from tinyticket.errors import InputError
+from tinyticket.lottery import find
+from tinyticket.lottery.replay.verify import verify
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.transfer import Given, Network, label
+from tinyticket.report.analysis import analysis_table
+from tinyticket.report.export import export
+from tinyticket.report.table import comparison_table, table, title
+from tinyticket.results import Result, compare, load
+from tinyticket.results.analyses import ANALYSES
+
+SECONDS = 20
+"""A case that takes longer hangs."""
+
+MEMORY = 400 << 20
+"""Bytes that reading a file of 50 KB may take, all that Python, NumPy and HDF5 hold besides included."""
+
+
+def seeds(folder: Path) -> None:
+    """Write small files of several methods."""
+    eager = {"eager": True, "rounds": 1, "iterations": 10}
+    one_shot = {"rounds": None, "one_shot": [0.5]}
+    for name, settings in {
+        "tickets": {"controls": "reinit,random", "trials": 2},
+        "rewound": {"rewind_to": 5, "controls": "none"},
+        "continued": {"strategy": "continue", "controls": "none"},
+        "frozen": {"mask_0": "freeze", "controls": "none"},
+        "moving": {**one_shot, "method": "rigl", "update_every": 2, "controls": "static"},
+        "popup": {**one_shot, "method": "edge-popup", "controls": "none"},
+        "compiled": {"eager": False, "controls": "none"},
+    }.items():
+        find("mlp-12-8-3", DATA, **{**SMALL, **eager, **settings}, out=folder / f"{name}.h5")
+    with h5py.File(folder / "tickets.h5", "r+") as file:  # one with text as it was written before
+        for group in (file, file["trials/0/rounds/00"], file["trials/1/rounds/01/controls/random"]):
+            for key, value in group.attrs.items():
+                if isinstance(value, bytes):
+                    group.attrs[key] = value.decode()
+
+
+def readers(path: Path, folder: Path, whole: Path, chosen: int | None = None):
+    """Yield what can be asked of a file, as functions of nothing: of what takes long all, or the one that a number chooses."""
+    result = load(path)
+    yield lambda: json.dumps(report.summary(result))
+    yield lambda: report.to_csv(result)
+    yield lambda: (title(result), table(result))
+    yield lambda: comparison_table(compare([load(whole), result])).row_count
+    for analysis in ANALYSES.values():
+        yield lambda analysis=analysis: analysis_table(analysis(result))
+    trial, last = result.trials[0].number, result.trials[0].rounds[-1].number
+    yield lambda: export(result, folder / "export.npz", trial, last)
+    yield lambda: result.model(trial, last, weights="start")
+    yield lambda: result.rewind(trial)
+    yield lambda: (label(result), Network(result)(np.random.default_rng(0)))
+    yield lambda: [Given(result, trial.number).prune(r.number, {}, {}) for trial in result.trials for r in trial.rounds]
+    long = list(_long(result, path, folder))
+    yield from long if chosen is None else long[chosen % len(long) :][:1]
+
+
+def _long(result: Result, path: Path, folder: Path):
+    yield lambda: verify(result, data=DATA)
+    settings = Settings.from_plain(result.config)
+    if max(settings.iterations, settings.rounds, settings.trials) > 20:
+        return  # what would take hours with an undamaged file too
+    options = {**settings.to_plain(), "data": DATA, "model": "mlp-12-8-3", "schedule": settings.schedule}
+    options |= {"prune": None, "rounds": None} if settings.one_shot else {"one_shot": None}
+    options.pop("masks_from", None)
+    yield lambda: find(**{**options, "controls": "none", "trials": 1}, dense_from=path, out=folder / "dense.h5")
+    yield lambda: find(data=DATA, masks_from=path, iterations=2, evaluate_every=1, batch_size=20, validation=40)
+    yield lambda: find(**{**options, "trials": settings.trials + 1}, out=path)
+
+
+def read_all(path: Path, folder: Path, whole: Path, chosen: int | None = None) -> set[int]:
+    """Ask a file and return which questions were refused; -1 if there is no asking."""
+    refused, steps = set[int](), readers(path, folder, whole, chosen)
+    for number in count():
+        try:
+            step = next(steps, None)
+        except InputError:
+            return refused | {-1}
+        if step is None:
+            return refused
+        try:
+            step()
+        except InputError:
+            refused.add(number)
+    raise AssertionError
+
+
+def main(folder: Path, first: int, last: int) -> None:
+    """Make and read cases."""
+    files = sorted(folder.glob("*.h5"))
+    contents = [file.read_bytes() for file in files]
+    with contextlib.redirect_stdout(io.StringIO()):
+        work = folder / "work"
+        work.mkdir(exist_ok=True)
+        usual = []
+        for file, content in zip(files, contents, strict=True):  # which imports all there is to import
+            (work / "case.h5").write_bytes(content)
+            usual.append(read_all(work / "case.h5", work, file))
+            for left in work.iterdir():
+                left.unlink()
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, resource.RLIM_INFINITY))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for case in range(first, last):
+        dice = random.Random(case)
+        which = dice.randrange(len(files))
+        for left in work.iterdir():
+            left.unlink()
+        how, content = damage(contents[which], dice, work)
+        (work / "case.h5").write_bytes(content)
+        print(f"case {case} {files[which].stem} {how}", flush=True)
+        signal.alarm(SECONDS)
+        try:
+            refused = read_all(work / "case.h5", work, files[which], chosen=case)
+            outcome = "refused" if refused - usual[which] else "read"
+        except Exception:
+            outcome = "bug " + traceback.format_exc().replace("\n", "\x1f")
+        signal.alarm(0)
+        print(outcome, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
