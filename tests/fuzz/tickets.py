@@ -14,11 +14,13 @@ import resource
 import signal
 import sys
 import traceback
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from tests.fuzz.damage import damage
 from tests.lottery.experiments import DATA, SMALL
@@ -62,53 +64,64 @@ def seeds(folder: Path) -> None:
                     group.attrs[key] = value.decode()
 
 
-def readers(path: Path, folder: Path, whole: Path, chosen: int | None = None):
-    """Yield what can be asked of a file, as functions of nothing: of what takes long all, or the one that a number chooses."""
-    result = load(path)
-    yield lambda: json.dumps(report.summary(result))
-    yield lambda: report.to_csv(result)
-    yield lambda: (title(result), table(result))
-    yield lambda: comparison_table(compare([load(whole), result])).row_count
-    for analysis in ANALYSES.values():
-        yield lambda analysis=analysis: analysis_table(analysis(result))
+def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str, Callable]:
+    """Return what can be asked of a result in milliseconds, by name."""
     trial, last = result.trials[0].number, result.trials[0].rounds[-1].number
-    yield lambda: export(result, folder / "export.npz", trial, last)
-    yield lambda: result.model(trial, last, weights="start")
-    yield lambda: result.rewind(trial)
-    yield lambda: (label(result), Network(result)(np.random.default_rng(0)))
-    yield lambda: [Given(result, trial.number).prune(r.number, {}, {}) for trial in result.trials for r in trial.rounds]
-    long = list(_long(result, path, folder))
-    yield from long if chosen is None else long[chosen % len(long) :][:1]
+    return {
+        "json": lambda: json.dumps(report.summary(result)),
+        "csv": lambda: report.to_csv(result),
+        "show": lambda: (title(result), shown(table(result))),
+        "compare": lambda: shown(comparison_table(compare([load(whole), result]))),
+        **{name: lambda ask=ask: shown(analysis_table(ask(result))) for name, ask in ANALYSES.items()},
+        "export": lambda: export(result, folder / "export.npz", trial, last),
+        "model": lambda: result.model(trial, last, weights="start"),
+        "rewind": lambda: result.rewind(trial),
+        "label": lambda: (label(result), Network(result)(np.random.default_rng(0))),
+        "masks": lambda: [Given(result, t.number).prune(r.number, {}, {}) for t in result.trials for r in t.rounds],
+    }
 
 
-def _long(result: Result, path: Path, folder: Path):
-    yield lambda: verify(result, data=DATA)
+def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callable]:
+    """Return what takes longer, of which each case is asked one."""
+    asked = {"verify": lambda: verify(result, data=DATA)}
     settings = Settings.from_plain(result.config)
     if max(settings.iterations, settings.rounds, settings.trials) > 20:
-        return  # what would take hours with an undamaged file too
+        return asked  # what would take hours with an undamaged file too
     options = {**settings.to_plain(), "data": DATA, "model": "mlp-12-8-3", "schedule": settings.schedule}
     options |= {"prune": None, "rounds": None} if settings.one_shot else {"one_shot": None}
     options.pop("masks_from", None)
-    yield lambda: find(**{**options, "controls": "none", "trials": 1}, dense_from=path, out=folder / "dense.h5")
-    yield lambda: find(data=DATA, masks_from=path, iterations=2, evaluate_every=1, batch_size=20, validation=40)
-    yield lambda: find(**{**options, "trials": settings.trials + 1}, out=path)
+    copy, more = {"controls": "none", "trials": 1, "dense_from": path}, {"trials": settings.trials + 1}
+    moved = {"masks_from": path, "iterations": 2, "evaluate_every": 1, "batch_size": 20, "validation": 40}
+    return asked | {
+        "dense from": lambda: find(**{**options, **copy}, out=folder / "dense.h5"),
+        "masks from": lambda: find(data=DATA, **moved),
+        "resume": lambda: find(**{**options, **more}, out=path),
+    }
 
 
-def read_all(path: Path, folder: Path, whole: Path, chosen: int | None = None) -> set[int]:
-    """Ask a file and return which questions were refused; -1 if there is no asking."""
-    refused, steps = set[int](), readers(path, folder, whole, chosen)
-    for number in count():
+def shown(what: Table) -> str:
+    """Return a table as it stands on a terminal."""
+    Console(file=(out := io.StringIO()), width=1000).print(what)
+    return out.getvalue()
+
+
+def refused(path: Path, folder: Path, whole: Path, case: int | None = None) -> set[str]:
+    """Ask a file everything, of what takes long all or the one that a case is asked, and return what was refused."""
+    found = set()
+    try:
+        result = load(path)
+        long = long_questions(result, path, folder)
+    except InputError:
+        return {"load"}
+    if case is not None:
+        chosen = list(long)[case % len(long)]
+        long = {chosen: long[chosen]}
+    for name, ask in {**questions(result, path, folder, whole), **long}.items():
         try:
-            step = next(steps, None)
+            ask()
         except InputError:
-            return refused | {-1}
-        if step is None:
-            return refused
-        try:
-            step()
-        except InputError:
-            refused.add(number)
-    raise AssertionError
+            found.add(name)
+    return found
 
 
 def main(folder: Path, first: int, last: int) -> None:
@@ -121,7 +134,7 @@ def main(folder: Path, first: int, last: int) -> None:
         usual = []
         for file, content in zip(files, contents, strict=True):  # which imports all there is to import
             (work / "case.h5").write_bytes(content)
-            usual.append(read_all(work / "case.h5", work, file))
+            usual.append(refused(work / "case.h5", work, file))
             for left in work.iterdir():
                 left.unlink()
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -137,8 +150,8 @@ def main(folder: Path, first: int, last: int) -> None:
         print(f"case {case} {files[which].stem} {how}", flush=True)
         signal.alarm(SECONDS)
         try:
-            refused = read_all(work / "case.h5", work, files[which], chosen=case)
-            outcome = "refused" if refused - usual[which] else "read"
+            new = refused(work / "case.h5", work, files[which], case) - usual[which]
+            outcome = "refused" if new else "read"
         except Exception:
             outcome = "bug " + traceback.format_exc().replace("\n", "\x1f")
         signal.alarm(0)

@@ -66,7 +66,7 @@ def test_it_can_be_read_without_the_library(archive):
     ("damage", "words"),
     [
         (lambda group: group.attrs.pop("iteration"), "rewind/iteration"),
-        (lambda group: group["z.weight"].attrs.pop("steps"), "updates"),
+        (lambda group: group["z.weight"].attrs.pop("steps"), "what the optimizer remembers"),
         (lambda group: group.move("a.bias", "b.bias"), "rewind/b.bias: theta_0 has no"),
     ],
 )

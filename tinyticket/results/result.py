@@ -323,6 +323,6 @@ def _rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
             scalars = layout.read_scalars(group.group("continued"))
             continued = Round(archive, f"{path}/continued", number, scalars, {})
         rounds.append(Round(archive, path, number, layout.read_scalars(group), beside, continued))
-    if not rounds:
-        raise groups.damage("there is no round")
+    if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
+        raise groups.damage(f"round {min(missing)} is missing")
     return rounds

@@ -124,6 +124,8 @@ class Archive:
             return
         whole = Path(os.path.realpath(self.path))  # however it was named: through a link it is the same file
         try:
+            if whole.is_dir():
+                raise InputError(f"{self.path} is a folder; give the name of a file")
             _check_writable(whole)
             with contextlib.ExitStack() as begun:
                 begun.enter_context(held(whole))
@@ -175,9 +177,7 @@ def replace(path: Path, content: bytes | memoryview, over_result: bool = False) 
 
 def _check_writable(path: Path) -> None:
     """Raise InputError if what a path names is there and is no file that may be replaced."""
-    if path.is_dir():
-        raise InputError(f"{path} cannot be written: it is a folder; give the name of a file")
-    if path.exists():
+    if path.exists() and not path.is_dir():
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             raise InputError(f"{path} cannot be written: it is no ordinary file")

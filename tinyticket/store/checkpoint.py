@@ -70,6 +70,8 @@ def read_checkpoint(group: Group, shapes: Shapes) -> Checkpoint:
         if group.has("steps", key):
             steps[name] = group.number("steps", int, key)
             slots.setdefault(name, {})
+    if missing := shapes.keys() - state.keys():
+        raise group.damage("it is missing", min(missing))
     if slots.keys() != steps.keys():
-        raise group.damage("parameters lack how many updates they had had")
+        raise group.damage("what the optimizer remembers is not there for all parameters")
     return Checkpoint(group.number("iteration", int), state, slots, steps)
