@@ -29,3 +29,8 @@ def near(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f" ({hint}known: {', '.join(known)})"
+
+
+def printable(text: str) -> str:
+    """Return text as it may be shown on a terminal: characters that cannot be printed, such as an escape, are written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

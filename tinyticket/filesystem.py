@@ -6,7 +6,10 @@ system has no such locks (Windows), nothing is locked, open files can be neither
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import tempfile
 from pathlib import Path
 from typing import IO
 
@@ -19,12 +22,44 @@ LOCKS = fcntl is not None
 """Whether this system locks files."""
 
 
+def open_own(path: Path) -> IO[bytes]:
+    """Open a file of this program's own beside a user's, made if it is not there, and leave in it what it holds.
+
+    Raises
+    ------
+    OSError
+        If the name stands for a link, which is not followed, or anything else than an ordinary file.
+    """
+
+    def opener(path: str, _: int) -> int:
+        flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+        own = sum(getattr(os, flag, 0) for flag in flags)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | own, 0o666)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EEXIST, "its lock is no ordinary file")
+        return descriptor
+
+    return open(path, "r+b", opener=opener)
+
+
 def lock(file: IO) -> bool:
-    """Lock an open file for this handle alone; return False if another handle has it, True where nothing can be locked."""
+    """Lock an open file for this handle alone; return False if another handle has it, True where this system locks nothing.
+
+    Raises
+    ------
+    OSError
+        If the file system has no locks; some say then that another has it.
+    """
     if fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            with tempfile.TemporaryFile(dir=Path(file.name).parent) as fresh:
+                try:
+                    fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from None
             return False
     return True
 

@@ -56,6 +56,7 @@ def contents(result_or_path, tmp_path=None) -> dict[str, tuple]:
     path = result_or_path
     if isinstance(result_or_path, tt.lottery.Result):
         path = tmp_path / "contents.h5"
+        path.unlink(missing_ok=True)
         result_or_path.save(path)
     found = {}
 

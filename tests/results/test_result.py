@@ -177,7 +177,8 @@ def test_saving_a_file_copies_it(small, out):
     before = Path(small.path).read_bytes()
     small.save(out)
     assert out.read_bytes() == before
-    small.save(small.path)  # onto itself
+    with pytest.raises(InputError, match=r"small\.h5 is a result file"):  # onto itself
+        small.save(small.path)
     assert Path(small.path).read_bytes() == before
 
 

@@ -26,8 +26,8 @@ def add(name, value=1):
 
 
 def names_in(archive):
-    with archive.read() as file:
-        return sorted(file)
+    with archive.read() as root:
+        return sorted(root.names())
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -145,7 +145,7 @@ KILLED = """
 
     def open_half(name, mode="r", *more, open=open, **options):
         stream = open(name, mode, *more, **options)
-        if mode == "wb":
+        if mode == "xb":
             def write_half(content, write=stream.write):
                 write(content[: len(content) // 2])
                 stream.flush()
@@ -280,14 +280,15 @@ def test_a_copy_in_another_place_is_the_same_file(archive, tmp_path):
     assert names_in(Archive(tmp_path / "copy.h5")) == ["first"]
     archive.commit(add("second"))
     assert names_in(Archive(tmp_path / "copy.h5")) == ["first"]
-    archive.save(tmp_path / "copy.h5")  # over the old one
-    assert names_in(Archive(tmp_path / "copy.h5")) == ["first", "second"]
+    with pytest.raises(InputError, match=r"copy\.h5 is a result file"):
+        archive.save(tmp_path / "copy.h5")
+    assert names_in(Archive(tmp_path / "copy.h5")) == ["first"]
 
 
 def test_a_reader_keeps_the_old_state_while_a_new_one_takes_its_place(on_disk):
-    with on_disk.read() as file:
+    with on_disk.read() as root:
         on_disk.commit(add("second"))
-        assert sorted(file) == ["first"]
+        assert root.names() == ["first"]
     assert names_in(on_disk) == ["first", "second"]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tinyticket.errors import InputError
-from tinyticket.store import Checkpoint, read_checkpoint, write_checkpoint
+from tinyticket.store import Archive, Checkpoint, read_checkpoint, write_checkpoint
 
 RNG = np.random.default_rng(0)
 CHECKPOINT = Checkpoint(
@@ -23,15 +23,25 @@ CHECKPOINT = Checkpoint(
 )
 
 
+SHAPES = {name: value.shape for name, value in CHECKPOINT.state.items()}
+
+
 @pytest.fixture
-def group(tmp_path):
-    with h5py.File(tmp_path / "checkpoint.h5", "w") as file:
-        yield file.create_group("rewind", track_order=True)
+def archive(tmp_path):
+    """An archive that holds the checkpoint and nothing else."""
+
+    def write(file):
+        file.attrs["format"], file.attrs["format_version"] = "tinyticket", 1
+        write_checkpoint(file.create_group("rewind", track_order=True), CHECKPOINT)
+
+    archive = Archive(tmp_path / "checkpoint.h5")
+    archive.commit(write)
+    return archive
 
 
-def test_it_comes_back_as_it_was(group):
-    write_checkpoint(group, CHECKPOINT)
-    back = read_checkpoint(group)
+def test_it_comes_back_as_it_was(archive):
+    with archive.read() as root:
+        back = read_checkpoint(root.group("rewind"), SHAPES)
     assert (back.iteration, back.steps) == (12, CHECKPOINT.steps)
     assert list(back.state) == list(CHECKPOINT.state)
     for name, value in CHECKPOINT.state.items():
@@ -43,16 +53,28 @@ def test_it_comes_back_as_it_was(group):
         }
 
 
-def test_it_can_be_read_without_the_library(group):
-    write_checkpoint(group, CHECKPOINT)
-    assert set(group) == {"z.weight", "a.bias", "running.mean", "z.weight:mean", "z.weight:square"}
-    assert group.attrs["iteration"] == 12
-    assert group["z.weight"].attrs["steps"] == 12
-    assert "steps" not in group["running.mean"].attrs
+def test_it_can_be_read_without_the_library(archive):
+    with h5py.File(archive.path, "r") as file:
+        group = file["rewind"]
+        assert set(group) == {"z.weight", "a.bias", "running.mean", "z.weight:mean", "z.weight:square"}
+        assert group.attrs["iteration"] == 12
+        assert group["z.weight"].attrs["steps"] == 12
+        assert "steps" not in group["running.mean"].attrs
 
 
-def test_what_is_missing_is_damage(group):
-    write_checkpoint(group, CHECKPOINT)
-    del group.attrs["iteration"]
-    with pytest.raises(InputError, match="/rewind of the file is damaged"):
-        read_checkpoint(group)
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda group: group.attrs.pop("iteration"), "rewind/iteration"),
+        (lambda group: group["z.weight"].attrs.pop("steps"), "what the optimizer remembers"),
+        (lambda group: group.move("a.bias", "b.bias"), "rewind/b.bias: theta_0 has no"),
+    ],
+)
+def test_what_is_missing_is_damage(damage, words, archive):
+    with h5py.File(archive.path, "r+") as file:
+        damage(file["rewind"])
+    with (
+        pytest.raises(InputError, match=f"is damaged: .*{words}"),
+        archive.read() as root,
+    ):
+        read_checkpoint(root.group("rewind"), SHAPES)

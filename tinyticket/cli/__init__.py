@@ -15,7 +15,7 @@ from tinyticket.cli.replay import replay
 from tinyticket.cli.show import plot, show
 from tinyticket.cli.sweep import sweep
 from tinyticket.cli.verify import verify
-from tinyticket.errors import InputError, WorkerError
+from tinyticket.errors import InputError, WorkerError, printable
 
 EXAMPLES = """
 \b
@@ -46,10 +46,10 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code = app.main(arguments, prog_name="tinyticket", standalone_mode=False)
     except InputError as error:
-        click.echo(f"tinyticket: {error}", err=True)
+        click.echo(f"tinyticket: {printable(str(error))}", err=True)
         return 2
     except WorkerError as error:
-        click.echo(f"tinyticket: {error}", err=True)
+        click.echo(f"tinyticket: {printable(str(error))}", err=True)
         return 1
     except click.ClickException as error:
         error.show()

@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from tinyticket.cli.common import print_table
+from tinyticket.errors import printable
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.estimate import estimate
 from tinyticket.lottery.jobs.executors import processes
@@ -15,7 +16,7 @@ from tinyticket.lottery.jobs.executors import processes
 def show_plan(experiment: Experiment) -> None:
     """Print the rounds with their counts, then sizes and times."""
     settings, plan = experiment.settings, experiment.plan
-    click.echo(f"{settings.model} on {settings.data}: nothing is trained yet")
+    click.echo(f"{printable(settings.model)} on {printable(settings.data)}: nothing is trained yet")
     shown = Table(header_style="bold", box=SIMPLE_HEAD)
     for heading in ("round", "weights left", "density"):
         shown.add_column(heading, justify="right")

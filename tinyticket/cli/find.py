@@ -165,10 +165,10 @@ def find(
         given = merge(from_toml(config), given)
     if "masks_from" in given:
         given["masks_from"] = source = lottery.load(given["masks_from"])
-        given.setdefault("model", source.config["model"])
+        given.setdefault("model", lottery.transfer.Network(source))
     given = lottery.recipes.fill(given.get("recipe"), given)
     given["data"] = dataset = load_dataset(given["data"], given.get("data_folder"))
-    if ":" in given["model"]:
+    if isinstance(given["model"], str) and ":" in given["model"]:  # typed, not a name in a file
         given["model"] = load_model(given["model"], dataset)
     given.setdefault("workers", None)  # as many as there are threads
     given["callbacks"] = callbacks(quiet, log, tensorboard)

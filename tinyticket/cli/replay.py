@@ -8,6 +8,7 @@ import click
 
 from tinyticket.cli.common import common, print_table
 from tinyticket.cli.own_model import from_file
+from tinyticket.errors import printable
 
 
 @click.command(
@@ -23,6 +24,7 @@ from tinyticket.cli.own_model import from_file
 @common
 def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, **options: Any) -> None:
     """Train one network of a result again and say whether weights, masks and history agree bit for bit."""
+    from rich.markup import escape
     from rich.table import Table
 
     from tinyticket import load
@@ -31,13 +33,13 @@ def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, 
 
     found = repeat(load(file), trial, round, control, callbacks=callbacks(quiet), **options)
     for remark in found.remarks:
-        click.echo(f"tinyticket: {remark}", err=True)
+        click.echo(f"tinyticket: {printable(remark)}", err=True)
     if found.agrees:
         click.echo(f"{found.title}: all bits agree")
         return
     click.echo(f"{found.title}: differs from the file")
     shown = Table("what", "places", "largest difference")
     for difference in found.differences:
-        shown.add_row(difference.what, f"{difference.places:,}", f"{difference.largest:.3g}")
+        shown.add_row(escape(printable(difference.what)), f"{difference.places:,}", f"{difference.largest:.3g}")
     print_table(shown)
     raise click.exceptions.Exit(1)

@@ -8,6 +8,7 @@ import click
 
 from tinyticket.cli.common import common, print_table
 from tinyticket.cli.own_model import from_file
+from tinyticket.errors import printable
 
 SHOWN = 10  # failures of one check
 
@@ -21,7 +22,6 @@ SHOWN = 10  # failures of one check
 @common
 def verify(file: str, quiet: bool, **options: Any) -> None:
     """Check a result without training: masks, counts, controls, histories, and with the data at hand the accuracies."""
-    from rich.markup import escape
     from rich.table import Table
 
     from tinyticket import load
@@ -35,11 +35,11 @@ def verify(file: str, quiet: bool, **options: Any) -> None:
         print_table(shown)
         for found in checks:
             if found.reason:
-                click.echo(f"not checked, {found.what}: {escape(found.reason)}")
+                click.echo(f"not checked, {found.what}: {printable(found.reason)}")
     failed = [found for found in checks if found.failures]
     for found in failed:
         for failure in found.failures[:SHOWN]:
-            click.echo(f"failed, {found.what}: {failure}")
+            click.echo(f"failed, {found.what}: {printable(failure)}")
         if len(found.failures) > SHOWN:
             click.echo(f"failed, {found.what}: and {len(found.failures) - SHOWN} more")
     if failed:

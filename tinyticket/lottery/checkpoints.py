@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
 from tinyticket.store import Checkpoint
@@ -23,6 +24,10 @@ def restore_optimizer(model: Module, optimizer: Optimizer, checkpoint: Checkpoin
     """Bring the optimizer back to a checkpoint; what belongs to pruned weights becomes +0.0."""
     optimizer.reset()
     for i, name, parameter in _places(model, optimizer):
+        if name not in checkpoint.steps or len(optimizer.slots(i)) > len(
+            checkpoint.slots[name].keys() & {*optimizer.SLOTS}
+        ):
+            raise InputError(f"what is rewound to is damaged: it lacks what the optimizer remembers of {name}")
         for slot, value in zip(optimizer.SLOTS, optimizer.slots(i), strict=False):
             value[...] = checkpoint.slots[name][slot]
         parameter.apply_mask(*optimizer.slots(i))

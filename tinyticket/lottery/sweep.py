@@ -28,6 +28,7 @@ from tinyticket.lottery.jobs.executors import WORTH, open_jobs, tended, work
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
 from tinyticket.lottery.record import Record
+from tinyticket.lottery.transfer import Network
 from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
 from tinyticket.results import Result, load
@@ -188,7 +189,9 @@ class Sweep:
         return Planned(name, options, key, *size, done, work(experiment, len(trials)))
 
     def _experiment(self, name: str, options: Options) -> Experiment:
-        recipe = options.get("recipe")
+        recipe, source = options.get("recipe"), options.get("masks_from")
+        if source is not None and "model" not in options:
+            options = {**options, "model": Network(source if isinstance(source, Result) else load(source))}
         filled = recipes.fill(recipe, {key: value for key, value in options.items() if key != "recipe"})
         if isinstance(filled["data"], str):
             filled["data"] = self._loaded(filled["data"])

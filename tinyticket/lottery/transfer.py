@@ -8,6 +8,7 @@ the file's mask with new weights.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Mapping
@@ -51,12 +52,31 @@ def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:
         **several,
         **rounds,
         "trials": len(source.trials),
-        "model": config["model"],
+        **({} if "model" in given else {"model": Network(source)}),
         **given,
         "one_shot": config["one_shot"] or None,
         "scope": config["scope"],
         "masks_from": label(source),
     }
+
+
+class Network:
+    """A function from a generator to the network of a result, made of its description: its name is nothing to open or run.
+
+    Raises
+    ------
+    InputError
+        If it has a class of its own, so that the user has to give it.
+    """
+
+    def __init__(self, source: Result):
+        self.__name__ = source.config["model"]
+        self._network = source.network()
+
+    def __call__(self, rng: Any) -> Module:
+        network = copy.deepcopy(self._network)
+        network.reset_parameters(rng)
+        return network
 
 
 def label(source: Result) -> str:

@@ -1,7 +1,7 @@
 """Layers, their functions, initial weights, and networks by name; names and shapes are PyTorch's."""
 
 from tinyticket.nn import functional, init, models
-from tinyticket.nn.description import build, describe, own_class
+from tinyticket.nn.description import build, describe, described_weights, own_class
 from tinyticket.nn.layers import (
     AvgPool2d,
     BatchNorm1d,
@@ -48,6 +48,7 @@ __all__ = [
     "ZeroPadChannels",
     "build",
     "describe",
+    "described_weights",
     "functional",
     "init",
     "models",

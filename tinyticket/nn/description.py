@@ -7,6 +7,7 @@ from typing import Any
 
 from tinyticket.errors import InputError, near
 from tinyticket.nn import layers
+from tinyticket.nn.functional.windows import pair
 from tinyticket.nn.module import Module, Prunable
 
 CONTAINERS: dict[str, Callable[[dict[str, Module]], Module]] = {
@@ -35,6 +36,19 @@ def own_class(model: Module) -> str | None:
     """Return the name of the first class in a model that is not the library's own, or None if all are."""
     known = {layers.Sequential, layers.Residual, *LAYERS.values()}
     return next((type(part).__name__ for _, part in model.named_modules() if type(part) not in known), None)
+
+
+def described_weights(description: dict[str, Any]) -> int:
+    """Return how many weights the layers of a described model have, biases not counted, without making them."""
+    given, kind = description.get, description["layer"]
+    if kind in CONTAINERS:
+        return sum(map(described_weights, description["parts"].values()))
+    if kind == "Linear":
+        return given("in_features", 0) * given("out_features", 0)
+    if kind == "Conv2d":
+        rows, columns = pair(given("kernel_size"), "Conv2d: kernel_size")
+        return given("in_channels", 0) * given("out_channels", 0) * rows * columns
+    return given("num_features", 0)
 
 
 def build(description: dict[str, Any]) -> Module:

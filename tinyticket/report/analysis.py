@@ -35,7 +35,7 @@ def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
     """
     from matplotlib import pyplot
 
-    from tinyticket.report.plot import against_density, checked, write
+    from tinyticket.report.plot import against_density, checked, plain, write
 
     path, found = checked(path), found.picture or found
     if not found.rows:
@@ -52,7 +52,7 @@ def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
                 [row[column] for row in points],
                 "o-" if i < COLOURS else "s--",
                 markersize=3.5,
-                label=name,
+                label=plain(name),
             )
         label = column.replace("_", " ")
         if found.log_x:
@@ -66,7 +66,7 @@ def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
         figure.legend(lines, names, loc="outside right center", frameon=False, fontsize=9)
     elif found.by:
         axes[0][0].legend(frameon=False, fontsize=9)
-    figure.suptitle(found.title, fontsize=11, wrap=True)
+    figure.suptitle(plain(found.title), fontsize=11, wrap=True)
     write(figure, path)
 
 

@@ -12,7 +12,7 @@ import matplotlib
 matplotlib.use("agg")  # a file is wanted, never a window
 from matplotlib import pyplot, ticker
 
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, printable
 from tinyticket.report.series import controls, series
 from tinyticket.results import Result, Round
 from tinyticket.results.comparison import Comparison
@@ -41,7 +41,7 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     axes[0].legend(frameon=False, fontsize=9)
     trials = len(result.trials)
     figure.suptitle(
-        f"{result.config['model']} on {result.config['data']}, {trials} {'trials' if trials > 1 else 'trial'}",
+        plain(f"{result.config['model']} on {result.config['data']}, {trials} {'trials' if trials > 1 else 'trial'}"),
         fontsize=11,
     )
     write(figure, path)
@@ -63,7 +63,12 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
         accuracies = [100 * side.accuracy for side in sides]
         bars = [[100 * (s.accuracy - s.lowest) for s in sides], [100 * (s.highest - s.accuracy) for s in sides]]
         kind = f" ({comparison.kinds[which]})" if comparison.kinds[which] else ""
-        style = {"label": Path(name).stem + kind, "marker": "osD^v"[which % 5], "markersize": 4, "linewidth": 1.4}
+        style = {
+            "label": plain(Path(name).stem + kind),
+            "marker": "osD^v"[which % 5],
+            "markersize": 4,
+            "linewidth": 1.4,
+        }
         axes[0].errorbar(densities, accuracies, bars, capsize=2.5, elinewidth=0.9, **style)
         axes[1].plot(densities, [side.early_stop for side in sides], **style)
     shown = [100 * max(side.density for side in row if side) for row in comparison.rows]
@@ -79,6 +84,11 @@ def checked(path: str | os.PathLike) -> Path:
     if path.suffix.lower() not in ENDINGS:
         raise InputError(f"the picture {path} has no ending that says what it is: {', '.join(ENDINGS)}")
     return path
+
+
+def plain(text: str) -> str:
+    """Return text that a picture shows as it is: a name may hold what is no character, or what would be a formula."""
+    return printable(text).replace("$", r"\$")
 
 
 def write(figure, path: Path) -> None:
@@ -106,7 +116,7 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
             [100 * point.density for point in points],
             means,
             bars,
-            label=labels.get(name, name),
+            label=plain(labels.get(name, name)),
             capsize=2.5,
             color=COLOURS.get(kind),
             marker=MARKERS.get(kind, "d"),

@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from tinyticket.errors import printable
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
@@ -17,7 +18,7 @@ def title(result: Result) -> str:
     spread = f"{trials} trials: mean, and from smallest to largest" if trials > 1 else "1 trial"
     how = result.networks.how
     below = f"; below dense: networks {how}" if how else ""
-    return f"{result.config['model']} on {result.config['data']}, {spread}{below}"
+    return printable(f"{result.config['model']} on {result.config['data']}, {spread}{below}")
 
 
 def table(result: Result) -> Table:
@@ -30,7 +31,7 @@ def table(result: Result) -> Table:
         shown.add_column(heading, justify="right", no_wrap=True)
     others = controls(result)
     for name in others:
-        shown.add_column(f"{name}:\nearly stop", justify="right", no_wrap=True)
+        shown.add_column(f"{escape(name)}:\nearly stop", justify="right", no_wrap=True)
         shown.add_column("\naccuracy %", justify="right", no_wrap=True)
     columns = [
         (
@@ -55,7 +56,7 @@ def comparison_table(comparison: Comparison) -> Table:
     shown = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     shown.add_column("density", justify="right", no_wrap=True)
     for i, (name, paired) in enumerate(zip(comparison.names, comparison.paired, strict=True)):
-        shown.add_column(f"{escape(name)}:\naccuracy %", justify="right", no_wrap=True)
+        shown.add_column(f"{escape(printable(name))}:\naccuracy %", justify="right", no_wrap=True)
         shown.add_column("\nearly stop", justify="right", no_wrap=True)
         if i:
             shown.add_column(f"\nagainst the first{', paired' if paired else ''}", justify="right", no_wrap=True)

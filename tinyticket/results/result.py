@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.nn import Module, build
+from tinyticket.nn import Module, build, described_weights
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.naming import Networks, networks_of
 from tinyticket.results.verdict import verdict
-from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint
+from tinyticket.store import Archive, Checkpoint, Group, layout, read_checkpoint, read_header
 
 
 def load(path: str | os.PathLike) -> Result:
@@ -85,41 +85,45 @@ class Round:
     @cached_property
     def masks(self) -> dict[str, np.ndarray]:
         """What survived, True for survivors, by weight."""
-        return self._read(layout.read_masks)
+        return self._read_arrays(layout.read_masks)
 
     @cached_property
     def start_masks(self) -> dict[str, np.ndarray]:
         """What the training began with: other masks than `masks` if they changed on the way."""
-        return self._read(layout.read_start_masks)
+        return self._read_arrays(layout.read_start_masks)
 
     @property
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""
-        return self._read(layout.read_trained)
+        return self._read_arrays(layout.read_trained)
 
     @property
     def frozen(self) -> dict[str, np.ndarray]:
         """What pruned weights are where they are not zero, by weight, 0 under survivors; empty where all are zero."""
-        return self._read(lambda group: layout.read_beside(group, "frozen"))
+        return self._read_arrays(layout.read_beside, "frozen")
 
     @property
     def scores(self) -> dict[str, np.ndarray]:
         """The scores of weights whose mask was learned; empty elsewhere."""
-        return self._read(lambda group: layout.read_beside(group, "scores"))
+        return self._read_arrays(layout.read_beside, "scores")
 
     @cached_property
     def origin(self) -> dict[str, Any]:
         """Where the training started, and where its weights, mask and statistics came from."""
-        return self._read(lambda group: json.loads(group.attrs["start"]))
+        return self._read(layout.read_origin)
 
     @cached_property
     def plan(self) -> dict[str, Any]:
         """How it was executed: eagerly, or with which kernel for each layer."""
-        return self._read(lambda group: json.loads(group.attrs["plan"]))
+        return self._read(layout.read_plan)
 
     def _read(self, reader):
-        with self._archive.read() as file:
-            return reader(file[self._path])
+        with self._archive.read() as root:
+            return reader(root.group(self._path))
+
+    def _read_arrays(self, reader, *which: str):
+        with self._archive.read() as root:
+            return reader(root.group(self._path), layout.read_outline(root), *which)
 
     def __repr__(self) -> str:
         return (
@@ -159,19 +163,16 @@ class Result:
 
     def __init__(self, archive: Archive):
         self._archive = archive
-        with archive.read() as file:
-            try:
-                texts = {
-                    name: json.loads(file.attrs[name]) for name in ("config", "model", "data", "versions", "machine")
-                }
-                words = json.loads(file.attrs.get("networks", "null"))
-                self.seed = int(file.attrs["seed"])
-                self.trials = [Trial(int(t), _rounds(archive, file, int(t))) for t in sorted(file["trials"], key=int)]
-            except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, OSError) as error:
-                raise InputError(f"{archive.name} is damaged: {str(error).splitlines()[0]}") from error
-        self.config, self._model, self.data = texts["config"], texts["model"], texts["data"]
-        self.networks = networks_of(self.config) if words is None else Networks(**words)
-        self.versions, self.machine = texts["versions"], texts["machine"]
+        with archive.read() as root:
+            header = read_header(root)
+            groups = root.group("trials")
+            self.trials = [Trial(t, _rounds(archive, root, t)) for t in layout.read_numbers(groups)]
+            if not self.trials:
+                raise groups.damage("there is no trial")
+        self.seed, self._model = header.pop("seed"), header.pop("model")
+        words = header.pop("networks")
+        self.config, self.data, self.versions, self.machine = header.values()
+        self.networks = Networks(**words) if words else networks_of(self.config)
 
     @property
     def archive(self) -> Archive:
@@ -188,6 +189,31 @@ class Result:
         """The architecture in plain data, as `tt.nn.describe` gives it."""
         return self._model
 
+    def network(self) -> Module:
+        """Return a new network of the experiment's architecture, whose weights are none of the file's.
+
+        Raises
+        ------
+        InputError
+            If it has a class of its own, which is not in the file, or is not that of theta_0.
+        """
+        with self._archive.read() as root:
+            shapes, masked = layout.read_outline(root)
+            try:
+                if described_weights(self._model) > sum(map(math.prod, shapes.values())):
+                    raise ValueError("it has more weights than theta_0")  # a few words can describe terabytes
+                network = build(self._model)
+                if {name: value.shape for name, value in network.state_dict().items()} != shapes:
+                    raise ValueError("theta_0 has other shapes")
+                if network.prunable().keys() != {*masked}:
+                    raise ValueError("masks are of other weights than those of its layers")
+            except InputError as error:
+                name = f"the network of {self._archive.name}, {self.config['model']},"
+                raise InputError(f"{name} cannot be made: {error}; give the model (--model FILE.py:FUNCTION)") from None
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+                raise root.damage(f"the model: {str(error).splitlines()[0]}") from error
+        return network
+
     @cached_property
     def verdict(self) -> dict[str, Any]:
         """What the trials say, in a sentence ("text") and in numbers."""
@@ -200,8 +226,8 @@ class Result:
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""
         self._trial(trial)
-        with self._archive.read() as file:
-            return layout.read_state(file[layout.trial_path(trial)]["init"])
+        with self._archive.read() as root:
+            return layout.read_state(root.group(f"{layout.trial_path(trial)}/init"), layout.read_outline(root))
 
     def rewind(self, trial: int) -> Checkpoint:
         """Return what the tickets of a trial rewind to: the dense training at iteration `rewind_to`, optimizer included.
@@ -212,10 +238,10 @@ class Result:
             If the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
         """
         self._trial(trial)
-        with self._archive.read() as file:
-            if layout.rewind_path(trial) not in file:
+        with self._archive.read() as root:
+            if layout.rewind_path(trial) not in root:
                 raise InputError(f"{self._archive.name} has nothing to rewind to but theta_0, which is init({trial})")
-            return read_checkpoint(file[layout.rewind_path(trial)])
+            return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes)
 
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, pruned weights zero.
@@ -252,7 +278,7 @@ class Result:
         if weights not in ("trained", "init", "start"):
             raise InputError(f"weights are 'trained', 'init' or 'start', not {weights!r}")
         chosen = self._round(trial, round)
-        model = build(self._model) if into is None else into
+        model = self.network() if into is None else into
         frozen, state = chosen.frozen, chosen.trained if weights == "trained" else self.init(trial)
         masks = chosen.start_masks if weights == "start" else chosen.masks
         if weights == "start":
@@ -289,18 +315,19 @@ class Result:
         )
 
 
-def _rounds(archive, file, trial: int) -> list[Round]:
-    groups = file[layout.trial_path(trial)]["rounds"]
-    rounds = []
-    for key in sorted(groups, key=int):
-        path = layout.round_path(trial, int(key))
-        controls = {
-            name: Round(archive, f"{path}/controls/{name}", int(key), layout.read_scalars(group), {})
-            for name, group in groups[key].get("controls", {}).items()
-        }
+def _rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
+    groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
+    for number in layout.read_numbers(groups, digits=2):
+        path = layout.round_path(trial, number)
+        group, beside = root.group(path), {}
+        for control in group.group("controls").names() if "controls" in group else ():
+            at = f"controls/{control}"
+            beside[control] = Round(archive, f"{path}/{at}", number, layout.read_scalars(group.group(at)), {})
         continued = None
-        if "continued" in groups[key]:
-            scalars = layout.read_scalars(groups[key]["continued"])
-            continued = Round(archive, f"{path}/continued", int(key), scalars, {})
-        rounds.append(Round(archive, path, int(key), layout.read_scalars(groups[key]), controls, continued))
+        if "continued" in group:
+            scalars = layout.read_scalars(group.group("continued"))
+            continued = Round(archive, f"{path}/continued", number, scalars, {})
+        rounds.append(Round(archive, path, number, layout.read_scalars(group), beside, continued))
+    if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
+        raise groups.damage(f"round {min(missing)} is missing")
     return rounds

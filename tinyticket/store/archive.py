@@ -10,15 +10,21 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import h5py
+from h5py import h5g
 
 from tinyticket import filesystem
 from tinyticket.errors import InputError
 from tinyticket.store.layout import check_format
+from tinyticket.store.lock import held
+from tinyticket.store.reading import Group, Ledger, Source
 
 
 class Archive:
@@ -33,6 +39,9 @@ class Archive:
     def __init__(self, path: str | os.PathLike | None = None):
         self.path = None if path is None else Path(path)
         self._image: bytes = b""
+        self._ledger: Ledger | None = None
+        self._state: Any = None  # of the file that the ledger is about
+        self._checked = False
 
     @property
     def name(self) -> str:
@@ -45,8 +54,8 @@ class Archive:
         return bool(self._image) if self.path is None else self.path.exists()
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[h5py.File]:
-        """Open for reading.
+    def read(self) -> Iterator[Group]:
+        """Open for reading; gives the group that everything is in.
 
         Raises
         ------
@@ -57,13 +66,28 @@ class Archive:
             raise InputError(
                 f"{self.path} {'is a folder' if self.path.is_dir() else 'does not exist'}; expected a result file"
             )
+        with self._opened(io.BytesIO(self._image) if self.path is None else self.path) as file:
+            state: Any = len(self._image)
+            if self.path is not None:
+                status = os.fstat(file.id.get_vfd_handle())
+                state = status.st_ino, status.st_size, status.st_mtime_ns
+            known = (
+                self._ledger if state == self._state else None
+            )  # else another file has taken its place, or it has grown
+            ledger = known or Ledger(file.id.get_filesize())
+            root = Source(file, self.name, ledger, None if self.path else self._image).root
+            if known is None:
+                check_format(root, self.name)
+                self._ledger, self._state = ledger, state
+            yield root
+
+    def _opened(self, content: Path | io.BytesIO) -> h5py.File:
         try:
-            file = h5py.File(io.BytesIO(self._image) if self.path is None else self.path, "r")
-        except OSError as error:
+            file = h5py.File(content, "r")
+            h5g.open(file.id, b"/")
+            return file
+        except Exception as error:  # of many classes, if a file is damaged
             raise InputError(f"{self.name} cannot be read as an HDF5 file: {_first_line(error)}") from None
-        with file:
-            check_format(file, self.name)
-            yield file
 
     def commit(self, write: Callable[[h5py.File], None]) -> None:
         """Add to the file what `write` writes, all of it or nothing.
@@ -71,16 +95,20 @@ class Archive:
         Raises
         ------
         InputError
-            If the disk is full or the folder cannot be written; the file is as it was before.
+            If the disk is full or the folder cannot be written; the file is as it was before. If the file is damaged.
         """
         image = self._bytes() if self.exists else b""
         buffer = io.BytesIO(image)
+        if image and not self._checked:  # what this object writes itself needs no check
+            with self._opened(io.BytesIO(image)) as file:
+                Source(file, self.name, Ledger(len(image)), image).root.check()
         with h5py.File(buffer, "r+" if image else "w") as file:
             write(file)
         if self.path is None:
             self._image = buffer.getvalue()
         else:
-            replace(self.path, buffer.getbuffer())
+            replace(self.path, buffer.getbuffer(), over_result=True)
+        self._checked = True
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -94,46 +122,49 @@ class Archive:
         if self.path is None:
             yield
             return
+        whole = Path(os.path.realpath(self.path))  # however it was named: through a link it is the same file
         try:
-            if self.path.is_dir():
+            if whole.is_dir():
                 raise InputError(f"{self.path} is a folder; give the name of a file")
-            whole = Path(os.path.realpath(self.path))  # however it was named: through a link it is the same file
-            lock = whole.with_name(f".{whole.name}.lock")
-            handle = _open_locked(lock)
+            _check_writable(whole)
+            with contextlib.ExitStack() as begun:
+                begun.enter_context(held(whole))
+                _remove_partial(whole)
+                stack = begun.pop_all()
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {_first_line(error)}") from None
-        if handle is None:
-            raise InputError(f"{self.path} is being written by another process; wait for it, or choose another file")
-        with handle:
-            try:
-                yield
-            finally:
-                filesystem.remove_open(handle, lock)
+        with stack:
+            yield
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write a copy to another path, in one step."""
+        """Write a copy to another path, in one step; a result file that is there already is not overwritten."""
         replace(Path(path), self._bytes())
 
     def _bytes(self) -> bytes:
         return self._image if self.path is None else self.path.read_bytes()
 
 
-def replace(path: Path, content: bytes | memoryview) -> None:
+def replace(path: Path, content: bytes | memoryview, over_result: bool = False) -> None:
     """Give a file new content in one step: it is written beside it and brought to disk, and then takes its name.
 
     Raises
     ------
     InputError
-        If that cannot be done; the file is as it was before.
+        If that cannot be done, or the file is read-only, or a result file where `over_result` is not set; it is as it was before.
     """
     path = Path(os.path.realpath(path))  # of a link, what it points to is replaced
-    copy = path.with_name(f".{path.name}.partial")
+    _check_writable(path)
+    if not over_result and _is_result(path):
+        raise InputError(f"{path} is a result file, which only its experiment goes on writing; choose another name")
+    copy = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         try:
-            with open(copy, "wb") as stream:
+            with open(copy, "xb") as stream:  # a new file: nothing that lies there is written through
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
+            if path.is_file():
+                copy.chmod(stat.S_IMODE(path.stat().st_mode))
             os.replace(copy, path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -144,19 +175,32 @@ def replace(path: Path, content: bytes | memoryview) -> None:
         raise InputError(f"{path} cannot be written: {_first_line(error)}; what it held before is untouched") from error
 
 
-def _open_locked(lock: Path) -> IO | None:
-    """Open and lock a file, or return None if somebody else has it."""
-    while True:
-        handle = open(lock, "w")  # noqa: SIM115 - the lock lives as long as the handle
-        if not filesystem.LOCKS:  # two runs into one file are then not noticed
-            return handle
-        if not filesystem.lock(handle):
-            handle.close()
-            return None
-        # Its last holder may have removed the file between our opening and locking it: then this lock guards nothing.
-        if lock.exists() and os.path.samestat(os.fstat(handle.fileno()), lock.stat()):
-            return handle
-        handle.close()
+def _check_writable(path: Path) -> None:
+    """Raise InputError if what a path names is there and is no file that may be replaced."""
+    if path.exists() and not path.is_dir():
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{path} cannot be written: it is no ordinary file")
+        if not mode & 0o222:
+            raise InputError(f"{path} cannot be written: it is read-only")
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a path names a result file."""
+    try:
+        with Archive(path).read():
+            return True
+    except InputError:
+        return False
+
+
+def _remove_partial(path: Path) -> None:
+    """Remove what killed runs have left beside a file."""
+    ours = re.compile(rf"\.{re.escape(path.name)}(\.[0-9a-f]{{16}})?\.partial")
+    for name in os.listdir(path.parent):
+        if ours.fullmatch(name):
+            with contextlib.suppress(OSError):
+                path.with_name(name).unlink()
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from tinyticket.errors import InputError
+from tinyticket.store.reading import Group, Shapes
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def write_checkpoint(group: h5py.Group, checkpoint: Checkpoint) -> None:
             group.create_dataset(f"{name}:{slot}", data=value)
 
 
-def read_checkpoint(group: h5py.Group) -> Checkpoint:
-    """Read back what `write_checkpoint` wrote.
+def read_checkpoint(group: Group, shapes: Shapes) -> Checkpoint:
+    """Read back what `write_checkpoint` wrote, given the shapes of parameters and buffers by name.
 
     Raises
     ------
@@ -58,16 +58,20 @@ def read_checkpoint(group: h5py.Group) -> Checkpoint:
     state: dict[str, np.ndarray] = {}
     slots: dict[str, dict[str, np.ndarray]] = {}
     steps: dict[str, int] = {}
-    try:
-        for key, dataset in group.items():
-            name, _, slot = key.partition(":")
-            if slot:
-                slots.setdefault(name, {})[slot] = dataset[()]
-                continue
-            state[name] = dataset[()]
-            if "steps" in dataset.attrs:
-                steps[name] = int(dataset.attrs["steps"])
-                slots.setdefault(name, {})
-        return Checkpoint(int(group.attrs["iteration"]), state, slots, steps)
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise InputError(f"{group.name} of the file is damaged: {str(error).splitlines()[0]}") from error
+    for key in group.names():
+        name, _, slot = key.partition(":")
+        if name not in shapes:
+            raise group.damage("theta_0 has no such array", key)
+        value = group.array(key, shapes[name])
+        if slot:
+            slots.setdefault(name, {})[slot] = value
+            continue
+        state[name] = value
+        if group.has("steps", key):
+            steps[name] = group.number("steps", int, key)
+            slots.setdefault(name, {})
+    if missing := shapes.keys() - state.keys():
+        raise group.damage("it is missing", min(missing))
+    if slots.keys() != steps.keys():
+        raise group.damage("what the optimizer remembers is not there for all parameters")
+    return Checkpoint(group.number("iteration", int), state, slots, steps)

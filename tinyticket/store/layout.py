@@ -4,39 +4,51 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from tinyticket._version import __version__
 from tinyticket.errors import InputError
+from tinyticket.store.reading import Group, Shapes
 from tinyticket.store.run import HISTORY, Run
 
 FORMAT_VERSION = 1
 MASK_STAYS = ("ticket", "init", "inverted")
 """Origins of masks with which a training begins and ends; other names are of methods that begin with a dense network."""
 
-SCALARS = (
-    "density",
-    "weights_left",
-    "early_stop_iteration",
-    "validation_loss",
-    "test_accuracy",
-    "final_test_accuracy",
-    "seconds",
-)
+LONGEST_FIXED = 60_000  # of the 64 KiB that HDF5 has for an attribute
+SCALARS = {
+    "density": float,
+    "weights_left": int,
+    "early_stop_iteration": int,
+    "validation_loss": float,
+    "test_accuracy": float,
+    "final_test_accuracy": float,
+    "seconds": float,
+}
+
+
+ORIGIN = {
+    **dict.fromkeys(("weights", "mask", "statistics"), (str, dict)),
+    "iteration": (int,),
+    "drawn": (int,),
+    "differs": (dict,),
+}
 
 
 def write_header(
     file: h5py.File, *, config: Mapping, model: Mapping, data: Mapping, networks: Mapping, seed: int
 ) -> None:
     """Write (or renew) what the whole experiment shares, as attributes of the root."""
-    file.attrs["format"] = "tinyticket"
+    if "format" not in file.attrs:
+        file.attrs["format"] = "tinyticket"
     file.attrs["format_version"] = FORMAT_VERSION
     file.attrs["seed"] = seed
     texts = {
@@ -48,7 +60,13 @@ def write_header(
         "machine": machine(),
     }
     for name, value in texts.items():
-        file.attrs[name] = json.dumps(value)
+        write_json(file, name, value)
+
+
+def write_json(group: h5py.Group, name: str, value: Any) -> None:
+    """Write an attribute as JSON: of fixed length, for that lies in the header of its group and needs no heap, if it fits there."""
+    text = json.dumps(value)
+    group.attrs[name] = np.bytes_(text) if len(text) <= LONGEST_FIXED else text
 
 
 def machine() -> dict[str, Any]:
@@ -65,11 +83,11 @@ def versions() -> dict[str, str]:
     return {"tinyticket": __version__, "python": platform.python_version(), **installed}
 
 
-def check_format(file: h5py.File, where: str) -> None:
+def check_format(root: Group, where: str) -> None:
     """Raise InputError unless this is a tinyticket file of a version that can be read."""
-    if file.attrs.get("format") != "tinyticket":
+    if not root.has("format") or root.text("format") != "tinyticket":
         raise InputError(f"{where} is an HDF5 file, but not one of tinyticket's")
-    version = int(file.attrs.get("format_version", 0))
+    version = root.number("format_version", int) if root.has("format_version") else 0
     if version > FORMAT_VERSION:
         raise InputError(
             f"{where} has format version {version}; this tinyticket ({__version__}) reads up to {FORMAT_VERSION}"
@@ -107,9 +125,39 @@ def ordered_group(parent: h5py.Group, name: str) -> h5py.Group:
     return parent.create_group(name, track_order=True)
 
 
-def read_state(group: h5py.Group) -> dict[str, np.ndarray]:
+class Outline(NamedTuple):
+    """The arrays of a file's networks: the shapes of all parameters and buffers, and which of them have masks."""
+
+    shapes: Shapes
+    masked: list[str]
+
+
+def read_outline(root: Group) -> Outline:
+    """Return the outline of the first trial; everything else in the file is checked against it."""
+    trials = root.group("trials")
+    first = min(read_numbers(trials), default=None)
+    if first is None:
+        raise trials.damage("there is no trial")
+    init, masks = root.group(f"{trial_path(first)}/init"), root.group(f"{round_path(first, 0)}/mask")
+    outline = Outline({name: init.shape(name) for name in init.names()}, masks.names())
+    for name in outline.masked:
+        if name not in outline.shapes:
+            raise masks.damage("theta_0 has no such array", name)
+    return outline
+
+
+def read_numbers(group: Group, digits: int = 1) -> list[int]:
+    """Return the numbers, in order, that are the names of all that is in a group."""
+    names = group.names()
+    for name in names:
+        if not (name.isascii() and name.isdecimal() and name == f"{int(name[:18]):0{digits}d}"):
+            raise group.damage("it is no number", name)
+    return sorted(map(int, names))
+
+
+def read_state(group: Group, outline: Outline) -> dict[str, np.ndarray]:
     """Read back what `write_state` wrote."""
-    return {name: dataset[()] for name, dataset in group.items()}
+    return {name: group.array(name, outline.shapes[name]) for name in _names(group, outline.shapes)}
 
 
 def write_run(group: h5py.Group, run: Run) -> None:
@@ -124,8 +172,8 @@ def write_run(group: h5py.Group, run: Run) -> None:
             write_state(ordered_group(group, name), beside)
     group.create_dataset("history", data=run.history)
     group.attrs.update(run.scalars())
-    group.attrs["start"] = json.dumps(run.origin)
-    group.attrs["plan"] = json.dumps(run.plan)
+    write_json(group, "start", run.origin)
+    write_json(group, "plan", run.plan)
 
 
 def _write_masks(group: h5py.Group, masks: Mapping[str, np.ndarray]) -> None:
@@ -133,44 +181,92 @@ def _write_masks(group: h5py.Group, masks: Mapping[str, np.ndarray]) -> None:
         group.create_dataset(name, data=np.packbits(mask)).attrs["shape"] = mask.shape
 
 
-def read_start_masks(group: h5py.Group) -> dict[str, np.ndarray]:
+def read_start_masks(group: Group, outline: Outline) -> dict[str, np.ndarray]:
     """Return the masks that a training began with."""
     if "start_mask" in group:
-        return read_masks(group, "start_mask")
-    masks, origin = read_masks(group), json.loads(group.attrs["start"]).get("mask")
+        return read_masks(group, outline, "start_mask")
+    masks = read_masks(group, outline)
+    origin = group.json("start").get("mask")
     dense = isinstance(origin, str) and origin not in MASK_STAYS
     return {name: np.ones(mask.shape, bool) if dense else mask for name, mask in masks.items()}
 
 
-def read_masks(group: h5py.Group, which: str = "mask") -> dict[str, np.ndarray]:
+def read_masks(group: Group, outline: Outline, which: str = "mask") -> dict[str, np.ndarray]:
     """Return the masks of a training, those at its end, as boolean arrays."""
-    masks = {}
-    for name, packed in group[which].items():
-        shape = tuple(packed.attrs["shape"])
-        masks[name] = np.unpackbits(packed[()], count=int(np.prod(shape))).astype(bool).reshape(shape)
+    masks, packed = {}, group.group(which)
+    for name in _names(packed, outline.masked):
+        shape = outline.shapes[name]
+        if packed.sizes("shape", name) != shape:
+            raise packed.damage(f"the mask of a weight of shape {shape} has another one", name)
+        count = math.prod(shape)
+        bits = packed.array(name, (-(-count // 8),))
+        if bits.dtype != np.uint8:
+            raise packed.damage(f"a mask is packed bits, not {bits.dtype}", name)
+        masks[name] = np.unpackbits(bits, count=count).view(bool).reshape(shape)
     return masks
 
 
-def read_trained(group: h5py.Group) -> dict[str, np.ndarray]:
+def read_trained(group: Group, outline: Outline) -> dict[str, np.ndarray]:
     """Return all trained parameters and buffers in their full shapes, with zeros where weights were pruned."""
-    masks, state = read_masks(group), read_state(group["trained"])
-    for name, mask in masks.items():
-        whole = np.zeros(mask.shape, state[name].dtype)
-        whole[mask] = state[name]
-        state[name] = whole
+    masks, trained, state = read_masks(group, outline), group.group("trained"), {}
+    for name in _names(trained, outline.shapes):
+        if name not in masks:
+            state[name] = trained.array(name, outline.shapes[name])
+            continue
+        survivors = trained.array(name, (int(np.count_nonzero(masks[name])),))
+        state[name] = np.zeros(outline.shapes[name], survivors.dtype)
+        state[name][masks[name]] = survivors
     return state
 
 
-def read_beside(group: h5py.Group, name: str) -> dict[str, np.ndarray]:
+def read_beside(group: Group, outline: Outline, which: str) -> dict[str, np.ndarray]:
     """Return the "frozen" values of pruned weights or the "scores" of a learned mask, empty where there are none."""
-    return read_state(group[name]) if name in group else {}
+    if which not in group:
+        return {}
+    beside = group.group(which)
+    return {name: beside.array(name, outline.shapes[name]) for name in _names(beside, outline.masked)}
 
 
-def read_history(group: h5py.Group) -> np.ndarray:
-    """Return the table of evaluations, of dtype HISTORY."""
-    return group["history"][()].astype(HISTORY)
+def read_history(group: Group) -> np.ndarray:
+    """Return the table of evaluations, of dtype HISTORY: one row at least."""
+    history = group.array("history", table=HISTORY)
+    iterations = history["iteration"]
+    if not len(history) or iterations[0] < 0 or (iterations[1:] <= iterations[:-1]).any():
+        raise group.damage("its iterations do not go upward from 0 or more", "history")
+    return history
 
 
-def read_scalars(group: h5py.Group) -> dict[str, Any]:
+def read_origin(group: Group) -> dict[str, Any]:
+    """Return where a training started."""
+    origin = group.json("start")
+    for name, kinds in ORIGIN.items():
+        if not isinstance(origin.get(name, kinds[0]()), kinds):
+            raise group.damage(f"{name} of start is {origin[name]!r:.60}")
+    if "weights" not in origin or origin.get("iteration", 0) < 0:
+        raise group.damage("start does not say where weights came from, or from which iteration on")
+    return origin
+
+
+def read_plan(group: Group) -> dict[str, Any]:
+    """Return how a training was executed."""
+    plan = group.json("plan")
+    kernels = plan.get("kernels", {})
+    if not (
+        isinstance(plan.get("mode"), str) and isinstance(kernels, dict) and {*map(type, kernels.values())} <= {str}
+    ):
+        raise group.damage(f"plan is {plan!r:.60}")
+    return plan
+
+
+def read_scalars(group: Group) -> dict[str, Any]:
     """Return the numbers of a training as Python values."""
-    return {name: group.attrs[name].item() for name in SCALARS}
+    return {name: group.number(name, kind) for name, kind in SCALARS.items()}
+
+
+def _names(group: Group, expected: Collection[str]) -> list[str]:
+    """Return the names in a group, all that are expected and no others."""
+    names = group.names()
+    if others := set(names) ^ set(expected):
+        name = min(others)
+        raise group.damage("it is missing" if name in expected else "theta_0 has no such array", name)
+    return names

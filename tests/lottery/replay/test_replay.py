@@ -57,7 +57,7 @@ def test_another_trial_is_repeated_with_its_own_streams(small):
 def test_the_kernels_of_the_file_are_used_again(out):
     find(out=out, rounds=1)
     with h5py.File(out, "r") as file:
-        plan = file["trials/0/rounds/01"].attrs["plan"]
+        plan = file["trials/0/rounds/01"].attrs["plan"].decode()
     assert {*json.loads(plan)["kernels"].values()} <= {"dense", "sparse"}
     assert list(json.loads(plan)["kernels"]) == [f"{layer}.weight" for layer in ("fc1", "fc2", "output")]
     swapped = plan.replace("dense", "x").replace("sparse", "dense").replace('"x"', '"sparse"')
@@ -94,7 +94,7 @@ def test_what_differs_is_named_with_places_and_size(out):
         ({"round": 1, "control": "noise-1"}, "has no control 'noise-1'; it has reinit, random"),
         ({"round": 1, "control": "continued"}, "has no control 'continued'"),
         ({"data": clusters(seed=1, name="others")}, "others is not what .* by their fingerprints x_train, y_train"),
-        ({"data": None}, "say where the data are"),
+        ({"data": None}, "not in the catalogue: say where the data are"),
     ],
 )
 def test_what_cannot_be_repeated_is_refused(which, says, small):
@@ -104,7 +104,7 @@ def test_what_cannot_be_repeated_is_refused(which, says, small):
 
 def test_a_network_of_ones_own_has_to_be_given():
     result = find(lambda rng: Counting(rng), rounds=1)
-    with pytest.raises(InputError, match=r"has a class of its own, which is not in the file: give the model"):
+    with pytest.raises(InputError, match=r"class tests\.lottery\.networks\.Counting.*; give the model"):
         replay(result, 0, 1, data=DATA)
     assert replay(result, 0, 1, "reinit", data=DATA, model=lambda rng: Counting(rng)).agrees
     with pytest.raises(InputError, match="not of the architecture"):

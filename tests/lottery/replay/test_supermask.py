@@ -75,5 +75,5 @@ def test_other_data_are_refused_and_missing_ones_asked_for(found):
         InputError, match="clusters is not what the result was trained on: by their fingerprints x_train"
     ):
         supermask(result, clusters(seed=3))
-    with pytest.raises(InputError, match=r"clusters.*; say where the data are that the result is about"):
+    with pytest.raises(InputError, match=r"about 'clusters', which is not in the catalogue"):
         supermask(result)

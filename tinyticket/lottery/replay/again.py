@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tinyticket.data import Dataset
+from tinyticket.data import Dataset, catalogue
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.callbacks import Callback
@@ -23,7 +23,7 @@ from tinyticket.lottery.record import as_run
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.trial import Finished
-from tinyticket.nn import Module, build, describe, models
+from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result, Round
 from tinyticket.store import Checkpoint, Run
 
@@ -59,7 +59,7 @@ class Again:
     ):
         settings = Settings.from_plain(result.config)
         dataset = data_of(result, data, data_folder)
-        made = model if model is not None else network_of(result)
+        made = model if model is not None else result.network()
         given = result if settings.masks_from != "none" else None  # the masks are in this file too
         self.experiment = Experiment(
             made, dataset, settings=settings, masks_from=given, threads=threads, callbacks=callbacks
@@ -147,7 +147,9 @@ def fill(model: Module, masks: Masks, state: State, frozen: State) -> None:
 def data_of(
     result: Result, data: str | Dataset | tuple | None = None, folder: str | os.PathLike | None = None
 ) -> Dataset:
-    """Return the data set that a result was trained on, looked for by its name unless it is given.
+    """Return the data set that a result was trained on: of the catalogue by its name, unless it is given.
+
+    A name in a file is no path: whoever made the file does not say what is opened.
 
     Raises
     ------
@@ -157,11 +159,11 @@ def data_of(
     name = result.data["name"]
     if name == "digits" and result.data["examples"]["test"] == 360:  # as they were split once
         name = "digits-360"
-    try:
-        dataset = load_dataset(name if data is None else data, folder)
-    except InputError as error:
-        hint = "" if data is not None else f"; say where the data are that {result.path or 'the result'} is about"
-        raise InputError(f"{error}{hint}") from None
+    if data is None and name not in catalogue.names():
+        raise InputError(
+            f"{result.path or 'the result'} is about {name!r}, which is not in the catalogue: say where the data are (--data)"
+        )
+    dataset = load_dataset(name if data is None else data, folder)
     now, before = dataset.fingerprints(), result.data["fingerprints"]
     if different := [part for part in before if now.get(part) != before[part]]:
         raise InputError(
@@ -169,29 +171,6 @@ def data_of(
             f"{', '.join(different)} of {name} are others"
         )
     return dataset
-
-
-def network_of(result: Result) -> str | Module:
-    """Return the network of a result in a form that can be drawn again.
-
-    Raises
-    ------
-    InputError
-        If it has a class of its own.
-    """
-    name, description = result.config["model"], result.model_description
-    try:
-        if describe(models.create(name, tuple(result.data["input_shape"]), result.data["classes"])) == description:
-            return name
-    except InputError:
-        pass  # not a name of ours
-    try:
-        return build(description)
-    except InputError:
-        raise InputError(
-            f"the network of {result.path or 'the result'}, {name}, has a class of its own, which is not in the file: give the "
-            "model (--model FILE.py:FUNCTION)"
-        ) from None
 
 
 def same_bits(first: np.ndarray, second: np.ndarray) -> bool:

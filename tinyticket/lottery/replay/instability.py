@@ -7,7 +7,6 @@ copies lie in one valley. Sparse networks turn out to match the dense one exactl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -158,14 +157,14 @@ def _write(archive: Archive, trial: int, round: int, curve: np.ndarray, start: S
     def write(file: h5py.File) -> None:
         group = file.require_group(layout.instability_path(trial, round))
         group.create_dataset("curve", data=curve)
-        group.attrs["start"] = json.dumps(start.record())
-        group.attrs["streams"] = json.dumps(list(COPIES))
+        layout.write_json(group, "start", start.record())
+        layout.write_json(group, "streams", list(COPIES))
         group.attrs.update({name: value for name, value in barrier(curve).items() if name == "barrier"})
 
     archive.commit(write)
 
 
 def _recorded(result: Result, trial: int, round: int) -> np.ndarray | None:
-    with result.archive.read() as file:
+    with result.archive.read() as root:
         path = layout.instability_path(trial, round)
-        return file[path]["curve"][()].astype(CURVE) if path in file else None
+        return root.group(path).array("curve", table=CURVE) if path in root else None

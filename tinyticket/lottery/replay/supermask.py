@@ -16,7 +16,7 @@ from tinyticket.lottery.inputs import split
 from tinyticket.lottery.replay.again import data_of
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
-from tinyticket.nn import Module, build
+from tinyticket.nn import Module
 from tinyticket.nn.sources import signed_deviation
 from tinyticket.optim import SGD
 from tinyticket.results.analyses.analysis import Analysis
@@ -53,7 +53,7 @@ def supermask(
     examples = split(data_of(result, data, folder), Settings.from_plain(result.config))
     held: dict[tuple[str, float], list[list[float]]] = {}
     for trial in result.trials:
-        model = build(result.model_description)
+        model = result.network()
         step, initial = EagerStep(model, SGD(model.parameters(), 0.0)), result.init(trial.number)
         for criterion, density, masks in _masks(model, trial.rounds[0].trained, initial, result.seed, trial.number):
             scores = []

@@ -13,7 +13,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.controls import KINDS, known
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.pruning import AT_INIT, Pruner
-from tinyticket.lottery.replay.again import Again, fill, network_of
+from tinyticket.lottery.replay.again import Again, fill
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module
 from tinyticket.results.naming import kind_of
@@ -129,11 +129,7 @@ def _check(what: str, runs: list[_Training], claim: Claim, reason: str = "nothin
 
 
 def _model(result: Result, options: dict[str, Any]) -> Module:
-    from tinyticket.nn import models
-
-    found = options.get("model") or network_of(result)
-    if isinstance(found, str):
-        return models.create(found, tuple(result.data["input_shape"]), result.data["classes"])
+    found = options.get("model") or result.network()
     return found if isinstance(found, Module) else found(np.random.default_rng(0))
 
 
@@ -142,9 +138,6 @@ class _Complete:
         self._result = result
 
     def __call__(self, found: _Training) -> str | None:
-        rounds = next(trial.rounds for trial in self._result.trials if trial.number == found.trial)
-        if [round.number for round in rounds] != list(range(len(rounds))):
-            return "a round before it is missing"
         if found.control is None and found.run.number:
             missing = set(self._result.config["controls"]) - set(found.run.controls)
             if missing:

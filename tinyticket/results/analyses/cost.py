@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
-from tinyticket.nn import Module, Prunable, build
+from tinyticket.nn import Module, Prunable
 from tinyticket.results.analyses.analysis import Analysis
 from tinyticket.results.analyses.layers import by_number
 from tinyticket.results.result import Result
@@ -22,7 +22,7 @@ def cost(result: Result) -> Analysis:
     Only surviving weights are counted: a weight of a fully-connected layer costs one multiply-add, one of a convolution as many
     as its layer has output pixels. Sparse bytes are a value and an index for each survivor, dense bytes a value for each weight.
     """
-    uses = uses_by_weight(build(result.model_description), tuple(result.data["input_shape"]))
+    uses = uses_by_weight(result.network(), tuple(result.data["input_shape"]))
     rows: list[dict[str, Any]] = []
     for number, rounds in by_number(result).items():
         left = {name: float(np.mean([np.count_nonzero(round.masks[name]) for round in rounds])) for name in uses}

@@ -1,0 +1,107 @@
+"""What a file says of its experiment as a whole, checked: every setting, size and name that a reader goes by has the type it needs.
+
+Lengths are limited too, since what is only a number in a text may become the length of a loop or an array.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tinyticket.store.reading import Group
+
+LARGEST = 10**9
+LARGEST_EXAMPLE = 10**7
+
+Check = Callable[[Any], bool]
+
+
+def read_header(root: Group) -> dict[str, Any]:
+    """Return config, model, data, versions, machine, networks (empty in the first files) and seed.
+
+    Raises
+    ------
+    InputError
+        If one of them is missing or is not what it should be.
+    """
+    header: dict[str, Any] = {name: root.json(name) for name in ("config", "model", "data", "versions", "machine")}
+    _check(root, "config", header["config"], CONFIG, LATER)
+    _check(root, "data", header["data"], DATA)
+    _check(root, "data", header["data"]["examples"], dict.fromkeys(("train", "validation", "test"), _count(1)))
+    networks = root.json("networks") if root.has("networks") else {}
+    if networks:
+        _check(root, "networks", networks, NETWORKS)
+        networks = {name: networks[name] for name in NETWORKS}
+    return {**header, "networks": networks, "seed": root.number("seed", int)}
+
+
+def _check(
+    root: Group, where: str, found: Mapping, needed: Mapping[str, Check], later: Mapping[str, Check] | None = None
+) -> None:
+    for name, holds in needed.items():
+        if name not in found:
+            raise root.damage(f"{name} is missing", where)
+        if not holds(found[name]):
+            raise root.damage(f"{name} cannot be {found[name]!r:.60}", where)
+    for name, holds in (later or {}).items():
+        if name in found and not holds(found[name]):
+            raise root.damage(f"{name} cannot be {found[name]!r:.60}", where)
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _count(least: int, most: int = LARGEST) -> Check:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _list(of: Check, lengths: tuple[int, ...] | range = range(LARGEST)) -> Check:
+    return lambda value: isinstance(value, list) and len(value) in lengths and all(map(of, value))
+
+
+def _mapping(of: Check) -> Check:
+    return lambda value: isinstance(value, dict) and all(map(of, value.values()))
+
+
+def _shape(value: Any) -> bool:
+    return _list(_count(1), range(1, 9))(value) and math.prod(value) <= LARGEST_EXAMPLE
+
+
+CONFIG: dict[str, Check] = {
+    **dict.fromkeys(("data", "model", "optimizer", "scope"), _text),
+    **dict.fromkeys(("iterations", "batch_size", "trials", "validation", "evaluate_every"), _count(1)),
+    **dict.fromkeys(("lr", "weight_decay"), _number),
+    "rounds": _count(0),
+    "seed": lambda value: _count(0, 2**64)(value),
+    "schedule": lambda value: isinstance(value, dict),
+    "prune": _mapping(_number),
+    "one_shot": _list(_number),
+    "controls": _list(_text),
+    "eager": lambda value: isinstance(value, bool),
+}
+LATER: dict[str, Check] = {
+    **dict.fromkeys(("rewind", "strategy", "criterion", "masks_from", "method", "augment", "recipe", "mask_0"), _text),
+    **dict.fromkeys(("early_bird_by", "device", "test_at"), _text),
+    **dict.fromkeys(("drop", "score_lr", "scale_penalty", "margin"), _number),
+    **dict.fromkeys(("signed_constant", "rescale"), lambda value: isinstance(value, bool)),
+    "rewind_to": _count(0),
+    "update_every": _count(1),
+    "gradual": lambda value: _list(_count(0), (0, 3))(value) and all(value[2:]),
+}
+NETWORKS: dict[str, Check] = {
+    **dict.fromkeys(("label", "sought", "how"), _text),
+    **dict.fromkeys(("timed", "trained"), lambda value: isinstance(value, bool)),
+}
+DATA: dict[str, Check] = {
+    "name": _text,
+    "classes": _count(1),
+    "input_shape": _shape,
+    "examples": _mapping(_count(0)),
+    "fingerprints": _mapping(_text),
+}
