@@ -141,6 +141,7 @@ def as_run(recorded: Round) -> Run:
         start_masks=recorded.start_masks,
         frozen=recorded.frozen,
         scores=recorded.scores,
+        cpu=recorded.cpu,
     )
 
 

@@ -117,6 +117,11 @@ class Round:
         """How it was executed: eagerly, or with which kernel for each layer."""
         return self._read(layout.read_plan)
 
+    @property
+    def cpu(self) -> str:
+        """The kind of CPU that trained it, if that is another than that of the machine that wrote the file."""
+        return self._read(lambda group: group.text("cpu") if group.has("cpu") else "")
+
     def _read(self, reader):
         with self._archive.read() as root:
             return reader(root.group(self._path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -74,6 +75,7 @@ def machine() -> dict[str, Any]:
     return {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()}
 
 
+@functools.cache  # reading what packages say of themselves takes longer than writing a round
 def versions() -> dict[str, str]:
     """Return the versions of this program and of what it is built on, as far as that is installed."""
     installed = {}
@@ -174,6 +176,8 @@ def write_run(group: h5py.Group, run: Run) -> None:
     group.attrs.update(run.scalars())
     write_json(group, "start", run.origin)
     write_json(group, "plan", run.plan)
+    if run.cpu:
+        group.attrs["cpu"] = np.bytes_(run.cpu)
 
 
 def _write_masks(group: h5py.Group, masks: Mapping[str, np.ndarray]) -> None:

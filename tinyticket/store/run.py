@@ -50,6 +50,8 @@ class Run:
         What pruned weights were where not zero, by weight: 0 under survivors.
     scores : dict of arrays
         Of weights whose mask was learned, by weight.
+    cpu : str
+        The kind of CPU that trained, if it is another than that of the process that wrote the file.
     """
 
     masks: dict[str, np.ndarray]
@@ -63,6 +65,7 @@ class Run:
     start_masks: dict[str, np.ndarray] | None = None
     frozen: Mapping[str, np.ndarray] = field(default_factory=dict)
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    cpu: str = ""
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""

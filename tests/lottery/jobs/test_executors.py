@@ -15,7 +15,10 @@ from tests.cli.commands import ENVIRONMENT
 from tests.lottery.experiments import DATA, SMALL, Interrupt, InterruptAt, Recorder, contents, differing, find
 from tests.lottery.networks import Fragile, dying, plain
 from tinyticket.errors import DivergenceError, InputError, WorkerError
+from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.executors import processes
+from tinyticket.lottery.replay.replay import replay
+from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.streams import stream
 
 THREE = {"trials": 3, "rounds": 1}
@@ -74,6 +77,21 @@ def test_any_executor_can_do_the_jobs_and_goes_on_living(kind, whole, tmp_path):
         found = find(executor=executor, workers=2, rounds=1, trials=3)
         assert executor.submit(abs, -1).result() == 1
     assert differing(contents(found, tmp_path), whole) == []
+
+
+def test_the_file_says_where_another_kind_of_cpu_trained(whole, out, monkeypatch):
+    monkeypatch.setattr(worker, "cpu", lambda: "znver9")
+    with ThreadPoolExecutor(2) as executor:
+        result = find(executor=executor, workers=2, rounds=1, trials=3, out=out)
+    runs = [run for trial in result.trials for round in trial.rounds for run in (round, *round.controls.values())]
+    assert {run.cpu for run in runs} == {"znver9"}
+    assert all("cpu" in name for name in differing(contents(out), whole))
+    assert not [check for check in verify(result, data=DATA) if check.standing == "failed"]
+    again = replay(result, 0, 1, data=DATA)
+    assert again.agrees
+    assert "trained on a CPU of the kind znver9" in again.remarks[0]
+    find(rounds=2, trials=3, out=out)  # goes on, and keeps what it says
+    assert [round.cpu for round in tt.load(out).trials[0].rounds] == ["znver9", "znver9", ""]
 
 
 def test_controls_of_one_trial_are_trained_beside_the_next_ticket(tmp_path):

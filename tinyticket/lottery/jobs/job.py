@@ -6,6 +6,7 @@ A job and the workshop of its experiment decide every bit of what comes of it, i
 from __future__ import annotations
 
 import copy
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -77,6 +78,15 @@ class Job:
     keep_at: int = 0
     streams: tuple[str, str, str] = ("batches", "dropout", "augment")
     plan: Mapping[str, Any] | None = None
+
+
+def cpu() -> str:
+    """Return the kind of this CPU, on which the last bits of results depend, as the compiler of the kernels calls it."""
+    try:
+        from tinyticket.kernels.cpu.vector.machine import target
+    except ImportError:  # without Numba nothing is compiled for it
+        return platform.machine()
+    return target()[0]
 
 
 class Workshop:

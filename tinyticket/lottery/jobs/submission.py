@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from tinyticket.errors import InputError, WorkerError
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
-from tinyticket.lottery.jobs.job import Job, Workshop
+from tinyticket.lottery.jobs.job import Job, Workshop, cpu
 from tinyticket.store import Run
 
 log = logging.getLogger(__name__)
@@ -263,6 +263,7 @@ class Elsewhere:
         error = inner.exception()
         if error is None:
             run = inner.result()
+            run = replace(run, cpu="" if run.cpu == cpu() else run.cpu)
             try:
                 self._ended(asked, run)
             except BaseException:  # Ctrl-C, or whoever watches: nobody may wait for ever

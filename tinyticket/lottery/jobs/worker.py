@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import logging
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 from threadpoolctl import threadpool_limits
 
-from tinyticket.lottery.jobs.job import Job, Workshop
+from tinyticket.lottery.jobs.job import Job, Workshop, cpu
 from tinyticket.lottery.jobs.parcel import unpack
 from tinyticket.store import Run
 
@@ -78,7 +79,7 @@ def do(parcel: Parcel, notes: str, job: Job, threads: int) -> Run:
         note("begun")
         try:
             watch = functools.partial(note, "evaluated") if job.start.trains else lambda row: None
-            return shop.do(job, threads, watch)
+            return dataclasses.replace(shop.do(job, threads, watch), cpu=cpu())
         finally:
             logging.getLogger().removeHandler(remarks)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.lottery.jobs.job import cpu
 from tinyticket.lottery.replay.again import Again, same_bits
 from tinyticket.results.result import Result, Round
 from tinyticket.store import Run, layout
@@ -84,7 +85,10 @@ def replay(result: Result, trial: int = 0, round: int = 0, control: str | None =
     finally:
         callback.run_ended()
     title = f"trial {trial}, round {round}, {job.training.network}"
-    return Replay(title, compare(run, recorded), remarks(result))
+    found = remarks(result)
+    if recorded.cpu and recorded.cpu != cpu():
+        found.append(f"it was trained on a CPU of the kind {recorded.cpu}, and this is {cpu()}, whose bits may differ")
+    return Replay(title, compare(run, recorded), found)
 
 
 def compare(run: Run, recorded: Round) -> list[Difference]:
