@@ -102,3 +102,10 @@ def test_a_mirror_that_sends_something_else_is_named(mirror, command, tmp_path):
     sentence = one_sentence(command("data", "fetch", "tiny", "--data-folder", tmp_path))
     assert mirror.url.rstrip("/") in sentence
     assert not list(tmp_path.glob("tiny/*.gz"))
+
+
+def test_words_of_a_mirror_are_not_obeyed_by_the_terminal(mirror, command, tmp_path):
+    mirror.speaks = lambda path, write: write(b"HTTP/1.1 500 \x1b[31mred\x07\r\n\r\n") and None
+    sentence = one_sentence(command("data", "fetch", "tiny", "--data-folder", tmp_path))
+    assert "HTTP 500 ?[31mred?" in sentence
+    assert "\x1b" not in sentence

@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from tinyticket.data import files, npz
 from tinyticket.data.arrays import from_arrays
 from tinyticket.data.npz import load_npz
 from tinyticket.errors import InputError
@@ -163,7 +164,7 @@ def header(descr="<f8", shape=(20, 3), order=False):
         (npy(header([("\x1b[31m", "<f4")], (1,))), r"holds x with dtype \[\('.{0,4}\[31m"),
         (npy(header("|O")), "holds pickled Python objects under x"),
         (npy(header("no")), "x is no array"),
-        (npy("(" * 5000), "x is no array"),
+        (npy("(" * 500), "x is no array"),
         (npy("-" * 9000), "x is no array"),
         (npy("{" + " " * 20000), "x is no array"),
         (npy("\x1b[31m"), "x is no array"),
@@ -227,17 +228,22 @@ def test_an_array_cut_short_whose_checksum_is_right(path):
         load_npz(path)
 
 
-def test_a_table_of_contents_that_is_too_large(path):
+def test_a_table_of_contents_that_is_too_large(path, monkeypatch):
     with zipfile.ZipFile(path, "w") as archive:
-        for number in range(16_000):
-            archive.writestr(f"{number:020}", "")
-    with memory_below(1 << 25), pytest.raises(InputError, match="its table of contents is too large"):
+        for number in range(1000):
+            archive.writestr(f"{number}", "")
+    monkeypatch.setattr(npz, "MOST_PIECE", 40_000)
+    with pytest.raises(InputError, match="its table of contents is too large"):
         load_npz(path)
 
 
-def test_zeros_are_not_unpacked(path):
-    np.savez_compressed(path, x=np.zeros((1 << 18, 80)), y=np.zeros(1 << 18))
-    with memory_below(1 << 24), pytest.raises(InputError, match=r"unpacks to 169869[0-9]+ bytes"):
+def test_zeros_are_not_unpacked(path, monkeypatch):
+    np.savez_compressed(path, x=np.zeros((1 << 15, 80)), y=np.zeros(1 << 15))
+    monkeypatch.setattr(files, "HARMLESS", 1 << 20)
+    with (
+        memory_below(1 << 24),
+        pytest.raises(InputError, match=r"unpacks to 2123[0-9]+ bytes, from [0-9]+; expected at"),
+    ):
         load_npz(path)
 
 
@@ -249,7 +255,7 @@ def test_keys_are_shown_without_control_characters(path):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("code", ["u1", "<f8", ">f4"])
+@pytest.mark.parametrize("code", ["u1", ">f8"])
 @pytest.mark.parametrize("shape", [(1000, 12, 80), (960_000, 1), (8, 1, 120_000)])
 def test_large_arrays_are_read_in_any_order_and_lie_in_memory_once(path, order, code, shape):
     x = np.asarray(np.arange(960_000).reshape(shape) % 251, code, order)
@@ -263,11 +269,11 @@ def test_large_arrays_are_read_in_any_order_and_lie_in_memory_once(path, order, 
 
 @pytest.mark.parametrize("code", ["u1", "<f4", "<f8"])
 def test_holding_out_takes_no_more_memory(path, code):
-    x = (np.arange(4_000_000).reshape(4000, 1000) % 251).astype(code)
-    np.savez(path, x=x, y=np.arange(4000) % 2)
-    with memory_below(1.5 * max(4 * x.size, x.nbytes) + (4 << 20)):
+    x = (np.arange(1_000_000).reshape(1000, 1000) % 251).astype(code)
+    np.savez(path, x=x, y=np.arange(1000) % 2)
+    with memory_below(1.5 * max(4 * x.size, x.nbytes) + (3 << 19)):
         found = load_npz(path)
-    expected = from_arrays(x, np.arange(4000) % 2)
+    expected = from_arrays(x, np.arange(1000) % 2)
     np.testing.assert_array_equal(found.x_train, expected.x_train)
     np.testing.assert_array_equal(found.x_test, expected.x_test)
     assert found.x_train.flags.c_contiguous
