@@ -80,5 +80,5 @@ class Declared:
 
     def __post_init__(self):
         for name, setting in settings_of(self).items():
-            if (value := getattr(self, name)) not in (None, setting.absent) or setting.absent is MISSING:
+            if (value := getattr(self, name)) is not None or setting.absent is MISSING:
                 object.__setattr__(self, name, setting.read(value))

@@ -20,7 +20,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 
 def takes_settings(function: T) -> T:
-    """Give a function of model, data and **options the signature of all settings, and describe them where it says {settings}."""
+    """Give what takes **options the signature of all settings, and describe them where its docstring says {settings}."""
     signature = inspect.signature(function)
     *own, _ = signature.parameters.values()
     own = [p.replace(annotation=DECLARED[p.name].takes) if p.name in DECLARED else p for p in own]
