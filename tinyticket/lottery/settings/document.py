@@ -6,10 +6,9 @@ import inspect
 import json
 import textwrap
 from collections.abc import Callable
-from dataclasses import MISSING
 from typing import Any, TypeVar
 
-from tinyticket.lottery.settings.declare import GROUPS, BySize, Open, Setting
+from tinyticket.lottery.settings.declare import GROUPS, NEVER, BySize, Open, Setting
 from tinyticket.lottery.settings.table import RUNNING, SETTINGS
 
 DECLARED = {**SETTINGS, **RUNNING}
@@ -60,6 +59,6 @@ def _paragraph(setting: Setting) -> str:
 
 def _row(setting: Setting) -> str:
     kind = JSON.get(setting.type, "object" if setting.type.startswith("dict") else "list")
-    absent = "" if setting.absent is MISSING else f"`{json.dumps(setting.absent)}`"
+    absent = "" if setting.absent is NEVER else f"`{json.dumps(setting.absent)}`"
     default = "" if setting.default is None else setting.default
     return f"| `{setting.name}` | {kind} | {absent} | {default} | {setting.help} |\n"

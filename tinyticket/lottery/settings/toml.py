@@ -6,11 +6,11 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
 from tinyticket.errors import InputError, near
+from tinyticket.lottery.settings.declare import NEVER
 from tinyticket.lottery.settings.defaults import Options, read
 from tinyticket.lottery.settings.table import MASKING, SETTINGS, Settings
 
@@ -23,9 +23,7 @@ def to_toml(config: Mapping[str, Any]) -> str:
         head = f"# its masks are those of {settings.masks_from}: give their file with --masks-from\n"
         untold |= {"masks_from", *MASKING}
     # Files leave out what was once the only way, which may be another than what `find` does by default.
-    open = {
-        s.name: s.absent for s in SETTINGS.values() if s.default not in (None, s.absent) and s.absent is not MISSING
-    }
+    open = {s.name: s.absent for s in SETTINGS.values() if s.default not in (None, s.absent) and s.absent is not NEVER}
     told = {name: value for name, value in {**open, **settings.to_plain()}.items() if name not in untold}
     return head + "".join(f"{name} = {_value(value)}\n" for name, value in told.items())
 
