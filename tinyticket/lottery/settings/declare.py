@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from typing import Any
 
-from tinyticket.lottery.settings.readers import READERS
+from tinyticket.errors import InputError
+from tinyticket.lottery.settings.readers import LONGEST, READERS, refuse
 
 GROUPS = ("Experiment", "Training", "Pruning", "Rewinding", "Controls", "Methods", "Running")
 NEVER = object()  # absent: every file has the setting
@@ -43,7 +44,9 @@ class Setting:
     known: tuple[str, ...] = ()  # names that it may have, and no others if `kind` says of what
     kind: str = ""
     expected: str = ""  # a sentence about good values, instead of one made of type and bounds
-    parse: Callable[[Any], Any] | None = None  # reads values, instead of the reader of its type
+    parse: Callable[[Any], Any] | None = (
+        None  # reads values, instead of the reader of its type; raises TypeError, ValueError
+    )
     takes: str = ""  # what that is, in words
     option: str | None = None  # its name on the command line, if it is another; empty if it is none there
     form: str | None = None  # what stands for its value there
@@ -53,7 +56,17 @@ class Setting:
 
     def read(self, value: Any) -> Any:
         """Return the value as an experiment works with it; raise InputError if it is none."""
-        return self.parse(value) if self.parse else READERS[self.type](self, self.name.replace("_", " "), value)
+        name = self.name.replace("_", " ")
+        if not self.parse:
+            return READERS[self.type](self, name, value)
+        try:
+            if isinstance(value, str) and len(value) > LONGEST:
+                raise ValueError
+            return self.parse(value)
+        except InputError:
+            raise
+        except (TypeError, ValueError, OverflowError):
+            raise refuse(self.expected or f"{name} is {self.takes}", value) from None
 
 
 def setting(group: str, default: Any, help: str, *, later: bool = False, **more: Any) -> Any:

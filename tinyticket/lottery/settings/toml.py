@@ -20,7 +20,7 @@ def to_toml(config: Mapping[str, Any]) -> str:
     settings, head = Settings.from_plain(config), ""
     untold = {"rounds", "prune"} if settings.one_shot else {"one_shot"} if settings.prune else {"one_shot", "prune"}
     if settings.masks_from != "none":
-        head = f"# its masks are those of {settings.masks_from}: give their file with --masks-from\n"
+        head = f"# its masks are those of {_value(settings.masks_from)}: give their file with --masks-from\n"
         untold |= {"masks_from", *MASKING}
     # Files leave out what was once the only way, which may be another than what `find` does by default.
     open = {s.name: s.absent for s in SETTINGS.values() if s.default not in (None, s.absent) and s.absent is not NEVER}
