@@ -12,7 +12,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.settings.readers import LONGEST, READERS, refuse
 
 GROUPS = ("Experiment", "Training", "Pruning", "Rewinding", "Controls", "Methods", "Running")
-NEVER = object()  # absent: every file has the setting
+NEVER = object()  # is a setting absent from a file
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,11 @@ class Setting:
     absent: Any = NEVER  # what a file without it means
     least: float = -math.inf
     below: float = math.inf
-    known: tuple[str, ...] = ()  # names that it may have, and no others if `kind` says of what
+    known: tuple[str, ...] = ()  # its names; the reader refuses others if `kind` says of what
     kind: str = ""
     expected: str = ""  # a sentence about good values, instead of one made of type and bounds
-    parse: Callable[[Any], Any] | None = (
-        None  # reads values, instead of the reader of its type; raises TypeError, ValueError
-    )
-    takes: str = ""  # what that is, in words
+    parse: Callable[[Any], Any] | None = None  # reads values, instead of the reader of its type
+    takes: str = ""  # what it reads, in words
     option: str | None = None  # its name on the command line, if it is another; empty if it is none there
     form: str | None = None  # what stands for its value there
     common: bool = False  # whether the short help shows it
@@ -59,14 +57,15 @@ class Setting:
         name = self.name.replace("_", " ")
         if not self.parse:
             return READERS[self.type](self, name, value)
+        expected = self.expected or f"{name} is {self.takes}"
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise refuse(expected, value)
         try:
-            if isinstance(value, str) and len(value) > LONGEST:
-                raise ValueError
             return self.parse(value)
         except InputError:
             raise
         except (TypeError, ValueError, OverflowError):
-            raise refuse(self.expected or f"{name} is {self.takes}", value) from None
+            raise refuse(expected, value) from None
 
 
 def setting(group: str, default: Any, help: str, *, later: bool = False, **more: Any) -> Any:

@@ -34,14 +34,8 @@ def takes_settings(function: T) -> T:
 def renewed(page: str) -> str:
     """Return docs/format.md with its table of settings made anew."""
     heading = "| name | type | without it | default of `find` | meaning |\n|---|---|---|---|---|\n"
-    return (
-        page.partition(BEGIN)[0]
-        + BEGIN
-        + heading
-        + "".join(map(_row, SETTINGS.values()))
-        + END
-        + page.partition(END)[2]
-    )
+    rows = "".join(map(_row, SETTINGS.values()))
+    return f"{page.partition(BEGIN)[0]}{BEGIN}{heading}{rows}{END}{page.partition(END)[2]}"
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:
