@@ -69,10 +69,15 @@ def find(model: Any = None, data: Any = None, **options: Any) -> Result:
     return Experiment(model, data, **options).run()
 
 
+@takes_settings
 class Experiment:
     """An experiment that has been checked and planned, and can be run.
 
-    Takes the arguments of `find`; or instead of those that decide a result `settings` that have been resolved before.
+    Parameters
+    ----------
+    {settings}
+    settings : Settings, optional
+        Settings that have been resolved before, instead of all that decide a result.
 
     Attributes
     ----------
@@ -87,7 +92,6 @@ class Experiment:
     plan : Plan
     """
 
-    @takes_settings
     def __init__(self, model: Any = None, data: Any = None, *, settings: Settings | None = None, **options: Any):
         running, options = separate(options)
         self.name, self.callback = "", in_order(running.callbacks or ())

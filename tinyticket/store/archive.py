@@ -62,9 +62,9 @@ class Archive:
         InputError
             If it does not exist, is no HDF5 file or a damaged one, or is not tinyticket's.
         """
-        if self.path is not None and not self.path.is_file():
+        if self.path is not None and not os.path.isfile(self.path):  # which copes with names that are too long
             raise InputError(
-                f"{self.path} {'is a folder' if self.path.is_dir() else 'does not exist'}; expected a result file"
+                f"{self.path} {'is a folder' if os.path.isdir(self.path) else 'does not exist'}; expected a result file"
             )
         with self._opened(io.BytesIO(self._image) if self.path is None else self.path) as file:
             state: Any = len(self._image)

@@ -28,8 +28,9 @@ def test_signatures_have_all_settings_and_their_defaults(function):
     assert {parameters[name].default for name in ("rounds", "scope", "one_shot", "margin", "out")} == {None}
 
 
-def test_the_docstring_describes_each():
-    lines = inspect.getdoc(tt.lottery.find).splitlines()
+@pytest.mark.parametrize("function", [tt.lottery.find, tt.lottery.Experiment])
+def test_the_docstring_describes_each(function):
+    lines = inspect.getdoc(function).partition("settings : Settings")[0].partition("Returns")[0].splitlines()
     assert "{settings}" not in " ".join(lines)
     described = {line.partition(" : ")[0]: lines[number + 1] for number, line in enumerate(lines) if " : " in line}
     assert [*described][:2] == ["model", "data"]

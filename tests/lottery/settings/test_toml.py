@@ -34,7 +34,7 @@ def test_what_is_written_means_the_same_settings(changes, tmp_path):
 
 def test_masks_of_another_file_are_not_settings_and_said_to_be_missing(small):
     text = to_toml(transferred(small, controls="none").config)
-    assert text.startswith("# its masks are those of mlp-12-16-8-3 on clusters, seed 0, sha256:")
+    assert text.startswith('# its masks are those of "mlp-12-16-8-3 on clusters, seed 0, sha256:')
     assert not {"prune", "one_shot", "scope", "masks_from"} & tomllib.loads(text).keys()
     assert tomllib.loads(text)["rounds"] == 2
 

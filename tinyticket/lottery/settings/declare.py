@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from typing import Any
 
-from tinyticket.lottery.settings.readers import READERS
+from tinyticket.errors import InputError
+from tinyticket.lottery.settings.readers import LONGEST, READERS, refuse
 
 GROUPS = ("Experiment", "Training", "Pruning", "Rewinding", "Controls", "Methods", "Running")
+NEVER = object()  # is a setting absent from a file
 
 
 @dataclass(frozen=True)
@@ -35,20 +37,16 @@ class Setting:
     group: str
     default: Any  # what `find` takes if none is given: a value, a BySize, an Open, or None for nothing
     help: str
-    python: str = ""  # what holds in Python alone
-    absent: Any = dataclasses.field(
-        default_factory=lambda: MISSING
-    )  # what a file without it means; MISSING: all have it
+    python: str = ""  # what else is to be said in Python
+    absent: Any = NEVER  # what a file without it means
     least: float = -math.inf
     below: float = math.inf
-    known: tuple[
-        str, ...
-    ] = ()  # names, all that there are if `kind` says of what; otherwise whoever uses them checks that
+    known: tuple[str, ...] = ()  # its names; the reader refuses others if `kind` says of what
     kind: str = ""
-    expected: str = ""  # what a good value is, if bounds and type do not say it
-    parse: Callable[[Any], Any] | None = None  # reads it, if its type alone does not say how
-    takes: str = ""  # what `parse` takes
-    option: str | None = None  # its name on the command line, if it is another; "" if it is none there
+    expected: str = ""  # a sentence about good values, instead of one made of type and bounds
+    parse: Callable[[Any], Any] | None = None  # reads values, instead of the reader of its type
+    takes: str = ""  # what it reads, in words
+    option: str | None = None  # its name on the command line, if it is another; empty if it is none there
     form: str | None = None  # what stands for its value there
     common: bool = False  # whether the short help shows it
     name: str = ""
@@ -56,23 +54,35 @@ class Setting:
 
     def read(self, value: Any) -> Any:
         """Return the value as an experiment works with it; raise InputError if it is none."""
-        return self.parse(value) if self.parse else READERS[self.type](self, self.name.replace("_", " "), value)
+        name = self.name.replace("_", " ")
+        if not self.parse:
+            return READERS[self.type](self, name, value)
+        expected = self.expected or f"{name} is {self.takes}"
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise refuse(expected, value)
+        try:
+            return self.parse(value)
+        except InputError:
+            raise
+        except (TypeError, ValueError, OverflowError):
+            raise refuse(expected, value) from None
 
 
 def setting(group: str, default: Any, help: str, *, later: bool = False, **more: Any) -> Any:
     """Return the field that declares a setting; `later` if the first files did not have it and meant its default."""
     declared = Setting(group, default, help, **({"absent": default} if later else {}), **more)
-    return dataclasses.field(default=declared.absent, metadata={"setting": declared})
+    return dataclasses.field(
+        default=MISSING if declared.absent is NEVER else declared.absent, metadata={"setting": declared}
+    )
 
 
 def settings_of(cls: Any) -> dict[str, Setting]:
     """Return what a class, or an object of it, declares, by name."""
-    return {
-        field.name: dataclasses.replace(
-            field.metadata["setting"], name=field.name, type=str(field.type).removesuffix(" | None")
-        )
-        for field in dataclasses.fields(cls)
-    }
+    found = {}
+    for field in dataclasses.fields(cls):
+        kind = str(field.type).removesuffix(" | None")
+        found[field.name] = dataclasses.replace(field.metadata["setting"], name=field.name, type=kind)
+    return found
 
 
 class Declared:
@@ -80,5 +90,5 @@ class Declared:
 
     def __post_init__(self):
         for name, setting in settings_of(self).items():
-            if (value := getattr(self, name)) not in (None, setting.absent) or setting.absent is MISSING:
+            if (value := getattr(self, name)) is not None or setting.absent is NEVER:
                 object.__setattr__(self, name, setting.read(value))

@@ -6,10 +6,9 @@ import inspect
 import json
 import textwrap
 from collections.abc import Callable
-from dataclasses import MISSING
 from typing import Any, TypeVar
 
-from tinyticket.lottery.settings.declare import GROUPS, BySize, Open, Setting
+from tinyticket.lottery.settings.declare import GROUPS, NEVER, BySize, Open, Setting
 from tinyticket.lottery.settings.table import RUNNING, SETTINGS
 
 DECLARED = {**SETTINGS, **RUNNING}
@@ -20,7 +19,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 
 def takes_settings(function: T) -> T:
-    """Give a function of model, data and **options the signature of all settings, and describe them where it says {settings}."""
+    """Give what takes **options the signature of all settings, and describe them where its docstring says {settings}."""
     signature = inspect.signature(function)
     *own, _ = signature.parameters.values()
     own = [p.replace(annotation=DECLARED[p.name].takes) if p.name in DECLARED else p for p in own]
@@ -35,14 +34,8 @@ def takes_settings(function: T) -> T:
 def renewed(page: str) -> str:
     """Return docs/format.md with its table of settings made anew."""
     heading = "| name | type | without it | default of `find` | meaning |\n|---|---|---|---|---|\n"
-    return (
-        page.partition(BEGIN)[0]
-        + BEGIN
-        + heading
-        + "".join(map(_row, SETTINGS.values()))
-        + END
-        + page.partition(END)[2]
-    )
+    rows = "".join(map(_row, SETTINGS.values()))
+    return f"{page.partition(BEGIN)[0]}{BEGIN}{heading}{rows}{END}{page.partition(END)[2]}"
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:
@@ -60,6 +53,6 @@ def _paragraph(setting: Setting) -> str:
 
 def _row(setting: Setting) -> str:
     kind = JSON.get(setting.type, "object" if setting.type.startswith("dict") else "list")
-    absent = "" if setting.absent is MISSING else f"`{json.dumps(setting.absent)}`"
+    absent = "" if setting.absent is NEVER else f"`{json.dumps(setting.absent)}`"
     default = "" if setting.default is None else setting.default
     return f"| `{setting.name}` | {kind} | {absent} | {default} | {setting.help} |\n"

@@ -18,13 +18,15 @@ from tinyticket.results.result import Result, load
 if TYPE_CHECKING:
     from tinyticket.lottery.settings.declare import Setting
 
+LONGEST = 500  # characters of a name or other text, which messages repeat
+
 
 def refuse(expected: str, value: Any) -> InputError:
     """Return the error for a value that is not what is expected, shown in at most 60 characters."""
     try:
         shown = " ".join(repr(value).split())[:60]
-    except ValueError:  # an integer of thousands of digits
-        shown = "a number that is far too large"
+    except Exception:  # as of an integer of thousands of digits
+        shown = f"such a value of the type {type(value).__name__}"
     return InputError(f"{expected}, not {shown}")
 
 
@@ -48,7 +50,7 @@ def _number(setting: Setting, name: str, value: Any) -> float:
 
 def _plain(setting: Setting, name: str, value: Any, kind: str = "") -> Any:
     types, words = PLAIN[kind or setting.type]
-    if not isinstance(value, types) or "\0" in str(value):
+    if not isinstance(value, types) or "\0" in str(value) or (types is str and len(value) > LONGEST):
         such = f" such as {setting.known[0]!r}" if setting.known else ""
         raise refuse(f"{name} is {words}{such}", value)
     if setting.kind and value not in setting.known:
@@ -74,14 +76,10 @@ READERS: dict[str, Any] = {**dict.fromkeys(PLAIN, _plain), "int": _whole, "float
 
 def read_schedule(value: Any) -> Schedule:
     """Return a schedule, from text such as "step:20000,25000" or what a file holds too."""
-    try:
-        if isinstance(value, Mapping):
-            value = schedules.from_plain(dict(value))
-        value = schedules.parse(value) if isinstance(value, str) else value
-    except TypeError:
-        pass
+    value = schedules.parse(value) if isinstance(value, str) else value
+    value = schedules.from_plain(dict(value)) if isinstance(value, Mapping) else value
     if not isinstance(value, Schedule):
-        raise refuse("the schedule is one of tinyticket.optim's, or text such as step:20000,25000", value)
+        raise TypeError
     return value
 
 
@@ -90,23 +88,23 @@ def read_fractions(value: Any) -> Any:
     several = {str(name): _as_float(part) for name, part in value.items()} if isinstance(value, Mapping) else {}
     read = value if isinstance(value, str) else several if isinstance(value, Mapping) else _as_float(value)
     if read is None or None in several.values():
-        raise refuse("prune is a fraction such as 0.2, or one for each group of layers (conv, fc, output)", value)
+        raise TypeError
     return read
 
 
 def read_densities(value: float | str | Iterable[float]) -> tuple[float, ...]:
     """Return densities, from one number, several, or text such as "0.5,0.2,0.1"."""
-    try:
-        parts: Any = value.split(",") if isinstance(value, str) else [value] if isinstance(value, Real) else value
-        return tuple(float(part) for part in parts)
-    except (TypeError, ValueError, OverflowError):
-        raise refuse("one-shot wants densities between 0 and 1, such as 0.5,0.2,0.1", value) from None
+    parts: Any = value.split(",") if isinstance(value, str) else [value] if isinstance(value, Real) else value
+    densities = tuple(float(part) for part in parts)
+    if not all(map(math.isfinite, densities)):
+        raise ValueError
+    return densities
 
 
 def read_executor(value: Any) -> Any:
     """Return an executor, or the address of a scheduler."""
     if not isinstance(value, str) and not hasattr(value, "submit"):
-        raise refuse("executor is a concurrent.futures.Executor or the address of a Dask scheduler", value)
+        raise TypeError
     return value
 
 

@@ -65,14 +65,16 @@ class Settings(Declared):
     schedule: Schedule = setting(
         "Training", "constant", "How the learning rate changes, in iterations: constant, step:20000,25000 (a tenth from each on), "
         "cosine:30000, warmup:10000, or warmup:10000+step:20000,25000.", python="Or a schedule of tt.optim.",
-        parse=readers.read_schedule, takes="str or Schedule", form="SCHEDULE")
+        parse=readers.read_schedule, takes="str or Schedule", form="SCHEDULE",
+        expected="the schedule is one of tinyticket.optim's, or text such as step:20000,25000")
     prune: dict[str, float] = setting(
         "Pruning", 0.2, "Fraction of the survivors removed every round (output layer, in layer scope: half of it), or one for each "
         "group of layers: conv=0.1,fc=0.2,output=0.1.", parse=readers.read_fractions, takes="float, str or dict", form="FRACTION",
-        common=True)
+        expected="prune is a fraction such as 0.2, or one for each group of layers (conv, fc, output)", common=True)
     one_shot: tuple[float, ...] = setting(
         "Pruning", None, "Prune the dense network once to each of these densities, instead of `rounds` and `prune`.",
-        parse=readers.read_densities, takes="float, str or list", form="DENSITY,...", common=True)
+        parse=readers.read_densities, takes="float, str or list", form="DENSITY,...", common=True,
+        expected="one-shot wants densities between 0 and 1, such as 0.5,0.2,0.1")
     scope: str = setting(
         "Pruning", Open("layer; global before training and for early-bird, erk where a mask moves"),
         "Compare scores within each layer or in the global network; with `one_shot` also give all layers one density (uniform), or "
@@ -99,7 +101,7 @@ class Settings(Declared):
         later=True, known=REWINDS, kind="rewind")
     rewind_to: int = setting(
         "Rewinding", 0, "To which iteration of the dense training; every retraining lasts from there to the last iteration.",
-        later=True, form="ITERATION")
+        later=True, form="ITERATION", least=-(2**31), expected="rewind to is an iteration of the dense training")
     strategy: str = setting(
         "Rewinding", "reset", "reset: a round prunes what the last ticket became; continue: a network beside it that keeps its "
         "weights from round to round, while tickets are rewound as ever.", later=True, known=STRATEGIES, kind="strategy")
@@ -216,7 +218,8 @@ class Running(Declared):
     executor: Executor | str | None = setting(
         "Running", None, "Train on the workers of a Dask scheduler instead (needs the extra cluster).", later=True,
         python="Or on those of a concurrent.futures.Executor, which see this machine's temporary folder; `workers` says how many.",
-        parse=readers.read_executor, takes="str or Executor", option="scheduler", form="tcp://HOST:PORT")
+        parse=readers.read_executor, takes="str or Executor", option="scheduler", form="tcp://HOST:PORT",
+        expected="executor is a concurrent.futures.Executor or the address of a Dask scheduler")
     data_folder: Path | None = setting("Running", None, "Where data sets lie: looked for there alone.", later=True, form="PATH")
     out: Path | None = setting(
         "Running", None, "The result file (HDF5); continued if it is there.", later=True, form="PATH", common=True,

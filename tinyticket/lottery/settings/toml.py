@@ -6,11 +6,11 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
 from tinyticket.errors import InputError, near
+from tinyticket.lottery.settings.declare import NEVER
 from tinyticket.lottery.settings.defaults import Options, read
 from tinyticket.lottery.settings.table import MASKING, SETTINGS, Settings
 
@@ -20,12 +20,10 @@ def to_toml(config: Mapping[str, Any]) -> str:
     settings, head = Settings.from_plain(config), ""
     untold = {"rounds", "prune"} if settings.one_shot else {"one_shot"} if settings.prune else {"one_shot", "prune"}
     if settings.masks_from != "none":
-        head = f"# its masks are those of {settings.masks_from}: give their file with --masks-from\n"
+        head = f"# its masks are those of {_value(settings.masks_from)}: give their file with --masks-from\n"
         untold |= {"masks_from", *MASKING}
     # Files leave out what was once the only way, which may be another than what `find` does by default.
-    open = {
-        s.name: s.absent for s in SETTINGS.values() if s.default not in (None, s.absent) and s.absent is not MISSING
-    }
+    open = {s.name: s.absent for s in SETTINGS.values() if s.default not in (None, s.absent) and s.absent is not NEVER}
     told = {name: value for name, value in {**open, **settings.to_plain()}.items() if name not in untold}
     return head + "".join(f"{name} = {_value(value)}\n" for name, value in told.items())
 
