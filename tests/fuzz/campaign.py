@@ -31,7 +31,8 @@ def guarded(*shape, dtype=np.float32):
 
 _empty, packing.empty = packing.empty, guarded  # before the kernels import it
 
-from tests.fuzz.specification import KERNELS, Draw, images, rows  # noqa: E402
+from tests.fuzz.draws import Draw, images, rows  # noqa: E402
+from tests.fuzz.specification import KERNELS  # noqa: E402
 from tinyticket import kernels  # noqa: E402
 from tinyticket.errors import InputError  # noqa: E402
 from tinyticket.kernels.cpu.checked import arguments_of  # noqa: E402

@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Real
 from types import NoneType, UnionType
-from typing import Annotated, Any, NamedTuple, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -125,6 +125,11 @@ def arguments_of(function: Any) -> dict[str, _Argument]:
     return {name: _Argument(name, *_kind_of(hint), _is_written(hint)) for name, hint in hints.items()}
 
 
+@functools.cache
+def _written_by(function: Any) -> frozenset[str]:
+    return frozenset(name for name, argument in arguments_of(function).items() if argument.written)
+
+
 def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
     """Return a function that raises InputError where an argument is not what the annotations of the given one ask for.
 
@@ -132,17 +137,18 @@ def checked(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
     """
     if isinstance(function, type):
         return function
-    where, by_name = function.__name__, cast(Any, function)
+    where = function.__name__
 
     @functools.wraps(function)
-    def call(*given: _Given.args, **options: _Given.kwargs) -> _Result:
+    def call(*given: Any, **options: Any) -> Any:
         arguments = arguments_of(function)
-        named = {**dict(zip(arguments, given, strict=False)), **options}
-        if len(named) < len(given) + len(options) or not named.keys() <= arguments.keys():
-            return function(*given, **options)  # Python says what is wrong with such a call
-        taken = {name: arguments[name].taken(where, value) for name, value in named.items()}
-        _check_apart(where, [name for name in taken if arguments[name].written], taken)
-        return by_name(**taken)
+        if len(given) <= len(arguments) and options.keys() <= arguments.keys():  # else Python says what is wrong
+            given = tuple([a.taken(where, value) for a, value in zip(arguments.values(), given, strict=False)])
+            options = {name: arguments[name].taken(where, value) for name, value in options.items()}
+            named = {**dict(zip(arguments, given, strict=False)), **options}
+            if not _written_by(function).isdisjoint(named):
+                _check_apart(where, _written_by(function), named)
+        return function(*given, **options)
 
     call.__module__ = __package__  # where pickle finds it
     return call
@@ -155,14 +161,12 @@ def check_fields(instance: Any) -> None:
         vars(instance)[name] = argument.taken(kind.__name__, vars(instance)[name])
 
 
-def _check_apart(function: str, written: list[str], given: Mapping[str, Any]) -> None:
+def _check_apart(function: str, written: frozenset[str], given: Mapping[str, Any]) -> None:
     """Raise InputError if something that is written into shares memory with another argument."""
-    if not any(given[name] is not None for name in written):
-        return
     arrays = [(name, array) for name, value in given.items() for array in _arrays_of(value)]
-    for (name, array), (other, beside) in itertools.combinations(arrays, 2):
-        if (name in written or other in written) and np.may_share_memory(array, beside):
-            raise InputError(f"{function}: {name} and {other} share memory, but a result is written into it")
+    for (one, array), (other, beside) in itertools.combinations(arrays, 2):
+        if (one in written or other in written) and np.may_share_memory(array, beside):
+            raise InputError(f"{function}: {one} and {other} share memory, but a result is written into it")
 
 
 def _arrays_of(value: Any) -> Iterator[np.ndarray]:

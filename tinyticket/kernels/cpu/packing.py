@@ -100,7 +100,8 @@ class Images:
     border: int = 0
 
     def __post_init__(self):
-        check_fields(self)
+        if getattr(self.array, "dtype", None) != np.float32 or type(self.border) is not int or self.border < 0:
+            check_fields(self)
         vars(self)["array"] = contiguous(self.array)
         shape = self.array.shape
         if len(shape) != 5 or shape[4] != LANES or 0 in shape:
