@@ -293,6 +293,23 @@ def test_settings_and_sizes_that_cannot_be_are_damage(text, name, value, copy):
         tt.load(copy)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"evaluate_every": 1},
+        {"method": "rigl", "update_every": 1},
+        {"method": "early-bird"},
+        {"gradual": [0, 10**9 - 1, 1]},
+    ],
+)
+def test_a_number_does_not_become_a_list_of_a_billion(settings, copy):
+    with h5py.File(copy, "r+") as file:
+        config = json.loads(file.attrs["config"])
+        long = {"iterations": 10**9, "evaluate_every": 10**9, "batch_size": 200}
+        file.attrs["config"] = json.dumps({**config, **long, **settings})
+    refused_within(10 << 20, lambda: tt.load(copy))
+
+
 def test_numbers_of_other_precision_are_python_numbers(copy):
     before = tt.load(copy).trials[0].rounds[1].scalars()
     with h5py.File(copy, "r+") as file:

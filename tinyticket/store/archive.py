@@ -63,9 +63,8 @@ class Archive:
             If it does not exist, is no HDF5 file or a damaged one, or is not tinyticket's.
         """
         if self.path is not None and not self.path.is_file():
-            raise InputError(
-                f"{self.path} {'is a folder' if self.path.is_dir() else 'does not exist'}; expected a result file"
-            )
+            what = "is a folder" if self.path.is_dir() else "is no file" if self.path.exists() else "does not exist"
+            raise InputError(f"{self.path} {what}; expected a result file")
         with self._opened(io.BytesIO(self._image) if self.path is None else self.path) as file:
             state: Any = len(self._image)
             if self.path is not None:
