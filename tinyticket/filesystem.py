@@ -49,17 +49,14 @@ def lock(file: IO) -> bool:
     Raises
     ------
     OSError
-        If the file system has no locks; some say then that another has it.
+        If the file system has no locks; some say then that another handle has each.
     """
     if fcntl is not None:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             with tempfile.TemporaryFile(dir=Path(file.name).parent) as fresh:
-                try:
-                    fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from None
+                fcntl.flock(fresh, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody else can have this one
             return False
     return True
 

@@ -72,7 +72,7 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
         "csv": lambda: report.to_csv(result),
         "show": lambda: (title(result), shown(table(result))),
         "compare": lambda: shown(comparison_table(compare([load(whole), result]))),
-        **{name: lambda ask=ask: shown(analysis_table(ask(result))) for name, ask in ANALYSES.items()},
+        **{name: lambda ask=ask: analysis_table(ask(result)) for name, ask in ANALYSES.items()},
         "export": lambda: export(result, folder / "export.npz", trial, last),
         "model": lambda: result.model(trial, last, weights="start"),
         "rewind": lambda: result.rewind(trial),
@@ -83,15 +83,19 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
 
 def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callable]:
     """Return what takes longer, of which each case is asked one."""
-    asked = {"verify": lambda: verify(result, data=DATA)}
+    asked = {"verify": lambda: verify(result, data=DATA, threads=1)}
     settings = Settings.from_plain(result.config)
     if max(settings.iterations, settings.rounds, settings.trials) > 20:
         return asked  # what would take hours with an undamaged file too
     options = {**settings.to_plain(), "data": DATA, "model": "mlp-12-8-3", "schedule": settings.schedule}
     options |= {"prune": None, "rounds": None} if settings.one_shot else {"one_shot": None}
     options.pop("masks_from", None)
+    options["threads"] = 1
     copy, more = {"controls": "none", "trials": 1, "dense_from": path}, {"trials": settings.trials + 1}
+    if not settings.one_shot:
+        copy["rounds"] = 0
     moved = {"masks_from": path, "iterations": 2, "evaluate_every": 1, "batch_size": 20, "validation": 40}
+    moved |= {"trials": 1, "controls": "none", "eager": True, "threads": 1}
     return asked | {
         "dense from": lambda: find(**{**options, **copy}, out=folder / "dense.h5"),
         "masks from": lambda: find(data=DATA, **moved),

@@ -263,6 +263,9 @@ def test_text_that_no_header_has_room_for_is_read_too(path):
         ("/", "data", h5py.Empty("f8")),
         ("trials/0/rounds/01", "density", "x"),
         ("trials/0/rounds/01", "density", 1j),
+        ("trials/0/rounds/01", "density", np.nan),
+        ("trials/0/rounds/01", "density", -0.5),
+        ("trials/0/rounds/01", "test_accuracy", 1e300),
         ("trials/0/rounds/01", "weights_left", 0.5),
         ("trials/0/rounds/01/controls/reinit", "seconds", [0.0, 1.0]),
     ],
@@ -291,6 +294,42 @@ def test_settings_and_sizes_that_cannot_be_are_damage(text, name, value, copy):
         file.attrs[text] = json.dumps(held)
     with pytest.raises(InputError, match=rf"is damaged: {text}: "):
         tt.load(copy)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"evaluate_every": 1},
+        {"method": "rigl", "update_every": 1},
+        {"method": "early-bird"},
+        {"gradual": [0, 10**9 - 1, 1]},
+    ],
+)
+def test_a_number_does_not_become_a_list_of_a_billion(settings, copy):
+    with h5py.File(copy, "r+") as file:
+        config = json.loads(file.attrs["config"])
+        long = {"iterations": 10**9, "evaluate_every": 10**9, "batch_size": 200}
+        file.attrs["config"] = json.dumps({**config, **long, **settings})
+    refused_within(10 << 20, lambda: tt.load(copy))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("iteration", -1),
+        ("iteration", 10**18),
+        ("iteration", 5),
+        ("test_accuracy", np.inf),
+        ("validation_accuracy", -1),
+    ],
+)
+def test_a_history_that_cannot_be_is_damage(column, value, copy):
+    with h5py.File(copy, "r+") as file:
+        table = file["trials/0/rounds/01/history"][...]
+        table[column][-1] = value
+        file["trials/0/rounds/01/history"][...] = table
+    with pytest.raises(InputError, match=r"is damaged: trials/0/rounds/01/history: "):
+        _ = tt.load(copy).verdict
 
 
 def test_numbers_of_other_precision_are_python_numbers(copy):

@@ -47,6 +47,10 @@ def export(result: Result, path: str | os.PathLike, trial: int = 0, round: int =
     arrays = {**state, **{f"mask/{name}": mask for name, mask in chosen.masks.items()}}
     buffer = io.BytesIO()
     if path.suffix == ".npz":
+        if "file" in arrays or "allow_pickle" in arrays:  # which NumPy takes for its own arguments
+            raise InputError(
+                f"{path}: an .npz cannot hold an array of the name 'file' or 'allow_pickle'; write an .h5 file"
+            )
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     else:
         import h5py

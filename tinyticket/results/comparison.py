@@ -135,7 +135,7 @@ def _shared(held: list[list[tuple[float, Runs]]]) -> list[list[Runs | None]]:
     rows: list[list[Runs | None]] = []
     densest = 0.0
     for density, which, runs in everything:
-        if not rows or rows[-1][which] is not None or densest / density >= SAME_DENSITY:
+        if not rows or rows[-1][which] is not None or densest >= SAME_DENSITY * density:
             rows.append([None] * len(held))
             densest = density
         rows[-1][which] = runs

@@ -63,9 +63,9 @@ class Archive:
             If it does not exist, is no HDF5 file or a damaged one, or is not tinyticket's.
         """
         if self.path is not None and not os.path.isfile(self.path):  # which copes with names that are too long
-            raise InputError(
-                f"{self.path} {'is a folder' if os.path.isdir(self.path) else 'does not exist'}; expected a result file"
-            )
+            folder, there = os.path.isdir(self.path), os.path.exists(self.path)
+            what = "is a folder" if folder else "is no file" if there else "does not exist"
+            raise InputError(f"{self.path} {what}; expected a result file")
         with self._opened(io.BytesIO(self._image) if self.path is None else self.path) as file:
             state: Any = len(self._image)
             if self.path is not None:

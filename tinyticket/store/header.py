@@ -13,6 +13,8 @@ from tinyticket.store.reading import Group
 
 LARGEST = 10**9
 LARGEST_EXAMPLE = 10**7
+MOST_STOPS = 2 * 10**6
+"""How often a training may be evaluated or its mask be moved: such iterations are listed in memory."""
 
 Check = Callable[[Any], bool]
 
@@ -29,6 +31,7 @@ def read_header(root: Group) -> dict[str, Any]:
     _check(root, "config", header["config"], CONFIG, LATER)
     _check(root, "data", header["data"], DATA)
     _check(root, "data", header["data"]["examples"], dict.fromkeys(("train", "validation", "test"), _count(1)))
+    _check_lengths(root, header["config"], header["data"])
     networks = root.json("networks") if root.has("networks") else {}
     if networks:
         _check(root, "networks", networks, NETWORKS)
@@ -47,6 +50,18 @@ def _check(
     for name, holds in (later or {}).items():
         if name in found and not holds(found[name]):
             raise root.damage(f"{name} cannot be {found[name]!r:.60}", where)
+
+
+def _check_lengths(root: Group, config: Mapping, data: Mapping) -> None:
+    steps = {"evaluate_every": config["evaluate_every"]}
+    if config.get("method", "tickets") != "tickets":
+        epoch = max(1, data["examples"]["train"] // config["batch_size"])
+        steps |= {"update_every": config.get("update_every", 100), "batch_size": epoch}
+    if config.get("gradual"):
+        steps["gradual"] = config["gradual"][2]
+    for name, step in steps.items():
+        if config["iterations"] // step > MOST_STOPS:
+            raise root.damage(f"{name} cannot be {config.get(name)!r} in {config['iterations']} iterations", "config")
 
 
 def _text(value: Any) -> bool:

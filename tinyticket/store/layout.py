@@ -24,6 +24,7 @@ FORMAT_VERSION = 1
 MASK_STAYS = ("ticket", "init", "inverted")
 """Origins of masks with which a training begins and ends; other names are of methods that begin with a dense network."""
 
+LARGEST = 10**9  # iterations
 LONGEST_FIXED = 60_000  # of the 64 KiB that HDF5 has for an attribute
 SCALARS = {
     "density": float,
@@ -235,8 +236,11 @@ def read_history(group: Group) -> np.ndarray:
     """Return the table of evaluations, of dtype HISTORY: one row at least."""
     history = group.array("history", table=HISTORY)
     iterations = history["iteration"]
-    if not len(history) or iterations[0] < 0 or (iterations[1:] <= iterations[:-1]).any():
+    if not len(history) or iterations[0] < 0 or iterations[-1] > LARGEST or (iterations[1:] <= iterations[:-1]).any():
         raise group.damage("its iterations do not go upward from 0 or more", "history")
+    for name in ("validation_accuracy", "test_accuracy"):
+        if ((history[name] < 0) | (history[name] > 1)).any():  # NaN where a network diverged
+            raise group.damage(f"{name} is not between 0 and 1", "history")
     return history
 
 
@@ -264,7 +268,18 @@ def read_plan(group: Group) -> dict[str, Any]:
 
 def read_scalars(group: Group) -> dict[str, Any]:
     """Return the numbers of a training as Python values."""
-    return {name: group.number(name, kind) for name, kind in SCALARS.items()}
+    scalars = {name: group.number(name, kind) for name, kind in SCALARS.items()}
+    for name, most in {
+        "density": 1,
+        "weights_left": math.inf,
+        "early_stop_iteration": LARGEST,
+        "test_accuracy": 1,
+    }.items():
+        if scalars[name] < 0 or scalars[name] > most:  # NaN where a network diverged
+            raise group.damage(f"it cannot be {scalars[name]}", name)
+    if math.isnan(scalars["density"]):
+        raise group.damage("it is no number", "density")
+    return scalars
 
 
 def _names(group: Group, expected: Collection[str]) -> list[str]:

@@ -92,7 +92,8 @@ def _checked(method: Callable[Concatenate[Group, P], T]) -> Callable[Concatenate
             raise
         except Exception as error:
             name = next((text for text in arguments if isinstance(text, str)), "")
-            raise group.damage((str(error) or type(error).__name__).splitlines()[0], name) from error
+            words = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+            raise group.damage(words.splitlines()[0], name) from error
 
     return checked
 
