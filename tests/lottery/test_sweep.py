@@ -93,6 +93,14 @@ def test_what_cannot_be_done_is_said_before_anything_is_trained(grid, experiment
     assert not (tmp_path / "sweep").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "words"), [({"threads": 0}, "threads are at least 1"), ({"out": "a.h5"}, "out belongs to")]
+)
+def test_how_it_is_run_is_checked_too(option, words, tmp_path):
+    with pytest.raises(InputError, match=words):
+        sweep(tmp_path, SETTINGS, GRID, **option)
+
+
 def test_names_are_made_of_what_differs():
     grid = {"one_shot": [[0.5, 0.1], 0.2], "prune": [{"conv": 0.1, "fc": 0.2}], "data": ["some/where/mine.npz"]}
     names = [name for name, _ in combinations({"seed": 1}, grid, [{"name": "own", "seed": 2}])]

@@ -12,7 +12,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,13 +28,15 @@ from tinyticket.lottery.jobs.executors import WORTH, open_jobs, tended, work
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
 from tinyticket.lottery.record import Record
+from tinyticket.lottery.settings.defaults import Options
+from tinyticket.lottery.settings.table import Running
 from tinyticket.lottery.transfer import Network
 from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
 from tinyticket.results import Result, load
 from tinyticket.store import Run, layout
 
-Options = dict[str, Any]
+SHARED = ("threads", "workers", "executor", "data_folder", "callbacks")
 
 
 class Planned(NamedTuple):
@@ -79,10 +81,10 @@ class Sweep:
         Options of which every combination is an experiment.
     experiments : list of dicts
         Options of single experiments instead, each beside the grid's; `name` names its file.
-    threads, workers, executor, data_folder, callbacks
-        As `find` takes them.
     load_model : callable, optional
         (name, Dataset) -> a model, for names that contain a colon.
+    **running
+        threads, workers, executor, data_folder and callbacks, as `find` takes them.
 
     Raises
     ------
@@ -97,25 +99,26 @@ class Sweep:
         grid: Mapping[str, Sequence] | None = None,
         experiments: Iterable[Mapping[str, Any]] = (),
         *,
-        threads: int | None = None,
-        workers: int | None = 1,
-        executor: Executor | str | None = None,
-        data_folder: str | os.PathLike | None = None,
-        callbacks: Callback | Iterable[Callback] = (),
         load_model: Callable[[str, Dataset], Any] | None = None,
+        **running: Any,
     ):
-        self.folder, self.executor, self.callback = Path(folder), executor, in_order(callbacks)
-        self.threads = usable_threads(threads)
-        self._load_model, self._data_folder = load_model, data_folder
-        self._loaded = functools.cache(functools.partial(load_dataset, folder=data_folder))
+        if refused := running.keys() - {*SHARED}:
+            raise InputError(
+                f"a sweep is run with {', '.join(SHARED)}; {sorted(refused)[0]} belongs to its experiments"
+            )
+        how = Running(**running)
+        self.folder, self.executor, self.callback = Path(folder), how.executor, in_order(how.callbacks or ())
+        self.threads = usable_threads(how.threads)
+        self._load_model, self._data_folder = load_model, how.data_folder
+        self._loaded = functools.cache(functools.partial(load_dataset, folder=how.data_folder))
         self.planned = [self._plan(*named) for named in combinations(settings or {}, grid or {}, experiments)]
         held = {
             plan.dense: self._file(plan.name)
             for plan in self.planned
             if plan.done and _made_here(self._file(plan.name))
         }
-        worth = workers is not None or sum(plan.work for plan in self.planned) >= WORTH
-        self.workers = usable_workers(workers, self.threads, "cpu") if worth else 1
+        worth = how.workers is not None or sum(plan.work for plan in self.planned) >= WORTH
+        self.workers = usable_workers(how.workers, self.threads, "cpu") if worth else 1
         self.planned = [plan if plan.done else plan._replace(donor=held.get(plan.dense)) for plan in self.planned]
 
     @property
