@@ -28,6 +28,7 @@ from tinyticket.lottery.jobs.executors import WORTH, open_jobs, tended, work
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
 from tinyticket.lottery.record import Record
+from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.lottery.transfer import Network
 from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
@@ -289,9 +290,8 @@ class _Part(Callback):
 def _dense_key(workshop: Workshop) -> tuple:
     """Return what decides every bit of an experiment's dense trainings."""
     settings = workshop.settings
-    keeps = settings.rewind_to if settings.rewind == "weights" else 0  # what a checkpoint of it is kept of
     decides = [repr(getattr(settings, name)) for name in dense.DECIDES]
-    return (keeps, *decides, repr(describe(workshop.model)), repr(workshop.dataset.fingerprints()))
+    return (kept_iteration(settings), *decides, repr(describe(workshop.model)), repr(workshop.dataset.fingerprints()))
 
 
 def _made_here(file: str) -> bool:

@@ -10,6 +10,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.methods.method import Method, layer_counts
 from tinyticket.lottery.pruning import AT_INIT
+from tinyticket.lottery.rewinding import changes_reset
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.results import naming
 
@@ -83,8 +84,7 @@ class GradualPruning(Method):
         """Raise InputError unless the settings of gradual pruning go together."""
         self.check_controls(settings)
         after_training = settings.criterion not in AT_INIT
-        rewinds = settings.rewind != "weights" or settings.rewind_to or settings.strategy != "reset"
-        if not settings.one_shot or rewinds or settings.mask_0 != "zero" or not after_training:
+        if not settings.one_shot or changes_reset(settings) or settings.mask_0 != "zero" or not after_training:
             raise InputError(
                 "gradual pruning happens in a training that starts at theta_0 and ends at a density: give the densities with "
                 "one-shot, a criterion of trained weights, and leave mask-0, rewind, rewind-to and strategy out"

@@ -13,11 +13,11 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.controls import KINDS, known
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.pruning import AT_INIT, Pruner
-from tinyticket.lottery.replay.again import Again, fill
+from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module
 from tinyticket.results.naming import kind_of
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result, Round, fill
 from tinyticket.store import layout, summary
 
 ROUNDING = 1e-3  # of accuracies and losses that other kernels or another machine recompute
@@ -111,8 +111,7 @@ def _trainings(result: Result) -> Iterator[_Training]:
         for round in trial.rounds:
             where = f"trial {trial.number}, round {round.number}"
             yield _Training(where, trial.number, round)
-            beside = {**round.controls, **({"continued": round.continued} if round.continued else {})}
-            for name, run in beside.items():
+            for name, run in round.beside.items():
                 yield _Training(f"{where}, {name}", trial.number, run, name, round)
 
 

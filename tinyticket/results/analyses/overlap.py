@@ -25,7 +25,7 @@ def overlap(result: Result) -> Analysis:
         If there is only one trial.
     """
     if len(result.trials) < 2:
-        raise InputError(f"{result.path or 'the result'} has one trial: overlap is what the masks of two trials share")
+        raise InputError(f"{result.archive.name} has one trial: overlap is what the masks of two trials share")
     rows = []
     for number, rounds in by_number(result).items():
         for name in rounds[0].masks if len(rounds) > 1 and number else ():
