@@ -232,16 +232,6 @@ class Result:
             )
         return rounds[round]
 
-    def runs_of(self, network: str = "ticket") -> dict[int, dict[int, Round]]:
-        """Return the tickets ("ticket", the dense networks among them) or those of a control by round, and then by trial."""
-        found: dict[int, dict[int, Round]] = {}
-        for trial in self.trials:
-            for round in trial.rounds:
-                run = round if network == "ticket" else round.controls.get(network)
-                if run is not None:
-                    found.setdefault(round.number, {})[trial.number] = run
-        return dict(sorted(found.items()))
-
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""
         self._trial(trial)
@@ -320,6 +310,17 @@ class Result:
         return (
             f"Result({self.archive.name}: {len(self.trials)} trials, {self.config['model']} on {self.config['data']})"
         )
+
+
+def runs_of(result: Result, network: str = "ticket") -> dict[int, dict[int, Round]]:
+    """Return the tickets ("ticket", the dense networks among them) or the networks of a control, by round and then by trial."""
+    found: dict[int, dict[int, Round]] = {}
+    for trial in result.trials:
+        for round in trial.rounds:
+            run = round if network == "ticket" else round.controls.get(network)
+            if run is not None:
+                found.setdefault(round.number, {})[trial.number] = run
+    return dict(sorted(found.items()))
 
 
 def fill(model: Module, masks: Mapping, state: Mapping, frozen: Mapping) -> None:
