@@ -45,12 +45,9 @@ def run(arguments: list[str] | None = None) -> int:
     """
     try:
         code = app.main(arguments, prog_name="tinyticket", standalone_mode=False)
-    except InputError as error:
+    except (InputError, WorkerError) as error:
         click.echo(f"tinyticket: {printable(str(error))}", err=True)
-        return 2
-    except WorkerError as error:
-        click.echo(f"tinyticket: {printable(str(error))}", err=True)
-        return 1
+        return 2 if isinstance(error, InputError) else 1
     except click.ClickException as error:
         error.show()
         return error.exit_code

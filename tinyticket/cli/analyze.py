@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common, print_table, write_out
 from tinyticket.cli.own_model import from_file
 
 QUESTIONS = """
@@ -62,16 +62,11 @@ def analyze(
             does = "trains nothing" if names else "looks at no data and trains nothing"
             raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
         found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
-    if output:
-        from tinyticket.report.analysis import plot_analysis
+    from tinyticket.report.analysis import analysis_table, plot_analysis
 
-        plot_analysis(found, output)
-        if not quiet:
-            click.echo(f"wrote {output}", err=True)
+    write_out(quiet, output, lambda path: plot_analysis(found, path))
     if as_json:
         click.echo(json.dumps({"title": found.title, "rows": found.rows}, indent=1))
-        return
-    from tinyticket.report.analysis import analysis_table
-
-    click.echo(found.title)
-    print_table(analysis_table(found))
+    else:
+        click.echo(found.title)
+        print_table(analysis_table(found))

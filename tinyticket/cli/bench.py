@@ -49,10 +49,8 @@ def _warm(model: str, quiet: bool) -> None:
     start = time.perf_counter()
     warmup(model or None)
     if not quiet:
-        what = model or "fully-connected models"
-        click.echo(
-            f"kernels of {what}: ready in {time.perf_counter() - start:.1f} s, kept in {cache_folder() or 'memory only'}"
-        )
+        seconds, what = time.perf_counter() - start, model or "fully-connected models"
+        click.echo(f"kernels of {what}: ready in {seconds:.1f} s, kept in {cache_folder() or 'memory only'}")
 
 
 def information() -> dict[str, str]:
@@ -66,15 +64,14 @@ def information() -> dict[str, str]:
     name, features = machine.target()
     widest = next((word for word in ("avx512f", "avx2", "neon") if f"+{word}" in features), "no wide vectors")
     calibrated = choice.calibration_file()
+    measured = f"measured here, {calibrated}" if calibrated.exists() else "built-in rates (--calibrate measures)"
     return {
         "numba": numba.__version__,
         "compiled for": f"{name} ({widest}), vectors of {machine.LANES} float32",
         "threads": str(threads.available_threads()),
         "threading layer": threads.threading_layer(),
         "kernel cache": str(jit.cache_folder() or "off"),
-        "dense or sparse": f"measured here, {calibrated}"
-        if calibrated.exists()
-        else "built-in rates (--calibrate measures)",
+        "dense or sparse": measured,
         **_cuda(),
     }
 
@@ -97,20 +94,15 @@ def _calibrate(quiet: bool) -> None:
     rates = calibrate()
     path = choice.remember(rates)
     if not quiet:
-        for first in (True, False):
-            dense, sparse = (rates.dense_first, rates.sparse_first) if first else (rates.dense, rates.sparse)
-            layer = "a first layer" if first else "a later layer"
-            click.echo(
-                f"{layer}: {dense:.2f} ns for a dense weight, {sparse:.2f} ns for a survivor; "
-                f"sparse below about {_break_even((300, 784) if first else (256, 256), first):.0%} density"
-            )
-        for first in (True, False):
-            dense = rates.convolution_first if first else rates.convolution
-            sparse = rates.sparse_convolution_first if first else rates.sparse_convolution
-            click.echo(
-                f"{'a first' if first else 'a later'} convolution: {dense:.2f} ns for a dense weight, {sparse:.2f} ns for a "
-                f"survivor and {rates.convolution_base:.2f} ns for each weight at a pixel"
-            )
+        said = "{}: {:.2f} ns for a dense weight, {:.2f} ns for a survivor"
+        for place, end, shape in (("first", "_first", (300, 784)), ("later", "", (256, 256))):
+            dense, sparse = (getattr(rates, f"{name}{end}") for name in ("dense", "sparse"))
+            even = _break_even(shape, place == "first")
+            click.echo(said.format(f"a {place} layer", dense, sparse) + f"; sparse below about {even:.0%} density")
+        for place, end in (("first", "_first"), ("later", "")):
+            dense, sparse = (getattr(rates, f"{name}{end}") for name in ("convolution", "sparse_convolution"))
+            each = f" and {rates.convolution_base:.2f} ns for each weight at a pixel"
+            click.echo(said.format(f"a {place} convolution", dense, sparse) + each)
         click.echo(f"remembered in {path}")
 
 

@@ -26,6 +26,14 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.version_option(__version__, message="tinyticket %(version)s")(with_logging)
 
 
+def write_out(quiet: bool, output: str | None, write: Callable[[str], None]) -> None:
+    """Write the file of the option --output, if there is one, and say so."""
+    if output:
+        write(output)
+        if not quiet:
+            click.echo(f"wrote {output}", err=True)
+
+
 def print_table(table: Table) -> None:
     """Print a table as wide as it needs to be: a number that is cut is worse than a line that wraps."""
     Console(width=10_000).print(table)

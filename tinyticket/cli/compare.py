@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common, print_table, write_out
 from tinyticket.errors import InputError
 
 
@@ -35,9 +35,7 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     if output:
         from tinyticket.report.plot import plot_comparison
 
-        plot_comparison(comparison, output)
-        if not quiet:
-            click.echo(f"wrote {output}", err=True)
+        write_out(quiet, output, lambda path: plot_comparison(comparison, path))
     if as_json:
         click.echo(json.dumps(comparison.plain(), indent=1))
         return

@@ -27,9 +27,7 @@ def data() -> None:
 @common
 def list_(data_folder: str | None, quiet: bool) -> None:
     """List the data sets that have a name, and where they lie on this machine."""
-    shown = Table(header_style="bold")
-    for heading in ("name", "what it is", "where"):
-        shown.add_column(heading)
+    shown = Table("name", "what it is", "where", header_style="bold")
     for name, description, path in datasets.describe(data_folder):
         shown.add_row(name, description, escape(str(path)) if path else f"not here: tinyticket data fetch {name}")
     print_table(shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.table import Column, Table
 
 from tinyticket.cli.common import print_table
 from tinyticket.errors import printable
@@ -17,9 +17,8 @@ def show_plan(experiment: Experiment) -> None:
     """Print the rounds with their counts, then sizes and times."""
     settings, plan = experiment.settings, experiment.plan
     click.echo(f"{printable(settings.model)} on {printable(settings.data)}: nothing is trained yet")
-    shown = Table(header_style="bold", box=SIMPLE_HEAD)
-    for heading in ("round", "weights left", "density"):
-        shown.add_column(heading, justify="right")
+    columns = (Column(heading, justify="right") for heading in ("round", "weights left", "density"))
+    shown = Table(*columns, header_style="bold", box=SIMPLE_HEAD)
     for number, (left, density) in enumerate(zip(plan.weights_left, plan.densities, strict=True)):
         shown.add_row(str(number) if number else "dense", f"{left:,}", f"{density:.2%}")
     print_table(shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tinyticket.cli.common import common
+from tinyticket.cli.common import common, write_out
 
 
 @click.command(
@@ -25,6 +25,4 @@ def export(file: str, trial: int, round: int, weights: str, output: str, quiet: 
     from tinyticket import load
     from tinyticket.report.export import export as write
 
-    write(load(file), output, trial, round, weights)
-    if not quiet:
-        click.echo(f"wrote {output}", err=True)
+    write_out(quiet, output, lambda path: write(load(file), path, trial, round, weights))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common, print_table, write_out
 
 if TYPE_CHECKING:
     from tinyticket.results import Result
@@ -57,6 +57,4 @@ def plot(file: str, output: str, quiet: bool) -> None:
     from tinyticket import load
     from tinyticket.report.plot import plot as write_plot
 
-    write_plot(load(file), output)
-    if not quiet:
-        click.echo(f"wrote {output}", err=True)
+    write_out(quiet, output, lambda path: write_plot(load(file), path))

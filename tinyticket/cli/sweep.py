@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from tinyticket.cli.common import common, print_table
 from tinyticket.cli.own_model import load_model
@@ -47,38 +47,26 @@ Run the same command again to go on after an interruption, or when experiments h
 @click.option("--out", type=click.Path(), required=True, help="The folder of the result files.")
 @click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
 @click.option("--workers", type=int, help="Processes that train side by side.  [as many as there are threads]")
-@click.option("--scheduler", metavar="tcp://HOST:PORT", help="Train on the workers of a Dask scheduler instead.")
+@click.option(
+    "--scheduler", "executor", metavar="tcp://HOST:PORT", help="Train on the workers of a Dask scheduler instead."
+)
 @click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")
 @click.option("--log", type=click.Path(), help="Append a CSV line for every evaluation to this file.")
 @click.option("--tensorboard", type=click.Path(), help="Write TensorBoard's event files to this folder.")
 @click.option("--dry-run", is_flag=True, help="Only list the experiments.")
 @common
 def sweep(
-    file: str,
-    out: str,
-    scheduler: str | None,
-    log: str | None,
-    tensorboard: str | None,
-    dry_run: bool,
-    quiet: bool,
-    **options: Any,
+    file: str, out: str, log: str | None, tensorboard: str | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
     """Run every experiment that a file describes; dense trainings that several share are done once."""
     from tinyticket.cli.progress import callbacks
     from tinyticket.lottery.sweep import Sweep
 
-    found = Sweep(
-        out,
-        **_read(file),
-        executor=scheduler,
-        callbacks=callbacks(quiet, log, tensorboard),
-        load_model=load_model,
-        **options,
-    )
+    options |= {"callbacks": callbacks(quiet, log, tensorboard), "load_model": load_model}
+    found = Sweep(out, **_read(file), **options)
     if dry_run:
-        shown = Table(header_style="bold", box=SIMPLE_HEAD)
-        for heading, side in (("experiment", "left"), ("trainings", "right"), ("done", "right")):
-            shown.add_column(heading, justify=side)  # type: ignore[arg-type]
+        numbers = (Column(heading, justify="right") for heading in ("trainings", "done"))
+        shown = Table("experiment", *numbers, header_style="bold", box=SIMPLE_HEAD)
         for plan in found.planned:
             shown.add_row(escape(plan.name), str(plan.trainings), str(plan.done))
         print_table(shown)

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.record import Record, as_run
+from tinyticket.lottery.record import Record
+from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.trial import Finished
 from tinyticket.nn import describe
 from tinyticket.results.result import Result
 from tinyticket.store import Checkpoint, layout
@@ -41,13 +41,13 @@ def copy(source: Result, experiment: Experiment, record: Record) -> bool:
         _check(source, experiment)
     for trial in waiting:
         checkpoint = _checkpoint(source, trial, experiment.settings)
-        run = replace(as_run(source.round(trial, 0)), checkpoint=checkpoint, start_masks=None)
-        record.commit(trial, 0, Finished(source.init(trial), run, {}))
+        run = replace(source.round(trial, 0).run(), checkpoint=checkpoint, start_masks=None)
+        record.commit(trial, 0, source.init(trial), {None: run})
     return bool(waiting)
 
 
 def _check(source: Result, experiment: Experiment) -> None:
-    name, settings, theirs = source.path or "the result", experiment.settings, Settings.from_plain(source.config)
+    name, settings, theirs = source.archive.name, experiment.settings, Settings.from_plain(source.config)
     if experiment.archive.path is None:
         raise InputError("a dense training is copied into a file: say which (out)")
     same = {
@@ -66,12 +66,11 @@ def _check(source: Result, experiment: Experiment) -> None:
 
 def _checkpoint(source: Result, trial: int, settings: Settings) -> Checkpoint | None:
     """Return what the tickets go back to where that is a later iteration than 0."""
-    if settings.rewind != "weights" or not settings.rewind_to:
+    if not kept_iteration(settings):
         return None
-    theirs = Settings.from_plain(source.config)
-    if (theirs.rewind, theirs.rewind_to) != (settings.rewind, settings.rewind_to):
+    if kept_iteration(Settings.from_plain(source.config)) != settings.rewind_to:
         raise InputError(
-            f"{source.path or 'the result'} has kept nothing of iteration {settings.rewind_to} of its dense training; copy from a "
+            f"{source.archive.name} has kept nothing of iteration {settings.rewind_to} of its dense training; copy from a "
             "file whose tickets go back to it too"
         )
     return source.rewind(trial)

@@ -17,6 +17,7 @@ from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.jobs.executors import processes
 from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.methods.learned import LearnedMask
+from tinyticket.lottery.rewinding import kept_iteration
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -70,7 +71,7 @@ def estimate(experiment: Experiment) -> Estimate:
     itemsize, weights = 4, experiment.plan.weights_left[0]
     stored = [itemsize * left + weights // 8 + 48 * evaluations for left in experiment.plan.weights_left]
     file = settings.trials * (state + stored[0] + per_ticket * sum(stored[1:]))
-    if settings.rewind == "weights" and settings.rewind_to:
+    if kept_iteration(settings):
         file += settings.trials * 3 * state  # weights and what an optimizer remembers of each
     if not experiment.method.trains_weights:
         file += settings.trials * settings.rounds * itemsize * weights  # scores

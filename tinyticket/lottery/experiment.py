@@ -34,9 +34,9 @@ from tinyticket.lottery.settings.defaults import read, separate
 from tinyticket.lottery.settings.document import takes_settings
 from tinyticket.lottery.settings.readers import open_result
 from tinyticket.lottery.settings.table import SETTINGS
-from tinyticket.lottery.training import Examples, Trainer
+from tinyticket.lottery.streams import stream
+from tinyticket.lottery.training import Trainer
 from tinyticket.lottery.trial import Memory, TrialRun, reached
-from tinyticket.nn import Module
 from tinyticket.results.result import Result
 from tinyticket.store import Archive, Run
 
@@ -114,6 +114,7 @@ class Experiment:
         self.workers_given = running.workers is not None
         self.workers = usable_workers(running.workers, self.threads, self.settings.device)
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
+        self.model, self.examples = self.workshop.model, self.workshop.examples
         check_model(self.model, self.dataset)
         check_draws(self.workshop.draw, self.model, self.settings)
         self.method = method_of(self.settings)
@@ -123,16 +124,6 @@ class Experiment:
             self.plan = transfer.planned(self.source, self.plan)
         self.method.check_length(self.settings, len(self.examples.train[0]) // self.settings.batch_size)
         self.workshop.trainer()  # says what cannot be compiled
-
-    @property
-    def model(self) -> Module:
-        """The network that is trained over and over."""
-        return self.workshop.model
-
-    @property
-    def examples(self) -> Examples:
-        """The parts of the data."""
-        return self.workshop.examples
 
     @property
     def trainer(self) -> Trainer:
@@ -171,13 +162,10 @@ class Experiment:
         rounds: int | None = None,
     ) -> TrialRun:
         """Return a trial that can be run; theta_0 is drawn unless given, and it stops after so many rounds."""
-
-        def pruner(initial: State) -> Pruner:
-            if self.source:
-                return transfer.Given(self.source, trial)
-            return Pruner(self.settings, self.plan, trial, initial, self.model, self.examples.train)
-
-        if initial is None and self.source:
-            initial = self.source.init(trial)
-        draw = self.workshop.draw
-        return TrialRun(trial, self.settings, self.plan, pruner, draw, submit, memory, initial, rounds, self.name)
+        settings, plan, source, draw = self.settings, self.plan, self.source, self.workshop.draw
+        if initial is None:
+            initial = source.init(trial) if source else draw(stream(settings.seed, trial, "init"))
+        pruner = Pruner(settings, plan, trial, initial, self.model, self.examples.train)
+        if source:
+            pruner = transfer.Given(source, trial)
+        return TrialRun(trial, settings, plan, initial, pruner, draw, submit, memory, rounds, self.name)

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.rewinding import changes_reset
 
 if TYPE_CHECKING:
     from tinyticket.lottery.settings import Settings
@@ -29,7 +30,7 @@ def check_mask_0(settings: Settings) -> None:
     action = settings.mask_0
     if action == "zero":
         return
-    if settings.rewind != "weights" or settings.rewind_to or settings.strategy != "reset" or settings.gradual:
+    if changes_reset(settings) or settings.gradual:
         raise InputError(
             f"mask-0 {action} freezes pruned weights where all began, at theta_0; leave rewind, rewind-to, strategy and gradual out"
         )
@@ -55,10 +56,8 @@ def frozen_weights(
         return {}
     frozen = {}
     for name, mask in after.items():
-        zero = initial[name].dtype.type(0)
-        stays = ~mask
+        zero, stays = initial[name].dtype.type(0), ~mask
         if action == "freeze-away":
             stays = before[name] & ~mask & (np.abs(trained[name]) > np.abs(initial[name]))
-        earlier = held.get(name, zero)
-        frozen[name] = np.where(stays, initial[name], np.where(mask, zero, earlier))
+        frozen[name] = np.where(stays, initial[name], np.where(mask, zero, held.get(name, zero)))
     return frozen

@@ -10,13 +10,13 @@ import h5py
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.algorithm import Masks
+from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.jobs.job import CONTINUED
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.trial import Finished
+from tinyticket.lottery.trial import Runs
 from tinyticket.nn import describe
 from tinyticket.results.result import Result, Round
-from tinyticket.store import Checkpoint, Run, layout, write_checkpoint
+from tinyticket.store import Checkpoint, layout, write_checkpoint
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -36,7 +36,7 @@ class Record:
         self._trials: dict[int, list[Round]] = {}
         self._result: Result | None = None
         self._begun = experiment.archive.exists
-        if experiment.archive.exists:
+        if self._begun:
             self._result = Result(experiment.archive)
             _check_continues(experiment, self._result)
             self._trials = {trial.number: trial.rounds for trial in self._result.trials}
@@ -45,11 +45,7 @@ class Record:
         """Return the finished rounds of a trial as they were when the run began."""
         return self._trials.get(trial, [])
 
-    def of(self, trial: int) -> TrialRecord:
-        """Return the record of one trial, its memory."""
-        return TrialRecord(self, trial)
-
-    def recall(self, trial: int, round: int, masks: Masks, begun: bool) -> Round | None:
+    def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round; raise InputError if its masks are not those that follow from the round before.
 
         With `begun` they are the masks that its training began with.
@@ -70,7 +66,7 @@ class Record:
         assert self._result is not None
         return self._result.rewind(trial)
 
-    def commit(self, trial: int, round: int, finished: Finished) -> None:
+    def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
         """Write a finished round, all of it or nothing."""
         archive = self._experiment.archive
         if self._begun and not archive.exists:
@@ -78,7 +74,7 @@ class Record:
                 f"{archive.name} has disappeared while the experiment ran; its finished rounds went with it"
             )
         with self._lock:
-            archive.commit(lambda file: self._write(file, trial, round, finished))
+            archive.commit(lambda file: self._write(file, trial, round, initial, runs))
             self._begun = True
             self._experiment.callback.committed(trial, round)
 
@@ -87,7 +83,7 @@ class Record:
         path = self._experiment.archive.path
         return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
-    def _write(self, file: h5py.File, trial: int, round: int, finished: Finished) -> None:
+    def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
         experiment = self._experiment
         layout.write_header(
             file,
@@ -97,52 +93,19 @@ class Record:
             networks=dataclasses.asdict(experiment.method.networks(experiment.settings)),
             seed=experiment.settings.seed,
         )
+        runs = dict(runs)
+        ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
         if round == 0:
-            layout.write_state(layout.ordered_group(file, f"{layout.trial_path(trial)}/init"), finished.initial)
-            if finished.ticket.checkpoint:
-                write_checkpoint(layout.ordered_group(file, layout.rewind_path(trial)), finished.ticket.checkpoint)
+            layout.write_state(layout.ordered_group(file, f"{layout.trial_path(trial)}/init"), initial)
+            if ticket.checkpoint:
+                write_checkpoint(layout.ordered_group(file, layout.rewind_path(trial)), ticket.checkpoint)
         group = file.create_group(layout.round_path(trial, round))
-        layout.write_run(group, finished.ticket)
+        layout.write_run(group, ticket)
         beside = layout.ordered_group(group, "controls")
-        for name, run in finished.controls.items():
+        for name, run in runs.items():
             layout.write_run(beside.create_group(name), run)
-        if finished.continued:
-            layout.write_run(group.create_group(CONTINUED), finished.continued)
-
-
-class TrialRecord:
-    """The record, seen from one trial."""
-
-    def __init__(self, record: Record, trial: int):
-        self._record, self._trial = record, trial
-
-    def recall(self, round: int, masks: Masks, begun: bool = False) -> Round | None:
-        """Return a finished round, or None."""
-        return self._record.recall(self._trial, round, masks, begun)
-
-    def checkpoint(self) -> Checkpoint:
-        """Return what the tickets rewind to."""
-        return self._record.checkpoint(self._trial)
-
-    def commit(self, round: int, finished: Finished) -> None:
-        """Write a finished round."""
-        self._record.commit(self._trial, round, finished)
-
-
-def as_run(recorded: Round) -> Run:
-    """Return a training of a file as it was when it ended."""
-    return Run(
-        recorded.masks,
-        recorded.trained,
-        recorded.history,
-        recorded.origin,
-        recorded.plan,
-        float(recorded.seconds),
-        start_masks=recorded.start_masks,
-        frozen=recorded.frozen,
-        scores=recorded.scores,
-        cpu=recorded.cpu,
-    )
+        if continued:
+            layout.write_run(group.create_group(CONTINUED), continued)
 
 
 def _data_record(experiment: Experiment) -> dict[str, Any]:
@@ -161,10 +124,9 @@ def _check_continues(experiment: Experiment, recorded: Result) -> None:
     where, settings = experiment.archive.name, experiment.settings
     settings.check_continues(Settings.from_plain(recorded.config), where)
     if recorded.model_description != describe(experiment.model):
-        raise InputError(
-            f"{where} holds an experiment with another architecture of the model {settings.model!r}; choose another file"
-        )
-    if recorded.data["fingerprints"] != experiment.dataset.fingerprints():
-        raise InputError(
-            f"{where} holds an experiment on other data: {experiment.dataset.name} has changed since; choose another file"
-        )
+        other = f"with another architecture of the model {settings.model!r}"
+    elif recorded.data["fingerprints"] != experiment.dataset.fingerprints():
+        other = f"on other data: {experiment.dataset.name} has changed since"
+    else:
+        return
+    raise InputError(f"{where} holds an experiment {other}; choose another file")

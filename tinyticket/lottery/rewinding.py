@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.start import Start
 from tinyticket.store import Checkpoint
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.settings import Settings
 
 REWINDS = ("weights", "lr", "finetune")
 STRATEGIES = ("reset", "continue")
@@ -39,6 +42,16 @@ def check_rewinding(rewind: str, rewind_to: int, strategy: str, iterations: int,
         raise InputError(
             f"the strategy 'continue' keeps training between prunings and rewinds weights at the end; {other}"
         )
+
+
+def kept_iteration(settings: Settings) -> int:
+    """Return the iteration of the dense training that tickets go back to; 0 if that is theta_0, or their weights stay."""
+    return settings.rewind_to if settings.rewind == "weights" else 0
+
+
+def changes_reset(settings: Settings) -> bool:
+    """Whether pruned networks start from anything but theta_0."""
+    return settings.rewind != "weights" or settings.rewind_to > 0 or settings.strategy != "reset"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where a training starts."""
+"""Where a training starts, and how its masks change while it goes on."""
 
 from __future__ import annotations
 
@@ -16,40 +16,22 @@ if TYPE_CHECKING:
 
 
 class Revision:
-    """How masks change while a training goes on.
+    """How masks change while a training goes on."""
 
-    Attributes
-    ----------
-    iterations : tuple of int
-        After how many iterations of the training they change.
-    gradients : int
-        Of how many steps before each change `see` is shown the dense gradients.
-    reads : tuple of str
-        Parameters that it looks at besides the weights that can be pruned.
-    takes_step : bool
-        Whether the change takes the place of the last step before it.
-    settled : int
-        The iteration from which on the network is the one that is asked for: what is reported is what it did from then on.
-    penalties : dict of float
-        Strengths of L1 penalties on parameters, by name, as they are at the moment: they may change when masks do.
-    draw : callable
-        generator -> freshly drawn weights; given to it where it works.
-    """
-
-    iterations: tuple[int, ...]
-    gradients = 0
-    reads: tuple[str, ...] = ()
-    takes_step = False
-    draw: Callable[[np.random.Generator], State]
+    iterations: tuple[int, ...]  # of the training, after which masks change
+    gradients = 0  # of how many steps before each change `see` is shown the dense gradients
+    reads: tuple[str, ...] = ()  # parameters that are looked at besides the weights that can be pruned
+    takes_step = False  # whether the change takes the place of the last step before it
+    draw: Callable[[np.random.Generator], State]  # generator -> freshly drawn weights; given to it where it works
 
     @property
     def settled(self) -> int:
-        """See above."""
+        """The iteration from which on the network is the one asked for: what is reported is what it did from then on."""
         return max(self.iterations)
 
     @property
     def penalties(self) -> dict[str, float]:
-        """See above."""
+        """Strengths of L1 penalties on parameters, by name, as they are at the moment: they may change when masks do."""
         return {}
 
     def see(self, gradients: State) -> None:
@@ -70,40 +52,20 @@ class Revision:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training starts: with which weights, at which iteration, and in words of the file where they came from.
-
-    Attributes
-    ----------
-    masks, weights
-        Masks, and parameters and buffers under them.
-    origin : dict
-        JSON values: where "weights", "mask" and "statistics" (buffers, such as running means) came from.
-    iteration : int
-        The first iteration that is trained; schedule and batches are those of the iterations from there on.
-    optimizer : Checkpoint or None
-        What the optimizer remembers; None for a new one.
-    last_rate : bool
-        Whether the learning rate is that of the last iteration all along, as in fine-tuning.
-    revision : Revision or None
-        How masks change while training goes on.
-    frozen : dict of arrays
-        What pruned weights are where they are not zero, by layer (`mask_0`); such networks are trained eagerly.
-    untrained : Untrained or None
-        How a mask of the weights is learned while they stay as they are.
-    trains : bool
-        False for a network that is only evaluated, as it starts.
-    """
+    """Where a training starts: with which weights, at which iteration, and in words of the file where they came from."""
 
     masks: Masks
-    weights: State
-    origin: dict[str, Any]
-    iteration: int = 0
-    optimizer: Checkpoint | None = None
-    last_rate: bool = False
-    revision: Revision | None = None
-    frozen: State = field(default_factory=dict)
-    untrained: Untrained | None = None
-    trains: bool = True
+    weights: State  # parameters and buffers, under the masks
+    origin: dict[
+        str, Any
+    ]  # JSON values: where "weights", "mask" and "statistics" (buffers, such as running means) came from
+    iteration: int = 0  # the first one that is trained; schedule and batches are those of the iterations from there on
+    optimizer: Checkpoint | None = None  # what the optimizer remembers; None for a new one
+    last_rate: bool = False  # whether the learning rate is that of the last iteration all along, as in fine-tuning
+    revision: Revision | None = None  # how masks change
+    frozen: State = field(default_factory=dict)  # what pruned weights are where not zero (`mask_0`); trained eagerly
+    untrained: Untrained | None = None  # how a mask of the weights is learned while they stay as they are
+    trains: bool = True  # False for a network that is only evaluated, as it starts
 
     @property
     def counts(self) -> dict[str, int]:

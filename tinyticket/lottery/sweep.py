@@ -28,6 +28,7 @@ from tinyticket.lottery.jobs.executors import WORTH, open_jobs, tended, work
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
 from tinyticket.lottery.record import Record
+from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.lottery.settings.defaults import Options
 from tinyticket.lottery.settings.table import Running
 from tinyticket.lottery.transfer import Network
@@ -40,32 +41,17 @@ SHARED = ("threads", "workers", "executor", "data_folder", "callbacks")
 
 
 class Planned(NamedTuple):
-    """An experiment of a sweep that has been checked.
-
-    Attributes
-    ----------
-    name : str
-    options : dict
-        As `Experiment` takes them.
-    dense : tuple
-        What decides its dense trainings.
-    trials, trainings, iterations, done : int
-        How many trials, trainings in all, and of how many iterations; how many trainings are in its file.
-    work : float
-        How much there is to do (`executors.work`).
-    donor : str or None
-        Another file of the folder that holds its dense trainings, if its own does not.
-    """
+    """An experiment of a sweep that has been checked."""
 
     name: str
-    options: Options
-    dense: tuple
+    options: Options  # as `Experiment` takes them
+    dense: tuple  # what decides its dense trainings
     trials: int
-    trainings: int
-    iterations: int
-    done: int
-    work: float
-    donor: str | None = None
+    trainings: int  # in all
+    iterations: int  # of each training
+    done: int  # trainings that are in its file
+    work: float  # how much there is to do (`executors.work`)
+    donor: str | None = None  # another file of the folder that holds its dense trainings, if its own does not
 
 
 class Sweep:
@@ -112,11 +98,8 @@ class Sweep:
         self._load_model, self._data_folder = load_model, how.data_folder
         self._loaded = functools.cache(functools.partial(load_dataset, folder=how.data_folder))
         self.planned = [self._plan(*named) for named in combinations(settings or {}, grid or {}, experiments)]
-        held = {
-            plan.dense: self._file(plan.name)
-            for plan in self.planned
-            if plan.done and _made_here(self._file(plan.name))
-        }
+        files = {plan.dense: self._file(plan.name) for plan in self.planned if plan.done}
+        held = {key: file for key, file in files.items() if _made_here(file)}
         worth = how.workers is not None or sum(plan.work for plan in self.planned) >= WORTH
         self.workers = usable_workers(how.workers, self.threads, "cpu") if worth else 1
         self.planned = [plan if plan.done else plan._replace(donor=held.get(plan.dense)) for plan in self.planned]
@@ -170,9 +153,8 @@ class Sweep:
 
     def _run(self, plan: Planned, jobs: SharedDense) -> Exception | None:
         try:
-            self._experiment(
-                plan.name, {**plan.options, "dense_from": plan.donor or plan.options.get("dense_from")}
-            ).run(jobs)
+            dense_from = plan.donor or plan.options.get("dense_from")
+            self._experiment(plan.name, {**plan.options, "dense_from": dense_from}).run(jobs)
         except (InputError, WorkerError) as error:
             return error
         except UnshareableError as error:
@@ -240,14 +222,8 @@ def combinations(
     return named
 
 
-class SharedDense:
-    """Has the jobs of several experiments done, dense trainings that are the same to the bit once.
-
-    Parameters
-    ----------
-    jobs : Jobs
-    planned : list of Planned
-    """
+class SharedDense(Jobs):
+    """Has the jobs of several experiments done, dense trainings that are the same to the bit once; who opened `jobs` tends them."""
 
     def __init__(self, jobs: Jobs, planned: Sequence[Planned]):
         self.jobs, self.workers = jobs, jobs.workers
@@ -256,7 +232,6 @@ class SharedDense:
         self._runs, self._lock = dict[tuple, Future[Run]](), threading.Lock()
 
     def of(self, workshop: Workshop) -> Submit:
-        """Return what has the jobs of an experiment done."""
         submit, key = self.jobs.of(workshop), _dense_key(workshop)
 
         def shared(job: Job) -> Future[Run]:
@@ -273,11 +248,6 @@ class SharedDense:
 
         return shared
 
-    def tend(self) -> None:
-        """Leave it to whoever opened the jobs."""
-
-    wake = close = tend
-
 
 class _Part(Callback):
     """Tells of an experiment's rounds what the callbacks of a sweep want to know; its trainings tell it themselves."""
@@ -292,9 +262,8 @@ class _Part(Callback):
 def _dense_key(workshop: Workshop) -> tuple:
     """Return what decides every bit of an experiment's dense trainings."""
     settings = workshop.settings
-    keeps = settings.rewind_to if settings.rewind == "weights" else 0  # what a checkpoint of it is kept of
     decides = [repr(getattr(settings, name)) for name in dense.DECIDES]
-    return (keeps, *decides, repr(describe(workshop.model)), repr(workshop.dataset.fingerprints()))
+    return (kept_iteration(settings), *decides, repr(describe(workshop.model)), repr(workshop.dataset.fingerprints()))
 
 
 def _made_here(file: str) -> bool:
@@ -313,12 +282,9 @@ def _short(value: Any) -> str:
         return "+".join(f"{key}.{_short(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
         return "+".join(map(_short, value))
-    text = (
-        value
-        if isinstance(value, str)
-        else getattr(value, "__name__", None) or getattr(value, "name", None) or str(value)
-    )
-    return Path(text).name if os.sep in text else text
+    if not isinstance(value, str):
+        value = getattr(value, "__name__", None) or getattr(value, "name", None) or str(value)
+    return Path(value).name if os.sep in value else value
 
 
 def _clean(text: str) -> str:

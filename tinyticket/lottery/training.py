@@ -28,6 +28,8 @@ from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
 
+Step = CompiledStep | EagerStep
+Watch = Callable[[dict[str, Any]], None]
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
 STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
@@ -42,18 +44,10 @@ class Examples:
 
 
 class Trainer:
-    """Trains one network over and over, from one start after another.
+    """Trains one network over and over, from one start after another, each of which overwrites its masks and weights.
 
-    Parameters
-    ----------
-    model
-        Is overwritten: every training gives it the start's masks and weights.
-    settings, examples
-        How, and on what. Models with classes of your own are always trained eagerly.
-    threads : int
-        Results do not depend on it.
-    plan : dict, optional
-        How a training of before was executed, to execute this one in the same way: `Run.plan`.
+    Models with classes of your own are trained eagerly. `plan` says how a training of before was executed (`Run.plan`), to execute
+    this one in the same way; results do not depend on `threads`.
     """
 
     _draws_a_step: int | None = None  # of dropout, once somebody starts late
@@ -69,7 +63,7 @@ class Trainer:
     ):
         self.model, self.settings, self.examples = model, settings, examples
         self.optimizer = make_optimizer(model, settings)
-        self.step: CompiledStep | EagerStep
+        self.step: Step
         plan = plan or {}
         check_device_model(model, settings.device)
         if settings.eager or plan.get("mode") == "eager":
@@ -103,7 +97,7 @@ class Trainer:
         start: Start,
         order: np.random.Generator,
         dropout: np.random.Generator,
-        watch: Callable[[dict[str, Any]], None] = lambda row: None,
+        watch: Watch = lambda row: None,
         keep_at: int = 0,
         augment: np.random.Generator | None = None,
     ) -> Run:
@@ -111,17 +105,14 @@ class Trainer:
 
         Parameters
         ----------
-        start
-            Masks, masked weights, and the iteration at which it starts.
-        order, dropout
-            Streams of the batches' order and of dropout; a ticket and its controls get equal ones. A start at a later iteration
-            takes the batches and the draws of the iterations from there on.
+        start : Start
+        order, dropout, augment
+            Streams of the batches' order, of dropout, and of shifts and mirrorings if the settings ask for any. A ticket and its
+            controls get equal ones; a start at a later iteration takes the draws of the iterations from there on.
         watch
             Called with every row of the history.
         keep_at : int
             The iteration after which to keep a checkpoint to rewind to; 0 for none.
-        augment
-            Stream of the shifts and mirrorings, if the settings ask for any; treated as the batches' order is.
 
         Raises
         ------
@@ -156,7 +147,7 @@ class Trainer:
         state, origin = self.model.state_dict(), start.record()
         return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun, start.frozen)
 
-    def _step_of(self, start: Start) -> CompiledStep | EagerStep:
+    def _step_of(self, start: Start) -> Step:
         """Return the step to train with: where pruned weights are not zero, kernels that skip them are of no use."""
         if not start.frozen:
             return self.step
@@ -189,9 +180,7 @@ class Trainer:
             return itertools.repeat(None)
         return augmentation.draws(np.random.default_rng(augment), self.settings.batch_size)
 
-    def _shown(
-        self, step: CompiledStep | EagerStep, iterations: range, feed: Iterator[Batch], start: Start
-    ) -> np.ndarray:
+    def _shown(self, step: Step, iterations: range, feed: Iterator[Batch], start: Start) -> np.ndarray:
         """Train for some iterations before masks change, showing their dense gradients; return their losses."""
         losses, revision = [], start.revision
         assert revision is not None
@@ -208,9 +197,7 @@ class Trainer:
                 losses.append(self._steps(step, range(i, i + 1), iter([(batch, draws)]), start))
         return np.concatenate(losses)
 
-    def _steps(
-        self, step: CompiledStep | EagerStep, iterations: range, feed: Iterator[Batch], start: Start
-    ) -> np.ndarray:
+    def _steps(self, step: Step, iterations: range, feed: Iterator[Batch], start: Start) -> np.ndarray:
         """Train for some iterations, and return their losses."""
         settings = self.settings
         moments = [settings.iterations - 1] * len(iterations) if start.last_rate else iterations
@@ -222,13 +209,7 @@ class Trainer:
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
 
-    def _row(
-        self,
-        step: CompiledStep | EagerStep,
-        iteration: int,
-        losses: np.ndarray,
-        watch: Callable[[dict[str, Any]], None],
-    ) -> tuple:
+    def _row(self, step: Step, iteration: int, losses: np.ndarray, watch: Watch) -> tuple:
         """Evaluate, and return a row of the history.
 
         Where that is enough, the test set is read at new minima of the validation loss, where verdicts may look, and at the end.
@@ -274,9 +255,9 @@ class Trainer:
 
 def _is_shown(revision: Revision | None, iteration: int) -> bool:
     """Whether the steps up to an iteration, of a call that begins within no window, are among those before a change."""
-    return revision is not None and any(
-        change - revision.gradients < iteration <= change for change in revision.iterations
-    )
+    if revision is None:
+        return False
+    return any(change - revision.gradients < iteration <= change for change in revision.iterations)
 
 
 def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], most: int) -> Iterator[range]:
@@ -291,10 +272,8 @@ def make_optimizer(model: Module, settings: Settings) -> Optimizer:
     """Return the optimizer that the settings name."""
     if settings.optimizer == "adam":
         return Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay)
-    momentum = 0.0 if settings.optimizer == "sgd" else 0.9
-    return SGD(
-        model.parameters(), settings.lr, momentum, settings.weight_decay, nesterov=settings.optimizer == "nesterov"
-    )
+    momentum, nesterov = 0.0 if settings.optimizer == "sgd" else 0.9, settings.optimizer == "nesterov"
+    return SGD(model.parameters(), settings.lr, momentum, settings.weight_decay, nesterov)
 
 
 def _raise_diverged(what: str, losses: np.ndarray, first: int, settings: Settings) -> NoReturn:

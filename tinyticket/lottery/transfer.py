@@ -38,7 +38,7 @@ def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:
     for name in MASKING:
         if options.get(name) not in (None, SETTINGS[name].absent):
             raise InputError(
-                f"the masks are those of {_name(source)}, so nothing is pruned: leave {name.replace('_', '-')} out"
+                f"the masks are those of {source.archive.name}, so nothing is pruned: leave {name.replace('_', '-')} out"
             )
     if "inverted" in str(options.get("controls")):
         raise InputError(
@@ -95,7 +95,7 @@ def check_data(source: Result, dataset: Dataset) -> None:
     theirs, classes = tuple(source.data["input_shape"]), source.data["classes"]
     if (theirs, classes) != (dataset.input_shape, dataset.classes):
         raise InputError(
-            f"the tickets of {_name(source)} take examples of shape {theirs} of {classes} classes; {dataset.name} has "
+            f"the tickets of {source.archive.name} take examples of shape {theirs} of {classes} classes; {dataset.name} has "
             f"{dataset.input_shape} of {dataset.classes}"
         )
 
@@ -103,7 +103,9 @@ def check_data(source: Result, dataset: Dataset) -> None:
 def check_model(source: Result, model: Module, settings: Settings) -> None:
     """Raise InputError unless a file has tickets of this network for all trials and rounds."""
     if describe(model) != source.model_description:
-        raise InputError(f"the model {settings.model} is not the network of {_name(source)}, {source.config['model']}")
+        raise InputError(
+            f"the model {settings.model} is not the network of {source.archive.name}, {source.config['model']}"
+        )
     for trial in range(settings.trials):
         source.round(trial, settings.rounds)  # says that there is none
 
@@ -123,7 +125,3 @@ class Given(Pruner):
     def prune(self, round: int, trained: State, masks: Masks) -> Masks:
         """Return the masks of a round."""
         return {name: np.array(mask) for name, mask in self._source.round(self._number, round).masks.items()}
-
-
-def _name(source: Result) -> str:
-    return source.path or "the result"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.errors import InputError
+from tinyticket.report.table import numbers
 from tinyticket.results.analyses import Analysis
 
 COLOURS = 10  # of the cycle that lines take theirs from
@@ -17,9 +17,7 @@ COLOURS = 10  # of the cycle that lines take theirs from
 
 def analysis_table(found: Analysis) -> Table:
     """Return an analysis as a table for a terminal."""
-    shown = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in found.rows[0] if found.rows else ("nothing",):
-        shown.add_column(column.replace("_", "\n"), justify="right", no_wrap=True)
+    shown = numbers(column.replace("_", "\n") for column in (found.rows[0] if found.rows else ["nothing"]))
     for row in found.rows:
         shown.add_row(*(_cell(column, value) for column, value in row.items()))
     return shown

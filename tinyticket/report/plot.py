@@ -22,6 +22,8 @@ ENDINGS = (".png", ".svg", ".pdf")
 LABELS = {"reinit": "re-initialised", "random": "random mask"}
 COLOURS = {"ticket": "#1f5fa8", "reinit": "#d9752b", "random": "#4f8f4f"}
 MARKERS = {"ticket": "o", "reinit": "s", "random": "^"}
+PANELS = ("test accuracy at early stop (%)", "early-stopping iteration")
+LINE, BARS = {"markersize": 4, "linewidth": 1.4}, {"capsize": 2.5, "elinewidth": 0.9}
 
 
 def plot(result: Result, path: str | os.PathLike) -> None:
@@ -35,15 +37,12 @@ def plot(result: Result, path: str | os.PathLike) -> None:
         If the picture cannot be written.
     """
     path = checked(path)
-    figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
-    _panel(axes[0], result, lambda run: 100 * run.test_accuracy, "test accuracy at early stop (%)")
-    _panel(axes[1], result, lambda run: run.early_stop_iteration, "early-stopping iteration")
+    figure, axes = _two_panels()
+    _panel(axes[0], result, lambda run: 100 * run.test_accuracy, PANELS[0])
+    _panel(axes[1], result, lambda run: run.early_stop_iteration, PANELS[1])
     axes[0].legend(frameon=False, fontsize=9)
-    trials = len(result.trials)
-    figure.suptitle(
-        plain(f"{result.config['model']} on {result.config['data']}, {trials} {'trials' if trials > 1 else 'trial'}"),
-        fontsize=11,
-    )
+    trials = f"{len(result.trials)} {'trials' if len(result.trials) > 1 else 'trial'}"
+    figure.suptitle(plain(f"{result.config['model']} on {result.config['data']}, {trials}"), fontsize=11)
     write(figure, path)
 
 
@@ -56,23 +55,18 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
         If the picture cannot be written.
     """
     path = checked(path)
-    figure, axes = pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
+    figure, axes = _two_panels()
     for which, name in enumerate(comparison.names):
         sides = [side for row in comparison.rows if (side := row[which])]
         densities = [100 * side.density for side in sides]
         accuracies = [100 * side.accuracy for side in sides]
         bars = [[100 * (s.accuracy - s.lowest) for s in sides], [100 * (s.highest - s.accuracy) for s in sides]]
         kind = f" ({comparison.kinds[which]})" if comparison.kinds[which] else ""
-        style = {
-            "label": plain(Path(name).stem + kind),
-            "marker": "osD^v"[which % 5],
-            "markersize": 4,
-            "linewidth": 1.4,
-        }
-        axes[0].errorbar(densities, accuracies, bars, capsize=2.5, elinewidth=0.9, **style)
+        style = LINE | {"label": plain(Path(name).stem + kind), "marker": "osD^v"[which % 5]}
+        axes[0].errorbar(densities, accuracies, bars, **BARS, **style)
         axes[1].plot(densities, [side.early_stop for side in sides], **style)
     shown = [100 * max(side.density for side in row if side) for row in comparison.rows]
-    for axis, label in zip(axes, ("test accuracy at early stop (%)", "early-stopping iteration"), strict=True):
+    for axis, label in zip(axes, PANELS, strict=True):
         against_density(axis, shown, label)
     axes[0].legend(frameon=False, fontsize=9)
     write(figure, path)
@@ -99,6 +93,10 @@ def write(figure, path: Path) -> None:
     replace(path, picture.getbuffer())
 
 
+def _two_panels():
+    return pyplot.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
+
+
 def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str) -> None:
     tickets = series(result, "ticket", quantity)
     if tickets:
@@ -112,18 +110,8 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
             points = points[1:]  # the dense network was
         means = [point.mean for point in points]
         bars = [[point.mean - point.low for point in points], [point.high - point.mean for point in points]]
-        axis.errorbar(
-            [100 * point.density for point in points],
-            means,
-            bars,
-            label=plain(labels.get(name, name)),
-            capsize=2.5,
-            color=COLOURS.get(kind),
-            marker=MARKERS.get(kind, "d"),
-            markersize=4,
-            linewidth=1.4,
-            elinewidth=0.9,
-        )
+        style = {"label": plain(labels.get(name, name)), "color": COLOURS.get(kind), "marker": MARKERS.get(kind, "d")}
+        axis.errorbar([100 * point.density for point in points], means, bars, **LINE, **BARS, **style)
     against_density(axis, [100 * point.density for point in tickets], label)
 
 

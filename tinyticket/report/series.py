@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyticket.results import Result, Round
+from tinyticket.results.result import runs_of
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,9 @@ class Point:
 
 def series(result: Result, network: str, quantity: Callable[[Round], float]) -> list[Point]:
     """Return a quantity of the tickets ("ticket", the dense network first) or of one control, round by round."""
-    points: dict[int, list[Round]] = {}
-    for trial in result.trials:
-        for round in trial.rounds:
-            chosen = round if network == "ticket" else round.controls.get(network)
-            if chosen is not None:
-                points.setdefault(round.number, []).append(chosen)
     return [
-        Point(number, float(np.mean([run.density for run in runs])), tuple(quantity(run) for run in runs))
-        for number, runs in sorted(points.items())
+        Point(number, float(np.mean([run.density for run in runs.values()])), tuple(map(quantity, runs.values())))
+        for number, runs in runs_of(result, network).items()
     ]
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from tinyticket.errors import printable
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
+
+
+def numbers(headings: Iterable[str]) -> Table:
+    """Return an empty table of numbers, which are never cut."""
+    columns = [Column(heading, justify="right", no_wrap=True) for heading in headings]
+    return Table(*columns, header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
 def title(result: Result) -> str:
@@ -26,20 +34,14 @@ def table(result: Result) -> Table:
 
     With several trials each cell has the mean, and below it the smallest and the largest.
     """
-    shown = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("round", "weights\nleft", "density", "early stop\niteration", "test\naccuracy %"):
-        shown.add_column(heading, justify="right", no_wrap=True)
+    headings = ["round", "weights\nleft", "density", "early stop\niteration", "test\naccuracy %"]
     others = controls(result)
     for name in others:
-        shown.add_column(f"{escape(name)}:\nearly stop", justify="right", no_wrap=True)
-        shown.add_column("\naccuracy %", justify="right", no_wrap=True)
-    columns = [
-        (
-            series(result, name, lambda run: run.early_stop_iteration),
-            series(result, name, lambda run: 100 * run.test_accuracy),
-        )
-        for name in ("ticket", *others)
-    ]
+        headings += [f"{escape(name)}:\nearly stop", "\naccuracy %"]
+    shown, columns = numbers(headings), []
+    for name in ("ticket", *others):
+        stops = series(result, name, lambda run: run.early_stop_iteration)
+        columns.append((stops, series(result, name, lambda run: 100 * run.test_accuracy)))
     for left in series(result, "ticket", lambda run: run.weights_left):
         cells = [str(left.round) if left.round else "dense", f"{left.mean:,.0f}", f"{left.density:.1%}"]
         for stops, accuracies in columns:
@@ -53,13 +55,11 @@ def comparison_table(comparison: Comparison) -> Table:
 
     Below a difference stands its 95% interval.
     """
-    shown = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown.add_column("density", justify="right", no_wrap=True)
+    headings = ["density"]
     for i, (name, paired) in enumerate(zip(comparison.names, comparison.paired, strict=True)):
-        shown.add_column(f"{escape(printable(name))}:\naccuracy %", justify="right", no_wrap=True)
-        shown.add_column("\nearly stop", justify="right", no_wrap=True)
-        if i:
-            shown.add_column(f"\nagainst the first{', paired' if paired else ''}", justify="right", no_wrap=True)
+        headings += [f"{escape(printable(name))}:\naccuracy %", "\nearly stop"]
+        headings += [f"\nagainst the first{', paired' if paired else ''}"] if i else []
+    shown = numbers(headings)
     for row in comparison.rows:
         cells = [f"{max(side.density for side in row if side):.1%}"]
         for i, side in enumerate(row):

@@ -9,7 +9,7 @@ from typing import Any
 from tinyticket.errors import InputError
 from tinyticket.results.intervals import Interval, difference_interval, interval
 from tinyticket.results.naming import compared_as
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result, Round, runs_of
 
 SAME_DENSITY = 1.05
 """Densities whose ratio is below this are compared with each other: results of other prunings rarely have equal ones."""
@@ -17,48 +17,31 @@ SAME_DENSITY = 1.05
 
 @dataclass(frozen=True)
 class Side:
-    """One experiment's networks of one density.
-
-    Attributes
-    ----------
-    density, accuracy, early_stop : float
-        Means over trials; accuracy is a fraction, on the test set at the early-stopping iteration.
-    lowest, highest : float
-        Of the trials' accuracies.
-    trials : int
-    difference : Interval or None
-        Accuracy minus that of the first experiment; None for the first itself, and where it has no such density.
-    """
+    """One experiment's networks of one density, in means over trials."""
 
     density: float
-    accuracy: float
-    lowest: float
+    accuracy: float  # a fraction, on the test set at the early-stopping iteration
+    lowest: float  # of the trials' accuracies
     highest: float
     early_stop: float
     trials: int
-    difference: Interval | None
+    difference: (
+        Interval | None
+    )  # accuracy minus the first experiment's; None for that itself, and where it has no such density
+
+    def plain(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {**vars(self), "difference": self.difference and self.difference.plain()}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Experiments side by side.
+    """Experiments side by side."""
 
-    Attributes
-    ----------
-    names : list of str
-        The results' files.
-    paired : list of bool
-        Whether each shares seed and data with the first, so that trials are compared one by one.
-    rows : list of lists of Side or None
-        For each density, from dense to sparse, a side for every result that has it.
-    kinds : list of str
-        What the networks of each are if they are no tickets, such as "untrained weights, learned mask"; else empty.
-    """
-
-    names: list[str]
-    paired: list[bool]
-    rows: list[list[Side | None]]
-    kinds: list[str]
+    names: list[str]  # the results' files
+    paired: list[bool]  # whether each shares seed and data with the first, so that trials are compared one by one
+    rows: list[list[Side | None]]  # for each density, from dense to sparse, a side for every result that has it
+    kinds: list[str]  # what the networks of each are if they are no tickets, such as "untrained weights, learned mask"
 
     def plain(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -66,7 +49,7 @@ class Comparison:
             "results": self.names,
             "paired": self.paired,
             "kinds": self.kinds,
-            "densities": [[side and _plain(side) for side in row] for row in self.rows],
+            "densities": [[side and side.plain() for side in row] for row in self.rows],
         }
 
 
@@ -94,14 +77,13 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
                 f"{_name(first)} is on {first.config['data']} and {_name(other)} on other data ({other.config['data']}); "
                 "accuracies on different data do not compare"
             )
-    held = [_by_density(result, network) for result in results]
+    held = [list(runs_of(result, network).values()) for result in results]
     if not any(held):
         raise InputError(
             f"none of these results has a network called {network!r}: say 'ticket' or the name of a control"
         )
-    paired = [
-        result.seed == first.seed and result.config["validation"] == first.config["validation"] for result in results
-    ]
+    seeds = [(result.seed, result.config["validation"]) for result in results]
+    paired = [seed == seeds[0] for seed in seeds]
     grain = 1 / first.data["examples"]["test"]
     rows = [
         [
@@ -117,21 +99,10 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
 Runs = dict[int, Round]  # by trial
 
 
-def _by_density(result: Result, network: str) -> list[tuple[float, Runs]]:
-    rounds: dict[int, Runs] = {}
-    for trial in result.trials:
-        for round in trial.rounds:
-            run = round if network == "ticket" else round.controls.get(network)
-            if run is not None:
-                rounds.setdefault(round.number, {})[trial.number] = run
-    return [(sum(run.density for run in runs.values()) / len(runs), runs) for runs in rounds.values()]
-
-
-def _shared(held: list[list[tuple[float, Runs]]]) -> list[list[Runs | None]]:
+def _shared(held: list[list[Runs]]) -> list[list[Runs | None]]:
     """Gather the networks of nearly equal densities, one of each result."""
-    everything = sorted(
-        ((density, which, runs) for which, own in enumerate(held) for density, runs in own), key=lambda e: -e[0]
-    )
+    found = [(_density(runs), which, runs) for which, own in enumerate(held) for runs in own]
+    everything = sorted(found, key=lambda each: -each[0])
     rows: list[list[Runs | None]] = []
     densest = 0.0
     for density, which, runs in everything:
@@ -140,6 +111,10 @@ def _shared(held: list[list[tuple[float, Runs]]]) -> list[list[Runs | None]]:
             densest = density
         rows[-1][which] = runs
     return rows
+
+
+def _density(runs: Runs) -> float:
+    return sum(run.density for run in runs.values()) / len(runs)
 
 
 def _side(runs: Runs, first: Runs | None, paired: bool, grain: float) -> Side:
@@ -152,7 +127,7 @@ def _side(runs: Runs, first: Runs | None, paired: bool, grain: float) -> Side:
         else:
             difference = difference_interval(accuracies, [run.test_accuracy for run in first.values()], grain)
     return Side(
-        density=sum(run.density for run in runs.values()) / len(runs),
+        density=_density(runs),
         accuracy=sum(accuracies) / len(runs),
         lowest=min(accuracies),
         highest=max(accuracies),
@@ -160,10 +135,6 @@ def _side(runs: Runs, first: Runs | None, paired: bool, grain: float) -> Side:
         trials=len(runs),
         difference=difference,
     )
-
-
-def _plain(side: Side) -> dict[str, Any]:
-    return {**vars(side), "difference": side.difference and side.difference.plain()}
 
 
 def _name(result: Result) -> str:

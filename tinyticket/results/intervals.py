@@ -19,21 +19,14 @@ FEWEST = 3
 class Interval:
     """A mean over trials and where the true one lies, with 95% confidence; without bounds for a single trial.
 
-    Attributes
-    ----------
-    mean : float
-    low, high : float
-        Each bound alone is wrong in 2.5% of all cases: whoever claims that the truth is above `low` errs that often.
-    trials : int
-    error : float
-        Standard error of the mean; of a ratio, of its logarithm.
+    Each bound alone is wrong in 2.5% of all cases: whoever claims that the truth is above `low` errs that often.
     """
 
     mean: float
     low: float
     high: float
     trials: int
-    error: float = math.inf
+    error: float = math.inf  # standard error of the mean; of a ratio, of its logarithm
 
     def p_above(self, bound: float) -> float:
         """Return the p-value of the claim that the true mean is above a bound."""

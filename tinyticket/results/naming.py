@@ -10,27 +10,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Networks:
-    """The words for the networks of a result, those after the dense one.
+    """The words for the networks of a result, those after the dense one."""
 
-    Attributes
-    ----------
-    label : str
-        In pictures.
-    sought : str
-        What one of them is that passes its tests, such as "winning ticket".
-    how : str
-        In what it is not a ticket, such as "whose weights were not rewound"; empty for tickets.
-    timed : bool
-        Whether its iterations compare with the dense network's. If not, accuracy alone decides.
-    trained : bool
-        Whether weights were trained at all.
-    """
-
-    label: str
-    sought: str
-    how: str = ""
-    timed: bool = True
-    trained: bool = True
+    label: str  # in pictures
+    sought: str  # what one of them is that passes its tests, such as "winning ticket"
+    how: str = ""  # in what it is not a ticket, such as "whose weights were not rewound"; empty for tickets
+    timed: bool = True  # whether its iterations compare with the dense network's; if not, accuracy alone decides
+    trained: bool = True  # whether weights were trained at all
 
     @property
     def wins(self) -> str:

@@ -16,7 +16,7 @@ from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.naming import Networks, networks_of
 from tinyticket.results.verdict import verdict
-from tinyticket.store import Archive, Checkpoint, Group, layout, read_checkpoint, read_header
+from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_checkpoint, read_header
 
 
 def load(path: str | os.PathLike) -> Result:
@@ -66,11 +66,11 @@ class Round:
         path: str,
         number: int,
         scalars: Mapping[str, Any],
-        controls: Mapping[str, Round],
+        controls: Mapping[str, Round] | None = None,
         continued: Round | None = None,
     ):
         self._archive, self._path = archive, path
-        self.number, self.controls, self.continued = number, dict(controls), continued
+        self.number, self.controls, self.continued = number, dict(controls or {}), continued
         vars(self).update(scalars)
 
     def scalars(self) -> dict[str, Any]:
@@ -122,6 +122,16 @@ class Round:
         """The kind of CPU that trained it, if that is another than that of the machine that wrote the file."""
         return self._read(lambda group: group.text("cpu") if group.has("cpu") else "")
 
+    @property
+    def beside(self) -> dict[str, Round]:
+        """The controls, and the network that the next round prunes, where there is one, as "continued"."""
+        return {**self.controls, **({"continued": self.continued} if self.continued else {})}
+
+    def run(self) -> Run:
+        """Return the training as it was when it ended."""
+        trained = self.masks, self.trained, self.history, self.origin, self.plan, float(self.seconds)
+        return Run(*trained, start_masks=self.start_masks, frozen=self.frozen, scores=self.scores, cpu=self.cpu)
+
     def _read(self, reader):
         with self._archive.read() as root:
             return reader(root.group(self._path))
@@ -160,39 +170,33 @@ class Result:
     Attributes
     ----------
     trials : list of Trial
+    archive : Archive
+        The file, or what stands for it in memory.
     config, data, versions, machine : dict
+    model_description : dict
+        The architecture, as `tt.nn.describe` gives it.
     networks : Networks
         The words for those after the dense one.
     seed : int
     """
 
     def __init__(self, archive: Archive):
-        self._archive = archive
+        self.archive = archive
         with archive.read() as root:
             header = read_header(root)
             groups = root.group("trials")
             self.trials = [Trial(t, _rounds(archive, root, t)) for t in layout.read_numbers(groups)]
             if not self.trials:
                 raise groups.damage("there is no trial")
-        self.seed, self._model = header.pop("seed"), header.pop("model")
+        self.seed, self.model_description = header.pop("seed"), header.pop("model")
         words = header.pop("networks")
         self.config, self.data, self.versions, self.machine = header.values()
         self.networks = Networks(**words) if words else networks_of(self.config)
 
     @property
-    def archive(self) -> Archive:
-        """The file, or what stands for it in memory."""
-        return self._archive
-
-    @property
     def path(self) -> str | None:
         """Where the file is; None for a result in memory."""
-        return None if self._archive.path is None else str(self._archive.path)
-
-    @property
-    def model_description(self) -> dict[str, Any]:
-        """The architecture in plain data, as `tt.nn.describe` gives it."""
-        return self._model
+        return None if self.archive.path is None else str(self.archive.path)
 
     def network(self) -> Module:
         """Return a new network of the experiment's architecture, whose weights are none of the file's.
@@ -202,18 +206,18 @@ class Result:
         InputError
             If it has a class of its own, which is not in the file, or is not that of theta_0.
         """
-        with self._archive.read() as root:
+        with self.archive.read() as root:
             shapes, masked = layout.read_outline(root)
             try:
-                if described_weights(self._model) > sum(map(math.prod, shapes.values())):
+                if described_weights(self.model_description) > sum(map(math.prod, shapes.values())):
                     raise ValueError("it has more weights than theta_0")  # a few words can describe terabytes
-                network = build(self._model)
+                network = build(self.model_description)
                 if {name: value.shape for name, value in network.state_dict().items()} != shapes:
                     raise ValueError("theta_0 has other shapes")
                 if network.prunable().keys() != {*masked}:
                     raise ValueError("masks are of other weights than those of its layers")
             except InputError as error:
-                name = f"the network of {self._archive.name}, {self.config['model']},"
+                name = f"the network of {self.archive.name}, {self.config['model']},"
                 raise InputError(f"{name} cannot be made: {error}; give the model (--model FILE.py:FUNCTION)") from None
             except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
                 raise root.damage(f"the model: {str(error).splitlines()[0]}") from error
@@ -226,12 +230,17 @@ class Result:
 
     def round(self, trial: int, round: int) -> Round:
         """Return a round of a trial, or raise InputError if there is none."""
-        return self._round(trial, round)
+        rounds = self._trial(trial).rounds
+        if not 0 <= round < len(rounds):
+            raise InputError(
+                f"trial {trial} of {self.archive.name} has {len(rounds)} rounds, counted from 0; there is no round {round}"
+            )
+        return rounds[round]
 
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""
         self._trial(trial)
-        with self._archive.read() as root:
+        with self.archive.read() as root:
             return layout.read_state(root.group(f"{layout.trial_path(trial)}/init"), layout.read_outline(root))
 
     def rewind(self, trial: int) -> Checkpoint:
@@ -243,9 +252,9 @@ class Result:
             If the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
         """
         self._trial(trial)
-        with self._archive.read() as root:
+        with self.archive.read() as root:
             if layout.rewind_path(trial) not in root:
-                raise InputError(f"{self._archive.name} has nothing to rewind to but theta_0, which is init({trial})")
+                raise InputError(f"{self.archive.name} has nothing to rewind to but theta_0, which is init({trial})")
             return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes)
 
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
@@ -254,10 +263,10 @@ class Result:
         They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under
         the mask that the training began with.
         """
-        chosen = self._round(trial, round)
+        chosen = self.round(trial, round)
         where = chosen.origin["weights"]
         if where == "trained":
-            state = self._round(trial, 0 if self.config["one_shot"] else round - 1).trained
+            state = self.round(trial, 0 if self.config["one_shot"] else round - 1).trained
         else:
             state = self.rewind(trial).state if where == "rewind" else self.init(trial)
         if where == "constant":
@@ -282,57 +291,64 @@ class Result:
         """
         if weights not in ("trained", "init", "start"):
             raise InputError(f"weights are 'trained', 'init' or 'start', not {weights!r}")
-        chosen = self._round(trial, round)
+        chosen = self.round(trial, round)
         model = self.network() if into is None else into
-        frozen, state = chosen.frozen, chosen.trained if weights == "trained" else self.init(trial)
-        masks = chosen.start_masks if weights == "start" else chosen.masks
+        masks, state = chosen.masks, chosen.trained if weights == "trained" else self.init(trial)
         if weights == "start":
-            state = self.start(trial, round)
-        for name, parameter in model.named_parameters():
-            parameter.mask = None if name in frozen else masks.get(name)
-        state |= {name: np.where(chosen.masks[name], state[name], value) for name, value in frozen.items()}
-        model.load_state_dict(state)
+            masks, state = chosen.start_masks, self.start(trial, round)
+        fill(model, masks, state, chosen.frozen)
         return model.eval()
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the experiment to a file (a result in memory), or a copy of its file to another."""
-        self._archive.save(path)
+        self.archive.save(path)
 
     def _trial(self, trial: int) -> Trial:
         for found in self.trials:  # of an unfinished experiment one before it may be missing
             if found.number == trial:
                 return found
         raise InputError(
-            f"{self._archive.name} has {len(self.trials)} trials, counted from 0; there is no trial {trial}"
+            f"{self.archive.name} has {len(self.trials)} trials, counted from 0; there is no trial {trial}"
         )
-
-    def _round(self, trial: int, round: int) -> Round:
-        rounds = self._trial(trial).rounds
-        if not 0 <= round < len(rounds):
-            raise InputError(
-                f"trial {trial} of {self._archive.name} has {len(rounds)} rounds, counted from 0; there is no round {round}"
-            )
-        return rounds[round]
 
     def __repr__(self) -> str:
         return (
-            f"Result({self._archive.name}: {len(self.trials)} trials, {self.config['model']} on {self.config['data']})"
+            f"Result({self.archive.name}: {len(self.trials)} trials, {self.config['model']} on {self.config['data']})"
         )
+
+
+def runs_of(result: Result, network: str = "ticket") -> dict[int, dict[int, Round]]:
+    """Return the tickets ("ticket", the dense networks among them) or the networks of a control, by round and then by trial."""
+    found: dict[int, dict[int, Round]] = {}
+    for trial in result.trials:
+        for round in trial.rounds:
+            run = round if network == "ticket" else round.controls.get(network)
+            if run is not None:
+                found.setdefault(round.number, {})[trial.number] = run
+    return dict(sorted(found.items()))
+
+
+def fill(model: Module, masks: Mapping, state: Mapping, frozen: Mapping) -> None:
+    """Give a model masks and weights, the frozen values of pruned ones included, whose layers then have no masks."""
+    for name, parameter in model.named_parameters():
+        parameter.mask = None if name in frozen else masks.get(name)
+    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
+    model.load_state_dict({**state, **held})
 
 
 def _rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
     groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
+
+    def read(path: str, number: int, *beside: Any) -> Round:
+        return Round(archive, path, number, layout.read_scalars(root.group(path)), *beside)
+
     for number in layout.read_numbers(groups, digits=2):
         path = layout.round_path(trial, number)
-        group, beside = root.group(path), {}
-        for control in group.group("controls").names() if "controls" in group else ():
-            at = f"controls/{control}"
-            beside[control] = Round(archive, f"{path}/{at}", number, layout.read_scalars(group.group(at)), {})
-        continued = None
-        if "continued" in group:
-            scalars = layout.read_scalars(group.group("continued"))
-            continued = Round(archive, f"{path}/continued", number, scalars, {})
-        rounds.append(Round(archive, path, number, layout.read_scalars(group), beside, continued))
+        group = root.group(path)
+        names = group.group("controls").names() if "controls" in group else []
+        controls = {name: read(f"{path}/controls/{name}", number) for name in names}
+        continued = read(f"{path}/continued", number) if "continued" in group else None
+        rounds.append(read(path, number, controls, continued))
     if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
         raise groups.damage(f"round {min(missing)} is missing")
     return rounds

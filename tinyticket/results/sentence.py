@@ -65,11 +65,8 @@ def _numbers(comparison: Comparison) -> str:
         if kind == "reinit" and networks.timed:
             said += f", {_points(over.mean)}{_bounds(over, _points)} against {WORDS[kind]}"
         else:
-            words = (
-                "weights trained under its mask"
-                if kind == "rewound" and not networks.trained
-                else WORDS.get(kind, kind)
-            )
+            untrained = kind == "rewound" and not networks.trained
+            words = "weights trained under its mask" if untrained else WORDS.get(kind, kind)
             said += f", {words} {_points(to_dense.mean)}"
     return said
 

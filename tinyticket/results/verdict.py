@@ -187,10 +187,10 @@ def _compare(result: Result, trials: list[Trial], number: int) -> Comparison:
     if networks.timed:
         own_stops = [read(ticket, since=first)[0] for ticket, first in zip(tickets, since, strict=True)]
         ratio = ratio_interval(own_stops, stops, result.config["evaluate_every"])
-    last = [
+    ends, dense_ends = (
         _accuracies(run.history["test_accuracy"][-1] for run in runs)
-        for runs in (tickets, [t.rounds[0] for t in trials])
-    ]
+        for runs in (tickets, [trial.rounds[0] for trial in trials])
+    )
     accuracy = interval(own - dense, grain)
     in_time = all(
         max(first, ticket.history["iteration"][0]) <= limit
@@ -204,7 +204,7 @@ def _compare(result: Result, trials: list[Trial], number: int) -> Comparison:
         accuracy=accuracy,
         early_stop=ratio,
         controls=controls,
-        last=interval(last[0] - last[1], grain),
+        last=interval(ends - dense_ends, grain),
         p={
             "matches": accuracy.p_above(-margin) if in_time and len(trials) >= FEWEST else 1.0,
             "initialisation": controls["reinit"][1].p_above(0) if asked else 0.0,

@@ -12,19 +12,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Task, TaskID
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -57,8 +47,7 @@ class Bars(Callback):
     def training_begun(self, training: Training) -> None:
         row = self._rows[training] = self._free.pop(0) if self._free else self._row("")
         self._reached[training] = 0
-        name = f"trial {training.trial}, round {training.round}, {training.network}"
-        name = training.of + name
+        name = f"{training.of}trial {training.trial}, round {training.round}, {training.network}"
         density = f"density {training.density:.1%}"
         self.table.reset(row, total=self.iterations, description=name, density=density, loss="", accuracy="")
 
@@ -126,7 +115,7 @@ class NotebookBars(Bars):
             self._update()
 
 
-class _Table(Progress):
+class _Table(progress.Progress):
     """A table of bars that has the columns for which its console is wide enough."""
 
     def __init__(self, console: Console):
@@ -141,27 +130,27 @@ class _Table(Progress):
         return super().make_tasks_table(tasks)
 
 
-def _columns(width: int) -> Iterator[ProgressColumn]:
+def _columns(width: int) -> Iterator[progress.ProgressColumn]:
     """Yield the columns of a table of bars; where even they are too wide, names are cut."""
     whole = Column(no_wrap=True)
     yield _Name()
     if width >= 120:
-        yield TextColumn("{task.fields[density]}", table_column=whole)
-        yield TextColumn("{task.fields[loss]}", table_column=whole)
+        yield progress.TextColumn("{task.fields[density]}", table_column=whole)
+        yield progress.TextColumn("{task.fields[loss]}", table_column=whole)
     if width >= 80:
-        yield TextColumn("{task.fields[accuracy]}", table_column=whole)
+        yield progress.TextColumn("{task.fields[accuracy]}", table_column=whole)
     if width >= 60:
-        yield BarColumn(bar_width=16, table_column=whole)
+        yield progress.BarColumn(bar_width=16, table_column=whole)
     if width >= 100:
-        yield MofNCompleteColumn(table_column=whole)
-        yield TimeElapsedColumn(table_column=whole)
+        yield progress.MofNCompleteColumn(table_column=whole)
+        yield progress.TimeElapsedColumn(table_column=whole)
     else:
-        yield TaskProgressColumn(table_column=whole)
+        yield progress.TaskProgressColumn(table_column=whole)
     if width >= 80:
-        yield TextColumn("left", table_column=whole)
-    yield TimeRemainingColumn(table_column=whole)
+        yield progress.TextColumn("left", table_column=whole)
+    yield progress.TimeRemainingColumn(table_column=whole)
 
 
-class _Name(ProgressColumn):
+class _Name(progress.ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(task.description, no_wrap=True, overflow="ellipsis")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tinyticket.errors import InputError
@@ -71,6 +72,25 @@ def in_order(callbacks: Callback | Iterable[Callback]) -> Callback:
     return several[0] if len(several) == 1 else Callbacks(several)
 
 
+@contextlib.contextmanager
+def writing(path: str | os.PathLike) -> Iterator[None]:
+    """Raise an InputError that names the path of a log where the system refuses to open, write or close it."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"the log {os.fspath(path)} cannot be written: {error.strerror or error}") from None
+
+
+def _told_each(event: str) -> Any:
+    """Return a method that tells each of several callbacks an event."""
+
+    def tell(self: Callbacks, *what: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(*what)
+
+    return tell
+
+
 class Callbacks(Callback):
     """Tells several callbacks every event, one after the other.
 
@@ -87,25 +107,9 @@ class Callbacks(Callback):
                 begun.callback(callback.run_ended)
             begun.pop_all()
 
-    def training_begun(self, training: Training) -> None:
-        for callback in self.callbacks:
-            callback.training_begun(training)
-
-    def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        for callback in self.callbacks:
-            callback.evaluated(training, row)
-
-    def training_ended(self, training: Training, scalars: dict[str, Any]) -> None:
-        for callback in self.callbacks:
-            callback.training_ended(training, scalars)
-
-    def untrained(self, training: Training, scalars: dict[str, Any]) -> None:
-        for callback in self.callbacks:
-            callback.untrained(training, scalars)
-
-    def committed(self, trial: int, round: int) -> None:
-        for callback in self.callbacks:
-            callback.committed(trial, round)
+    training_begun, evaluated = _told_each("training_begun"), _told_each("evaluated")
+    training_ended, untrained = _told_each("training_ended"), _told_each("untrained")
+    committed = _told_each("committed")
 
     def run_ended(self) -> None:
         with contextlib.ExitStack() as ends:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.callbacks.callback import Callback
-from tinyticket.lottery.callbacks.writing import writing
+from tinyticket.lottery.callbacks.callback import Callback, writing
 from tinyticket.store import HISTORY
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.callbacks.callback import Callback
-from tinyticket.lottery.callbacks.writing import writing
+from tinyticket.lottery.callbacks.callback import Callback, writing
 
 if TYPE_CHECKING:
     from tinyticket.lottery.jobs.job import Training
@@ -58,21 +57,15 @@ class TensorBoard(Callback):
             self.folder.mkdir(parents=True, exist_ok=True)
 
     def training_begun(self, training: Training) -> None:
-        folder = (
-            self.folder
-            / training.experiment
-            / f"trial-{training.trial}"
-            / f"round-{training.round:02}"
-            / training.network
-        )
+        run = f"trial-{training.trial}/round-{training.round:02}/{training.network}"
+        folder = self.folder / training.experiment / run
         with writing(folder):
             self._runs[training] = _EventFile(folder)
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
+        known = {TAGS[name]: value for name, value in row.items() if name in TAGS and value == value}  # but NaN
         with writing(self.folder):
-            self._runs[training].add(
-                row["iteration"], {TAGS[name]: row[name] for name in row if name in TAGS and row[name] == row[name]}
-            )
+            self._runs[training].add(row["iteration"], known)
 
     def training_ended(self, training: Training, scalars: dict[str, Any]) -> None:
         with writing(self.folder):

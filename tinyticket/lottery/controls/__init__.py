@@ -36,23 +36,16 @@ class Kind:
     words: str
 
 
+MASK, WEIGHTS = Claim(other_mask=True), Claim(other_weights=True)
+SIGNED, PERMUTED = Claim(other_weights=True, same_signs=True), Claim(other_weights=True, same_values=True)
+
 _OWN = {
-    "reinit": Kind(redrawn.reinit, Claim(other_weights=True), "the ticket's mask, new initial weights"),
-    "reinit-signed": Kind(
-        redrawn.reinit_signed,
-        Claim(other_weights=True, same_signs=True),
-        "the same, with the signs of the ticket's weights",
-    ),
+    "reinit": Kind(redrawn.reinit, WEIGHTS, "the ticket's mask, new initial weights"),
+    "reinit-signed": Kind(redrawn.reinit_signed, SIGNED, "the same, with the signs of the ticket's weights"),
     "constant-signed": Kind(
-        redrawn.constant_signed,
-        Claim(other_weights=True, same_signs=True),
-        "those signs times the deviation of the layer's initial weights",
+        redrawn.constant_signed, SIGNED, "those signs times the deviation of the layer's initial weights"
     ),
-    "reshuffle": Kind(
-        rearranged.reshuffle,
-        Claim(other_weights=True, same_values=True),
-        "the ticket's starting weights, permuted in each layer",
-    ),
+    "reshuffle": Kind(rearranged.reshuffle, PERMUTED, "the ticket's starting weights, permuted in each layer"),
     "reshuffle-signed": Kind(
         rearranged.reshuffle_signed,
         Claim(other_weights=True, same_values=True, same_signs=True),
@@ -61,18 +54,16 @@ _OWN = {
     **{
         f"noise-{size:g}": Kind(
             rearranged.noise(size),
-            Claim(other_weights=True),
+            WEIGHTS,
             f"its weights with noise of {size:g} deviations of the layer's initial weights",
         )
         for size in (0.5, 1, 2, 3)
     },
     "random": Kind(
-        masks.random,
-        Claim(other_mask=True),
-        "its weights under a random mask of each layer's count, which is the mask shuffled",
+        masks.random, MASK, "its weights under a random mask of each layer's count, which is the mask shuffled"
     ),
-    "prune-at-0": Kind(masks.prune_at_0, Claim(other_mask=True), "its weights where the initial ones are largest"),
-    "inverted": Kind(masks.inverted, Claim(other_mask=True), "its weights where the criterion's scores are smallest"),
+    "prune-at-0": Kind(masks.prune_at_0, MASK, "its weights where the initial ones are largest"),
+    "inverted": Kind(masks.inverted, MASK, "its weights where the criterion's scores are smallest"),
 }
 KINDS = Registry(
     "control",
@@ -102,21 +93,9 @@ def beside(name: str, ticket: Ticket, begun: Start | None) -> Start | None:
 
 
 def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -> Start:
-    """Return where a control of a ticket starts, checked against what it claims.
+    """Return where a control of a ticket starts, such as "reinit-2", or raise InputError if it came out equal to its ticket.
 
-    Parameters
-    ----------
-    name
-        Such as "reinit" or "reinit-2".
-    ticket
-        What it is a control of.
-    rng, origin
-        Where it draws from, and that in JSON values.
-
-    Raises
-    ------
-    InputError
-        If it came out equal to its ticket.
+    It draws from `rng`, of which `origin` says in JSON values where it came from.
     """
     kind = known(name)
     start = kind.make(ticket, rng, origin)
@@ -125,12 +104,8 @@ def begin(name: str, ticket: Ticket, rng: np.random.Generator, origin: Origin) -
 
 def known(name: str) -> Kind:
     """Return the kind of a control, such as "reinit-2"."""
-    kind = KINDS[kind_of(name)]
-    return (
-        kind
-        if isinstance(kind, Kind)
-        else Kind(kind, Claim(other_mask=True, other_weights=True), "a control of the user's own")
-    )
+    kind, claim = KINDS[kind_of(name)], Claim(other_mask=True, other_weights=True)
+    return kind if isinstance(kind, Kind) else Kind(kind, claim, "a control of the user's own")
 
 
 def parse_controls(names: str | Control | Iterable[str | Control]) -> tuple[str, ...]:

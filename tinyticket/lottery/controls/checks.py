@@ -39,9 +39,8 @@ def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, in
         changed["weights"] += int(np.count_nonzero(mine[both] != theirs[both]))
         _hold(np.count_nonzero(own) == np.count_nonzero(mask), name, layer, "has another number of survivors")
         _hold(not np.any(own & ~ticket.among[layer]), name, layer, "keeps weights that were gone before")
-        _hold(
-            not mine[~own].any() and not np.signbit(mine[~own]).any(), name, layer, "has pruned weights that are not 0"
-        )
+        pruned = mine[~own]
+        _hold(not pruned.any() and not np.signbit(pruned).any(), name, layer, "has pruned weights that are not 0")
         _hold(claim.other_mask or np.array_equal(own, mask), name, layer, "has another mask")
         if not claim.other_weights:
             _hold(mine[own].tobytes() == ticket.source[layer][own].tobytes(), name, layer, "has other weights")
@@ -51,8 +50,9 @@ def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, in
             same = np.array_equal(np.signbit(mine[own]), np.signbit(theirs[own]))
             _hold(same, name, layer, "has other signs")
     if not ((claim.other_mask and changed["mask"]) or (claim.other_weights and changed["weights"])):
+        weights = sum(ticket.start.counts.values())
         raise InputError(
-            f"the control {name} came out equal to its ticket ({sum(ticket.counts.values())} weights): it would show nothing; "
+            f"the control {name} came out equal to its ticket ({weights} weights): it would show nothing; "
             "leave it out, or prune another number of weights"
         )
     return changed

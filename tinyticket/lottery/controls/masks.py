@@ -22,13 +22,13 @@ def random(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> 
     if all(mask.all() for mask in ticket.among.values()):
         return _under(ticket, prune.random(ticket.start.masks, rng), origin)
     scores = {name: rng.random(mask.shape) for name, mask in ticket.among.items()}
-    return _under(ticket, prune.keep_counts(scores, ticket.among, ticket.counts), origin)
+    return _under(ticket, prune.keep_counts(scores, ticket.among, ticket.start.counts), origin)
 
 
 def prune_at_0(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
     """Keep the largest weights of theta_0, which have seen no training (Frankle and Carbin 2019, in their appendix)."""
     scores = {name: np.abs(ticket.initial[name]) for name in ticket.among}
-    return _under(ticket, prune.keep_counts(scores, ticket.among, ticket.counts), "init")
+    return _under(ticket, prune.keep_counts(scores, ticket.among, ticket.start.counts), "init")
 
 
 def inverted(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:

@@ -113,7 +113,7 @@ def work(experiment: Experiment, trials: int) -> float:
 
 def _run(experiment: Experiment, trial: int, record: Record, submit: Submit) -> DivergenceError | None:
     try:
-        experiment.trial(trial, record.of(trial), submit).run()
+        experiment.trial(trial, record, submit).run()
     except DivergenceError as error:
         return error
     return None

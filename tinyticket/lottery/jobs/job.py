@@ -51,33 +51,23 @@ class Training(NamedTuple):
 
     def __str__(self) -> str:
         """Say it as errors do: "trial 0, round 1 (control reinit)"."""
-        control = (
-            f" ({self.control if self.control == CONTINUED else f'control {self.control}'})" if self.control else ""
-        )
-        return f"trial {self.trial}, round {self.round}{control}"
+        control = self.control if self.control in (None, CONTINUED) else f"control {self.control}"
+        return f"trial {self.trial}, round {self.round}{f' ({control})' if control else ''}"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training, or an evaluation of a network as it starts.
-
-    Attributes
-    ----------
-    training : Training
-    start : Start
-    keep_at : int
-        The iteration after which to keep a checkpoint to rewind to; 0 for none.
-    streams : tuple of str
-        Purposes of the streams of the batches' order, of dropout and of augmentation; a ticket and its controls have equal ones.
-    plan : mapping, optional
-        How a training of before was executed, to execute this one in the same way: `Run.plan`.
-    """
+    """A training, or an evaluation of a network as it starts."""
 
     training: Training
     start: Start
-    keep_at: int = 0
-    streams: tuple[str, str, str] = ("batches", "dropout", "augment")
-    plan: Mapping[str, Any] | None = None
+    keep_at: int = 0  # the iteration after which to keep a checkpoint to rewind to; 0 for none
+    streams: tuple[str, str, str] = (
+        "batches",
+        "dropout",
+        "augment",
+    )  # purposes; a ticket and its controls have equal ones
+    plan: Mapping[str, Any] | None = None  # how a training of before was executed, to execute this one in the same way
 
 
 def cpu() -> str:
@@ -90,20 +80,9 @@ def cpu() -> str:
 
 
 class Workshop:
-    """The data and the network of an experiment, and what trains it.
+    """The data and the network of an experiment, which is trained over and over, and what trains it.
 
-    Parameters
-    ----------
-    factory
-        The model, as `find` takes it.
-    dataset : Dataset
-    settings : Settings
-
-    Attributes
-    ----------
-    model : Module
-        The network that is trained over and over.
-    examples : Examples
+    `factory` is the model as `find` takes it.
     """
 
     def __init__(self, factory: str | Module | Factory, dataset: Dataset, settings: Settings):
@@ -131,13 +110,7 @@ class Workshop:
         return self._trainer
 
     def do(self, job: Job, threads: int, watch: Callable[[dict[str, Any]], None] = lambda row: None) -> Run:
-        """Do a job on so many threads, which do not change what comes of it; `watch` is called with each row of the history.
-
-        Raises
-        ------
-        DivergenceError
-            If a loss is not a finite number.
-        """
+        """Do a job on so many threads, which do not change what comes of it; `watch` is called with each row of the history."""
         start, trainer, (trial, round, *_) = job.start, self.trainer(job.plan), job.training
         trainer.threads = threads
         if start.revision:  # it learns while it works: a job can be done again

@@ -10,7 +10,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tinyticket.errors import InputError, WorkerError
 from tinyticket.lottery.callbacks import Callback
@@ -37,13 +37,14 @@ class UnshareableError(Exception):
 Submit = Callable[[Job], Future[Run]]
 
 
-class Jobs(Protocol):
+class Jobs:
     """What has jobs done, so many at a time."""
 
     workers: int
 
     def of(self, workshop: Workshop) -> Submit:
         """Return what has the jobs of an experiment done, now or in their turn."""
+        raise NotImplementedError
 
     def tend(self) -> None:
         """Wait until something has happened, not for long, and do what is to be done then."""
@@ -55,7 +56,7 @@ class Jobs(Protocol):
         """Give up what nobody has done yet."""
 
 
-class Here:
+class Here(Jobs):
     """Does jobs at once, in this process, on so many threads."""
 
     workers = 1
@@ -64,7 +65,6 @@ class Here:
         self._callback, self._threads = callback, threads
 
     def of(self, workshop: Workshop) -> Submit:
-        """Return what does the jobs of an experiment."""
         return partial(self._do, workshop)
 
     def _do(self, workshop: Workshop, job: Job) -> Future[Run]:
@@ -79,11 +79,6 @@ class Here:
         else:
             end(self._callback, job, done.result())
         return done
-
-    def tend(self) -> None:
-        """Do nothing: a job is done when it has been submitted."""
-
-    wake = close = tend
 
 
 def begin(callback: Callback, job: Job) -> None:
@@ -115,35 +110,23 @@ class _Asked:
     told: int = -1  # the iteration of the last row that has been told
 
 
-class Elsewhere:
+class Elsewhere(Jobs):
     """Has jobs done by workers, and done again where one has died.
 
     With one worker all may die. Jobs that were under way then are done again one by one, so that it is known which of them kills.
-
-    Parameters
-    ----------
-    pack : callable
-        Workshop -> what `worker.workshop` takes, or a future of it that the executor resolves.
-    folder : Path
-        Where workers note what they do, if they see it.
-    start : callable
-        () -> an executor, again after its workers have died.
-    callback : Callback
-    threads, workers : int
-        All threads, which the workers share.
-    address : str
-        Of their cluster, which does all jobs or none.
     """
 
     def __init__(
         self,
-        pack: Callable[[Workshop], Any],
-        folder: Path,
-        start: Callable[[], Executor],
+        pack: Callable[
+            [Workshop], Any
+        ],  # -> what `worker.workshop` takes, or a future of it that the executor resolves
+        folder: Path,  # where workers note what they do, if they see it
+        start: Callable[[], Executor],  # again after its workers have died
         callback: Callback,
-        threads: int,
+        threads: int,  # all of them, which the workers share
         workers: int,
-        address: str = "",
+        address: str = "",  # of their cluster, which does all jobs or none
     ):
         self._pack, self._folder, self._start, self._callback = pack, folder, start, callback
         self._threads, self.workers, self._address = threads, workers, address
@@ -156,10 +139,7 @@ class Elsewhere:
     def of(self, workshop: Workshop) -> Submit:
         """Return what has the jobs of an experiment done, which is sent to the workers once.
 
-        Raises
-        ------
-        UnshareableError
-            If it cannot be sent, or a worker cannot load it; InputError if that is a cluster's.
+        UnshareableError says that it cannot be sent, or that a worker cannot load it; InputError if that is a cluster's.
         """
         parcel = self._pack(workshop)
         with self._lock:
@@ -206,7 +186,6 @@ class Elsewhere:
         return self._folder / f"notes-{asked.number}-{asked.sent}"
 
     def wake(self) -> None:
-        """End the waiting of `tend`."""
         self._happened.set()
 
     def tend(self) -> None:
@@ -317,7 +296,6 @@ class Elsewhere:
             each.outer.set_exception(WorkerError(f"{each.job.training}: {reason}"))
 
     def close(self) -> None:
-        """Give up what nobody has done yet."""
         with self._lock:
             self._closed, asked = True, list(self._asked.values())
             self._asked.clear()

@@ -30,20 +30,7 @@ dense gradient costs more than a sparse step."""
 
 
 class Updates(Revision):
-    """The updates of one network's mask.
-
-    Parameters
-    ----------
-    method : Dynamic
-    iterations : tuple of int
-        After how many iterations the mask moves.
-    rest : int
-        Where the fraction to drop has fallen to nothing.
-    drop : float
-        The first fraction.
-    rng : Generator
-        For SET, with which `set-original` also draws weights.
-    """
+    """The updates of one network's mask; `drop` is the first fraction, which has fallen to nothing at the iteration `rest`."""
 
     def __init__(self, method: Dynamic, iterations: tuple[int, ...], rest: int, drop: float, rng: np.random.Generator):
         self.method, self.iterations, self._rest, self._drop, self._rng = method, iterations, rest, drop, rng
@@ -57,13 +44,11 @@ class Updates(Revision):
         return 0
 
     def see(self, gradients: State) -> None:
-        """Take in the dense gradients of a batch before an update."""
         for name, gradient in gradients.items():
             before = self._momentum.get(name)
             self._momentum[name] = gradient if before is None else DECAY * before + gradient
 
     def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
-        """Return the masks after `iteration` iterations."""
         # A momentum seen over a window begins anew for each update.
         momentum, self._momentum = {name: self._momentum[name] for name in masks if self._momentum}, {}
         weights = {name: weights[name] for name in masks}
@@ -73,31 +58,20 @@ class Updates(Revision):
         return moved
 
     def fresh(self) -> State | None:
-        """Return values for grown weights; None where they start at 0."""
         return self.draw(self._rng) if self.method.draws_weights else None
 
     def record(self) -> dict[str, Any]:
-        """Return what the file says about it: how often the mask has moved, and how many weights have grown in all."""
         return {"updates": len(self.iterations), "grown": self._grown}
 
 
 class Dynamic(Method):
-    """Moves a sparse mask every `update_every` iterations.
-
-    Attributes
-    ----------
-    gradients : int
-        Of how many steps before an update dense gradients are needed.
-    takes_step : bool
-        Whether an update takes the place of a step.
-    draws_weights : bool
-        Whether grown weights are drawn as the initial ones were, instead of starting at 0.
-    """
+    """Moves a sparse mask every `update_every` iterations; `gradients` and `takes_step` are those of `Revision`."""
 
     defaults: ClassVar = {"scope": "erk", "controls": ("static",)}
     own: tuple[str, ...] = ("update_every", "drop")
     starts_sparse = True
-    gradients, takes_step, draws_weights = 0, False, False
+    gradients, takes_step = 0, False
+    draws_weights = False  # whether grown weights are drawn as the initial ones were, instead of starting at 0
 
     def move(self, weights: State, masks: Masks, momentum: State, fraction: float, rng: np.random.Generator) -> Masks:
         """Return masks of as many weights, of which a fraction has been dropped and as many grown."""
@@ -113,7 +87,6 @@ class Dynamic(Method):
         return tuple(range(settings.update_every, last, settings.update_every)), last
 
     def check(self, settings: Settings) -> None:
-        """Raise InputError unless the settings go together."""
         super().check(settings)
         prune.drop_fraction(0, 1, settings.drop)  # raises InputError for a fraction that is none
         if settings.scope == "global":
@@ -122,7 +95,6 @@ class Dynamic(Method):
             )
 
     def check_length(self, settings: Settings, epoch: int) -> None:
-        """Raise InputError if the mask would never move."""
         if not self.moments(settings, epoch)[0]:
             raise InputError(
                 f"{self.name} would never move its mask in {settings.iterations} iterations: train longer, or move it more often"

@@ -31,25 +31,16 @@ SCALE_PENALTY = 1e-4
 class EarlyBirdTraining(Revision):
     """Draws a mask every epoch and keeps to it once the ticket has emerged; training goes on with the ticket's weights.
 
-    If it has not by the last of `iterations`, the mask of that moment is taken.
-
-    Parameters
-    ----------
-    iterations : tuple of int
-        After how many iterations a mask is drawn.
-    density : float or dict of float
-        Of the masks: the whole network's, or by layer; of channels, how many of all are kept.
-    channels : dict of Channels, optional
-        Draw masks of channels by the scales of their batch normalisation, as the paper does, instead of masks of weights.
-    scale_penalty : float
-        Strength of an L1 penalty on those scales until the ticket is drawn (network slimming, Liu et al. 2017, equation 1): those
-        of channels that do little go to zero, so that channels can be told apart.
+    A mask is drawn after each of `iterations`, the last of which is taken in any case. Where `channels` are given, masks are of
+    channels, by the scales of their batch normalisation, as the paper does. An L1 penalty on those scales until the ticket is drawn
+    (network slimming, Liu et al. 2017, equation 1) takes those of channels that do little to zero, so that they can be told apart.
     """
 
     def __init__(
         self,
         iterations: tuple[int, ...],
-        density: float | dict[str, float],
+        density: float
+        | dict[str, float],  # of the masks: the whole network's, or by layer; of channels, how many are kept
         channels: Mapping[str, Channels] | None = None,
         scale_penalty: float = 0.0,
     ):
@@ -65,7 +56,6 @@ class EarlyBirdTraining(Revision):
 
     @property
     def penalties(self) -> dict[str, float]:
-        """The penalty of every scale, as long as masks are drawn by it."""
         return {} if self._drawn else dict.fromkeys(self._channels, self._scale_penalty)
 
     def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
@@ -85,12 +75,9 @@ class EarlyBirdTraining(Revision):
         return drawn
 
     def record(self) -> dict[str, Any]:
-        """Return what the file says about it: when the ticket was drawn, how far the last masks lay apart, if that is little."""
-        return {
-            "drawn": self._drawn,
-            "distance": self._distance,
-            "emerged": self._distance <= self._watch.tolerance,
-        }
+        """Return when the ticket was drawn, how far the last masks lay apart, and whether that is little."""
+        emerged = self._distance <= self._watch.tolerance
+        return {"drawn": self._drawn, "distance": self._distance, "emerged": emerged}
 
 
 class EarlyBird(Method):
@@ -101,7 +88,6 @@ class EarlyBird(Method):
     own = ("early_bird_by", "scale_penalty")
 
     def check(self, settings: Settings) -> None:
-        """Raise InputError unless the settings go together."""
         super().check(settings)
         if settings.early_bird_by not in BY:
             raise InputError(f"early-bird-by is {' or '.join(BY)}, not {settings.early_bird_by!r}")
@@ -115,7 +101,6 @@ class EarlyBird(Method):
         return tuple(range(epoch, int(REST * settings.iterations) + 1, epoch))
 
     def check_length(self, settings: Settings, epoch: int) -> None:
-        """Raise InputError if a training has fewer than five epochs in which masks are drawn."""
         if len(self.moments(settings, epoch)) < 5:
             raise InputError(
                 f"an early bird is seen in five masks, drawn an epoch ({epoch} iterations) apart in the first {REST:.0%} of the "
@@ -131,7 +116,6 @@ class EarlyBird(Method):
         return settings.early_bird_by != "channels"
 
     def start(self, trial: TrialRun, round: int) -> Start:
-        """Return the dense start of a round."""
         settings, plan = trial.settings, trial.plan
         density: float | dict[str, float]
         if plan.channels:

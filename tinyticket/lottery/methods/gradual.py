@@ -10,6 +10,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.methods.method import Method, layer_counts
 from tinyticket.lottery.pruning import AT_INIT
+from tinyticket.lottery.rewinding import changes_reset
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.results import naming
 
@@ -44,15 +45,7 @@ def parse_gradual(text: str | Iterable[int] | None) -> tuple[int, ...]:
 class Gradual(Revision):
     """The prunings of one training: at each of `iterations` the criterion's smallest go, until the round's counts are reached.
 
-    Parameters
-    ----------
-    when : (begin, end, every)
-    left : dict of int, or int
-        Weights to be left at the end, by layer, or in global scope in all.
-    sizes : dict of int
-        Weights of every layer.
-    scores : callable
-        (weights, masks) -> what the criterion makes of the survivors.
+    `when` is (begin, end, every), `left` the weights to be left at the end, by layer or in global scope in all, of `sizes`.
     """
 
     def __init__(self, when: tuple[int, ...], left: Mapping[str, int] | int, sizes: Mapping[str, int], scores: Scores):
@@ -61,7 +54,6 @@ class Gradual(Revision):
         self.iterations = tuple(range(begin, end + 1, every))
 
     def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
-        """Return the masks after `iteration` iterations."""
         scores = self._scores(weights, masks)
         if not isinstance(self._left, int):
             counts = {name: self._count(iteration, left, self._sizes[name]) for name, left in self._left.items()}
@@ -80,11 +72,9 @@ class GradualPruning(Method):
     name, words, has_scores = "gradual", naming.GRADUAL, True
 
     def check(self, settings: Settings) -> None:
-        """Raise InputError unless the settings of gradual pruning go together."""
         self.check_controls(settings)
         after_training = settings.criterion not in AT_INIT
-        rewinds = settings.rewind != "weights" or settings.rewind_to or settings.strategy != "reset"
-        if not settings.one_shot or rewinds or settings.mask_0 != "zero" or not after_training:
+        if not settings.one_shot or changes_reset(settings) or settings.mask_0 != "zero" or not after_training:
             raise InputError(
                 "gradual pruning happens in a training that starts at theta_0 and ends at a density: give the densities with "
                 "one-shot, a criterion of trained weights, and leave mask-0, rewind, rewind-to and strategy out"
@@ -98,7 +88,6 @@ class GradualPruning(Method):
             )
 
     def start(self, trial: TrialRun, round: int) -> Start:
-        """Return the dense start of a round, and its prunings."""
         settings, plan = trial.settings, trial.plan
         left = plan.weights_left[round] if settings.scope == "global" else layer_counts(plan, round)
         return trial.dense_start("gradual", Gradual(settings.gradual, left, plan.sizes, trial.pruner.scores(round)))

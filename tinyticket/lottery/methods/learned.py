@@ -44,26 +44,13 @@ Scored = Supermask | EdgePopup
 
 @dataclass(frozen=True)
 class Untrained:
-    """How a mask is learned.
-
-    Attributes
-    ----------
-    method : LearnedMask
-    counts : dict of int
-        Weights of each layer that edge-popup keeps; for supermasks, those that there are.
-    signed_constant : bool
-        Whether of theta_0 only the signs are taken.
-    rescale : bool
-        For supermasks: whether weights are multiplied by size / sum of the mask.
-    key : (seed, trial, round)
-        Of the random streams.
-    """
+    """How a mask is learned."""
 
     method: LearnedMask
-    counts: dict[str, int]
-    signed_constant: bool
-    rescale: bool
-    key: tuple[int, int, int]
+    counts: dict[str, int]  # weights of each layer that edge-popup keeps; for supermasks, those that there are
+    signed_constant: bool  # whether of theta_0 only the signs are taken
+    rescale: bool  # for supermasks: whether weights are multiplied by size / sum of the mask
+    key: tuple[int, int, int]  # of the random streams: seed, trial, round
 
     def weights(self, initial: State) -> State:
         """Return a copy of theta_0, or its signed constants, of the layers in `counts`."""

@@ -10,6 +10,7 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.controls.ticket import Ticket
 from tinyticket.lottery.plan import Plan, make_plan
+from tinyticket.lottery.rewinding import changes_reset
 from tinyticket.lottery.start import Start
 from tinyticket.nn import Module
 from tinyticket.results.naming import MOVING, Networks
@@ -105,8 +106,7 @@ class Method:
 
 def leaves_theta_0(settings: Settings) -> bool:
     """Whether anything but theta_0, with zeros where weights are pruned, is where networks start."""
-    rewinds = settings.rewind != "weights" or settings.rewind_to or settings.strategy != "reset"
-    return bool(rewinds or settings.gradual or settings.mask_0 != "zero")
+    return bool(changes_reset(settings) or settings.gradual or settings.mask_0 != "zero")
 
 
 def layer_counts(plan: Plan, round: int) -> dict[str, int]:

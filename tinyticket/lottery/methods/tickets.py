@@ -19,7 +19,6 @@ class Tickets(Method):
     name, words, has_scores = "tickets", naming.TICKETS, True
 
     def check(self, settings: Settings) -> None:
-        """Raise InputError if a control makes no sense beside tickets."""
         self.check_controls(settings)
         if "rewound" in settings.controls:
             raise InputError(
@@ -27,5 +26,4 @@ class Tickets(Method):
             )
 
     def networks(self, settings: Settings) -> Networks:
-        """Return the words for tickets, or for pruned networks whose weights stay."""
         return naming.TICKETS if settings.rewind == "weights" else naming.STAYING

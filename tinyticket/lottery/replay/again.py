@@ -17,15 +17,14 @@ from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.experiment import Experiment
 from tinyticket.lottery.inputs import Factory, load_dataset
-from tinyticket.lottery.jobs.job import CONTINUED, Job
+from tinyticket.lottery.jobs.job import Job
 from tinyticket.lottery.jobs.submission import Here
-from tinyticket.lottery.record import as_run
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.trial import Finished
+from tinyticket.lottery.trial import Runs
 from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result, Round
-from tinyticket.store import Checkpoint, Run
+from tinyticket.store import Run
 
 
 class Again:
@@ -67,7 +66,7 @@ class Again:
         self.result, self.settings, self.workshop = result, settings, self.experiment.workshop
         self.callback = self.experiment.callback
         if describe(self.workshop.model) != result.model_description:
-            raise InputError(f"the model is not of the architecture that {result.path or 'the result'} describes")
+            raise InputError(f"the model is not of the architecture that {result.archive.name} describes")
 
     def job(self, trial: int, round: int, control: str | None = None) -> Job:
         """Return a training of the file as a job, executed as it was then.
@@ -81,11 +80,11 @@ class Again:
             done: Future[Run] = Future()
             if job.training.control == control:
                 found.append(replace(job, plan=recorded.plan))
-            done.set_result(as_run(self.recorded(trial, round, job.training.control)))
+            done.set_result(self.recorded(trial, round, job.training.control).run())
             return done
 
-        memory = _Recalled(self.result, trial, round)
         with threadpool_limits(1, user_api="blas"):  # as the masks were chosen
+            memory = _AllButOne(self.result, round)
             self.experiment.trial(trial, memory, submit, self.result.init(trial), rounds=round).run()
         (job,) = found
         if control and starts_anew(control) and "stream" in str(job.start.origin["weights"]):
@@ -101,13 +100,12 @@ class Again:
         found = self.result.round(trial, round)
         if control is None:
             return found
-        beside = {**found.controls, **({CONTINUED: found.continued} if found.continued else {})}
-        if control not in beside:
+        if control not in found.beside:
             raise InputError(
-                f"trial {trial}, round {round} of {self.result.path or 'the result'} has no control {control!r}; it has "
-                f"{', '.join(beside) or 'none'}"
+                f"trial {trial}, round {round} of {self.result.archive.name} has no control {control!r}; it has "
+                f"{', '.join(found.beside) or 'none'}"
             )
-        return beside[control]
+        return found.beside[control]
 
     def _check_draws(self, trial: int, control: str) -> None:
         drawn, recorded = self.workshop.draw(stream(self.settings.seed, trial, "init")), self.result.init(trial)
@@ -118,30 +116,18 @@ class Again:
             )
 
 
-class _Recalled:
-    """Every round of the file but the one that is wanted."""
+class _AllButOne:
+    """The memory of a trial in which one round is not finished, whatever the file holds."""
 
-    def __init__(self, result: Result, trial: int, wanted: int):
-        self._result, self._trial, self._wanted = result, trial, wanted
+    def __init__(self, result: Result, missing: int):
+        self._result, self._missing = result, missing
+        self.checkpoint = result.rewind
 
-    def recall(self, round: int, masks: Masks, begun: bool = False) -> Round | None:
-        """Return a finished round, or None for the one that is wanted."""
-        return None if round == self._wanted else self._result.round(self._trial, round)
+    def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
+        return None if round == self._missing else self._result.round(trial, round)
 
-    def checkpoint(self) -> Checkpoint:
-        """Return what the tickets rewind to."""
-        return self._result.rewind(self._trial)
-
-    def commit(self, round: int, finished: Finished) -> None:
+    def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
         """Keep nothing: it is in the file."""
-
-
-def fill(model: Module, masks: Masks, state: State, frozen: State) -> None:
-    """Give a model masks and weights, the frozen values of pruned ones included, whose layers then have no masks."""
-    for name, parameter in model.named_parameters():
-        parameter.mask = None if name in frozen else masks.get(name)
-    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
-    model.load_state_dict({**state, **held})
 
 
 def data_of(
@@ -161,13 +147,13 @@ def data_of(
         name = "digits-360"
     if data is None and name not in catalogue.names():
         raise InputError(
-            f"{result.path or 'the result'} is about {name!r}, which is not in the catalogue: say where the data are (--data)"
+            f"{result.archive.name} is about {name!r}, which is not in the catalogue: say where the data are (--data)"
         )
     dataset = load_dataset(name if data is None else data, folder)
     now, before = dataset.fingerprints(), result.data["fingerprints"]
     if different := [part for part in before if now.get(part) != before[part]]:
         raise InputError(
-            f"{dataset.name} is not what {result.path or 'the result'} was trained on: by their fingerprints "
+            f"{dataset.name} is not what {result.archive.name} was trained on: by their fingerprints "
             f"{', '.join(different)} of {name} are others"
         )
     return dataset

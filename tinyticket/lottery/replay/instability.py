@@ -18,11 +18,11 @@ from threadpoolctl import threadpool_limits
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.jobs.job import Job, Workshop
-from tinyticket.lottery.replay.again import Again, fill
-from tinyticket.lottery.rewinding import Rewinding
+from tinyticket.lottery.replay.again import Again
+from tinyticket.lottery.rewinding import Rewinding, kept_iteration
 from tinyticket.lottery.start import Start
 from tinyticket.results.analyses.analysis import Analysis
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result, Round, fill
 from tinyticket.store import Archive, Run, layout
 
 COPIES = ("instability-1", "instability-2")
@@ -127,7 +127,7 @@ def _job(again: Again, trial: int, round: Round) -> Job:
             f"trial {trial}, round {round.number}: its mask is found in the course of its training, so two copies have two masks; "
             "instability is a question to networks of one mask"
         )
-    if round.number == 0 and settings.rewind == "weights" and settings.rewind_to:
+    if round.number == 0 and kept_iteration(settings):
         rewinding = Rewinding("weights", settings.rewind_to, start.weights)
         start = rewinding.start(again.result.rewind(trial), start.weights, start.masks, {"mask": "ticket"})
     return replace(job, start=start, keep_at=0)

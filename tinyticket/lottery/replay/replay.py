@@ -15,40 +15,20 @@ from tinyticket.store import Run, layout
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that came out otherwise.
+    """One thing that came out otherwise."""
 
-    Attributes
-    ----------
-    what : str
-        Such as "trained fc1.weight", "mask fc1.weight" or "history test_loss".
-    places : int
-        In how many values.
-    largest : float
-        The largest absolute difference; 1 for masks and whatever is no number.
-    """
-
-    what: str
-    places: int
-    largest: float
+    what: str  # such as "trained fc1.weight", "mask fc1.weight" or "history test_loss"
+    places: int  # in how many values
+    largest: float  # the largest absolute difference; 1 for masks and whatever is no number
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What repeating a training showed.
+    """What repeating a training showed."""
 
-    Attributes
-    ----------
-    title : str
-        Which training.
-    differences : list of Difference
-        Empty if all bits agree.
-    remarks : list of str
-        Why bits may differ without anybody's fault: other versions, another machine.
-    """
-
-    title: str
-    differences: list[Difference]
-    remarks: list[str]
+    title: str  # which training
+    differences: list[Difference]  # empty if all bits agree
+    remarks: list[str]  # why bits may differ without anybody's fault: other versions, another machine
 
     @property
     def agrees(self) -> bool:
@@ -111,15 +91,12 @@ def compare(run: Run, recorded: Round) -> list[Difference]:
 def remarks(result: Result) -> list[str]:
     """Return in what this program and machine differ from those that wrote a file, if at all."""
     now, before = layout.versions(), result.versions
-    other = [
-        f"{name} was {before[name]} and is {now[name]}" for name in now if before.get(name, now[name]) != now[name]
-    ]
+    changed = [name for name in now if before.get(name, now[name]) != now[name]]
+    other = [f"{name} was {before[name]} and is {now[name]}" for name in changed]
     found = [f"the file was written by other versions, whose bits may differ: {', '.join(other)}"] if other else []
-    here = layout.machine()
-    if any(result.machine.get(key) != here[key] for key in ("processor",)):
-        found.append(
-            f"the file was written on another machine ({result.machine.get('processor')}), whose bits may differ"
-        )
+    processor = result.machine.get("processor")
+    if processor != layout.machine()["processor"]:
+        found.append(f"the file was written on another machine ({processor}), whose bits may differ")
     return found
 
 

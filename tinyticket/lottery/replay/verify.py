@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,11 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.controls import KINDS, known
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.pruning import AT_INIT, Pruner
-from tinyticket.lottery.replay.again import Again, fill
+from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module
 from tinyticket.results.naming import kind_of
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result, Round, fill
 from tinyticket.store import layout, summary
 
 ROUNDING = 1e-3  # of accuracies and losses that other kernels or another machine recompute
@@ -25,24 +26,12 @@ ROUNDING = 1e-3  # of accuracies and losses that other kernels or another machin
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at everywhere in the file.
+    """One thing that was looked at everywhere in the file."""
 
-    Attributes
-    ----------
-    what : str
-        The claim, in words.
-    checked : int
-        In how many trainings it was checked; 0 if it could not be.
-    failures : list of str
-        Where it is false, and how.
-    reason : str
-        Why it could not be checked.
-    """
-
-    what: str
-    checked: int
-    failures: list[str]
-    reason: str = ""
+    what: str  # the claim, in words
+    checked: int  # in how many trainings; 0 if it could not be
+    failures: list[str]  # where it is false, and how
+    reason: str = ""  # why it could not be checked
 
     @property
     def standing(self) -> str:
@@ -80,9 +69,9 @@ def verify(result: Result, **options: Any) -> list[Check]:
     settings = Settings.from_plain(result.config)
     runs = list(_trainings(result))
     checks = [
-        _check("masks and weights are complete, and survivors finite", runs, _Complete(result)),
+        _check("masks and weights are complete, and survivors finite", runs, partial(_complete, result)),
         _check("density and weights left are those of the masks", runs, _counts),
-        _check("the history goes from the start to the last iteration", runs, _History(settings)),
+        _check("the history goes from the start to the last iteration", runs, partial(_history, settings)),
         _check("early stop and accuracies follow from the history", runs, _scalars),
     ]
     tickets = [found for found in runs if found.control is None and found.run.number]
@@ -91,7 +80,7 @@ def verify(result: Result, **options: Any) -> list[Check]:
     try:
         model = _model(result, options)
         method = method_of(settings)
-        planned = _Planned(method.plan(model, settings).weights_left)
+        planned = partial(_as_planned, method.plan(model, settings).weights_left)
         of_plan = tickets if method.is_planned(settings) else []
         checks.append(_check("every round has as many weights as planned", of_plan, planned, "training decides it"))
     except InputError as error:
@@ -99,7 +88,9 @@ def verify(result: Result, **options: Any) -> list[Check]:
         checks.append(Check("every round has as many weights as planned", 0, [], str(error)))
     nested = [] if settings.one_shot else tickets
     reason = "each round was pruned from the dense network"
-    checks.append(_check("a ticket's weights are among those of the round before", nested, _Nested(result), reason))
+    checks.append(
+        _check("a ticket's weights are among those of the round before", nested, partial(_nested, result), reason)
+    )
     checks.append(_follows(result, settings, model, tickets))
     checks.append(_check("controls differ from their tickets in what they claim", controls, _differs, "no controls"))
     checks.append(_evaluated(result, runs, options))
@@ -111,8 +102,7 @@ def _trainings(result: Result) -> Iterator[_Training]:
         for round in trial.rounds:
             where = f"trial {trial.number}, round {round.number}"
             yield _Training(where, trial.number, round)
-            beside = {**round.controls, **({"continued": round.continued} if round.continued else {})}
-            for name, run in beside.items():
+            for name, run in round.beside.items():
                 yield _Training(f"{where}, {name}", trial.number, run, name, round)
 
 
@@ -133,27 +123,23 @@ def _model(result: Result, options: dict[str, Any]) -> Module:
     return found if isinstance(found, Module) else found(np.random.default_rng(0))
 
 
-class _Complete:
-    def __init__(self, result: Result):
-        self._result = result
-
-    def __call__(self, found: _Training) -> str | None:
-        if found.control is None and found.run.number:
-            missing = set(self._result.config["controls"]) - set(found.run.controls)
-            if missing:
-                return f"its controls {', '.join(sorted(missing))} are missing"
-        initial, masks = self._result.init(found.trial), found.run.masks
-        trained = found.run.trained  # raises if there are not as many survivors as ones in a mask
-        if trained.keys() != initial.keys():
-            return f"trained {sorted(trained.keys() ^ initial.keys())} is there or missing"
-        for name, value in trained.items():
-            if value.shape != initial[name].shape or value.dtype != initial[name].dtype:
-                return f"{name} has another shape or dtype than theta_0"
-            if not np.isfinite(value).all():
-                return f"{name} has values that are no numbers"
-            if name in masks and value[~masks[name]].any():
-                return f"{name} has pruned weights that are not 0"
-        return None
+def _complete(result: Result, found: _Training) -> str | None:
+    if found.control is None and found.run.number:
+        missing = set(result.config["controls"]) - set(found.run.controls)
+        if missing:
+            return f"its controls {', '.join(sorted(missing))} are missing"
+    initial, masks = result.init(found.trial), found.run.masks
+    trained = found.run.trained  # raises if there are not as many survivors as ones in a mask
+    if trained.keys() != initial.keys():
+        return f"trained {sorted(trained.keys() ^ initial.keys())} is there or missing"
+    for name, value in trained.items():
+        if value.shape != initial[name].shape or value.dtype != initial[name].dtype:
+            return f"{name} has another shape or dtype than theta_0"
+        if not np.isfinite(value).all():
+            return f"{name} has values that are no numbers"
+        if name in masks and value[~masks[name]].any():
+            return f"{name} has pruned weights that are not 0"
+    return None
 
 
 def _counts(found: _Training) -> str | None:
@@ -165,31 +151,22 @@ def _counts(found: _Training) -> str | None:
     return None
 
 
-class _History:
-    def __init__(self, settings: Settings):
-        self._settings = settings
-
-    def __call__(self, found: _Training) -> str | None:
-        settings, history = self._settings, found.run.history
-        first = found.run.origin.get("iteration", 0)
-        every, last = settings.evaluate_every, settings.iterations
-        if found.run.origin.get("training") == "none":  # evaluated as it starts
-            last = first
-        expected = sorted({first, last, *(i for i in range(every, last, every) if i > first)})
-        if history["iteration"].tolist() != expected:
-            return f"it has the iterations {history['iteration'].tolist()[:4]}..., not {expected[:4]}..."
-        tested = self._tested(history["validation_loss"])
-        for column, rows in (("validation_accuracy", history), ("test_accuracy", history[tested])):
-            if not ((rows[column] >= 0) & (rows[column] <= 1)).all():
-                return f"{column} is not between 0 and 1"
-        return None
-
-    def _tested(self, losses: np.ndarray) -> np.ndarray:
-        """Return which rows have test columns."""
-        if self._settings.test_at == "all":
-            return np.ones(len(losses), bool)
+def _history(settings: Settings, found: _Training) -> str | None:
+    history, first = found.run.history, found.run.origin.get("iteration", 0)
+    evaluated_only = found.run.origin.get("training") == "none"
+    every, last = settings.evaluate_every, first if evaluated_only else settings.iterations
+    expected = sorted({first, last, *(i for i in range(every, last, every) if i > first)})
+    if history["iteration"].tolist() != expected:
+        return f"it has the iterations {history['iteration'].tolist()[:4]}..., not {expected[:4]}..."
+    losses = history["validation_loss"]
+    tested = np.ones(len(losses), bool)
+    if settings.test_at != "all":  # but at new minima and at the end
         lowest_before = np.minimum.accumulate(np.concatenate([[np.inf], losses[:-1]]))
-        return (losses < lowest_before) | (np.arange(len(losses)) == len(losses) - 1)
+        tested = (losses < lowest_before) | (np.arange(len(losses)) == len(losses) - 1)
+    for column, rows in (("validation_accuracy", history), ("test_accuracy", history[tested])):
+        if not ((rows[column] >= 0) & (rows[column] <= 1)).all():
+            return f"{column} is not between 0 and 1"
+    return None
 
 
 def _scalars(found: _Training) -> str | None:
@@ -203,23 +180,15 @@ def _scalars(found: _Training) -> str | None:
     return None
 
 
-class _Planned:
-    def __init__(self, weights_left: list[int]):
-        self._weights_left = weights_left
-
-    def __call__(self, found: _Training) -> str | None:
-        planned = self._weights_left[found.run.number]
-        return None if found.run.weights_left == planned else f"{found.run.weights_left} weights, planned {planned}"
+def _as_planned(weights_left: list[int], found: _Training) -> str | None:
+    planned = weights_left[found.run.number]
+    return None if found.run.weights_left == planned else f"{found.run.weights_left} weights, planned {planned}"
 
 
-class _Nested:
-    def __init__(self, result: Result):
-        self._result = result
-
-    def __call__(self, found: _Training) -> str | None:
-        before = self._result.round(found.trial, found.run.number - 1).masks
-        revived = sum(int(np.count_nonzero(mask & ~before[name])) for name, mask in found.run.masks.items())
-        return f"{revived} weights were pruned before" if revived else None
+def _nested(result: Result, found: _Training) -> str | None:
+    before = result.round(found.trial, found.run.number - 1).masks
+    revived = sum(int(np.count_nonzero(mask & ~before[name])) for name, mask in found.run.masks.items())
+    return f"{revived} weights were pruned before" if revived else None
 
 
 def _follows(result: Result, settings: Settings, model: Module | None, tickets: list[_Training]) -> Check:
@@ -227,9 +196,8 @@ def _follows(result: Result, settings: Settings, model: Module | None, tickets: 
     what = "masks follow from the weights before them"
     tickets = [found for found in tickets if found.run.origin.get("mask") == "ticket"]
     if model is None or settings.criterion in AT_INIT or settings.masks_from != "none" or not tickets:
-        return Check(
-            what, 0, [], "they were given, chosen by examples or in training, or the network is not in the file"
-        )
+        reason = "they were given, chosen by examples or in training, or the network is not in the file"
+        return Check(what, 0, [], reason)
     plan, nothing = method_of(settings).plan(model, settings), np.zeros(0, np.float32)
 
     def claim(found: _Training) -> str | None:

@@ -14,19 +14,7 @@ from tinyticket.results.analyses.movement import movement
 from tinyticket.results.analyses.overlap import overlap
 
 ANALYSES: dict[str, Callable[..., Analysis]] = {
-    "layers": layers,
-    "overlap": overlap,
-    "degrees": degrees,
-    "movement": movement,
-    "cost": cost,
+    each.__name__: each for each in (layers, overlap, degrees, movement, cost)
 }
 
-__all__ = [
-    "ANALYSES",
-    "Analysis",
-    "cost",
-    "degrees",
-    "layers",
-    "movement",
-    "overlap",
-]
+__all__ = ["ANALYSES", "Analysis", "cost", "degrees", "layers", "movement", "overlap"]

@@ -9,8 +9,7 @@ import numpy as np
 from tinyticket.autograd import Tensor, no_grad
 from tinyticket.nn import Module, Prunable
 from tinyticket.results.analyses.analysis import Analysis
-from tinyticket.results.analyses.layers import by_number
-from tinyticket.results.result import Result
+from tinyticket.results.result import Result, runs_of
 
 VALUE, INDEX = 4, 4
 """Bytes of a float32 and of the position that a sparse format keeps beside it."""
@@ -24,7 +23,8 @@ def cost(result: Result) -> Analysis:
     """
     uses = uses_by_weight(result.network(), tuple(result.data["input_shape"]))
     rows: list[dict[str, Any]] = []
-    for number, rounds in by_number(result).items():
+    for number, runs in runs_of(result).items():
+        rounds = list(runs.values())
         left = {name: float(np.mean([np.count_nonzero(round.masks[name]) for round in rounds])) for name in uses}
         sizes = {name: rounds[0].masks[name].size for name in uses}
         operations = sum(uses[name] * left[name] for name in uses)
@@ -39,9 +39,8 @@ def cost(result: Result) -> Analysis:
                 "dense_bytes": sum(sizes.values()) * VALUE,
             }
         )
-    return Analysis(
-        "Multiply-adds of a forward pass of one example", rows, "density", ("multiply_adds", "sparse_bytes")
-    )
+    title = "Multiply-adds of a forward pass of one example"
+    return Analysis(title, rows, "density", ("multiply_adds", "sparse_bytes"))
 
 
 def uses_by_weight(model: Module, input_shape: tuple[int, ...]) -> dict[str, int]:

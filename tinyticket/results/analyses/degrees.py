@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinyticket.results.analyses.analysis import Analysis
-from tinyticket.results.analyses.layers import by_number
+from tinyticket.results.analyses.layers import by_layer
 from tinyticket.results.result import Result
 
 
@@ -17,17 +17,9 @@ def degrees(result: Result) -> Analysis:
     above it where some units keep far more than others. The paper finds even in-degrees and very uneven out-degrees of pixels.
     """
     rows = []
-    for number, rounds in by_number(result).items():
-        for name in rounds[0].masks:
-            masks = [round.masks[name] for round in rounds]
-            rows.append(
-                {
-                    "round": number,
-                    "density": float(np.mean([round.density for round in rounds])),
-                    "layer": name,
-                    **_mean([_both(mask) for mask in masks]),
-                }
-            )
+    for row, masks in by_layer(result):
+        found = [_both(mask) for mask in masks]
+        rows.append(row | {name: float(np.mean([each[name] for each in found])) for name in found[0]})
     y = ("in_spread", "out_spread")
     return Analysis("Spread (deviation over mean) of the units' degrees", rows, "density", y, "layer")
 
@@ -51,7 +43,3 @@ def _both(mask: np.ndarray) -> dict[str, float]:
             f"{side}_spread": float(degree.std() / mean) if mean else 0.0,
         }
     return found
-
-
-def _mean(found: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([each[name] for each in found])) for name in found[0]}

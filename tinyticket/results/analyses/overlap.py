@@ -9,7 +9,7 @@ import numpy as np
 from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.results.analyses.analysis import Analysis
-from tinyticket.results.analyses.layers import by_number
+from tinyticket.results.analyses.layers import by_layer
 from tinyticket.results.result import Result
 
 
@@ -25,20 +25,12 @@ def overlap(result: Result) -> Analysis:
         If there is only one trial.
     """
     if len(result.trials) < 2:
-        raise InputError(f"{result.path or 'the result'} has one trial: overlap is what the masks of two trials share")
+        raise InputError(f"{result.archive.name} has one trial: overlap is what the masks of two trials share")
     rows = []
-    for number, rounds in by_number(result).items():
-        for name in rounds[0].masks if len(rounds) > 1 and number else ():
-            pairs = list(combinations([{name: round.masks[name]} for round in rounds], 2))
-            rows.append(
-                {
-                    "round": number,
-                    "density": float(np.mean([round.density for round in rounds])),
-                    "layer": name,
-                    "overlap": float(np.mean([prune.overlap(*pair) for pair in pairs])),
-                    "by_chance": float(np.mean([prune.expected_overlap(*pair) for pair in pairs])),
-                }
-            )
-    for row in rows:
-        row["over_chance"] = row["overlap"] / row["by_chance"]
+    for row, masks in by_layer(result):
+        if len(masks) > 1 and row["round"]:
+            pairs = list(combinations([{row["layer"]: mask} for mask in masks], 2))
+            found = float(np.mean([prune.overlap(*pair) for pair in pairs]))
+            chance = float(np.mean([prune.expected_overlap(*pair) for pair in pairs]))
+            rows.append(row | {"overlap": found, "by_chance": chance, "over_chance": found / chance})
     return Analysis("Overlap of the masks of two trials", rows, "density", ("overlap", "over_chance"), "layer")
