@@ -82,7 +82,7 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
 
 
 def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callable]:
-    """Return what takes longer, of which each case is asked one."""
+    """Return what takes longer, of which every other case is asked one."""
     asked = {"verify": lambda: verify(result, data=DATA, threads=1)}
     settings = Settings.from_plain(result.config)
     if max(settings.iterations, settings.rounds, settings.trials) > 20:
@@ -118,8 +118,8 @@ def refused(path: Path, folder: Path, whole: Path, case: int | None = None) -> s
     except InputError:
         return {"load"}
     if case is not None:
-        chosen = list(long)[case % len(long)]
-        long = {chosen: long[chosen]}
+        chosen = list(long)[case // 2 % len(long)]
+        long = {} if case % 2 else {chosen: long[chosen]}
     for name, ask in {**questions(result, path, folder, whole), **long}.items():
         try:
             ask()
@@ -151,7 +151,7 @@ def main(folder: Path, first: int, last: int) -> None:
             left.unlink()
         how, content = damage(contents[which], dice, work)
         (work / "case.h5").write_bytes(content)
-        print(f"case {case} {files[which].stem} {how}", flush=True)
+        print(f"case {case} {files[which].stem} {how!a}", flush=True)
         signal.alarm(SECONDS)
         try:
             new = refused(work / "case.h5", work, files[which], case) - usual[which]
