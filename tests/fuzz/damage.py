@@ -63,7 +63,17 @@ def damage(content: bytes, dice: random.Random, folder: Path) -> tuple[str, byte
             way = dice.choice((*OBJECTS, *ATTRIBUTES, *ATTRIBUTES))
             try:
                 way(file, place, dice, folder)
-            except (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError, OverflowError, IndexError):
+            except (
+                OSError,
+                ValueError,
+                TypeError,
+                KeyError,
+                RuntimeError,
+                AttributeError,
+                OverflowError,
+                IndexError,
+                MemoryError,
+            ):
                 continue  # cannot be done there
             done.append(f"{way.__name__}:{place}")
     return " ".join(done) or "nothing", buffer.getvalue()
