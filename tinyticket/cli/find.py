@@ -70,6 +70,8 @@ Methods whose masks are found while one network trains (--one-shot gives the den
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
 """
 
+CONFIG = "Settings from a TOML file, as `tinyticket show FILE --config` writes it; options given beside it win."
+WHOLE = "Show all options, and what recipes, controls, criteria and methods there are."
 ALL = "tinyticket.help_all"  # in a context whose help is to show everything
 
 
@@ -131,24 +133,13 @@ def _show_all(ctx: click.Context, parameter: click.Parameter, asked: bool) -> No
 
 
 @click.command(cls=_Find, epilog=EXAMPLES)
-@click.option(
-    "--config",
-    metavar="FILE.toml",
-    help="Settings from a TOML file, as `tinyticket show FILE --config` writes it; options given beside it win.",
-)
+@click.option("--config", metavar="FILE.toml", help=CONFIG)
 @click.option("--log", metavar="FILE", help="Append a line to a CSV file for every evaluation.")
 @click.option(
     "--tensorboard", metavar="FOLDER", help="Write event files for TensorBoard (needs the extra `tensorboard`)."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, how large it is and how long it takes.")
-@click.option(
-    "--help-all",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_show_all,
-    help="Show all options, and what recipes, controls, criteria and methods there are.",
-)
+@click.option("--help-all", is_flag=True, is_eager=True, expose_value=False, callback=_show_all, help=WHOLE)
 @common
 def find(
     config: str | None, log: str | None, tensorboard: str | None, dry_run: bool, quiet: bool, **options: Any

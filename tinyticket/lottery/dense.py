@@ -30,10 +30,7 @@ DECIDES = (
 def copy(source: Result, experiment: Experiment, record: Record) -> bool:
     """Write the dense trainings of a result into an experiment's file, for its trials that have not begun; say if there were any.
 
-    Raises
-    ------
-    InputError
-        If the experiment would train its dense networks otherwise, or this machine would come to other bits.
+    InputError says that the experiment would train them otherwise, or this machine would come to other bits.
     """
     waiting = [trial.number for trial in source.trials if trial.rounds and trial.number < experiment.settings.trials]
     waiting = [trial for trial in waiting if not record.rounds(trial)]

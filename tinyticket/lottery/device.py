@@ -14,22 +14,18 @@ if TYPE_CHECKING:
 
 def check_device_settings(settings: Settings) -> None:
     """Raise InputError unless everything that the settings ask for runs on the device."""
-    if settings.device == "cpu":
-        return
+    device = settings.device
     eager = {
         "eager": settings.eager,
         f"mask-0 {settings.mask_0}": settings.mask_0 != "zero",
         f"method {settings.method}": not method_of(settings).trains_weights,
     }
-    if settings.scale_penalty:
+    if device != "cpu" and settings.scale_penalty:
         raise InputError(
-            f"device {settings.device} has no kernel for the penalty of scales: give scale-penalty 0, or train on the CPU"
+            f"device {device} has no kernel for the penalty of scales: give scale-penalty 0, or train on the CPU"
         )
-    for what, asked in eager.items():
-        if asked:
-            raise InputError(
-                f"device {settings.device} and {what} exclude each other: that trains through the autograd, on the CPU"
-            )
+    if device != "cpu" and (what := next((what for what, asked in eager.items() if asked), None)):
+        raise InputError(f"device {device} and {what} exclude each other: that trains through the autograd, on the CPU")
 
 
 def check_device_model(model: Module, device: str) -> None:

@@ -21,6 +21,7 @@ from tinyticket.lottery.rewinding import kept_iteration
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
+    from tinyticket.lottery.settings import Settings
 
 STEPS = 20
 
@@ -58,31 +59,43 @@ def estimate(experiment: Experiment) -> Estimate:
         per_evaluation = time.perf_counter() - start
 
     trainings = experiment.method.trainings(settings)  # of a trial
-    count = settings.trials * trainings
-    per_ticket = 1 + len(settings.controls) + (settings.strategy == "continue")
-    whole = settings.trials * (1 + settings.rounds * sum(starts_anew(name) for name in settings.controls))
-    late = (count - whole) * settings.rewind_to  # iterations that networks rewound to a later one are spared
-    evaluations = 1 + -(-settings.iterations // settings.evaluate_every)
-    arrays = [x for part in (examples.train, examples.validation, examples.test) for x in part]
-    dataset = experiment.dataset
-    state = sum(parameter.data.nbytes for parameter in model.parameters())
-    copies = workers + 1 if workers > 1 else 1  # all of which have the parts of the data; the whole they share
-    memory = copies * (sum(a.nbytes for a in arrays) + 8 * state) + dataset.x_train.nbytes + dataset.y_train.nbytes
-    itemsize, weights = 4, experiment.plan.weights_left[0]
-    stored = [itemsize * left + weights // 8 + 48 * evaluations for left in experiment.plan.weights_left]
-    file = settings.trials * (state + stored[0] + per_ticket * sum(stored[1:]))
-    if kept_iteration(settings):
-        file += settings.trials * 3 * state  # weights and what an optimizer remembers of each
-    if not experiment.method.trains_weights:
-        file += settings.trials * settings.rounds * itemsize * weights  # scores
+    networks = 1 + settings.rounds * _per_ticket(settings)
+    evaluations = trainings * _evaluations(settings) + (networks - trainings)  # untrained ones are evaluated once
     steps = settings.iterations * (pruned * per_pruned_step + (trainings - pruned) * per_step)
-    untrained = 1 + settings.rounds * per_ticket - trainings  # which are evaluated once
-    evaluated = evaluations * trainings + untrained
-    spared = late * (per_step + per_evaluation / settings.evaluate_every)
-    of_trial = steps + evaluated * per_evaluation
-    everything = settings.trials * of_trial - spared
+    whole = 1 + settings.rounds * sum(starts_anew(name) for name in settings.controls)
+    late = (trainings - whole) * settings.rewind_to  # iterations that networks rewound to a later one are spared
+    of_trial = steps + evaluations * per_evaluation
+    everything = settings.trials * (of_trial - late * (per_step + per_evaluation / settings.evaluate_every))
     seconds = max(everything / workers, of_trial * chain / trainings if workers > 1 else 0)
-    return Estimate(count, seconds, memory, file)
+    return Estimate(settings.trials * trainings, seconds, _memory(experiment, workers), _file(experiment))
+
+
+def _per_ticket(settings: Settings) -> int:
+    return 1 + len(settings.controls) + (settings.strategy == "continue")
+
+
+def _evaluations(settings: Settings) -> int:
+    return 1 + -(-settings.iterations // settings.evaluate_every)
+
+
+def _state(experiment: Experiment) -> int:
+    return sum(parameter.data.nbytes for parameter in experiment.model.parameters())
+
+
+def _memory(experiment: Experiment, workers: int) -> int:
+    """Return bytes of memory at the least: all processes have the parts of the data; the whole they share."""
+    examples, dataset, copies = experiment.examples, experiment.dataset, workers + 1 if workers > 1 else 1
+    parts = sum(x.nbytes for part in (examples.train, examples.validation, examples.test) for x in part)
+    return copies * (parts + 8 * _state(experiment)) + dataset.x_train.nbytes + dataset.y_train.nbytes
+
+
+def _file(experiment: Experiment) -> int:
+    """Return bytes of the finished file."""
+    settings, left, state = experiment.settings, experiment.plan.weights_left, _state(experiment)
+    dense, *tickets = (4 * weights + left[0] // 8 + 48 * _evaluations(settings) for weights in left)
+    rewound = 3 * state if kept_iteration(settings) else 0  # weights and what an optimizer remembers of each
+    scores = 0 if experiment.method.trains_weights else settings.rounds * 4 * left[0]
+    return settings.trials * (state + dense + _per_ticket(settings) * sum(tickets) + rewound + scores)
 
 
 def _seconds_a_step(step: CompiledStep | EagerStep, train: Pair, feed: Iterator[np.ndarray]) -> float:

@@ -24,9 +24,8 @@ Factory = Callable[[np.random.Generator], Module]
 
 def split(dataset: Dataset, settings: Settings) -> Examples:
     """Split the validation examples off the training set, the same ones for every trial of a seed."""
-    train_part, validation_part = split_validation(
-        len(dataset.x_train), settings.validation, stream(settings.seed, 0, "validation")
-    )
+    rng = stream(settings.seed, 0, "validation")
+    train_part, validation_part = split_validation(len(dataset.x_train), settings.validation, rng)
     if settings.batch_size > len(train_part):
         raise InputError(
             f"a batch of {settings.batch_size} is larger than the {len(train_part)} training examples that are left "

@@ -31,26 +31,15 @@ def check_mask_0(settings: Settings) -> None:
     if action == "zero":
         return
     if changes_reset(settings) or settings.gradual:
-        raise InputError(
-            f"mask-0 {action} freezes pruned weights where all began, at theta_0; leave rewind, rewind-to, strategy and gradual out"
-        )
+        given = "rewind, rewind-to, strategy and gradual"
+        raise InputError(f"mask-0 {action} freezes pruned weights where all began, at theta_0; leave {given} out")
 
 
-def frozen_weights(
-    action: str, initial: State, trained: State, before: Masks, after: Masks, held: State
-) -> dict[str, np.ndarray]:
-    """Return the frozen values of the pruned weights, by layer; 0 under survivors and where pruned weights are zero.
+def frozen_weights(action: str, initial: State, trained: State, before: Masks, after: Masks, held: State) -> State:
+    """Return the frozen values of pruned weights, by layer: 0 under survivors and where pruned weights are zero.
 
-    Parameters
-    ----------
-    action : {"zero", "freeze", "freeze-away"}
-        Nothing is returned for "zero".
-    initial, trained
-        theta_0, and the weights from which `after` was pruned.
-    before, after
-        Masks before and after this pruning.
-    held
-        What was returned for `before`: weights that were pruned earlier stay as they were then.
+    `before` and `after` are the masks before and after the pruning of `trained`, `held` what was returned for `before`: weights
+    that were pruned earlier stay as they were then. For the action "zero" it is nothing.
     """
     if action == "zero":
         return {}

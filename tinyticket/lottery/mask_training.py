@@ -19,23 +19,11 @@ from tinyticket.store import Run
 
 
 class MaskTrainer(Trainer):
-    """Learns a mask of untrained weights once, for a start that says how.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        Of the experiment; the network is copied from it.
-    how : Untrained
-    weights : dict of arrays
-        The weights under the mask, by layer.
-    """
+    """Learns a mask of the weights once, in a copy of the network of the experiment's trainer."""
 
     def __init__(self, trainer: Trainer, how: Untrained, weights: dict[str, np.ndarray]):
-        self.model, self.settings, self.examples = (
-            copy.deepcopy(trainer.model),
-            how.method.score_settings(trainer.settings),
-            trainer.examples,
-        )
+        self.model, self.examples = copy.deepcopy(trainer.model), trainer.examples
+        self.settings = how.method.score_settings(trainer.settings)
         for parameter in self.model.parameters():
             parameter.mask, parameter.requires_grad = None, False
         self.sources = how.method.sources(how, {name: weights[name] for name in self.model.prunable()})

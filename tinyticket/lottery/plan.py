@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,24 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """The rounds of an experiment.
+    """The rounds of an experiment."""
 
-    Attributes
-    ----------
-    sizes : dict
-        Number of weights of every layer that can be pruned.
-    fractions : list of dict
-        For every round after the dense one, the fraction removed from each layer.
-    weights_left : list of int
-        After every round, the dense one first; a guess where the mask is learned, or channels are chosen in training.
-    channels : dict of Channels
-        Where masks are of channels: those that there are.
-    """
-
-    sizes: dict[str, int]
-    fractions: list[dict[str, float]]
-    weights_left: list[int]
-    channels: dict[str, Channels] = field(default_factory=dict)
+    sizes: dict[str, int]  # number of weights of every layer that can be pruned
+    fractions: list[dict[str, float]]  # for every round after the dense one, the fraction removed from each layer
+    weights_left: list[
+        int
+    ]  # dense network first; a guess where the mask is learned, or channels are chosen in training
+    channels: dict[str, Channels] = field(default_factory=dict)  # where masks are of channels: those that there are
 
     @property
     def densities(self) -> list[float]:
@@ -73,9 +62,8 @@ def _of_channels(model: Module, channels: Mapping[str, Channels], density: float
     """Return how many weights are left if every layer keeps the same share of its channels."""
     if not 0 < density < 1:
         raise InputError(f"a density of channels lies between 0 and 1; got {density:g}")
-    prune.channel_masks(
-        {name: np.ones(held.count) for name, held in channels.items()}, density
-    )  # says if they are too few
+    all_alike = {name: np.ones(held.count) for name, held in channels.items()}
+    prune.channel_masks(all_alike, density)  # says if they are too few
     shares = dict.fromkeys(model.prunable(), 1.0)
     for held in channels.values():
         for name in filter(None, (held.makes, held.reads)):
@@ -87,9 +75,7 @@ def _one_shot_fractions(model: Module, groups: dict[str, str], density: float, s
     """Return the fraction that every layer loses where the whole network is pruned to a density."""
     shapes = {name: parameter.shape for name, parameter in model.prunable().items()}
     if scope in ("layer", "global"):
-        return prune.one_shot_fractions(
-            {name: math.prod(shape) for name, shape in shapes.items()}, groups, density, scope
-        )
+        return prune.one_shot_fractions(prunable_sizes(model), groups, density, scope)
     by_layer = prune.allocate(shapes, density, scope)
     assert isinstance(by_layer, dict)
     return {name: 1 - share for name, share in by_layer.items()}

@@ -60,30 +60,12 @@ class Scores:
 
 
 class Pruner:
-    """Prunes in one trial as the settings of its experiment say.
+    """Prunes in one trial, from theta_0 `initial`, as the settings of its experiment say.
 
-    Parameters
-    ----------
-    settings, plan
-        Of the experiment.
-    trial : int
-    initial : dict of arrays
-        theta_0.
-    model : Module
-        The architecture; a copy is made of it if something is to be computed with it.
-    examples : (x, y)
-        The training examples, of which criteria before training see one batch.
+    Criteria before training compute with a copy of `model` and see one batch of the training examples.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        plan: Plan,
-        trial: int,
-        initial: State,
-        model: Module,
-        examples: Pair,
-    ):
+    def __init__(self, settings: Settings, plan: Plan, trial: int, initial: State, model: Module, examples: Pair):
         self.settings, self.plan, self.trial, self.initial = settings, plan, trial, initial
         self._model, self._examples = model, examples
 
@@ -94,33 +76,21 @@ class Pruner:
 
     def prune(self, round: int, trained: State, masks: Masks) -> Masks:
         """Return the masks of a round from what was trained before it, or from theta_0 if the criterion is one before training."""
-        fractions = self.plan.fractions[round - 1]
+        fractions, is_global = self.plan.fractions[round - 1], self.settings.scope == "global"
         if self.settings.criterion in AT_INIT:
-            if self.settings.scope == "global":
-                return self._before_training(self.plan.densities[round])
-            return self._before_training(
-                self.plan.densities[round],
-                {name: 1 - prune.removed(size, fractions[name]) / size for name, size in self.plan.sizes.items()},
-            )
+            sizes = {} if is_global else self.plan.sizes
+            densities = {name: 1 - prune.removed(size, fractions[name]) / size for name, size in sizes.items()}
+            return self._before_training(self.plan.densities[round], densities)
+        chosen = [name for name, fraction in fractions.items() if fraction] if is_global else list(trained)
+        final, initial, before = ({name: of[name] for name in chosen} for of in (trained, self.initial, masks))
+        share, scope = (fractions[chosen[0]], "global") if is_global else (fractions, "layer")
         criterion, rng = CRITERIA[self.settings.criterion], self._rng(round)
-        if self.settings.scope != "global":
-            return prune.prune_by(criterion, trained, self._of(trained), masks, fractions, "layer", rng)
-        chosen = [name for name, fraction in fractions.items() if fraction]
-        trained, masks_of = {name: trained[name] for name in chosen}, {name: masks[name] for name in chosen}
-        share = fractions[chosen[0]]
-        return {**masks, **prune.prune_by(criterion, trained, self._of(trained), masks_of, share, "global", rng)}
+        return {**masks, **prune.prune_by(criterion, final, initial, before, share, scope, rng)}
 
     def inverted(self, round: int, trained: State, among: Masks, counts: Mapping[str, int]) -> Masks:
-        """Return masks of so many weights in each layer, those that the criterion would remove first.
+        """Return masks of so many weights in each layer, those of `trained` that the criterion would remove first.
 
-        Parameters
-        ----------
-        round
-            For criteria that draw.
-        trained, among
-            Which network's weights are scored, and which of them survive so far.
-        counts
-            Weights to keep, by layer.
+        `among` says which of them survive so far.
         """
         if self.settings.criterion in AT_INIT:
             some = {name: max(count, 1) for name, count in counts.items()}  # of a layer that is empty, one for now
@@ -135,16 +105,10 @@ class Pruner:
         """Return what scores survivors; a round has its own random ones."""
         return Scores(CRITERIA[self.settings.criterion], self.initial, self._rng(round))
 
-    def _before_training(
-        self, density: float, densities: Mapping[str, float] | None = None, invert: bool = False
-    ) -> Masks:
+    def _before_training(self, density: float, densities: Mapping[str, float], invert: bool = False) -> Masks:
+        criterion, allocation = AT_INIT[self.settings.criterion], densities or "global"
         return prune.prune_at_init(
-            AT_INIT[self.settings.criterion],
-            self._untrained,
-            density,
-            data=self._batch,
-            allocation=densities or "global",
-            invert=invert,
+            criterion, self._untrained, density, data=self._batch, allocation=allocation, invert=invert
         )
 
     @cached_property
@@ -162,9 +126,6 @@ class Pruner:
         x, y = self._examples
         chosen = stream(self.settings.seed, self.trial, "criterion").permutation(len(x))[: self.settings.batch_size]
         return x[chosen], y[chosen]
-
-    def _of(self, weights: State) -> State:
-        return {name: self.initial[name] for name in weights}
 
     def _rng(self, round: int) -> np.random.Generator:
         return stream(self.settings.seed, self.trial, "criterion", round)

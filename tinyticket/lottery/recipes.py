@@ -65,20 +65,7 @@ DEFAULTS: Options = {"model": "lenet-300-100", "data": "digits"}
 
 
 def fill(recipe: str | None, given: Options) -> Options:
-    """Return options of `find`: what was given, then the recipe's, then the model and data of no recipe.
-
-    Parameters
-    ----------
-    recipe : str, optional
-        A name of `RECIPES`, or "none".
-    given : dict
-        Options by name; None is not given.
-
-    Raises
-    ------
-    InputError
-        If there is no such recipe.
-    """
+    """Return options of `find`: what was given, where None is not, then the recipe's, then the model and data of no recipe."""
     given = {name: value for name, value in given.items() if value is not None}
     if recipe in (None, "none"):
         return {**DEFAULTS, **given}

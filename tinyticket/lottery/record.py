@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 
 class Record:
-    """What the file of an experiment holds, and how more comes to it.
-
-    Raises
-    ------
-    InputError
-        If the file holds another experiment.
-    """
+    """What the file of an experiment holds, and how more comes to it; InputError if it holds another experiment."""
 
     def __init__(self, experiment: Experiment):
         self._experiment, self._lock = experiment, threading.Lock()

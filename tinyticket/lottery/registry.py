@@ -16,18 +16,8 @@ class Registry(UserDict):
     """A table from names to what they stand for.
 
     To it belong also what `register` has added in this process, and what installed packages offer as entry points of the group
-    `tinyticket.<kind>`; those are imported when their name is asked for.
-
-    Parameters
-    ----------
-    kind : str
-        What the names stand for, in the singular, such as "criterion".
-    own : dict
-        What tinyticket has itself; nothing else may take these names.
-    fits : callable
-        Whether something can be used as one of a user's own.
-    expected : str
-        What that is.
+    `tinyticket.<kind>`; those are imported when their name is asked for. Nothing may take the names of tinyticket's `own`; `fits`
+    says whether something can be used as one of a user's own, and `expected` what that is, in words.
     """
 
     def __init__(self, kind: str, own: dict[str, Any], fits: Callable[[Any], bool], expected: str):
@@ -37,10 +27,7 @@ class Registry(UserDict):
     def register(self, thing: Any, name: str | None = None) -> str:
         """Add something, by its attribute `name` or `__name__` if no name is given, and return its name.
 
-        Raises
-        ------
-        InputError
-            If it is nothing that can be used so, has no name, or one that tinyticket uses itself.
+        InputError says that it cannot be used so, has no name, or one that tinyticket uses itself.
         """
         if not self._fits(thing):
             raise InputError(f"the {self.kind} is a name or {self._expected}, not {thing!r:.60}")
@@ -55,13 +42,7 @@ class Registry(UserDict):
         return name
 
     def name_of(self, given: Any) -> str:
-        """Return the name of what a setting was given: a name, or the thing itself, which is registered.
-
-        Raises
-        ------
-        InputError
-            If nothing has this name.
-        """
+        """Return the name of what a setting was given: a name, or the thing itself, which is registered."""
         if not isinstance(given, str):
             return self.register(given)
         if given not in self:

@@ -56,20 +56,11 @@ def changes_reset(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class Rewinding:
-    """What pruned networks of one trial start from.
+    """What pruned networks of one trial start from."""
 
-    Attributes
-    ----------
-    what : {"weights", "lr", "finetune"}
-    iteration : int
-        K.
-    initial : dict of arrays
-        theta_0.
-    """
-
-    what: str
-    iteration: int
-    initial: State
+    what: str  # one of REWINDS
+    iteration: int  # K
+    initial: State  # theta_0
 
     def target(self, checkpoint: Checkpoint | None, trained: State) -> State:
         """Return what the survivors go back to: theta_0, theta_K, or the trained weights where they stay."""

@@ -28,13 +28,7 @@ from tinyticket.results.result import Result
 
 
 def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of `find` with those that the masks of a file decide.
-
-    Raises
-    ------
-    InputError
-        If they say otherwise.
-    """
+    """Return options of `find` with those that the masks of a file decide; raise InputError if they say otherwise."""
     for name in MASKING:
         if options.get(name) not in (None, SETTINGS[name].absent):
             raise InputError(
@@ -44,30 +38,16 @@ def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(
             "the control inverted needs the scores that chose a mask; with masks from a file there are none"
         )
-    config = source.config
-    several = {} if config["one_shot"] else {"prune": config["prune"]}
-    rounds = {} if config["one_shot"] else {"rounds": min(len(trial.rounds) for trial in source.trials) - 1}
+    config, adopted = source.config, {"trials": len(source.trials), "model": Network(source)}
+    if not config["one_shot"]:
+        adopted |= {"prune": config["prune"], "rounds": min(len(trial.rounds) for trial in source.trials) - 1}
     given = {name: value for name, value in options.items() if value is not None}
-    return {
-        **several,
-        **rounds,
-        "trials": len(source.trials),
-        **({} if "model" in given else {"model": Network(source)}),
-        **given,
-        "one_shot": config["one_shot"] or None,
-        "scope": config["scope"],
-        "masks_from": label(source),
-    }
+    decided = {"one_shot": config["one_shot"] or None, "scope": config["scope"], "masks_from": label(source)}
+    return {**adopted, **given, **decided}
 
 
 class Network:
-    """A function from a generator to the network of a result, made of its description: its name is nothing to open or run.
-
-    Raises
-    ------
-    InputError
-        If it has a class of its own, so that the user has to give it.
-    """
+    """A function from a generator to the network of a result, made of its description: its name is nothing to open or run."""
 
     def __init__(self, source: Result):
         self.__name__ = source.config["model"]

@@ -31,34 +31,18 @@ def load(path: str | os.PathLike) -> Result:
 
 
 class Round:
-    """One training: a ticket, the dense network (round 0), or a control.
+    """One training: a ticket, the dense network (round 0), or a control; accuracies are fractions."""
 
-    Attributes
-    ----------
-    number : int
-    density : float
-        Share of the weights that survive.
-    weights_left : int
-    early_stop_iteration : int
-        Where the validation loss is smallest.
-    validation_loss, test_accuracy : float
-        At the early-stopping iteration; accuracies are fractions.
-    final_test_accuracy : float
-        After the last iteration.
-    seconds : float
-    controls : dict of Round
-        By name; empty for the dense network and for controls themselves.
-    continued : Round or None
-        The network that the next round prunes, where training continues between prunings.
-    """
-
-    density: float
+    number: int  # of the round
+    density: float  # share of the weights that survive
     weights_left: int
-    early_stop_iteration: int
-    validation_loss: float
-    test_accuracy: float
-    final_test_accuracy: float
+    early_stop_iteration: int  # where the validation loss is smallest
+    validation_loss: float  # at the early-stopping iteration
+    test_accuracy: float  # at the early-stopping iteration
+    final_test_accuracy: float  # after the last iteration
     seconds: float
+    controls: dict[str, Round]  # by name; empty for the dense network and for controls themselves
+    continued: Round | None  # the network that the next round prunes, where training continues between prunings
 
     def __init__(
         self,
@@ -148,17 +132,10 @@ class Round:
 
 
 class Trial:
-    """One initialisation and everything trained from it.
-
-    Attributes
-    ----------
-    number : int
-    rounds : list of Round
-        The dense network first; those that are finished.
-    """
+    """One initialisation and everything trained from it."""
 
     def __init__(self, number: int, rounds: list[Round]):
-        self.number, self.rounds = number, rounds
+        self.number, self.rounds = number, rounds  # the dense network first; those that are finished
 
     def __repr__(self) -> str:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"

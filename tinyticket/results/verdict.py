@@ -45,37 +45,21 @@ WINNING, SOONER, EACH = 0.04, 0.01, 0.025
 class Comparison:
     """One density's tickets and controls against the dense networks of the same trials.
 
-    Attributes
-    ----------
-    round, density, trials
-    accuracy : Interval
-        Ticket minus dense, test accuracy read as said above, in fractions.
-    early_stop : Interval or None
-        Ratio of early-stopping iterations, ticket over dense; None where one of them is 0.
-    controls : dict of (Interval, Interval)
-        By kind (several controls of a kind are averaged within a trial): control minus dense, and ticket minus control.
-    last : Interval
-        Ticket minus dense after the last iteration.
-    p : dict of float
-        The claims' p-values: "matches", "initialisation", "sooner".
-    margin, level : float
-        How far a ticket that matches may be below, and the chance that a test of the first two claims is wrong.
-    networks : Networks
-    standing : {"winning", "matching", "losing", "undecided"}
-        Matching: only the first claim is proved. Losing: shown to be less accurate than the margin allows.
-    sooner : bool
+    Its standing is "winning", "matching" (only the first claim is proved), "losing" (shown to be less accurate than the margin
+    allows) or "undecided". `controls` has by kind control minus dense, and ticket minus control; several of a kind are averaged
+    within a trial.
     """
 
     round: int
     density: float
     trials: int
-    accuracy: Interval
-    early_stop: Interval | None
+    accuracy: Interval  # ticket minus dense, test accuracy read as said above, in fractions
+    early_stop: Interval | None  # ratio of early-stopping iterations, ticket over dense; None where one of them is 0
     controls: dict[str, tuple[Interval, Interval]]
-    last: Interval
-    p: dict[str, float]
-    margin: float = MARGIN
-    level: float = EACH
+    last: Interval  # ticket minus dense after the last iteration
+    p: dict[str, float]  # the claims' p-values: "matches", "initialisation", "sooner"
+    margin: float = MARGIN  # how far a ticket that matches may be below
+    level: float = EACH  # the chance that a test of the first two claims is wrong
     networks: Networks = TICKETS
     standing: str = "undecided"
     sooner: bool = False

@@ -33,7 +33,7 @@ def test_every_evaluation_is_a_line_with_the_numbers_of_the_file(log):
     ]
     found = read(log)
     assert [(row["trial"], row["round"], row["control"]) for row in found] == [row[:3] for row in expected]
-    numbers = [[float(row[name]) for name in HISTORY.names] for row in found]
+    numbers = [[float(row[name] or "nan") for name in HISTORY.names] for row in found]
     np.testing.assert_array_equal(numbers, [row[3:] for row in expected])
     assert float(found[-1]["density"]) == 278 / 344
 

@@ -111,12 +111,7 @@ def known(name: str) -> Kind:
 def parse_controls(names: str | Control | Iterable[str | Control]) -> tuple[str, ...]:
     """Return the names of controls, from "reinit,random" or a list; "none" is no control at all.
 
-    A second control of a kind is called "reinit-2", a third "reinit-3".
-
-    Raises
-    ------
-    InputError
-        If a name is unknown or given twice.
+    A second control of a kind is called "reinit-2"; a name that is unknown or given twice raises InputError.
     """
     if callable(names):
         names = [names]

@@ -24,12 +24,8 @@ class Claim:
 def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, int]:
     """Return how many places of the masks, and how many of the weights under both, differ from the ticket's.
 
-    Raises
-    ------
-    InputError
-        If nothing differs, so that the control would be the ticket again.
-    AssertionError
-        If it differs in something else than it claims: a bug.
+    InputError says that nothing differs: the control would be the ticket again. That it differs in something else than it claims is
+    a bug, an AssertionError.
     """
     changed = {"mask": 0, "weights": 0}
     for layer, mask in ticket.start.masks.items():

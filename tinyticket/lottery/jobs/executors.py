@@ -74,12 +74,7 @@ def tended(jobs: Jobs, work: Callable[[], Any]) -> Any:
 
 
 def _run_all(
-    experiment: Experiment,
-    record: Record,
-    trials: list[int],
-    jobs: Jobs,
-    submit: Submit,
-    until: str = FIRST_EXCEPTION,
+    experiment: Experiment, record: Record, trials: list[int], jobs: Jobs, submit: Submit, until: str = FIRST_EXCEPTION
 ) -> list[DivergenceError]:
     if jobs.workers == 1:
         return [error for trial in trials if (error := _run(experiment, trial, record, submit))]
@@ -125,7 +120,7 @@ def open_jobs(executor: Executor | str | None, callback: Callback, threads: int,
     opened: AbstractContextManager[Jobs]
     if isinstance(executor, str):
         opened = cluster(executor, callback)
-    elif executor is not None:
+    elif executor is not None:  # whoever gave it ends it; each of its workers has one thread
         opened = given_workers(executor, callback, workers)
     elif workers > 1:
         opened = local_workers(callback, threads, workers)
@@ -163,7 +158,7 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
 
 @contextmanager
 def given_workers(executor: Executor, callback: Callback, workers: int) -> Iterator[Elsewhere]:
-    """Use an executor of the user's, who ends it; each of its workers has one thread."""
+    """Use an executor of the user's."""
     with shared_folder() as folder:
         yield Elsewhere(_packer(folder), folder, lambda: executor, callback, workers, workers)
 
@@ -173,11 +168,6 @@ def cluster(address: str, callback: Callback) -> Iterator[Elsewhere]:
     """Use the workers of a Dask scheduler, to which model and data are sent once; it does jobs again whose workers die.
 
     Classes and functions of the user's own are sent with them: whoever names a cluster trusts it with code.
-
-    Raises
-    ------
-    InputError
-        If there is no such scheduler, or it has no workers.
     """
     try:
         import cloudpickle

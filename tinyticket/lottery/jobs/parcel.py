@@ -17,10 +17,7 @@ _ALIGNED = 64
 def pack(content: Any, folder: Path) -> None:
     """Write an object to a folder, its arrays apart, so that many processes can open them without a copy each.
 
-    Raises
-    ------
-    pickle.PicklingError, AttributeError, TypeError
-        If something in it cannot be sent to another process.
+    What cannot be sent to another process raises pickle.PicklingError, AttributeError or TypeError.
     """
     arrays: list[pickle.PickleBuffer] = []
     (folder / "object").write_bytes(pickle.dumps(content, 5, buffer_callback=arrays.append))

@@ -22,13 +22,7 @@ Scores = Callable[[State, Masks], State]
 
 
 def parse_gradual(text: str | Iterable[int] | None) -> tuple[int, ...]:
-    """Return (begin, end, every) from "100,400,50" or three numbers; empty for no gradual pruning.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Return (begin, end, every) from "100,400,50" or three numbers; empty for no gradual pruning."""
     try:
         parts = [] if text is None else text.split(",") if isinstance(text, str) else list(text)
         numbers = tuple(int(part) for part in parts)

@@ -28,7 +28,7 @@ from tinyticket.store import Run
 
 
 class Again:
-    """The experiment of a result.
+    """The experiment of a result, or InputError if something of it cannot be had any more.
 
     Parameters
     ----------
@@ -39,11 +39,6 @@ class Again:
         A Module or a function, needed if the network has a class of your own.
     threads, callbacks
         As in `find`.
-
-    Raises
-    ------
-    InputError
-        If something of it cannot be had any more.
     """
 
     def __init__(
@@ -60,9 +55,8 @@ class Again:
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else result.network()
         given = result if settings.masks_from != "none" else None  # the masks are in this file too
-        self.experiment = Experiment(
-            made, dataset, settings=settings, masks_from=given, threads=threads, callbacks=callbacks
-        )
+        running = {"masks_from": given, "threads": threads, "callbacks": callbacks}
+        self.experiment = Experiment(made, dataset, settings=settings, **running)
         self.result, self.settings, self.workshop = result, settings, self.experiment.workshop
         self.callback = self.experiment.callback
         if describe(self.workshop.model) != result.model_description:
@@ -136,11 +130,6 @@ def data_of(
     """Return the data set that a result was trained on: of the catalogue by its name, unless it is given.
 
     A name in a file is no path: whoever made the file does not say what is opened.
-
-    Raises
-    ------
-    InputError
-        If it is not found, or not the same any more.
     """
     name = result.data["name"]
     if name == "digits" and result.data["examples"]["test"] == 360:  # as they were split once

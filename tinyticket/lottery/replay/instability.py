@@ -56,14 +56,11 @@ def instability(result: Result, rounds: Iterable[int] | None = None, **options: 
     InputError
         If there is no such round, its mask is found in the course of its training, or data or network cannot be had any more.
     """
-    wanted = [
-        (trial.number, round)
-        for trial in result.trials
-        for round in trial.rounds
-        if rounds is None or round.number in tuple(rounds)
-    ]
-    for number in () if rounds is None else rounds:
+    chosen = None if rounds is None else tuple(rounds)
+    for number in chosen or ():
         result.round(result.trials[0].number, number)  # says that there is none
+    every = [(trial.number, round) for trial in result.trials for round in trial.rounds]
+    wanted = [(trial, round) for trial, round in every if chosen is None or round.number in chosen]
     missing = [(trial, round) for trial, round in wanted if _recorded(result, trial, round.number) is None]
     if missing:
         _train(Again(result, **options), missing)
@@ -74,11 +71,9 @@ def instability(result: Result, rounds: Iterable[int] | None = None, **options: 
         assert curve is not None
         rows.append({"trial": trial, "round": round.number, "density": round.density, **barrier(curve)})
         label = f"trial {trial}, {round.density:.1%}"
-        errors = [{"network": label, "alpha": float(a), "test_error": 1 - float(e)} for a, _, e in curve.tolist()]
-        points += errors
-    picture = Analysis(
-        "Test error on the line between two copies", points, "alpha", ("test_error",), "network", log_x=False
-    )
+        points += [{"network": label, "alpha": float(a), "test_error": 1 - float(e)} for a, _, e in curve.tolist()]
+    title = "Test error on the line between two copies"
+    picture = Analysis(title, points, "alpha", ("test_error",), "network", log_x=False)
     return Analysis("Error barrier between two copies of a network", rows, "density", ("barrier",), picture=picture)
 
 
@@ -135,11 +130,8 @@ def _job(again: Again, trial: int, round: Round) -> Job:
 
 def _copy(job: Job, purpose: str) -> Job:
     """Return a job of the same start in another order."""
-    return replace(
-        job,
-        training=job.training._replace(control=purpose),
-        streams=(purpose, f"{purpose}-dropout", f"{purpose}-augment"),
-    )
+    streams = (purpose, f"{purpose}-dropout", f"{purpose}-augment")
+    return replace(job, training=job.training._replace(control=purpose), streams=streams)
 
 
 def _curve(workshop: Workshop, job: Job, copies: list[Run]) -> np.ndarray:

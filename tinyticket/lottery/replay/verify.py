@@ -76,21 +76,18 @@ def verify(result: Result, **options: Any) -> list[Check]:
     ]
     tickets = [found for found in runs if found.control is None and found.run.number]
     controls = [found for found in runs if found.ticket is not None and kind_of(found.control or "") in KINDS]
-    model: Module | None
+    model, what = None, "every round has as many weights as planned"
     try:
-        model = _model(result, options)
-        method = method_of(settings)
+        model, method = _model(result, options), method_of(settings)
         planned = partial(_as_planned, method.plan(model, settings).weights_left)
-        of_plan = tickets if method.is_planned(settings) else []
-        checks.append(_check("every round has as many weights as planned", of_plan, planned, "training decides it"))
+        checks.append(_check(what, tickets if method.is_planned(settings) else [], planned, "training decides it"))
     except InputError as error:
         model = None
-        checks.append(Check("every round has as many weights as planned", 0, [], str(error)))
+        checks.append(Check(what, 0, [], str(error)))
     nested = [] if settings.one_shot else tickets
     reason = "each round was pruned from the dense network"
-    checks.append(
-        _check("a ticket's weights are among those of the round before", nested, partial(_nested, result), reason)
-    )
+    what = "a ticket's weights are among those of the round before"
+    checks.append(_check(what, nested, partial(_nested, result), reason))
     checks.append(_follows(result, settings, model, tickets))
     checks.append(_check("controls differ from their tickets in what they claim", controls, _differs, "no controls"))
     checks.append(_evaluated(result, runs, options))
