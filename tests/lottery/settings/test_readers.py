@@ -48,7 +48,7 @@ class Own:
         ),
         ("rewind", ["lr"], "rewind is a name such as 'weights', not ['lr']"),
         ("model", "mlp\0", "model is a name"),
-        ("criterion", "x" * 1000, "criterion is a name, not 'xxxx"),
+        ("criterion", "x" * 1000, "criterion is str or function, not 'xxxx"),
         ("controls", np.array(3), "controls is str or list, not array(3)"),
         ("controls", "", "no control is called ''"),
         ("controls", [len], "the control is a name or a function (ticket, rng, origin) -> Start, not <built-in"),
