@@ -53,6 +53,7 @@ def seeds(folder: Path) -> None:
         "continued": {"strategy": "continue", "controls": "none"},
         "frozen": {"mask_0": "freeze", "controls": "none"},
         "moving": {**one_shot, "method": "rigl", "update_every": 2, "controls": "static"},
+        "early": {**one_shot, "method": "early-bird", "iterations": 60, "controls": "none"},
         "popup": {**one_shot, "method": "edge-popup", "controls": "none"},
         "compiled": {"eager": False, "controls": "none"},
     }.items():
@@ -85,7 +86,7 @@ def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callab
     """Return what takes longer, of which every other case is asked one."""
     asked = {"verify": lambda: verify(result, data=DATA, threads=1)}
     settings = Settings.from_plain(result.config)
-    if max(settings.iterations, settings.rounds, settings.trials) > 20:
+    if max(settings.iterations, settings.rounds, settings.trials) > 60:
         return asked  # what would take hours with an undamaged file too
     options = {**settings.to_plain(), "data": DATA, "model": "mlp-12-8-3", "schedule": settings.schedule}
     options |= {"prune": None, "rounds": None} if settings.one_shot else {"one_shot": None}

@@ -12,6 +12,7 @@ import pytest
 import tinyticket as tt
 from tests.lottery.experiments import contents, differing, find
 from tinyticket.errors import InputError
+from tinyticket.results.analyses import ANALYSES
 from tinyticket.store import Archive, layout
 from tinyticket.store.reading import Ledger
 
@@ -130,6 +131,25 @@ def test_a_run_does_not_go_on_into_another_file(path, tmp_path):
     with pytest.raises(InputError, match="is damaged: trials/1"):
         find(out=path, rounds=1, trials=2)
     assert other.read_bytes() == before
+
+
+def test_damage_that_only_writing_meets_is_one_sentence(copy):
+    """A node of a group's tree that no reader comes to, for example."""
+
+    def write(file):
+        raise ValueError("Unable to synchronously create group (bad symbol table node signature)")
+
+    before = copy.read_bytes()
+    with pytest.raises(InputError, match=r"ticket\.h5 is damaged: Unable to"):
+        Archive(copy).commit(write)
+    assert copy.read_bytes() == before
+
+
+def test_a_network_that_takes_no_such_examples_is_damage(copy):
+    with h5py.File(copy, "r+") as file:
+        file.attrs["data"] = json.dumps({**json.loads(file.attrs["data"]), "input_shape": [13]})
+    with pytest.raises(InputError, match=r"is damaged: no examples of shape \(13,\)"):
+        ANALYSES["cost"](tt.load(copy))
 
 
 # -- bombs

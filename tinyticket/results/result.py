@@ -247,7 +247,9 @@ class Result:
         else:
             state = self.rewind(trial).state if where == "rewind" else self.init(trial)
         if where == "constant":
-            constant = CONSTANTS[self.config["method"]]
+            constant = CONSTANTS.get(self.config.get("method", ""))
+            if constant is None:
+                raise InputError(f"{self._archive.name} is damaged: its method has no constant weights")
             state = {name: constant(value) if name in chosen.masks else value for name, value in state.items()}
         return apply_masks(state, chosen.start_masks)
 

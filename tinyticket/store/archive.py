@@ -102,8 +102,15 @@ class Archive:
         if image and not self._checked:  # what this object writes itself needs no check
             with self._opened(io.BytesIO(image)) as file:
                 Source(file, self.name, Ledger(len(image)), image).root.check()
-        with h5py.File(buffer, "r+" if image else "w") as file:
-            write(file)
+        try:
+            with h5py.File(buffer, "r+" if image else "w") as file:
+                write(file)
+        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            if image and "Unable to" in str(
+                error
+            ):  # so HDF5 begins what it has to say against damage that no reader meets
+                raise InputError(f"{self.name} is damaged: {_first_line(error)}") from error
+            raise
         if self.path is None:
             self._image = buffer.getvalue()
         else:

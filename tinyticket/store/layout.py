@@ -252,6 +252,8 @@ def read_origin(group: Group) -> dict[str, Any]:
             raise group.damage(f"{name} of start is {origin[name]!r:.60}")
     if "weights" not in origin or origin.get("iteration", 0) < 0:
         raise group.damage("start does not say where weights came from, or from which iteration on")
+    if origin.get("mask") == "early-bird" and not 0 < origin.get("drawn", 0) <= LARGEST:
+        raise group.damage("start does not say when the mask was drawn")
     return origin
 
 

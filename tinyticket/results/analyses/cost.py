@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
+from tinyticket.errors import InputError
 from tinyticket.nn import Module, Prunable
 from tinyticket.results.analyses.analysis import Analysis
 from tinyticket.results.result import Result, runs_of
@@ -21,7 +22,11 @@ def cost(result: Result) -> Analysis:
     Only surviving weights are counted: a weight of a fully-connected layer costs one multiply-add, one of a convolution as many
     as its layer has output pixels. Sparse bytes are a value and an index for each survivor, dense bytes a value for each weight.
     """
-    uses = uses_by_weight(result.network(), tuple(result.data["input_shape"]))
+    network, shape = result.network(), tuple(result.data["input_shape"])
+    try:
+        uses = uses_by_weight(network, shape)
+    except ValueError as error:
+        raise InputError(f"{result.path or 'the result'} is damaged: no examples of shape {shape}: {error}") from error
     rows: list[dict[str, Any]] = []
     for number, runs in runs_of(result).items():
         rounds = list(runs.values())
