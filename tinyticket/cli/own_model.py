@@ -64,7 +64,7 @@ def _load(path: Path, function: str) -> Callable[..., Any]:
 def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --data, --data-folder, --model and --threads to a command about a file that trains or evaluates.
 
-    It receives `data`, `data_folder`, `model` and `threads`, as `lottery.again.Again` takes them.
+    It receives `data`, `data_folder`, `model` and `threads`, as `lottery.replay.again.Again` takes them.
     """
 
     @functools.wraps(command)

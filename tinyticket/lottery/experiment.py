@@ -10,6 +10,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from tinyticket.compiler.choose import NO_NUMBA
+from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
@@ -72,12 +73,21 @@ def find(model: Any = None, data: Any = None, **options: Any) -> Result:
 class Experiment:
     """An experiment that has been checked and planned, and can be run.
 
-    Takes the arguments of `find`; or instead of those that decide a result `settings` that have been resolved before. Its attribute
-    `name` is how a sweep calls it, `model` the network that is trained over and over.
+    Takes the arguments of `find`; or instead of those that decide a result `settings` that have been resolved before. Models whose
+    name contains a colon are what `load_model` makes of it, if that is given. The attribute `name` is how a sweep calls it, `model`
+    the network that is trained over and over.
     """
 
     @takes_settings
-    def __init__(self, model: Any = None, data: Any = None, *, settings: Settings | None = None, **options: Any):
+    def __init__(
+        self,
+        model: Any = None,
+        data: Any = None,
+        *,
+        settings: Settings | None = None,
+        load_model: Callable[[str, Dataset], Any] | None = None,
+        **options: Any,
+    ):
         running, options = separate(options)
         self.name, self.callback = "", in_order(running.callbacks or ())
         self.archive, self.dense, self.executor = Archive(running.out), running.dense_from, running.executor
@@ -92,6 +102,8 @@ class Experiment:
         if self.source:
             transfer.check_data(self.source, self.dataset)
         self.factory = options.pop("model")
+        if load_model and isinstance(self.factory, str) and ":" in self.factory:
+            self.factory = load_model(self.factory, self.dataset)
         model_name, _ = model_factory(self.factory, self.dataset)
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options

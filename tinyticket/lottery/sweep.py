@@ -29,7 +29,6 @@ from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
 from tinyticket.lottery.record import Record
 from tinyticket.lottery.rewinding import kept_iteration
-from tinyticket.lottery.transfer import Network
 from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
 from tinyticket.results import Result, load
@@ -167,20 +166,14 @@ class Sweep:
         trials = range(experiment.settings.trials)
         done = sum(reached(record.rounds(trial)) for trial in trials)
         trainings, key = experiment.method.trainings(experiment.settings), _dense_key(experiment.workshop)
-        size = len(trials), len(trials) * trainings, experiment.settings.iterations
-        return Planned(name, options, key, *size, done, work(experiment, len(trials)))
+        count, iterations = len(trials), experiment.settings.iterations
+        return Planned(name, options, key, count, count * trainings, iterations, done, work(experiment, count))
 
     def _experiment(self, name: str, options: Options) -> Experiment:
-        recipe, source = options.get("recipe"), options.get("masks_from")
-        if source is not None and "model" not in options:
-            options = {**options, "model": Network(source if isinstance(source, Result) else load(source))}
-        filled = recipes.fill(recipe, {key: value for key, value in options.items() if key != "recipe"})
-        if isinstance(filled["data"], str):
-            filled["data"] = self._loaded(filled["data"])
-        if isinstance(filled["model"], str) and ":" in filled["model"] and self._load_model:
-            filled["model"] = self._load_model(filled["model"], filled["data"])
-        filled |= {"recipe": recipe, "data_folder": self._data_folder, "threads": self.threads}
-        experiment = Experiment(**filled, out=self._file(name), callbacks=_Part(self.callback))
+        data = recipes.fill(options.get("recipe"), options)["data"]
+        running = {"data_folder": self._data_folder, "threads": self.threads, "load_model": self._load_model}
+        given = {**options, **running, "data": self._loaded(data) if isinstance(data, str) else data}
+        experiment = Experiment(**given, out=self._file(name), callbacks=_Part(self.callback))
         experiment.name = name
         return experiment
 
