@@ -94,8 +94,8 @@ class Sweep:
         self._load_model, self._data_folder = load_model, data_folder
         self._loaded = functools.cache(functools.partial(load_dataset, folder=data_folder))
         self.planned = [self._plan(*named) for named in combinations(settings or {}, grid or {}, experiments)]
-        files = {plan.dense: self._file(plan.name) for plan in self.planned if plan.done}
-        held = {key: file for key, file in files.items() if _made_here(file)}
+        files = [(plan.dense, self._file(plan.name)) for plan in self.planned if plan.done]
+        held = {key: file for key, file in files if _made_here(file)}
         worth = workers is not None or sum(plan.work for plan in self.planned) >= WORTH
         self.workers = usable_workers(workers, self.threads, "cpu") if worth else 1
         self.planned = [plan if plan.done else plan._replace(donor=held.get(plan.dense)) for plan in self.planned]
@@ -120,11 +120,9 @@ class Sweep:
         done = sum(plan.done for plan in self.planned) + self.shared
         iterations = max(plan.iterations for plan in self.planned)
         self.callback.run_begun(sum(plan.trainings for plan in self.planned), iterations, done)
+        workers = open_jobs(self.executor, self.callback, self.threads, self.workers)
         try:
-            with (
-                threadpool_limits(1, user_api="blas"),
-                open_jobs(self.executor, self.callback, self.threads, self.workers) as jobs,
-            ):
+            with threadpool_limits(1, user_api="blas"), workers as jobs:
                 failed = tended(jobs, lambda: self._run_all(SharedDense(jobs, self.planned)))
         finally:
             self.callback.run_ended()

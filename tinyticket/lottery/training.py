@@ -16,10 +16,9 @@ from tinyticket.compiler.choose import choose
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.data.augmentation import augment, by_name
-from tinyticket.errors import DivergenceError
+from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import checkpoints
 from tinyticket.lottery.algorithm import Masks
-from tinyticket.lottery.device import check_device_model
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
@@ -65,10 +64,12 @@ class Trainer:
         self.optimizer = make_optimizer(model, settings)
         self.step: Step
         plan = plan or {}
-        check_device_model(model, settings.device)
         if settings.eager or plan.get("mode") == "eager":
             self.step = EagerStep(model, self.optimizer, threads)
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
+            if settings.device != "cpu":
+                compiled = f"device {settings.device} runs compiled networks only"
+                raise InputError(f"{compiled}, and {own} is a class of your own, which trains through the autograd")
             self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
         else:
             self.step = choose(

@@ -16,10 +16,10 @@ from tinyticket.errors import InputError, printable
 from tinyticket.report.series import controls, series
 from tinyticket.results import Result, Round
 from tinyticket.results.comparison import Comparison
+from tinyticket.results.sentence import WORDS
 from tinyticket.store import replace
 
 ENDINGS = (".png", ".svg", ".pdf")
-LABELS = {"reinit": "re-initialised", "random": "random mask"}
 COLOURS = {"ticket": "#1f5fa8", "reinit": "#d9752b", "random": "#4f8f4f"}
 MARKERS = {"ticket": "o", "reinit": "s", "random": "^"}
 PANELS = ("test accuracy at early stop (%)", "early-stopping iteration")
@@ -102,7 +102,7 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
     if tickets:
         axis.axhline(tickets[0].mean, color="0.45", linestyle="--", linewidth=1, label="dense network")
     networks = result.networks
-    labels = {**LABELS, "ticket": networks.label}
+    labels = {**WORDS, "ticket": networks.label}
     for name in ("ticket", *controls(result)):
         kind = name.split("-")[0]
         points = series(result, name, quantity)

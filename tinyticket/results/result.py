@@ -230,10 +230,9 @@ class Result:
             return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes)
 
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
-        """Return the parameters and buffers that a network's training began with, pruned weights zero.
+        """Return the parameters and buffers that a network's training began with, under the mask that it began with.
 
-        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under
-        the mask that the training began with.
+        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before.
         """
         chosen = self.round(trial, round)
         where = chosen.origin["weights"]

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset, catalogue
@@ -147,8 +146,3 @@ def data_of(
             f"{', '.join(different)} of {name} are others"
         )
     return dataset
-
-
-def same_bits(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether two arrays are equal in dtype, shape and every bit."""
-    return first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()
