@@ -146,3 +146,8 @@ def data_of(
             f"{', '.join(different)} of {name} are others"
         )
     return dataset
+
+
+def same_bits(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two arrays are equal in dtype, shape and every bit."""
+    return first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()

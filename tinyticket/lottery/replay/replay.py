@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.lottery.replay.again import Again
+from tinyticket.lottery.replay.again import Again, same_bits
 from tinyticket.results.result import Result, Round
 from tinyticket.store import Run, layout
 
@@ -94,11 +94,6 @@ def remarks(result: Result) -> list[str]:
     if processor != layout.machine()["processor"]:
         found.append(f"the file was written on another machine ({processor}), whose bits may differ")
     return found
-
-
-def same_bits(first: np.ndarray, second: np.ndarray) -> bool:
-    """Whether two arrays are equal in dtype, shape and every bit."""
-    return first.dtype == second.dtype and first.shape == second.shape and first.tobytes() == second.tobytes()
 
 
 def _difference(what: str, before: np.ndarray, now: np.ndarray) -> Difference:
