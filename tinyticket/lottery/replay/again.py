@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset, catalogue
