@@ -18,12 +18,8 @@ from tinyticket.errors import InputError
 class OwnModel:
     """A function from a generator to a Module, made of the user's function (input_shape, classes, rng).
 
-    In another process the file is loaded again: that is how it is sent.
-
-    Raises
-    ------
-    InputError
-        If there is no such file or function. An error inside the user's code stays as it is, with its traceback.
+    In another process the file is loaded again: that is how it is sent. An error inside the user's code stays as it is, with its
+    traceback.
     """
 
     def __init__(self, name: str, input_shape: tuple[int, ...], classes: int):

@@ -111,10 +111,7 @@ class Sweep:
     def run(self) -> dict[str, Result]:
         """Run what the files do not hold yet, and return all results by name.
 
-        Raises
-        ------
-        InputError
-            At the end, if an experiment could not be finished; the others are.
+        InputError says at the end that an experiment could not be finished; the others are.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         done = sum(plan.done for plan in self.planned) + self.shared

@@ -30,11 +30,6 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     """Write test accuracy and early-stopping iteration against density to a picture (PNG, SVG or PDF, by the file's ending).
 
     Points are means over trials, bars run from the smallest to the largest; the dashed line is the dense network.
-
-    Raises
-    ------
-    InputError
-        If the picture cannot be written.
     """
     path = checked(path)
     figure, axes = _two_panels()
@@ -47,13 +42,7 @@ def plot(result: Result, path: str | os.PathLike) -> None:
 
 
 def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
-    """Write the test accuracies and early-stopping iterations of several results against density to a picture.
-
-    Raises
-    ------
-    InputError
-        If the picture cannot be written.
-    """
+    """Write the test accuracies and early-stopping iterations of several results against density to a picture."""
     path = checked(path)
     figure, axes = _two_panels()
     for which, name in enumerate(comparison.names):

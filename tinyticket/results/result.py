@@ -20,13 +20,7 @@ from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_check
 
 
 def load(path: str | os.PathLike) -> Result:
-    """Open a result file.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is something else.
-    """
+    """Open a result file; InputError if there is none, or it is something else."""
     return Result(Archive(path))
 
 
@@ -173,10 +167,7 @@ class Result:
     def network(self) -> Module:
         """Return a new network of the experiment's architecture, whose weights are none of the file's.
 
-        Raises
-        ------
-        InputError
-            If it has a class of its own, which is not in the file, or is not that of theta_0.
+        InputError says that it has a class of its own, which is not in the file, or is not that of theta_0.
         """
         with self.archive.read() as root:
             shapes, masked = layout.read_outline(root)
@@ -218,10 +209,7 @@ class Result:
     def rewind(self, trial: int) -> Checkpoint:
         """Return what the tickets of a trial rewind to: the dense training at iteration `rewind_to`, optimizer included.
 
-        Raises
-        ------
-        InputError
-            If the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
+        InputError says that the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
         """
         self._trial(trial)
         with self.archive.read() as root:
