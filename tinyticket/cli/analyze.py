@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common, print_table, write_out
+from tinyticket.cli.common import callbacks, common, print_table, write_out
 from tinyticket.cli.own_model import from_file
 
 QUESTIONS = """
@@ -49,7 +49,6 @@ def analyze(
     if what not in known:
         raise InputError(f"no analysis is called {what!r}{near(what, known)}")
     if what == "instability":
-        from tinyticket.cli.progress import callbacks
         from tinyticket.lottery.replay.instability import instability
 
         found = instability(load(file), rounds or None, callbacks=callbacks(quiet), **options)

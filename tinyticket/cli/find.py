@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common
+from tinyticket.cli.common import callbacks, common
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
 
@@ -145,25 +145,15 @@ def find(
     config: str | None, log: str | None, tensorboard: str | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
     """Find winning tickets: train, prune the smallest weights, reset the rest to their initial values, and again."""
-    from tinyticket import lottery
-    from tinyticket.cli.progress import callbacks
-    from tinyticket.lottery.inputs import load_dataset
+    from tinyticket.lottery import Experiment
     from tinyticket.lottery.settings.defaults import merge
     from tinyticket.lottery.settings.toml import from_toml
 
     given = {name: value for name, value in options.items() if value is not None}
     if config:
         given = merge(from_toml(config), given)
-    if "masks_from" in given:
-        given["masks_from"] = source = lottery.load(given["masks_from"])
-        given.setdefault("model", lottery.transfer.Network(source))
-    given = lottery.recipes.fill(given.get("recipe"), given)
-    given["data"] = dataset = load_dataset(given["data"], given.get("data_folder"))
-    if isinstance(given["model"], str) and ":" in given["model"]:  # typed, not a name in a file
-        given["model"] = load_model(given["model"], dataset)
     given.setdefault("workers", None)  # as many as there are threads
-    given["callbacks"] = callbacks(quiet, log, tensorboard)
-    experiment = lottery.Experiment(**given)
+    experiment = Experiment(**given, callbacks=callbacks(quiet, log, tensorboard), load_model=load_model)
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 

@@ -18,12 +18,8 @@ from tinyticket.errors import InputError
 class OwnModel:
     """A function from a generator to a Module, made of the user's function (input_shape, classes, rng).
 
-    In another process the file is loaded again: that is how it is sent.
-
-    Raises
-    ------
-    InputError
-        If there is no such file or function. An error inside the user's code stays as it is, with its traceback.
+    In another process the file is loaded again: that is how it is sent. An error inside the user's code stays as it is, with its
+    traceback.
     """
 
     def __init__(self, name: str, input_shape: tuple[int, ...], classes: int):
@@ -64,7 +60,7 @@ def _load(path: Path, function: str) -> Callable[..., Any]:
 def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --data, --data-folder, --model and --threads to a command about a file that trains or evaluates.
 
-    It receives `data`, `data_folder`, `model` and `threads`, as `lottery.again.Again` takes them.
+    It receives `data`, `data_folder`, `model` and `threads`, as `lottery.replay.again.Again` takes them.
     """
 
     @functools.wraps(command)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import callbacks, common, print_table
 from tinyticket.cli.own_model import from_file
 from tinyticket.errors import printable
 
@@ -28,7 +28,6 @@ def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, 
     from rich.table import Table
 
     from tinyticket import load
-    from tinyticket.cli.progress import callbacks
     from tinyticket.lottery.replay.replay import replay as repeat
 
     found = repeat(load(file), trial, round, control, callbacks=callbacks(quiet), **options)

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import callbacks, common, print_table
 from tinyticket.cli.own_model import load_model
 from tinyticket.errors import InputError, near
 
@@ -59,7 +59,6 @@ def sweep(
     file: str, out: str, log: str | None, tensorboard: str | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
     """Run every experiment that a file describes; dense trainings that several share are done once."""
-    from tinyticket.cli.progress import callbacks
     from tinyticket.lottery.sweep import Sweep
 
     options |= {"callbacks": callbacks(quiet, log, tensorboard), "load_model": load_model}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.methods import method_of
-from tinyticket.nn import Module, own_class
 
 if TYPE_CHECKING:
     from tinyticket.lottery.settings import Settings
@@ -26,11 +25,3 @@ def check_device_settings(settings: Settings) -> None:
         )
     if device != "cpu" and (what := next((what for what, asked in eager.items() if asked), None)):
         raise InputError(f"device {device} and {what} exclude each other: that trains through the autograd, on the CPU")
-
-
-def check_device_model(model: Module, device: str) -> None:
-    """Raise InputError if a model has a class of its own, which always trains eagerly, and is to be trained on a device."""
-    if device != "cpu" and (own := own_class(model)):
-        raise InputError(
-            f"device {device} runs compiled networks only, and {own} is a class of your own, which trains through the autograd"
-        )

@@ -44,7 +44,7 @@ def estimate(experiment: Experiment) -> Estimate:
     settings, examples, model = experiment.settings, experiment.examples, experiment.model
     chain = 1 + settings.rounds  # trainings of a trial that follow one another
     workers = processes(experiment, settings.trials)
-    experiment.trainer.threads = max(1, experiment.threads // workers)
+    experiment.trainer.step.threads = max(1, experiment.threads // workers)
     for parameter in model.prunable().values():
         parameter.mask = np.ones(parameter.shape, bool)  # as in the run, where every round has a mask
     step, train = experiment.trainer.step, examples.train

@@ -10,6 +10,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from tinyticket.compiler.choose import NO_NUMBA
+from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes, transfer
 from tinyticket.lottery.algorithm import State
@@ -78,6 +79,8 @@ class Experiment:
     {settings}
     settings : Settings, optional
         Settings that have been resolved before, instead of all that decide a result.
+    load_model : callable, optional
+        (name, Dataset) -> the model of a name with a colon.
 
     Attributes
     ----------
@@ -92,7 +95,15 @@ class Experiment:
     plan : Plan
     """
 
-    def __init__(self, model: Any = None, data: Any = None, *, settings: Settings | None = None, **options: Any):
+    def __init__(
+        self,
+        model: Any = None,
+        data: Any = None,
+        *,
+        settings: Settings | None = None,
+        load_model: Callable[[str, Dataset], Any] | None = None,
+        **options: Any,
+    ):
         running, options = separate(options)
         self.name, self.callback = "", in_order(running.callbacks or ())
         self.archive, self.dense, self.executor = Archive(running.out), running.dense_from, running.executor
@@ -107,6 +118,8 @@ class Experiment:
         if self.source:
             transfer.check_data(self.source, self.dataset)
         self.factory = options.pop("model")
+        if load_model and isinstance(self.factory, str) and ":" in self.factory:
+            self.factory = load_model(self.factory, self.dataset)
         model_name, _ = model_factory(self.factory, self.dataset)
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options

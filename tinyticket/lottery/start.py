@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Revision:
     """How masks change while a training goes on."""
 
-    iterations: tuple[int, ...]  # of the training, after which masks change
+    iterations: tuple[int, ...] = ()  # of the training, after which masks change
     gradients = 0  # of how many steps before each change `see` is shown the dense gradients
     reads: tuple[str, ...] = ()  # parameters that are looked at besides the weights that can be pruned
     takes_step = False  # whether the change takes the place of the last step before it
@@ -27,7 +27,7 @@ class Revision:
     @property
     def settled(self) -> int:
         """The iteration from which on the network is the one asked for: what is reported is what it did from then on."""
-        return max(self.iterations)
+        return max(self.iterations, default=0)
 
     @property
     def penalties(self) -> dict[str, float]:

@@ -31,7 +31,6 @@ from tinyticket.lottery.record import Record
 from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.lottery.settings.defaults import Options
 from tinyticket.lottery.settings.table import Running
-from tinyticket.lottery.transfer import Network
 from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
 from tinyticket.results import Result, load
@@ -98,8 +97,8 @@ class Sweep:
         self._load_model, self._data_folder = load_model, how.data_folder
         self._loaded = functools.cache(functools.partial(load_dataset, folder=how.data_folder))
         self.planned = [self._plan(*named) for named in combinations(settings or {}, grid or {}, experiments)]
-        files = {plan.dense: self._file(plan.name) for plan in self.planned if plan.done}
-        held = {key: file for key, file in files.items() if _made_here(file)}
+        files = [(plan.dense, self._file(plan.name)) for plan in self.planned if plan.done]
+        held = {key: file for key, file in files if _made_here(file)}
         worth = how.workers is not None or sum(plan.work for plan in self.planned) >= WORTH
         self.workers = usable_workers(how.workers, self.threads, "cpu") if worth else 1
         self.planned = [plan if plan.done else plan._replace(donor=held.get(plan.dense)) for plan in self.planned]
@@ -115,20 +114,15 @@ class Sweep:
     def run(self) -> dict[str, Result]:
         """Run what the files do not hold yet, and return all results by name.
 
-        Raises
-        ------
-        InputError
-            At the end, if an experiment could not be finished; the others are.
+        InputError says at the end that an experiment could not be finished; the others are.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         done = sum(plan.done for plan in self.planned) + self.shared
         iterations = max(plan.iterations for plan in self.planned)
         self.callback.run_begun(sum(plan.trainings for plan in self.planned), iterations, done)
+        workers = open_jobs(self.executor, self.callback, self.threads, self.workers)
         try:
-            with (
-                threadpool_limits(1, user_api="blas"),
-                open_jobs(self.executor, self.callback, self.threads, self.workers) as jobs,
-            ):
+            with threadpool_limits(1, user_api="blas"), workers as jobs:
                 failed = tended(jobs, lambda: self._run_all(SharedDense(jobs, self.planned)))
         finally:
             self.callback.run_ended()
@@ -170,20 +164,14 @@ class Sweep:
         trials = range(experiment.settings.trials)
         done = sum(reached(record.rounds(trial)) for trial in trials)
         trainings, key = experiment.method.trainings(experiment.settings), _dense_key(experiment.workshop)
-        size = len(trials), len(trials) * trainings, experiment.settings.iterations
-        return Planned(name, options, key, *size, done, work(experiment, len(trials)))
+        count, iterations = len(trials), experiment.settings.iterations
+        return Planned(name, options, key, count, count * trainings, iterations, done, work(experiment, count))
 
     def _experiment(self, name: str, options: Options) -> Experiment:
-        recipe, source = options.get("recipe"), options.get("masks_from")
-        if source is not None and "model" not in options:
-            options = {**options, "model": Network(source if isinstance(source, Result) else load(source))}
-        filled = recipes.fill(recipe, {key: value for key, value in options.items() if key != "recipe"})
-        if isinstance(filled["data"], str):
-            filled["data"] = self._loaded(filled["data"])
-        if isinstance(filled["model"], str) and ":" in filled["model"] and self._load_model:
-            filled["model"] = self._load_model(filled["model"], filled["data"])
-        filled |= {"recipe": recipe, "data_folder": self._data_folder, "threads": self.threads}
-        experiment = Experiment(**filled, out=self._file(name), callbacks=_Part(self.callback))
+        data = recipes.fill(options.get("recipe"), options)["data"]
+        running = {"data_folder": self._data_folder, "threads": self.threads, "load_model": self._load_model}
+        given = {**options, **running, "data": self._loaded(data) if isinstance(data, str) else data}
+        experiment = Experiment(**given, out=self._file(name), callbacks=_Part(self.callback))
         experiment.name = name
         return experiment
 

@@ -16,10 +16,9 @@ from tinyticket.compiler.choose import choose
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.data.augmentation import augment, by_name
-from tinyticket.errors import DivergenceError
+from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery import checkpoints
 from tinyticket.lottery.algorithm import Masks
-from tinyticket.lottery.device import check_device_model
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
@@ -65,10 +64,12 @@ class Trainer:
         self.optimizer = make_optimizer(model, settings)
         self.step: Step
         plan = plan or {}
-        check_device_model(model, settings.device)
         if settings.eager or plan.get("mode") == "eager":
             self.step = EagerStep(model, self.optimizer, threads)
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
+            if settings.device != "cpu":
+                compiled = f"device {settings.device} runs compiled networks only"
+                raise InputError(f"{compiled}, and {own} is a class of your own, which trains through the autograd")
             self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
         else:
             self.step = choose(
@@ -82,15 +83,6 @@ class Trainer:
                 input_shape=examples.train[0].shape[1:],
                 device=settings.device,
             )
-
-    @property
-    def threads(self) -> int | None:
-        """How many threads the next training uses."""
-        return self.step.threads
-
-    @threads.setter
-    def threads(self, threads: int) -> None:
-        self.step.threads = threads
 
     def train(
         self,
@@ -121,28 +113,26 @@ class Trainer:
         """
         self._begin(start, dropout)
         step, last = self._step_of(start), self.settings.iterations if start.trains else start.iteration
-        settings, checkpoint = self.settings, None
+        settings, revision, checkpoint = self.settings, start.revision or Revision(), None
         indices = batches(len(self.examples.train[0]), settings.batch_size, order)
         feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
-        changes, before = (start.revision.iterations, start.revision.gradients) if start.revision else ((), 0)
-        cuts = (keep_at, *changes, *(change - before for change in changes))
+        cuts = (keep_at, *revision.iterations, *(change - revision.gradients for change in revision.iterations))
         began = time.perf_counter()
-        masks = self._revised(start, start.iteration, start.masks)
+        masks = self._revised(revision, start.iteration, start.masks)
         rows, losses = [self._row(step, start.iteration, np.array([math.nan]), watch)], []
         most = STEPS_A_CALL if settings.device == "cpu" else settings.iterations  # a device's host waits once a call
         for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts, most):
-            steps = self._shown if _is_shown(start.revision, iterations.stop) else self._steps
+            steps = self._shown if _is_shown(revision, iterations.stop) else self._steps
             losses.append(steps(step, iterations, feed, start))
-            masks = self._revised(start, iterations.stop, masks)
+            masks = self._revised(revision, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
             if iterations.stop % settings.evaluate_every == 0 or iterations.stop == settings.iterations:
                 rows.append(self._row(step, iterations.stop, np.concatenate(losses), watch))
                 losses = []
         seconds = time.perf_counter() - began
-        history, plan = np.array(rows, HISTORY), step.plan()
-        settled = start.revision.settled if start.revision else 0
+        history, plan, settled = np.array(rows, HISTORY), step.plan(), revision.settled
         begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
         state, origin = self.model.state_dict(), start.record()
         return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun, start.frozen)
@@ -155,19 +145,19 @@ class Trainer:
         sources = {name: Frozen(prunable[name], value) for name, value in start.frozen.items()}
         return EagerStep(Sourced(self.model, sources), self.optimizer, reason="pruned weights are frozen, not zero")
 
-    def _revised(self, start: Start, iteration: int, masks: Masks) -> Masks:
+    def _revised(self, revision: Revision, iteration: int, masks: Masks) -> Masks:
         """Change the masks after an iteration if that is due."""
-        if start.revision is None or iteration not in start.revision.iterations:
+        if iteration not in revision.iterations:
             return masks
-        weights, others = self.step.weights(), dict(self.model.named_parameters()) if start.revision.reads else {}
-        weights |= {name: others[name].data for name in start.revision.reads}
-        revised = start.revision(iteration, weights, masks)
+        weights, others = self.step.weights(), dict(self.model.named_parameters()) if revision.reads else {}
+        weights |= {name: others[name].data for name in revision.reads}
+        revised = revision(iteration, weights, masks)
         if revised is masks:
             return masks
         self._lowest = math.inf  # from now on it is another network
         self.step.change_masks(revised)
-        self._penalise(start.revision.penalties)
-        if values := start.revision.fresh():
+        self._penalise(revision.penalties)
+        if values := revision.fresh():
             for name, weight in self.model.prunable().items():
                 grown = revised[name] & ~masks[name]
                 weight.data[grown] = values[name][grown]
@@ -236,7 +226,7 @@ class Trainer:
             checkpoints.restore_optimizer(self.model, self.optimizer, start.optimizer)
         for layer in dropouts(self.model):
             layer.rng = dropout
-        self._penalise(start.revision.penalties if start.revision else {})
+        self._penalise((start.revision or Revision()).penalties)
 
     def _penalise(self, penalties: Mapping[str, float]) -> None:
         """Have the optimizer penalise parameters by name, and no others."""
@@ -253,10 +243,8 @@ class Trainer:
         pass_over(dropout, iterations * self._draws_a_step)
 
 
-def _is_shown(revision: Revision | None, iteration: int) -> bool:
+def _is_shown(revision: Revision, iteration: int) -> bool:
     """Whether the steps up to an iteration, of a call that begins within no window, are among those before a change."""
-    if revision is None:
-        return False
     return any(change - revision.gradients < iteration <= change for change in revision.iterations)
 
 

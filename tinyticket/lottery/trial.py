@@ -61,41 +61,20 @@ class Open(NamedTuple):
 
 
 class TrialRun:
-    """Runs a trial, or what is left of it.
-
-    Parameters
-    ----------
-    number : int
-    settings, plan
-        Of the experiment.
-    initial : dict of arrays
-        theta_0.
-    pruner
-        What chooses the masks.
-    draw : callable
-        generator -> a freshly drawn theta_0.
-    submit : callable
-        Job -> Future of its Run.
-    memory
-        Where finished rounds are.
-    rounds : int, optional
-        After which round to stop, if not the last one.
-    experiment : str
-        How a sweep calls it.
-    """
+    """Runs a trial, or what is left of it."""
 
     def __init__(
         self,
         number: int,
         settings: Settings,
         plan: Plan,
-        initial: State,
-        pruner: Pruner,
-        draw: Callable[[np.random.Generator], State],
+        initial: State,  # theta_0
+        pruner: Pruner,  # chooses the masks
+        draw: Callable[[np.random.Generator], State],  # -> another theta_0
         submit: Callable[[Job], Future[Run]],
-        memory: Memory,
-        rounds: int | None = None,
-        experiment: str = "",
+        memory: Memory,  # where finished rounds are
+        rounds: int | None = None,  # after which to stop, if not after the last one
+        experiment: str = "",  # how a sweep calls it
     ):
         self.number, self.settings, self.plan, self.initial = number, settings, plan, initial
         self.pruner, self.draw, self._submit, self._memory = pruner, draw, submit, memory
@@ -181,17 +160,17 @@ class TrialRun:
             if round == 0 and kept_iteration(self.settings):
                 self._checkpoint = self._memory.checkpoint(self.number)
             return (recorded.continued or recorded).trained
-        trainings = self._train_dense(start, masks) if round == 0 else self._train_round(round, start, masks)
+        if round == 0:
+            dense = Start(masks, start, {"weights": "init", "mask": "ticket", "statistics": "init"})
+            trainings: Trainings = {None: self._train(0, None, dense, kept_iteration(self.settings))}
+        else:
+            trainings = self._train_round(round, start, masks)
         self._open.append(Open(round, trainings))
         run = self._wait(trainings.get(CONTINUED, trainings[None]))
         if round == 0:
             self._checkpoint = run.checkpoint
         self._commit()
         return run.trained
-
-    def _train_dense(self, start: State, masks: Masks) -> Trainings:
-        origin = {"weights": "init", "mask": "ticket", "statistics": "init"}
-        return {None: self._train(0, None, Start(masks, start, origin), kept_iteration(self.settings))}
 
     def _train_round(self, round: int, start: State, masks: Masks) -> Trainings:
         ticket = self.ticket(round, masks)

@@ -24,13 +24,7 @@ def analysis_table(found: Analysis) -> Table:
 
 
 def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
-    """Write an analysis as a picture (PNG, SVG or PDF, by the file's ending).
-
-    Raises
-    ------
-    InputError
-        If there is nothing to draw, or the picture cannot be written.
-    """
+    """Write an analysis as a picture (PNG, SVG or PDF, by the file's ending); InputError if there is nothing to draw."""
     from matplotlib import pyplot
 
     from tinyticket.report.plot import against_density, checked, plain, write
@@ -38,20 +32,14 @@ def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:
     path, found = checked(path), found.picture or found
     if not found.rows:
         raise InputError("there is nothing to draw: the result has no round for this analysis yet")
-    figure, axes = pyplot.subplots(
-        1, len(found.y), figsize=(5.2 * len(found.y), 4), layout="constrained", squeeze=False
-    )
+    panels = len(found.y)
+    figure, axes = pyplot.subplots(1, panels, figsize=(5.2 * panels, 4), layout="constrained", squeeze=False)
     for axis, column in zip(axes[0], found.y, strict=True):
         for i, name in enumerate(dict.fromkeys(row[found.by] if found.by else "" for row in found.rows)):
             points = [row for row in found.rows if (not found.by or row[found.by] == name) and row[column] is not None]
-            scale = 100 if found.log_x else 1
-            axis.plot(
-                [scale * row[found.x] for row in points],
-                [row[column] for row in points],
-                "o-" if i < COLOURS else "s--",
-                markersize=3.5,
-                label=plain(name),
-            )
+            across = [(100 if found.log_x else 1) * row[found.x] for row in points]
+            line = "o-" if i < COLOURS else "s--"
+            axis.plot(across, [row[column] for row in points], line, markersize=3.5, label=plain(name))
         label = column.replace("_", " ")
         if found.log_x:
             against_density(axis, [100 * x for x in dict.fromkeys(row[found.x] for row in found.rows)], label)

@@ -16,10 +16,10 @@ from tinyticket.errors import InputError, printable
 from tinyticket.report.series import controls, series
 from tinyticket.results import Result, Round
 from tinyticket.results.comparison import Comparison
+from tinyticket.results.sentence import WORDS
 from tinyticket.store import replace
 
 ENDINGS = (".png", ".svg", ".pdf")
-LABELS = {"reinit": "re-initialised", "random": "random mask"}
 COLOURS = {"ticket": "#1f5fa8", "reinit": "#d9752b", "random": "#4f8f4f"}
 MARKERS = {"ticket": "o", "reinit": "s", "random": "^"}
 PANELS = ("test accuracy at early stop (%)", "early-stopping iteration")
@@ -30,11 +30,6 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     """Write test accuracy and early-stopping iteration against density to a picture (PNG, SVG or PDF, by the file's ending).
 
     Points are means over trials, bars run from the smallest to the largest; the dashed line is the dense network.
-
-    Raises
-    ------
-    InputError
-        If the picture cannot be written.
     """
     path = checked(path)
     figure, axes = _two_panels()
@@ -47,13 +42,7 @@ def plot(result: Result, path: str | os.PathLike) -> None:
 
 
 def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
-    """Write the test accuracies and early-stopping iterations of several results against density to a picture.
-
-    Raises
-    ------
-    InputError
-        If the picture cannot be written.
-    """
+    """Write the test accuracies and early-stopping iterations of several results against density to a picture."""
     path = checked(path)
     figure, axes = _two_panels()
     for which, name in enumerate(comparison.names):
@@ -102,7 +91,7 @@ def _panel(axis, result: Result, quantity: Callable[[Round], float], label: str)
     if tickets:
         axis.axhline(tickets[0].mean, color="0.45", linestyle="--", linewidth=1, label="dense network")
     networks = result.networks
-    labels = {**LABELS, "ticket": networks.label}
+    labels = {**WORDS, "ticket": networks.label}
     for name in ("ticket", *controls(result)):
         kind = name.split("-")[0]
         points = series(result, name, quantity)

@@ -60,13 +60,9 @@ class Interval:
 def interval(values: ArrayLike, grain: float = 0.0) -> Interval:
     """Return the interval of the mean of independent values, one a trial (Student 1908).
 
-    Parameters
-    ----------
-    values
-        One for each trial; if they are differences within trials, what the trial's networks share cancels.
-    grain : float
-        The step in which values can be told apart (accuracies come in steps of one test example). A few trials often give equal
-        values by chance; the standard deviation is therefore taken as no less than that of rounding to this step, grain / sqrt(12).
+    If they are differences within trials, what the trial's networks share cancels. `grain` is the step in which values can be told
+    apart (accuracies come in steps of one test example). A few trials often give equal values by chance; the standard deviation is
+    therefore taken as no less than that of rounding to this step, grain / sqrt(12).
     """
     each = np.asarray(values, float)
     mean, trials = float(each.mean()), len(each)
@@ -111,15 +107,8 @@ def difference_interval(ours: ArrayLike, theirs: ArrayLike, grain: float = 0.0) 
 def holm(p: Sequence[float], together: float, each: float) -> tuple[list[bool], float]:
     """Return which claims are proved, and the level at which the others were tested (Holm 1979).
 
-    The chance that any of them is wrong is at most `together`, however they depend on each other. There is no order in which
-    one that fails by bad luck could hide others.
-
-    Parameters
-    ----------
-    p
-        The claims' p-values.
-    together, each : float
-        Chance that any claim is wrong, and that a single test is, at most.
+    Of the claims with p-values `p`, the chance that any is wrong is at most `together`, however they depend on each other, and that
+    a single test is wrong at most `each`. There is no order in which one that fails by bad luck could hide others.
     """
     proved = [False] * len(p)
     level = min(each, together / max(len(p), 1))

@@ -20,13 +20,7 @@ from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_check
 
 
 def load(path: str | os.PathLike) -> Result:
-    """Open a result file.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is something else.
-    """
+    """Open a result file; InputError if there is none, or it is something else."""
     return Result(Archive(path))
 
 
@@ -178,10 +172,7 @@ class Result:
     def network(self) -> Module:
         """Return a new network of the experiment's architecture, whose weights are none of the file's.
 
-        Raises
-        ------
-        InputError
-            If it has a class of its own, which is not in the file, or is not that of theta_0.
+        InputError says that it has a class of its own, which is not in the file, or is not that of theta_0.
         """
         with self.archive.read() as root:
             shapes, masked = layout.read_outline(root)
@@ -223,10 +214,7 @@ class Result:
     def rewind(self, trial: int) -> Checkpoint:
         """Return what the tickets of a trial rewind to: the dense training at iteration `rewind_to`, optimizer included.
 
-        Raises
-        ------
-        InputError
-            If the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
+        InputError says that the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
         """
         self._trial(trial)
         with self.archive.read() as root:
@@ -235,10 +223,9 @@ class Result:
             return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes)
 
     def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
-        """Return the parameters and buffers that a network's training began with, pruned weights zero.
+        """Return the parameters and buffers that a network's training began with, under the mask that it began with.
 
-        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before, under
-        the mask that the training began with.
+        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before.
         """
         chosen = self.round(trial, round)
         where = chosen.origin["weights"]
@@ -249,7 +236,7 @@ class Result:
         if where == "constant":
             constant = CONSTANTS.get(self.config.get("method", ""))
             if constant is None:
-                raise InputError(f"{self._archive.name} is damaged: its method has no constant weights")
+                raise InputError(f"{self.archive.name} is damaged: its method has no constant weights")
             state = {name: constant(value) if name in chosen.masks else value for name, value in state.items()}
         return apply_masks(state, chosen.start_masks)
 

@@ -22,7 +22,7 @@ def test_the_page_about_files_is_up_to_date():
 def test_signatures_have_all_settings_and_their_defaults(function):
     parameters = inspect.signature(function).parameters
     assert list(parameters)[:2] == ["model", "data"]
-    assert {*parameters} - {"settings"} == {*SETTINGS, *RUNNING}
+    assert {*parameters} - {"settings", "load_model"} == {*SETTINGS, *RUNNING}
     given = ("batch_size", "lr", "rewind", "eager", "workers")
     assert [parameters[name].default for name in given] == [60, 1.2e-3, "weights", False, 1]
     assert {parameters[name].default for name in ("rounds", "scope", "one_shot", "margin", "out")} == {None}

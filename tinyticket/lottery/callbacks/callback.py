@@ -56,13 +56,7 @@ class Callback:
 
 
 def in_order(callbacks: Callback | Iterable[Callback]) -> Callback:
-    """Return one callback that tells each of several.
-
-    Raises
-    ------
-    InputError
-        If something given is no callback.
-    """
+    """Return one callback that tells each of several; InputError if something given is none."""
     if isinstance(callbacks, Callback):
         return callbacks
     several = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
@@ -81,7 +75,7 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
         raise InputError(f"the log {os.fspath(path)} cannot be written: {error.strerror or error}") from None
 
 
-def _told_each(event: str) -> Any:
+def _to_each(event: str) -> Any:
     """Return a method that tells each of several callbacks an event."""
 
     def tell(self: Callbacks, *what: Any) -> None:
@@ -107,9 +101,9 @@ class Callbacks(Callback):
                 begun.callback(callback.run_ended)
             begun.pop_all()
 
-    training_begun, evaluated = _told_each("training_begun"), _told_each("evaluated")
-    training_ended, untrained = _told_each("training_ended"), _told_each("untrained")
-    committed = _told_each("committed")
+    training_begun, evaluated = _to_each("training_begun"), _to_each("evaluated")
+    training_ended, untrained = _to_each("training_ended"), _to_each("untrained")
+    committed = _to_each("committed")
 
     def run_ended(self) -> None:
         with contextlib.ExitStack() as ends:

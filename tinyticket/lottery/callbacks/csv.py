@@ -18,17 +18,12 @@ HEADER = ",".join(COLUMNS)
 
 
 class CSVLog(Callback):
-    """Appends a line to a CSV file for every evaluation, at once.
+    """Appends a line to a CSV file for every evaluation, at once; the file is begun, or continued if it is there.
 
     Columns are experiment (of a sweep), trial, round, control (empty for the dense network and for tickets), density, and those of
     a training's history: iteration, train_loss (the mean since the last evaluation), losses and accuracies. A network that is
-    evaluated without training has one line. Where a run goes on, the file does too; a training that was interrupted and is done
-    again has equal lines, which are not repeated.
-
-    Parameters
-    ----------
-    path
-        The file; it is begun, or continued if it is there.
+    evaluated without training has one line. A training that was interrupted and is done again has equal lines, which are not
+    repeated.
 
     Raises
     ------

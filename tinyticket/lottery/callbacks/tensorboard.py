@@ -32,11 +32,6 @@ class TensorBoard(Callback):
     loss/test, accuracy/validation and accuracy/test by iteration. A training that was interrupted and is done again replaces its
     curves.
 
-    Parameters
-    ----------
-    folder
-        Where the runs' folders are made.
-
     Raises
     ------
     InputError

@@ -11,7 +11,7 @@ import pickle
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -117,20 +117,19 @@ def _run(experiment: Experiment, trial: int, record: Record, submit: Submit) -> 
 @contextmanager
 def open_jobs(executor: Executor | str | None, callback: Callback, threads: int, workers: int) -> Iterator[Jobs]:
     """Yield what does jobs: an executor of the user's, the cluster of an address, or so many processes of its own."""
-    opened: AbstractContextManager[Jobs]
-    if isinstance(executor, str):
-        opened = cluster(executor, callback)
-    elif executor is not None:  # whoever gave it ends it; each of its workers has one thread
-        opened = given_workers(executor, callback, workers)
-    elif workers > 1:
-        opened = local_workers(callback, threads, workers)
-    else:
-        opened = nullcontext(Here(callback, threads))
-    with opened as jobs:
-        try:
-            yield jobs
-        finally:
-            jobs.close()
+    with ExitStack() as stack:
+        jobs: Jobs
+        if isinstance(executor, str):
+            jobs = stack.enter_context(cluster(executor, callback))
+        elif executor is not None:  # whoever gave it ends it; each of its workers has one thread
+            folder = stack.enter_context(shared_folder())
+            jobs = Elsewhere(_packer(folder), folder, lambda: executor, callback, workers, workers)
+        elif workers > 1:
+            jobs = stack.enter_context(local_workers(callback, threads, workers))
+        else:
+            jobs = Here(callback, threads)
+        stack.callback(jobs.close)
+        yield jobs
 
 
 @contextmanager
@@ -154,13 +153,6 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
             yield Elsewhere(_packer(folder), folder, start, callback, threads, workers)
         finally:
             stop()
-
-
-@contextmanager
-def given_workers(executor: Executor, callback: Callback, workers: int) -> Iterator[Elsewhere]:
-    """Use an executor of the user's."""
-    with shared_folder() as folder:
-        yield Elsewhere(_packer(folder), folder, lambda: executor, callback, workers, workers)
 
 
 @contextmanager

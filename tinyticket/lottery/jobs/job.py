@@ -112,7 +112,7 @@ class Workshop:
     def do(self, job: Job, threads: int, watch: Callable[[dict[str, Any]], None] = lambda row: None) -> Run:
         """Do a job on so many threads, which do not change what comes of it; `watch` is called with each row of the history."""
         start, trainer, (trial, round, *_) = job.start, self.trainer(job.plan), job.training
-        trainer.threads = threads
+        trainer.step.threads = threads
         if start.revision:  # it learns while it works: a job can be done again
             start = replace(start, revision=copy.deepcopy(start.revision))
             start.revision.draw = self.draw  # type: ignore[union-attr]

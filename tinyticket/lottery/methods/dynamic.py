@@ -89,10 +89,7 @@ class Dynamic(Method):
     def check(self, settings: Settings) -> None:
         super().check(settings)
         prune.drop_fraction(0, 1, settings.drop)  # raises InputError for a fraction that is none
-        if settings.scope == "global":
-            raise InputError(
-                f"{self.name} has a density for each layer: the scope is erk, uniform or layer, not global"
-            )
+        self.check_layerwise(settings)
 
     def check_length(self, settings: Settings, epoch: int) -> None:
         if not self.moments(settings, epoch)[0]:

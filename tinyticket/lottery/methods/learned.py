@@ -61,11 +61,10 @@ class Untrained:
         """Return weights times size / sum of the mask, where that is done."""
         if not self.rescale:
             return weights
-        factors = {name: mask.size / max(int(np.count_nonzero(mask)), 1) for name, mask in masks.items()}
-        return {
-            name: value * value.dtype.type(factors[name]) if name in factors else value
-            for name, value in weights.items()
-        }
+        scaled = dict(weights)
+        for name, mask in masks.items():
+            scaled[name] = weights[name] * weights[name].dtype.type(mask.size / max(int(np.count_nonzero(mask)), 1))
+        return scaled
 
 
 class LearnedMask(Method):
@@ -96,10 +95,8 @@ class LearnedMask(Method):
 
     def score_settings(self, settings: Settings) -> Settings:
         """Return the settings by which scores are trained."""
-        schedule = self.schedule(settings.iterations)
-        return dataclasses.replace(
-            settings, optimizer="momentum", lr=settings.score_lr, schedule=schedule, weight_decay=self.weight_decay
-        )
+        lr, schedule, decay = settings.score_lr, self.schedule(settings.iterations), self.weight_decay
+        return dataclasses.replace(settings, optimizer="momentum", lr=lr, schedule=schedule, weight_decay=decay)
 
     def start(self, trial: TrialRun, round: int) -> Start:
         return self.untrained_start(trial.settings, trial.plan, trial.number, round, trial.initial)
@@ -122,14 +119,7 @@ class LearnedMask(Method):
         how = start.untrained
         assert how is not None
         source = how.rescaled(start.weights, run.masks)
-        found = dataclasses.replace(
-            start,
-            masks=run.masks,
-            weights=reset(source, run.masks),
-            origin={**start.origin, "mask": "ticket"},
-            untrained=None,
-            trains=False,
-        )
+        found = Start(run.masks, reset(source, run.masks), {**start.origin, "mask": "ticket"}, trains=False)
         scores = {name: -self.strength(score) for name, score in run.scores.items()}
         return Ticket(
             start=found,
@@ -172,10 +162,10 @@ class SupermaskMethod(LearnedMask):
     def sources(self, how: Untrained, weights: Mapping[str, np.ndarray]) -> Mapping[str, Scored]:
         seed, trial, round = how.key
         draws, thresholds = (stream(seed, trial, purpose, round) for purpose in ("supermask", "supermask-evaluation"))
-        return {
-            name: Supermask(weight, draws, thresholds.random(weight.shape, np.float32), how.rescale)
-            for name, weight in weights.items()
-        }
+        found = {}
+        for name, weight in weights.items():
+            found[name] = Supermask(weight, draws, thresholds.random(weight.shape, np.float32), how.rescale)
+        return found
 
 
 class EdgePopupMethod(LearnedMask):
@@ -188,10 +178,7 @@ class EdgePopupMethod(LearnedMask):
     def check(self, settings: Settings) -> None:
         super().check(settings)
         Method.check(self, settings)
-        if settings.scope == "global":
-            raise InputError(
-                f"{self.name} has a density for each layer: the scope is erk, uniform or layer, not global"
-            )
+        self.check_layerwise(settings)
 
     def schedule(self, iterations: int) -> Schedule:
         return Cosine(iterations)

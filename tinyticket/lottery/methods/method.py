@@ -29,26 +29,13 @@ class Method:
 
     For a method of your own, subclass it, give it a name, and return from `start` where a round's network starts and how its mask
     changes (`Revision`). `tt.lottery.find(method=MyMethod(), one_shot=...)` runs it.
-
-    Attributes
-    ----------
-    name : str
-        As the setting `method` names it.
-    words : Networks
-        What its networks are called.
-    defaults : dict
-        Of settings, where they are other ones than of most experiments.
-    own : tuple of str
-        Settings that it reads and most methods do not.
-    trains_weights : bool
-        Whether weights are trained, and not scores of a mask.
     """
 
-    name: str
-    words: Networks = MOVING
-    defaults: ClassVar[Mapping[str, Any]] = {}
-    own: tuple[str, ...] = ()
-    trains_weights = True
+    name: str  # as the setting `method` names it
+    words: Networks = MOVING  # what its networks are called
+    defaults: ClassVar[Mapping[str, Any]] = {}  # of settings, where they are other ones than of most experiments
+    own: tuple[str, ...] = ()  # settings that it reads and most methods do not
+    trains_weights = True  # and not scores of a mask
     starts_sparse = False  # under a random mask, which the control `static` keeps
     has_scores = False  # which say what the control `inverted` keeps
 
@@ -59,6 +46,13 @@ class Method:
             raise InputError(
                 f"{self.name} finds its mask in a training that starts at theta_0: give the densities with one-shot, and leave "
                 "criterion, gradual, mask-0, rewind, rewind-to and strategy out"
+            )
+
+    def check_layerwise(self, settings: Settings) -> None:
+        """Raise InputError if the density is one of the whole network."""
+        if settings.scope == "global":
+            raise InputError(
+                f"{self.name} has a density for each layer: the scope is erk, uniform or layer, not global"
             )
 
     def check_controls(self, settings: Settings) -> None:

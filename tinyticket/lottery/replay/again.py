@@ -55,8 +55,9 @@ class Again:
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else result.network()
         given = result if settings.masks_from != "none" else None  # the masks are in this file too
-        running = {"masks_from": given, "threads": threads, "callbacks": callbacks}
-        self.experiment = Experiment(made, dataset, settings=settings, **running)
+        self.experiment = Experiment(
+            made, dataset, settings=settings, masks_from=given, threads=threads, callbacks=callbacks
+        )
         self.result, self.settings, self.workshop = result, settings, self.experiment.workshop
         self.callback = self.experiment.callback
         if describe(self.workshop.model) != result.model_description:

@@ -43,7 +43,7 @@ def instability(result: Result, rounds: Iterable[int] | None = None, **options: 
     rounds
         Which; all that are finished if not given.
     **options
-        Those of `tinyticket.lottery.again.Again`.
+        Those of `Again`.
 
     Returns
     -------

@@ -63,10 +63,10 @@ def supermask(
                 scores += [step.evaluate(part)[1] for part in (examples.validation, examples.test)]
             held.setdefault((criterion, density), []).append(scores)
     columns = [f"{kind}_{part}" for kind in WEIGHTS for part in ("validation_accuracy", "test_accuracy")]
-    rows: list[dict[str, Any]] = [
-        {"mask": criterion, "density": density} | dict(zip(columns, np.mean(found, axis=0).tolist(), strict=True))
-        for (criterion, density), found in sorted(held.items(), key=lambda item: item[0][0])
-    ]
+    rows: list[dict[str, Any]] = []
+    for (criterion, density), found in sorted(held.items(), key=lambda item: item[0][0]):
+        means = dict(zip(columns, np.mean(found, axis=0).tolist(), strict=True))
+        rows.append({"mask": criterion, "density": density, **means})
     return Analysis(_title(rows), rows, "density", tuple(f"{kind}_test_accuracy" for kind in WEIGHTS), "mask")
 
 

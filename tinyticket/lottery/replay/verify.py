@@ -56,15 +56,7 @@ Claim = Callable[[_Training], str | None]
 def verify(result: Result, **options: Any) -> list[Check]:
     """Check everything in a result that can be checked without training.
 
-    Parameters
-    ----------
-    result
-    **options
-        Those of `Again`. Without the data set at hand, what needs it stays unchecked.
-
-    Returns
-    -------
-    list of Check
+    The options are those of `Again`. Without the data set at hand, what needs it stays unchecked.
     """
     settings = Settings.from_plain(result.config)
     runs = list(_trainings(result))

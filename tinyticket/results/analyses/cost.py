@@ -34,16 +34,9 @@ def cost(result: Result) -> Analysis:
         sizes = {name: rounds[0].masks[name].size for name in uses}
         operations = sum(uses[name] * left[name] for name in uses)
         dense = sum(uses[name] * sizes[name] for name in uses)
-        rows.append(
-            {
-                "round": number,
-                "density": float(np.mean([round.density for round in rounds])),
-                "multiply_adds": operations,
-                "share_of_dense": operations / dense,
-                "sparse_bytes": sum(left.values()) * (VALUE + INDEX),
-                "dense_bytes": sum(sizes.values()) * VALUE,
-            }
-        )
+        work = {"multiply_adds": operations, "share_of_dense": operations / dense}
+        size = {"sparse_bytes": sum(left.values()) * (VALUE + INDEX), "dense_bytes": sum(sizes.values()) * VALUE}
+        rows.append({"round": number, "density": float(np.mean([round.density for round in rounds])), **work, **size})
     title = "Multiply-adds of a forward pass of one example"
     return Analysis(title, rows, "density", ("multiply_adds", "sparse_bytes"))
 

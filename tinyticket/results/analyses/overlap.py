@@ -18,11 +18,6 @@ def overlap(result: Result) -> Analysis:
 
     Beside it stands what two random masks of the same counts are expected to share (`prune.expected_overlap`). Trials start
     from different weights, so units have no common order: more than chance comes from the inputs and outputs, which have one.
-
-    Raises
-    ------
-    InputError
-        If there is only one trial.
     """
     if len(result.trials) < 2:
         raise InputError(f"{result.archive.name} has one trial: overlap is what the masks of two trials share")
