@@ -50,6 +50,7 @@ class Trainer:
     this one in the same way; results do not depend on `threads`.
     """
 
+    _plan: Mapping[str, Any] | None = None
     _draws_a_step: int | None = None  # of dropout, once somebody starts late
     _lowest: float  # validation loss of a training so far
 
@@ -64,7 +65,7 @@ class Trainer:
         self.model, self.settings, self.examples = model, settings, examples
         self.optimizer = make_optimizer(model, settings)
         self.step: Step
-        plan = plan or {}
+        self._plan, plan = plan, plan or {}
         check_device_model(model, settings.device)
         if settings.eager or plan.get("mode") == "eager":
             self.step = EagerStep(model, self.optimizer, threads)
@@ -127,13 +128,15 @@ class Trainer:
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
         changes, before = (start.revision.iterations, start.revision.gradients) if start.revision else ((), 0)
         cuts = (keep_at, *changes, *(change - before for change in changes))
-        began = time.perf_counter()
+        began, plans = time.perf_counter(), list[dict[str, Any]]()
         masks = self._revised(start, start.iteration, start.masks)
         rows, losses = [self._row(step, start.iteration, np.array([math.nan]), watch)], []
         most = STEPS_A_CALL if settings.device == "cpu" else settings.iterations  # a device's host waits once a call
         for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts, most):
             steps = self._shown if _is_shown(start.revision, iterations.stop) else self._steps
             losses.append(steps(step, iterations, feed, start))
+            if iterations.stop in changes:
+                plans.append({**step.plan(), "until": iterations.stop})
             masks = self._revised(start, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
@@ -141,7 +144,7 @@ class Trainer:
                 rows.append(self._row(step, iterations.stop, np.concatenate(losses), watch))
                 losses = []
         seconds = time.perf_counter() - began
-        history, plan = np.array(rows, HISTORY), step.plan()
+        history, plan = np.array(rows, HISTORY), _executed(plans, step.plan())
         settled = start.revision.settled if start.revision else 0
         begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
         state, origin = self.model.state_dict(), start.record()
@@ -165,6 +168,7 @@ class Trainer:
         if revised is masks:
             return masks
         self._lowest = math.inf  # from now on it is another network
+        self._follow(iteration)
         self.step.change_masks(revised)
         self._penalise(start.revision.penalties)
         if values := start.revision.fresh():
@@ -225,7 +229,14 @@ class Trainer:
             _raise_diverged("validation loss", np.array([validation[0]]), iteration, self.settings)
         return row
 
+    def _follow(self, iteration: int) -> None:
+        """Choose kernels for the masks of the iterations to come as the plan says, if there is one."""
+        if self._plan and isinstance(self.step, CompiledStep):
+            phases = [phase for phase in self._plan.get("before", ()) if iteration < phase["until"]]
+            self.step.follow(phases[0] if phases else self._plan)
+
     def _begin(self, start: Start, dropout: np.random.Generator) -> None:
+        self._follow(start.iteration)
         self._pass_over(dropout, start.iteration)
         self._lowest = math.inf
         self.optimizer.reset()
@@ -266,6 +277,13 @@ def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], 
     for until in sorted(cut for cut in cuts if first < cut <= last):
         yield from (range(begin, min(begin + most, until)) for begin in range(first, until, most))
         first = until
+
+
+def _executed(plans: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
+    """Return the last plan of a training, and "before" it those of earlier masks, each "until" an iteration, if they were others."""
+    pairs = itertools.pairwise([*plans, last])
+    before = [plan for plan, after in pairs if plan != {**after, "until": plan["until"]}]
+    return {**last, **({"before": before} if before else {})}
 
 
 def make_optimizer(model: Module, settings: Settings) -> Optimizer:
