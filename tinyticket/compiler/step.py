@@ -179,6 +179,10 @@ class CompiledStep(Step):
         kernels = {name: KERNELS[sparse] for name, sparse in self._chosen().items()}
         return {"mode": "compiled", **device, **turns, "kernels": kernels}
 
+    def follow(self, plan: Mapping[str, Any]) -> None:
+        """Execute the steps under masks to come as a plan says."""
+        self._kernels, self._turns = plan.get("kernels", {}), plan.get("turns", "batch")
+
     def _chosen(self) -> dict[str, bool]:
         """Return for every weight, under its present mask, whether it runs sparse: as asked for, or if that is faster."""
         network, asked = self.network, self._kernels

@@ -49,6 +49,7 @@ class Trainer:
     this one in the same way; results do not depend on `threads`.
     """
 
+    _plan: Mapping[str, Any] | None = None
     _draws_a_step: int | None = None  # of dropout, once somebody starts late
     _lowest: float  # validation loss of a training so far
 
@@ -63,7 +64,7 @@ class Trainer:
         self.model, self.settings, self.examples = model, settings, examples
         self.optimizer = make_optimizer(model, settings)
         self.step: Step
-        plan = plan or {}
+        self._plan, plan = plan, plan or {}
         if settings.eager or plan.get("mode") == "eager":
             self.step = EagerStep(model, self.optimizer, threads)
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
@@ -118,13 +119,15 @@ class Trainer:
         feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
         feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
         cuts = (keep_at, *revision.iterations, *(change - revision.gradients for change in revision.iterations))
-        began = time.perf_counter()
+        began, plans = time.perf_counter(), list[dict[str, Any]]()
         masks = self._revised(revision, start.iteration, start.masks)
         rows, losses = [self._row(step, start.iteration, np.array([math.nan]), watch)], []
         most = STEPS_A_CALL if settings.device == "cpu" else settings.iterations  # a device's host waits once a call
         for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts, most):
             steps = self._shown if _is_shown(revision, iterations.stop) else self._steps
             losses.append(steps(step, iterations, feed, start))
+            if iterations.stop in revision.iterations:
+                plans.append({**step.plan(), "until": iterations.stop})
             masks = self._revised(revision, iterations.stop, masks)
             if iterations.stop == keep_at:
                 checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
@@ -132,7 +135,7 @@ class Trainer:
                 rows.append(self._row(step, iterations.stop, np.concatenate(losses), watch))
                 losses = []
         seconds = time.perf_counter() - began
-        history, plan, settled = np.array(rows, HISTORY), step.plan(), revision.settled
+        history, plan, settled = np.array(rows, HISTORY), _executed(plans, step.plan()), revision.settled
         begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
         state, origin = self.model.state_dict(), start.record()
         return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun, start.frozen)
@@ -155,6 +158,7 @@ class Trainer:
         if revised is masks:
             return masks
         self._lowest = math.inf  # from now on it is another network
+        self._follow(iteration)
         self.step.change_masks(revised)
         self._penalise(revision.penalties)
         if values := revision.fresh():
@@ -215,7 +219,14 @@ class Trainer:
             _raise_diverged("validation loss", np.array([validation[0]]), iteration, self.settings)
         return row
 
+    def _follow(self, iteration: int) -> None:
+        """Choose kernels for the masks of the iterations to come as the plan says, if there is one."""
+        if self._plan and isinstance(self.step, CompiledStep):
+            phases = [phase for phase in self._plan.get("before", ()) if iteration < phase["until"]]
+            self.step.follow(phases[0] if phases else self._plan)
+
     def _begin(self, start: Start, dropout: np.random.Generator) -> None:
+        self._follow(start.iteration)
         self._pass_over(dropout, start.iteration)
         self._lowest = math.inf
         self.optimizer.reset()
@@ -254,6 +265,13 @@ def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], 
     for until in sorted(cut for cut in cuts if first < cut <= last):
         yield from (range(begin, min(begin + most, until)) for begin in range(first, until, most))
         first = until
+
+
+def _executed(plans: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
+    """Return the last plan of a training, and as "before" those of earlier masks, each "until" an iteration, if others."""
+    pairs = itertools.pairwise([*plans, last])
+    before = [plan for plan, after in pairs if plan != {**after, "until": plan["until"]}]
+    return {**last, **({"before": before} if before else {})}
 
 
 def make_optimizer(model: Module, settings: Settings) -> Optimizer:

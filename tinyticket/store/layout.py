@@ -207,6 +207,8 @@ def read_masks(group: Group, outline: Outline, which: str = "mask") -> dict[str,
         bits = packed.array(name, (-(-count // 8),))
         if bits.dtype != np.uint8:
             raise packed.damage(f"a mask is packed bits, not {bits.dtype}", name)
+        if count % 8 and bits[-1] & 0xFF >> count % 8:
+            raise packed.damage("bits beyond its size are set", name)
         masks[name] = np.unpackbits(bits, count=count).view(bool).reshape(shape)
     return masks
 
@@ -260,12 +262,16 @@ def read_origin(group: Group) -> dict[str, Any]:
 def read_plan(group: Group) -> dict[str, Any]:
     """Return how a training was executed."""
     plan = group.json("plan")
-    kernels = plan.get("kernels", {})
-    if not (
-        isinstance(plan.get("mode"), str) and isinstance(kernels, dict) and {*map(type, kernels.values())} <= {str}
-    ):
+    before = plan.get("before", [])
+    phases = isinstance(before, list) and all(_is_plan(one) and isinstance(one.get("until"), int) for one in before)
+    if not (phases and _is_plan(plan)):
         raise group.damage(f"plan is {plan!r:.60}")
     return plan
+
+
+def _is_plan(plan: Any) -> bool:
+    kernels = plan.get("kernels", {}) if isinstance(plan, dict) else None
+    return isinstance(kernels, dict) and {*map(type, (plan.get("mode"), *kernels.values()))} == {str}
 
 
 def read_scalars(group: Group) -> dict[str, Any]:

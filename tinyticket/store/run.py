@@ -37,7 +37,7 @@ class Run:
     origin : dict
         Where the starting weights came from, in JSON values.
     plan : dict
-        How the training was executed (eagerly, or with which kernel for each layer), in JSON values.
+        How the training was executed (eagerly, or with which kernel for each layer under which masks), in JSON values.
     seconds : float
         Wall time of the training.
     checkpoint : Checkpoint or None

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ import tinyticket as tt
 from tests.lottery.experiments import DATA, clusters, find
 from tests.lottery.networks import Counting, plain
 from tinyticket.errors import InputError
+from tinyticket.lottery.methods import METHODS
 from tinyticket.lottery.replay.replay import replay
 from tinyticket.optim import MultiStep
 
@@ -41,6 +43,49 @@ def test_every_training_of_every_mode_comes_out_the_same(mode):
             found = replay(result, 0, round.number, control, data=DATA, threads=1)
             assert found.agrees, (round.number, control, found.differences)
             assert found.remarks == []
+
+
+CASES = int(os.environ.get("TINYTICKET_REPLAYS", "10"))
+WIDE = "mlp-12-48-40-3"  # whose inner layer runs dense or sparse, depending on its density
+
+
+@pytest.mark.parametrize("case", range(CASES))
+def test_methods_drawn_at_random_come_out_the_same(case):
+    rng = np.random.default_rng(case)
+    methods = [*METHODS, "gradual"]
+    method = methods[case % len(methods)]
+    options = {"one_shot": [rng.uniform(0.03, 0.6)], "iterations": rng.integers(60, 90), "seed": case, "rounds": None}
+    if method == "gradual":
+        begin, every = rng.integers(0, 10), rng.integers(1, 9)
+        options["gradual"] = (begin, begin + every * rng.integers(1, 6), every)
+    elif method != "tickets":
+        options["method"] = method
+    if method == "supermask":
+        del options["one_shot"]
+    if METHODS[options.get("method", "tickets")].starts_sparse and "update_every" in METHODS[method].own:
+        options["update_every"] = rng.integers(2, 20)
+    options = {name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()}
+    result = find(WIDE, lr=0.003, **options)
+    found = replay(result, 0, 1, data=DATA)
+    assert found.agrees, (options, result.round(0, 1).plan, found.differences)
+
+
+@pytest.mark.parametrize("mode", [{"gradual": (2, 12, 2)}, {"method": "early-bird", "iterations": 60}])
+def test_kernels_of_every_mask_on_the_way_are_recorded(mode, out):
+    result = find(WIDE, rounds=None, one_shot=[0.05], controls="none", out=out, **mode)
+    plan = result.round(0, 1).plan
+    assert [plan["kernels"]["fc2.weight"], plan["before"][0]["kernels"]["fc2.weight"]] == ["sparse", "dense"]
+    assert 0 < plan["before"][-1]["until"] <= result.round(0, 1).origin.get("drawn", 12)
+    assert replay(result, 0, 1, data=DATA).agrees
+    with h5py.File(out, "r+") as file:  # as files of before were, which name the last kernels alone
+        group = file["trials/0/rounds/01"]
+        group.attrs["plan"] = json.dumps({**plan, "before": [{"until": "soon"}]})
+        with pytest.raises(InputError, match="plan is"):
+            tt.load(out).round(0, 1).plan  # noqa: B018
+        del plan["before"]
+        group.attrs["plan"] = json.dumps(plan)
+    named = {difference.what for difference in replay(tt.load(out), 0, 1, data=DATA).differences}
+    assert "execution kernels" not in named
 
 
 def test_digits_as_they_were_split_once_are_found_again():
