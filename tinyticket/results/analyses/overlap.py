@@ -40,5 +40,7 @@ def overlap(result: Result) -> Analysis:
                 }
             )
     for row in rows:
-        row["over_chance"] = row["overlap"] / row["by_chance"]
+        row["over_chance"] = (
+            row["overlap"] / row["by_chance"] if row["by_chance"] else None
+        )  # of a layer without survivors
     return Analysis("Overlap of the masks of two trials", rows, "density", ("overlap", "over_chance"), "layer")
