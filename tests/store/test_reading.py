@@ -152,6 +152,13 @@ def test_a_network_that_takes_no_such_examples_is_damage(copy):
         ANALYSES["cost"](tt.load(copy))
 
 
+def test_layers_without_survivors_have_no_overlap_over_chance(copy):
+    with h5py.File(copy, "r+") as file:
+        file["trials/0/rounds/01/mask/fc1.weight"][...] = 0
+    rows = ANALYSES["overlap"](tt.load(copy)).rows
+    assert [row["over_chance"] is None for row in rows[:3]] == [True, False, False]
+
+
 # -- bombs
 
 

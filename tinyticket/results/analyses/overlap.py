@@ -27,5 +27,7 @@ def overlap(result: Result) -> Analysis:
             pairs = list(combinations([{row["layer"]: mask} for mask in masks], 2))
             found = float(np.mean([prune.overlap(*pair) for pair in pairs]))
             chance = float(np.mean([prune.expected_overlap(*pair) for pair in pairs]))
-            rows.append(row | {"overlap": found, "by_chance": chance, "over_chance": found / chance})
+            rows.append(
+                row | {"overlap": found, "by_chance": chance, "over_chance": found / chance if chance else None}
+            )
     return Analysis("Overlap of the masks of two trials", rows, "density", ("overlap", "over_chance"), "layer")
