@@ -108,7 +108,7 @@ def test_settings_that_make_no_sense(changes, words, find_command, out):
         (arrays(y_test=with_value(DATA.y_test, 1, 1e12)), "y_test holds the label"),
         (arrays(x_test=DATA.x_test[:, :5]), "(12,), test examples (5,)"),
         ({"images": DATA.x_train}, "holds the keys images; expected x_train and y_train"),
-        (arrays(x_train=np.array(["a"] * 200)), "x_train has dtype"),
+        (arrays(x_train=np.array(["a"] * 200)), "x_train with dtype"),
         (arrays(x_train=np.array([None] * 200)), "pickled"),
     ],
 )

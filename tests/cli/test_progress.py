@@ -34,9 +34,9 @@ def test_a_log_is_written_also_where_nothing_is_shown(find_command, out):
     outcome = find_command("--log", out.with_name("log.csv"), "--quiet", rounds=1)
     assert (outcome.code, outcome.err) == (0, "")
     header, *lines = out.with_name("log.csv").read_text().splitlines()
-    assert header.startswith("trial,round,control,density,iteration,train_loss,")
+    assert header.startswith("experiment,trial,round,control,density,iteration,train_loss,")
     assert len(lines) == 20
-    assert re.match(r"0,1,random,0\.8081\d*,20,", lines[-1])
+    assert re.match(r",0,1,random,0\.8081\d*,20,", lines[-1])
 
 
 def test_a_log_that_cannot_be_written_is_one_sentence(find_command, out):

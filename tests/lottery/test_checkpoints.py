@@ -32,7 +32,7 @@ def dense(model):
 WAYS = [
     {"optimizer": optimizer, "eager": eager}
     for optimizer in ("adam", "sgd", "momentum", "nesterov")
-    for eager in (0, 1)
+    for eager in (False, True)
 ] + [
     {"schedule": Warmup(10, Cosine(20)), "weight_decay": 0.01},
     {"schedule": MultiStep((5, 12), 0.3), "optimizer": "momentum"},

@@ -167,11 +167,11 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
     progress = Recorder()
     result = find(**options, out=tmp_path / "edge.h5", callbacks=progress)
     assert progress.of("run_begun") == [(3 * workers, 20, 0)]
-    trained = [(trial, round, name) for trial, round, name, _ in progress.of("training_begun") if trial == 0]
+    trained = [(trial, round, name) for trial, round, name, *_ in progress.of("training_begun") if trial == 0]
     assert trained == [(0, 0, None), (0, 1, None), (0, 1, "rewound")]
     assert len(progress.of("evaluated")) == 3 * workers * 5
     told = [told for told in progress.of("untrained") if told[0].trial == 0]
-    assert [training[1:] for training, _ in told] == [(1, "random", 0.5), (1, "reinit", 0.5)]
+    assert [training[1:4] for training, _ in told] == [(1, "random", 0.5), (1, "reinit", 0.5)]
     assert told[0][-1] == result.trials[0].rounds[1].controls["random"].scalars()
     again = Recorder()
     find(**{**options, "trials": workers + 1}, out=tmp_path / "edge.h5", callbacks=again)
