@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,12 +16,18 @@ from tinyticket._version import __version__
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --quiet and --version to a command; it receives `quiet`."""
+    """Add --quiet and --version to a command, which receives `quiet`; where it is stopped, note what of its --out is kept."""
 
     @functools.wraps(command)
     def with_logging(*args: Any, quiet: bool, **options: Any) -> Any:
         logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="tinyticket: %(message)s")
-        return command(*args, quiet=quiet, **options)
+        try:
+            return command(*args, quiet=quiet, **options)
+        except KeyboardInterrupt as stop:
+            if out := options.get("out"):
+                kept = Path(out).is_file() or any(Path(out).glob("*.h5"))
+                stop.add_note(f"the finished rounds are in {out}" if kept else "no round was finished")
+            raise click.Abort from stop  # which click passes on without a word
 
     with_logging = click.option("-q", "--quiet", is_flag=True, help="Show no progress and no remarks.")(with_logging)
     return click.version_option(__version__, message="tinyticket %(version)s")(with_logging)

@@ -171,19 +171,14 @@ def find(
     if isinstance(given["model"], str) and ":" in given["model"]:  # typed, not a name in a file
         given["model"] = load_model(given["model"], dataset)
     given.setdefault("workers", None)  # as many as there are threads
-    given["callbacks"] = callbacks(quiet, log, tensorboard)
+    given["callbacks"] = callbacks(quiet, log, tensorboard, given["out"])
     experiment = lottery.Experiment(**given)
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 
         show_plan(experiment)
         return
-    try:
-        result = experiment.run()
-    except KeyboardInterrupt:
-        kept = f"the finished rounds are in {given['out']}" if experiment.archive.exists else "no round was finished"
-        click.echo(f"\nstopped; {kept}. Run the same command again to go on.", err=True)
-        raise
+    result = experiment.run()
     if quiet:
         click.echo(result.verdict["text"])
     else:

@@ -39,7 +39,8 @@ def test_a_folder_lives_as_long_as_it_is_needed(parent):
     with shared_folder() as folder:
         assert folders(parent) == [folder]
         assert os.listdir(folder) == [OWNER]
-        with shared_folder() as other:  # which cleans up before
+        remove_abandoned(parent)
+        with shared_folder() as other:
             assert folders(parent) == sorted([folder, other])
     assert folders(parent) == []
     with pytest.raises(ValueError, match="mine"), shared_folder():
@@ -62,12 +63,13 @@ def test_only_folders_whose_owner_is_gone_are_removed(parent):
     assert (parent / "tinyticket-somebody").exists()
 
 
-def test_what_a_killed_run_has_left_goes_at_the_next_start(parent):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_killed_run_has_left_goes_at_the_next_start(workers, parent):
     environment = {**ENVIRONMENT, "TMPDIR": str(parent)}
     killed = subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     (left,) = folders(parent)
     assert (left / "experiment-0" / "arrays").stat().st_size > 1000
-    find(rounds=0, trials=2, workers=2)
+    find(rounds=0, trials=2, workers=workers)
     assert folders(parent) == []
     assert Path(tempfile.gettempdir()) == parent
