@@ -40,6 +40,13 @@ def listen() -> None:
             signal.signal(number, hear)
 
 
+def let_go() -> None:
+    """Leave signals to the system, which ends the process without a word, now that it has nothing more to do."""
+    for number in ENDING:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
     """Let a block end before a signal is heard that came meanwhile; only the main thread hears any."""

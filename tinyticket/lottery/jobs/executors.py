@@ -10,7 +10,6 @@ import logging
 import os
 import pickle
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -125,7 +124,7 @@ def _run(experiment: Experiment, trial: int, record: Record, submit: Submit) -> 
 @contextmanager
 def open_jobs(executor: Executor | str | None, callback: Callback, threads: int, workers: int) -> Iterator[Jobs]:
     """Yield what does jobs: an executor of the user's, the cluster of an address, or so many processes of its own."""
-    remove_abandoned(Path(tempfile.gettempdir()))
+    remove_abandoned()
     opened: AbstractContextManager[Jobs]
     if isinstance(executor, str):
         opened = cluster(executor, callback)

@@ -43,16 +43,17 @@ def shared_folder() -> Iterator[Path]:
 
 def full(error: OSError) -> InputError:
     """Return the one sentence about a temporary folder that cannot be written."""
-    folder = tempfile.gettempdir()
-    return InputError(
-        f"the temporary folder {folder} cannot be written: {error.strerror}; trainings side by side need it, "
-        "TMPDIR names another one"
-    )
+    where = f"the temporary folder {tempfile.tempdir} cannot be written" if tempfile.tempdir else "no temporary folder"
+    return InputError(f"{where}: {error.strerror}; trainings side by side need it, and TMPDIR names another one")
 
 
-def remove_abandoned(parent: Path) -> None:
+def remove_abandoned() -> None:
     """Remove the folders whose owner is gone; others, and what is not ours to remove, stay."""
     if not LOCKS:  # what killed runs have left stays
+        return
+    try:
+        parent = Path(tempfile.gettempdir())
+    except OSError:  # there is no room for one, and none is needed yet
         return
     for folder in parent.glob(f"{PREFIX}*"):
         try:
