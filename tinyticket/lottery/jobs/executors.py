@@ -162,7 +162,7 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
 
     with shared_folder() as folder:
         try:
-            yield Elsewhere(_packer(folder), folder, start, callback, threads, workers)
+            yield Elsewhere(_packer(folder), folder, start, callback, threads, workers, killed=True)
         finally:
             stop()
 
