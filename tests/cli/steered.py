@@ -4,6 +4,7 @@ So signals arrive and second runs start at an exact point, and no test depends o
 """
 
 import os
+import shutil
 import signal
 import sys
 
@@ -30,6 +31,8 @@ def count_a_step():
         if what == "wait":
             print("waiting", file=sys.stderr, flush=True)
             sys.stdin.read()
+        elif what == "replace":
+            shutil.copy(os.environ["OTHER"], os.environ["RESULT"])
         else:
             os.kill(os.getpid(), getattr(signal, what))
 

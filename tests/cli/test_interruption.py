@@ -1,4 +1,4 @@
-"""Ctrl-C, and a second run into the same file, in real processes."""
+"""Ctrl-C and other signals, closed and full outputs, and others who write the same file, in real processes."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tinyticket as tt
-from tests.cli.commands import ENVIRONMENT, call, find_arguments, one_sentence, start
+from tests.cli.commands import ENVIRONMENT, Outcome, call, find_arguments, one_sentence, start
 from tests.lottery.experiments import SMALL, contents, differing
 
 MODEL = f"{Path(__file__).with_name('steered.py')}:make"
@@ -36,15 +36,26 @@ def steered(what, step):
     return {**ENVIRONMENT, "STEER": f"{what}@{step}"}
 
 
+def reports(outcome):
+    """Return what a program said that is not progress."""
+    return [line for line in outcome.err.splitlines() if line and not line.startswith("[")]
+
+
 @pytest.mark.parametrize(
-    ("training", "rounds"),
-    [(3, 1), (5, 2)],  # of seven: the dense network, a ticket and two controls, a ticket and two controls
+    ("name", "training", "rounds", "code", "by"),
+    [  # of seven trainings: the dense network, a ticket and two controls, a ticket and two controls
+        ("SIGINT", 3, 1, 130, ""),
+        ("SIGTERM", 5, 2, 143, " by SIGTERM"),
+        ("SIGHUP", 3, 1, 129, " by SIGHUP"),
+    ],
 )
-def test_ctrl_c_says_how_to_resume_and_the_same_command_goes_on(training, rounds, arguments, out, whole):
-    stopped = call(arguments, env=steered("SIGINT", (training - 1) * SMALL["iterations"] + 7))
-    assert (stopped.code, stopped.out) == (130, "")
-    assert "Traceback" not in stopped.err
-    assert f"the finished rounds are in {out}. Run the same command again to go on." in stopped.err
+def test_a_signal_says_how_to_resume_and_the_same_command_goes_on(
+    name, training, rounds, code, by, arguments, out, whole
+):
+    stopped = call(arguments, env=steered(name, (training - 1) * SMALL["iterations"] + 7))
+    assert (stopped.code, stopped.out) == (code, "")
+    kept = f"the finished rounds are in {out}. Run the same command again to go on."
+    assert reports(stopped) == [f"tinyticket: stopped{by}; {kept}"]
     assert len(tt.load(out).trials[0].rounds) == rounds
     assert os.listdir(out.parent) == [out.name]
     assert call(arguments).code == 0
@@ -54,10 +65,53 @@ def test_ctrl_c_says_how_to_resume_and_the_same_command_goes_on(training, rounds
 def test_ctrl_c_before_any_round_is_finished_does_not_promise_a_file(arguments, out):
     stopped = call(arguments, env=steered("SIGINT", 3))
     assert (stopped.code, stopped.out) == (130, "")
-    assert "Traceback" not in stopped.err
-    assert "Run the same command again" in stopped.err
-    assert str(out) not in stopped.err
+    assert reports(stopped) == ["tinyticket: stopped; no round was finished. Run the same command again to go on."]
     assert os.listdir(out.parent) == []
+
+
+def test_a_program_that_nobody_may_hang_up_goes_on(arguments, out):
+    ignoring = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}  # as nohup does
+    assert call([*arguments, "--quiet"], env=steered("SIGHUP", 7), **ignoring).code == 0
+
+
+def test_ctrl_c_while_the_program_is_imported_shows_no_traceback(tmp_path):
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
+    stopped = call(["--version"], env={**ENVIRONMENT, "PYTHONPATH": path})
+    assert stopped == (130, "", "tinyticket: stopped; run the same command again\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["sweep", "{toml}", "--out", "{folder}"], ["replay", "{ticket}", "--data", "{npz}"], ["verify", "{ticket}"]],
+)
+def test_every_command_is_stopped_alike(words, npz, ticket, tmp_path):
+    (tmp_path / "sweep.toml").write_text(f"""
+        [settings]\ndata = "{npz}"\nmodel = "mlp-12-5-3"\nbatch_size = 20\n[grid]\nseed = [0, 1]
+    """)
+    names = {"toml": tmp_path / "sweep.toml", "folder": tmp_path / "results", "ticket": ticket, "npz": npz}
+    (tmp_path / "sitecustomize.py").write_text(SIGNAL_AT_A_BATCH)
+    path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
+    stopped = call([word.format(**names) for word in words], env={**ENVIRONMENT, "PYTHONPATH": path})
+    more = (
+        "no round was finished. Run the same command again to go on."
+        if "sweep" in words
+        else "run the same command again"
+    )
+    assert (stopped.code, stopped.out) == (143, "")
+    assert reports(stopped) == [f"tinyticket: stopped by SIGTERM; {more}"]
+
+
+SIGNAL_AT_A_BATCH = """
+import os, signal, sys
+
+def watch(frame, event, _):
+    if frame.f_code.co_name in ("do", "verify") and os.path.join("lottery", "") in frame.f_code.co_filename:
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.setprofile(watch)
+"""
 
 
 def test_a_second_run_into_the_same_file_is_refused_and_the_first_goes_on(arguments, out):
@@ -80,9 +134,55 @@ def test_the_lock_dies_with_its_holder(arguments, out):
     assert os.listdir(out.parent) == [out.name]
 
 
+def test_a_file_that_is_replaced_under_a_run_is_left_as_it_is(arguments, ticket, out):
+    replaced = steered("replace", 2 * SMALL["iterations"] + 7) | {"OTHER": str(ticket), "RESULT": str(out)}
+    sentence = one_sentence(call([*arguments, "--quiet"], env=replaced))
+    assert sentence.startswith(f"{out} has been replaced or changed by another program")
+    assert out.read_bytes() == ticket.read_bytes()
+    assert os.listdir(out.parent) == [out.name]
+
+
+# -- outputs that cannot be written
+
+full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+
+
+@full
+def test_an_output_on_a_full_device_is_one_sentence(ticket):
+    with open("/dev/full", "w") as device:
+        for words in (["show", ticket], ["show", ticket, "--csv"], ["--help"]):
+            outcome = call(words, stdout=device)
+            assert (outcome.code, outcome.err) == (
+                2,
+                "tinyticket: the output cannot be written: No space left on device\n",
+            )
+
+
+@full
+def test_a_full_or_closed_standard_error_changes_nothing(arguments, out, tmp_path):
+    with open("/dev/full", "w") as device:
+        assert call(arguments, stderr=device).code == 0
+        assert call(["show", tmp_path / "none.h5"], stderr=device).code == 2
+    closed = call([*arguments, "--workers", "2", "--trials", "2"], stderr=None, preexec_fn=lambda: os.close(2))
+    assert (closed.code, closed.out != "") == (0, True)
+    assert len(tt.load(out).trials) == 2
+
+
+def test_a_full_temporary_folder_is_one_sentence(arguments, out, tmp_path):
+    import resource
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    env = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
+    sentence = one_sentence(call([*arguments, "--workers", "2", "--quiet"], env=env, preexec_fn=limit))
+    assert sentence.startswith(f"the temporary folder {tmp_path} cannot be written: File too large")
+    assert os.listdir(out.parent) == []
+
+
 # -- with trials side by side
 
-SIDE_BY_SIDE = {"trials": 2, "rounds": 1, "iterations": 1500, "evaluate_every": 50, "workers": 2, "controls": "none"}
+SIDE_BY_SIDE = {"trials": 2, "rounds": 1, "iterations": 1000, "evaluate_every": 50, "workers": 2, "controls": "reinit"}
 
 
 @pytest.fixture
@@ -98,14 +198,27 @@ def running(npz, out):
     process.communicate(timeout=60)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+def test_ctrl_c_in_a_terminal_is_not_heard_by_workers_that_are_just_starting(npz, out):
+    process = start(find_arguments(npz, out, model=MODEL, **SIDE_BY_SIDE), start_new_session=True)
+    while sum(parent == process.pid for _, parent, _ in processes()) < 3:  # two, and loky's tracker of semaphores
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (130, "")
+    assert errors == "tinyticket: stopped; no round was finished. Run the same command again to go on.\n"
+    assert os.listdir(out.parent) == []
+
+
 def test_ctrl_c_stops_all_workers_and_the_same_command_goes_on(running, npz, out):
     running.send_signal(signal.SIGINT)
     printed, errors = running.communicate(timeout=60)
     if running.returncode == 0:
         pytest.skip("the machine was too fast")
     assert (running.returncode, printed) == (130, "")
-    assert "Traceback" not in errors
-    assert f"the finished rounds are in {out}. Run the same command again to go on." in errors
+    kept = f"the finished rounds are in {out}. Run the same command again to go on."
+    assert reports(Outcome(130, printed, errors)) == [f"tinyticket: stopped; {kept}"]
     assert os.listdir(out.parent) == [out.name]
     arguments = find_arguments(npz, out, model=MODEL, **SIDE_BY_SIDE)
     assert call(arguments).code == 0

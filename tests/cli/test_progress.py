@@ -5,6 +5,8 @@ import pty
 import re
 import sys
 
+import pytest
+
 from tests.cli.commands import ENVIRONMENT, find_arguments, one_sentence, start
 
 
@@ -48,3 +50,19 @@ def test_event_files_without_their_package_are_refused(find_command, out, monkey
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     refused = one_sentence(find_command("--tensorboard", out.parent / "runs"))
     assert refused == "TensorBoard's files need its package: pip install 'tinyticket[tensorboard]'"
+
+
+@pytest.mark.parametrize("option", ["--log", "--tensorboard"])
+def test_a_log_in_place_of_the_result_is_refused_before_training(option, find_command, out):
+    (out.parent / "link").symlink_to(out.parent)
+    refused = one_sentence(find_command(option, out.parent / "link" / out.name))
+    assert refused.startswith(f"{option} names the result file ")
+    assert os.listdir(out.parent) == ["link"]
+
+
+def test_a_log_in_place_of_a_result_of_a_sweep_is_refused(command, npz, tmp_path):
+    (tmp_path / "sweep.toml").write_text("[settings]\n[[experiments]]\nname = 'a'\n")
+    results = tmp_path / "results"
+    refused = one_sentence(command("sweep", tmp_path / "sweep.toml", "--out", results, "--log", results / "a.h5"))
+    assert refused.startswith("--log names the result file ")
+    assert not results.exists()

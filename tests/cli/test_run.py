@@ -91,7 +91,11 @@ def test_ctrl_c_has_the_code_that_shells_expect(error, command, monkeypatch):
 
     monkeypatch.setattr(tinyticket, "load", stopped, raising=False)
     outcome = command("show", "ticket.h5")
-    assert (outcome.code, outcome.out, outcome.err.strip()) == (130, "", "tinyticket: stopped")
+    assert (outcome.code, outcome.out, outcome.err.strip()) == (
+        130,
+        "",
+        "tinyticket: stopped; run the same command again",
+    )
 
 
 @pytest.mark.parametrize("flags", [["--csv"], []], ids=["csv", "table"])

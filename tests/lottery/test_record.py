@@ -1,6 +1,12 @@
 """What a file says about the experiment that it holds."""
 
 import dataclasses
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 import tinyticket as tt
 from tests.lottery.experiments import (
@@ -49,3 +55,46 @@ def test_the_configuration_is_recorded_whole(out):
 def test_later_settings_are_recorded_where_they_are_not_what_they_always_were():
     assert find(rounds=1, rewind_to=3).config["rewind_to"] == 3
     assert "rewind" not in find(rounds=1, rewind_to=3).config
+
+
+# -- interrupted in a commit
+
+
+def test_ctrl_c_in_a_commit_is_heard_after_it(out, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        find(out=out)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert len(tt.load(out).trials[0].rounds) == 1
+
+
+class InterruptInACommit(tt.lottery.Callback):
+    """Interrupts the main thread while another one commits."""
+
+    def __init__(self):
+        self.committing, self.interrupted, self.ended = threading.Event(), threading.Event(), threading.Event()
+
+    def evaluated(self, training, row):
+        if self.committing.is_set():
+            self.interrupted.set()
+            raise KeyboardInterrupt
+
+    def run_ended(self):
+        self.ended.set()
+
+
+def test_a_commit_of_another_thread_ends_before_the_run_does(out, monkeypatch):
+    callback, fsync = InterruptInACommit(), os.fsync
+
+    def sync(file):
+        callback.committing.set()
+        assert callback.interrupted.wait(20)
+        assert not callback.ended.wait(1)
+        fsync(file)
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with ThreadPoolExecutor(2) as pool, pytest.raises(KeyboardInterrupt):
+        find(out=out, trials=4, workers=2, executor=pool, iterations=200, controls="none", callbacks=callback)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert sum(len(trial.rounds) for trial in tt.load(out).trials) == 1

@@ -299,3 +299,54 @@ def test_messages_call_the_archive_by_its_path_or_the_result(path):
 def test_the_file_is_an_ordinary_hdf5_file(on_disk):
     with h5py.File(on_disk.path, "r") as file:
         assert file["first"][()] == 1
+
+
+# -- a file that others write meanwhile
+
+
+def change(path, how):
+    if how == "removed":
+        path.unlink()
+    elif how == "replaced":
+        other = Archive(path.with_name("other.h5"))
+        other.commit(add("other"))
+        os.replace(other.path, path)
+    else:
+        with h5py.File(path, "r+") as file:
+            file.attrs["note"] = "added by hand"
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "changed"])
+@pytest.mark.parametrize("found", [True, False], ids=["found", "written"])
+def test_a_file_that_is_held_is_only_added_to_if_nobody_else_touched_it(how, found, path):
+    archive = Archive(path)
+    if found:
+        Archive(path).commit(add("first"))
+    with archive.locked():
+        if not found:
+            archive.commit(add("first"))
+        change(path, how)
+        now = path.read_bytes() if path.exists() else None
+        said = "has disappeared" if how == "removed" else "has been replaced or changed by another program"
+        with pytest.raises(InputError, match=said):
+            archive.commit(add("second"))
+        with pytest.raises(InputError, match=said), archive.read():
+            pass
+        assert (path.read_bytes() if path.exists() else None) == now
+
+
+def test_a_file_that_appears_where_none_was_is_not_added_to(path):
+    archive = Archive(path)
+    with archive.locked():
+        Archive(path).commit(add("theirs"))
+        with pytest.raises(InputError, match="has been replaced or changed by another program"):
+            archive.commit(add("ours"))
+    assert names_in(Archive(path)) == ["theirs"]
+
+
+def test_a_file_that_is_not_held_may_change(on_disk, path):
+    with on_disk.locked():
+        on_disk.commit(add("second"))
+    change(path, "replaced")
+    on_disk.commit(add("third"))
+    assert names_in(on_disk) == ["other", "third"]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import sys
+
 import click
 
+from tinyticket import interruption
 from tinyticket._version import __version__
 from tinyticket.cli.analyze import analyze
 from tinyticket.cli.bench import bench
@@ -16,6 +21,9 @@ from tinyticket.cli.show import plot, show
 from tinyticket.cli.sweep import sweep
 from tinyticket.cli.verify import verify
 from tinyticket.errors import InputError, WorkerError, printable
+
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""Errors of the system where there is no room, which are no bugs."""
 
 EXAMPLES = """
 \b
@@ -39,21 +47,32 @@ for command in (find, sweep, show, plot, compare, analyze, replay, verify, expor
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 1 for a worker that died, 2 for bad input, 130 after Ctrl-C.
+    """Run a command and return its exit code: 0, 1 for a worker that died, 2 for bad input, 130 after Ctrl-C (128 + any signal).
 
     A bug shows its traceback.
     """
     try:
         code = app.main(arguments, prog_name="tinyticket", standalone_mode=False)
+        sys.stdout.flush()
     except (InputError, WorkerError) as error:
-        click.echo(f"tinyticket: {printable(str(error))}", err=True)
+        _say(str(error))
         return 2 if isinstance(error, InputError) else 1
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("tinyticket: stopped", err=True)
-        return 130
+    except (click.Abort, KeyboardInterrupt) as error:
+        return interruption.report(error.__cause__ or error)
     except BrokenPipeError:  # whoever read the output has left, as `| head` does
         return 1
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _say(f"{error.filename or 'the output'} cannot be written: {error.strerror}")
+        return 2
     return code if isinstance(code, int) else 0  # of an answer that is no
+
+
+def _say(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # nobody can read it
+        click.echo(f"tinyticket: {printable(sentence)}", err=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,29 +14,50 @@ from rich.console import Console
 from rich.table import Table
 
 from tinyticket._version import __version__
+from tinyticket.errors import InputError
 
 if TYPE_CHECKING:
     from tinyticket.lottery.callbacks import Callback
 
 
 def common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --quiet and --version to a command; it receives `quiet`."""
+    """Add --quiet and --version to a command, which receives `quiet`; where it is stopped, note what of its --out is kept."""
 
     @functools.wraps(command)
     def with_logging(*args: Any, quiet: bool, **options: Any) -> Any:
         logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="tinyticket: %(message)s")
-        return command(*args, quiet=quiet, **options)
+        try:
+            return command(*args, quiet=quiet, **options)
+        except KeyboardInterrupt as stop:
+            if out := options.get("out"):
+                kept = Path(out).is_file() or any(Path(out).glob("*.h5"))
+                stop.add_note(f"the finished rounds are in {out}" if kept else "no round was finished")
+            raise click.Abort from stop  # which click passes on without a word
 
     with_logging = click.option("-q", "--quiet", is_flag=True, help="Show no progress and no remarks.")(with_logging)
     return click.version_option(__version__, message="tinyticket %(version)s")(with_logging)
 
 
-def callbacks(quiet: bool, log: str | None = None, tensorboard: str | None = None) -> list[Callback]:
-    """Return the callbacks of the options --quiet, --log and --tensorboard."""
+def callbacks(quiet: bool, log: str | None = None, tensorboard: str | None = None, out: str = "") -> list[Callback]:
+    """Return the callbacks of the options --quiet, --log and --tensorboard.
+
+    Raises
+    ------
+    InputError
+        If one of them names a result file: `out`, or one of a sweep in the folder `out`.
+    """
     from tinyticket.lottery.callbacks import CSVLog, ProgressBar, TensorBoard
 
+    for option, path in (("--log", log), ("--tensorboard", tensorboard)):
+        if path is not None and _is_result(path, out):
+            raise InputError(f"{option} names the result file {path}; give it a name of its own")
     logs = ([] if log is None else [CSVLog(log)]) + ([] if tensorboard is None else [TensorBoard(tensorboard)])
     return [*logs, *([] if quiet else [ProgressBar()])]
+
+
+def _is_result(path: str, out: str) -> bool:
+    named, result = (Path(os.path.realpath(each)) for each in (path, out))
+    return named == result or (named.parent == result and named.suffix == ".h5")
 
 
 def write_out(quiet: bool, output: str | None, write: Callable[[str], None]) -> None:

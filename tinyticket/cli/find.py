@@ -153,18 +153,14 @@ def find(
     if config:
         given = merge(from_toml(config), given)
     given.setdefault("workers", None)  # as many as there are threads
-    experiment = Experiment(**given, callbacks=callbacks(quiet, log, tensorboard), load_model=load_model)
+    watchers = callbacks(quiet, log, tensorboard, given["out"])
+    experiment = Experiment(**given, callbacks=watchers, load_model=load_model)
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 
         show_plan(experiment)
         return
-    try:
-        result = experiment.run()
-    except KeyboardInterrupt:
-        kept = f"the finished rounds are in {given['out']}" if experiment.archive.exists else "no round was finished"
-        click.echo(f"\nstopped; {kept}. Run the same command again to go on.", err=True)
-        raise
+    result = experiment.run()
     if quiet:
         click.echo(result.verdict["text"])
     else:

@@ -61,7 +61,7 @@ def sweep(
     """Run every experiment that a file describes; dense trainings that several share are done once."""
     from tinyticket.lottery.sweep import Sweep
 
-    options |= {"callbacks": callbacks(quiet, log, tensorboard), "load_model": load_model}
+    options |= {"callbacks": callbacks(quiet, log, tensorboard, out), "load_model": load_model}
     found = Sweep(out, **_read(file), **options)
     if dry_run:
         numbers = (Column(heading, justify="right") for heading in ("trainings", "done"))
@@ -71,12 +71,7 @@ def sweep(
         print_table(shown)
         click.echo(f"{len(found.planned)} experiments; {found.shared} dense trainings are shared")
         return
-    try:
-        results = found.run()
-    except KeyboardInterrupt:
-        click.echo(f"\nstopped; the finished rounds are in {out}. Run the same command again to go on.", err=True)
-        raise
-    for name, result in results.items():
+    for name, result in found.run().items():
         click.echo(f"{name}: {result.verdict['text']}")
 
 

@@ -160,6 +160,7 @@ class Experiment:
             except (DeviceMemoryError, WorkerError) as error:
                 raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:
+                record.close()
                 self.callback.run_ended()
         if diverged:
             also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])

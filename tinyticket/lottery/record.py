@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.interruption import deferred
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.jobs.job import CONTINUED
 from tinyticket.lottery.settings import Settings
@@ -29,6 +31,7 @@ class Record:
         self._experiment, self._lock = experiment, threading.Lock()
         self._trials: dict[int, list[Round]] = {}
         self._result: Result | None = None
+        self._closed = False
         self._begun = experiment.archive.exists
         if self._begun:
             self._result = Result(experiment.archive)
@@ -63,14 +66,17 @@ class Record:
     def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
         """Write a finished round, all of it or nothing."""
         archive = self._experiment.archive
-        if self._begun and not archive.exists:
-            raise InputError(
-                f"{archive.name} has disappeared while the experiment ran; its finished rounds went with it"
-            )
-        with self._lock:
+        with self._lock, deferred():
+            if self._closed:
+                raise CancelledError
             archive.commit(lambda file: self._write(file, trial, round, initial, runs))
             self._begun = True
             self._experiment.callback.committed(trial, round)
+
+    def close(self) -> None:
+        """Let a round that is being written be written to its end, and none after it: stopped trials may go on in other threads."""
+        with self._lock:
+            self._closed = True
 
     def kept(self) -> str:
         """Return where the finished rounds are, as the end of a message."""

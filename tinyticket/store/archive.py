@@ -42,6 +42,8 @@ class Archive:
         self._ledger: Ledger | None = None
         self._state: Any = None  # of the file that the ledger is about
         self._checked = False
+        self._held = False  # against other runs
+        self._own: tuple | None = None  # while it is held, the identity of the file that this object wrote or found
 
     @property
     def name(self) -> str:
@@ -60,8 +62,10 @@ class Archive:
         Raises
         ------
         InputError
-            If it does not exist, is no HDF5 file or a damaged one, or is not tinyticket's.
+            If it does not exist, is no HDF5 file or a damaged one, or is not tinyticket's; if it is held and another program
+            has replaced it.
         """
+        self._check_own()
         if self.path is not None and not os.path.isfile(self.path):  # which copes with names that are too long
             folder, there = os.path.isdir(self.path), os.path.exists(self.path)
             what = "is a folder" if folder else "is no file" if there else "does not exist"
@@ -69,8 +73,7 @@ class Archive:
         with self._opened(io.BytesIO(self._image) if self.path is None else self.path) as file:
             state: Any = len(self._image)
             if self.path is not None:
-                status = os.fstat(file.id.get_vfd_handle())
-                state = status.st_ino, status.st_size, status.st_mtime_ns
+                state = _identity(file.id.get_vfd_handle())
             known = (
                 self._ledger if state == self._state else None
             )  # else another file has taken its place, or it has grown
@@ -95,9 +98,11 @@ class Archive:
         Raises
         ------
         InputError
-            If the disk is full or the folder cannot be written; the file is as it was before. If the file is damaged.
+            If the disk is full or the folder cannot be written; the file is as it was before. If the file is damaged, or is held
+            and another program has replaced it.
         """
         image = self._bytes() if self.exists else b""
+        self._check_own()
         buffer = io.BytesIO(image)
         if image and not self._checked:  # what this object writes itself needs no check
             with self._opened(io.BytesIO(image)) as file:
@@ -115,6 +120,7 @@ class Archive:
             self._image = buffer.getvalue()
         else:
             replace(self.path, buffer.getbuffer(), over_result=True)
+            self._own = _identity(self.path)
         self._checked = True
 
     @contextlib.contextmanager
@@ -141,7 +147,22 @@ class Archive:
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {_first_line(error)}") from None
         with stack:
-            yield
+            self._held, self._own = True, _identity(self.path)
+            try:
+                yield
+            finally:
+                self._held = False
+
+    def _check_own(self) -> None:
+        """Raise InputError if another program has taken a file that is held away, or has put or written something else there."""
+        if self.path is None or not self._held or (now := _identity(self.path)) == self._own:
+            return
+        if now is None:
+            raise InputError(f"{self.path} has disappeared while the experiment ran; its finished rounds went with it")
+        raise InputError(
+            f"{self.path} has been replaced or changed by another program while the experiment ran, and is left as it is: "
+            "put the experiment's own file back and run the same command again, or choose another file"
+        )
 
     def save(self, path: str | os.PathLike) -> None:
         """Write a copy to another path, in one step; a result file that is there already is not overwritten."""
@@ -180,6 +201,15 @@ def replace(path: Path, content: bytes | memoryview, over_result: bool = False) 
         filesystem.sync_folder(path.parent)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {_first_line(error)}; what it held before is untouched") from error
+
+
+def _identity(file: Path | int) -> tuple | None:
+    """Return what is another for any other file of that name, and after any change; None if there is none."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _check_writable(path: Path) -> None:

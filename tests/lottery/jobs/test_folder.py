@@ -1,5 +1,6 @@
 """Temporary folders: those of runs that were killed go at the next start, those of runs under way stay."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from tests.cli.commands import ENVIRONMENT
 from tests.lottery.experiments import find
+from tinyticket.errors import InputError
 from tinyticket.lottery.jobs.folder import OWNER, PREFIX, remove_abandoned, shared_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks are those of POSIX")
@@ -39,7 +41,8 @@ def test_a_folder_lives_as_long_as_it_is_needed(parent):
     with shared_folder() as folder:
         assert folders(parent) == [folder]
         assert os.listdir(folder) == [OWNER]
-        with shared_folder() as other:  # which cleans up before
+        remove_abandoned()
+        with shared_folder() as other:
             assert folders(parent) == sorted([folder, other])
     assert folders(parent) == []
     with pytest.raises(ValueError, match="mine"), shared_folder():
@@ -57,7 +60,7 @@ def test_only_folders_whose_owner_is_gone_are_removed(parent):
     other.write_text("no folder")
     (parent / "tinyticket-somebody").mkdir()
     (parent / "tinyticket-somebody" / OWNER).write_text("")
-    remove_abandoned(parent)
+    remove_abandoned()
     assert folders(parent) == [other, young]
     assert (parent / "tinyticket-somebody").exists()
 
@@ -71,3 +74,21 @@ def test_what_a_killed_run_has_left_goes_at_the_next_start(parent):
     find(rounds=0, trials=2, workers=2)
     assert folders(parent) == []
     assert Path(tempfile.gettempdir()) == parent
+
+
+def test_a_run_without_workers_of_its_own_removes_it_too(parent):
+    (parent / f"{PREFIX}abandoned").mkdir()
+    (parent / f"{PREFIX}abandoned" / OWNER).write_text("")
+    find(rounds=0, workers=1)
+    assert folders(parent) == []
+
+
+def test_without_any_temporary_folder_a_run_needs_to_have_no_workers(monkeypatch):
+    def refuse():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    find(rounds=0, workers=1)
+    with pytest.raises(InputError, match="no temporary folder: No usable"), shared_folder():
+        pass

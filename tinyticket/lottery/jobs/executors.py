@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import pickle
 import socket
 from collections.abc import Callable, Iterator
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tinyticket.errors import DivergenceError, InputError
+from tinyticket.interruption import kept_from_children
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
-from tinyticket.lottery.jobs.folder import shared_folder
+from tinyticket.lottery.jobs.folder import full, remove_abandoned, shared_folder
 from tinyticket.lottery.jobs.job import Workshop
 from tinyticket.lottery.jobs.parcel import pack
 from tinyticket.lottery.jobs.submission import Elsewhere, Here, Jobs, Submit, UnshareableError
@@ -117,6 +119,7 @@ def _run(experiment: Experiment, trial: int, record: Record, submit: Submit) -> 
 @contextmanager
 def open_jobs(executor: Executor | str | None, callback: Callback, threads: int, workers: int) -> Iterator[Jobs]:
     """Yield what does jobs: an executor of the user's, the cluster of an address, or so many processes of its own."""
+    remove_abandoned()
     with ExitStack() as stack:
         jobs: Jobs
         if isinstance(executor, str):
@@ -141,7 +144,10 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
 
     def start() -> Executor:
         stop()
-        executors[:] = [ProcessPoolExecutor(workers, initializer=worker.begin, env={"NUMBA_NUM_THREADS": str(threads)})]
+        own = {"initializer": worker.begin, "initargs": (os.getpid(),), "env": {"NUMBA_NUM_THREADS": str(threads)}}
+        executors[:] = [ProcessPoolExecutor(workers, **own)]
+        with kept_from_children():
+            executors[0].submit(int)  # starts all of them
         return executors[0]
 
     def stop() -> None:
@@ -150,7 +156,7 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
 
     with shared_folder() as folder:
         try:
-            yield Elsewhere(_packer(folder), folder, start, callback, threads, workers)
+            yield Elsewhere(_packer(folder), folder, start, callback, threads, workers, killed=True)
         finally:
             stop()
 
@@ -190,11 +196,13 @@ def _packer(folder: Path) -> Callable[[Workshop], str]:
 
     def write(workshop: Workshop) -> str:
         place = folder / f"experiment-{next(numbers)}"
-        place.mkdir()
         try:
+            place.mkdir()
             pack(workshop.contents, place)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise UnshareableError(str(error).splitlines()[0]) from error
+        except OSError as error:
+            raise full(error) from None
         return str(place)
 
     return write

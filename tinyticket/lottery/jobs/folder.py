@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tinyticket.errors import InputError
 from tinyticket.filesystem import LOCKS, lock, rename_open
 
 log = logging.getLogger(__name__)
@@ -22,19 +23,37 @@ PREFIX, OWNER = "tinyticket-trials-", "owner"
 
 @contextlib.contextmanager
 def shared_folder() -> Iterator[Path]:
-    """Make a folder for as long as this process needs it, and remove those of processes that were killed."""
-    remove_abandoned(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        with open(folder / "unlocked", "w") as owner:
+    """Make a folder for as long as this process needs it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)))
+            owner = stack.enter_context(open(folder / "unlocked", "w"))
             lock(owner)
             rename_open(owner, folder / "unlocked", folder / OWNER)  # nobody sees it under this name without its lock
-            yield folder
+        except OSError as error:
+            raise full(error) from None
+        yield folder
 
 
-def remove_abandoned(parent: Path) -> None:
+def full(error: OSError) -> InputError:
+    """Return the one sentence about a temporary folder that cannot be written."""
+    where = f"the temporary folder {tempfile.tempdir} cannot be written" if tempfile.tempdir else "no temporary folder"
+    return InputError(f"{where}: {error.strerror}; trainings side by side need it, and TMPDIR names another one")
+
+
+def remove_abandoned() -> None:
     """Remove the folders whose owner is gone; others, and what is not ours to remove, stay."""
     if not LOCKS:  # what killed runs have left stays
+        return
+    try:
+        parent = Path(tempfile.gettempdir())
+    except OSError:  # there is no room for one, and none is needed yet
         return
     for folder in parent.glob(f"{PREFIX}*"):
         try:

@@ -127,9 +127,10 @@ class Elsewhere(Jobs):
         threads: int,  # all of them, which the workers share
         workers: int,
         address: str = "",  # of their cluster, which does all jobs or none
+        killed: bool = False,  # with the jobs that they have, at the end: loky then complains of jobs that were cancelled
     ):
         self._pack, self._folder, self._start, self._callback = pack, folder, start, callback
-        self._threads, self.workers, self._address = threads, workers, address
+        self._threads, self.workers, self._address, self._killed = threads, workers, address, killed
         self._numbers, self._asked = itertools.count(), dict[int, _Asked]()
         self._suspects: list[_Asked] = []  # the first of them is being done, alone
         self._lock, self._closed, self._happened = threading.Lock(), False, threading.Event()
@@ -300,7 +301,7 @@ class Elsewhere(Jobs):
             self._closed, asked = True, list(self._asked.values())
             self._asked.clear()
         for each in asked:
-            if each.inner is not None:
+            if each.inner is not None and not self._killed:
                 each.inner.cancel()
             _give_up(each.outer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -17,6 +18,7 @@ from typing import IO, Any
 
 from threadpoolctl import threadpool_limits
 
+from tinyticket.lottery.jobs.folder import full
 from tinyticket.lottery.jobs.job import Job, Workshop, cpu
 from tinyticket.lottery.jobs.parcel import unpack
 from tinyticket.store import Run
@@ -28,11 +30,12 @@ PATIENCE = 0.5
 """Seconds after which a worker notices that its parent is gone."""
 
 
-def begin() -> None:
+def begin(parent: int) -> None:
     """Begin as a process that belongs to another one: Ctrl-C is for that one, and this one ends when it has been killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.dup2(2, 1)  # what a model of the user's own prints is no result
-    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+    with contextlib.suppress(OSError):  # standard error is closed
+        os.dup2(2, 1)  # what a model of the user's own prints is no result
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:
@@ -85,7 +88,10 @@ def do(parcel: Parcel, notes: str, job: Job, threads: int) -> Run:
 
 
 def _note(file: IO[str], *what: Any) -> None:
-    file.write(json.dumps(what, default=float) + "\n")
+    try:
+        file.write(json.dumps(what, default=float) + "\n")
+    except OSError as error:
+        raise full(error) from None
 
 
 def read_note(line: bytes) -> list[Any]:

@@ -1,0 +1,94 @@
+"""Signals that end a program: Ctrl-C, SIGTERM and SIGHUP are one exception, and none of them comes in the middle of a commit."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals that end a program, as far as this system has them."""
+
+PATIENCE = 3.0
+"""Seconds after a signal in which others do not disturb the program's end: a closed terminal sends several, people press twice."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has asked the program to end."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.signal = signal.Signals(number)
+
+
+def listen() -> None:
+    """Raise Interrupted in the main thread for every signal that ends a program, but for those that `nohup` or a shell ignores."""
+    heard = -PATIENCE
+
+    def hear(number: int, _: FrameType | None) -> None:
+        nonlocal heard
+        if time.monotonic() - heard >= PATIENCE:
+            heard = time.monotonic()
+            raise Interrupted(number)
+
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, hear)
+
+
+def let_go() -> None:
+    """Leave signals to the system, which ends the process without a word, now that it has nothing more to do."""
+    for number in ENDING:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let a block end before a signal is heard that came meanwhile; only the main thread hears any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
+    came: list[int] = []
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextlib.contextmanager
+def kept_from_children() -> Iterator[None]:
+    """Block the signals of a terminal, and with them in processes that are started meanwhile: those belong to this one."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def report(stop: BaseException) -> int:
+    """Say on standard error that the program was stopped and how to go on; return the exit code that shells expect.
+
+    Notes of the exception say what is kept.
+    """
+    number = getattr(stop, "signal", signal.SIGINT)
+    by = "" if number == signal.SIGINT else f" by {number.name}"
+    notes = getattr(stop, "__notes__", [])
+    more = f"{notes[0]}. Run the same command again to go on." if notes else "run the same command again"
+    with contextlib.suppress(OSError):  # nobody may be there any more
+        start = "\n" if sys.stderr.isatty() else ""  # below the terminal's ^C
+        print(f"{start}tinyticket: stopped{by}; {more}", file=sys.stderr, flush=True)
+    return 128 + number
