@@ -8,15 +8,15 @@ from tests.cli.commands import one_sentence
 def test_a_sound_file(command, ticket, npz):
     outcome = command("verify", ticket, "--data", npz)
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("passed") == 9
+    assert outcome.out.count("passed") == 13
     assert command("verify", ticket, "--data", npz, "--quiet") == (0, "", "")
 
 
 def test_without_the_data_set_the_rest_is_checked(command, ticket):
     outcome = command("verify", ticket)
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("passed") == 8
-    assert "not checked, the final test accuracies are those of the networks: " in outcome.out
+    assert outcome.out.count("passed") == 11
+    assert "not checked, the final accuracies are those of the networks: " in outcome.out
 
 
 def test_a_file_that_was_changed(command, ticket, npz, out):
@@ -27,6 +27,15 @@ def test_a_file_that_was_changed(command, ticket, npz, out):
     assert outcome.code == 1
     assert "failed, early stop and accuracies follow from the history: trial 1, round 2: final_test_acc" in outcome.out
     assert command("verify", out, "--quiet").out.count("\n") == 1
+
+
+def test_some_networks_are_trained_again(command, ticket, npz):
+    outcome = command("verify", ticket, "--data", npz, "--retrain", "2", "--seed", "5")
+    assert (outcome.code, outcome.err.count("early stop at")) == (0, 2)
+    assert outcome.out.startswith("the trainings to repeat are those that --seed 5 chooses\n")
+    assert outcome.out.count("comes out the same when it is trained again") == 2
+    assert command("verify", ticket, "--data", npz, "--retrain", "2", "--seed", "5").out == outcome.out
+    assert "--seed" in command("verify", ticket, "--retrain", "1").out
 
 
 def test_what_is_no_result_is_one_sentence(command, npz, tmp_path):

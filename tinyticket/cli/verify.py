@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -14,20 +15,29 @@ SHOWN = 10  # failures of one check
 
 
 @click.command(
-    epilog="\b\nExamples:\n  tinyticket verify ticket.h5\n  tinyticket verify ticket.h5 --data-folder DIR\n\n"
+    epilog="\b\nExamples:\n  tinyticket verify ticket.h5\n  tinyticket verify ticket.h5 --data-folder DIR --retrain 3\n\n"
     "The exit code is 0 if nothing failed, 1 if something did."
 )
 @click.argument("file", type=click.Path())
+@click.option("--retrain", type=click.IntRange(0), default=0, help="Train so many networks again and compare all bits.")
+@click.option("--seed", type=click.IntRange(0), help="Decides which are trained again.  [the clock]")
 @from_file
 @common
-def verify(file: str, quiet: bool, **options: Any) -> None:
-    """Check a result without training: masks, counts, controls, histories, and with the data at hand the accuracies."""
+def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: Any) -> None:
+    """Check a result: theta_0, masks, counts, controls and histories, and with the data at hand the accuracies.
+
+    Learning rate, optimizer and rows in the middle of a history are checked by --retrain alone.
+    """
     from rich.table import Table
 
     from tinyticket import load
+    from tinyticket.cli.common import callbacks
     from tinyticket.lottery.replay.verify import verify as check
 
-    checks = check(load(file), **options)
+    seed = time.time_ns() if seed is None else seed
+    if retrain:
+        click.echo(f"the trainings to repeat are those that --seed {seed} chooses")
+    checks = check(load(file), retrain, seed, callbacks=callbacks(quiet), **options)
     if not quiet:
         shown = Table("check", "trainings", "")
         for found in checks:

@@ -268,7 +268,7 @@ def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], 
 
 
 def _executed(plans: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
-    """Return the last plan of a training, and as "before" those of earlier masks, each "until" an iteration, if others."""
+    """Return the last plan of a training, and "before" it those of earlier masks that were others, each "until" an iteration."""
     pairs = itertools.pairwise([*plans, last])
     before = [plan for plan, after in pairs if plan != {**after, "until": plan["until"]}]
     return {**last, **({"before": before} if before else {})}

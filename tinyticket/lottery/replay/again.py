@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -71,20 +71,32 @@ class Again:
         """
         recorded, found = self.recorded(trial, round, control), list[Job]()
 
-        def submit(job: Job) -> Future[Run]:
-            done: Future[Run] = Future()
+        def see(job: Job) -> None:
             if job.training.control == control:
                 found.append(replace(job, plan=recorded.plan))
-            done.set_result(self.recorded(trial, round, job.training.control).run())
-            return done
 
-        with threadpool_limits(1, user_api="blas"):  # as the masks were chosen
-            memory = _AllButOne(self.result, round)
-            self.experiment.trial(trial, memory, submit, self.result.init(trial), rounds=round).run()
+        self.go_through(trial, see, round)
         (job,) = found
         if control and starts_anew(control) and "stream" in str(job.start.origin["weights"]):
             self._check_draws(trial, control)
         return job
+
+    def go_through(self, trial: int, see: Callable[[Job], None], round: int | None = None) -> None:
+        """Go through a trial as it was run, and call `see` with its trainings, or with those of one round.
+
+        Whatever comes of a training is recalled from the file.
+        """
+        last = len(self._rounds(trial)) - 1 if round is None else round
+
+        def submit(job: Job) -> Future[Run]:
+            see(job)
+            run, done = self.recorded(*job.training[:3]).run(), Future[Run]()
+            done.set_result(replace(run, checkpoint=self.result.rewind(trial)) if job.keep_at else run)
+            return done
+
+        with threadpool_limits(1, user_api="blas"):  # as the masks were chosen
+            memory = _Recalled(self.result, round)
+            self.experiment.trial(trial, memory, submit, self.result.init(trial), rounds=last).run()
 
     def do(self, job: Job) -> Run:
         """Do a job in this process, and tell of it."""
@@ -102,6 +114,9 @@ class Again:
             )
         return found.beside[control]
 
+    def _rounds(self, trial: int) -> list[Round]:
+        return next(held.rounds for held in self.result.trials if held.number == trial)
+
     def _check_draws(self, trial: int, control: str) -> None:
         drawn, recorded = self.workshop.draw(stream(self.settings.seed, trial, "init")), self.result.init(trial)
         if any(drawn[name].tobytes() != value.tobytes() for name, value in recorded.items()):
@@ -111,15 +126,15 @@ class Again:
             )
 
 
-class _AllButOne:
-    """The memory of a trial in which one round is not finished, whatever the file holds."""
+class _Recalled:
+    """The memory of a trial in which one round is not finished, whatever the file holds, or no round is."""
 
-    def __init__(self, result: Result, missing: int):
+    def __init__(self, result: Result, missing: int | None):
         self._result, self._missing = result, missing
         self.checkpoint = result.rewind
 
     def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
-        return None if round == self._missing else self._result.round(trial, round)
+        return None if self._missing in (round, None) else self._result.round(trial, round)
 
     def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
         """Keep nothing: it is in the file."""

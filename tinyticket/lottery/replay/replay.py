@@ -57,7 +57,11 @@ def replay(result: Result, trial: int = 0, round: int = 0, control: str | None =
     InputError
         If there is no such training, or data or network cannot be had any more.
     """
-    again = Again(result, **options)
+    return repeat(Again(result, **options), trial, round, control)
+
+
+def repeat(again: Again, trial: int, round: int, control: str | None) -> Replay:
+    """Do what `replay` does, in an experiment that has been made again."""
     recorded, job, callback = again.recorded(trial, round, control), again.job(trial, round, control), again.callback
     callback.run_begun(1, again.settings.iterations, 0)
     try:
@@ -65,7 +69,7 @@ def replay(result: Result, trial: int = 0, round: int = 0, control: str | None =
     finally:
         callback.run_ended()
     title = f"trial {trial}, round {round}, {job.training.network}"
-    found = remarks(result)
+    found = remarks(again.result)
     if recorded.cpu and recorded.cpu != cpu():
         found.append(f"it was trained on a CPU of the kind {recorded.cpu}, and this is {cpu()}, whose bits may differ")
     return Replay(title, compare(run, recorded), found)

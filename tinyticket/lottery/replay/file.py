@@ -1,0 +1,113 @@
+"""A result file under examination: its trainings one by one, and its network, data and draws as far as they can be had."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import State
+from tinyticket.lottery.controls import KINDS
+from tinyticket.lottery.methods import Method, method_of
+from tinyticket.lottery.plan import Plan
+from tinyticket.lottery.replay.again import Again, same_bits
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.streams import stream
+from tinyticket.nn import Module, models
+from tinyticket.results.naming import kind_of
+from tinyticket.results.result import Result, Round
+
+DAMAGE = (KeyError, ValueError, TypeError, OSError, RuntimeError, IndexError, AssertionError)
+"""What reading a file that was changed, and doing its experiment again, may raise."""
+
+Wrong = dict[tuple[int, str | None], str | None]
+"""What is wrong with the trainings of a trial, by round and control; None if nothing is."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of the file, and the ticket beside which it ran if it is a control."""
+
+    trial: int
+    run: Round
+    control: str | None = None
+    ticket: Round | None = None
+
+    def __str__(self) -> str:
+        return f"trial {self.trial}, round {self.run.number}{f', {self.control}' if self.control else ''}"
+
+
+class File:
+    """A result and what belongs to it; `options` are those of `Again`.
+
+    The attributes `method`, `model`, `plan`, `again` and `draw` raise InputError where that cannot be had. `starts` keeps what
+    is wrong with starts, by trial, for one look at each.
+    """
+
+    def __init__(self, result: Result, options: dict[str, Any]):
+        self.result, self._options, self.settings = result, options, Settings.from_plain(result.config)
+        self.trainings = list(_trainings(result))
+        self.dense = [found for found in self.trainings if found.ticket is None and not found.run.number]
+        self.tickets = [found for found in self.trainings if found.ticket is None and found.run.number]
+        self.controls = [found for found in self.trainings if found.ticket and kind_of(found.control or "") in KINDS]
+        self.starts: dict[int, Wrong] = {}
+
+    @cached_property
+    def method(self) -> Method:
+        """How the networks after the dense one were made."""
+        return method_of(self.settings)
+
+    @cached_property
+    def model(self) -> Module:
+        """The network, with whatever weights."""
+        found = self._options.get("model") or self.result.network()
+        if isinstance(found, str):
+            found = models.create(found, tuple(self.result.data["input_shape"]), self.result.data["classes"])
+        return found if isinstance(found, Module) else found(np.random.default_rng(0))
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The rounds of the experiment."""
+        return self.method.plan(self.model, self.settings)
+
+    @cached_property
+    def again(self) -> Again:
+        """The experiment made again."""
+        return Again(self.result, **self._options)
+
+    @cached_property
+    def draw(self) -> Callable[[np.random.Generator], State]:
+        """What draws theta_0 from a generator: the described layers, or a function of the user's own that is given."""
+        given, name = self._options.get("model"), self.result.config["model"]
+        by_name = any(re.fullmatch(pattern, name) for pattern, _ in models.FAMILIES.values())
+        if self.settings.masks_from != "none":
+            raise InputError("it is that of the file from which the masks are")
+        if given is None and not by_name and name != self.result.model_description["layer"]:
+            raise InputError(f"{name} is of the user's own making: give the model (--model FILE.py:FUNCTION)")
+
+        def drawn(rng: np.random.Generator) -> State:
+            if callable(given) and not isinstance(given, Module):
+                return given(rng).state_dict()
+            network = copy.deepcopy(self.model)
+            network.reset_parameters(rng)
+            return network.state_dict()
+
+        return drawn
+
+    def drawn_otherwise(self, trial: int) -> list[str]:
+        """Return the parts of a trial's theta_0 that are not what its stream draws."""
+        drawn = self.draw(stream(self.settings.seed, trial, "init"))
+        return [name for name, value in self.result.init(trial).items() if not same_bits(value, drawn[name])]
+
+
+def _trainings(result: Result) -> Iterator[Training]:
+    for trial in result.trials:
+        for round in trial.rounds:
+            yield Training(trial.number, round)
+            yield from (Training(trial.number, run, name, round) for name, run in round.beside.items())
