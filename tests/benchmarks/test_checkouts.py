@@ -25,7 +25,7 @@ def test_a_line_for_every_case(arguments, sides):
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     for line, case in ((first, "mlp-784-8-10:0.5:2:20:step"), (second, "mlp-784-8-10:0.5:1:20:predict-3")):
-        assert re.match(rf"{case} +{sides} .*ratio \d\.\d+ \[\d\.\d+, \d+\.\d+\]$", line), line
+        assert re.match(rf"{case} +{sides} .*ratio \d+\.\d+ \[\d+\.\d+, \d+\.\d+\]$", line), line
 
 
 def test_a_folder_that_is_no_checkout_is_named(tmp_path):
