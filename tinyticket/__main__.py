@@ -26,7 +26,7 @@ def main() -> None:
         code = 2
     except KeyboardInterrupt as stop:  # while the rest is imported
         code = interruption.report(stop)
-    interruption.let_go()
+    interruption.let_go(code)
     _give_up_streams()
     sys.exit(code)
 

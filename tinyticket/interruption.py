@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -40,11 +41,17 @@ def listen() -> None:
             signal.signal(number, hear)
 
 
-def let_go() -> None:
-    """Leave signals to the system, which ends the process without a word, now that it has nothing more to do."""
+def let_go(code: int) -> None:
+    """Let signals change nothing while the interpreter ends with an exit code; after some seconds they end it at once."""
+    begun = time.monotonic()
+
+    def end(number: int, _: FrameType | None) -> None:
+        if time.monotonic() - begun >= PATIENCE:
+            os._exit(code)
+
     for number in ENDING:
         if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, end)
 
 
 @contextlib.contextmanager
