@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyticket.errors import InputError, WorkerError
+from tinyticket.interruption import deferred
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.job import Job, Workshop, cpu
@@ -198,11 +199,12 @@ class Elsewhere(Jobs):
         done = [(each, each.inner) for each in asked if each.inner is not None and each.inner.done()]
         for each in asked:
             self._tell(each)
-        for each, inner in done:
-            if not isinstance(inner.exception(), BrokenExecutor):
-                self._finish(each, inner)
-        if any(isinstance(inner.exception(), BrokenExecutor) for _, inner in done):
-            self._begin_again()
+        with deferred():  # whoever waits for a job that is forgotten hears of its end
+            for each, inner in done:
+                if not isinstance(inner.exception(), BrokenExecutor):
+                    self._finish(each, inner)
+            if any(isinstance(inner.exception(), BrokenExecutor) for _, inner in done):
+                self._begin_again()
 
     def _tell(self, asked: _Asked) -> None:
         """Pass on the notes of a job that have not been read."""
