@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of
 def listening(monkeypatch):
     """Hear signals in this process, each for its own, until the test's end."""
     before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:  # whatever started the tests may have them ignored
+        signal.signal(number, signal.SIG_DFL)
     monkeypatch.setattr(interruption, "PATIENCE", 0.0)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     listen()

@@ -52,8 +52,9 @@ def find_arguments(npz, out, *more, **changes) -> list[str]:
 
 
 def hear_ctrl_c():
-    """Undo what a shell does to programs that it starts in the background: they would never hear Ctrl-C."""
+    """Undo what a shell, or nohup, does to programs that it starts in the background: they would never hear Ctrl-C or a hang-up."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def start(arguments, **options) -> subprocess.Popen:

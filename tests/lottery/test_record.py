@@ -60,7 +60,15 @@ def test_later_settings_are_recorded_where_they_are_not_what_they_always_were():
 # -- interrupted in a commit
 
 
-def test_ctrl_c_in_a_commit_is_heard_after_it(out, monkeypatch):
+@pytest.fixture
+def ctrl_c():
+    """Hear Ctrl-C, which whatever started the tests may have ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_in_a_commit_is_heard_after_it(out, monkeypatch, ctrl_c):
     monkeypatch.setattr(os, "fsync", lambda file: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         find(out=out)
