@@ -35,4 +35,4 @@ def test_a_file_of_a_device_is_shown_anywhere_and_repeated_on_one(command, tiny,
     assert call(["show", out], env=WITHOUT).code == 0
     verified = call(["verify", out, "--data", tiny], env=WITHOUT)
     assert verified.code == 0
-    assert "not checked, the final test accuracies are those of the networks: device 'cuda' needs" in verified.out
+    assert "not checked, the final accuracies are those of the networks: device 'cuda' needs" in verified.out
