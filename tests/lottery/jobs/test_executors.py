@@ -6,7 +6,7 @@ import multiprocessing
 import re
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
@@ -77,6 +77,33 @@ def test_any_executor_can_do_the_jobs_and_goes_on_living(kind, whole, tmp_path):
         found = find(executor=executor, workers=2, rounds=1, trials=3)
         assert executor.submit(abs, -1).result() == 1
     assert differing(contents(found, tmp_path), whole) == []
+
+
+class Losing(ThreadPoolExecutor):
+    """Cancels its first jobs, as a cluster does whose only worker with the data has died."""
+
+    def __init__(self, jobs):
+        super().__init__(2)
+        self.left = jobs
+
+    def submit(self, function, *arguments):
+        if function is not worker.do or not self.left:
+            return super().submit(function, *arguments)
+        self.left -= 1
+        lost = Future()
+        lost.cancel()
+        lost.set_running_or_notify_cancel()
+        return lost
+
+
+def test_what_a_cluster_has_lost_is_sent_again(whole, tmp_path, caplog):
+    with Losing(2) as executor, caplog.at_level(logging.WARNING):
+        found = find(executor=executor, workers=2, rounds=1, trials=3)
+    assert "a worker has died with what the others needed; it is sent again" in caplog.text
+    assert differing(contents(found, tmp_path), whole) == []
+    lost = pytest.raises(WorkerError, match=r"^trial 0, round 0: the cluster has cancelled it again and again")
+    with Losing(100) as executor, lost:
+        find(executor=executor, workers=2, rounds=0)
 
 
 def test_the_file_says_where_another_kind_of_cpu_trained(whole, out, monkeypatch):

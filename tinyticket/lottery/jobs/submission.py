@@ -95,11 +95,19 @@ def end(callback: Callback, job: Job, run: Run) -> None:
 
 
 @dataclass
+class _Sent:
+    """An experiment as its workers have it."""
+
+    workshop: Workshop
+    parcel: Any
+
+
+@dataclass
 class _Asked:
     """A job that somebody waits for."""
 
     job: Job
-    parcel: Any  # with its workshop
+    experiment: _Sent
     number: int
     outer: Future[Run]
     inner: Future[Run] | None = None  # None while it waits
@@ -154,11 +162,11 @@ class Elsewhere(Jobs):
             raise InputError(f"the workers of {self._address} cannot load the experiment: {reason}")
         if reason:
             raise UnshareableError(reason)
-        return partial(self._submit, parcel)
+        return partial(self._submit, _Sent(workshop, parcel))
 
-    def _submit(self, parcel: Any, job: Job) -> Future[Run]:
+    def _submit(self, experiment: _Sent, job: Job) -> Future[Run]:
         """Have a job done by the next worker that has nothing to do."""
-        asked = _Asked(job, parcel, next(self._numbers), Future())
+        asked = _Asked(job, experiment, next(self._numbers), Future())
         with self._lock:
             if self._closed:
                 _give_up(asked.outer)
@@ -178,7 +186,7 @@ class Elsewhere(Jobs):
         asked.sent, asked.read, asked.begun = asked.sent + 1, 0, False
         notes = self._notes(asked)
         try:
-            asked.inner = self._executor.submit(worker.do, asked.parcel, str(notes), asked.job, threads)
+            asked.inner = self._executor.submit(worker.do, asked.experiment.parcel, str(notes), asked.job, threads)
         except BrokenExecutor as error:  # noticed in `tend`
             asked.inner = Future()
             asked.inner.set_exception(error)
@@ -199,6 +207,9 @@ class Elsewhere(Jobs):
         done = [(each, each.inner) for each in asked if each.inner is not None and each.inner.done()]
         for each in asked:
             self._tell(each)
+        if cancelled := [each for each, inner in done if inner.cancelled()]:
+            self._send_again(cancelled)
+        done = [(each, inner) for each, inner in done if not inner.cancelled()]
         with deferred():  # whoever waits for a job that is forgotten hears of its end
             for each, inner in done:
                 if not isinstance(inner.exception(), BrokenExecutor):
@@ -269,6 +280,21 @@ class Elsewhere(Jobs):
         del self._asked[asked.number]
         if asked in self._suspects:
             self._suspects.remove(asked)
+
+    def _send_again(self, cancelled: list[_Asked]) -> None:
+        """Send experiments and jobs again that a cluster has cancelled: the only worker that held an experiment has died."""
+        log.warning("a worker has died with what the others needed; it is sent again")
+        for experiment in {id(each.experiment): each.experiment for each in cancelled}.values():
+            experiment.parcel = self._pack(experiment.workshop)
+        with self._lock:
+            for each in cancelled:
+                each.inner, each.deaths = None, each.deaths + 1
+            given_up = [each for each in cancelled if each.deaths >= TRIES]
+            for each in given_up:
+                self._forget(each)
+            self._send_waiting()
+        for each in given_up:
+            each.outer.set_exception(WorkerError(f"{each.job.training}: the cluster has cancelled it again and again"))
 
     def _begin_again(self) -> None:
         """Start new workers and give them the jobs of the dead ones; a job whose worker dies three times is given up."""
