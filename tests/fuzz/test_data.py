@@ -13,7 +13,7 @@ import pytest
 
 from tests.fuzz.data_files import FORMATS
 
-CASES = int(os.environ.get("TINYTICKET_FUZZ_CASES", "300"))
+CASES = int(os.environ.get("TINYTICKET_FUZZ_CASES", "150"))
 FIRST = int(os.environ.get("TINYTICKET_FUZZ_FIRST", "0"))
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz.specification import KERNELS
 from tinyticket import kernels
 
-CALLS = int(os.environ.get("TINYTICKET_FUZZ_CALLS", "1000"))
+CALLS = int(os.environ.get("TINYTICKET_FUZZ_CALLS", "600"))
 SEED = int(os.environ.get("TINYTICKET_FUZZ_SEED", "0"))
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from tests.cli.commands import ENVIRONMENT
 from tests.fuzz.tickets import seeds
 
-CASES = int(os.environ.get("TINYTICKET_FUZZ_TICKETS", 60))
+CASES = int(os.environ.get("TINYTICKET_FUZZ_TICKETS", 35))
 FIRST = int(os.environ.get("TINYTICKET_FUZZ_FIRST", 0))
 
 
