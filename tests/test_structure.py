@@ -53,6 +53,11 @@ def test_every_folder_is_a_known_room():
     assert folders == set(ROOMS)
 
 
+def test_every_folder_is_a_package_that_is_installed():
+    folders = {file.parent for file in PACKAGE.rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_rooms_import_downward_only(room):
     allowed = set(ROOMS[: ROOMS.index(room) + 1])
