@@ -13,6 +13,7 @@ from tests.lottery.experiments import (
     MODEL,
     find,
 )
+from tinyticket.lottery.jobs import worker
 from tinyticket.optim import MultiStep
 
 
@@ -91,6 +92,22 @@ class InterruptInACommit(tt.lottery.Callback):
         self.ended.set()
 
 
+class SecondWaits(ThreadPoolExecutor):
+    """Begins its second training when a commit has begun: two that end at once would both wait for it."""
+
+    def __init__(self, committing):
+        super().__init__(2)
+        self.committing, self.trainings = committing, 0
+
+    def submit(self, function, *arguments):
+        self.trainings += function is worker.do
+        return super().submit(self.late if self.trainings == 2 else function, *arguments)
+
+    def late(self, *arguments):
+        assert self.committing.wait(20)
+        return worker.do(*arguments)
+
+
 def test_a_commit_of_another_thread_ends_before_the_run_does(out, monkeypatch):
     callback, fsync = InterruptInACommit(), os.fsync
 
@@ -102,7 +119,7 @@ def test_a_commit_of_another_thread_ends_before_the_run_does(out, monkeypatch):
         monkeypatch.setattr(os, "fsync", fsync)
 
     monkeypatch.setattr(os, "fsync", sync)
-    with ThreadPoolExecutor(2) as pool, pytest.raises(KeyboardInterrupt):
+    with SecondWaits(callback.committing) as pool, pytest.raises(KeyboardInterrupt):
         find(out=out, trials=4, workers=2, executor=pool, iterations=200, controls="none", callbacks=callback)
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert sum(len(trial.rounds) for trial in tt.load(out).trials) == 1
