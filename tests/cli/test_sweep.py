@@ -48,6 +48,7 @@ def test_a_sweep_is_listed_run_gone_on_with_and_compared(command, sweep_file, tm
         ("[settings", "is no TOML"),
         ("[setting]\nseed = 1", "has a part 'setting' (did you mean 'settings'?"),
         ("grid = 3", "settings and grid are tables"),
+        ("experiments = 3", "experiments a list of tables"),
         ("[settings]\nseed = 1", "no experiments"),
         ("[grid]\nseed = [0]\nmodel = ['no.py:make']", "no.py does not exist"),
     ],

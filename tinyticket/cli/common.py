@@ -38,6 +38,18 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.version_option(__version__, message="tinyticket %(version)s")(with_logging)
 
 
+def watched(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --log and --tensorboard to a command, for `callbacks`."""
+    for option in (
+        click.option(
+            "--tensorboard", metavar="FOLDER", help="Write TensorBoard's event files (needs the extra tensorboard)."
+        ),
+        click.option("--log", metavar="FILE", help="Append a line to a CSV file for every evaluation."),
+    ):
+        command = option(command)
+    return command
+
+
 def callbacks(quiet: bool, log: str | None = None, tensorboard: str | None = None, out: str = "") -> list[Callback]:
     """Return the callbacks of the options --quiet, --log and --tensorboard.
 

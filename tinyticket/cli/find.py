@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import callbacks, common
+from tinyticket.cli.common import callbacks, common, watched
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
 
@@ -101,13 +101,13 @@ class _Find(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if ALL in ctx.meta:
-            from tinyticket.lottery.controls import BESIDE, KINDS
+            from tinyticket.lottery.controls import BESIDE, KINDS, known
             from tinyticket.lottery.recipes import RECIPES, describe
 
             with formatter.section("Recipes"):
                 formatter.write_dl([(name, describe(name)) for name in RECIPES])
             with formatter.section("Controls, each of which differs from its ticket in one thing"):
-                formatter.write_dl([*((name, kind.words) for name, kind in KINDS.items()), *BESIDE.items()])
+                formatter.write_dl([*((name, known(name).words) for name in KINDS), *BESIDE.items()])
             with formatter.indentation():
                 formatter.write_text(MORE)
         super().format_epilog(ctx, formatter)
@@ -134,10 +134,7 @@ def _show_all(ctx: click.Context, parameter: click.Parameter, asked: bool) -> No
 
 @click.command(cls=_Find, epilog=EXAMPLES)
 @click.option("--config", metavar="FILE.toml", help=CONFIG)
-@click.option("--log", metavar="FILE", help="Append a line to a CSV file for every evaluation.")
-@click.option(
-    "--tensorboard", metavar="FOLDER", help="Write event files for TensorBoard (needs the extra `tensorboard`)."
-)
+@watched
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, how large it is and how long it takes.")
 @click.option("--help-all", is_flag=True, is_eager=True, expose_value=False, callback=_show_all, help=WHOLE)
 @common

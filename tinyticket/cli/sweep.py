@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tinyticket.cli.common import callbacks, common, print_table
+from tinyticket.cli.common import callbacks, common, print_table, watched
 from tinyticket.cli.own_model import load_model
 from tinyticket.errors import InputError, near
 
@@ -51,8 +49,7 @@ Run the same command again to go on after an interruption, or when experiments h
     "--scheduler", "executor", metavar="tcp://HOST:PORT", help="Train on the workers of a Dask scheduler instead."
 )
 @click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")
-@click.option("--log", type=click.Path(), help="Append a CSV line for every evaluation to this file.")
-@click.option("--tensorboard", type=click.Path(), help="Write TensorBoard's event files to this folder.")
+@watched
 @click.option("--dry-run", is_flag=True, help="Only list the experiments.")
 @common
 def sweep(
@@ -76,17 +73,19 @@ def sweep(
 
 
 def _read(file: str) -> dict[str, Any]:
-    try:
-        described = tomllib.loads(Path(file).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{file} is no TOML: {error}") from None
+    from tinyticket.lottery.settings.toml import named, read_toml
+
+    described = read_toml(file)
     for part in described:
         if part not in PARTS:
             raise InputError(f"{file} has a part {part!r}{near(part, PARTS)}")
-    tables = [described.get("settings", {}), described.get("grid", {}), *described.get("experiments", [])]
+    experiments = described.get("experiments", [])
+    tables = [
+        described.get("settings", {}),
+        described.get("grid", {}),
+        *(experiments if isinstance(experiments, list) else [None]),
+    ]
     if not all(isinstance(table, dict) for table in tables):
         raise InputError(f"{file}: settings and grid are tables, and experiments a list of tables, [[experiments]]")
-    settings, grid, *experiments = [{key.replace("-", "_"): value for key, value in table.items()} for table in tables]
+    settings, grid, *experiments = map(named, tables)
     return {"settings": settings, "grid": grid, "experiments": experiments}

@@ -29,8 +29,7 @@ class Registry(UserDict):
 
         InputError says that it cannot be used so, has no name, or one that tinyticket uses itself.
         """
-        if not self._fits(thing):
-            raise InputError(f"the {self.kind} is a name or {self._expected}, not {thing!r:.60}")
+        self._check(thing)
         name = name or getattr(thing, "name", None) or getattr(thing, "__name__", None)
         if not isinstance(name, str) or not name.replace("-", "").replace("_", "").replace("/", "").isalnum():
             raise InputError(
@@ -55,8 +54,14 @@ class Registry(UserDict):
     def __missing__(self, name: str) -> Any:
         if name not in _installed(self.kind):
             raise InputError(f"no {self.kind} is called {name!r}{near(name, self)}")
-        self.data[name] = _installed(self.kind)[name].load()
-        return self.data[name]
+        thing = _installed(self.kind)[name].load()
+        self._check(thing)
+        self.data[name] = thing
+        return thing
+
+    def _check(self, thing: Any) -> None:
+        if not self._fits(thing):
+            raise InputError(f"the {self.kind} is a name or {self._expected}, not {thing!r:.60}")
 
     def __iter__(self):
         return iter({**self.data, **_installed(self.kind)})

@@ -49,5 +49,5 @@ def method_of(settings: Settings) -> Method:
 def check_method(settings: Settings) -> None:
     """Raise InputError unless the method is known, and goes together with the other settings."""
     method = method_of(settings)
-    check_own(settings, method, METHODS)
+    check_own(settings, method, METHODS.data)  # not those of packages that nobody has asked for
     method.check(settings)

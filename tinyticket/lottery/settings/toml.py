@@ -36,19 +36,28 @@ def from_toml(path: str | os.PathLike) -> Options:
     InputError
         If it cannot be read, or holds what is no setting or no value of one.
     """
-    try:
-        held = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path} is no TOML file: {error}") from None
-    given = {name.replace("-", "_"): value for name, value in held.items()}
+    given = named(read_toml(path))
     try:
         for name in given.keys() - SETTINGS.keys():
             raise InputError(f"no setting is called {name!r}{near(name, SETTINGS)}")
         return read(given)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def read_toml(path: str | os.PathLike) -> dict[str, Any]:
+    """Return what a TOML file holds; raise InputError if it cannot be read."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is no TOML file: {error}") from None
+
+
+def named(table: Mapping[str, Any]) -> Options:
+    """Return a table with the names of settings as Python writes them."""
+    return {name.replace("-", "_"): value for name, value in table.items()}
 
 
 def _value(value: Any) -> str:
