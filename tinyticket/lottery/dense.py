@@ -6,8 +6,9 @@ depends on nothing of that, so that the same machine would make the same bits ag
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.record import Record
@@ -25,6 +26,17 @@ DECIDES = (
     *("seed", "validation", "evaluate_every", "test_at", "eager", "device", "masks_from"),
 )
 """The settings on which a dense training depends; `masks_from` stands for initial weights that were not drawn."""
+
+
+def decides(settings: Settings, architecture: Mapping[str, Any], fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    """Return what decides every bit of a dense training on one machine, by its name in sentences."""
+    chosen = {name.replace("_", "-"): getattr(settings, name) for name in DECIDES}
+    return {**chosen, "architecture": architecture, "contents of the data": fingerprints}
+
+
+def made_here(source: Result) -> bool:
+    """Whether this program on this machine wrote a file, and would come to the same bits."""
+    return (source.machine, source.versions) == (layout.machine(), layout.versions())
 
 
 def copy(source: Result, experiment: Experiment, record: Record) -> bool:
@@ -47,14 +59,11 @@ def _check(source: Result, experiment: Experiment) -> None:
     name, settings, theirs = source.archive.name, experiment.settings, Settings.from_plain(source.config)
     if experiment.archive.path is None:
         raise InputError("a dense training is copied into a file: say which (out)")
-    same = {
-        **{setting.replace("_", "-"): getattr(settings, setting) == getattr(theirs, setting) for setting in DECIDES},
-        "architecture": describe(experiment.model) == source.model_description,
-        "contents of the data": experiment.dataset.fingerprints() == source.data["fingerprints"],
-    }
-    if others := [what for what, equal in same.items() if not equal]:
+    mine = decides(settings, describe(experiment.model), experiment.workshop.fingerprints)
+    other = decides(theirs, source.model_description, source.data["fingerprints"])
+    if others := [what for what, value in mine.items() if value != other[what]]:
         raise InputError(f"the dense training of {name} is another than this experiment's: {', '.join(others)} differ")
-    if (source.machine, source.versions) != (layout.machine(), layout.versions()):
+    if not made_here(source):
         raise InputError(
             f"the dense training of {name} was done on another machine or with other versions, so that this one would come to "
             "other bits: leave dense-from out"

@@ -116,7 +116,7 @@ def _data_record(experiment: Experiment) -> dict[str, Any]:
         "classes": dataset.classes,
         "input_shape": list(dataset.input_shape),
         "examples": {part: len(y) for part, (_, y) in parts.items()},
-        "fingerprints": dataset.fingerprints(),
+        "fingerprints": experiment.workshop.fingerprints,
     }
 
 
@@ -125,7 +125,7 @@ def _check_continues(experiment: Experiment, recorded: Result) -> None:
     settings.check_continues(Settings.from_plain(recorded.config), where)
     if recorded.model_description != describe(experiment.model):
         other = f"with another architecture of the model {settings.model!r}"
-    elif recorded.data["fingerprints"] != experiment.dataset.fingerprints():
+    elif recorded.data["fingerprints"] != experiment.workshop.fingerprints:
         other = f"on other data: {experiment.dataset.name} has changed since"
     else:
         return

@@ -34,7 +34,7 @@ from tinyticket.lottery.settings.table import Running
 from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
 from tinyticket.results import Result, load
-from tinyticket.store import Run, layout
+from tinyticket.store import Run
 
 SHARED = ("threads", "workers", "executor", "data_folder", "callbacks")
 
@@ -98,7 +98,7 @@ class Sweep:
         self._loaded = functools.cache(functools.partial(load_dataset, folder=how.data_folder))
         self.planned = [self._plan(*named) for named in combinations(settings or {}, grid or {}, experiments)]
         files = [(plan.dense, self._file(plan.name)) for plan in self.planned if plan.done]
-        held = {key: file for key, file in files if _made_here(file)}
+        held = {key: file for key, file in files if dense.made_here(load(file))}
         worth = how.workers is not None or sum(plan.work for plan in self.planned) >= WORTH
         self.workers = usable_workers(how.workers, self.threads, "cpu") if worth else 1
         self.planned = [plan if plan.done else plan._replace(donor=held.get(plan.dense)) for plan in self.planned]
@@ -248,16 +248,9 @@ class _Part(Callback):
 
 
 def _dense_key(workshop: Workshop) -> tuple:
-    """Return what decides every bit of an experiment's dense trainings."""
-    settings = workshop.settings
-    decides = [repr(getattr(settings, name)) for name in dense.DECIDES]
-    return (kept_iteration(settings), *decides, repr(describe(workshop.model)), repr(workshop.dataset.fingerprints()))
-
-
-def _made_here(file: str) -> bool:
-    """Whether a file was written by this program on this machine, which would come to the same bits."""
-    result = load(file)
-    return (result.machine, result.versions) == (layout.machine(), layout.versions())
+    """Return what decides an experiment's dense trainings, the checkpoint that is kept of them included."""
+    decided = dense.decides(workshop.settings, describe(workshop.model), workshop.fingerprints)
+    return kept_iteration(workshop.settings), *map(repr, decided.values())
 
 
 def _name(options: Options) -> str:

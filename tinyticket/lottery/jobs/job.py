@@ -9,6 +9,7 @@ import copy
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,6 +94,11 @@ class Workshop:
         self.model = copy.deepcopy(self._make(stream(settings.seed, 0, "init")))
         self._trainer: Trainer | None = None
         self._plan: Mapping[str, Any] | None = None
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """What identifies the data: digests of all of them, which take longer than many a commit that records them."""
+        return self.dataset.fingerprints()
 
     @property
     def contents(self) -> tuple[Any, ...]:
