@@ -150,6 +150,7 @@ def main(folder: Path, first: int, last: int) -> None:
         which = dice.randrange(len(files))
         for left in work.iterdir():
             left.unlink()
+        print(f"making {case}", flush=True)
         how, content = damage(contents[which], dice, work)
         (work / "case.h5").write_bytes(content)
         print(f"case {case} {files[which].stem} {how!a}", flush=True)
