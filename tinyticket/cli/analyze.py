@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import callbacks, common, print_table, write_out
+from tinyticket.cli.common import callbacks, common, print_table, width, write_out, writes
 from tinyticket.cli.own_model import from_file
 
 QUESTIONS = """
@@ -31,7 +31,7 @@ QUESTIONS = """
 @click.argument("file", type=click.Path())
 @click.argument("what")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
-@click.option("-o", "--output", type=click.Path(), help="A picture too: PNG, SVG or PDF, by its ending.")
+@writes("A picture too: PNG, SVG or PDF, by its ending.")
 @click.option("--round", "rounds", type=int, multiple=True, help="Of instability: which rounds.  [all]")
 @from_file
 @common
@@ -68,4 +68,4 @@ def analyze(
         click.echo(json.dumps({"title": found.title, "rows": found.rows}, indent=1))
     else:
         click.echo(found.title)
-        print_table(analysis_table(found))
+        print_table(*analysis_table(found, width()))

@@ -24,6 +24,7 @@ from tinyticket.errors import printable
 @common
 def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, **options: Any) -> None:
     """Train one network of a result again and say whether weights, masks and history agree bit for bit."""
+    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
@@ -37,7 +38,7 @@ def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, 
         click.echo(f"{found.title}: all bits agree")
         return
     click.echo(f"{found.title}: differs from the file")
-    shown = Table("what", "places", "largest difference")
+    shown = Table("what", "places", "largest difference", header_style="bold", box=SIMPLE_HEAD)
     for difference in found.differences:
         shown.add_row(escape(printable(difference.what)), f"{difference.places:,}", f"{difference.largest:.3g}")
     print_table(shown)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyticket.cli.common import common, print_table, write_out
+from tinyticket.cli.common import common, print_table, width, write_out, writes
 
 if TYPE_CHECKING:
     from tinyticket.results import Result
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 def show_result(result: Result) -> None:
     """Print title, table and verdict."""
-    from tinyticket.report.table import table, title
+    from tinyticket.report.table import KEY, table, title
 
     click.echo(title(result))
-    print_table(table(result))
+    click.echo(KEY)
+    print_table(*table(result, width()))
     click.echo(result.verdict["text"])
 
 
@@ -50,7 +51,7 @@ def show(file: str, as_json: bool, as_csv: bool, config: bool, quiet: bool) -> N
 
 @click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")
 @click.argument("file", type=click.Path())
-@click.option("-o", "--output", type=click.Path(), required=True, help="The picture: PNG, SVG or PDF, by its ending.")
+@writes("The picture: PNG, SVG or PDF, by its ending.", required=True)
 @common
 def plot(file: str, output: str, quiet: bool) -> None:
     """Plot test accuracy and early-stopping iteration against density."""

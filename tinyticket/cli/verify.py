@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common
 from tinyticket.cli.own_model import from_file
 from tinyticket.errors import printable
 
@@ -28,8 +28,6 @@ def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: An
 
     Learning rate, optimizer and rows in the middle of a history are checked by --retrain alone.
     """
-    from rich.table import Table
-
     from tinyticket import load
     from tinyticket.cli.common import callbacks
     from tinyticket.lottery.replay.verify import verify as check
@@ -39,10 +37,8 @@ def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: An
         click.echo(f"the trainings to repeat are those that --seed {seed} chooses")
     checks = check(load(file), retrain, seed, callbacks=callbacks(quiet), **options)
     if not quiet:
-        shown = Table("check", "trainings", "")
         for found in checks:
-            shown.add_row(found.what, str(found.checked or ""), found.standing)
-        print_table(shown)
+            click.echo(f"{found.standing:11} {found.checked or '':>5}  {found.what}")
         for found in checks:
             if found.reason:
                 click.echo(f"not checked, {found.what}: {printable(found.reason)}")
