@@ -9,6 +9,7 @@ import click
 
 from tinyticket.cli.common import callbacks, common, print_table, width, write_out, writes
 from tinyticket.cli.own_model import from_file
+from tinyticket.cli.waiting import waiting
 
 QUESTIONS = """
 \b
@@ -51,7 +52,8 @@ def analyze(
     if what == "instability":
         from tinyticket.lottery.replay.instability import instability
 
-        found = instability(load(file), rounds or None, callbacks=callbacks(quiet), **options)
+        with waiting(quiet, "loading the data and training copies"):
+            found = instability(load(file), rounds or None, callbacks=callbacks(quiet), **options)
     else:
         if rounds:
             raise InputError(f"--round chooses networks to train, which the analysis {what} does not")
@@ -60,10 +62,12 @@ def analyze(
         if unused := given.keys() - names.keys():
             does = "trains nothing" if names else "looks at no data and trains nothing"
             raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
-        found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
+        with waiting(quiet, f"analysing {file}"):
+            found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
     from tinyticket.report.analysis import analysis_table, plot_analysis
 
-    write_out(quiet, output, lambda path: plot_analysis(found, path))
+    with waiting(quiet, f"drawing {output}"):
+        write_out(quiet, output, lambda path: plot_analysis(found, path))
     if as_json:
         click.echo(json.dumps({"title": found.title, "rows": found.rows}, indent=1))
     else:

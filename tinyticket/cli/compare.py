@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tinyticket.cli.common import common, print_table, width, write_out, writes
+from tinyticket.cli.waiting import waiting
 from tinyticket.errors import InputError
 
 
@@ -27,15 +28,17 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     Differences in test accuracy have 95% intervals: of pairs of trials where seed and validation split are the same, of
     independent means elsewhere.
     """
-    from tinyticket import load
-    from tinyticket.results import compare as side_by_side
+    with waiting(quiet, "reading the results"):
+        from tinyticket import load
+        from tinyticket.results import compare as side_by_side
 
-    results = [load(file) for file in _files(files)]
-    comparison = side_by_side(results, network)
-    if output:
-        from tinyticket.report.plot import plot_comparison
+        results = [load(file) for file in _files(files)]
+        comparison = side_by_side(results, network)
+    if output is not None:
+        with waiting(quiet, f"drawing {output}"):
+            from tinyticket.report.plot import plot_comparison
 
-        write_out(quiet, output, lambda path: plot_comparison(comparison, path))
+            write_out(quiet, output, lambda path: plot_comparison(comparison, path))
     if as_json:
         click.echo(json.dumps(comparison.plain(), indent=1))
         return

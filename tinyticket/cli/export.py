@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tinyticket.cli.common import common, write_out, writes
+from tinyticket.cli.waiting import waiting
 
 
 @click.command(
@@ -22,7 +23,8 @@ from tinyticket.cli.common import common, write_out, writes
 @common
 def export(file: str, trial: int, round: int, weights: str, output: str, quiet: bool) -> None:
     """Write one network, weights and masks under their names, to a file that any program reads."""
-    from tinyticket import load
-    from tinyticket.report.export import export as write
+    with waiting(quiet, f"exporting to {output}"):
+        from tinyticket import load
+        from tinyticket.report.export import export as write
 
-    write_out(quiet, output, lambda path: write(load(file), path, trial, round, weights))
+        write_out(quiet, output, lambda path: write(load(file), path, trial, round, weights))
