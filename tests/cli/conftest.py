@@ -12,6 +12,12 @@ def own_folders(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Let commands be silent, however slow a machine is."""
+    monkeypatch.setattr("tinyticket.cli.waiting.PATIENCE", 600)
+
+
 @pytest.fixture(scope="session")
 def npz(tmp_path_factory):
     return save_npz(tmp_path_factory.mktemp("data") / "mine.npz")

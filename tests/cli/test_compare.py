@@ -19,8 +19,9 @@ def test_a_table_with_each_result_and_its_difference(command, ticket, other):
     outcome = command("compare", ticket, other)
     assert outcome.code == 0
     assert "100.0%" in outcome.out
-    assert "against the first, paired" in outcome.out
-    assert str(other) in outcome.out
+    assert "against first," in outcome.out
+    assert f"{other.name}:" in outcome.out
+    assert max(map(len, outcome.out.splitlines())) <= 80
 
 
 def test_json_and_a_picture(command, ticket, other, tmp_path):

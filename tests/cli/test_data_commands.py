@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import hashlib
+import re
 from functools import partial
 
 import pytest
@@ -22,7 +23,7 @@ def test_the_list_has_every_data_set_and_where_it_lies(command, tmp_path):
     outcome = command("data", "list", "--data-folder", tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     assert "…" not in outcome.out
-    lines = {line.split("│")[1].strip(): line for line in outcome.out.splitlines() if line.startswith("│")}
+    lines = dict(each.split(": ", 1) for each in re.split(r"\n(?=\S)", outcome.out.strip()))
     assert set(lines) == {"digits", "digits-360", "mnist", "fashion-mnist", "cifar10", "cifar100", "cifar100-coarse"}
     assert str(place) in lines["mnist"]
     assert str(digits.locate_digits()) in lines["digits"]

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import re
 
 import matplotlib.image
 import numpy as np
@@ -90,9 +91,9 @@ def test_the_table_has_every_round_and_ends_with_the_verdict(command, ticket):
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert [line.split()[:3] for line in lines if "%" in line and line.split()[0] in ("dense", "1", "2")] == [
-        ["dense", "344", "100.0%"],
-        ["1", "278", "80.8%"],
-        ["2", "225", "65.4%"],
+        ["dense", "100.0%", "344"],
+        ["1", "80.8%", "278"],
+        ["2", "65.4%", "225"],
     ]
     assert lines[-1] == tt.load(ticket).verdict["text"]
 
@@ -107,17 +108,24 @@ def test_a_table_in_a_pipe_is_whole_however_many_controls_there_are(command, out
         assert f"{100 * control.test_accuracy:.2f}" in shown
 
 
-def test_a_narrow_terminal_cuts_no_number(ticket, monkeypatch):
-    """What the main job shows on a terminal of the usual width: two controls, mean, smallest and largest."""
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
+@pytest.mark.parametrize("width", [80, 40, 20])
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_narrow_terminal_cuts_no_number(ticket, monkeypatch, term, width):
+    """What the main job shows: two controls, mean, smallest and largest."""
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", str(width))
     screen = Terminal()
     with contextlib.redirect_stdout(screen):
         assert cli.run(["show", str(ticket)]) == 0
-    assert "…" not in screen.getvalue()
-    for trial in tt.load(ticket).trials:
-        for run in (trial.rounds[2], *trial.rounds[2].controls.values()):
-            assert f"{100 * run.test_accuracy:.2f}" in screen.getvalue()
+    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    result = tt.load(ticket)
+    for name in ("ticket", "reinit", "random"):
+        runs = [trial.rounds[2] if name == "ticket" else trial.rounds[2].controls[name] for trial in result.trials]
+        accuracies = [100 * run.test_accuracy for run in runs]
+        assert f"{sum(accuracies) / 2:.2f}" in text
+        assert f"{min(accuracies):.1f}-{max(accuracies):.1f}" in text
+    *_, table, _ = re.split(r"^(?=stop: )|^(?=not enough)", text, flags=re.M)
+    assert max(map(len, table.splitlines()[1:])) <= max(width, 33)
 
 
 def test_the_title_of_a_narrow_table_stays_on_its_line(command, out):

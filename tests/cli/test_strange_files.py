@@ -68,7 +68,7 @@ def test_words_of_a_file_reach_the_terminal_as_text(strange, command, tmp_path):
         assert "\x1b" not in done.out + done.err
     assert r"\x1b[31m[red]$\frac$ on" in command("show", strange).out
     for arguments in (["plot", strange], ["compare", strange, strange], ["analyze", strange, "layers"]):
-        assert command(*arguments, "-o", tmp_path / "picture.png").code == 0
+        assert command(*arguments, "--force", "-o", tmp_path / "picture.png").code == 0
 
 
 @pytest.mark.parametrize("name", ["[red]x", "$x$", r"\frac$$\frac"])

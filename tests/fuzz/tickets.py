@@ -104,9 +104,9 @@ def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callab
     }
 
 
-def shown(what: Table) -> str:
-    """Return a table as it stands on a terminal."""
-    Console(file=(out := io.StringIO()), width=1000).print(what)
+def shown(what: list[Table]) -> str:
+    """Return tables as they stand on a terminal."""
+    Console(file=(out := io.StringIO()), width=1000).print(*what)
     return out.getvalue()
 
 

@@ -15,6 +15,7 @@ from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.feed import Feed
 from tinyticket.kernels.cpu.gather import GatherLabels, Unpack
 from tinyticket.kernels.cpu.job import run
+from tinyticket.kernels.cpu.linear import MOST
 from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, SumLosses
 from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
 from tinyticket.kernels.geometry import Shape
@@ -68,6 +69,21 @@ def test_linear(layer, relu):
     _, weight, bias, x, _, _ = layer
     y = reference.linear(rows(x), weight, bias)
     same(rows(one_and_two_threads(cpu.linear, weight, bias, x, relu=relu)), np.maximum(y, 0) if relu else y)
+
+
+@pytest.mark.parametrize(("inputs", "lanes"), [(40, 16), (40, 48), (40, 64), (MOST + 30, 64)])
+def test_inputs_that_are_zero_in_all_samples_change_no_bit(inputs, lanes):
+    rng, absent = np.random.default_rng(inputs + lanes), np.arange(inputs) % 5 < 2
+    x, weight = rng.standard_normal((64, inputs)).astype(np.float32), rng.standard_normal((7, inputs))
+    x[:, absent], x[:, 3], bias = 0, -0.0, np.ones(7)
+    left = ~absent & (np.arange(inputs) != 3)
+    y = cpu.linear(weight, bias, cpu.pack(x, lanes))
+    np.testing.assert_array_equal(y, cpu.linear(weight[:, left], bias, cpu.pack(x[:, left], lanes)))
+    dx = cpu.linear_input_gradient(weight.T, cpu.pack(np.ones((64, 7)), lanes), cpu.pack(x, lanes))
+    shorter = cpu.pack(x[:, left], lanes)
+    np.testing.assert_array_equal(
+        dx, cpu.linear_input_gradient(weight.T[left], cpu.pack(np.ones((64, 7)), lanes), shorter)
+    )
 
 
 @quick

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import callbacks, common, print_table, write_out
+from tinyticket.cli.common import callbacks, common, print_table, width, write_out, writes
 from tinyticket.cli.own_model import from_file
+from tinyticket.cli.waiting import waiting
 
 QUESTIONS = """
 \b
@@ -31,7 +32,7 @@ QUESTIONS = """
 @click.argument("file", type=click.Path())
 @click.argument("what")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
-@click.option("-o", "--output", type=click.Path(), help="A picture too: PNG, SVG or PDF, by its ending.")
+@writes("A picture too: PNG, SVG or PDF, by its ending.")
 @click.option("--round", "rounds", type=int, multiple=True, help="Of instability: which rounds.  [all]")
 @from_file
 @common
@@ -51,7 +52,8 @@ def analyze(
     if what == "instability":
         from tinyticket.lottery.replay.instability import instability
 
-        found = instability(load(file), rounds or None, callbacks=callbacks(quiet), **options)
+        with waiting(quiet, "loading the data and training copies"):
+            found = instability(load(file), rounds or None, callbacks=callbacks(quiet), **options)
     else:
         if rounds:
             raise InputError(f"--round chooses networks to train, which the analysis {what} does not")
@@ -60,12 +62,14 @@ def analyze(
         if unused := given.keys() - names.keys():
             does = "trains nothing" if names else "looks at no data and trains nothing"
             raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
-        found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
+        with waiting(quiet, f"analysing {file}"):
+            found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
     from tinyticket.report.analysis import analysis_table, plot_analysis
 
-    write_out(quiet, output, lambda path: plot_analysis(found, path))
+    with waiting(quiet, f"drawing {output}"):
+        write_out(quiet, output, lambda path: plot_analysis(found, path))
     if as_json:
         click.echo(json.dumps({"title": found.title, "rows": found.rows}, indent=1))
     else:
         click.echo(found.title)
-        print_table(analysis_table(found))
+        print_table(*analysis_table(found, width()))

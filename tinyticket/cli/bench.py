@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import click
 
 from tinyticket.cli.common import common
+from tinyticket.cli.waiting import waiting
 from tinyticket.errors import InputError
 
 EXAMPLES = (
@@ -36,7 +37,9 @@ def bench(info: bool, calibrate: bool, warmup: str | None, quiet: bool) -> None:
     if warmup is not None:
         _warm(warmup, quiet)
     if info:
-        for name, value in information().items():
+        with waiting(quiet, "asking what kernels run on"):
+            found = information()
+        for name, value in found.items():
             click.echo(f"{name + ':':18} {value}")
     if calibrate:
         _calibrate(quiet)
@@ -47,7 +50,8 @@ def _warm(model: str, quiet: bool) -> None:
     from tinyticket.kernels.cpu.vector.jit import cache_folder
 
     start = time.perf_counter()
-    warmup(model or None)
+    with waiting(quiet, f"preparing the kernels of {model or 'fully-connected models'}"):
+        warmup(model or None)
     if not quiet:
         seconds, what = time.perf_counter() - start, model or "fully-connected models"
         click.echo(f"kernels of {what}: ready in {seconds:.1f} s, kept in {cache_folder() or 'memory only'}")
@@ -90,8 +94,9 @@ def _calibrate(quiet: bool) -> None:
     from tinyticket.compiler.calibrate import calibrate
     from tinyticket.sparse import choice
 
-    warmup()
-    rates = calibrate()
+    with waiting(quiet, "measuring dense and sparse layers"):
+        warmup()
+        rates = calibrate()
     path = choice.remember(rates)
     if not quiet:
         said = "{}: {:.2f} ns for a dense weight, {:.2f} ns for a survivor"

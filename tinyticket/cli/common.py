@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from tinyticket._version import __version__
 from tinyticket.errors import InputError
+from tinyticket.report.blocks import WIDTH
 
 if TYPE_CHECKING:
     from tinyticket.lottery.callbacks import Callback
@@ -72,14 +74,42 @@ def _is_result(path: str, out: str) -> bool:
     return named == result or (named.parent == result and named.suffix == ".h5")
 
 
+def writes(help: str, required: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add --output and --force to a command, which receives `output` when it has been checked that it may be written.
+
+    A result file is never written over, another file only by force.
+    """
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def checked(*args: Any, output: str | None, force: bool, **options: Any) -> Any:
+            if output is not None:
+                from tinyticket.store import check_free
+
+                check_free(output, force)
+            return command(*args, output=output, **options)
+
+        replaces = "Replace the file of --output if it is there; a result file never."
+        checked = click.option("--force", is_flag=True, help=replaces)(checked)
+        return click.option("-o", "--output", type=click.Path(), required=required, help=help)(checked)
+
+    return add
+
+
 def write_out(quiet: bool, output: str | None, write: Callable[[str], None]) -> None:
     """Write the file of the option --output, if there is one, and say so."""
-    if output:
+    if output is not None:
         write(output)
         if not quiet:
             click.echo(f"wrote {output}", err=True)
 
 
-def print_table(table: Table) -> None:
-    """Print a table as wide as it needs to be: a number that is cut is worse than a line that wraps."""
-    Console(width=10_000).print(table)
+def width() -> int:
+    """Return how wide tables may be: as everywhere else, or as a narrower terminal is."""
+    return min(WIDTH, shutil.get_terminal_size((WIDTH, 25)).columns)
+
+
+def print_table(*tables: Table) -> None:
+    """Print tables as wide as they need to be: a number that is cut is worse than a line that wraps."""
+    # With a height too, or rich takes a terminal of TERM=dumb to have 80 columns, whatever it is told.
+    Console(width=10_000, height=25).print(*tables)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from tinyticket.cli.common import common, print_table, write_out
+from tinyticket.cli.common import common, print_table, width, write_out, writes
+from tinyticket.cli.waiting import waiting
 from tinyticket.errors import InputError
 
 
@@ -19,7 +20,7 @@ from tinyticket.errors import InputError
 @click.argument("files", type=click.Path(), nargs=-1, required=True, metavar="FILES|FOLDER...")
 @click.option("--network", default="ticket", show_default=True, help="`ticket`, or a control that the results have.")
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON (docs/format.md says what it holds).")
-@click.option("-o", "--output", type=click.Path(), help="A picture too: PNG, SVG or PDF, by its ending.")
+@writes("A picture too: PNG, SVG or PDF, by its ending.")
 @common
 def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | None, quiet: bool) -> None:
     """Set results on the same data side by side, density by density, each against the first.
@@ -27,21 +28,24 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     Differences in test accuracy have 95% intervals: of pairs of trials where seed and validation split are the same, of
     independent means elsewhere.
     """
-    from tinyticket import load
-    from tinyticket.results import compare as side_by_side
+    with waiting(quiet, "reading the results"):
+        from tinyticket import load
+        from tinyticket.results import compare as side_by_side
 
-    results = [load(file) for file in _files(files)]
-    comparison = side_by_side(results, network)
-    if output:
-        from tinyticket.report.plot import plot_comparison
+        results = [load(file) for file in _files(files)]
+        comparison = side_by_side(results, network)
+    if output is not None:
+        with waiting(quiet, f"drawing {output}"):
+            from tinyticket.report.plot import plot_comparison
 
-        write_out(quiet, output, lambda path: plot_comparison(comparison, path))
+            write_out(quiet, output, lambda path: plot_comparison(comparison, path))
     if as_json:
         click.echo(json.dumps(comparison.plain(), indent=1))
         return
-    from tinyticket.report.table import comparison_table
+    from tinyticket.report.table import KEY, comparison_table
 
-    print_table(comparison_table(comparison))
+    click.echo(KEY)
+    print_table(*comparison_table(comparison, width()))
     for name, kind in zip(comparison.names, comparison.kinds, strict=True):
         if kind:
             click.echo(f"{name}: {kind}")

@@ -6,13 +6,11 @@ import sys
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 
 from tinyticket import data as datasets
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common
 
 folder_option = click.option("--data-folder", type=click.Path(), help="Look there alone (fetch: write there).")
 
@@ -27,10 +25,8 @@ def data() -> None:
 @common
 def list_(data_folder: str | None, quiet: bool) -> None:
     """List the data sets that have a name, and where they lie on this machine."""
-    shown = Table("name", "what it is", "where", header_style="bold")
     for name, description, path in datasets.describe(data_folder):
-        shown.add_row(name, description, escape(str(path)) if path else f"not here: tinyticket data fetch {name}")
-    print_table(shown)
+        click.echo(f"{name}: {description}\n    {path or f'not here: tinyticket data fetch {name}'}")
 
 
 @data.command()

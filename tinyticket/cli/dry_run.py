@@ -7,13 +7,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from tinyticket.cli.common import print_table
+from tinyticket.cli.waiting import waiting
 from tinyticket.errors import printable
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.estimate import estimate
 from tinyticket.lottery.jobs.executors import processes
 
 
-def show_plan(experiment: Experiment) -> None:
+def show_plan(experiment: Experiment, quiet: bool) -> None:
     """Print the rounds with their counts, then sizes and times."""
     settings, plan = experiment.settings, experiment.plan
     click.echo(f"{printable(settings.model)} on {printable(settings.data)}: nothing is trained yet")
@@ -26,7 +27,8 @@ def show_plan(experiment: Experiment) -> None:
     click.echo(
         f"examples: {len(parts.train[1]):,} training, {len(parts.validation[1]):,} validation, {len(parts.test[1]):,} test"
     )
-    expected = estimate(experiment)
+    with waiting(quiet, "measuring some training steps and an evaluation"):
+        expected = estimate(experiment)
     trained = [name for name in settings.controls if experiment.method.trains(name)]
     evaluated = [name for name in settings.controls if not experiment.method.trains(name)]
     click.echo(

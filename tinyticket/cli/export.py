@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tinyticket.cli.common import common, write_out
+from tinyticket.cli.common import common, write_out, writes
+from tinyticket.cli.waiting import waiting
 
 
 @click.command(
@@ -18,11 +19,12 @@ from tinyticket.cli.common import common, write_out
 @click.option("--trial", type=int, default=0, show_default=True, help="Counted from 0.")
 @click.option("--round", type=int, required=True, help="Counted from 0; round 0 is the dense network.")
 @click.option("--weights", default="trained", show_default=True, help="`trained`, or `init`: the ticket as it starts.")
-@click.option("-o", "--output", type=click.Path(), required=True, help="A .npz or an .h5 file, by its ending.")
+@writes("A .npz or an .h5 file, by its ending.", required=True)
 @common
 def export(file: str, trial: int, round: int, weights: str, output: str, quiet: bool) -> None:
     """Write one network, weights and masks under their names, to a file that any program reads."""
-    from tinyticket import load
-    from tinyticket.report.export import export as write
+    with waiting(quiet, f"exporting to {output}"):
+        from tinyticket import load
+        from tinyticket.report.export import export as write
 
-    write_out(quiet, output, lambda path: write(load(file), path, trial, round, weights))
+        write_out(quiet, output, lambda path: write(load(file), path, trial, round, weights))

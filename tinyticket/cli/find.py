@@ -10,6 +10,7 @@ import click
 from tinyticket.cli.common import callbacks, common, watched
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
+from tinyticket.cli.waiting import waiting
 
 EXAMPLES = """
 \b
@@ -142,20 +143,21 @@ def find(
     config: str | None, log: str | None, tensorboard: str | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
     """Find winning tickets: train, prune the smallest weights, reset the rest to their initial values, and again."""
-    from tinyticket.lottery import Experiment
-    from tinyticket.lottery.settings.defaults import merge
-    from tinyticket.lottery.settings.toml import from_toml
-
     given = {name: value for name, value in options.items() if value is not None}
-    if config:
-        given = merge(from_toml(config), given)
-    given.setdefault("workers", None)  # as many as there are threads
-    watchers = callbacks(quiet, log, tensorboard, given["out"])
-    experiment = Experiment(**given, callbacks=watchers, load_model=load_model)
+    with waiting(quiet, "loading the data and checking the experiment"):
+        from tinyticket.lottery import Experiment
+        from tinyticket.lottery.settings.defaults import merge
+        from tinyticket.lottery.settings.toml import from_toml
+
+        if config:
+            given = merge(from_toml(config), given)
+        given.setdefault("workers", None)  # as many as there are threads
+        watchers = callbacks(quiet, log, tensorboard, given["out"])
+        experiment = Experiment(**given, callbacks=watchers, load_model=load_model)
     if dry_run:
         from tinyticket.cli.dry_run import show_plan
 
-        show_plan(experiment)
+        show_plan(experiment, quiet)
         return
     result = experiment.run()
     if quiet:

@@ -8,6 +8,7 @@ import click
 
 from tinyticket.cli.common import callbacks, common, print_table
 from tinyticket.cli.own_model import from_file
+from tinyticket.cli.waiting import waiting
 from tinyticket.errors import printable
 
 
@@ -24,20 +25,23 @@ from tinyticket.errors import printable
 @common
 def replay(file: str, trial: int, round: int, control: str | None, quiet: bool, **options: Any) -> None:
     """Train one network of a result again and say whether weights, masks and history agree bit for bit."""
+    from rich.box import SIMPLE_HEAD
+
+    with waiting(quiet, f"loading the data and training trial {trial}, round {round} again"):
+        from tinyticket import load
+        from tinyticket.lottery.replay.replay import replay as repeat
+
+        found = repeat(load(file), trial, round, control, callbacks=callbacks(quiet), **options)
     from rich.markup import escape
     from rich.table import Table
 
-    from tinyticket import load
-    from tinyticket.lottery.replay.replay import replay as repeat
-
-    found = repeat(load(file), trial, round, control, callbacks=callbacks(quiet), **options)
     for remark in found.remarks:
         click.echo(f"tinyticket: {printable(remark)}", err=True)
     if found.agrees:
         click.echo(f"{found.title}: all bits agree")
         return
     click.echo(f"{found.title}: differs from the file")
-    shown = Table("what", "places", "largest difference")
+    shown = Table("what", "places", "largest difference", header_style="bold", box=SIMPLE_HEAD)
     for difference in found.differences:
         shown.add_row(escape(printable(difference.what)), f"{difference.places:,}", f"{difference.largest:.3g}")
     print_table(shown)

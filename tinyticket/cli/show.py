@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyticket.cli.common import common, print_table, write_out
+from tinyticket.cli.common import common, print_table, width, write_out, writes
+from tinyticket.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from tinyticket.results import Result
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
 
 def show_result(result: Result) -> None:
     """Print title, table and verdict."""
-    from tinyticket.report.table import table, title
+    from tinyticket.report.table import KEY, table, title
 
     click.echo(title(result))
-    print_table(table(result))
-    click.echo(result.verdict["text"])
+    click.echo(KEY)
+    print_table(*table(result, width()))
+    with waiting(False, "working out the verdict"):
+        text = result.verdict["text"]
+    click.echo(text)
 
 
 @click.command(epilog="\b\nExamples:\n  tinyticket show ticket.h5\n  tinyticket show ticket.h5 --csv > ticket.csv")
@@ -30,12 +34,13 @@ def show_result(result: Result) -> None:
 @common
 def show(file: str, as_json: bool, as_csv: bool, config: bool, quiet: bool) -> None:
     """Show a result as a table with its verdict, or as JSON or CSV, or its settings."""
-    from tinyticket import load, report
-
     asked = [f"--{name}" for name, is_asked in {"json": as_json, "csv": as_csv, "config": config}.items() if is_asked]
     if len(asked) > 1:
         raise click.UsageError(f"{' and '.join(asked)} exclude each other")
-    result = load(file)
+    with waiting(quiet, f"reading {file}"):
+        from tinyticket import load, report
+
+        result = load(file)
     if config:
         from tinyticket.lottery.settings.toml import to_toml
 
@@ -50,11 +55,12 @@ def show(file: str, as_json: bool, as_csv: bool, config: bool, quiet: bool) -> N
 
 @click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")
 @click.argument("file", type=click.Path())
-@click.option("-o", "--output", type=click.Path(), required=True, help="The picture: PNG, SVG or PDF, by its ending.")
+@writes("The picture: PNG, SVG or PDF, by its ending.", required=True)
 @common
 def plot(file: str, output: str, quiet: bool) -> None:
     """Plot test accuracy and early-stopping iteration against density."""
-    from tinyticket import load
-    from tinyticket.report.plot import plot as write_plot
+    with waiting(quiet, f"drawing {output}"):
+        from tinyticket import load
+        from tinyticket.report.plot import plot as write_plot
 
-    write_out(quiet, output, lambda path: write_plot(load(file), path))
+        write_out(quiet, output, lambda path: write_plot(load(file), path))

@@ -11,6 +11,7 @@ from rich.table import Column, Table
 
 from tinyticket.cli.common import callbacks, common, print_table, watched
 from tinyticket.cli.own_model import load_model
+from tinyticket.cli.waiting import waiting
 from tinyticket.errors import InputError, near
 
 PARTS = ("settings", "grid", "experiments")
@@ -56,10 +57,11 @@ def sweep(
     file: str, out: str, log: str | None, tensorboard: str | None, dry_run: bool, quiet: bool, **options: Any
 ) -> None:
     """Run every experiment that a file describes; dense trainings that several share are done once."""
-    from tinyticket.lottery.sweep import Sweep
+    with waiting(quiet, "loading the data and checking the experiments"):
+        from tinyticket.lottery.sweep import Sweep
 
-    options |= {"callbacks": callbacks(quiet, log, tensorboard, out), "load_model": load_model}
-    found = Sweep(out, **_read(file), **options)
+        options |= {"callbacks": callbacks(quiet, log, tensorboard, out), "load_model": load_model}
+        found = Sweep(out, **_read(file), **options)
     if dry_run:
         numbers = (Column(heading, justify="right") for heading in ("trainings", "done"))
         shown = Table("experiment", *numbers, header_style="bold", box=SIMPLE_HEAD)

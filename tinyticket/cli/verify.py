@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import callbacks, common
 from tinyticket.cli.own_model import from_file
+from tinyticket.cli.waiting import waiting
 from tinyticket.errors import printable
 
 SHOWN = 10  # failures of one check
@@ -28,21 +29,17 @@ def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: An
 
     Learning rate, optimizer and rows in the middle of a history are checked by --retrain alone.
     """
-    from rich.table import Table
-
-    from tinyticket import load
-    from tinyticket.cli.common import callbacks
-    from tinyticket.lottery.replay.verify import verify as check
-
     seed = time.time_ns() if seed is None else seed
     if retrain:
         click.echo(f"the trainings to repeat are those that --seed {seed} chooses")
-    checks = check(load(file), retrain, seed, callbacks=callbacks(quiet), **options)
+    with waiting(quiet, f"checking {file}"):
+        from tinyticket import load
+        from tinyticket.lottery.replay.verify import verify as check
+
+        checks = check(load(file), retrain, seed, callbacks=callbacks(quiet), **options)
     if not quiet:
-        shown = Table("check", "trainings", "")
         for found in checks:
-            shown.add_row(found.what, str(found.checked or ""), found.standing)
-        print_table(shown)
+            click.echo(f"{found.standing:11} {found.checked or '':>5}  {found.what}")
         for found in checks:
             if found.reason:
                 click.echo(f"not checked, {found.what}: {printable(found.reason)}")

@@ -19,7 +19,6 @@ from tinyticket.compiler.explain import explain
 from tinyticket.compiler.network import Network
 from tinyticket.compiler.rule import penalties_of
 from tinyticket.compiler.tape import UnsupportedError
-from tinyticket.compiler.warmup import announce_if_cold
 from tinyticket.data import Pixels
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
@@ -238,7 +237,9 @@ class CompiledStep(Step):
             self._program = None
         if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
             if self._program is None and self.network.device == "cpu":
-                announce_if_cold()
+                from tinyticket.compiler.announce import announce_compiling
+
+                announce_compiling()
             self._program = None  # so that its memory is free before the next one's is taken
             options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
             if self.network.device == "cpu":

@@ -17,8 +17,6 @@ from tinyticket.nn import Module, models
 
 log = logging.getLogger(__name__)
 
-ONCE = "compiling kernels for this machine: this takes some seconds, once"
-
 ANY_MLP = "mlp-16-16-4"
 """Machine code is the same for all sizes."""
 
@@ -54,7 +52,9 @@ def warmup(model: str | Module | None = None, input_shape: tuple[int, ...] | Non
         return
     except ValueError as error:
         raise InputError(f"the model takes no examples of shape {input_shape}: {error}") from error
-    announce_if_cold()
+    from tinyticket.compiler.announce import announce_compiling
+
+    announce_compiling()
     for sparse in (False, True):
         _run_everything(network, sparse, "batch")
         with contextlib.suppress(InputError):  # if it does not train tile by tile
@@ -86,12 +86,3 @@ def _created(name: str, input_shape: tuple[int, ...] | None) -> Module:
         with contextlib.suppress(InputError):  # the last one says what is wrong
             return models.create(name, shape)
     return models.create(name, SHAPES[-1])
-
-
-def announce_if_cold() -> None:
-    """Say that compiling takes a while where nothing has been compiled yet."""
-    from tinyticket.kernels.cpu.vector.jit import cache_folder
-
-    folder = cache_folder()
-    if folder is None or not any(folder.rglob("*.nbi")):
-        log.warning(ONCE)

@@ -9,18 +9,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.errors import InputError
-from tinyticket.report.table import numbers
+from tinyticket.report.blocks import WIDTH, Column, blocks
 from tinyticket.results.analyses import Analysis
 
 COLOURS = 10  # of the cycle that lines take theirs from
 
 
-def analysis_table(found: Analysis) -> Table:
-    """Return an analysis as a table for a terminal."""
-    shown = numbers(column.replace("_", "\n") for column in (found.rows[0] if found.rows else ["nothing"]))
-    for row in found.rows:
-        shown.add_row(*(_cell(column, value) for column, value in row.items()))
-    return shown
+LEAD = ("trial", "round", "density", "mask", "layer")
+"""Columns that say what a row is about."""
+
+
+def analysis_table(found: Analysis, width: int = WIDTH) -> list[Table]:
+    """Return an analysis as tables for a terminal."""
+    columns = {
+        name: Column(name.replace("_", "\n"), [_cell(name, row[name]) for row in found.rows])
+        for name in (found.rows[0] if found.rows else ["nothing"])
+    }
+    lead = [columns.pop(name) for name in [*columns] if name in LEAD]
+    return blocks(lead, [[column] for column in columns.values()], width)
 
 
 def plot_analysis(found: Analysis, path: str | os.PathLike) -> None:

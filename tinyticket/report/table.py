@@ -1,23 +1,18 @@
-"""The table of a result, for a terminal."""
+"""The tables of a result and of a comparison, for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from tinyticket.errors import printable
+from tinyticket.report.blocks import WIDTH, Column, blocks
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
-
-
-def numbers(headings: Iterable[str]) -> Table:
-    """Return an empty table of numbers, which are never cut."""
-    columns = [Column(heading, justify="right", no_wrap=True) for heading in headings]
-    return Table(*columns, header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+from tinyticket.results.naming import TICKETS
 
 
 def title(result: Result) -> str:
@@ -29,50 +24,60 @@ def title(result: Result) -> str:
     return printable(f"{result.config['model']} on {result.config['data']}, {spread}{below}")
 
 
-def table(result: Result) -> Table:
-    """Return a table with a row per round: density, early-stopping iteration and test accuracy there, controls beside them.
+KEY = "stop: early-stopping iteration; accuracy: on the test set there, in percent"
+"""What the columns of the tables are."""
+
+
+def table(result: Result, width: int = WIDTH) -> list[Table]:
+    """Return tables with a row per round: density, and of the ticket and of every control early stop and test accuracy there.
 
     With several trials each cell has the mean, and below it the smallest and the largest.
     """
-    headings = ["round", "weights\nleft", "density", "early stop\niteration", "test\naccuracy %"]
-    others = controls(result)
-    for name in others:
-        headings += [f"{escape(name)}:\nearly stop", "\naccuracy %"]
-    shown, columns = numbers(headings), []
-    for name in ("ticket", *others):
+    rounds = series(result, "ticket", lambda run: run.weights_left)
+    lead = [
+        Column("round", [str(each.round) if each.round else "dense" for each in rounds]),
+        Column("density", [f"{each.density:.1%}" for each in rounds]),
+    ]
+    groups = [[Column("weights", [f"{each.mean:,.0f}" for each in rounds])]]
+    for name in ("ticket", *controls(result)):
         stops = series(result, name, lambda run: run.early_stop_iteration)
-        columns.append((stops, series(result, name, lambda run: 100 * run.test_accuracy)))
-    for left in series(result, "ticket", lambda run: run.weights_left):
-        cells = [str(left.round) if left.round else "dense", f"{left.mean:,.0f}", f"{left.density:.1%}"]
-        for stops, accuracies in columns:
-            cells += [_cell(stops, left.round, ".0f"), _cell(accuracies, left.round, ".2f")]
-        shown.add_row(*cells)
-    return shown
+        accuracies = series(result, name, lambda run: 100 * run.test_accuracy)
+        label = "network" if name == "ticket" and result.networks != TICKETS else name
+        groups.append(
+            [
+                Column(f"{escape(label)}:\nstop", [_cell(stops, each.round, ".0f", ".0f") for each in rounds]),
+                Column("accuracy", [_cell(accuracies, each.round, ".2f", ".1f") for each in rounds]),
+            ]
+        )
+    return blocks(lead, groups, width)
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """Return a table with a row per density: accuracy and early stop of every result, and how it differs from the first.
+def comparison_table(comparison: Comparison, width: int = WIDTH) -> list[Table]:
+    """Return tables with a row per density: test accuracy and early stop of every result, and how it differs from the first.
 
     Below a difference stands its 95% interval.
     """
-    headings = ["density"]
-    for i, (name, paired) in enumerate(zip(comparison.names, comparison.paired, strict=True)):
-        headings += [f"{escape(printable(name))}:\naccuracy %", "\nearly stop"]
-        headings += [f"\nagainst the first{', paired' if paired else ''}"] if i else []
-    shown = numbers(headings)
-    for row in comparison.rows:
-        cells = [f"{max(side.density for side in row if side):.1%}"]
-        for i, side in enumerate(row):
-            cells += _side_cells(side) + ([_difference(side)] if i else [])
-        shown.add_row(*cells)
-    return shown
+    densities = [f"{max(side.density for side in row if side):.1%}" for row in comparison.rows]
+    files = [Path(name).name for name in comparison.names]
+    names, groups = files if len(set(files)) == len(files) else comparison.names, []
+    for i, (name, paired) in enumerate(zip(names, comparison.paired, strict=True)):
+        sides = [row[i] for row in comparison.rows]
+        accuracy = f"{escape(printable(name))}:\naccuracy"
+        group = [Column(accuracy, list(map(_accuracy, sides))), Column("stop", list(map(_stop, sides)))]
+        against = "against first,\npaired" if paired else "against\nfirst"
+        groups.append([*group, Column(against, list(map(_difference, sides)))] if i else group)
+    return blocks([Column("density", densities)], groups, width)
 
 
-def _side_cells(side: Side | None) -> list[str]:
+def _accuracy(side: Side | None) -> str:
     if side is None:
-        return ["", ""]
-    spread = f"\n[dim]{100 * side.lowest:.2f}-{100 * side.highest:.2f}[/dim]" if side.trials > 1 else ""
-    return [f"{100 * side.accuracy:.2f}{spread}", f"{side.early_stop:.0f}"]
+        return ""
+    spread = f"\n[dim]{100 * side.lowest:.1f}-{100 * side.highest:.1f}[/dim]" if side.trials > 1 else ""
+    return f"{100 * side.accuracy:.2f}{spread}"
+
+
+def _stop(side: Side | None) -> str:
+    return "" if side is None else f"{side.early_stop:.0f}"
 
 
 def _difference(side: Side | None) -> str:
@@ -83,10 +88,10 @@ def _difference(side: Side | None) -> str:
     return f"{100 * held.mean:+.2f}{bounds}"
 
 
-def _cell(points: list[Point], number: int, form: str) -> str:
+def _cell(points: list[Point], number: int, form: str, form_of_bounds: str) -> str:
     point = next((point for point in points if point.round == number), None)
     if point is None:
         return ""
     if len(point.values) == 1:
         return f"{point.mean:{form}}"
-    return f"{point.mean:{form}}\n[dim]{point.low:{form}}-{point.high:{form}}[/dim]"
+    return f"{point.mean:{form}}\n[dim]{point.low:{form_of_bounds}}-{point.high:{form_of_bounds}}[/dim]"

@@ -265,9 +265,12 @@ class Result:
         fill(model, masks, state, chosen.frozen)
         return model.eval()
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the experiment to a file (a result in memory), or a copy of its file to another."""
-        self.archive.save(path)
+    def save(self, path: str | os.PathLike, force: bool = False) -> None:
+        """Write the experiment to a file (a result in memory), or a copy of its file to another.
+
+        InputError says that there is a file already, which `force` replaces, but never another result or what is read-only.
+        """
+        self.archive.save(path, force)
 
     def _trial(self, trial: int) -> Trial:
         for found in self.trials:  # of an unfinished experiment one before it may be missing

@@ -6,7 +6,7 @@ safely, one run at a time (`lock`).
 What a reader gets from it is `tinyticket.results.result`.
 """
 
-from tinyticket.store.archive import Archive, replace
+from tinyticket.store.archive import Archive, check_free, replace
 from tinyticket.store.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from tinyticket.store.header import read_header
 from tinyticket.store.reading import Group
@@ -18,6 +18,7 @@ __all__ = [
     "Checkpoint",
     "Group",
     "Run",
+    "check_free",
     "read_checkpoint",
     "read_header",
     "replace",

@@ -164,12 +164,26 @@ class Archive:
             "put the experiment's own file back and run the same command again, or choose another file"
         )
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write a copy to another path, in one step; a result file that is there already is not overwritten."""
+    def save(self, path: str | os.PathLike, force: bool = False) -> None:
+        """Write a copy to another path, in one step; `force` replaces what is there, but never a result file."""
+        check_free(path, force)
         replace(Path(path), self._bytes())
 
     def _bytes(self) -> bytes:
         return self._image if self.path is None else self.path.read_bytes()
+
+
+def check_free(path: str | os.PathLike, force: bool = False) -> None:
+    """Raise InputError unless a file may be written to a path.
+
+    There is none yet, or one that `force` gives up; it is neither read-only nor a result file, which only its experiment writes.
+    """
+    whole = Path(os.path.realpath(path))
+    _check_writable(whole)
+    if _is_result(whole):
+        raise InputError(f"{path} is a result file, which only its experiment goes on writing; choose another name")
+    if not force and whole.is_file():
+        raise InputError(f"{path} is there already; choose another name, or have it replaced with --force")
 
 
 def replace(path: Path, content: bytes | memoryview, over_result: bool = False) -> None:
@@ -181,9 +195,10 @@ def replace(path: Path, content: bytes | memoryview, over_result: bool = False) 
         If that cannot be done, or the file is read-only, or a result file where `over_result` is not set; it is as it was before.
     """
     path = Path(os.path.realpath(path))  # of a link, what it points to is replaced
-    _check_writable(path)
-    if not over_result and _is_result(path):
-        raise InputError(f"{path} is a result file, which only its experiment goes on writing; choose another name")
+    if over_result:
+        _check_writable(path)
+    else:
+        check_free(path, force=True)
     copy = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     try:
         try:

@@ -3,6 +3,9 @@
 Both are one loop: a panel of outputs by a strip of samples stays in registers while the depth streams by, and only the strides
 of the weights and the end of a panel differ. Weights are (outputs, inputs) in C order, as in the rest of the library.
 
+What is zero in all samples of a strip, as pixels near the edge of images mostly are, adds nothing to any sum and is left out: its
+places are looked up once for all panels.
+
 >>> y = unpack(linear(weight, bias, pack(x), relu=True), len(x))        # doctest: +SKIP
 """
 
@@ -17,8 +20,19 @@ from tinyticket.kernels.cpu.job import Floats, kernel, run, specialised
 from tinyticket.kernels.cpu.packing import empty, packed_shape
 from tinyticket.kernels.cpu.vector.jit import device, variant
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
-from tinyticket.kernels.cpu.vector.simd import advance, at, broadcast, load, relu, stack_floats, store
+from tinyticket.kernels.cpu.vector.simd import (
+    advance,
+    any_of,
+    at,
+    broadcast,
+    load,
+    relu,
+    stack_floats,
+    stack_numbers,
+    store,
+)
 from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_outer, tile_outer_apart, tile_store
+from tinyticket.kernels.cpu.vector.transpose import put
 from tinyticket.kernels.geometry import Shape
 
 ROWS = TILES.dense_rows
@@ -51,14 +65,36 @@ class LinearInputGradient(NamedTuple):
     shape: Shape
 
 
+MOST = 4096
+"""Places in the depth that are looked up; those beyond all count."""
+
+
+def _lookup(width):
+    """Make what writes the places in the depth where a strip of `width` vectors is not zero, and returns how many there are."""
+
+    @variant(f"linear_lookup_{width}")
+    def lookup(x, lanes, depth, found):
+        count = np.int64(0)
+        for k in range(min(depth, MOST)):
+            put(found, count, np.uint32(k))
+            count += any_of(x, k * lanes, width)
+        return count
+
+    return lookup
+
+
 def _product(width):
     """Make the product of a panel of weights with a strip of `width` vectors, which is written to `panel`."""
     size = ROWS * width
 
     @variant(f"linear_product_{width}")
-    def product(weights, row_stride, depth_stride, depth, rows_left, x, lanes, panel):
+    def product(weights, row_stride, depth_stride, depth, found, count, rows_left, x, lanes, panel):
         tile = tile_fill(np.float32(0), size)
-        for k in range(depth):
+        for n in range(count):
+            k = at(found, n)
+            w = advance(weights, k * depth_stride)
+            tile = tile_outer(w, row_stride, rows_left, advance(x, k * lanes), width, ROWS, tile)
+        for k in range(MOST, depth):
             w = advance(weights, k * depth_stride)
             tile = tile_outer(w, row_stride, rows_left, advance(x, k * lanes), width, ROWS, tile)
         tile_store(panel, 0, tile)
@@ -67,6 +103,7 @@ def _product(width):
 
 
 _product_wide, _product_single = _product(_WIDTH), _product(1)
+_lookup_wide, _lookup_single = _lookup(_WIDTH), _lookup(1)
 
 
 @device
@@ -100,7 +137,7 @@ _finish: Any = None  # and this for what writes a row of its panels
 
 def _pass(job, first, last):
     """Take the products of the weight with x, or of its transpose with dy, panel by panel."""
-    shape, lanes, panel = job.shape, job.shape.lanes, stack_floats(_PANEL)
+    shape, lanes, panel, found = job.shape, job.shape.lanes, stack_floats(_PANEL), stack_numbers(MOST)
     if _back:
         x, depth, height, row_stride, depth_stride = job.dy, shape.outputs, shape.inputs, 1, shape.inputs
     else:
@@ -109,22 +146,24 @@ def _pass(job, first, last):
         for row in range(first, last, ROWS):
             left, w = min(ROWS, last - row), advance(job.weight, row * row_stride)
             for tile in range(0, shape.tiles, _WIDTH):
-                wide, strip = min(_WIDTH, shape.tiles - tile), advance(x, tile * depth * LANES)
-                _product_apart(w, row_stride, depth_stride, depth, left, strip, depth * LANES, wide, panel)
+                beside, strip = min(_WIDTH, shape.tiles - tile), advance(x, tile * depth * LANES)
+                _product_apart(w, row_stride, depth_stride, depth, left, strip, depth * LANES, beside, panel)
                 for i in range(left):
                     place = (tile * height + row + i) * LANES
-                    _finish(job, advance(panel, i * _STRIP), wide, place, height * LANES, row + i)
+                    _finish(job, advance(panel, i * _STRIP), beside, place, height * LANES, row + i)
     else:
         for tile in range(shape.tiles):
             lane = 0
             while lane < lanes:
                 size, strip = _STRIP if lanes - lane >= _STRIP else LANES, advance(x, tile * depth * lanes + lane)
+                wide = size == _STRIP
+                count = _lookup_wide(strip, lanes, depth, found) if wide else _lookup_single(strip, lanes, depth, found)
                 for row in range(first, last, ROWS):
                     left, w = min(ROWS, last - row), advance(job.weight, row * row_stride)
-                    if size == _STRIP:
-                        _product_wide(w, row_stride, depth_stride, depth, left, strip, lanes, panel)
+                    if wide:
+                        _product_wide(w, row_stride, depth_stride, depth, found, count, left, strip, lanes, panel)
                     else:
-                        _product_single(w, row_stride, depth_stride, depth, left, strip, lanes, panel)
+                        _product_single(w, row_stride, depth_stride, depth, found, count, left, strip, lanes, panel)
                     for i in range(left):
                         place = (tile * height + row + i) * lanes + lane
                         _finish(job, advance(panel, i * size), size // LANES, place, LANES, row + i)

@@ -5,6 +5,7 @@ their arrays into plain addresses (`pointer`) before they call helpers, because 
 time. Offsets count elements and are not checked: whoever calls a kernel has validated them.
 """
 
+import functools
 import operator
 
 from llvmlite import ir
@@ -69,6 +70,23 @@ def stack_floats(builder, size):
     """Return the address of uninitialised float32 on the stack, for tiles that are finished vector by vector."""
     held = cgutils.alloca_once(builder, emit.ZERO.type, size=I64(size // LANES))
     return builder.bitcast(held, emit.FLOAT.as_pointer())
+
+
+@instruction(lambda size: types.CPointer(types.uint32)(size))
+def stack_numbers(builder, size):
+    """Return the address of uninitialised uint32 on the stack."""
+    return cgutils.alloca_once(builder, I32, size=I64(size))
+
+
+@instruction(lambda place, offset, count: types.intp(place, types.intp, count))
+def any_of(builder, place, offset, count):
+    """Return 1 if one of the `count` vectors at place[offset] is not zero in one of its lanes, else 0."""
+    start, bits = builder.gep(place, [offset]), ir.VectorType(I32, LANES)
+    found = [builder.bitcast(emit.load(builder, start, LANES * j), bits) for j in range(count)]
+    together = builder.shl(functools.reduce(builder.or_, found), emit.splat(1, I32))  # without the signs
+    present = builder.icmp_unsigned("!=", together, emit.splat(0, I32))
+    lanes = builder.bitcast(present, ir.IntType(LANES))
+    return builder.zext(builder.icmp_unsigned("!=", lanes, ir.Constant(lanes.type, 0)), I64)
 
 
 @instruction(lambda place, offset: types.void(place, types.intp))
