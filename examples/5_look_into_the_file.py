@@ -2,8 +2,8 @@
 5. Look into a result file
 ==========================
 
-With tinyticket, and with nothing but h5py: ``python examples/5_look_into_the_file.py [lesson.h5]``. The file is lesson 4's; it is made
-if it is not there.
+With tinyticket, and with nothing but h5py: ``python examples/5_look_into_the_file.py [lesson.h5]``. The file is lesson 4's; it
+is made if it is not there.
 """
 
 import json

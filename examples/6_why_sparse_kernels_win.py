@@ -2,8 +2,8 @@
 6. Why a sparse kernel can beat BLAS
 ====================================
 
-A sparse layer usually loses against a dense one: ten times fewer multiplications, done twenty times slower each. This lesson shows
-where that comes from and what is done about it: ``python examples/6_why_sparse_kernels_win.py``.
+A sparse layer usually loses against a dense one: ten times fewer multiplications, done twenty times slower each. This lesson
+shows where that comes from and what is done about it: ``python examples/6_why_sparse_kernels_win.py``.
 """
 
 import time
@@ -23,9 +23,10 @@ bias = np.zeros(outputs, np.float32)
 # %%
 # What the textbook stores
 # ------------------------
-# Compressed sparse rows: of every row, where its survivors are and what they are. This is a sparse layer as it stands in textbooks, for
-# one sample. Every survivor asks for one number ``x[column]`` that lies anywhere: an address is computed and a word is loaded for a
-# single multiplication, and the vector unit of the processor, which multiplies sixteen numbers at a time, has nothing to do.
+# Compressed sparse rows: of every row, where its survivors are and what they are. This is a sparse layer as it stands in
+# textbooks, for one sample. Every survivor asks for one number ``x[column]`` that lies anywhere: an address is computed and a
+# word is loaded for a single multiplication, and the vector unit of the processor, which multiplies sixteen numbers at a
+# time, has nothing to do.
 
 
 def sparse_linear_of_a_sample(starts, columns, values, x):
@@ -45,9 +46,10 @@ assert np.allclose(sparse_linear_of_a_sample(starts, columns, values, x[0]), exp
 # %%
 # Samples innermost
 # -----------------
-# tinyticket turns a batch round before its first layer: the samples of a batch lie beside each other, sixteen to sixty-four of them in a
-# tile. One survivor then meets a whole run of samples: its address and its value are read once and used for every sample of the
-# tile, with full vectors. The loop over survivors stays; what it does each time is as regular as in a dense layer.
+# tinyticket turns a batch round before its first layer: the samples of a batch lie beside each other, sixteen to sixty-four
+# of them in a tile. One survivor then meets a whole run of samples: its address and its value are read once and used for
+# every sample of the tile, with full vectors. The loop over survivors stays; what it does each time is as regular as in a
+# dense layer.
 
 packed = tt.kernels.pack(x)
 print(f"{x.shape} (samples, features) become {packed.shape} (tiles, features, samples of a tile)")
@@ -69,9 +71,10 @@ assert np.allclose(
 # %%
 # The same loop compiled
 # ----------------------
-# ``tinyticket.kernels.sparse_linear`` is that loop in machine code, with several vectors of samples held in registers at once.
-# ``tinyticket bench --asm sparse_linear`` prints what the processor gets to see: in the innermost loop a survivor's place and value are
-# loaded, and then there are only multiplications with additions (on x86 ``vfmadd231ps``) that read the tile.
+# ``tinyticket.kernels.sparse_linear`` is that loop in machine code, with several vectors of samples held in registers at
+# once. ``tinyticket bench --asm sparse_linear`` prints what the processor gets to see: in the innermost loop a survivor's
+# place and value are loaded, and then there are only multiplications with additions (on x86 ``vfmadd231ps``) that read the
+# tile.
 
 pattern = tt.kernels.Pattern.from_mask(mask, lanes=packed.shape[2])
 layer = tt.kernels.prepare_sparse_linear(pattern, weight[mask], bias, packed, threads=1)
@@ -96,10 +99,11 @@ print(
 # %%
 # Under the roofline
 # ------------------
-# What limits it? A survivor needs, for each vector of sixteen samples, one multiplication with addition (32 operations) and 64 bytes of
-# the tile, which lie in the second-level cache: half an operation for a byte. A core delivers about 64 bytes from there in a cycle and
-# could do two such operations, so that the cache is the roof; a dense layer reuses what it has loaded and meets the arithmetic's.
-# ``python -m benchmarks kernels`` measures both on your machine, and the roofline of the page on performance shows where each lies.
+# What limits it? A survivor needs, for each vector of sixteen samples, one multiplication with addition (32 operations) and
+# 64 bytes of the tile, which lie in the second-level cache: half an operation for a byte. A core delivers about 64 bytes from
+# there in a cycle and could do two such operations, so that the cache is the roof; a dense layer reuses what it has loaded
+# and meets the arithmetic's. ``python -m benchmarks kernels`` measures both on your machine, and the roofline of the page on
+# performance shows where each lies.
 
 operations = 2 * samples * mask.sum()
 print(f"{operations / sparse / 1e9:.1f} billion operations a second of those that survive,")

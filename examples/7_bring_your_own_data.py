@@ -15,8 +15,9 @@ import tinyticket as tt
 # %%
 # Data
 # ----
-# Points in a plane that lie inside or outside of a ring, with four columns of noise that mean nothing. Training data train, test data only
-# report; what decides anything (when to stop, which ticket) is split off from the training data by the experiment itself.
+# Points in a plane that lie inside or outside of a ring, with four columns of noise that mean nothing. Training data train,
+# test data only report; what decides anything (when to stop, which ticket) is split off from the training data by the
+# experiment itself.
 
 
 def ring(examples, rng):
@@ -43,9 +44,9 @@ print(data)
 # %%
 # A network
 # ---------
-# A function that makes it, called once for every initialisation that the experiment needs. For the command line it stands in a file,
-# ``--model my_model.py:make``, and is given the shape of an example, the number of classes and a random generator. In Python it is given
-# the generator alone: what it needs of the data it can be told.
+# A function that makes it, called once for every initialisation that the experiment needs. For the command line it stands in
+# a file, ``--model my_model.py:make``, and is given the shape of an example, the number of classes and a random generator. In
+# Python it is given the generator alone: what it needs of the data it can be told.
 
 
 def make(input_shape, classes, rng):
@@ -63,7 +64,8 @@ def make(input_shape, classes, rng):
 # %%
 # The experiment
 # --------------
-# Five rounds remove a third of the survivors each. ``iterations`` should be so many that the dense network has learnt what it can.
+# Five rounds remove a third of the survivors each. ``iterations`` should be so many that the dense network has learnt what it
+# can.
 
 result = tt.lottery.find(
     model=lambda rng: make(data.input_shape, data.classes, rng),
