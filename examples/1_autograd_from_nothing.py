@@ -1,6 +1,8 @@
-"""Lesson 1: what an autograd is, built from nothing, and tinyticket's own beside it.
+"""
+1. An autograd from nothing
+===========================
 
-    python examples/1_autograd_from_nothing.py
+What an autograd is, built from nothing, and tinyticket's own beside it: ``python examples/1_autograd_from_nothing.py``.
 
 Each number remembers which numbers it was made from, and how much it changes when they do (the local derivatives). Walking
 back from the result and multiplying along the way gives the derivative with respect to everything: the chain rule.
@@ -45,6 +47,11 @@ class Number:
                 earlier.grad += derivative * number.grad
 
 
+# %%
+# One formula, computed with both kinds of numbers
+# ------------------------------------------------
+
+
 def neuron(x, w, b):
     """One neuron; it runs on both kinds of numbers."""
     return (x * w + b * w).tanh() * x
@@ -63,5 +70,8 @@ for name, number, tensor in zip("xwb", ours, theirs, strict=True):
     print(f"d out / d {name}  {number.grad:12.8f} {tensor.grad:12.8f}")
     assert math.isclose(number.grad, tensor.grad, rel_tol=1e-12)
 
+# %%
+# Arrays
+# ------
 # The library's version works on whole arrays, needs no recursion, and proves its gradients against finite differences:
 assert tt.gradcheck(lambda x, w: ((x @ w).tanh() ** 2).mean(), [[[1.0, 2.0]], [[0.3], [-0.2]]])

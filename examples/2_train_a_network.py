@@ -1,6 +1,8 @@
-"""Lesson 2: train a network on handwritten digits.
+"""
+2. Train a network
+==================
 
-python examples/2_train_a_network.py
+A network learns handwritten digits by stochastic gradient descent: ``python examples/2_train_a_network.py``.
 """
 
 import numpy as np
@@ -15,6 +17,13 @@ rng = np.random.default_rng(0)
 model = tt.models.create("lenet-300-100", digits.input_shape, digits.classes, rng)
 optimizer = tt.optim.Adam(model.parameters(), lr=1.2e-3)
 print(model)
+
+
+# %%
+# The loop
+# --------
+# A batch of examples, the loss, its gradient, a step of the optimizer; and again. The accuracy is that on images which the network
+# has never been trained on.
 
 
 def accuracy(x, y):

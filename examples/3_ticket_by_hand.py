@@ -1,6 +1,8 @@
-"""Lesson 3: find a winning ticket by hand, with the four steps of Frankle and Carbin (2019).
+"""
+3. A winning ticket by hand
+===========================
 
-python examples/3_ticket_by_hand.py
+The four steps of Frankle and Carbin (2019), written out: ``python examples/3_ticket_by_hand.py``.
 """
 
 import numpy as np

@@ -1,13 +1,16 @@
-"""Lesson 4: the same with tt.lottery: trials, controls, validation, early stopping, and one file that keeps everything.
+"""
+4. A winning ticket with tt.lottery
+===================================
 
-python examples/4_ticket_with_lottery.py [ticket.h5]
+The same with trials, controls, validation, early stopping, and one file that keeps everything:
+``python examples/4_ticket_with_lottery.py [lesson.h5]``.
 """
 
 import sys
 
 import tinyticket as tt
 
-out = sys.argv[1] if len(sys.argv) > 1 else "ticket.h5"
+out = sys.argv[1] if len(sys.argv) > 1 else "lesson.h5"
 result = tt.lottery.find(
     model="lenet-300-100",
     data="digits",
@@ -27,6 +30,9 @@ for trial in result.trials:
         )
 print(result.verdict["text"])
 
-# A network of your own: anything with parameters and a forward(), or layers in a row.
+# %%
+# A network of your own
+# ---------------------
+# Anything with parameters and a forward(), or layers in a row.
 mine = tt.nn.Sequential(tt.nn.Flatten(), tt.nn.Linear(64, 40), tt.nn.Tanh(), tt.nn.Linear(40, 10))
 print(tt.lottery.find(model=mine, data="digits", rounds=2, iterations=200, trials=1).verdict["text"])

@@ -1,8 +1,9 @@
-"""Lesson 5: look into a result file, with tinyticket and with nothing but h5py.
+"""
+5. Look into a result file
+==========================
 
-    python examples/5_look_into_the_file.py [ticket.h5]
-
-The file is lesson 4's; it is made if it is not there.
+With tinyticket, and with nothing but h5py: ``python examples/5_look_into_the_file.py [lesson.h5]``. The file is lesson 4's; it
+is made if it is not there.
 """
 
 import json
@@ -14,11 +15,14 @@ import numpy as np
 
 import tinyticket as tt
 
-path = sys.argv[1] if len(sys.argv) > 1 else "ticket.h5"
+path = sys.argv[1] if len(sys.argv) > 1 else "lesson.h5"
 if not Path(path).exists():
     tt.lottery.find(rounds=2, iterations=200, trials=1, out=path)
 
-# With the library: a trained network, ready to use.
+# %%
+# With the library
+# ----------------
+# A trained network, ready to use.
 result = tt.load(path)
 last = result.trials[0].rounds[-1]
 model = result.model(0, last.number)
@@ -30,7 +34,10 @@ print(
 )
 assert np.isclose(accuracy, last.final_test_accuracy)
 
-# With h5py alone: everything is plain datasets and attributes (docs/format.md).
+# %%
+# With h5py alone
+# ---------------
+# Everything is plain datasets and attributes (docs/format.md).
 with h5py.File(path) as file:
     print("settings:", json.loads(file.attrs["config"])["iterations"], "iterations, seed", file.attrs["seed"])
     group = file[f"trials/0/rounds/{last.number:02d}"]

@@ -28,6 +28,7 @@ ROOMS = [
     "results",
     "lottery",
     "report",
+    "learn",
     "cli",
 ]  # lowest first
 FREE = {"errors", "filesystem", "interruption", "_version"}  # below everything

@@ -1,10 +1,12 @@
 """`tinyticket bench`."""
 
+import re
+import subprocess
 import sys
 
 import pytest
 
-from tests.cli.commands import one_sentence
+from tests.cli.commands import ENVIRONMENT, one_sentence
 from tinyticket.sparse import choice
 
 
@@ -46,3 +48,16 @@ def test_kernels_are_compiled_beforehand(command):
 @pytest.mark.parametrize("arguments", [(), ("--fast",)])
 def test_something_must_be_asked_for(command, arguments):
     assert command("bench", *arguments).code == 2
+
+
+def test_the_loops_of_a_kernel_are_shown_in_assembly_language():
+    environment = ENVIRONMENT | {"TINYTICKET_CACHE": "off"}
+    command = [sys.executable, "-m", "tinyticket", "bench", "--asm", "sparse_linear"]
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"# a loop of \d+ instructions, [1-9]\d* of which multiply and add vectors\n\.L", shown)
+
+
+def test_a_kernel_that_does_not_exist_is_named(command):
+    assert "there is no kernel 'spare_linear'; there are add, " in one_sentence(
+        command("bench", "--asm", "spare_linear")
+    )

@@ -26,7 +26,7 @@ SKYLAKE = {"NUMBA_CPU_NAME": "skylake-avx512", "NUMBA_CPU_FEATURES": "+avx512f,+
 
 COMPILE = r"""
 import re, sys
-from tests.kernels.assembly import assembly_of, innermost_loops
+from tinyticket.compiler.assembly import assembly_of, innermost_loops
 
 register, *names = sys.argv[1:]
 for name in names:

@@ -55,7 +55,7 @@ from tests.kernels.neon import pretend
 
 pretend()
 
-from tests.kernels.assembly import assembly_of, innermost_loops
+from tinyticket.compiler.assembly import assembly_of, innermost_loops
 from tinyticket.kernels.cpu.vector.machine import TILES
 
 JUMP = r"\s+(?:b|b\.\w+|cbn?z|tbn?z)\s(?:.*,)?\s*(\.L\w+)$"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from importlib.util import find_spec
 
@@ -13,7 +15,7 @@ from tinyticket.errors import InputError
 
 EXAMPLES = (
     "\b\nExamples:\n  tinyticket bench --info\n  tinyticket bench --calibrate\n  tinyticket bench --warmup\n"
-    "  tinyticket bench --warmup resnet-20"
+    "  tinyticket bench --warmup resnet-20\n  tinyticket bench --asm sparse_linear"
 )
 
 
@@ -27,11 +29,12 @@ EXAMPLES = (
     flag_value="",
     help="Compile beforehand what a model needs, such as conv-2; without one, what fully-connected models need.",
 )
+@click.option("--asm", metavar="KERNEL", help="Print the innermost loops that multiply and add, in assembly language.")
 @common
-def bench(info: bool, calibrate: bool, warmup: str | None, quiet: bool) -> None:
+def bench(info: bool, calibrate: bool, warmup: str | None, asm: str | None, quiet: bool) -> None:
     """Look at the compiled kernels of this machine; `python -m benchmarks` in a checkout compares them with others."""
-    if not (info or calibrate or warmup is not None):
-        raise click.UsageError("say --info, --calibrate or --warmup")
+    if not (info or calibrate or warmup is not None or asm):
+        raise click.UsageError("say --info, --calibrate, --warmup or --asm")
     if find_spec("numba") is None:
         raise InputError("bench is about compiled kernels, and Numba, which compiles them, is not installed")
     if warmup is not None:
@@ -43,6 +46,18 @@ def bench(info: bool, calibrate: bool, warmup: str | None, quiet: bool) -> None:
             click.echo(f"{name + ':':18} {value}")
     if calibrate:
         _calibrate(quiet)
+    if asm:
+        _show_assembly(asm)
+
+
+def _show_assembly(name: str) -> None:
+    os.environ["TINYTICKET_CACHE"] = "off"  # machine code from the cache has no text
+    from tinyticket.compiler.assembly import MULTIPLY_ADD, assembly_of, innermost_loops
+
+    for loop in innermost_loops(assembly_of(name)):
+        if count := sum(bool(re.match(MULTIPLY_ADD, line)) for line in loop):
+            click.echo(f"# a loop of {len(loop) - 1} instructions, {count} of which multiply and add vectors")
+            click.echo("\n".join(loop) + "\n")
 
 
 def _warm(model: str, quiet: bool) -> None:
