@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tinyticket.errors import InputError
     from tinyticket.nn import models
     from tinyticket.results import load
+    from tinyticket.store.weights import load_weights, save_weights
 
 _HOMES = {
     **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune"], None),
@@ -43,6 +44,7 @@ _HOMES = {
     "InputError": "errors",
     "models": "nn",
     "load": "results",
+    **dict.fromkeys(["load_weights", "save_weights"], "store.weights"),
     "compile": "compiler",
     "warmup": "compiler",
 }
@@ -59,6 +61,7 @@ __all__ = [
     "gradcheck",
     "kernels",
     "load",
+    "load_weights",
     "lottery",
     "maximum",
     "minimum",
@@ -67,6 +70,7 @@ __all__ = [
     "no_grad",
     "optim",
     "prune",
+    "save_weights",
     "stack",
     "warmup",
     "where",

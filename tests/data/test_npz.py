@@ -4,7 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tinyticket.data import files, npz
+from tinyticket.data import files, zipped
 from tinyticket.data.arrays import from_arrays
 from tinyticket.data.npz import load_npz
 from tinyticket.errors import InputError
@@ -232,7 +232,7 @@ def test_a_table_of_contents_that_is_too_large(path, monkeypatch):
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(1000):
             archive.writestr(f"{number}", "")
-    monkeypatch.setattr(npz, "MOST_PIECE", 40_000)
+    monkeypatch.setattr(zipped, "MOST_PIECE", 40_000)
     with pytest.raises(InputError, match="its table of contents is too large"):
         load_npz(path)
 

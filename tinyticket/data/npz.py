@@ -2,15 +2,13 @@
 
 import io
 import math
-import os
-import struct
 import tokenize
 import warnings
-import zipfile
-import zlib
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import IO, BinaryIO
+from zipfile import ZipInfo
 
 import numpy as np
 from numpy.lib import format as npy
@@ -18,16 +16,12 @@ from numpy.typing import NDArray
 
 from tinyticket.data.arrays import assemble
 from tinyticket.data.dataset import Dataset
-from tinyticket.data.files import BLOCK, fill, most_unpacked, open_regular, printable
+from tinyticket.data.files import BLOCK, fill, printable
+from tinyticket.data.zipped import Zip, open_zip
 from tinyticket.errors import InputError
 
-ENCRYPTED = 1  # a bit of a member's flags
-MOST_PIECE = 1 << 20  # bytes that are read at once, the most of them a zip file's table of contents
 MOST_HEADER = 1 << 14  # bytes before an array's values, more than NumPy takes
 
-BROKEN = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, IndexError, OverflowError, RuntimeError, ValueError,
-)  # fmt: skip
 MALFORMED = (
     ValueError, TypeError, SyntaxError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, RecursionError,
     tokenize.TokenError,
@@ -56,61 +50,26 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
         `from_arrays` refuses its arrays.
     """
     path = Path(path)
-    arrays = _read(path)
+    arrays = read_npz(path, _choose)
     try:
         return assemble(arrays, path.name)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _read(path: Path) -> dict[str, NDArray]:
-    """Return the file's arrays under the names of `from_arrays`' parameters."""
-    with open_regular(path, "an .npz file") as file:
-        try:
-            _check_zip(file)
-            size = os.fstat(file.fileno()).st_size
-            with _Pieces(file) as pieces, zipfile.ZipFile(pieces) as archive:
-                return _members(archive, size)
-        except InputError as error:
-            raise InputError(f"{path} {error}") from None
-        except BROKEN as error:
-            raise InputError(
-                f"{path} is damaged ({printable(error)}); expected an .npz file as numpy.savez writes it"
-            ) from None
+def read_npz(path: str | PathLike[str], choose: Callable[[list[str]], Mapping[str, str]]) -> dict[str, NDArray]:
+    """Return arrays of an .npz file, whichever `choose` names: from all its keys to a mapping from names to keys.
 
-
-def _check_zip(file: BinaryIO) -> None:
-    """Tell apart what NumPy would answer with one and the same message."""
-    start = file.read(2)
-    if zipfile.is_zipfile(file):
-        return
-    if start == b"PK":  # a zip file has its table of contents at its end
-        raise InputError("is truncated: the end of the .npz file is missing")
-    raise InputError("is not an .npz file; expected a zip file of arrays, as numpy.savez writes it")
-
-
-class _Pieces(io.BufferedReader):
-    """A zip file that is read in pieces; the largest honest one is its table of contents."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0:
-            size = MOST_PIECE
-        if size > MOST_PIECE:
-            raise zipfile.BadZipFile("its table of contents is too large")
-        return super().read(size)
-
-
-def _members(archive: zipfile.ZipFile, size: int) -> dict[str, NDArray]:
-    """Return the arrays that `from_arrays` wants, after a look at how large they are all together."""
-    known = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-    chosen = {parameter: (key, known[key]) for parameter, key in _choose(list(known)).items()}
-    unpacked = sum(member.file_size for _, member in chosen.values())
-    if unpacked > most_unpacked(size):
-        raise InputError(
-            f"unpacks to {unpacked} bytes, from {size}; expected at most {most_unpacked(size)} (numpy.savez writes "
-            "arrays of zeros and the like as large as they are)"
-        )
-    return {parameter: _member(archive, key, member) for parameter, (key, member) in chosen.items()}
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is no .npz file, is damaged or unpacks to too much, or one of these arrays is not of numbers.
+    """
+    with open_zip(path, "an .npz file", "numpy.savez") as archive:
+        known = {member.filename.removesuffix(".npy"): member for member in archive.members}
+        chosen = {name: (key, known[key]) for name, key in choose(list(known)).items()}
+        archive.check_unpacked([member for _, member in chosen.values()])
+        return {name: _member(archive, key, member) for name, (key, member) in chosen.items()}
 
 
 def _choose(keys: list[str]) -> dict[str, str]:
@@ -122,10 +81,8 @@ def _choose(keys: list[str]) -> dict[str, str]:
     raise InputError(f"holds the keys {printable(', '.join(sorted(keys))) or '(none)'}; expected {EXPECTED}")
 
 
-def _member(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> NDArray:
-    if member.flag_bits & ENCRYPTED or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError(f"holds {key} encrypted or packed in an unusual way; expected what numpy.savez writes")
-    with archive.open(member) as stream:
+def _member(archive: Zip, key: str, member: ZipInfo) -> NDArray:
+    with archive.open(member, key) as stream:
         start = io.BytesIO(stream.read(MOST_HEADER))
         try:
             shape, fortran, dtype = _header(start)
@@ -142,7 +99,7 @@ def _member(archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo) -> NDAr
             raise InputError(
                 f"is damaged: {key} is no array (shape {printable(shape)} makes {announced} bytes, not {member.file_size})"
             )
-    with archive.open(member) as stream:
+    with archive.open(member, key) as stream:
         stream.read(start.tell())
         return _values(stream, shape, fortran, dtype)
 

@@ -140,6 +140,10 @@ class Machine:
             raise RefusedError(full)
         return self.names[full]
 
+    def persistent(self, what: Any) -> Any:
+        """Return what a pickle names of the file around it; a machine for such files overrides this."""
+        raise RefusedError("something outside itself")
+
     def call(self, function: Any, arguments: Any) -> Any:
         if function not in self.names.values() or type(arguments) is not tuple:
             raise RefusedError("a call of something else")
@@ -213,6 +217,7 @@ VALUES: dict[bytes, Callable[[Machine], Any]] = {  # what is pushed
     pickle.GLOBAL: lambda machine: machine.named(machine.line(), machine.line()),
     pickle.STACK_GLOBAL: lambda machine: machine.named(*machine.last(2)),
     pickle.REDUCE: lambda machine: machine.call(*machine.last(2)),
+    pickle.BINPERSID: lambda machine: machine.persistent(*machine.last(1)),
 }
 
 CHANGES: dict[bytes, Callable[[Machine], Any]] = {  # what is done with what was pushed

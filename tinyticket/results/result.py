@@ -196,14 +196,22 @@ class Result:
         """What the trials say, in a sentence ("text") and in numbers."""
         return verdict(self)
 
-    def round(self, trial: int, round: int) -> Round:
-        """Return a round of a trial, or raise InputError if there is none."""
+    def round(self, trial: int, round: int, control: str | None = None) -> Round:
+        """Return a round of a trial, or what runs beside its ticket, or raise InputError if there is none."""
         rounds = self._trial(trial).rounds
         if not 0 <= round < len(rounds):
             raise InputError(
                 f"trial {trial} of {self.archive.name} has {len(rounds)} rounds, counted from 0; there is no round {round}"
             )
-        return rounds[round]
+        found = rounds[round]
+        if control is None:
+            return found
+        if control not in found.beside:
+            raise InputError(
+                f"trial {trial}, round {round} of {self.archive.name} has no control {control!r}; it has "
+                f"{', '.join(found.beside) or 'none'}"
+            )
+        return found.beside[control]
 
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""

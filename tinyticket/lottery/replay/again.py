@@ -104,15 +104,7 @@ class Again:
 
     def recorded(self, trial: int, round: int, control: str | None = None) -> Round:
         """Return what the file holds of a training; raise InputError if it does not."""
-        found = self.result.round(trial, round)
-        if control is None:
-            return found
-        if control not in found.beside:
-            raise InputError(
-                f"trial {trial}, round {round} of {self.result.archive.name} has no control {control!r}; it has "
-                f"{', '.join(found.beside) or 'none'}"
-            )
-        return found.beside[control]
+        return self.result.round(trial, round, control)
 
     def _rounds(self, trial: int) -> list[Round]:
         return next(held.rounds for held in self.result.trials if held.number == trial)

@@ -1,0 +1,82 @@
+"""One network of a result: its arrays, its masks, and what to say of it in a file that leaves this program."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyticket.errors import InputError, printable
+from tinyticket.nn import Module
+from tinyticket.prune import apply_masks
+from tinyticket.results.result import Result, fill
+from tinyticket.store.weights import Weights
+
+OWN_CLASS = json.dumps({"layer": "custom"})[1:-1]
+"""How a model's description says that a part is of a class that is not the library's."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network that is written: which, and what it was or became."""
+
+    result: Result
+    trial: int
+    round: int
+    control: str | None
+    weights: Weights
+
+    def model(self, format: str) -> Module:
+        """Return the network in evaluation mode, its pruned weights at zero or wherever they are frozen.
+
+        InputError says that it has layers of a class of its own, which `format` cannot express.
+        """
+        if OWN_CLASS in json.dumps(self.result.model_description):
+            raise InputError(
+                f"{self.result.archive.name} holds a network of a class of its own, whose computation {format} cannot express; "
+                "its arrays can be written as npz, h5, safetensors, torch or scipy"
+            )
+        model = self.result.network()
+        fill(model, {}, self.weights.state, {})
+        return model.eval()
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return tuple(self.result.data["input_shape"])
+
+    def words(self) -> list[str]:
+        """Return what the network is and what it takes, in lines of a comment."""
+        config, masks = self.result.config, self.weights.masks.values()
+        left, count = sum(int(mask.sum()) for mask in masks), sum(mask.size for mask in masks)
+        which = f"trial {self.trial}, round {self.round}{f', control {self.control}' if self.control else ''}"
+        lines = [
+            f"{config['model']} on {config['data']}, {which}: {left:,} of {count:,} weights.",
+            f"Input: an example of {self.result.data['name']} as tinyticket.data has it, scaled as there: "
+            f"{math.prod(self.input_shape):,} floats, shape {self.input_shape} in C order.",
+            f"Output: {self.result.data['classes']} logits; the class is the largest.",
+        ]
+        return [printable(line) for line in lines]
+
+
+def chosen_network(result: Result, trial: int, round: int, control: str | None, weights: str) -> Network:
+    """Return one network of a result with its trained weights or, if `weights` is "init", as it starts.
+
+    Raises
+    ------
+    InputError
+        If there is no such network, or the file does not hold what it started from.
+    """
+    if weights not in ("trained", "init"):
+        raise InputError(f"weights are 'trained' or 'init', not {weights!r}")
+    chosen = result.round(trial, round, control)
+    if weights == "init" and control and chosen.origin["weights"] != "init":
+        raise InputError(
+            f"the control {control} did not start from theta_0, and what it started from is not in the file"
+        )
+    masks, frozen = chosen.masks, chosen.frozen
+    state = chosen.trained if weights == "trained" else apply_masks(result.init(trial), masks)
+    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
+    return Network(result, trial, round, control, Weights({**state, **held}, masks))
