@@ -12,6 +12,7 @@ from tinyticket.errors import printable
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
+from tinyticket.results.naming import metric_of
 
 
 def numbers(headings: Iterable[str]) -> Table:
@@ -34,10 +35,10 @@ def table(result: Result) -> Table:
 
     With several trials each cell has the mean, and below it the smallest and the largest.
     """
-    headings = ["round", "weights\nleft", "density", "early stop\niteration", "test\naccuracy %"]
+    headings = ["round", "weights\nleft", "density", "early stop\niteration", f"test\n{metric_of(result.config).title} %"]
     others = controls(result)
     for name in others:
-        headings += [f"{escape(name)}:\nearly stop", "\naccuracy %"]
+        headings += [f"{escape(name)}:\nearly stop", f"\n{metric_of(result.config).title} %"]
     shown, columns = numbers(headings), []
     for name in ("ticket", *others):
         stops = series(result, name, lambda run: run.early_stop_iteration)
@@ -57,7 +58,7 @@ def comparison_table(comparison: Comparison) -> Table:
     """
     headings = ["density"]
     for i, (name, paired) in enumerate(zip(comparison.names, comparison.paired, strict=True)):
-        headings += [f"{escape(printable(name))}:\naccuracy %", "\nearly stop"]
+        headings += [f"{escape(printable(name))}:\n{comparison.metric.title} %", "\nearly stop"]
         headings += [f"\nagainst the first{', paired' if paired else ''}"] if i else []
     shown = numbers(headings)
     for row in comparison.rows:
