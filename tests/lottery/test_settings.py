@@ -200,6 +200,10 @@ OTHER = {
     "device": "cuda",
     "margin": 0.01,
     "test_at": "minima",
+    "loss": "binary-cross-entropy",
+    "label_smoothing": 0.1,
+    "class_weights": "balanced",
+    "target": "species",
 }
 
 

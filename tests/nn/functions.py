@@ -46,6 +46,8 @@ def of_labels(draw, name):
     if draw(st.booleans()) and (labels != 1).any():
         arguments["ignore_index"] = 1
     weighted = draw(st.booleans())
+    if name == "cross_entropy" and draw(st.booleans()):
+        arguments["label_smoothing"] = 0.2
 
     def theirs(torch, a):
         more = {"weight": torch.tensor(weight)} if weighted else {}
@@ -64,6 +66,27 @@ def mse_loss(draw, reduction):
         lambda a, b: F.mse_loss(a, b, reduction=reduction),
         lambda torch, a, b: torch.nn.functional.mse_loss(a, b, reduction=reduction),
     )
+
+
+@st.composite
+def binary_cross_entropy(draw, reduction):
+    shape, generator = draw(hnp.array_shapes(min_dims=1, max_dims=2, max_side=3)), np.random.default_rng(draw(SEEDS))
+    target, weight, yes = (
+        generator.random(shape),
+        generator.uniform(0.5, 2, shape),
+        generator.uniform(0.5, 2, shape[-1:]),
+    )
+
+    def ours(a):
+        return F.binary_cross_entropy_with_logits(a, target, reduction, weight=weight, pos_weight=yes)
+
+    def theirs(torch, a):
+        arrays = (torch.tensor(array) for array in (target, weight, yes))
+        target_, weight_, yes_ = arrays
+        loss = torch.nn.functional.binary_cross_entropy_with_logits
+        return loss(a, target_, weight_, pos_weight=yes_, reduction=reduction)
+
+    return problem(off_kinks([shape], draw(SEEDS)), ours, theirs)
 
 
 @st.composite
@@ -101,6 +124,7 @@ FUNCTIONS = {
     "cross_entropy, weighted": of_labels("cross_entropy"),
     "nll_loss": of_labels("nll_loss"),
     **{f"mse_loss, {reduction}": mse_loss(reduction) for reduction in REDUCTIONS},
+    **{f"binary_cross_entropy, {reduction}": binary_cross_entropy(reduction) for reduction in REDUCTIONS},
     "linear": linear(bias=True),
     "linear without bias": linear(bias=False),
     "dropout": of_one_array(dropout),

@@ -42,9 +42,9 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     if as_json:
         click.echo(json.dumps(comparison.plain(), indent=1))
         return
-    from tinyticket.report.table import KEY, comparison_table
+    from tinyticket.report.table import comparison_table, key
 
-    click.echo(KEY)
+    click.echo(key(comparison.metric))
     print_table(*comparison_table(comparison, width()))
     for name, kind in zip(comparison.names, comparison.kinds, strict=True):
         if kind:

@@ -10,6 +10,8 @@ import numpy as np
 
 from tinyticket.compiler.graph import Graph, Operation
 from tinyticket.errors import InputError, near
+from tinyticket.nn.losses import Loss
+from tinyticket.nn.targets import split_weights
 
 MOST_SHIFT = 2**30
 """Pixels beyond which kernels could not count."""
@@ -67,6 +69,19 @@ def whole_labels(labels: Any, examples: int, classes: int | None = None) -> np.n
     if classes and examples and not 0 <= labels.min() <= labels.max() < classes:
         raise InputError(f"labels must be from 0 to {classes - 1}, not {labels.min()} to {labels.max()}")
     return labels if kind in "iu" else labels.astype(np.int64)
+
+
+def check_targets(loss: Loss, targets: Any, examples: int, outputs: int | None = None) -> np.ndarray:
+    """Return the targets of so many examples; InputError unless a loss takes them, of so many outputs if that is known."""
+    targets = np.asarray(targets)
+    values, weights = split_weights(targets)
+    if not loss.numbers:
+        labels = whole_labels(values, examples, loss.classes(outputs) if outputs else None)
+        return labels if weights is None else targets
+    if values.dtype.kind != "f" or values.shape[:1] != (examples,) or (outputs and values.size != examples * outputs):
+        wanted = f"({examples}, {outputs or 'outputs'})"
+        raise InputError(f"targets are real numbers of shape {wanted}, not {values.dtype} of shape {values.shape}")
+    return targets
 
 
 def check_data(graph: Graph, examples: Any, labels: Any) -> None:

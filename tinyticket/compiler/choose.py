@@ -17,6 +17,7 @@ from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.unread import UnreadStep
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, functional
+from tinyticket.nn.losses import loss_of
 from tinyticket.optim import Optimizer
 
 NO_NUMBA = "Numba is not installed"
@@ -45,7 +46,7 @@ def compile(
         Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, leaky ReLU, tanh, sigmoid, additions, padding
         and dropout compile; anything else runs eagerly, and so does everything where Numba is missing.
     loss
-        `nn.functional.cross_entropy`, or "cross_entropy".
+        `nn.functional.cross_entropy`, or "cross_entropy"; others, such as "mse_loss" and objects of `nn.losses`, train eagerly.
     optimizer
         SGD or Adam over all of the model's parameters; one over some of them trains eagerly. Its `lr` is read at every step.
         Without one the step does not train.
@@ -85,7 +86,7 @@ def compile(
     try:
         return made(input_shape)
     except UnknownShapeError as reason:
-        return UnreadStep(EagerStep(model, optimizer, threads or 1, reason=str(reason)), made)
+        return UnreadStep(EagerStep(model, optimizer, threads or 1, str(reason), loss_of(loss)), made)
 
 
 @functools.cache
@@ -106,10 +107,7 @@ def choose(
     turns: str | None,
 ) -> CompiledStep | EagerStep:
     """Do what `compile` does and log nothing, but raise an UnknownShapeError where the first batch tells."""
-    if loss not in (functional.cross_entropy, "cross_entropy"):
-        raise InputError(
-            "the loss is nn.functional.cross_entropy; others have no compiled kernels: write an eager loop"
-        )
+    loss = loss_of(loss)
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise InputError(f"a batch has at least one example, not {batch_size!r}")
     for name, kernel in (kernels or {}).items():
@@ -122,8 +120,10 @@ def choose(
         raise InputError("the optimizer updates parameters that are not the model's: make it of model.parameters()")
     require_device(device)
     if device == "cpu" and find_spec("numba") is None:
-        return EagerStep(model, optimizer, threads or 1, reason=NO_NUMBA)
+        return EagerStep(model, optimizer, threads or 1, NO_NUMBA, loss)
     try:
+        if loss.uncompiled:
+            raise UnsupportedError(loss.uncompiled)
         network = Network(model, input_shape, device)
         rule, options = rule_of(optimizer, network.parameters)
     except UnknownShapeError:
@@ -131,5 +131,5 @@ def choose(
     except UnsupportedError as reason:
         if device != "cpu":
             raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
-        return EagerStep(model, optimizer, threads or 1, reason=str(reason))
+        return EagerStep(model, optimizer, threads or 1, str(reason), loss)
     return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {}, turns)

@@ -15,12 +15,13 @@ from tinyticket.compiler.calls import (
     check_masks,
     check_numbers,
     check_run,
-    whole_labels,
+    check_targets,
     whole_numbers,
 )
 from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.errors import InputError
-from tinyticket.nn import Module, Parameter, functional
+from tinyticket.nn import Module, Parameter
+from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.optim import Optimizer
 
 CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not depend on the number of threads
@@ -50,8 +51,8 @@ def _pair(source: Any) -> Pair:
 class Step:
     """What eager and compiled steps share: calls train on a batch, and what nothing is compiled for goes through the autograd."""
 
-    def __init__(self, model: Module, optimizer: Optimizer | None):
-        self.model, self._optimizer = model, optimizer
+    def __init__(self, model: Module, optimizer: Optimizer | None, loss: Loss | None = None):
+        self.model, self._optimizer, self.loss = model, optimizer, loss or CrossEntropy()
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
 
     def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
@@ -90,11 +91,11 @@ class Step:
         """
         (x, y), (batches, rates, draws) = training_part(source), check_run(batches, rates, draws)
         check_indices(batches, len(x))
-        losses, labels = np.zeros(len(batches)), whole_labels(y, len(x))
+        losses, targets = np.zeros(len(batches)), check_targets(self.loss, y, len(x))
         for i, batch in enumerate(batches):
             if rates is not None:
                 self.optimizer.lr = rates[i]
-            losses[i] = self(x[batch] if draws is None else augment(x[batch], draws[i]), labels[batch])
+            losses[i] = self(x[batch] if draws is None else augment(x[batch], draws[i]), targets[batch])
         return losses
 
     def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -114,12 +115,12 @@ class Step:
 
     def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
         check_numbers(x)
-        y = whole_labels(y, len(x))
+        y = check_targets(self.loss, y, len(x))
         self.model.train()
         self.optimizer.zero_grad()
-        logits = self.model(Tensor(x))
-        whole_labels(y, len(x), logits.shape[-1])
-        loss = functional.cross_entropy(logits, y)
+        outputs = self.model(Tensor(x))
+        check_targets(self.loss, y, len(x), outputs.shape[-1])
+        loss = self.loss(outputs, y)
         loss.backward()
         return loss.item()
 
@@ -151,12 +152,21 @@ class EagerStep(Step):
         Threads that evaluate or predict chunks of a data set side by side; a training step uses one.
     reason : str
         Why it is not compiled, for `explain`.
+    loss : Loss, optional
+        What it trains for; the mean cross-entropy if not given.
     """
 
     compiled = False
 
-    def __init__(self, model: Module, optimizer: Optimizer | None, threads: int = 1, reason: str = "asked for"):
-        super().__init__(model, optimizer)
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer | None,
+        threads: int = 1,
+        reason: str = "asked for",
+        loss: Loss | None = None,
+    ):
+        super().__init__(model, optimizer, loss)
         self.threads, self.reason = threads, reason
 
     @QUIETLY
@@ -164,18 +174,21 @@ class EagerStep(Step):
         if not isinstance(source, np.ndarray):
             (x, y), chosen = training_part(source), whole_numbers(which, "indices", 1)
             check_indices(chosen, len(x))
-            source, which = x[chosen], whole_labels(y, len(x))[chosen]
+            source, which = x[chosen], check_targets(self.loss, y, len(x))[chosen]
         loss = self._backward(source, which)
         self.optimizer.step()
         return loss
 
     def evaluate(self, source: Source) -> tuple[float, float]:
-        """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
+        """Return the mean loss and the accuracy (a fraction) over a data set's test part, or over a pair of arrays.
+
+        Of targets that are numbers it is R2 instead of the accuracy (`nn.losses.MeanSquaredError`).
+        """
         x, y = test_part(source)
-        y = whole_labels(y, len(x))
+        y = check_targets(self.loss, y, len(x))
         self.model.eval()
-        losses, hits = zip(*self._chunks(self._score, x, y), strict=True)
-        return sum(losses) / len(x), sum(hits) / len(x)
+        losses, right = zip(*self._chunks(self._score, x, y), strict=True)
+        return self.loss.report(sum(losses), sum(right), y)
 
     def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
         """Return the logits (examples, classes) of examples (examples, ...), in the model's dtype, computed in evaluation mode.
@@ -209,12 +222,11 @@ class EagerStep(Step):
             return list(pool.map(lambda chunk: function(*(array[chunk] for array in arrays)), chunks))
 
     @QUIETLY
-    def _score(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+    def _score(self, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
         with no_grad():
-            logits = self.model(Tensor(x))
-            whole_labels(y, len(x), logits.shape[-1])
-            losses = functional.cross_entropy(logits, y, reduction="none").data
-        return float(losses.sum(dtype=np.float64)), int((logits.argmax(axis=1) == y).sum())
+            outputs = self.model(Tensor(x))
+            check_targets(self.loss, y, len(x), outputs.shape[-1])
+            return self.loss.sums(outputs, y)
 
     @QUIETLY
     def _logits(self, x: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from tinyticket.data.dataset import Dataset
 from tinyticket.data.fetch import fetch
 from tinyticket.data.pixels import Pixels
 from tinyticket.data.splits import split_validation
+from tinyticket.nn.targets import weighted
 
 __all__ = [
     "Augmentation",
@@ -36,4 +37,5 @@ __all__ = [
     "names",
     "path",
     "split_validation",
+    "weighted",
 ]

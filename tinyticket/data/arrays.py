@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyticket.data.dataset import Dataset
 from tinyticket.errors import InputError
+from tinyticket.nn.targets import split_weights, weighted
 
 MOST_CLASSES = 1_000_000  # a larger label is an identifier, not a class: it would ask for an output layer beyond memory
 BLOCK = 1 << 20  # bytes that are moved at once
@@ -21,6 +22,7 @@ def from_arrays(
     y_test: ArrayLike | None = None,
     name: str = "arrays",
     classes: int | None = None,
+    numbers: bool = False,
 ) -> Dataset:
     """Make a data set from arrays, checked and converted.
 
@@ -31,11 +33,13 @@ def from_arrays(
         taken for pixels and divided by 255; every other number, bools included, becomes float32 as it is. An array that
         is C-contiguous float32 already is used without a copy.
     y_train, y_test : array_like
-        Labels of shape (N,): whole numbers from 0, of any numeric dtype.
+        Labels of shape (N,): whole numbers from 0, of any numeric dtype. With weights they are what `weighted` makes of them.
     name : str, optional
         What to call it in tables and messages.
     classes : int, optional
         The number of classes; by default the largest label of both parts plus one.
+    numbers : bool, optional
+        Whether targets are numbers to predict, of shape (N,) or (N, outputs), instead of labels.
 
     Returns
     -------
@@ -55,11 +59,17 @@ def from_arrays(
     """
     arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
     return assemble(
-        {key: values for key, values in arrays.items() if values is not None or "train" in key}, name, classes, False
+        {key: values for key, values in arrays.items() if values is not None or "train" in key},
+        name,
+        classes,
+        overwrite=False,
+        numbers=numbers,
     )
 
 
-def assemble(arrays: dict[str, Any], name: str, classes: int | None = None, overwrite: bool = True) -> Dataset:
+def assemble(
+    arrays: dict[str, Any], name: str, classes: int | None = None, overwrite: bool = True, numbers: bool = False
+) -> Dataset:
     """Make a data set from arrays by the names of `from_arrays`' parameters, for which see there.
 
     Each is taken out of `arrays` when its turn has come; unless `overwrite` is False the data set may lie in their memory.
@@ -78,7 +88,7 @@ def assemble(arrays: dict[str, Any], name: str, classes: int | None = None, over
     found = []
     for part in parts:
         given = arrays.pop(f"x_{part}")
-        x, y = _inputs(given, f"x_{part}"), _labels(arrays.pop(f"y_{part}"), f"y_{part}")
+        x, y = _inputs(given, f"x_{part}"), _targets(arrays.pop(f"y_{part}"), f"y_{part}", numbers)
         overwrite |= not np.may_share_memory(x, given)
         del given
         _check_lengths(x, y, part)
@@ -87,7 +97,13 @@ def assemble(arrays: dict[str, Any], name: str, classes: int | None = None, over
     if len(found) < 2:
         found = _hold_out(*found.pop(), overwrite)
     (x_train, y_train), (x_test, y_test) = found
-    return Dataset(name, x_train, y_train, x_test, y_test, _count_classes(classes, y_train=y_train, y_test=y_test))
+    if numbers:
+        outputs = [split_weights(y)[0].shape[1] for y in (y_train, y_test)]
+        if len(set(outputs)) > 1:
+            raise InputError(f"y_train has {outputs[0]} numbers an example and y_test {outputs[1]}; expected the same")
+        return Dataset(name, x_train, y_train, x_test, y_test, 0)
+    labels = {"y_train": split_weights(y_train)[0], "y_test": split_weights(y_test)[0]}
+    return Dataset(name, x_train, y_train, x_test, y_test, _count_classes(classes, **labels))
 
 
 def _array(values: Any, called: str) -> NDArray:
@@ -95,11 +111,27 @@ def _array(values: Any, called: str) -> NDArray:
         array = np.asarray(values)
     except ValueError:  # lists of unequal length
         raise InputError(f"{called} is not a regular array; expected rows of equal length") from None
-    if array.dtype.kind not in "buif":
+    if array.dtype.kind not in "buif" and not (called.startswith("y") and array.dtype.names == ("target", "weight")):
         raise InputError(f"{called} has dtype {array.dtype}; expected integers, floats or bools")
     if array.size == 0:
         raise InputError(f"{called} is empty (shape {array.shape}); expected at least one example")
     return array
+
+
+def _targets(y: NDArray, called: str, numbers: bool) -> NDArray:
+    """Return labels, or numbers (N, outputs), with the weights that they came with."""
+    values, weights = split_weights(y)
+    if values.dtype.kind not in "buif":
+        raise InputError(f"{called} has dtype {values.dtype}; expected integers, floats or bools")
+    checked = _numbers(values, called) if numbers else _labels(values, called)
+    return checked if weights is None else weighted(checked, weights)
+
+
+def _numbers(y: NDArray, called: str) -> NDArray[np.float32]:
+    """Return numbers to predict as C-contiguous float32 of shape (N, outputs)."""
+    if y.ndim not in (1, 2):
+        raise InputError(f"{called} has shape {y.shape}; expected (N,) or (N, outputs), the numbers to predict")
+    return _inputs(y.reshape(len(y), -1).astype(np.float64), called)
 
 
 def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:

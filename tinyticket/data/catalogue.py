@@ -15,7 +15,10 @@ from tinyticket.data.folders import Folder
 from tinyticket.data.mnist import FASHION_MNIST, MNIST, load_mnist
 from tinyticket.data.npz import load_npz
 from tinyticket.data.published import Publication
+from tinyticket.data.tables import load_csv
 from tinyticket.errors import InputError, near
+
+NPZ, CSV = (".npz",), (".csv", ".csv.gz")
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,21 @@ def names() -> list[str]:
     return list(CATALOGUE)
 
 
-def load(name: str | PathLike[str], folder: Folder = None) -> Dataset:
+def load(name: str | PathLike[str], folder: Folder = None, *, target: str = "", numbers: bool = False) -> Dataset:
     """Load a data set.
 
     Parameters
     ----------
     name : str or path-like
-        One of `names`, or the path of an .npz file (see `tinyticket.data.npz.load_npz`).
+        One of `names`, or the path of an .npz file (see `tinyticket.data.npz.load_npz`) or a .csv or .csv.gz file (see
+        `tinyticket.data.tables.load_csv`).
     folder : path-like, optional
         Look for published files in FOLDER/NAME alone; by default in $TINYTICKET_DATA/NAME and then in the user's cache
-        folder. Digits and .npz files lie elsewhere.
+        folder. Digits and files of your own lie elsewhere.
+    target : str, optional
+        Of a CSV file, the column to predict; by default the last one.
+    numbers : bool, optional
+        Whether the targets of a file are numbers to predict, instead of labels.
 
     Returns
     -------
@@ -107,7 +115,11 @@ def load(name: str | PathLike[str], folder: Folder = None) -> Dataset:
         If the name is unknown, or a file is missing, truncated, damaged, too large or holds what cannot be trained on.
     """
     try:
-        return load_npz(name) if _is_npz(name) else look_up(name).load(folder)
+        if _ends(name, CSV):
+            return load_csv(name, target, numbers)
+        if target:
+            raise InputError(f"the target {target!r} is a column of a CSV file or data frame, which {name} is not")
+        return load_npz(name, numbers) if _ends(name, NPZ) else look_up(name).load(folder)
     except MemoryError:
         raise InputError(f"{name} is larger than the memory that there is") from None
 
@@ -120,10 +132,10 @@ def path(name: str | PathLike[str], folder: Folder = None) -> Path:
     InputError
         If the name is unknown or the data are not on this machine.
     """
-    if not _is_npz(name):
+    if not _ends(name, NPZ + CSV):
         return look_up(name).locate(folder)
     if not os.path.isfile(name):
-        raise InputError(f"{name} does not exist; expected an .npz file")
+        raise InputError(f"{name} does not exist; expected a file of your own")
     return Path(name)
 
 
@@ -144,11 +156,11 @@ def look_up(name: str | PathLike[str]) -> Entry:
         return CATALOGUE[str(name)]
     except KeyError:
         hint = near(str(name).lower(), CATALOGUE)
-        raise InputError(f"unknown data set {str(name)!r}{hint}; a file of your own ends in .npz") from None
+        raise InputError(f"unknown data set {str(name)!r}{hint}; a file of your own ends in .npz or .csv") from None
 
 
-def _is_npz(name: str | PathLike[str]) -> bool:
-    return Path(name).suffix.lower() == ".npz"
+def _ends(name: str | PathLike[str], endings: tuple[str, ...]) -> bool:
+    return str(name).lower().endswith(endings)
 
 
 def _find(entry: Entry, folder: Folder) -> Path | None:

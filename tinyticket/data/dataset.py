@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tinyticket.data.pixels import Pixels
 from tinyticket.errors import InputError
+from tinyticket.nn.targets import split_weights
 
 Inputs = NDArray[np.float32] | Pixels
 
@@ -26,10 +27,11 @@ class Dataset:
     x_train, x_test : ndarray of float32, or Pixels
         Inputs, C-contiguous, shape (N, ...): one example a row, images as (N, channels, height, width). `Pixels` are images
         kept as bytes, whose batches x[indices] are float32 too.
-    y_train, y_test : ndarray of int64
-        Labels, shape (N,), from 0 to classes - 1.
+    y_train, y_test : ndarray of int64 or float32
+        Labels, shape (N,), from 0 to classes - 1; or numbers, shape (N, outputs). With a weight for each example they are as
+        `nn.targets.weighted` makes them.
     classes : int
-        The number of classes.
+        The number of classes; 0 where targets are numbers.
 
     Raises
     ------
@@ -39,19 +41,23 @@ class Dataset:
 
     name: str
     x_train: Inputs
-    y_train: NDArray[np.int64]
+    y_train: NDArray
     x_test: Inputs
-    y_test: NDArray[np.int64]
+    y_test: NDArray
     classes: int
 
     def __post_init__(self) -> None:
         for part in "train", "test":
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
-            fits = x.dtype == np.float32 and y.dtype == np.int64 and x.ndim >= 2 and y.shape == x.shape[:1]
+            values, _ = split_weights(y)
+            wanted = (np.int64, 1) if self.classes else (np.float32, 2)
+            fits = x.dtype == np.float32 and (values.dtype, values.ndim) == wanted
+            fits = fits and x.ndim >= 2 and values.shape[:1] == x.shape[:1]
             if not (fits and (isinstance(x, Pixels) or x.flags.c_contiguous) and y.flags.c_contiguous):
+                kind = "int64 (N,)" if self.classes else "float32 (N, outputs) of numbers"
                 raise InputError(
                     f"{self.name}: x_{part} is {x.dtype} {x.shape} and y_{part} is {y.dtype} {y.shape}, but a Dataset "
-                    "wants C-contiguous float32 (N, ...) and int64 (N,); tinyticket.data.from_arrays converts"
+                    f"wants C-contiguous float32 (N, ...) and {kind}; tinyticket.data.from_arrays converts"
                 )
         if self.x_train.shape[1:] != self.x_test.shape[1:]:
             raise InputError(
@@ -63,6 +69,11 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example, (channels, height, width) for images."""
         return self.x_train.shape[1:]
+
+    @property
+    def outputs(self) -> int:
+        """The number of classes, or of numbers to predict."""
+        return self.classes or split_weights(self.y_train)[0].shape[1]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -84,7 +95,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         sizes = f"{self.sizes['train']} train, {self.sizes['test']} test"
-        return f"Dataset({self.name}: {sizes}, input {self.input_shape}, {self.classes} classes)"
+        targets = f"{self.classes} classes" if self.classes else f"numbers ({self.outputs})"
+        return f"Dataset({self.name}: {sizes}, input {self.input_shape}, {targets})"
 
 
 def _fingerprint(array: NDArray | Pixels) -> str:

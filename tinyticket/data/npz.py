@@ -29,7 +29,7 @@ MALFORMED = (
 EXPECTED = "x_train and y_train (and x_test and y_test), or x and y"
 
 
-def load_npz(path: str | PathLike[str]) -> Dataset:
+def load_npz(path: str | PathLike[str], numbers: bool = False) -> Dataset:
     """Read a data set from an .npz file.
 
     Parameters
@@ -37,6 +37,8 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
     path : path-like
         The file, with the keys x_train and y_train, and x_test and y_test if it has a test part; or with x and y. Other
         keys are left unread. `from_arrays` says what the arrays may hold and what happens without a test part.
+    numbers : bool, optional
+        Whether targets are numbers to predict.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
     path = Path(path)
     arrays = read_npz(path, _choose)
     try:
-        return assemble(arrays, path.name)
+        return assemble(arrays, path.name, numbers=numbers)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

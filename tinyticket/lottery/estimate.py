@@ -114,5 +114,7 @@ def _of_pruned(experiment: Experiment) -> tuple[CompiledStep | EagerStep | None,
         start = method.untrained_start(settings, experiment.plan, 0, 1, experiment.model.state_dict())
         assert start.untrained is not None
         return MaskTrainer(trainer, start.untrained, start.weights).step, settings.rounds
-    eager = EagerStep(experiment.model, trainer.optimizer) if settings.mask_0 != "zero" else None
+    eager = (
+        EagerStep(experiment.model, trainer.optimizer, loss=trainer.step.loss) if settings.mask_0 != "zero" else None
+    )
     return eager, method.trainings(settings) - 1

@@ -26,6 +26,7 @@ from tinyticket.lottery.inputs import (
 from tinyticket.lottery.jobs.executors import run_trials
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs
+from tinyticket.lottery.losses import CROSS_ENTROPY, outputs_for
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
@@ -114,13 +115,15 @@ class Experiment:
         if self.source:
             options = transfer.adopt(self.source, options)
         options = recipes.fill(options.get("recipe"), options)
-        self.dataset = load_dataset(options.pop("data"), running.data_folder)
+        loss = settings.loss if settings else options.get("loss", CROSS_ENTROPY)
+        self.dataset = load_dataset(options.pop("data"), running.data_folder, loss, options.get("target", ""))
         if self.source:
             transfer.check_data(self.source, self.dataset)
         self.factory = options.pop("model")
         if load_model and isinstance(self.factory, str) and ":" in self.factory:
             self.factory = load_model(self.factory, self.dataset)
-        model_name, _ = model_factory(self.factory, self.dataset)
+        outputs = outputs_for(loss, self.dataset)
+        model_name, _ = model_factory(self.factory, self.dataset, outputs)
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options
         )
@@ -128,7 +131,7 @@ class Experiment:
         self.workers = usable_workers(running.workers, self.threads, self.settings.device)
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
         self.model, self.examples = self.workshop.model, self.workshop.examples
-        check_model(self.model, self.dataset)
+        check_model(self.model, self.dataset, outputs)
         check_draws(self.workshop.draw, self.model, self.settings)
         self.method = method_of(self.settings)
         self.plan: Plan = self.method.plan(self.model, self.settings)

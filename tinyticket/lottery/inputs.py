@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
 from tinyticket.data import Dataset, from_arrays, load, split_validation
 from tinyticket.data.pixels import select
+from tinyticket.data.tables import from_frame, is_frame
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import State
+from tinyticket.lottery.losses import CROSS_ENTROPY, MSE
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.readers import refuse
 from tinyticket.lottery.streams import stream
@@ -43,21 +46,28 @@ def split(dataset: Dataset, settings: Settings) -> Examples:
     )
 
 
-def load_dataset(data: str | os.PathLike | Dataset | tuple, folder: str | os.PathLike | None) -> Dataset:
-    """Return the data set that `find` was given, by name or as arrays."""
+def load_dataset(data: Any, folder: str | os.PathLike | None, loss: str = CROSS_ENTROPY, target: str = "") -> Dataset:
+    """Return the data set that `find` was given, by name, as a data frame or as arrays, with the targets that a loss wants."""
+    numbers = loss == MSE
+    if isinstance(data, str | os.PathLike) and "\0" not in str(data):
+        return load(data, folder, target=target, numbers=numbers)
+    if is_frame(data):
+        return from_frame(data, target, numbers)
+    if target:
+        raise InputError(f"the target {target!r} is a column of a CSV file or data frame, which these data are not")
     if isinstance(data, Dataset):
         return data
     if isinstance(data, tuple | list) and len(data) in (2, 4):
-        return from_arrays(*data)
-    if isinstance(data, str | os.PathLike) and "\0" not in str(data):
-        return load(data, folder)
-    raise refuse("the data are a name, a path, a Dataset, or arrays (x_train, y_train, x_test, y_test)", data)
+        return from_arrays(*data, numbers=numbers)
+    raise refuse(
+        "the data are a name, a path, a Dataset, a data frame, or arrays (x_train, y_train, x_test, y_test)", data
+    )
 
 
-def model_factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str, Factory]:
-    """Return how the model is called, and a function from a generator to a freshly drawn one."""
+def model_factory(model: str | Module | Factory, dataset: Dataset, outputs: int) -> tuple[str, Factory]:
+    """Return how the model is called, and a function from a generator to a freshly drawn one with so many outputs."""
     if isinstance(model, str):
-        return model, lambda rng: models.create(model, dataset.input_shape, dataset.classes, rng)
+        return model, lambda rng: models.create(model, dataset.input_shape, outputs, rng)
     if isinstance(model, Module):
 
         def redraw(rng: np.random.Generator) -> Module:
@@ -71,8 +81,8 @@ def model_factory(model: str | Module | Factory, dataset: Dataset) -> tuple[str,
     raise refuse("the model is a name, a Module, or a function from a generator to a Module", model)
 
 
-def check_model(model: Module, dataset: Dataset) -> None:
-    """Raise InputError unless the model maps examples to one output per class."""
+def check_model(model: Module, dataset: Dataset, outputs: int) -> None:
+    """Raise InputError unless the model maps examples to so many outputs, one per class or number."""
     if not isinstance(model, Module):
         raise InputError(f"the model's function returned {type(model).__name__}, not a Module")
     few = dataset.x_train[:2]
@@ -81,10 +91,10 @@ def check_model(model: Module, dataset: Dataset) -> None:
             shape = model.eval()(Tensor(few)).shape
     except ValueError as error:
         raise InputError(f"the model cannot take examples of shape {dataset.input_shape}: {error}") from error
-    if shape != (len(few), dataset.classes):
+    if shape != (len(few), outputs):
+        of = f"{dataset.classes} classes" if dataset.classes else f"{outputs} numbers"
         raise InputError(
-            f"the model gives outputs of shape {shape} for {len(few)} examples of {dataset.classes} classes; "
-            f"expected ({len(few)}, {dataset.classes})"
+            f"the model gives outputs of shape {shape} for {len(few)} examples of {of}; expected ({len(few)}, {outputs})"
         )
 
 

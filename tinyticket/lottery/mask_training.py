@@ -29,7 +29,8 @@ class MaskTrainer(Trainer):
         self.sources = how.method.sources(how, {name: weights[name] for name in self.model.prunable()})
         scores: list[Parameter] = [source.scores for source in self.sources.values()]
         self.optimizer = SGD(scores, self.settings.lr, 0.9, self.settings.weight_decay)
-        self.step = EagerStep(Sourced(self.model, self.sources), self.optimizer, reason="its mask is learned")
+        network, reason = Sourced(self.model, self.sources), "its mask is learned"
+        self.step = EagerStep(network, self.optimizer, reason=reason, loss=trainer.step.loss)
 
     def train(self, *arguments: Any, **options: Any) -> Run:
         """Learn the mask and return it, with the weights that it leaves and the scores; arguments as of `Trainer.train`."""

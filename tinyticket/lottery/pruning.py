@@ -17,6 +17,7 @@ from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.registry import Registry, takes
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module
+from tinyticket.nn.targets import split_weights
 
 if TYPE_CHECKING:
     from tinyticket.lottery.plan import Plan
@@ -123,7 +124,7 @@ class Pruner:
     @cached_property
     def _batch(self) -> tuple[np.ndarray, np.ndarray]:
         """One batch of training examples, the same for every density and control of the trial."""
-        x, y = self._examples
+        x, y = self._examples[0], split_weights(self._examples[1])[0]
         chosen = stream(self.settings.seed, self.trial, "criterion").permutation(len(x))[: self.settings.batch_size]
         return x[chosen], y[chosen]
 

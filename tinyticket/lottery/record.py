@@ -114,6 +114,8 @@ def _data_record(experiment: Experiment) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "classes": dataset.classes,
+        **({} if dataset.classes else {"outputs": dataset.outputs}),
+        **({"weighted": True} if dataset.y_train.dtype.names else {}),
         "input_shape": list(dataset.input_shape),
         "examples": {part: len(y) for part, (_, y) in parts.items()},
         "fingerprints": experiment.workshop.fingerprints,

@@ -22,7 +22,8 @@ from tinyticket.lottery.algorithm import Masks
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
-from tinyticket.nn import Module, functional, own_class
+from tinyticket.nn import Module, own_class
+from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
 from tinyticket.store import HISTORY, Run
@@ -60,22 +61,29 @@ class Trainer:
         examples: Examples,
         threads: int = 1,
         plan: Mapping[str, Any] | None = None,
+        loss: Loss | None = None,
     ):
-        self.model, self.settings, self.examples = model, settings, examples
+        self.model, self.settings, self.examples, loss = model, settings, examples, loss or CrossEntropy()
         self.optimizer = make_optimizer(model, settings)
         self.step: Step
         self._plan, plan = plan, plan or {}
         if settings.eager or plan.get("mode") == "eager":
-            self.step = EagerStep(model, self.optimizer, threads)
+            self.step = EagerStep(model, self.optimizer, threads, loss=loss)
         elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
             if settings.device != "cpu":
                 compiled = f"device {settings.device} runs compiled networks only"
                 raise InputError(f"{compiled}, and {own} is a class of your own, which trains through the autograd")
-            self.step = EagerStep(model, self.optimizer, threads, reason=f"{own} is a class of your own")
+            self.step = EagerStep(model, self.optimizer, threads, f"{own} is a class of your own", loss)
+        elif examples.train[1].dtype.names:
+            if settings.device != "cpu":
+                raise InputError(
+                    f"device {settings.device} trains examples that count the same; leave their weights out"
+                )
+            self.step = EagerStep(model, self.optimizer, threads, "examples have weights", loss)
         else:
             self.step = choose(
                 model,
-                functional.cross_entropy,
+                loss,
                 self.optimizer,
                 settings.batch_size,
                 threads=threads,
@@ -138,7 +146,8 @@ class Trainer:
         history, plan, settled = np.array(rows, HISTORY), _executed(plans, step.plan()), revision.settled
         begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
         state, origin = self.model.state_dict(), start.record()
-        return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun, start.frozen)
+        more: dict[str, Any] = {"frozen": start.frozen, "metric": step.loss.metric}
+        return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun, **more)
 
     def _step_of(self, start: Start) -> Step:
         """Return the step to train with: where pruned weights are not zero, kernels that skip them are of no use."""
@@ -146,7 +155,8 @@ class Trainer:
             return self.step
         prunable = self.model.prunable()
         sources = {name: Frozen(prunable[name], value) for name, value in start.frozen.items()}
-        return EagerStep(Sourced(self.model, sources), self.optimizer, reason="pruned weights are frozen, not zero")
+        network, reason = Sourced(self.model, sources), "pruned weights are frozen, not zero"
+        return EagerStep(network, self.optimizer, reason=reason, loss=self.step.loss)
 
     def _revised(self, revision: Revision, iteration: int, masks: Masks) -> Masks:
         """Change the masks after an iteration if that is due."""

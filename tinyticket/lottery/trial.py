@@ -25,6 +25,7 @@ from tinyticket.lottery.rewinding import Rewinding, kept_iteration
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.lottery.streams import stream
+from tinyticket.results.naming import metric_of
 from tinyticket.results.result import Round
 from tinyticket.store import Checkpoint, Run
 
@@ -117,7 +118,8 @@ class TrialRun:
                 self._commit()
 
     def _train(self, round: int, control: str | None, start: Start, keep_at: int = 0) -> Future[Run]:
-        training = Training(self.number, round, control, self.plan.densities[round], self._experiment)
+        metric = metric_of(vars(self.settings)).title
+        training = Training(self.number, round, control, self.plan.densities[round], self._experiment, metric)
         return self._submit(Job(training, start, keep_at))
 
     def _wait(self, training: Future[Run]) -> Run:

@@ -16,13 +16,15 @@ from tinyticket.errors import InputError, printable
 from tinyticket.report.series import controls, series
 from tinyticket.results import Result, Round
 from tinyticket.results.comparison import Comparison
+from tinyticket.results.naming import metric_of
 from tinyticket.results.sentence import WORDS
 from tinyticket.store import replace
 
 ENDINGS = (".png", ".svg", ".pdf")
 COLOURS = {"ticket": "#1f5fa8", "reinit": "#d9752b", "random": "#4f8f4f"}
 MARKERS = {"ticket": "o", "reinit": "s", "random": "^"}
-PANELS = ("test accuracy at early stop (%)", "early-stopping iteration")
+PANELS = ("test {} at early stop (%)", "early-stopping iteration")
+"""Labels of what is drawn; the first wants the metric."""
 LINE, BARS = {"markersize": 4, "linewidth": 1.4}, {"capsize": 2.5, "elinewidth": 0.9}
 
 
@@ -33,7 +35,7 @@ def plot(result: Result, path: str | os.PathLike) -> None:
     """
     path = checked(path)
     figure, axes = _two_panels()
-    _panel(axes[0], result, lambda run: 100 * run.test_accuracy, PANELS[0])
+    _panel(axes[0], result, lambda run: 100 * run.test_accuracy, PANELS[0].format(metric_of(result.config).title))
     _panel(axes[1], result, lambda run: run.early_stop_iteration, PANELS[1])
     axes[0].legend(frameon=False, fontsize=9)
     trials = f"{len(result.trials)} {'trials' if len(result.trials) > 1 else 'trial'}"
@@ -56,7 +58,7 @@ def plot_comparison(comparison: Comparison, path: str | os.PathLike) -> None:
         axes[1].plot(densities, [side.early_stop for side in sides], **style)
     shown = [100 * max(side.density for side in row if side) for row in comparison.rows]
     for axis, label in zip(axes, PANELS, strict=True):
-        against_density(axis, shown, label)
+        against_density(axis, shown, label.format(comparison.metric.title))
     axes[0].legend(frameon=False, fontsize=9)
     write(figure, path)
 

@@ -12,7 +12,7 @@ from tinyticket.report.blocks import WIDTH, Column, blocks
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
-from tinyticket.results.naming import TICKETS
+from tinyticket.results.naming import TICKETS, Metric, metric_of
 
 
 def title(result: Result) -> str:
@@ -24,8 +24,9 @@ def title(result: Result) -> str:
     return printable(f"{result.config['model']} on {result.config['data']}, {spread}{below}")
 
 
-KEY = "stop: early-stopping iteration; accuracy: on the test set there, in percent"
-"""What the columns of the tables are."""
+def key(metric: Metric) -> str:
+    """Return what the columns of the tables are."""
+    return f"stop: early-stopping iteration; {metric.title}: on the test set there, in percent"
 
 
 def table(result: Result, width: int = WIDTH) -> list[Table]:
@@ -46,7 +47,9 @@ def table(result: Result, width: int = WIDTH) -> list[Table]:
         groups.append(
             [
                 Column(f"{escape(label)}:\nstop", [_cell(stops, each.round, ".0f", ".0f") for each in rounds]),
-                Column("accuracy", [_cell(accuracies, each.round, ".2f", ".1f") for each in rounds]),
+                Column(
+                    metric_of(result.config).title, [_cell(accuracies, each.round, ".2f", ".1f") for each in rounds]
+                ),
             ]
         )
     return blocks(lead, groups, width)
@@ -62,8 +65,8 @@ def comparison_table(comparison: Comparison, width: int = WIDTH) -> list[Table]:
     names, groups = files if len(set(files)) == len(files) else comparison.names, []
     for i, (name, paired) in enumerate(zip(names, comparison.paired, strict=True)):
         sides = [row[i] for row in comparison.rows]
-        accuracy = f"{escape(printable(name))}:\naccuracy"
-        group = [Column(accuracy, list(map(_accuracy, sides))), Column("stop", list(map(_stop, sides)))]
+        title = f"{escape(printable(name))}:\n{comparison.metric.title}"
+        group = [Column(title, list(map(_accuracy, sides))), Column("stop", list(map(_stop, sides)))]
         against = "against first,\npaired" if paired else "against\nfirst"
         groups.append([*group, Column(against, list(map(_difference, sides)))] if i else group)
     return blocks([Column("density", densities)], groups, width)

@@ -8,8 +8,9 @@ from typing import Any
 
 from tinyticket.errors import InputError
 from tinyticket.results.intervals import Interval, difference_interval, interval
-from tinyticket.results.naming import compared_as
+from tinyticket.results.naming import Metric, compared_as, metric_of
 from tinyticket.results.result import Result, Round, runs_of
+from tinyticket.results.verdict import grain_of
 
 SAME_DENSITY = 1.05
 """Densities whose ratio is below this are compared with each other: results of other prunings rarely have equal ones."""
@@ -41,6 +42,7 @@ class Comparison:
     names: list[str]  # the results' files
     paired: list[bool]  # whether each shares seed and data with the first, so that trials are compared one by one
     rows: list[list[Side | None]]  # for each density, from dense to sparse, a side for every result that has it
+    metric: Metric  # what the accuracies are
     kinds: list[str]  # what the networks of each are if they are no tickets, such as "untrained weights, learned mask"
 
     def plain(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Comparison:
             "results": self.names,
             "paired": self.paired,
             "kinds": self.kinds,
+            "metric": self.metric.name,
             "densities": [[side and side.plain() for side in row] for row in self.rows],
         }
 
@@ -70,12 +73,16 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
     """
     if len(results) < 2:
         raise InputError("a comparison needs at least two results")
-    first = results[0]
+    first, metric = results[0], metric_of(results[0].config)
     for other in results[1:]:
         if other.data["fingerprints"] != first.data["fingerprints"]:
             raise InputError(
                 f"{_name(first)} is on {first.config['data']} and {_name(other)} on other data ({other.config['data']}); "
                 "accuracies on different data do not compare"
+            )
+        if metric_of(other.config) != metric:
+            raise InputError(
+                f"{_name(first)} reports {metric.title} and {_name(other)} {metric_of(other.config).title}"
             )
     held = [list(runs_of(result, network).values()) for result in results]
     if not any(held):
@@ -84,7 +91,7 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
         )
     seeds = [(result.seed, result.config["validation"]) for result in results]
     paired = [seed == seeds[0] for seed in seeds]
-    grain = 1 / first.data["examples"]["test"]
+    grain = grain_of(first)
     rows = [
         [
             None if runs is None else _side(runs, row[0] if which else None, paired[which], grain)
@@ -93,7 +100,7 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
         for row in _shared(held)
     ]
     kinds = [compared_as(result.networks, network) for result in results]
-    return Comparison([_name(result) for result in results], paired, rows, kinds)
+    return Comparison([_name(result) for result in results], paired, rows, metric, kinds)
 
 
 Runs = dict[int, Round]  # by trial

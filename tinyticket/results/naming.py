@@ -29,6 +29,17 @@ class Networks:
         return f"no {words}" if negated else f"{words}," if self.how else words
 
 
+@dataclass(frozen=True)
+class Metric:
+    """The words for what evaluations report beside the loss, in the columns of accuracies."""
+
+    name: str  # as files have it
+    title: str
+    unit: str  # of differences, a hundredth
+
+
+ACCURACY, R2 = Metric("accuracy", "accuracy", "points"), Metric("r2", "R2", "points of R2")
+
 TICKETS = Networks("winning ticket", "winning ticket")
 STAYING = Networks("pruned network, not rewound", "matching network", "whose weights were not rewound", timed=False)
 UNTOUCHED = Networks(
@@ -44,6 +55,11 @@ METHODS = {
     **dict.fromkeys(("set", "set-original", "rigl", "snfs", "snfs-grow"), MOVING),
     "early-bird": EARLY_BIRD,
 }
+
+
+def metric_of(config: Mapping[str, Any]) -> Metric:
+    """Return the words for the metric of an experiment: accuracy, or of targets that are numbers R2."""
+    return R2 if config.get("loss") == "mse" else ACCURACY
 
 
 def kind_of(control: str) -> str:

@@ -14,7 +14,7 @@ from tinyticket.errors import InputError
 from tinyticket.nn import Module, build, described_weights
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
-from tinyticket.results.naming import Networks, networks_of
+from tinyticket.results.naming import Metric, Networks, metric_of, networks_of
 from tinyticket.results.verdict import verdict
 from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_checkpoint, read_header
 
@@ -148,6 +148,8 @@ class Result:
         The architecture, as `tt.nn.describe` gives it.
     networks : Networks
         The words for those after the dense one.
+    metric : Metric
+        What `test_accuracy` and the columns of accuracies are: the accuracy, or R2 where targets are numbers.
     seed : int
     """
 
@@ -163,6 +165,7 @@ class Result:
         words = header.pop("networks")
         self.config, self.data, self.versions, self.machine = header.values()
         self.networks = Networks(**words) if words else networks_of(self.config)
+        self.metric: Metric = metric_of(self.config)
 
     @property
     def path(self) -> str | None:

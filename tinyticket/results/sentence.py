@@ -55,8 +55,8 @@ def too_short(at_end: int, trainings: int) -> str:
 def _numbers(comparison: Comparison) -> str:
     """Return "13.5%: +0.31 points [+0.12, +0.49] in no more iterations, stops at 0.62x [0.51, 0.76], random mask -0.46"."""
     networks = comparison.networks
-    timed = " in no more iterations" if networks.timed else ""
-    said = f"{comparison.density:.1%}: {_points(comparison.accuracy.mean)} points{_bounds(comparison.accuracy, _points)}{timed}"
+    timed, unit = " in no more iterations" if networks.timed else "", comparison.metric.unit
+    said = f"{comparison.density:.1%}: {_points(comparison.accuracy.mean)} {unit}{_bounds(comparison.accuracy, _points)}{timed}"
     if comparison.early_stop:
         stops = comparison.early_stop
         sooner = "and sooner, " if comparison.sooner else ""
@@ -78,7 +78,7 @@ def _too(what: str, others: list[Comparison]) -> str:
 def _basis(comparison: Comparison) -> str:
     if comparison.trials == 1:
         return "1 trial"
-    return f"{comparison.trials} trials, 95% intervals, margin {100 * comparison.margin:.2f} points"
+    return f"{comparison.trials} trials, 95% intervals, margin {100 * comparison.margin:.2f} {comparison.metric.unit}"
 
 
 def _doubts(winner: Comparison) -> str:
@@ -89,7 +89,7 @@ def _doubts(winner: Comparison) -> str:
     missing = "; no re-initialised control was run: the mask alone may have done it" if unasked else ""
     if winner.last.low > -winner.margin:
         return missing
-    last = f"{_points(winner.last.mean)} points{_bounds(winner.last, _points)}"
+    last = f"{_points(winner.last.mean)} {winner.metric.unit}{_bounds(winner.last, _points)}"
     return f"{missing}; a sanity check would ask for longer trainings: after the last iteration it is at {last}"
 
 
@@ -104,7 +104,7 @@ def _would_decide(comparison: Comparison) -> str:
     said = f"; {max(filter(None, needed))} trials like these would probably prove it" if all(needed) else ""
     margin = -comparison.accuracy.bound(comparison.level)
     if margin > comparison.margin and comparison.p["initialisation"] <= comparison.level:
-        said += f"; within a margin of {math.ceil(1e4 * margin) / 100:.2f} points it would have been proved"
+        said += f"; within a margin of {math.ceil(1e4 * margin) / 100:.2f} {comparison.metric.unit} it would have been proved"
     return said
 
 

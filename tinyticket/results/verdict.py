@@ -29,7 +29,7 @@ import numpy as np
 
 from tinyticket.results import sentence
 from tinyticket.results.intervals import CONFIDENCE, FEWEST, Interval, holm, interval, ratio_interval
-from tinyticket.results.naming import TICKETS, Networks, kind_of
+from tinyticket.results.naming import ACCURACY, TICKETS, Metric, Networks, kind_of, metric_of
 
 if TYPE_CHECKING:
     from tinyticket.results.result import Result, Round, Trial
@@ -61,6 +61,7 @@ class Comparison:
     margin: float = MARGIN  # how far a ticket that matches may be below
     level: float = EACH  # the chance that a test of the first two claims is wrong
     networks: Networks = TICKETS
+    metric: Metric = ACCURACY
     standing: str = "undecided"
     sooner: bool = False
 
@@ -154,7 +155,7 @@ def _compare_all(result: Result) -> list[Comparison]:
 
 
 def _compare(result: Result, trials: list[Trial], number: int) -> Comparison:
-    grain, margin, networks = 1 / result.data["examples"]["test"], _margin(result), result.networks
+    grain, margin, networks = grain_of(result), _margin(result), result.networks
     tickets = [trial.rounds[number] for trial in trials]
     stops, dense = zip(*(read(trial.rounds[0]) for trial in trials), strict=True)
     until = stops if networks.timed else [math.inf] * len(trials)
@@ -196,12 +197,18 @@ def _compare(result: Result, trials: list[Trial], number: int) -> Comparison:
         },
         margin=margin,
         networks=networks,
+        metric=metric_of(result.config),
     )  # fmt: skip
 
 
 def _margin(result: Result) -> float:
     """Return the margin: at least what one test example is."""
-    return max(result.config.get("margin", MARGIN), 1 / result.data["examples"]["test"])
+    return max(result.config.get("margin", MARGIN), grain_of(result))
+
+
+def grain_of(result: Result) -> float:
+    """Return the step in which accuracies can be told apart, one test example; R2 has none."""
+    return 1 / result.data["examples"]["test"] if metric_of(result.config) == ACCURACY else 0.0
 
 
 def _settled(config: Mapping[str, Any], ticket: Round) -> int:

@@ -29,7 +29,7 @@ def read_header(root: Group) -> dict[str, Any]:
     """
     header: dict[str, Any] = {name: root.json(name) for name in ("config", "model", "data", "versions", "machine")}
     _check(root, "config", header["config"], CONFIG, LATER)
-    _check(root, "data", header["data"], DATA)
+    _check(root, "data", header["data"], DATA, {"outputs": _count(1), "weighted": lambda value: value is True})
     _check(root, "data", header["data"]["examples"], dict.fromkeys(("train", "validation", "test"), _count(1)))
     _check_lengths(root, header["config"], header["data"])
     networks = root.json("networks") if root.has("networks") else {}
@@ -102,8 +102,8 @@ CONFIG: dict[str, Check] = {
 }
 LATER: dict[str, Check] = {
     **dict.fromkeys(("rewind", "strategy", "criterion", "masks_from", "method", "augment", "recipe", "mask_0"), _text),
-    **dict.fromkeys(("early_bird_by", "device", "test_at"), _text),
-    **dict.fromkeys(("drop", "score_lr", "scale_penalty", "margin"), _number),
+    **dict.fromkeys(("early_bird_by", "device", "test_at", "loss", "class_weights", "target"), _text),
+    **dict.fromkeys(("drop", "score_lr", "scale_penalty", "margin", "label_smoothing"), _number),
     **dict.fromkeys(("signed_constant", "rescale"), lambda value: isinstance(value, bool)),
     "rewind_to": _count(0),
     "update_every": _count(1),
@@ -115,7 +115,7 @@ NETWORKS: dict[str, Check] = {
 }
 DATA: dict[str, Check] = {
     "name": _text,
-    "classes": _count(1),
+    "classes": _count(0),
     "input_shape": _shape,
     "examples": _mapping(_count(0)),
     "fingerprints": _mapping(_text),

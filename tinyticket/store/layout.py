@@ -26,6 +26,9 @@ MASK_STAYS = ("ticket", "init", "inverted")
 
 LARGEST = 10**9  # iterations
 LONGEST_FIXED = 60_000  # of the 64 KiB that HDF5 has for an attribute
+METRICS = {"accuracy": 0.0, "r2": -math.inf}
+"""What columns of accuracies may hold, and the least of it."""
+
 SCALARS = {
     "density": float,
     "weights_left": int,
@@ -177,6 +180,8 @@ def write_run(group: h5py.Group, run: Run) -> None:
     group.attrs.update(run.scalars())
     write_json(group, "start", run.origin)
     write_json(group, "plan", run.plan)
+    if run.metric != "accuracy":
+        group.attrs["metric"] = np.bytes_(run.metric)
     if run.cpu:
         group.attrs["cpu"] = np.bytes_(run.cpu)
 
@@ -240,10 +245,23 @@ def read_history(group: Group) -> np.ndarray:
     iterations = history["iteration"]
     if not len(history) or iterations[0] < 0 or iterations[-1] > LARGEST or (iterations[1:] <= iterations[:-1]).any():
         raise group.damage("its iterations do not go upward from 0 or more", "history")
+    least = _least(group)
     for name in ("validation_accuracy", "test_accuracy"):
-        if ((history[name] < 0) | (history[name] > 1)).any():  # NaN where a network diverged
-            raise group.damage(f"{name} is not between 0 and 1", "history")
+        if ((history[name] < least) | (history[name] > 1)).any():  # NaN where a network diverged
+            raise group.damage(f"{name} is not between {least:g} and 1", "history")
     return history
+
+
+def read_metric(group: Group) -> str:
+    """Return what stands in the columns of accuracies."""
+    metric = group.text("metric") if group.has("metric") else "accuracy"
+    if metric not in METRICS:
+        raise group.damage(f"it cannot be {metric!r:.60}", "metric")
+    return metric
+
+
+def _least(group: Group) -> float:
+    return METRICS[read_metric(group)]
 
 
 def read_origin(group: Group) -> dict[str, Any]:
@@ -277,13 +295,13 @@ def _is_plan(plan: Any) -> bool:
 def read_scalars(group: Group) -> dict[str, Any]:
     """Return the numbers of a training as Python values."""
     scalars = {name: group.number(name, kind) for name, kind in SCALARS.items()}
-    for name, most in {
-        "density": 1,
-        "weights_left": math.inf,
-        "early_stop_iteration": LARGEST,
-        "test_accuracy": 1,
-    }.items():
-        if scalars[name] < 0 or scalars[name] > most:  # NaN where a network diverged
+    for name, least, most in (
+        ("density", 0, 1),
+        ("weights_left", 0, math.inf),
+        ("early_stop_iteration", 0, LARGEST),
+        ("test_accuracy", _least(group), 1),
+    ):
+        if scalars[name] < least or scalars[name] > most:  # NaN where a network diverged
             raise group.damage(f"it cannot be {scalars[name]}", name)
     if math.isnan(scalars["density"]):
         raise group.damage("it is no number", "density")

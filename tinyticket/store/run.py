@@ -52,6 +52,8 @@ class Run:
         Of weights whose mask was learned, by weight.
     cpu : str
         The kind of CPU that trained, if it is another than that of the process that wrote the file.
+    metric : str
+        What stands in the columns of accuracies: "accuracy" or, for targets that are numbers, "r2".
     """
 
     masks: dict[str, np.ndarray]
@@ -66,6 +68,7 @@ class Run:
     frozen: Mapping[str, np.ndarray] = field(default_factory=dict)
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)
     cpu: str = ""
+    metric: str = "accuracy"
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""

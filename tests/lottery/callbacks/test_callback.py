@@ -19,10 +19,10 @@ def test_a_callback_is_told_everything_in_order():
     assert kinds == ["run_begun", *one, "committed", *one, *one, *one, "committed", "run_ended"]
     assert callback.of("run_begun") == [(4, 10, 0)]
     assert callback.of("training_begun") == [
-        (0, 0, None, 1.0, ""),
-        (0, 1, None, pytest.approx(278 / 344), ""),
-        (0, 1, "reinit", pytest.approx(278 / 344), ""),
-        (0, 1, "random", pytest.approx(278 / 344), ""),
+        (0, 0, None, 1.0, "", "accuracy"),
+        (0, 1, None, pytest.approx(278 / 344), "", "accuracy"),
+        (0, 1, "reinit", pytest.approx(278 / 344), "", "accuracy"),
+        (0, 1, "random", pytest.approx(278 / 344), "", "accuracy"),
     ]
     assert callback.of("committed") == [(0, 0), (0, 1)]
 

@@ -76,3 +76,35 @@ def test_as_many_weights_as_classes_are_wanted():
         F.cross_entropy(np.zeros((2, 3)), [0, 1], weight=[1, 2])
     with pytest.raises(tt.InputError, match=r"class weights get no gradient; give weight\.data"):
         F.nll_loss(np.zeros((2, 3)), [0, 1], weight=tt.Tensor(np.ones(3), requires_grad=True))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_an_example_of_weight_two_counts_as_two_examples(reduction, smoothing):
+    logits, labels = np.random.default_rng(0).normal(size=(3, 4)), np.array([1, 0, 3])
+    twice = F.cross_entropy(logits[[0, 1, 1, 2]], labels[[0, 1, 1, 2]], reduction, label_smoothing=smoothing)
+    weighted = F.cross_entropy(logits, labels, reduction, label_smoothing=smoothing, sample_weight=[1, 2, 1])
+    assert weighted.item() == pytest.approx(twice.item())
+    numbers = F.mse_loss(logits[[0, 1, 1, 2]], np.ones((4, 4)), reduction).item()
+    assert F.mse_loss(logits, np.ones((3, 4)), reduction, sample_weight=[1, 2, 1]).item() == pytest.approx(numbers)
+
+
+def test_weights_are_one_for_each_example():
+    with pytest.raises(ValueError, match=r"sample_weight has shape \(3,\), but there are targets of shape \(2,\)"):
+        F.cross_entropy(np.zeros((2, 3)), [0, 1], sample_weight=[1, 1, 1])
+    with pytest.raises(ValueError, match=r"label_smoothing is from 0 to 1, not 2"):
+        F.cross_entropy(np.zeros((2, 3)), [0, 1], label_smoothing=2)
+
+
+def test_weighted_squares_have_the_gradient_of_their_mean():
+    target, weights = np.ones((2, 2)), [1.0, 3.0]
+    assert tt.gradcheck(lambda x: F.mse_loss(x, target, sample_weight=weights), [np.array([[1.0, 2], [3, 5]])])
+
+
+def test_huge_logits_of_yes_and_no_do_not_overflow():
+    logits = tt.Tensor(np.array([1e4, -1e4], np.float32), requires_grad=True)
+    with np.errstate(over="raise", invalid="raise"):
+        loss = F.binary_cross_entropy_with_logits(logits, [0, 1])
+        loss.backward()
+    assert loss.item() == 1e4
+    assert logits.grad.tolist() == [0.5, -0.5]

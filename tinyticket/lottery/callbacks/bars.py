@@ -57,7 +57,7 @@ class Bars(Callback):
             self._rows[training],
             completed=row["iteration"],
             loss=f"loss {row['validation_loss']:.3f}",
-            accuracy=f"accuracy {row['validation_accuracy']:.1%}",
+            accuracy=f"{training.metric} {row['validation_accuracy']:.1%}",
         )
         self.table.advance(self.all, advanced)
 

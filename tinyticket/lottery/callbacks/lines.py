@@ -29,11 +29,11 @@ class Lines(Callback):
         self.done += 1
         _print(
             f"[{self.done}/{self.trainings}] {_title(training)}: early stop at {scalars['early_stop_iteration']}, "
-            f"test accuracy {scalars['test_accuracy']:.2%}, {time.perf_counter() - self._began.pop(training):.1f} s"
+            f"test {training.metric} {scalars['test_accuracy']:.2%}, {time.perf_counter() - self._began.pop(training):.1f} s"
         )
 
     def untrained(self, training: Training, scalars: dict[str, Any]) -> None:
-        _print(f"{_title(training)}: not trained, test accuracy {scalars['test_accuracy']:.2%}")
+        _print(f"{_title(training)}: not trained, test {training.metric} {scalars['test_accuracy']:.2%}")
 
 
 def _title(training: Training) -> str:

@@ -19,12 +19,14 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import Factory, model_factory, split
+from tinyticket.lottery.losses import make_loss, outputs_for
 from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
 from tinyticket.nn import Module
+from tinyticket.results.naming import ACCURACY
 from tinyticket.store import Run
 
 CONTINUED = "continued"
@@ -39,6 +41,7 @@ class Training(NamedTuple):
     control: str | None
     density: float
     experiment: str = ""  # of a sweep
+    metric: str = ACCURACY.title  # what its accuracies are: "accuracy", or "R2" of targets that are numbers
 
     @property
     def network(self) -> str:
@@ -89,7 +92,8 @@ class Workshop:
     def __init__(self, factory: str | Module | Factory, dataset: Dataset, settings: Settings):
         self.factory, self.dataset, self.settings = factory, dataset, settings
         self.examples = split(dataset, settings)
-        _, self._make = model_factory(factory, dataset)
+        _, self._make = model_factory(factory, dataset, outputs_for(settings.loss, dataset))
+        self._loss = make_loss(settings, dataset, self.examples.train[1])
         # A copy: training leaves masks in it, and a function may hand out one and the same object again and again.
         self.model = copy.deepcopy(self._make(stream(settings.seed, 0, "init")))
         self._trainer: Trainer | None = None
@@ -112,7 +116,8 @@ class Workshop:
     def trainer(self, plan: Mapping[str, Any] | None = None) -> Trainer:
         """Return what trains the network, executed as a training of before was, if its plan is given."""
         if self._trainer is None or plan != self._plan:
-            self._plan, self._trainer = plan, Trainer(self.model, self.settings, self.examples, plan=plan)
+            self._plan = plan
+            self._trainer = Trainer(self.model, self.settings, self.examples, plan=plan, loss=self._loss)
         return self._trainer
 
     def do(self, job: Job, threads: int, watch: Callable[[dict[str, Any]], None] = lambda row: None) -> Run:

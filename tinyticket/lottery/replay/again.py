@@ -20,6 +20,7 @@ from tinyticket.lottery.inputs import Factory, load_dataset
 from tinyticket.lottery.jobs.job import Job
 from tinyticket.lottery.jobs.submission import Here
 from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.trial import Runs
 from tinyticket.nn import Module, describe
@@ -146,7 +147,8 @@ def data_of(
         raise InputError(
             f"{result.archive.name} is about {name!r}, which is not in the catalogue: say where the data are (--data)"
         )
-    dataset = load_dataset(name if data is None else data, folder)
+    loss, target = (result.config.get(name, SETTINGS[name].absent) for name in ("loss", "target"))
+    dataset = data if isinstance(data, Dataset) else load_dataset(name if data is None else data, folder, loss, target)
     now, before = dataset.fingerprints(), result.data["fingerprints"]
     if different := [part for part in before if now.get(part) != before[part]]:
         raise InputError(

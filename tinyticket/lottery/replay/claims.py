@@ -7,7 +7,7 @@ import numpy as np
 from tinyticket.lottery.controls import known
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.replay.file import File, Training
-from tinyticket.results.naming import METHODS
+from tinyticket.results.naming import ACCURACY, METHODS
 from tinyticket.store import summary
 from tinyticket.store.layout import MASK_STAYS
 
@@ -89,6 +89,8 @@ def history(file: File, found: Training) -> str | None:
         return "the test set was read where it should not have been"
     if not np.isfinite(table[-1]["test_loss"]):
         return "the last test loss is no finite number"
+    if file.result.metric != ACCURACY or file.result.data.get("weighted"):
+        return None  # such a share is not one of so many examples
     for part, rows in (("validation", table), ("test", table[tested])):
         right = rows[f"{part}_accuracy"] * file.result.data["examples"][part]  # answers
         if not ((right >= 0) & (rows[f"{part}_accuracy"] <= 1) & (abs(right - np.rint(right)) < 1e-6)).all():

@@ -13,6 +13,7 @@ from tinyticket.compiler import EagerStep
 from tinyticket.data import Dataset
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.inputs import split
+from tinyticket.lottery.losses import make_loss
 from tinyticket.lottery.replay.again import data_of
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
@@ -50,11 +51,13 @@ def supermask(
     InputError
         If the data are not found, or not those of the experiment.
     """
-    examples = split(data_of(result, data, folder), Settings.from_plain(result.config))
+    dataset, settings = data_of(result, data, folder), Settings.from_plain(result.config)
+    examples = split(dataset, settings)
+    loss = make_loss(settings, dataset, examples.train[1])
     held: dict[tuple[str, float], list[list[float]]] = {}
     for trial in result.trials:
         model = result.network()
-        step, initial = EagerStep(model, SGD(model.parameters(), 0.0)), result.init(trial.number)
+        step, initial = EagerStep(model, SGD(model.parameters(), 0.0), loss=loss), result.init(trial.number)
         for criterion, density, masks in _masks(model, trial.rounds[0].trained, initial, result.seed, trial.number):
             scores = []
             for make in WEIGHTS.values():

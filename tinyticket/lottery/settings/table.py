@@ -18,6 +18,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.callbacks import Callback, in_order
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.device import check_device_settings
+from tinyticket.lottery.losses import LOSSES, check_loss, read_class_weights
 from tinyticket.lottery.mask_0 import MASK_0, check_mask_0
 from tinyticket.lottery.methods import METHODS, check_method
 from tinyticket.lottery.methods.early_bird import BY as EARLY_BIRDS
@@ -153,6 +154,20 @@ class Settings(Declared):
     test_at: str = setting(
         "Training", "all", "minima: read the test set at new minima of the validation loss and at the end alone, not at all "
         "evaluations; the other rows have no test columns.", later=True, known=("all", "minima"), kind="test-at")
+    loss: str = setting(
+        "Training", LOSSES[0], "What is minimised: cross-entropy, binary-cross-entropy (of two classes, with one output), or mse, "
+        "mean squared error, of targets that are numbers: R2 then stands where accuracies are. All but plain cross-entropy train "
+        "eagerly.", later=True, known=LOSSES, kind="loss")
+    label_smoothing: float = setting(
+        "Training", 0.0, "Share of each label that is spread over all classes.", later=True, least=0, below=1,
+        expected="the label smoothing is a share from 0 to 1")
+    class_weights: str = setting(
+        "Training", "none", "What classes count in the loss: numbers, one for each, or balanced, for which each class counts as "
+        "much as any other.", later=True, parse=read_class_weights, takes="str or list of float", form="NUMBER,...",
+        expected="class weights are numbers above 0, one for each class, or balanced")
+    target: str = setting(
+        "Experiment", None, "Of a CSV file or data frame, the column that is to be predicted; without it the last one.",
+        absent="", form="COLUMN")
     # fmt: on
 
     def __post_init__(self):
@@ -163,6 +178,7 @@ class Settings(Declared):
         check_mask_0(self)
         check_method(self)
         check_device_settings(self)
+        check_loss(self)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as JSON values, without those that are at the default of files without them."""

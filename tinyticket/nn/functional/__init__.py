@@ -4,7 +4,15 @@ from tinyticket.autograd.elementwise import leaky_relu, relu, sigmoid, tanh
 from tinyticket.nn.functional.convolution import conv2d
 from tinyticket.nn.functional.dropout import dropout
 from tinyticket.nn.functional.linear import flatten, linear
-from tinyticket.nn.functional.losses import cross_entropy, log_softmax, mse, mse_loss, nll_loss, softmax
+from tinyticket.nn.functional.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    log_softmax,
+    mse,
+    mse_loss,
+    nll_loss,
+    softmax,
+)
 from tinyticket.nn.functional.normalisation import batch_norm
 from tinyticket.nn.functional.padding import pad
 from tinyticket.nn.functional.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
@@ -12,6 +20,7 @@ from tinyticket.nn.functional.pooling import avg_pool2d, global_avg_pool2d, max_
 __all__ = [
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy_with_logits",
     "conv2d",
     "cross_entropy",
     "dropout",
