@@ -1,5 +1,6 @@
 """How Sphinx builds the site: `python -m sphinx -W -b html docs docs/_build` (extra `docs`)."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -48,8 +49,8 @@ sphinx_gallery_conf = {
 
 
 def as_text(app, what, name, obj, options, lines):
-    """Take bars in docstrings for absolute values and not for markup, and leave the introduction of a module to its page."""
-    lines[:] = [] if what == "module" else [line.replace("|", r"\|") for line in lines]
+    """Take bars and asterisks in docstrings for mathematics and not for markup, and leave the introduction of a module to its page."""
+    lines[:] = [] if what == "module" else [re.sub(r"[|*]", r"\\\g<0>", line) for line in lines]
 
 
 def setup(app):
