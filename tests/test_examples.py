@@ -20,6 +20,7 @@ LAST_LINES = {
     "5_look_into_the_file": r"smallest validation loss 0\.\d{4} at iteration \d+",
     "6_why_sparse_kernels_win": r"as many as a dense layer at \d+ billion",
     "7_bring_your_own_data": r"connections kept: of the two columns that matter \d+%, of the others \d+%",
+    "8_to_pytorch_and_back": r"logits differ by at most .*|PyTorch is not installed: this is how far the lesson goes",
     "9_settle_a_claim": r" constant-signed: -\d\.\d\d \[.*\]",
 }
 

@@ -29,7 +29,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery import find
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.transfer import Given, Network, label
+from tinyticket.lottery.transfer import Given, Network, OfResult, label
 from tinyticket.report.analysis import analysis_table
 from tinyticket.report.export import export
 from tinyticket.report.table import comparison_table, table, title
@@ -78,7 +78,9 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
         "model": lambda: result.model(trial, last, weights="start"),
         "rewind": lambda: result.rewind(trial),
         "label": lambda: (label(result), Network(result)(np.random.default_rng(0))),
-        "masks": lambda: [Given(result, t.number).prune(r.number, {}, {}) for t in result.trials for r in t.rounds],
+        "masks": lambda: [
+            Given(OfResult(result), t.number).prune(r.number, {}, {}) for t in result.trials for r in t.rounds
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from tinyticket.cli.compare import compare
 from tinyticket.cli.data import data
 from tinyticket.cli.export import export
 from tinyticket.cli.find import find
+from tinyticket.cli.import_ import import_
 from tinyticket.cli.learn import learn
 from tinyticket.cli.replay import replay
 from tinyticket.cli.show import plot, show
@@ -43,7 +44,7 @@ def app() -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, sweep, show, plot, compare, analyze, replay, verify, export, data, bench, learn):
+for command in (find, sweep, show, plot, compare, analyze, replay, verify, export, import_, data, bench, learn):
     app.add_command(command)
 
 

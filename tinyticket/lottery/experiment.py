@@ -7,14 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.compiler.choose import NO_NUMBA
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
-from tinyticket.lottery import dense, recipes, transfer
+from tinyticket.lottery import dense, recipes
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.callbacks import in_order
+from tinyticket.lottery.foreign import open_tickets
 from tinyticket.lottery.inputs import (
     check_draws,
     check_model,
@@ -34,10 +36,9 @@ from tinyticket.lottery.record import Record
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.settings.defaults import read, separate
 from tinyticket.lottery.settings.document import takes_settings
-from tinyticket.lottery.settings.readers import open_result
-from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
+from tinyticket.lottery.transfer import Given
 from tinyticket.lottery.trial import Memory, TrialRun, reached
 from tinyticket.results.result import Result
 from tinyticket.store import Archive, Run
@@ -110,20 +111,22 @@ class Experiment:
         self.archive, self.dense, self.executor = Archive(running.out), running.dense_from, running.executor
         self.threads = usable_threads(running.threads)
         masks_from = options.pop("masks_from", None)
-        self.source = open_result(SETTINGS["masks_from"], "masks from", masks_from) if masks_from is not None else None
+        self.source = None if masks_from is None else open_tickets(masks_from)
         options = {"model": model, "data": data, **read(options)}
         if self.source:
-            options = transfer.adopt(self.source, options)
+            options = self.source.adopt(options)
         options = recipes.fill(options.get("recipe"), options)
         loss = settings.loss if settings else options.get("loss", CROSS_ENTROPY)
         self.dataset = load_dataset(options.pop("data"), running.data_folder, loss, options.get("target", ""))
         if self.source:
-            transfer.check_data(self.source, self.dataset)
+            self.source.check_data(self.dataset)
         self.factory = options.pop("model")
         if load_model and isinstance(self.factory, str) and ":" in self.factory:
             self.factory = load_model(self.factory, self.dataset)
         outputs = outputs_for(loss, self.dataset)
-        model_name, _ = model_factory(self.factory, self.dataset, outputs)
+        model_name, make = model_factory(self.factory, self.dataset, outputs)
+        if self.source:
+            options |= self.source.decided(lambda: make(np.random.default_rng(0)))
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options
         )
@@ -136,8 +139,8 @@ class Experiment:
         self.method = method_of(self.settings)
         self.plan: Plan = self.method.plan(self.model, self.settings)
         if self.source:
-            transfer.check_model(self.source, self.model, self.settings)
-            self.plan = transfer.planned(self.source, self.plan)
+            self.source.check_model(self.model, self.settings)
+            self.plan = self.source.planned(self.plan)
         self.method.check_length(self.settings, len(self.examples.train[0]) // self.settings.batch_size)
         self.workshop.trainer()  # says what cannot be compiled
 
@@ -181,8 +184,12 @@ class Experiment:
         """Return a trial that can be run; theta_0 is drawn unless given, and it stops after so many rounds."""
         settings, plan, source, draw = self.settings, self.plan, self.source, self.workshop.draw
         if initial is None:
-            initial = source.init(trial) if source else draw(stream(settings.seed, trial, "init"))
+
+            def drawn(trial: int) -> State:
+                return draw(stream(settings.seed, trial, "init"))
+
+            initial = source.initial(trial, drawn) if source else drawn(trial)
         pruner = Pruner(settings, plan, trial, initial, self.model, self.examples.train)
         if source:
-            pruner = transfer.Given(source, trial)
+            pruner = Given(source, trial)
         return TrialRun(trial, settings, plan, initial, pruner, draw, submit, memory, rounds, self.name)

@@ -3,7 +3,7 @@
 Frankle and Carbin found masks and initial weights on the data on which they tested them; Morcos, Yu, Paganini and Tian (2019) took
 them to other data sets. Trial t of the new experiment starts from theta_0 of the file's trial t, and its round r has the mask of
 the file's round r; everything else, the dense training and the controls included, is done on the new data. The control `reinit` is
-the file's mask with new weights.
+the file's mask with new weights. `foreign` does the same with the weights and masks of other programs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,24 +26,97 @@ from tinyticket.lottery.settings.table import MASKING, SETTINGS
 from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result
 
+Draw = Callable[[int], State]
+"""From a trial to the theta_0 that it would have."""
 
-def adopt(source: Result, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options of `find` with those that the masks of a file decide; raise InputError if they say otherwise."""
-    for name in MASKING:
-        if options.get(name) not in (None, SETTINGS[name].absent):
+
+class Tickets(Protocol):
+    """Masks, and weights to start them from, that an experiment is given."""
+
+    def adopt(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of `find` with those that the masks decide; raise InputError if they say otherwise."""
+
+    def decided(self, network: Callable[[], Module]) -> dict[str, Any]:
+        """Return options that depend on the network which is trained."""
+
+    def check_data(self, dataset: Dataset) -> None:
+        """Raise InputError unless the tickets take examples of a data set."""
+
+    def check_model(self, model: Module, settings: Settings) -> None:
+        """Raise InputError unless there are tickets of this network for all trials and rounds."""
+
+    def planned(self, plan: Plan) -> Plan:
+        """Return a plan with the counts of the tickets."""
+
+    def initial(self, trial: int, draw: Draw) -> State:
+        """Return theta_0 of a trial."""
+
+    def masks(self, trial: int, round: int) -> Masks:
+        """Return the masks of a round."""
+
+
+class OfResult:
+    """The tickets of a result."""
+
+    def __init__(self, source: Result):
+        self._source = source
+
+    def adopt(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of `find` with those that the masks decide; raise InputError if they say otherwise."""
+        source, given = self._source, unmasked(self._source.archive.name, options)
+        config, adopted = source.config, {"trials": len(source.trials), "model": Network(source)}
+        if not config["one_shot"]:
+            adopted |= {"prune": config["prune"], "rounds": min(len(trial.rounds) for trial in source.trials) - 1}
+        decided = {"one_shot": config["one_shot"] or None, "scope": config["scope"], "masks_from": label(source)}
+        return {**adopted, **given, **decided}
+
+    def decided(self, network: Callable[[], Module]) -> dict[str, Any]:
+        """Return nothing: the file has decided all."""
+        return {}
+
+    def check_data(self, dataset: Dataset) -> None:
+        """Raise InputError unless the file's tickets take examples of a data set."""
+        theirs, classes = tuple(self._source.data["input_shape"]), self._source.data["classes"]
+        if (theirs, classes) != (dataset.input_shape, dataset.classes):
             raise InputError(
-                f"the masks are those of {source.archive.name}, so nothing is pruned: leave {name.replace('_', '-')} out"
+                f"the tickets of {self._source.archive.name} take examples of shape {theirs} of {classes} classes; "
+                f"{dataset.name} has {dataset.input_shape} of {dataset.classes}"
+            )
+
+    def check_model(self, model: Module, settings: Settings) -> None:
+        """Raise InputError unless the file has tickets of this network for all trials and rounds."""
+        if describe(model) != self._source.model_description:
+            name = f"{self._source.archive.name}, {self._source.config['model']}"
+            raise InputError(f"the model {settings.model} is not the network of {name}")
+        for trial in range(settings.trials):
+            self._source.round(trial, settings.rounds)  # says that there is none
+
+    def planned(self, plan: Plan) -> Plan:
+        """Return a plan with the counts of the file's tickets."""
+        rounds = self._source.trials[0].rounds[: len(plan.weights_left)]
+        return dataclasses.replace(plan, weights_left=[round.weights_left for round in rounds])
+
+    def initial(self, trial: int, draw: Draw) -> State:
+        """Return theta_0 of the file's trial."""
+        return self._source.init(trial)
+
+    def masks(self, trial: int, round: int) -> Masks:
+        """Return the masks of the file's round."""
+        return {name: np.array(mask) for name, mask in self._source.round(trial, round).masks.items()}
+
+
+def unmasked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are given; raise InputError if they ask for masks while those of the file `name` are taken."""
+    for setting in MASKING:
+        if options.get(setting) not in (None, SETTINGS[setting].absent):
+            raise InputError(
+                f"the masks are those of {name}, so nothing is pruned: leave {setting.replace('_', '-')} out"
             )
     if "inverted" in str(options.get("controls")):
         raise InputError(
             "the control inverted needs the scores that chose a mask; with masks from a file there are none"
         )
-    config, adopted = source.config, {"trials": len(source.trials), "model": Network(source)}
-    if not config["one_shot"]:
-        adopted |= {"prune": config["prune"], "rounds": min(len(trial.rounds) for trial in source.trials) - 1}
-    given = {name: value for name, value in options.items() if value is not None}
-    decided = {"one_shot": config["one_shot"] or None, "scope": config["scope"], "masks_from": label(source)}
-    return {**adopted, **given, **decided}
+    return {setting: value for setting, value in options.items() if value is not None}
 
 
 class Network:
@@ -70,38 +143,12 @@ def label(source: Result) -> str:
     return f"{config['model']} on {config['data']}, seed {config['seed']}, sha256:{digest.hexdigest()[:16]}"
 
 
-def check_data(source: Result, dataset: Dataset) -> None:
-    """Raise InputError unless a file's tickets take examples of a data set."""
-    theirs, classes = tuple(source.data["input_shape"]), source.data["classes"]
-    if (theirs, classes) != (dataset.input_shape, dataset.classes):
-        raise InputError(
-            f"the tickets of {source.archive.name} take examples of shape {theirs} of {classes} classes; {dataset.name} has "
-            f"{dataset.input_shape} of {dataset.classes}"
-        )
-
-
-def check_model(source: Result, model: Module, settings: Settings) -> None:
-    """Raise InputError unless a file has tickets of this network for all trials and rounds."""
-    if describe(model) != source.model_description:
-        raise InputError(
-            f"the model {settings.model} is not the network of {source.archive.name}, {source.config['model']}"
-        )
-    for trial in range(settings.trials):
-        source.round(trial, settings.rounds)  # says that there is none
-
-
-def planned(source: Result, plan: Plan) -> Plan:
-    """Return a plan with the counts of a file's tickets."""
-    rounds = source.trials[0].rounds[: len(plan.weights_left)]
-    return dataclasses.replace(plan, weights_left=[round.weights_left for round in rounds])
-
-
 class Given(Pruner):
-    """Does not prune: the masks of every round are those of a file's trial."""
+    """Does not prune: the masks of every round are those of a trial of tickets."""
 
-    def __init__(self, source: Result, trial: int):
-        self._source, self._number = source, trial
+    def __init__(self, tickets: Tickets, trial: int):
+        self._tickets, self._number = tickets, trial
 
     def prune(self, round: int, trained: State, masks: Masks) -> Masks:
         """Return the masks of a round."""
-        return {name: np.array(mask) for name, mask in self._source.round(self._number, round).masks.items()}
+        return self._tickets.masks(self._number, round)

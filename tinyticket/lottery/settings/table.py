@@ -116,7 +116,8 @@ class Settings(Declared):
         absent=(), parse=parse_gradual, takes="str or (begin, end, every)", form="BEGIN,END,EVERY")
     masks_from: str = setting(
         "Experiment", None, "Prune nothing: train the masks and initial weights of another result, on other data of the same "
-        "shapes. Rounds, trials and model are its own unless given.", absent="none", takes="Result or path", form="FILE")
+        "shapes. Rounds, trials and model are its own unless given. Or those of a file of another program: .npz, .safetensors or "
+        ".pt (docs/exchange.md).", absent="none", takes="Result or path", form="FILE")
     method: str = setting(
         "Methods", "tickets", "What makes a round's network: pruning (tickets), or a method that finds its mask while one "
         "network trains (docs/dynamic.md), or learns a mask of theta_0 (docs/supermasks.md).", later=True,
