@@ -80,6 +80,14 @@ def write_out(quiet: bool, output: str | None, write: Callable[[str], None]) -> 
             click.echo(f"wrote {output}", err=True)
 
 
+def one_of(asked: dict[str, bool]) -> str:
+    """Return which of several flags that exclude each other is given, such as "json" for `as_json`; empty if none is."""
+    given = [name.removeprefix("as_") for name, is_given in asked.items() if is_given]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} exclude each other")
+    return "".join(given)
+
+
 def print_table(table: Table) -> None:
     """Print a table as wide as it needs to be: a number that is cut is worse than a line that wraps."""
     Console(width=10_000).print(table)
