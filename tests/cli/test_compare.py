@@ -1,5 +1,6 @@
 """`tinyticket compare`."""
 
+import csv
 import json
 
 import matplotlib.image
@@ -58,3 +59,17 @@ def test_bad_input_is_one_sentence(command, ticket, arguments, words):
     assert (outcome.code, outcome.out) == (2, "")
     assert words in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_tables_for_other_programs(command, ticket, other):
+    rows = list(csv.DictReader(command("compare", ticket, other, "--csv").out.splitlines()))
+    shown = json.loads(command("compare", ticket, other, "--json").out)["densities"]
+    assert [(row["result"], row["row"]) for row in rows] == [
+        (str(f), str(i)) for i in range(3) for f in (ticket, other)
+    ]
+    assert float(rows[3]["low"]) == shown[1][1]["difference"]["low"]
+    assert (rows[0]["difference"], rows[3]["paired"], rows[3]["trials"]) == ("", "True", "2")
+    table = command("compare", ticket, other, "--markdown").out.splitlines()
+    assert (len(table), table[0].count("|"), table[2].startswith("| 100.0% | ")) == (5, 7, True)
+    assert r"100.0\% & " in command("compare", ticket, other, "--latex").out
+    assert "--csv and --latex exclude each other" in command("compare", ticket, other, "--csv", "--latex").err

@@ -104,6 +104,14 @@ def write_out(quiet: bool, output: str | None, write: Callable[[str], None]) -> 
             click.echo(f"wrote {output}", err=True)
 
 
+def one_of(asked: dict[str, bool]) -> str:
+    """Return which of several flags that exclude each other is given, such as "json" for `as_json`; empty if none is."""
+    given = [name.removeprefix("as_") for name, is_given in asked.items() if is_given]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} exclude each other")
+    return "".join(given)
+
+
 def width() -> int:
     """Return how wide tables may be: as everywhere else, or as a narrower terminal is."""
     return min(WIDTH, shutil.get_terminal_size((WIDTH, 25)).columns)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyticket.cli.common import common, print_table, width, write_out, writes
+from tinyticket.cli.common import common, one_of, print_table, width, write_out, writes
 from tinyticket.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -33,22 +33,20 @@ def show_result(result: Result) -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="A row for every training, comma-separated.")
 @click.option("--config", is_flag=True, help="The settings as TOML, for `tinyticket find --config`.")
 @common
-def show(file: str, as_json: bool, as_csv: bool, config: bool, quiet: bool) -> None:
+def show(file: str, quiet: bool, **kinds: bool) -> None:
     """Show a result as a table with its verdict, or as JSON or CSV, or its settings."""
-    asked = [f"--{name}" for name, is_asked in {"json": as_json, "csv": as_csv, "config": config}.items() if is_asked]
-    if len(asked) > 1:
-        raise click.UsageError(f"{' and '.join(asked)} exclude each other")
+    kind = one_of(kinds)
     with waiting(quiet, f"reading {file}"):
         from tinyticket import load, report
 
         result = load(file)
-    if config:
+    if kind == "config":
         from tinyticket.lottery.settings.toml import to_toml
 
         click.echo(to_toml(result.config), nl=False)
-    elif as_json:
+    elif kind == "json":
         click.echo(json.dumps(report.summary(result), indent=1))
-    elif as_csv:
+    elif kind == "csv":
         click.echo(report.to_csv(result), nl=False)
     else:
         show_result(result)

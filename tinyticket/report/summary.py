@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from typing import Any
 
+from tinyticket.report.text import csv_text
 from tinyticket.results import Result, Round
+from tinyticket.results.frame import rows
 
 
 def summary(result: Result) -> dict[str, Any]:
@@ -27,19 +26,6 @@ def _round(round: Round) -> dict[str, Any]:
     return {"round": round.number, **round.scalars(), "controls": controls}
 
 
-def rows(result: Result) -> Iterator[dict[str, Any]]:
-    """Yield one flat row per training: trial, round, network ("ticket" or a control's name) and its numbers."""
-    for trial in result.trials:
-        for round in trial.rounds:
-            for name, run in {"ticket": round, **round.controls}.items():
-                yield {"trial": trial.number, "round": round.number, "network": name, **run.scalars()}
-
-
 def to_csv(result: Result) -> str:
     """Return the rows as comma-separated text with a header."""
-    table = list(rows(result))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(table[0]) if table else ["trial"])
-    writer.writeheader()
-    writer.writerows(table)
-    return text.getvalue()
+    return csv_text(list(rows(result)), empty="trial")

@@ -14,6 +14,7 @@ from tinyticket.errors import InputError
 from tinyticket.nn import Module, build, described_weights
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
+from tinyticket.results.frame import frame, rows
 from tinyticket.results.naming import Metric, Networks, metric_of, networks_of
 from tinyticket.results.verdict import verdict
 from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_checkpoint, read_header
@@ -275,6 +276,13 @@ class Result:
             masks, state = chosen.start_masks, self.start(trial, round)
         fill(model, masks, state, chosen.frozen)
         return model.eval()
+
+    def to_frame(self) -> Any:
+        """Return a DataFrame of pandas or polars, whichever is installed, with a row for every training, as `show --csv` has them.
+
+        InputError says that neither is.
+        """
+        return frame(rows(self))
 
     def save(self, path: str | os.PathLike, force: bool = False) -> None:
         """Write the experiment to a file (a result in memory), or a copy of its file to another.

@@ -11,7 +11,7 @@ import math
 import os
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from zipfile import ZipInfo
 
@@ -51,8 +51,8 @@ def to_pytorch(arrays: Mapping[str, np.ndarray]) -> bytes:
     for number, value in enumerate(arrays.values()):
         members[f"data/{number}"] = np.ascontiguousarray(value, _storage(value)[1]).tobytes()
     with zipfile.ZipFile(content, "w") as archive:
-        for name, value in {**members, "version": b"3\n"}.items():
-            archive.writestr(ZipInfo(f"{FOLDER}/{name}", EARLIEST), value)
+        for name, raw in {**members, "version": b"3\n"}.items():
+            archive.writestr(ZipInfo(f"{FOLDER}/{name}", EARLIEST), raw)
     return content.getvalue()
 
 
@@ -138,7 +138,7 @@ class _Storage(NamedTuple):
 
     key: str
     code: str
-    count: int
+    size: int
 
 
 class _Tensor(StandIn):
@@ -170,8 +170,8 @@ class _TensorMachine(Machine):
 
     def persistent(self, what: Any) -> _Storage:
         match what:
-            case ("storage", _Kind() as kind, str() as key, str(), int() as count):
-                return _Storage(key, kind.code, count)
+            case ("storage", _Kind() as kind, str() as key, str(), int() as size):
+                return _Storage(key, kind.code, size)
         raise RefusedError("something else than a storage of numbers")
 
     def build(self, state: Any) -> None:
@@ -197,7 +197,7 @@ def _dict() -> dict:
     return {}
 
 
-NAMES = {
+NAMES: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor_v2": _Tensor,
     "torch._utils._rebuild_parameter": _parameter,
     "collections.OrderedDict": _dict,
@@ -213,11 +213,11 @@ def _bytes(archive: Zip, members: Mapping[str, ZipInfo], name: str, most: int) -
 def _storages(archive: Zip, members: Mapping[str, ZipInfo], wanted: set[_Storage]) -> dict[str, np.ndarray]:
     """Return the numbers of storages by key, each of which is read once."""
     found: dict[str, np.ndarray] = {}
-    for key, code, count in wanted:
+    for key, code, size in wanted:
         dtype, name = np.dtype(code), f"data/{key}"
-        if key in found or name not in members or members[name].file_size != count * dtype.itemsize:
+        if key in found or name not in members or members[name].file_size != size * dtype.itemsize:
             raise InputError(f"is damaged: the numbers {printable(key)} are not there; expected {EXPECTED}")
-        found[key] = np.empty(count, dtype)
+        found[key] = np.empty(size, dtype)
         with archive.open(members[name], name) as stream:
             fill(found[key], stream)
     return found

@@ -82,7 +82,8 @@ def _entries(header: dict[str, Any]) -> list[tuple[str, tuple[int, int, np.dtype
     found = []
     for name, entry in header.items():
         entry = entry if isinstance(entry, dict) else {}
-        shape, offsets = entry.get("shape"), entry.get("data_offsets")
+        shape: Any = entry.get("shape")
+        offsets: Any = entry.get("data_offsets")
         if not (_counts(shape) and len(shape) <= 8 and _counts(offsets) and len(offsets) == 2):
             raise InputError(f"it does not say which shape {printable(name)} has, and where it lies")
         if entry.get("dtype") not in NAMES.values():
