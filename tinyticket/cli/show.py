@@ -29,7 +29,7 @@ def show_result(result: Result) -> None:
 @click.option("--config", is_flag=True, help="The settings as TOML, for `tinyticket find --config`.")
 @common
 def show(file: str, as_json: bool, as_csv: bool, config: bool, quiet: bool) -> None:
-    """Show a result as a table with its verdict, or as JSON or CSV, or its settings."""
+    """Show a result as a table with its verdict and digest, or as JSON or CSV, or its settings."""
     from tinyticket import load, report
 
     asked = [f"--{name}" for name, is_asked in {"json": as_json, "csv": as_csv, "config": config}.items() if is_asked]
@@ -46,6 +46,7 @@ def show(file: str, as_json: bool, as_csv: bool, config: bool, quiet: bool) -> N
         click.echo(report.to_csv(result), nl=False)
     else:
         show_result(result)
+        click.echo(f"digest {result.digest}")
 
 
 @click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")

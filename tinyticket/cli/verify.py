@@ -20,13 +20,15 @@ SHOWN = 10  # failures of one check
 )
 @click.argument("file", type=click.Path())
 @click.option("--retrain", type=click.IntRange(0), default=0, help="Train so many networks again and compare all bits.")
+@click.option("--digest", metavar="HEX", help="What its author published as its digest (tinyticket show prints it).")
 @click.option("--seed", type=click.IntRange(0), help="Decides which are trained again.  [the clock]")
 @from_file
 @common
-def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: Any) -> None:
-    """Check a result: theta_0, masks, counts, controls and histories, and with the data at hand the accuracies.
+def verify(file: str, quiet: bool, retrain: int, seed: int | None, digest: str | None, **options: Any) -> None:
+    """Check a result: its digests, theta_0, masks, counts, controls and histories, and with the data at hand the accuracies.
 
-    Learning rate, optimizer and rows in the middle of a history are checked by --retrain alone.
+    Who changes a file can write new digests into it too: a digest that its author has published tells (--digest). Without one,
+    learning rate, optimizer and rows in the middle of a history are checked by --retrain alone.
     """
     from rich.table import Table
 
@@ -37,7 +39,7 @@ def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: An
     seed = time.time_ns() if seed is None else seed
     if retrain:
         click.echo(f"the trainings to repeat are those that --seed {seed} chooses")
-    checks = check(load(file), retrain, seed, callbacks=callbacks(quiet), **options)
+    checks = check(load(file), retrain, seed, digest, callbacks=callbacks(quiet), **options)
     if not quiet:
         shown = Table("check", "trainings", "")
         for found in checks:
