@@ -35,7 +35,7 @@ def test_json_has_exactly_the_keys_of_the_contract(command, ticket):
     outcome = command("show", ticket, "--json")
     assert (outcome.code, outcome.err) == (0, "")
     shown = json.loads(outcome.out, parse_constant=refuse_constants)
-    assert list(shown) == ["trials", "verdict", "config"]
+    assert list(shown) == ["trials", "verdict", "config", "digest"]
     assert [set(trial) for trial in shown["trials"]] == [{"trial", "seed", "rounds"}] * 2
     for trial in shown["trials"]:
         for number, round in enumerate(trial["rounds"]):
@@ -62,7 +62,7 @@ def test_json_has_exactly_the_keys_of_the_contract(command, ticket):
 
 def test_json_says_what_the_library_says(command, ticket):
     shown, result = json.loads(command("show", ticket, "--json").out), tt.load(ticket)
-    assert (shown["config"], shown["verdict"]) == (result.config, result.verdict)
+    assert (shown["config"], shown["verdict"], shown["digest"]) == (result.config, result.verdict, result.digest)
     for said, trial in zip(shown["trials"], result.trials, strict=True):
         assert (said["trial"], said["seed"]) == (trial.number, result.seed)
         for numbers, round in zip(said["rounds"], trial.rounds, strict=True):
@@ -86,7 +86,7 @@ def test_csv_has_a_row_for_every_training(command, ticket):
     assert int(rows[-1]["weights_left"]) == 225
 
 
-def test_the_table_has_every_round_and_ends_with_the_verdict(command, ticket):
+def test_the_table_has_every_round_and_ends_with_verdict_and_digest(command, ticket):
     outcome = command("show", ticket)
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
@@ -95,7 +95,8 @@ def test_the_table_has_every_round_and_ends_with_the_verdict(command, ticket):
         ["1", "80.8%", "278"],
         ["2", "65.4%", "225"],
     ]
-    assert lines[-1] == tt.load(ticket).verdict["text"]
+    result = tt.load(ticket)
+    assert lines[-2:] == [result.verdict["text"], f"digest {result.digest}"]
 
 
 def test_a_table_in_a_pipe_is_whole_however_many_controls_there_are(command, out):

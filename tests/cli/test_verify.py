@@ -8,14 +8,14 @@ from tests.cli.commands import one_sentence
 def test_a_sound_file(command, ticket, npz):
     outcome = command("verify", ticket, "--data", npz)
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("passed") == 13
+    assert outcome.out.count("passed") == 17
     assert command("verify", ticket, "--data", npz, "--quiet") == (0, "", "")
 
 
 def test_without_the_data_set_the_rest_is_checked(command, ticket):
     outcome = command("verify", ticket)
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("passed") == 11
+    assert outcome.out.count("passed") == 14
     assert "not checked, the final accuracies are those of the networks: " in outcome.out
 
 
@@ -26,7 +26,7 @@ def test_a_file_that_was_changed(command, ticket, npz, out):
     outcome = command("verify", out, "--data", npz)
     assert outcome.code == 1
     assert "failed, early stop and accuracies follow from the history: trial 1, round 2: final_test_acc" in outcome.out
-    assert command("verify", out, "--quiet").out.count("\n") == 1
+    assert command("verify", out, "--quiet").out.count("\n") == 2  # and its digest
 
 
 def test_some_networks_are_trained_again(command, ticket, npz):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tinyticket.errors import InputError
-from tinyticket.store import Archive, Checkpoint, read_checkpoint, write_checkpoint
+from tinyticket.store import Archive, Checkpoint, contents, read_checkpoint
+from tinyticket.store.checkpoint import contents_of
 
 RNG = np.random.default_rng(0)
 CHECKPOINT = Checkpoint(
@@ -32,7 +33,7 @@ def archive(tmp_path):
 
     def write(file):
         file.attrs["format"], file.attrs["format_version"] = "tinyticket", 1
-        write_checkpoint(file.create_group("rewind", track_order=True), CHECKPOINT)
+        contents.write(file.create_group("rewind", track_order=True), contents_of(CHECKPOINT))
 
     archive = Archive(tmp_path / "checkpoint.h5")
     archive.commit(write)

@@ -74,7 +74,7 @@ def test_groups_and_datasets_are_exactly_those_of_the_specification(file):
 
 def test_the_root_has_the_specified_attributes(file):
     assert set(file.attrs) == {
-        *("format", "format_version", "config", "model", "data", "networks", "versions", "machine", "seed")
+        *("format", "format_version", "config", "model", "data", "networks", "versions", "machine", "seed", "digest")
     }
     assert (file.attrs["format"], file.attrs["format_version"], file.attrs["seed"]) == ("tinyticket", 1, 0)
 
@@ -100,7 +100,7 @@ def test_json_attributes_say_what_was_done(file):
 
 def test_every_training_has_the_specified_attributes(file):
     for path, group in trainings(file):
-        assert set(group.attrs) == {*SCALARS, "start", "plan"}, path
+        assert set(group.attrs) == {*SCALARS, "start", "plan", "digest"}, path
         for name, kind in SCALARS.items():
             assert group.attrs[name].dtype == kind, name
         assert group.attrs["seconds"] > 0
@@ -141,7 +141,7 @@ def test_a_network_that_was_trained_on_is_beside_its_ticket(path):
         assert "continued" not in file["trials/0/rounds/00"]
         continued = file["trials/0/rounds/01/continued"]
         assert set(continued) == {"mask", "trained", "history"}
-        assert set(continued.attrs) == {*SCALARS, "start", "plan"}
+        assert set(continued.attrs) == {*SCALARS, "start", "plan", "digest"}
         assert json.loads(continued.attrs["start"])["weights"] == "trained"
 
 

@@ -212,12 +212,14 @@ def test_a_network_described_in_a_few_words_is_not_made_before_its_size_is_known
 
 
 def with_old_text(copy):
-    """Write all text as earlier versions did."""
+    """Write all text as earlier versions did, which had no digests."""
     with h5py.File(copy, "r+") as file:
 
         def rewrite(_, thing):
             for name, value in thing.attrs.items():
-                if isinstance(value, bytes):
+                if name == "digest":
+                    del thing.attrs[name]
+                elif isinstance(value, bytes):
                     thing.attrs[name] = value.decode()
 
         rewrite("", file)
@@ -234,10 +236,7 @@ def test_text_of_earlier_versions_is_read_and_gone_on_with(path):
     find(out=path)
     whole = path.with_name("whole.h5")
     find(out=whole)
-    assert (
-        tt.load(path).trials[0].rounds[2].trained["fc1.weight"].tobytes()
-        == tt.load(whole).trials[0].rounds[2].trained["fc1.weight"].tobytes()
-    )
+    assert tt.load(path).digests == tt.load(whole).digests
 
 
 def test_new_text_lies_in_headers_and_one_word_for_old_readers_in_a_heap(copy):

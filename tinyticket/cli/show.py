@@ -34,7 +34,7 @@ def show_result(result: Result) -> None:
 @click.option("--config", is_flag=True, help="The settings as TOML, for `tinyticket find --config`.")
 @common
 def show(file: str, quiet: bool, **kinds: bool) -> None:
-    """Show a result as a table with its verdict, or as JSON or CSV, or its settings."""
+    """Show a result as a table with its verdict and digest, or as JSON or CSV, or its settings."""
     kind = one_of(kinds)
     with waiting(quiet, f"reading {file}"):
         from tinyticket import load, report
@@ -50,6 +50,7 @@ def show(file: str, quiet: bool, **kinds: bool) -> None:
         click.echo(report.to_csv(result), nl=False)
     else:
         show_result(result)
+        click.echo(f"digest {result.digest}")
 
 
 @click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")

@@ -21,13 +21,15 @@ SHOWN = 10  # failures of one check
 )
 @click.argument("file", type=click.Path())
 @click.option("--retrain", type=click.IntRange(0), default=0, help="Train so many networks again and compare all bits.")
+@click.option("--digest", metavar="HEX", help="What its author published as its digest (tinyticket show prints it).")
 @click.option("--seed", type=click.IntRange(0), help="Decides which are trained again.  [the clock]")
 @from_file
 @common
-def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: Any) -> None:
-    """Check a result: theta_0, masks, counts, controls and histories, and with the data at hand the accuracies.
+def verify(file: str, quiet: bool, retrain: int, seed: int | None, digest: str | None, **options: Any) -> None:
+    """Check a result: its digests, theta_0, masks, counts, controls and histories, and with the data at hand the accuracies.
 
-    Learning rate, optimizer and rows in the middle of a history are checked by --retrain alone.
+    Who changes a file can write new digests into it too: a digest that its author has published tells (--digest). Without one,
+    learning rate, optimizer and rows in the middle of a history are checked by --retrain alone.
     """
     seed = time.time_ns() if seed is None else seed
     if retrain:
@@ -36,7 +38,7 @@ def verify(file: str, quiet: bool, retrain: int, seed: int | None, **options: An
         from tinyticket import load
         from tinyticket.lottery.replay.verify import verify as check
 
-        checks = check(load(file), retrain, seed, callbacks=callbacks(quiet), **options)
+        checks = check(load(file), retrain, seed, digest, callbacks=callbacks(quiet), **options)
     if not quiet:
         for found in checks:
             click.echo(f"{found.standing:11} {found.checked or '':>5}  {found.what}")

@@ -18,7 +18,8 @@ from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Runs
 from tinyticket.nn import describe
 from tinyticket.results.result import Result, Round
-from tinyticket.store import Checkpoint, layout, write_checkpoint
+from tinyticket.store import Checkpoint, checkpoint, digest, layout
+from tinyticket.store.contents import Contents, ordered_group
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -32,6 +33,7 @@ class Record:
         self._trials: dict[int, list[Round]] = {}
         self._result: Result | None = None
         self._closed = False
+        self._digests: dict[int, str] | None = None  # those that cover all that is in the file of a trial
         self._begun = experiment.archive.exists
         if self._begun:
             self._result = Result(experiment.archive)
@@ -84,31 +86,57 @@ class Record:
         return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
     def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
-        experiment = self._experiment
-        layout.write_header(
-            file,
-            config=experiment.settings.to_plain(),
-            model=describe(experiment.model),
-            data=_data_record(experiment),
-            networks=dataclasses.asdict(experiment.method.networks(experiment.settings)),
-            seed=experiment.settings.seed,
-        )
+        header = self._header()
+        layout.write_header(file, **header)
+        if self._digests is None:
+            self._digests = self._sealed(file, header)
+        before = self._digests.get(trial, digest.of_experiment(header))
         runs = dict(runs)
         ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
         if round == 0:
-            layout.write_state(layout.ordered_group(file, f"{layout.trial_path(trial)}/init"), initial)
+            theta_0 = ordered_group(file, f"{layout.trial_path(trial)}/init")
+            before = digest.seal(theta_0, Contents(initial, {}), {"before": before})
             if ticket.checkpoint:
-                write_checkpoint(layout.ordered_group(file, layout.rewind_path(trial)), ticket.checkpoint)
-        group = file.create_group(layout.round_path(trial, round))
-        layout.write_run(group, ticket)
-        beside = layout.ordered_group(group, "controls")
-        for name, run in runs.items():
-            layout.write_run(beside.create_group(name), run)
-        if continued:
-            layout.write_run(group.create_group(CONTINUED), continued)
+                rewind, held = ordered_group(file, layout.rewind_path(trial)), checkpoint.contents_of(ticket.checkpoint)
+                before = digest.seal(rewind, held, {"before": before})
+        group, covered = file.create_group(layout.round_path(trial, round)), {"before": before}
+        ordered_group(group, "controls")
+        beside = {f"controls/{name}": run for name, run in runs.items()} | ({CONTINUED: continued} if continued else {})
+        for name, run in beside.items():
+            covered[name] = digest.seal(group.create_group(name), layout.contents_of(run), {"before": before})
+        self._digests[trial] = digest.seal(group, layout.contents_of(ticket), covered)
+        digest.record(file, digest.of_file(header, self._digests))
+
+    def _header(self) -> dict[str, Any]:
+        experiment = self._experiment
+        return {
+            "config": experiment.settings.to_plain(),
+            "model": describe(experiment.model),
+            "data": data_record(experiment),
+            "networks": dataclasses.asdict(experiment.method.networks(experiment.settings)),
+            "seed": experiment.settings.seed,
+        }
+
+    def _sealed(self, file: h5py.File, header: dict[str, Any]) -> dict[int, str]:
+        """Return the digests of the trials of a file that was begun before.
+
+        They are written first if it has none, or says what all trainings share in other words than this version.
+        """
+        if self._result is None:
+            return {}
+        if digest.DIGEST in file.attrs and digest.of_experiment(self._result.header) == digest.of_experiment(header):
+            with self._experiment.archive.read() as root:
+                paths = {trial: layout.round_path(trial, len(rounds) - 1) for trial, rounds in self._trials.items()}
+                return {trial: root.group(path).text(digest.DIGEST) for trial, path in paths.items()}
+        with self._experiment.archive.read() as root:
+            examined = digest.examine(root, header)
+        for place in examined.recorded:
+            digest.record(file[place], examined.found[place])
+        return dict(examined.last)
 
 
-def _data_record(experiment: Experiment) -> dict[str, Any]:
+def data_record(experiment: Experiment) -> dict[str, Any]:
+    """Return what a file says of the data of an experiment."""
     examples, dataset = experiment.examples, experiment.dataset
     parts = {"train": examples.train, "validation": examples.validation, "test": examples.test}
     return {

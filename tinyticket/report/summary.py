@@ -10,7 +10,7 @@ from tinyticket.results.frame import rows
 
 
 def summary(result: Result) -> dict[str, Any]:
-    """Return trials, rounds and controls, the verdict and the configuration as JSON values (docs/format.md)."""
+    """Return trials, rounds and controls, the verdict, the configuration and the digest as JSON values (docs/format.md)."""
     return {
         "trials": [
             {"trial": trial.number, "seed": result.seed, "rounds": [_round(round) for round in trial.rounds]}
@@ -18,6 +18,7 @@ def summary(result: Result) -> dict[str, Any]:
         ],
         "verdict": result.verdict,
         "config": result.config,
+        "digest": result.digest,
     }
 
 

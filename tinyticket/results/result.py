@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,7 @@ from tinyticket.results.frame import frame, rows
 from tinyticket.results.naming import Metric, Networks, metric_of, networks_of
 from tinyticket.results.verdict import verdict
 from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_checkpoint, read_header
+from tinyticket.store.digest import FILE, Examined, examine
 
 
 def load(path: str | os.PathLike) -> Result:
@@ -194,6 +196,23 @@ class Result:
             except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
                 raise root.damage(f"the model: {str(error).splitlines()[0]}") from error
         return network
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What all trainings share."""
+        words = {"networks": asdict(self.networks), "seed": self.seed}
+        return {"config": self.config, "model": self.model_description, "data": self.data, **words}
+
+    @cached_property
+    def digests(self) -> Examined:
+        """The digests of all that the file holds, computed and as recorded."""
+        with self.archive.read() as root:
+            return examine(root, self.header)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that was found, in hexadecimal digits: equal for equal results, however they came about."""
+        return self.digests.found[FILE]
 
     @cached_property
     def verdict(self) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 
+from tinyticket.store.contents import Contents
 from tinyticket.store.reading import Group, Shapes
 
 
@@ -32,23 +32,18 @@ class Checkpoint:
     steps: dict[str, int]
 
 
-def write_checkpoint(group: h5py.Group, checkpoint: Checkpoint) -> None:
-    """Write parameters and buffers under their names, and the optimizer's slots beside them as <parameter>:<slot>.
+def contents_of(checkpoint: Checkpoint) -> Contents:
+    """Return what stands in the file: parameters and buffers under their names, the optimizer's slots as <parameter>:<slot>.
 
     No name of a state has a colon, so that the two cannot meet.
     """
-    group.attrs["iteration"] = checkpoint.iteration
-    for name, value in checkpoint.state.items():
-        dataset = group.create_dataset(name, data=value)
-        if name in checkpoint.steps:
-            dataset.attrs["steps"] = checkpoint.steps[name]
-    for name, slots in checkpoint.slots.items():
-        for slot, value in slots.items():
-            group.create_dataset(f"{name}:{slot}", data=value)
+    slots = {f"{name}:{slot}": value for name, held in checkpoint.slots.items() for slot, value in held.items()}
+    steps = {name: {"steps": count} for name, count in checkpoint.steps.items()}
+    return Contents({**checkpoint.state, **slots}, {"": {"iteration": checkpoint.iteration}, **steps})
 
 
 def read_checkpoint(group: Group, shapes: Shapes) -> Checkpoint:
-    """Read back what `write_checkpoint` wrote, given the shapes of parameters and buffers by name.
+    """Return a checkpoint from its contents in the file, given the shapes of parameters and buffers by name.
 
     Raises
     ------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import math
 import os
 import platform
@@ -17,6 +16,7 @@ import numpy as np
 
 from tinyticket._version import __version__
 from tinyticket.errors import InputError
+from tinyticket.store.contents import Contents, write_json
 from tinyticket.store.reading import Group, Shapes
 from tinyticket.store.run import HISTORY, Run
 
@@ -25,7 +25,6 @@ MASK_STAYS = ("ticket", "init", "inverted")
 """Origins of masks with which a training begins and ends; other names are of methods that begin with a dense network."""
 
 LARGEST = 10**9  # iterations
-LONGEST_FIXED = 60_000  # of the 64 KiB that HDF5 has for an attribute
 METRICS = {"accuracy": 0.0, "r2": -math.inf}
 """What columns of accuracies may hold, and the least of it."""
 
@@ -66,12 +65,6 @@ def write_header(
     }
     for name, value in texts.items():
         write_json(file, name, value)
-
-
-def write_json(group: h5py.Group, name: str, value: Any) -> None:
-    """Write an attribute as JSON: of fixed length, for that lies in the header of its group and needs no heap, if it fits there."""
-    text = json.dumps(value)
-    group.attrs[name] = np.bytes_(text) if len(text) <= LONGEST_FIXED else text
 
 
 def machine() -> dict[str, Any]:
@@ -120,17 +113,6 @@ def instability_path(trial: int, round: int) -> str:
     return f"analyses/instability/{trial}/{round:02d}"
 
 
-def write_state(group: h5py.Group, state: Mapping[str, np.ndarray]) -> None:
-    """Write one dataset per parameter or buffer, in the model's order, which `ordered_group` makes the file keep."""
-    for name, value in state.items():
-        group.create_dataset(name, data=value)
-
-
-def ordered_group(parent: h5py.Group, name: str) -> h5py.Group:
-    """Create a group that lists its members in the order in which they were written."""
-    return parent.create_group(name, track_order=True)
-
-
 class Outline(NamedTuple):
     """The arrays of a file's networks: the shapes of all parameters and buffers, and which of them have masks."""
 
@@ -162,33 +144,26 @@ def read_numbers(group: Group, digits: int = 1) -> list[int]:
 
 
 def read_state(group: Group, outline: Outline) -> dict[str, np.ndarray]:
-    """Read back what `write_state` wrote."""
+    """Return parameters and buffers, such as theta_0, in the order of the file, which is the model's."""
     return {name: group.array(name, outline.shapes[name]) for name in _names(group, outline.shapes)}
 
 
-def write_run(group: h5py.Group, run: Run) -> None:
-    """Write a training: masks as packed bits, survivors of the trained weights, the history and its scalars."""
-    _write_masks(ordered_group(group, "mask"), run.masks)
-    if run.start_masks is not None:
-        _write_masks(ordered_group(group, "start_mask"), run.start_masks)
+def contents_of(run: Run) -> Contents:
+    """Return what stands in the file of a training: masks as packed bits, survivors of the trained weights, history and scalars."""
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
-    write_state(ordered_group(group, "trained"), survivors)
-    for name, beside in (("frozen", run.frozen), ("scores", run.scores)):
-        if beside:
-            write_state(ordered_group(group, name), beside)
-    group.create_dataset("history", data=run.history)
-    group.attrs.update(run.scalars())
-    write_json(group, "start", run.origin)
-    write_json(group, "plan", run.plan)
+    found = Contents({}, {"": {**run.scalars(), "start": run.origin, "plan": run.plan}})
+    for which, masks in (("mask", run.masks), ("start_mask", run.start_masks or {})):
+        for name, mask in masks.items():
+            found.arrays[f"{which}/{name}"] = np.packbits(mask)
+            found.attributes[f"{which}/{name}"] = {"shape": mask.shape}
+    for which, state in (("trained", survivors), ("frozen", run.frozen), ("scores", run.scores)):
+        found.arrays.update({f"{which}/{name}": value for name, value in state.items()})
+    found.arrays["history"] = run.history
     if run.metric != "accuracy":
-        group.attrs["metric"] = np.bytes_(run.metric)
+        found.attributes[""]["metric"] = run.metric
     if run.cpu:
-        group.attrs["cpu"] = np.bytes_(run.cpu)
-
-
-def _write_masks(group: h5py.Group, masks: Mapping[str, np.ndarray]) -> None:
-    for name, mask in masks.items():
-        group.create_dataset(name, data=np.packbits(mask)).attrs["shape"] = mask.shape
+        found.attributes[""]["cpu"] = run.cpu
+    return found
 
 
 def read_start_masks(group: Group, outline: Outline) -> dict[str, np.ndarray]:

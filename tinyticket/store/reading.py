@@ -165,7 +165,28 @@ class Group:
         """Return the shape of a dataset."""
         return self._dataset(name)[1]
 
+    @_checked
+    def is_group(self, name: str) -> bool:
+        """Whether what has a name is a group, and no dataset."""
+        return isinstance(self._open(name), h5g.GroupID)
+
     # -- attributes
+
+    @_checked
+    def attributes(self, of: str | None = None) -> dict[str, Any]:
+        """Return all attributes of this group, or of a dataset in it: numbers, lists of whole numbers, and (of groups) text."""
+        id, found = self._id if of is None else self._open(of, h5d.DatasetID, "dataset"), dict[str, Any]()
+        for i in range(h5a.get_num_attrs(id)):
+            attribute = h5a.open(id, index=i)
+            name = attribute.name.decode() if isinstance(attribute.name, bytes) else attribute.name
+            kind = attribute.get_type().get_class()
+            if kind == h5t.STRING and of is None:
+                found[name] = self.text(name)
+            elif kind == h5t.FLOAT:
+                found[name] = self.number(name, float, of)
+            else:
+                found[name] = self._numbers(name, int, of, () if attribute.shape == () else None)
+        return found
 
     @_checked
     def has(self, name: str, of: str | None = None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,25 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery.pruning import AT_INIT
-from tinyticket.lottery.replay import claims, evaluated
+from tinyticket.lottery.replay import claims, evaluated, whole
+from tinyticket.lottery.replay.check import Check
+from tinyticket.lottery.replay.digests import digest_checks
 from tinyticket.lottery.replay.file import DAMAGE, File, Training
 from tinyticket.lottery.replay.replay import repeat
 from tinyticket.results.result import Result
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at everywhere in the file."""
-
-    what: str  # the claim, in words
-    checked: int  # in how many trainings; 0 if it could not be
-    failures: list[str]  # where it is false, and how
-    reason: str = ""  # why it could not be checked
-
-    @property
-    def standing(self) -> str:
-        """Whether it "passed", "failed" or was "not checked"."""
-        return "failed" if self.failures else "passed" if self.checked else "not checked"
 
 
 class Claim(NamedTuple):
@@ -89,7 +75,14 @@ CLAIMS = (
 )
 
 
-def verify(result: Result, retrain: int = 0, seed: int = 0, **options: Any) -> list[Check]:
+WHOLE = (
+    ("the file holds what its format has and nothing else", whole.specified, "settings"),
+    ("seed and words are those of the settings", whole.consistent, "method"),
+    ("the data are those that the file describes", whole.described, "again"),
+)
+
+
+def verify(result: Result, retrain: int = 0, seed: int = 0, digest: str | None = None, **options: Any) -> list[Check]:
     """Check everything in a result that can be checked without training, and train some of it again.
 
     Parameters
@@ -99,6 +92,8 @@ def verify(result: Result, retrain: int = 0, seed: int = 0, **options: Any) -> l
         How many trainings to repeat and to compare bit for bit, each a check of its own.
     seed : int
         Decides which.
+    digest : str, optional
+        What somebody published as the digest of the file, to be compared with that of all that it holds.
     **options
         Those of `Again`. Without the data set at hand, what needs it stays unchecked.
 
@@ -108,7 +103,8 @@ def verify(result: Result, retrain: int = 0, seed: int = 0, **options: Any) -> l
     """
     file = File(result, options)
     with threadpool_limits(1, user_api="blas"):  # as masks were chosen
-        checks = [_check(file, claim) for claim in CLAIMS]
+        checks = [_check(file, claim) for claim in CLAIMS] + [_check_whole(file, *claim) for claim in WHOLE]
+    checks += digest_checks(result, digest)
     several = np.random.default_rng(seed).permutation(len(file.trainings))[:retrain]
     return checks + [_retrained(file, file.trainings[place]) for place in sorted(several)]
 
@@ -128,6 +124,18 @@ def _check(file: File, claim: Claim) -> Check:
         if wrong:
             failures.append(f"{found}: {wrong}")
     return Check(claim.what, len(trainings), failures, "" if trainings else claim.otherwise)
+
+
+def _check_whole(file: File, what: str, wrong: Callable[[File], str | None], needs: str) -> Check:
+    try:
+        getattr(file, needs)
+    except InputError as error:
+        return Check(what, 0, [], str(error))
+    try:
+        found = wrong(file)
+    except DAMAGE as error:
+        found = f"damaged: {(str(error) or type(error).__name__).splitlines()[0]}"
+    return Check(what, 1, [found] if found else [])
 
 
 def _retrained(file: File, found: Training) -> Check:

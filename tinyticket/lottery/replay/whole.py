@@ -1,0 +1,70 @@
+"""What must hold of a file as a whole: functions that say what is wrong, or None."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tinyticket.lottery.record import data_record
+from tinyticket.lottery.replay.file import File
+from tinyticket.results.naming import METHODS
+from tinyticket.store import Group
+from tinyticket.store.layout import SCALARS
+
+TRAINING = r"trials/\d+/rounds/\d+(/controls/[^/]+|/continued)?"
+PLACES = {
+    "": {"format", "format_version", "config", "model", "data", "networks", "versions", "machine", "seed", "digest"},
+    r"trials(/\d+(/rounds(/\d+/controls)?)?)?": set(),
+    r"trials/\d+/init": {"digest"},
+    r"trials/\d+/init/[^/]+": set(),
+    r"trials/\d+/rewind": {"iteration", "digest"},
+    r"trials/\d+/rewind/[^/]+": {"steps"},
+    TRAINING: {*SCALARS, "start", "plan", "cpu", "digest"},
+    rf"{TRAINING}/(mask|start_mask|trained|frozen|scores|history)": set(),
+    rf"{TRAINING}/(mask|start_mask)/[^/]+": {"shape"},
+    rf"{TRAINING}/(trained|frozen|scores)/[^/]+": set(),
+    r"analyses(/instability(/\d+(/\d+/curve)?)?)?": set(),
+    r"analyses/instability/\d+/\d+": {"barrier", "start", "streams"},
+}
+"""All that may be in a file (docs/format.md), and its attributes."""
+
+
+def specified(file: File) -> str | None:
+    """The file holds what its format has and nothing else."""
+    with file.result.archive.read() as root:
+        if (version := root.number("format_version", int)) < 1:
+            return f"its format_version is {version}, and the first was 1"
+        unknown = [place for place, attributes in _everything(root) if not _is_specified(place, attributes)]
+    return f"{', '.join(unknown[:3])}: there is no such thing, or it has another attribute" if unknown else None
+
+
+def _everything(group: Group, path: str = "") -> Iterator[tuple[str, set[str]]]:
+    yield path, set(group.attributes())
+    for name in group.names():
+        whole = f"{path}/{name}" if path else name
+        if group.is_group(name):
+            yield from _everything(group.group(name), whole)
+        else:
+            yield whole, set(group.attributes(name))
+
+
+def _is_specified(place: str, attributes: set[str]) -> bool:
+    return any(re.fullmatch(known, place) and attributes <= allowed for known, allowed in PLACES.items())
+
+
+def consistent(file: File) -> str | None:
+    """Seed and words are those of the settings."""
+    result, settings = file.result, file.settings
+    if result.seed != settings.seed:
+        return f"its seed is {result.seed}, and in its settings {settings.seed}"
+    library = settings.method in ("tickets", *METHODS)  # the words of others are their own
+    if library and result.networks != (words := file.method.networks(settings)):
+        return f"it calls its networks {result.networks.found()!r} and not {words.found()!r}"
+    return None
+
+
+def described(file: File) -> str | None:
+    """The data at hand are those that the file describes."""
+    now, recorded = data_record(file.again.experiment), file.result.data
+    different = [name for name in {**now, **recorded} if now.get(name) != recorded.get(name) and name != "name"]
+    return f"{', '.join(different)} of the data are others" if different else None
