@@ -34,6 +34,15 @@ def test_the_initial_weights_as_hdf5(result, tmp_path):
         assert np.array_equal(file["fc1.weight"][()], np.where(mask, result.init(0)["fc1.weight"], 0))
 
 
+def test_a_ticket_as_it_starts_is_what_was_rewound_to(tmp_path):
+    late = find(rounds=1, rewind_to=5, controls="none")
+    export(late, tmp_path / "start.npz", 0, 1, "start")
+    start, mask = np.load(tmp_path / "start.npz"), late.round(0, 1).masks["fc1.weight"]
+    rewound = late.rewind(0).state["fc1.weight"]
+    assert np.array_equal(start["fc1.weight"], np.where(mask, rewound, 0))
+    assert not np.array_equal(rewound, late.init(0)["fc1.weight"])
+
+
 def test_pytorch_takes_it(torch, result, tmp_path):
     path = tmp_path / "ticket.npz"
     export(result, path, 0, 1)
@@ -46,7 +55,11 @@ def test_pytorch_takes_it(torch, result, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(("x.pt", 0, 1), "ending"), (("x.npz", 0, 5), "no round 5"), (("x.npz", 0, 1, "best"), "trained' or 'init'")],
+    [
+        (("x.pt", 0, 1), "ending"),
+        (("x.npz", 0, 5), "no round 5"),
+        (("x.npz", 0, 1, "best"), "'start' or 'init', not 'best'"),
+    ],
 )
 def test_what_cannot_be_written_is_refused(result, tmp_path, arguments, says):
     with pytest.raises(InputError, match=says):

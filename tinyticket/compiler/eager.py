@@ -15,6 +15,7 @@ from tinyticket.compiler.calls import (
     check_masks,
     check_numbers,
     check_run,
+    check_some,
     whole_labels,
     whole_numbers,
 )
@@ -22,6 +23,9 @@ from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter, functional
 from tinyticket.optim import Optimizer
+
+ASKED = "asked for"
+"""Why a step is eager that need not be."""
 
 CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not depend on the number of threads
 
@@ -43,7 +47,8 @@ def test_part(source: Source) -> Pair:
 
 def _pair(source: Any) -> Pair:
     if not (isinstance(source, tuple) and len(source) == 2 and hasattr(source[0], "dtype")):
-        raise TypeError(f"expected a data set or a pair of arrays (inputs, labels), not {type(source).__name__}")
+        wanted = "step(x, y) takes arrays; otherwise a step is given a data set or a pair of arrays (inputs, labels)"
+        raise InputError(f"{wanted}, not {type(source).__name__}")
     return source
 
 
@@ -114,6 +119,7 @@ class Step:
 
     def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
         check_numbers(x)
+        check_some(x)
         y = whole_labels(y, len(x))
         self.model.train()
         self.optimizer.zero_grad()
@@ -155,7 +161,7 @@ class EagerStep(Step):
 
     compiled = False
 
-    def __init__(self, model: Module, optimizer: Optimizer | None, threads: int = 1, reason: str = "asked for"):
+    def __init__(self, model: Module, optimizer: Optimizer | None, threads: int = 1, reason: str = ASKED):
         super().__init__(model, optimizer)
         self.threads, self.reason = threads, reason
 
@@ -172,6 +178,7 @@ class EagerStep(Step):
     def evaluate(self, source: Source) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
         x, y = test_part(source)
+        check_some(x)
         y = whole_labels(y, len(x))
         self.model.eval()
         losses, hits = zip(*self._chunks(self._score, x, y), strict=True)

@@ -106,6 +106,8 @@ def load(name: str | PathLike[str], folder: Folder = None) -> Dataset:
     InputError
         If the name is unknown, or a file is missing, truncated, damaged, too large or holds what cannot be trained on.
     """
+    if not isinstance(name, str | PathLike):
+        raise InputError(f"a data set has a name or the path of an .npz file, not {name!r:.60}")
     try:
         return load_npz(name) if _is_npz(name) else look_up(name).load(folder)
     except MemoryError:

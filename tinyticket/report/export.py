@@ -29,8 +29,8 @@ def export(result: Result, path: str | os.PathLike, trial: int = 0, round: int =
         A NumPy archive (.npz) or HDF5 (.h5), by its ending.
     trial, round
         Which network.
-    weights : {"trained", "init"}
-        After training, or the winning ticket as it starts: theta_0 under the mask.
+    weights : {"trained", "start", "init"}
+        After training; as the training began, where late rewinding went back to say; or theta_0 under the mask.
 
     Raises
     ------
@@ -40,11 +40,15 @@ def export(result: Result, path: str | os.PathLike, trial: int = 0, round: int =
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise InputError(f"{path}: the ending says what is written, {' or '.join(ENDINGS)}; not {path.suffix!r}")
-    if weights not in ("trained", "init"):
-        raise InputError(f"weights are 'trained' or 'init', not {weights!r}")
+    if weights not in ("trained", "start", "init"):
+        raise InputError(f"weights are 'trained', 'start' or 'init', not {weights!r}")
     chosen = result.round(trial, round)
-    state = chosen.trained if weights == "trained" else apply_masks(result.init(trial), chosen.masks)
-    arrays = {**state, **{f"mask/{name}": mask for name, mask in chosen.masks.items()}}
+    masks, state = chosen.masks, chosen.trained
+    if weights == "start":
+        masks, state = chosen.start_masks, result.start(trial, round)
+    elif weights == "init":
+        state = apply_masks(result.init(trial), masks)
+    arrays = {**state, **{f"mask/{name}": mask for name, mask in masks.items()}}
     buffer = io.BytesIO()
     if path.suffix == ".npz":
         if "file" in arrays or "allow_pickle" in arrays:  # which NumPy takes for its own arguments

@@ -21,6 +21,8 @@ from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_check
 
 def load(path: str | os.PathLike) -> Result:
     """Open a result file; InputError if there is none, or it is something else."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"a result is the path of a file, not {path!r:.60}")
     return Result(Archive(path))
 
 
