@@ -1,13 +1,13 @@
 """Lesson 4: the same with tt.lottery: trials, controls, validation, early stopping, and one file that keeps everything.
 
-python examples/4_ticket_with_lottery.py [ticket.h5]
+python examples/4_ticket_with_lottery.py [lesson.h5]
 """
 
 import sys
 
 import tinyticket as tt
 
-out = sys.argv[1] if len(sys.argv) > 1 else "ticket.h5"
+out = sys.argv[1] if len(sys.argv) > 1 else "lesson.h5"
 result = tt.lottery.find(
     model="lenet-300-100",
     data="digits",

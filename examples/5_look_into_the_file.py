@@ -1,6 +1,6 @@
 """Lesson 5: look into a result file, with tinyticket and with nothing but h5py.
 
-    python examples/5_look_into_the_file.py [ticket.h5]
+    python examples/5_look_into_the_file.py [lesson.h5]
 
 The file is lesson 4's; it is made if it is not there.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 import tinyticket as tt
 
-path = sys.argv[1] if len(sys.argv) > 1 else "ticket.h5"
+path = sys.argv[1] if len(sys.argv) > 1 else "lesson.h5"
 if not Path(path).exists():
     tt.lottery.find(rounds=2, iterations=200, trials=1, out=path)
 
