@@ -30,7 +30,7 @@ ROOMS = [
     "report",
     "cli",
 ]  # lowest first
-FREE = {"errors", "filesystem", "interruption", "_version"}  # below everything
+FREE = {"commit", "errors", "filesystem", "interruption", "_version"}  # below everything
 
 
 def imported_rooms(file):
