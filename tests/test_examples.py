@@ -52,3 +52,12 @@ def test_the_reproduction_runs_on_the_digits(tmp_path):
     assert "| fastest ticket | 21.1%, 38% earlier | " in done.stdout
     assert len([line for line in done.stdout.splitlines() if line.startswith("| ")]) == 12
     assert {path.name for path in (tmp_path / "results").glob("*.*")} >= {"lenet.h5", "lenet-oneshot.h5", "lenet.png"}
+
+
+def test_lessons_leave_the_file_of_the_readmes_first_command_alone():
+    (command,) = (
+        line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("python3 -m venv .venv &&")
+    )
+    file = command.split("--out ")[1]
+    assert file == "ticket.h5"
+    assert not [lesson.name for lesson in LESSONS if f'"{file}"' in lesson.read_text()]

@@ -31,7 +31,7 @@ ROOMS = [
     "learn",
     "cli",
 ]  # lowest first
-FREE = {"errors", "filesystem", "interruption", "_version"}  # below everything
+FREE = {"commit", "errors", "filesystem", "interruption", "_version"}  # below everything
 
 
 def imported_rooms(file):

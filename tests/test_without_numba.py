@@ -127,7 +127,7 @@ def test_tickets_are_found_and_are_those_found_with_numba(blocked, tmp_path, wor
 
 def test_without_being_told_to_it_runs_eagerly_and_says_so(blocked, tmp_path):
     remarks = blocked("-c", FIND, tmp_path / "ticket.h5", "{}")
-    assert remarks == "training runs eagerly, which takes many times as long: Numba is not installed\n"
+    assert remarks == "training runs eagerly, which takes several times as long: Numba is not installed\n"
 
 
 def test_the_command_line_says_so_too_and_goes_on_with_a_file(blocked, tmp_path):

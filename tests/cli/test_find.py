@@ -361,6 +361,10 @@ def unfinished(input_shape, classes, rng):
     raise ZeroDivisionError("in the user's code")
 
 
+def of_images(input_shape):
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+
+
 number = 5
 """
 
@@ -372,10 +376,13 @@ def own_model(tmp_path):
     return path
 
 
-def test_a_model_of_ones_own_comes_from_a_function_in_a_file(find_command, own_model, out):
+def test_a_model_of_ones_own_comes_from_a_function_in_a_file(find_command, own_model, out, caplog):
     for _ in range(2):  # the second goes on
         outcome = find_command("--quiet", model=f"{own_model}:make", rounds=1)
         assert outcome.code == 0
+    eager = "eagerly, which takes several times as long: Net is a class of your own"
+    assert caplog.messages == [f"training runs {eager}"]  # not where nothing is trained any more
+    assert f"trained {eager}\n" in find_command("--dry-run", model=f"{own_model}:make", rounds=1).out
     result = tt.load(out)
     assert result.config["model"] == "my_model.py:make"
     assert {name: mask.shape for name, mask in result.trials[0].rounds[1].masks.items()} == {
@@ -390,6 +397,8 @@ def test_a_model_of_ones_own_comes_from_a_function_in_a_file(find_command, own_m
         ("nothing.py:make", "names no Python file"),
         ("{}:build", "has no function 'build'"),
         ("{}:number", "has no function 'number'"),
+        ("{}:of_images", "of_images is called with (input_shape, classes, rng), but takes (input_shape)"),
+        ("{}:Sizes", "Sizes is called with (input_shape, classes, rng), but takes (hidden: 'int' = 9)"),
         ("{}:too_wide", "cannot take examples of shape (12,)"),
     ],
 )

@@ -69,6 +69,11 @@ BAD = {
     "draws shift images by less": lambda step: step.run(DATA, BATCHES, draws=np.full((3, 16, 3), 2**33)),
     "examples are real numbers": lambda step: step.predict(X.astype(complex)),
     "lists of different lengths": lambda step: step.predict([[1.0], [1.0, 2.0]]),
+    "one example at least": lambda step: step.evaluate((X[:0], Y[:0])),
+    "one example": lambda step: step.gradients(X[:0], Y[:0]),
+    "one example at least, not": lambda step: step.run(DATA, BATCHES[:0]),
+    "not dict": lambda step: step({"x": X}, Y),
+    "inputs, labels., not dict": lambda step: step.evaluate({"x": X, "y": Y}),
     "no weight is called 'x'": lambda step: step.change_masks({"x": np.ones((2, 2), bool)}),
     "the mask of": lambda step: step.change_masks({next(iter(step.weights())): np.ones((2, 2), bool)}),
 }
@@ -97,7 +102,7 @@ def test_labels_beyond_the_classes_are_refused(which):
 
 def test_a_pair_is_one_of_arrays():
     for step in twins(mlp(192, 8, CLASSES, flatten=True)):
-        with pytest.raises(TypeError, match="data set or a pair of arrays"):
+        with pytest.raises(InputError, match="data set or a pair of arrays"):
             step((X.tolist(), Y), np.arange(16))
         assert step((X, Y.tolist()), np.arange(16)) > 0
         assert step((X, Y.astype(np.float64)), np.arange(16)) > 0
@@ -198,3 +203,20 @@ def test_a_refused_step_leaves_dropouts_stream_where_it_was():
     with pytest.raises(InputError, match="indices must be"):
         step(DATA, np.full(16, 70))
     assert step(DATA, np.arange(16)) == alone(DATA, np.arange(16))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"model": Linear}, "the model is a Module"),
+        ({"model": "lenet-300-100"}, "the model is a Module"),
+        ({"optimizer": SGD}, "the optimizer is one of tt.optim's"),
+        ({"threads": 0}, "threads are at least 1, not 0"),
+        ({"kernels": ["dense"]}, "kernels map names"),
+        ({"input_shape": 20}, "the input shape is a tuple"),
+        ({"input_shape": (21,)}, "the model does not take examples of shape .21,."),
+    ],
+)
+def test_what_is_no_model_optimizer_or_shape_is_refused(given, words):
+    with pytest.raises(InputError, match=words):
+        tt.compile(**{"model": mlp(20, 8, 4), **given})

@@ -236,7 +236,7 @@ def test_a_data_set_is_trained_on_and_its_test_part_evaluated():
     one, other = compiled(features()), compiled(features())
     assert one(data, np.arange(9)) == other((x[:50], y[:50]), np.arange(9))
     assert one.evaluate(data) == other.evaluate((x[50:], y[50:]))
-    with pytest.raises(TypeError, match="data set or a pair"):
+    with pytest.raises(InputError, match="data set or a pair"):
         one([x, y], np.arange(9))
 
 

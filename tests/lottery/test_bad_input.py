@@ -12,6 +12,7 @@ from tests.lottery.experiments import (
     find,
 )
 from tests.lottery.networks import Watching
+from tinyticket import nn
 from tinyticket.errors import DivergenceError, InputError
 
 ITERATIONS = SMALL["iterations"]
@@ -42,6 +43,13 @@ ITERATIONS = SMALL["iterations"]
         ({"optimizer": "rmsprop"}, "no optimizer is called 'rmsprop'"),
         ({"controls": "shuffle"}, "no control is called 'shuffle'"),
         ({"schedule": lambda iteration: 1.0}, "schedule"),
+        ({"model": lambda: nn.Linear(12, 3)}, r"the model's function is called with \(rng\), but takes \(\)"),
+        ({"model": lambda shape, classes, rng: None}, r"called with \(rng\), but takes \(shape, classes, rng\)"),
+        ({"model": "mlp-12-99999999999-3"}, "has 1,499,999,999,985 weights, for which .* GB of memory are too little"),
+        ({"model": "mlp-12-99999999999999999999999-3"}, "GB of memory are too little"),
+        ({"seed": 10**20}, "seed is a whole number below"),
+        ({"iterations": 10**11}, "iterations is a whole number below"),
+        ({"controls": ""}, "no control is called ''"),
     ],
 )
 def test_bad_input_is_refused_in_words_before_anything_is_trained(changes, words, out):
@@ -50,6 +58,18 @@ def test_bad_input_is_refused_in_words_before_anything_is_trained(changes, words
         find(out=out, callbacks=progress, **changes)
     assert progress.events == []
     assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["-", "ticket.npz", "ticket.PNG"])
+def test_a_result_has_a_name_of_its_own_kind(name):
+    with pytest.raises(InputError, match=r"a result is an HDF5 file with a name such as ticket\.h5, not"):
+        find(out=name)
+
+
+@pytest.mark.parametrize("call", [tt.load, tt.data.load, tt.models.create, tt.warmup])
+def test_a_class_is_no_name(call):
+    with pytest.raises(InputError, match="not <class 'int'>"):
+        call(int)
 
 
 def test_numpy_numbers_are_settings_like_any_other(small):

@@ -244,6 +244,12 @@ def test_trainings_that_stop_at_their_last_iteration_are_called_too_short():
     assert "too short" not in judge(*five((0.98, 5000), (0.983, 3000)))["text"]
 
 
+def test_trainings_that_made_nothing_better_are_called_in_vain():
+    text = judge(*five((0.1, 0), (0.1, 0)))["text"]
+    assert "; trained in vain: 10 of 10 are best before their first step, as with too large a learning rate" in text
+    assert "in vain" not in judge(*five((0.98, 5000), (0.983, 3000)))["text"]
+
+
 def test_a_sanity_check_asks_for_the_last_iteration():
     """A ticket that matches an early stop, but not the dense network that was trained to the end."""
     trials = [[(0.98, 5000, (), None, 0.99), (0.983 + 0.0001 * t, 3000, (), None, 0.983)] for t in range(5)]

@@ -49,7 +49,7 @@ def copy(name, path):
 def test_it_is_shown_and_has_the_digest_that_it_had(name, copy):
     before, result = hashlib.sha256(copy.read_bytes()).digest(), tt.load(copy)
     assert result.digest == summary(result)["digest"] == DIGESTS[name]
-    rows = table(result).row_count
+    rows = table(result)[0].row_count
     assert rows == len(result.trials[0].rounds) == (2 if "moving" in name else 3)
     assert result.verdict["densities"][0]["round"] == 1
     assert hashlib.sha256(copy.read_bytes()).digest() == before

@@ -51,7 +51,7 @@ def test_where_there_was_no_room_at_all_no_file_appears(size, npz, path):
 def test_a_picture_that_does_not_fit_leaves_the_old_one(written, tmp_path):
     picture = tmp_path / "picture.png"
     picture.write_bytes(b"the old one")
-    sentence = one_sentence(call(["plot", written, "-o", picture], preexec_fn=limit_files_to(10_000)))
+    sentence = one_sentence(call(["plot", written, "-o", picture, "--force"], preexec_fn=limit_files_to(10_000)))
     assert f"{picture} cannot be written" in sentence
     assert picture.read_bytes() == b"the old one"
     assert os.listdir(tmp_path) == [picture.name]

@@ -11,6 +11,7 @@ from tinyticket.cli.waiting import waiting
 from tinyticket.errors import printable
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.estimate import estimate
+from tinyticket.lottery.experiment import SLOWER
 from tinyticket.lottery.jobs.executors import processes
 
 
@@ -37,6 +38,8 @@ def show_plan(experiment: Experiment, quiet: bool) -> None:
         + (f", evaluated without training: {', '.join(evaluated)})" if evaluated else ")")
         + (f"; pruned networks start at iteration {settings.rewind_to:,}" if settings.rewind_to else "")
     )
+    if experiment.eager_because:
+        click.echo(f"trained eagerly, which takes {SLOWER}: {experiment.eager_because}")
     click.echo(
         f"memory: about {expected.memory_bytes / 1e6:,.0f} MB; result file: about {expected.file_bytes / 1e6:,.1f} MB"
     )

@@ -22,7 +22,7 @@ class _Export(click.Command):
 @click.command(
     cls=_Export,
     epilog="\b\nExamples:\n  tinyticket export ticket.h5 --round 4 -o ticket.npz\n"
-    "  tinyticket export ticket.h5 --trial 1 --round 4 --weights init -o start.safetensors\n"
+    "  tinyticket export ticket.h5 --trial 1 --round 4 --weights start -o start.safetensors\n"
     "  tinyticket export ticket.h5 --round 4 -o ticket.c         then: gcc -std=c99 -O2 -c ticket.c\n"
     "  tinyticket export ticket.h5 --round 4 --to scipy -o sparse.npz\n\n"
     "\b\nIn PyTorch, a network whose layers have the same names:\n"
@@ -35,7 +35,12 @@ class _Export(click.Command):
 @click.option("--trial", type=int, default=0, show_default=True, help="Counted from 0.")
 @click.option("--round", type=int, required=True, help="Counted from 0; round 0 is the dense network.")
 @click.option("--control", metavar="NAME", help="The control beside the ticket instead, such as reinit.")
-@click.option("--weights", default="trained", show_default=True, help="`trained`, or `init`: the ticket as it starts.")
+@click.option(
+    "--weights",
+    default="trained",
+    show_default=True,
+    help="`trained`; `start`: as its training began; `init`: theta_0, which that is unless rewound to later.",
+)
 @click.option("--to", metavar="FORMAT", help="npz, h5, safetensors, torch, scipy, onnx or c.  [by the ending]")
 @writes("The file.", required=True)
 @common

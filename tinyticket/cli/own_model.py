@@ -29,6 +29,9 @@ class OwnModel:
             raise InputError(f"the model {name!r} names no Python file: {file} does not exist or does not end in .py")
         self._given = (f"{path.resolve()}:{function}", input_shape, classes)
         self._make = _load(path, function)
+        from tinyticket.lottery.inputs import check_takes
+
+        check_takes(self._make, name, "input_shape", "classes", "rng")
         self.__name__ = f"{path.name}:{function}"
 
     def __call__(self, rng: Any) -> Any:

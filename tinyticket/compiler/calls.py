@@ -48,6 +48,12 @@ def check_numbers(examples: Any) -> None:
         raise InputError(f"examples are real numbers, not {examples.dtype}")
 
 
+def check_some(examples: Any) -> None:
+    """Raise an error where there are no examples, of which there is no mean."""
+    if not np.ndim(examples) or not len(examples):
+        raise InputError(f"expected one example at least, not an array of shape {np.shape(examples)}")
+
+
 def check_examples(graph: Graph, examples: Any) -> None:
     """Raise an error unless a network takes such examples; there may be none."""
     start = graph.start
@@ -108,6 +114,7 @@ def check_masks(masks: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
 def check_run(batches: Any, rates: Any, draws: Any) -> tuple[np.ndarray, list[float] | None, np.ndarray | None]:
     """Return the batches, learning rates and draws of a run; InputError unless there is one rate a batch, and a draw an example."""
     batches = whole_numbers(batches, "batches", 2)
+    check_some(batches)
     if rates is not None:
         try:
             rates = [float(rate) for rate in rates]

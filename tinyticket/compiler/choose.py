@@ -108,6 +108,7 @@ def choose(
 ) -> CompiledStep | EagerStep:
     """Do what `compile` does and log nothing, but raise an UnknownShapeError where the first batch tells."""
     loss = loss_of(loss)
+    _check_kinds(model, optimizer, threads, kernels, input_shape)
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise InputError(f"a batch has at least one example, not {batch_size!r}")
     for name, kernel in (kernels or {}).items():
@@ -128,8 +129,31 @@ def choose(
         rule, options = rule_of(optimizer, network.parameters)
     except UnknownShapeError:
         raise
+    except ValueError as error:  # of a model's own code
+        if input_shape is None:
+            raise
+        raise InputError(f"the model does not take examples of shape {input_shape}: {error}") from None
     except UnsupportedError as reason:
         if device != "cpu":
             raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
         return EagerStep(model, optimizer, threads or 1, str(reason), loss)
     return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {}, turns)
+
+
+def _check_kinds(model: Any, optimizer: Any, threads: Any, kernels: Any, input_shape: Any) -> None:
+    """Raise InputError for what is no model, optimizer and so on, such as a class or a name in place of an object."""
+    whole = (int, np.integer)
+    for words, value, fits in (
+        ("the model is a Module, as tt.models.create makes one", model, isinstance(model, Module)),
+        ("the optimizer is one of tt.optim's", optimizer, optimizer is None or isinstance(optimizer, Optimizer)),
+        ("threads are at least 1", threads, threads is None or (isinstance(threads, whole) and threads >= 1)),
+        ("kernels map names of weights to 'dense' or 'sparse'", kernels, kernels is None or isinstance(kernels, dict)),
+        (
+            "the input shape is a tuple such as (3, 32, 32)",
+            input_shape,
+            input_shape is None
+            or (isinstance(input_shape, tuple | list) and all(isinstance(n, whole) and n > 0 for n in input_shape)),
+        ),
+    ):
+        if not fits:
+            raise InputError(f"{words}, not {value!r:.60}")

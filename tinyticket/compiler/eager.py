@@ -15,6 +15,7 @@ from tinyticket.compiler.calls import (
     check_masks,
     check_numbers,
     check_run,
+    check_some,
     check_targets,
     whole_numbers,
 )
@@ -23,6 +24,9 @@ from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.optim import Optimizer
+
+ASKED = "asked for"
+"""Why a step is eager that need not be."""
 
 CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not depend on the number of threads
 
@@ -44,7 +48,8 @@ def test_part(source: Source) -> Pair:
 
 def _pair(source: Any) -> Pair:
     if not (isinstance(source, tuple) and len(source) == 2 and hasattr(source[0], "dtype")):
-        raise TypeError(f"expected a data set or a pair of arrays (inputs, labels), not {type(source).__name__}")
+        wanted = "step(x, y) takes arrays; otherwise a step is given a data set or a pair of arrays (inputs, labels)"
+        raise InputError(f"{wanted}, not {type(source).__name__}")
     return source
 
 
@@ -115,6 +120,7 @@ class Step:
 
     def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
         check_numbers(x)
+        check_some(x)
         y = check_targets(self.loss, y, len(x))
         self.model.train()
         self.optimizer.zero_grad()
@@ -163,7 +169,7 @@ class EagerStep(Step):
         model: Module,
         optimizer: Optimizer | None,
         threads: int = 1,
-        reason: str = "asked for",
+        reason: str = ASKED,
         loss: Loss | None = None,
     ):
         super().__init__(model, optimizer, loss)
@@ -185,6 +191,7 @@ class EagerStep(Step):
         Of targets that are numbers it is R2 instead of the accuracy (`nn.losses.MeanSquaredError`).
         """
         x, y = test_part(source)
+        check_some(x)
         y = check_targets(self.loss, y, len(x))
         self.model.eval()
         losses, right = zip(*self._chunks(self._score, x, y), strict=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.calls import array_of, check_masks, check_run, whole_numbers
+from tinyticket.compiler.calls import array_of, check_masks, check_run, check_some, whole_numbers
 from tinyticket.compiler.eager import Pair, Source, Step, test_part, training_part
 from tinyticket.compiler.explain import explain
 from tinyticket.compiler.network import Network
@@ -90,7 +90,8 @@ class CompiledStep(Step):
 
     def evaluate(self, source: Source) -> tuple[float, float]:
         """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
-        program, data = self._bound(test_part(source))
+        check_some((part := test_part(source))[0])
+        program, data = self._bound(part)
         score = program.evaluate(data)
         return score.loss, score.correct / score.examples
 
@@ -124,6 +125,7 @@ class CompiledStep(Step):
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         # The autograd computes those of MLPs as fast, and those of networks on a device.
+        check_some(x)
         compiled = self.network.device == "cpu" and not self.network.graph.is_mlp
         if not (self._arena_is_newer and compiled) or len(x) > self.batch_size:
             return super().backward(x, y)

@@ -44,6 +44,8 @@ def warmup(model: str | Module | None = None, input_shape: tuple[int, ...] | Non
         If there is no such network, or it does not take such examples.
     """
     model = ANY_MLP if model is None else model
+    if not isinstance(model, str | Module):
+        raise InputError(f"the model is a name or a Module, not {model!r:.60}")
     twin = _created(model, input_shape) if isinstance(model, str) else copy.deepcopy(model)
     try:
         network = Network(twin, input_shape)

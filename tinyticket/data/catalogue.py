@@ -114,6 +114,8 @@ def load(name: str | PathLike[str], folder: Folder = None, *, target: str = "", 
     InputError
         If the name is unknown, or a file is missing, truncated, damaged, too large or holds what cannot be trained on.
     """
+    if not isinstance(name, str | PathLike):
+        raise InputError(f"a data set has a name or the path of an .npz file, not {name!r:.60}")
     try:
         if _ends(name, CSV):
             return load_csv(name, target, numbers)

@@ -37,7 +37,8 @@ def decides(settings: Settings, architecture: Mapping[str, Any], fingerprints: M
 
 def made_here(source: Result) -> bool:
     """Whether this program on this machine wrote a file, and would come to the same bits."""
-    return (source.machine, source.versions) == (layout.machine(), layout.versions())
+    theirs, ours = ({**versions, "commit": ""} for versions in (source.versions, layout.versions()))
+    return (source.machine, theirs) == (layout.machine(), ours)
 
 
 def copy(source: Result, experiment: Experiment, record: Record) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tinyticket.compiler.choose import NO_NUMBA
+from tinyticket.compiler.eager import ASKED
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, recipes
@@ -42,6 +42,8 @@ from tinyticket.lottery.transfer import Given
 from tinyticket.lottery.trial import Memory, TrialRun, reached
 from tinyticket.results.result import Result
 from tinyticket.store import Archive, Run
+
+SLOWER = "several times as long"
 
 log = logging.getLogger(__name__)
 
@@ -149,10 +151,14 @@ class Experiment:
         """What trains the network in this process."""
         return self.workshop.trainer()
 
+    @property
+    def eager_because(self) -> str:
+        """Why trainings are eager although nobody has asked for that; empty if they are not."""
+        reason = getattr(self.trainer.step, "reason", ASKED)
+        return "" if reason == ASKED else reason
+
     def run(self, jobs: Jobs | None = None) -> Result:
         """Train what the file does not hold yet and return the result; `jobs` are given where experiments share workers."""
-        if getattr(self.trainer.step, "reason", None) == NO_NUMBA:
-            log.warning("training runs eagerly, which takes many times as long: %s", NO_NUMBA)
         # BLAS may round otherwise with more threads; masks are chosen in this process, whoever trains.
         with self.archive.locked(), threadpool_limits(1, user_api="blas"):
             record, settings = Record(self), self.settings
@@ -161,6 +167,8 @@ class Experiment:
             done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
             self.callback.run_begun(settings.trials * self.method.trainings(settings), settings.iterations, done)
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
+            if unfinished and self.eager_because:
+                log.warning("training runs eagerly, which takes %s: %s", SLOWER, self.eager_because)
             try:
                 diverged = run_trials(self, record, unfinished, jobs)
             except (DeviceMemoryError, WorkerError) as error:

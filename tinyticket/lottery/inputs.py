@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 from collections.abc import Callable
 from typing import Any
@@ -77,8 +78,21 @@ def model_factory(model: str | Module | Factory, dataset: Dataset, outputs: int)
 
         return type(model).__name__, redraw
     if callable(model) and not isinstance(model, type):
+        check_takes(model, "the model's function", "rng")
         return getattr(model, "__name__", type(model).__name__), model
     raise refuse("the model is a name, a Module, or a function from a generator to a Module", model)
+
+
+def check_takes(function: Callable, name: str, *given: str) -> None:
+    """Raise InputError unless a function can be called with what it will be given; what goes wrong inside it is its own matter."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of some that are written in C
+        return
+    try:
+        signature.bind(*given)
+    except TypeError:
+        raise InputError(f"{name} is called with ({', '.join(given)}), but takes {signature}") from None
 
 
 def check_model(model: Module, dataset: Dataset, outputs: int) -> None:

@@ -24,6 +24,8 @@ from tinyticket.store.digest import FILE, Examined, examine
 
 def load(path: str | os.PathLike) -> Result:
     """Open a result file; InputError if there is none, or it is something else."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"a result is the path of a file, not {path!r:.60}")
     return Result(Archive(path))
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tinyticket.results.verdict import Comparison
 
 SHORT = 0.25
-"""Share of trainings that stop at their last iteration from which on they are called too short."""
+"""Share of trainings that stop at their last iteration, or at their first, from which on the verdict says so."""
 
 WORDS = {"reinit": "re-initialised", "random": "random mask"}
 
@@ -50,6 +50,13 @@ def too_short(at_end: int, trainings: int) -> str:
     if not at_end or at_end < SHORT * trainings:
         return ""
     return f"; trainings too short: {at_end} of {trainings} stop at their last iteration"
+
+
+def in_vain(at_start: int, trainings: int) -> str:
+    """Return what there is to say if many trainings made nothing better."""
+    if not at_start or at_start < SHORT * trainings:
+        return ""
+    return f"; trained in vain: {at_start} of {trainings} are best before their first step, as with too large a learning rate"
 
 
 def _numbers(comparison: Comparison) -> str:

@@ -100,9 +100,12 @@ def verdict(result: Result) -> dict[str, Any]:
     winners = [each for each in comparisons if each.standing == "winning"]
     smallest = min(winners, key=lambda winner: winner.density, default=None)
     runs = [round for trial in result.trials for round in trial.rounds if len(round.history) > 1]
-    at_end = sum(read(run)[0] == run.history["iteration"][-1] for run in runs)
+    stops = [read(run)[0] for run in runs]
+    at_end = sum(stop == run.history["iteration"][-1] for stop, run in zip(stops, runs, strict=True))
     return {
-        "text": sentence.of(comparisons, result.networks) + sentence.too_short(at_end, len(runs)),
+        "text": sentence.of(comparisons, result.networks)
+        + sentence.too_short(at_end, len(runs))
+        + sentence.in_vain(stops.count(0), len(runs)),
         "sought": result.networks.found().rstrip(","),
         "trials": len(result.trials),
         "margin": _margin(result),

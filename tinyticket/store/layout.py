@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from tinyticket._version import __version__
+from tinyticket.commit import commit
 from tinyticket.errors import InputError
 from tinyticket.store.contents import Contents, write_json
 from tinyticket.store.reading import Group, Shapes
@@ -79,7 +80,8 @@ def versions() -> dict[str, str]:
     for name in ("numpy", "numba", "scipy", "h5py"):
         with contextlib.suppress(metadata.PackageNotFoundError):  # eager training does without Numba
             installed[name] = metadata.version(name)
-    return {"tinyticket": __version__, "python": platform.python_version(), **installed}
+    known = {"commit": commit()} if commit() else {}
+    return {"tinyticket": __version__, **known, "python": platform.python_version(), **installed}
 
 
 def check_format(root: Group, where: str) -> None:

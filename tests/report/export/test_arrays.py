@@ -76,12 +76,21 @@ def test_pytorch_takes_it(torch, result, tmp_path):
     assert np.array_equal(model["fc2"].weight.detach().numpy(), result.round(0, 1).trained["fc2.weight"])
 
 
+def test_a_ticket_as_it_starts_is_what_was_rewound_to(tmp_path):
+    late = find(rounds=1, rewind_to=5, controls="none")
+    export(late, tmp_path / "start.npz", 0, 1, "start")
+    start, mask = np.load(tmp_path / "start.npz"), late.round(0, 1).masks["fc1.weight"]
+    rewound = late.rewind(0).state["fc1.weight"]
+    assert np.array_equal(start["fc1.weight"], np.where(mask, rewound, 0))
+    assert not np.array_equal(rewound, late.init(0)["fc1.weight"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "says"),
     [
         (("x.txt", 0, 1), {}, "the ending says what is written"),
         (("x.npz", 0, 5), {}, "no round 5"),
-        (("x.npz", 0, 1, "best"), {}, "trained' or 'init'"),
+        (("x.npz", 0, 1, "best"), {}, "'start' or 'init', not 'best'"),
         (("x.npz", 0, 1), {"to": "onn"}, "no format is called 'onn' .did you mean 'onnx'"),
         (("x.npz", 0, 1), {"control": "inverted"}, "no control 'inverted'; it has reinit, random"),
     ],

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +65,9 @@ def open_result(setting: Setting, name: str, value: Any) -> Result:
 
 
 FILE = (str, os.PathLike)
+OTHERS = {".npz", ".npy", ".csv", ".json", ".toml", ".txt", ".md", ".html", ".png", ".svg", ".pdf", ".py"}
+"""Endings of files that are something else than a result."""
+
 PLAIN: dict[str, Any] = {
     "bool": ((bool, np.bool_), "True or False"),
     "str": (str, "a name"),
@@ -99,6 +103,16 @@ def read_densities(value: float | str | Iterable[float]) -> tuple[float, ...]:
     if not all(map(math.isfinite, densities)):
         raise ValueError
     return densities
+
+
+def read_out(value: Any) -> Path:
+    """Return the path of a result file."""
+    if not isinstance(value, FILE) or "\0" in str(value):
+        raise TypeError
+    path = Path(value)
+    if str(value) == "-" or path.suffix.lower() in OTHERS:
+        raise InputError(f"a result is an HDF5 file with a name such as ticket.h5, not {str(value)!r}")
+    return path
 
 
 def read_executor(value: Any) -> Any:

@@ -240,7 +240,8 @@ class Running(Declared):
     data_folder: Path | None = setting("Running", None, "Where data sets lie: looked for there alone.", later=True, form="PATH")
     out: Path | None = setting(
         "Running", None, "The result file (HDF5); continued if it is there.", later=True, form="PATH", common=True,
-        python="Without it the result stays in memory.")
+        python="Without it the result stays in memory.", parse=readers.read_out, takes="Path",
+        expected="out is a path")
     callbacks: Callback | None = setting(
         "Running", None,
         "Are told what happens, in their order: ProgressBar(), CSVLog(path), TensorBoard(folder), or your own.",

@@ -61,6 +61,8 @@ def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int =
     classes = operator.index(classes)
     if isinstance(input_shape, int):
         input_shape = (input_shape,)
+    if not isinstance(name, str):
+        raise InputError(f"the model has a name such as 'lenet-300-100', not {name!r:.60}")
     for pattern, make in FAMILIES.values():
         if re.fullmatch(pattern, name):
             return make(name, tuple(input_shape), classes, np.random.default_rng(rng))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -22,12 +23,22 @@ def mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Ge
     sizes = [int(size) for size in name.split("-")[1:]]
     if min(sizes) < 1:
         raise InputError(f"{name}: every layer has at least one unit")
+    if 4 * (weights := sum(map(math.prod, pairwise(sizes)))) > (memory := _memory()):
+        raise InputError(f"{name} has {weights:,} weights, for which {memory / 1e9:.1f} GB of memory are too little")
     if (sizes[0], sizes[-1]) != (math.prod(input_shape), classes):
         raise InputError(
             f"{name} has {sizes[0]} inputs and {sizes[-1]} outputs, but the data have "
             f"{math.prod(input_shape)} features and {classes} classes"
         )
     return Sequential(fully_connected(sizes, rng))
+
+
+def _memory() -> float:
+    """Return the bytes of memory of this machine, as far as it tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def fully_connected(

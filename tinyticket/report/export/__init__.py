@@ -59,8 +59,8 @@ def export(
         The file; unless `to` is given its ending says what is written.
     trial, round
         Which network.
-    weights : {"trained", "init"}
-        After training, or the winning ticket as it starts: theta_0 under the mask.
+    weights : {"trained", "start", "init"}
+        After training; as the training began, where late rewinding went back to say; or theta_0 under the mask.
     control
         The control beside the ticket instead, by its name.
     to : {"npz", "h5", "safetensors", "torch", "scipy", "onnx", "c"}, optional

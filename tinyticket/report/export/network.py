@@ -62,21 +62,24 @@ class Network:
 
 
 def chosen_network(result: Result, trial: int, round: int, control: str | None, weights: str) -> Network:
-    """Return one network of a result with its trained weights or, if `weights` is "init", as it starts.
+    """Return one network of a result with its "trained" weights, as it "start"s, or with theta_0 ("init") under its mask.
 
     Raises
     ------
     InputError
         If there is no such network, or the file does not hold what it started from.
     """
-    if weights not in ("trained", "init"):
-        raise InputError(f"weights are 'trained' or 'init', not {weights!r}")
+    if weights not in ("trained", "start", "init"):
+        raise InputError(f"weights are 'trained', 'start' or 'init', not {weights!r}")
     chosen = result.round(trial, round, control)
-    if weights == "init" and control and chosen.origin["weights"] != "init":
+    if weights != "trained" and control and chosen.origin["weights"] != "init":
         raise InputError(
             f"the control {control} did not start from theta_0, and what it started from is not in the file"
         )
-    masks, frozen = chosen.masks, chosen.frozen
-    state = chosen.trained if weights == "trained" else apply_masks(result.init(trial), masks)
-    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
+    masks, state = chosen.masks, chosen.trained
+    if weights == "start" and not control:
+        masks, state = chosen.start_masks, result.start(trial, round)
+    elif weights != "trained":
+        state = apply_masks(result.init(trial), masks)
+    held = {name: np.where(masks[name], state[name], value) for name, value in chosen.frozen.items()}
     return Network(result, trial, round, control, Weights({**state, **held}, masks))
