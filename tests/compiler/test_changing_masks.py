@@ -21,6 +21,7 @@ from tests.compiler.networks import (
     twins,
 )
 from tinyticket.compiler import EagerStep
+from tinyticket.lottery.dropping import dropouts
 
 SHAPE = (3, 8, 8)
 DATA = examples(SHAPE)
@@ -60,6 +61,7 @@ def by_hand(step, masks):
             parameter.mask = masks[name]
             for slot in step.optimizer.slots(i):
                 slot[~masks[name]] = 0
+    step._program = None  # made anew for these masks
 
 
 def bits(step):
@@ -128,6 +130,30 @@ def test_masks_of_equal_size_change_without_a_fetch_or_a_compilation(make, kerne
         np.testing.assert_array_equal(weight.mask, masks[name])
         assert not weight.data[~masks[name]].view(np.uint32).any()
         assert np.count_nonzero(weight.data[masks[name] & (before[name] == 0)]), "what is new has been trained"
+
+
+@pytest.mark.parametrize(
+    ("kernels", "change", "anew"), [("dense", 0, 0), ("dense", 3, 0), ("sparse", 0, 0), ("sparse", 3, 1)]
+)
+@KINDS
+def test_a_program_is_made_anew_only_for_masks_without_room_in_it(make, kernels, change, anew, monkeypatch):
+    model, made = make(0.3), []
+    step, start = compiled(model, kernels=kernels), model.state_dict()
+    step(DATA, np.arange(16))
+    masks, program = moved(model, np.random.default_rng(1), change), step.network.step
+    monkeypatch.setattr(step.network, "step", lambda *given, **options: made.append(1) or program(*given, **options))
+    fresh, losses = compiled(make(0.3), kernels=kernels), []
+    for one in (step, fresh):  # as the next training of an experiment begins
+        one.optimizer.reset()
+        for name, weight in one.model.prunable().items():
+            weight.mask = masks[name]
+        one.model.load_state_dict(start)
+        for layer in dropouts(one.model):
+            layer.rng = np.random.default_rng(2)
+        losses.append(one.run(DATA, np.arange(48).reshape(3, 16)).tolist())
+    assert len(made) == anew
+    assert losses[0] == losses[1]
+    assert bits(step) == bits(fresh)
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))

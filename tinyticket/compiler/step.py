@@ -53,8 +53,8 @@ class CompiledStep(Step):
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads, self._turns = threads, turns  # of programs for masks to come
         self._program: Any = None  # the back end's step for the masks that there were
-        self._masks: list[np.ndarray | None] = []
-        self._penalties: dict[Parameter, float] = {}
+        self._masks: dict[Parameter, np.ndarray | None] = {}
+        self._made_for: Any = None  # what else decides a program
         self._arena_is_newer = False  # than the parameters
         self._arena_is_current = False  # it holds what the parameters hold, which have not been asked for since
         self._gradients = False  # whether the program has room for those of pruned weights: once asked for
@@ -152,12 +152,13 @@ class CompiledStep(Step):
             before = weights[name].mask
             if before is None or not np.array_equal(mask, before):
                 left[name] = mask
-        if self._arena_is_newer and self._program:  # in place: nothing is fetched
-            changed = self._program.change_masks({weights[name]: mask for name, mask in left.items()})
-            for place, (name, weight) in enumerate(weights.items()):
+        if self._arena_is_newer and self._program:  # in place: nothing is fetched, and kernels stay the faster ones
+            same = {name: mask for name, mask in left.items() if _count(mask) == _count(weights[name].mask)}
+            changed = self._program.change_masks({weights[name]: mask for name, mask in same.items()})
+            for name, weight in weights.items():
                 if weight in changed:
                     weight.set_mask_only(left.pop(name))
-                    self._masks[place] = weight.mask
+                    self._masks[weight] = weight.mask
         if left:
             super().change_masks(left)
 
@@ -233,25 +234,30 @@ class CompiledStep(Step):
         """Take parameters, masks and slots as they are now; new masks bring new patterns, and compile nothing."""
         for held in (*self.network.parameters, *self.network.buffers):
             held.held_by(self)
-        masks = [weight.mask for weight in self.network.weights.values()]
+        masks = {weight: weight.mask for weight in self.network.weights.values()}
         penalties = penalties_of(self._optimizer, self.network.device)
-        if penalties != self._penalties:
-            self._program = None
-        if self._program is None or any(new is not old for new, old in zip(masks, self._masks, strict=True)):
-            if self._program is None and self.network.device == "cpu":
-                from tinyticket.compiler.announce import announce_compiling
-
-                announce_compiling()
-            self._program = None  # so that its memory is free before the next one's is taken
-            options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
-            if self.network.device == "cpu":
-                options |= {"threads": self.threads, "penalties": penalties, "gradients": self._gradients}
-                options["turns"] = self._turns
-            self._program = self.network.step(self._chosen(), **options)
-            self._masks, self._penalties = masks, penalties
+        changed = {weight: mask for weight, mask in masks.items() if mask is not self._masks.get(weight)}
+        if self._program is None or changed or penalties != self._made_for[-1]:
+            made_for = self._chosen(), self._turns, self.threads, penalties
+            if self._program is None or made_for != self._made_for or self._program.change_masks(changed) != {*changed}:
+                self._make(made_for)
+            self._masks = masks
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
         self._program.write(state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
+
+    def _make(self, made_for: tuple[dict[str, bool], str | None, int | None, dict[Parameter, float]]) -> None:
+        """Make the program for the present masks."""
+        if self._program is None and self.network.device == "cpu":
+            from tinyticket.compiler.announce import announce_compiling
+
+            announce_compiling()
+        self._program = None  # so that its memory is free before the next one's is taken
+        (chosen, turns, threads, penalties), self._made_for = made_for, made_for
+        options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
+        if self.network.device == "cpu":
+            options |= {"threads": threads, "penalties": penalties, "gradients": self._gradients, "turns": turns}
+        self._program = self.network.step(chosen, **options)
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
         """Return a parameter's values and its optimizer slots."""
@@ -265,3 +271,8 @@ class CompiledStep(Step):
                 self._sources.clear()
             self._sources[key] = pair, program.bind(*pair)  # the pair is kept, so that its id stays its own
         return program, self._sources[key][1]
+
+
+def _count(mask: np.ndarray | None) -> int | None:
+    """Count survivors, where there is a mask."""
+    return None if mask is None else int(np.count_nonzero(mask))

@@ -106,8 +106,14 @@ class Weights:
             else:
                 view(block)[:] = np.asarray(array).reshape(-1)
 
+    def has_room_for(self, mask: Mask) -> bool:
+        """Return whether a mask can be put in the place of the one that there is."""
+        if mask is None or self.mask is None:
+            return False
+        return self.pattern is None or np.count_nonzero(mask) == self.count
+
     def change_mask(self, mask: np.ndarray, view: View) -> None:
-        """Put a mask of as many survivors in place: what stays moves with its slots to its new place, what is new is +0.0."""
+        """Put a mask in place: what stays moves with its slots to its new place, what is new is +0.0."""
         before, self.mask = self.pattern, mask
         after = self.pattern = before and before.of(mask)
         for block in self.slot_blocks:

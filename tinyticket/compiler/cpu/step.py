@@ -15,6 +15,7 @@ from tinyticket.compiler.cpu.programs import Programs
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import Layout, Masks
 from tinyticket.compiler.op import Op
+from tinyticket.compiler.weights import Mask
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
@@ -116,19 +117,17 @@ class CpuStep:
         """Return a copy of a running statistic."""
         return self._arena[self._layout.buffers[buffer]].copy()
 
-    def change_masks(self, masks: Mapping[Parameter, np.ndarray]) -> set[Parameter]:
-        """Put masks of as many survivors in the place of those that there are; return the parameters that had such ones.
+    def change_masks(self, masks: Mapping[Parameter, Mask]) -> set[Parameter]:
+        """Put masks in the place of those that there are; return the parameters for which that can be done.
 
-        Of those, what stays keeps value and slots, and what is new starts at +0.0; everything else stays as it is.
+        A weight that runs sparse has room for as many survivors as it has. What stays keeps value and slots, and what is new
+        starts at +0.0; everything else stays as it is.
         """
-        changed = set()
-        for parameter, mask in masks.items():
-            weights = self._layout.weights[parameter]
-            if weights.mask is not None and np.count_nonzero(mask) == np.count_nonzero(weights.mask):
-                weights.change_mask(mask, self._view)
-                changed.add(parameter)
-        if changed:
-            self._stale = True
+        changed = {parameter for parameter, mask in masks.items() if self._layout.weights[parameter].has_room_for(mask)}
+        for parameter in changed:
+            self._layout.weights[parameter].change_mask(masks[parameter], self._view)
+        self._stale |= bool(changed)
+        if any(self._layout.weights[parameter].pattern for parameter in changed):
             for program in self._programs.all:
                 program.cut()
         return changed

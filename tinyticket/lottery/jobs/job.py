@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError
@@ -104,6 +104,11 @@ class Workshop:
         """What identifies the data: digests of all of them, which take longer than many a commit that records them."""
         return self.dataset.fingerprints()
 
+    @cached_property
+    def _libraries(self) -> ThreadpoolController:
+        """The libraries of this process that have threads, which take a millisecond to find: a training uses no others."""
+        return ThreadpoolController()
+
     @property
     def contents(self) -> tuple[Any, ...]:
         """What another process needs to make the same."""
@@ -131,7 +136,7 @@ class Workshop:
             trainer = MaskTrainer(trainer, start.untrained, start.weights)
         order, dropout, augment = (stream(self.settings.seed, trial, purpose, round) for purpose in job.streams)
         try:
-            with threadpool_limits(1, user_api="blas"):  # BLAS may round otherwise with more threads
+            with self._libraries.limit(limits=1, user_api="blas"):  # BLAS may round otherwise with more threads
                 return trainer.train(start, order, dropout, watch, job.keep_at, augment)
         except DivergenceError as error:
             raise DivergenceError(f"{job.training}: {error}") from None

@@ -19,7 +19,7 @@ PLACES = {
     r"trials/\d+/init/[^/]+": set(),
     r"trials/\d+/rewind": {"iteration", "digest"},
     r"trials/\d+/rewind/[^/]+": {"steps"},
-    TRAINING: {*SCALARS, "start", "plan", "cpu", "digest"},
+    TRAINING: {*SCALARS, "start", "plan", "cpu", "metric", "digest"},
     rf"{TRAINING}/(mask|start_mask|trained|frozen|scores|history)": set(),
     rf"{TRAINING}/(mask|start_mask)/[^/]+": {"shape"},
     rf"{TRAINING}/(trained|frozen|scores)/[^/]+": set(),
