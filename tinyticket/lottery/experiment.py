@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from tinyticket.compiler.choose import NO_NUMBA
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
-from tinyticket.lottery import dense, recipes, transfer
+from tinyticket.lottery import dense, keeper, recipes, transfer
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.callbacks import in_order
 from tinyticket.lottery.inputs import (
@@ -148,7 +148,7 @@ class Experiment:
         if getattr(self.trainer.step, "reason", None) == NO_NUMBA:
             log.warning("training runs eagerly, which takes many times as long: %s", NO_NUMBA)
         # BLAS may round otherwise with more threads; masks are chosen in this process, whoever trains.
-        with self.archive.locked(), threadpool_limits(1, user_api="blas"):
+        with self.archive.locked(), threadpool_limits(1, user_api="blas"), keeper.tidied(self.archive.path):
             record, settings = Record(self), self.settings
             if self.dense and dense.copy(self.dense, self, record):
                 record = Record(self)

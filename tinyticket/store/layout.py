@@ -165,9 +165,9 @@ def read_state(group: Group, outline: Outline) -> dict[str, np.ndarray]:
 
 def write_run(group: h5py.Group, run: Run) -> None:
     """Write a training: masks as packed bits, survivors of the trained weights, the history and its scalars."""
-    _write_masks(ordered_group(group, "mask"), run.masks)
+    write_masks(ordered_group(group, "mask"), run.masks)
     if run.start_masks is not None:
-        _write_masks(ordered_group(group, "start_mask"), run.start_masks)
+        write_masks(ordered_group(group, "start_mask"), run.start_masks)
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
     write_state(ordered_group(group, "trained"), survivors)
     for name, beside in (("frozen", run.frozen), ("scores", run.scores)):
@@ -181,7 +181,8 @@ def write_run(group: h5py.Group, run: Run) -> None:
         group.attrs["cpu"] = np.bytes_(run.cpu)
 
 
-def _write_masks(group: h5py.Group, masks: Mapping[str, np.ndarray]) -> None:
+def write_masks(group: h5py.Group, masks: Mapping[str, np.ndarray]) -> None:
+    """Write one dataset of packed bits per mask."""
     for name, mask in masks.items():
         group.create_dataset(name, data=np.packbits(mask)).attrs["shape"] = mask.shape
 
