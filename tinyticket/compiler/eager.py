@@ -142,6 +142,19 @@ class Step:
             weights[name].mask = mask
             weights[name].apply_mask(*self._slots(weights[name]))
 
+    # -- a training that is interrupted
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether the step holds newer values than parameters and optimizer."""
+        return False
+
+    def hold(self, newest: bool) -> None:
+        """Take over what parameters and optimizer hold; with `newest` go on as after a step that has led there."""
+
+    def follow(self, plan: Mapping[str, Any] | None) -> None:
+        """Execute the steps under masks to come as a plan says, or choose what is faster; there is a choice in compiled steps."""
+
     def _slots(self, parameter: Parameter) -> tuple[np.ndarray, ...]:
         """Return what the optimizer remembers of a parameter."""
         return self.optimizer.slots(self._places[id(parameter)])

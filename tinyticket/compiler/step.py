@@ -181,9 +181,9 @@ class CompiledStep(Step):
         kernels = {name: KERNELS[sparse] for name, sparse in self._chosen().items()}
         return {"mode": "compiled", **device, **turns, "kernels": kernels}
 
-    def follow(self, plan: Mapping[str, Any]) -> None:
-        """Execute the steps under masks to come as a plan says."""
-        self._kernels, self._turns = plan.get("kernels", {}), plan.get("turns", "batch")
+    def follow(self, plan: Mapping[str, Any] | None) -> None:
+        free = plan is None
+        self._kernels, self._turns = ({}, None) if free else (plan.get("kernels", {}), plan.get("turns", "batch"))
 
     def _chosen(self) -> dict[str, bool]:
         """Return for every weight, under its present mask, whether it runs sparse: as asked for, or if that is faster."""
@@ -195,6 +195,14 @@ class CompiledStep(Step):
         }
 
     # -- where the values are
+
+    @property
+    def is_newest(self) -> bool:
+        return self._arena_is_newer
+
+    def hold(self, newest: bool) -> None:
+        self._current(self.network.input_shape)
+        self._arena_is_newer = newest
 
     def fetch(self) -> None:
         """Write the newest values into parameters and optimizer slots; the next step takes them from there."""

@@ -20,14 +20,20 @@ def take(model: Module, optimizer: Optimizer, iteration: int) -> Checkpoint:
     return Checkpoint(iteration, state, slots, {name: optimizer.steps[i] for i, name, _ in _places(model, optimizer)})
 
 
-def restore_optimizer(model: Module, optimizer: Optimizer, checkpoint: Checkpoint) -> None:
-    """Bring the optimizer back to a checkpoint; what belongs to pruned weights becomes +0.0."""
-    optimizer.reset()
-    for i, name, parameter in _places(model, optimizer):
+def check_optimizer(model: Module, optimizer: Optimizer, checkpoint: Checkpoint) -> None:
+    """Raise InputError unless a checkpoint holds what the optimizer remembers."""
+    for i, name, _ in _places(model, optimizer):
         if name not in checkpoint.steps or len(optimizer.slots(i)) > len(
             checkpoint.slots[name].keys() & {*optimizer.SLOTS}
         ):
             raise InputError(f"what is rewound to is damaged: it lacks what the optimizer remembers of {name}")
+
+
+def restore_optimizer(model: Module, optimizer: Optimizer, checkpoint: Checkpoint) -> None:
+    """Bring the optimizer back to a checkpoint; what belongs to pruned weights becomes +0.0."""
+    check_optimizer(model, optimizer, checkpoint)
+    optimizer.reset()
+    for i, name, parameter in _places(model, optimizer):
         for slot, value in zip(optimizer.SLOTS, optimizer.slots(i), strict=False):
             value[...] = checkpoint.slots[name][slot]
         parameter.apply_mask(*optimizer.slots(i))

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from tinyticket.compiler.eager import ASKED
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
-from tinyticket.lottery import dense, recipes
+from tinyticket.lottery import dense, keeper, recipes
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.callbacks import in_order
 from tinyticket.lottery.foreign import open_tickets
@@ -160,7 +160,7 @@ class Experiment:
     def run(self, jobs: Jobs | None = None) -> Result:
         """Train what the file does not hold yet and return the result; `jobs` are given where experiments share workers."""
         # BLAS may round otherwise with more threads; masks are chosen in this process, whoever trains.
-        with self.archive.locked(), threadpool_limits(1, user_api="blas"):
+        with self.archive.locked(), threadpool_limits(1, user_api="blas"), keeper.tidied(self.archive.path):
             record, settings = Record(self), self.settings
             if self.dense and dense.copy(self.dense, self, record):
                 record = Record(self)

@@ -12,8 +12,9 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.interruption import deferred
+from tinyticket.lottery import keeper
 from tinyticket.lottery.algorithm import Masks, State
-from tinyticket.lottery.jobs.job import CONTINUED
+from tinyticket.lottery.jobs.job import CONTINUED, Training
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Runs
 from tinyticket.nn import describe
@@ -73,6 +74,9 @@ class Record:
                 raise CancelledError
             archive.commit(lambda file: self._write(file, trial, round, initial, runs))
             self._begun = True
+            if archive.path is not None:
+                networks = [Training(trial, round, control, 1.0).network for control in runs]
+                keeper.forget(archive.path, trial, round, networks)
             self._experiment.callback.committed(trial, round)
 
     def close(self) -> None:

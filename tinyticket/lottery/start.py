@@ -34,6 +34,10 @@ class Revision:
         """Strengths of L1 penalties on parameters, by name, as they are at the moment: they may change when masks do."""
         return {}
 
+    def sees(self, iteration: int) -> bool:
+        """Whether the steps up to an iteration, of a call that begins within no window, are shown to `see`."""
+        return any(change - self.gradients < iteration <= change for change in self.iterations)
+
     def see(self, gradients: State) -> None:
         """Take in the dense gradients of one step."""
 
@@ -48,6 +52,13 @@ class Revision:
     def record(self) -> dict[str, Any]:
         """Return what the file says about the changes, in JSON values."""
         return {}
+
+    def state(self) -> tuple[dict[str, Any], State] | None:
+        """Return what the changes to come depend on, JSON values and arrays; None if that cannot be told, and nothing is kept."""
+        return None if self.iterations else ({}, {})
+
+    def restore(self, values: dict[str, Any], arrays: State) -> None:
+        """Go on from what `state` returned; raise KeyError, TypeError or ValueError if something is missing."""
 
 
 @dataclass(frozen=True)

@@ -17,21 +17,22 @@ from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.data.augmentation import augment, by_name
 from tinyticket.errors import DivergenceError, InputError
-from tinyticket.lottery import checkpoints
-from tinyticket.lottery.algorithm import Masks
+from tinyticket.lottery import checkpoints, progress
+from tinyticket.lottery.calls import calls
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
+from tinyticket.lottery.keeper import Keeper
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.nn import Module, own_class
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
-from tinyticket.store import HISTORY, Run
+from tinyticket.store import HISTORY, Course, Progress, Run
+from tinyticket.store.layout import Outline
 
 Step = CompiledStep | EagerStep
 Watch = Callable[[dict[str, Any]], None]
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
-STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,6 @@ class Trainer:
 
     _plan: Mapping[str, Any] | None = None
     _draws_a_step: int | None = None  # of dropout, once somebody starts late
-    _lowest: float  # validation loss of a training so far
 
     def __init__(
         self,
@@ -101,6 +101,7 @@ class Trainer:
         watch: Watch = lambda row: None,
         keep_at: int = 0,
         augment: np.random.Generator | None = None,
+        keeper: Keeper | None = None,
     ) -> Run:
         """Train from `start` to the last iteration and return what came of it.
 
@@ -114,6 +115,8 @@ class Trainer:
             Called with every row of the history.
         keep_at : int
             The iteration after which to keep a checkpoint to rewind to; 0 for none.
+        keeper
+            Keeps how far the training has come, and knows how far it had come before it was interrupted.
 
         Raises
         ------
@@ -122,32 +125,40 @@ class Trainer:
         """
         self._begin(start, dropout)
         step, last = self._step_of(start), self.settings.iterations if start.trains else start.iteration
-        settings, revision, checkpoint = self.settings, start.revision or Revision(), None
+        settings, revision, keeper = self.settings, start.revision or Revision(), keeper or Keeper()
+        course = self._resumed(start, step, dropout, keeper) or self._begun(start, revision)
+        for row in course.rows:
+            watch(_named(row))
         indices = batches(len(self.examples.train[0]), settings.batch_size, order)
         feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
-        feed = itertools.islice(feed, start.iteration, None)  # the batches of the iterations before are passed over
+        feed = itertools.islice(feed, course.iteration, None)  # the batches of the iterations before are passed over
         cuts = (keep_at, *revision.iterations, *(change - revision.gradients for change in revision.iterations))
-        began, plans = time.perf_counter(), list[dict[str, Any]]()
-        masks = self._revised(revision, start.iteration, start.masks)
-        rows, losses = [self._row(step, start.iteration, np.array([math.nan]), watch)], []
-        most = STEPS_A_CALL if settings.device == "cpu" else settings.iterations  # a device's host waits once a call
-        for iterations in _calls(start.iteration, last, settings.evaluate_every, cuts, most):
-            steps = self._shown if _is_shown(revision, iterations.stop) else self._steps
-            losses.append(steps(step, iterations, feed, start))
-            if iterations.stop in revision.iterations:
-                plans.append({**step.plan(), "until": iterations.stop})
-            masks = self._revised(revision, iterations.stop, masks)
-            if iterations.stop == keep_at:
-                checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
-            if iterations.stop % settings.evaluate_every == 0 or iterations.stop == settings.iterations:
-                rows.append(self._row(step, iterations.stop, np.concatenate(losses), watch))
-                losses = []
+        began = time.perf_counter() - course.seconds
+
+        def take() -> Progress:
+            course.seconds = time.perf_counter() - began
+            return progress.take(self.model, self.optimizer, step, course, revision, dropout)
+
+        with keeper.keeping(take if revision.state() else None):
+            self._evaluate(step, course, start.iteration, watch)
+            for iterations in calls(course.iteration, last, settings.evaluate_every, cuts, settings.device):
+                with keeper.undisturbed():
+                    steps = self._shown if revision.sees(iterations.stop) else self._steps
+                    course.losses.append(steps(step, iterations, feed, start))
+                    if iterations.stop in revision.iterations:
+                        course.plans.append({**step.plan(), "until": iterations.stop})
+                    self._revise(revision, iterations.stop, course)
+                    if iterations.stop == keep_at:
+                        course.checkpoint = checkpoints.take(self.model, self.optimizer, keep_at)
+                    course.iteration = iterations.stop
+                self._evaluate(step, course, start.iteration, watch)
+                keeper.look()
         seconds = time.perf_counter() - began
-        history, plan, settled = np.array(rows, HISTORY), _executed(plans, step.plan()), revision.settled
+        plan, settled = _executed(course.plans, step.plan()), revision.settled
         begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
-        state, origin = self.model.state_dict(), start.record()
+        state, history, origin = self.model.state_dict(), np.array(course.rows, HISTORY), start.record()
         more: dict[str, Any] = {"frozen": start.frozen, "metric": step.loss.metric}
-        return Run(masks, state, history, origin, plan, seconds, checkpoint, settled, begun, **more)
+        return Run(course.masks, state, history, origin, plan, seconds, course.checkpoint, settled, begun, **more)
 
     def _step_of(self, start: Start) -> Step:
         """Return the step to train with: where pruned weights are not zero, kernels that skip them are of no use."""
@@ -158,16 +169,38 @@ class Trainer:
         network, reason = Sourced(self.model, sources), "pruned weights are frozen, not zero"
         return EagerStep(network, self.optimizer, reason=reason, loss=self.step.loss)
 
-    def _revised(self, revision: Revision, iteration: int, masks: Masks) -> Masks:
+    def _begun(self, start: Start, revision: Revision) -> Course:
+        """Return the course of a training that begins."""
+        course = Course(start.masks, start.iteration)
+        self._revise(revision, start.iteration, course)
+        return course
+
+    def _resumed(self, start: Start, step: Step, dropout: np.random.Generator, keeper: Keeper) -> Course | None:
+        """Return the course of a training that was interrupted, with the network, its masks and its streams as they were."""
+        shapes, revision = {name: value.shape for name, value in start.weights.items()}, start.revision or Revision()
+        found = keeper.found(Outline(shapes, [*start.masks]), self.settings.iterations)
+        if found is None:
+            return None
+        try:
+            progress.restore(found, self.model, self.optimizer, revision, dropout)
+        except InputError as error:
+            keeper.ignore(error)
+            return None
+        self._penalise(revision.penalties)
+        step.follow(found.plan)
+        step.hold(found.newest)
+        return found.course
+
+    def _revise(self, revision: Revision, iteration: int, course: Course) -> None:
         """Change the masks after an iteration if that is due."""
         if iteration not in revision.iterations:
-            return masks
+            return
         weights, others = self.step.weights(), dict(self.model.named_parameters()) if revision.reads else {}
         weights |= {name: others[name].data for name in revision.reads}
-        revised = revision(iteration, weights, masks)
+        masks, revised = course.masks, revision(iteration, weights, course.masks)
         if revised is masks:
-            return masks
-        self._lowest = math.inf  # from now on it is another network
+            return
+        course.masks, course.since = revised, len(course.rows)  # from now on it is another network
         self._follow(iteration)
         self.step.change_masks(revised)
         self._penalise(revision.penalties)
@@ -175,7 +208,6 @@ class Trainer:
             for name, weight in self.model.prunable().items():
                 grown = revised[name] & ~masks[name]
                 weight.data[grown] = values[name][grown]
-        return revised
 
     def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
         """Return what happens to the images of batch after batch."""
@@ -213,32 +245,34 @@ class Trainer:
             _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
 
-    def _row(self, step: Step, iteration: int, losses: np.ndarray, watch: Watch) -> tuple:
-        """Evaluate, and return a row of the history.
+    def _evaluate(self, step: Step, course: Course, first: int, watch: Watch) -> None:
+        """Evaluate if that is due, and add a row to the history.
 
         Where that is enough, the test set is read at new minima of the validation loss, where verdicts may look, and at the end.
         """
+        iteration, settings = course.iteration, self.settings
+        due = iteration in (first, settings.iterations) or iteration % settings.evaluate_every == 0
+        if not due or (course.rows and course.rows[-1][0] == iteration):
+            return
         validation, test = step.evaluate(self.examples.validation), (math.nan, math.nan)
-        lowest = validation[0] < self._lowest
-        if lowest or iteration == self.settings.iterations or self.settings.test_at == "all":
+        lowest = validation[0] < min((row[2] for row in course.rows[course.since :]), default=math.inf)
+        if lowest or iteration == settings.iterations or settings.test_at == "all":
             test = step.evaluate(self.examples.test)
-        self._lowest = validation[0] if lowest else self._lowest
-        row = (iteration, losses.mean(), *validation, *test)
-        watch(dict(zip(HISTORY.names or (), row, strict=True)))
+        row = (iteration, float(np.concatenate(course.losses or [[math.nan]]).mean()), *validation, *test)
+        watch(_named(row))
         if not math.isfinite(validation[0]):
-            _raise_diverged("validation loss", np.array([validation[0]]), iteration, self.settings)
-        return row
+            _raise_diverged("validation loss", np.array([validation[0]]), iteration, settings)
+        course.rows.append(row)
+        course.losses = []
 
     def _follow(self, iteration: int) -> None:
-        """Choose kernels for the masks of the iterations to come as the plan says, if there is one."""
-        if self._plan and isinstance(self.step, CompiledStep):
-            phases = [phase for phase in self._plan.get("before", ()) if iteration < phase["until"]]
-            self.step.follow(phases[0] if phases else self._plan)
+        """Choose kernels for the masks of the iterations to come as the plan says, or if there is none those that are faster."""
+        phases = [phase for phase in (self._plan or {}).get("before", ()) if iteration < phase["until"]]
+        self.step.follow(phases[0] if phases else self._plan)
 
     def _begin(self, start: Start, dropout: np.random.Generator) -> None:
         self._follow(start.iteration)
         self._pass_over(dropout, start.iteration)
-        self._lowest = math.inf
         self.optimizer.reset()
         for name, parameter in self.model.named_parameters():
             parameter.mask = start.masks.get(name)
@@ -264,17 +298,9 @@ class Trainer:
         pass_over(dropout, iterations * self._draws_a_step)
 
 
-def _is_shown(revision: Revision, iteration: int) -> bool:
-    """Whether the steps up to an iteration, of a call that begins within no window, are among those before a change."""
-    return any(change - revision.gradients < iteration <= change for change in revision.iterations)
-
-
-def _calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], most: int) -> Iterator[range]:
-    """Cut the iterations into calls of at most so many steps, with a cut wherever something is to be done in between."""
-    cuts = {last, *range(evaluate_every, last, evaluate_every), *others}
-    for until in sorted(cut for cut in cuts if first < cut <= last):
-        yield from (range(begin, min(begin + most, until)) for begin in range(first, until, most))
-        first = until
+def _named(row: tuple) -> dict[str, Any]:
+    """Return a row of the history by its columns."""
+    return dict(zip(HISTORY.names or (), row, strict=True))
 
 
 def _executed(plans: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,11 @@ class EarlyBird:
         self.tolerance = tolerance
         self._seen: deque[Masks] = deque(maxlen=last)
 
+    @property
+    def seen(self) -> list[Masks]:
+        """The last masks, the oldest first."""
+        return list(self._seen)
+
     def see(self, masks: Arrays) -> float:
         """Look at the mask of another epoch; return the largest distance among the last ones, 1 while there are too few."""
         self._seen.append({name: np.array(mask) for name, mask in masks.items()})

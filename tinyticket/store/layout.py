@@ -155,9 +155,9 @@ def contents_of(run: Run) -> Contents:
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
     found = Contents({}, {"": {**run.scalars(), "start": run.origin, "plan": run.plan}})
     for which, masks in (("mask", run.masks), ("start_mask", run.start_masks or {})):
-        for name, mask in masks.items():
-            found.arrays[f"{which}/{name}"] = np.packbits(mask)
-            found.attributes[f"{which}/{name}"] = {"shape": mask.shape}
+        packed = contents_of_masks(which, masks)
+        found.arrays.update(packed.arrays)
+        found.attributes.update(packed.attributes)
     for which, state in (("trained", survivors), ("frozen", run.frozen), ("scores", run.scores)):
         found.arrays.update({f"{which}/{name}": value for name, value in state.items()})
     found.arrays["history"] = run.history
@@ -166,6 +166,13 @@ def contents_of(run: Run) -> Contents:
     if run.cpu:
         found.attributes[""]["cpu"] = run.cpu
     return found
+
+
+def contents_of_masks(group: str, masks: Mapping[str, np.ndarray]) -> Contents:
+    """Return what stands in the file of masks in a group of this name: packed bits."""
+    places = {f"{group}/{name}": mask for name, mask in masks.items()}
+    packed = {place: np.packbits(mask) for place, mask in places.items()}
+    return Contents(packed, {place: {"shape": mask.shape} for place, mask in places.items()})
 
 
 def read_start_masks(group: Group, outline: Outline) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -109,8 +110,10 @@ def work(experiment: Experiment, trials: int) -> float:
 
 
 def _run(experiment: Experiment, trial: int, record: Record, submit: Submit) -> DivergenceError | None:
+    path = experiment.archive.path
+    beside = None if path is None else os.path.realpath(path)  # whatever folder a worker is in
     try:
-        experiment.trial(trial, record, submit).run()
+        experiment.trial(trial, record, lambda job: submit(replace(job, beside=beside))).run()
     except DivergenceError as error:
         return error
     return None

@@ -6,6 +6,7 @@ A job and the workshop of its experiment decide every bit of what comes of it, i
 from __future__ import annotations
 
 import copy
+import os
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,15 +20,18 @@ from tinyticket.data import Dataset
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.inputs import Factory, model_factory, split
+from tinyticket.lottery.keeper import FileKeeper, Keeper, place
 from tinyticket.lottery.losses import make_loss, outputs_for
 from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.settings.table import EXTENDABLE
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
-from tinyticket.nn import Module
+from tinyticket.nn import Module, describe
 from tinyticket.results.naming import ACCURACY
-from tinyticket.store import Run
+from tinyticket.store import Run, fingerprint
+from tinyticket.store.layout import versions
 
 CONTINUED = "continued"
 """What stands for a control's name where training goes on between prunings: the network that the next round prunes."""
@@ -72,6 +76,7 @@ class Job:
         "augment",
     )  # purposes; a ticket and its controls have equal ones
     plan: Mapping[str, Any] | None = None  # how a training of before was executed, to execute this one in the same way
+    beside: str | None = None  # the result file beside which the training is kept while it is under way
 
 
 def cpu() -> str:
@@ -125,8 +130,17 @@ class Workshop:
             self._trainer = Trainer(self.model, self.settings, self.examples, plan=plan, loss=self._loss)
         return self._trainer
 
-    def do(self, job: Job, threads: int, watch: Callable[[dict[str, Any]], None] = lambda row: None) -> Run:
-        """Do a job on so many threads, which do not change what comes of it; `watch` is called with each row of the history."""
+    def do(
+        self,
+        job: Job,
+        threads: int,
+        watch: Callable[[dict[str, Any]], None] = lambda row: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Run:
+        """Do a job on so many threads, which do not change what comes of it.
+
+        `watch` is called with each row of the history, and `is_stopped` says now and then whether to end early.
+        """
         start, trainer, (trial, round, *_) = job.start, self.trainer(job.plan), job.training
         trainer.step.threads = threads
         if start.revision:  # it learns while it works: a job can be done again
@@ -137,6 +151,27 @@ class Workshop:
         order, dropout, augment = (stream(self.settings.seed, trial, purpose, round) for purpose in job.streams)
         try:
             with self._libraries.limit(limits=1, user_api="blas"):  # BLAS may round otherwise with more threads
-                return trainer.train(start, order, dropout, watch, job.keep_at, augment)
+                return trainer.train(start, order, dropout, watch, job.keep_at, augment, self._keeper(job, is_stopped))
         except DivergenceError as error:
             raise DivergenceError(f"{job.training}: {error}") from None
+
+    def _keeper(self, job: Job, is_stopped: Callable[[], bool]) -> Keeper:
+        """Return what keeps a training while it is under way, where it can be kept."""
+        where, (trial, round, *_) = job.beside, job.training
+        weights = job.start.trains and not job.start.untrained and self.settings.device == "cpu"
+        if not where or not weights or not os.path.isdir(os.path.dirname(where)):
+            return Keeper(is_stopped)
+        path = place(where, trial, round, job.training.network)
+        return FileKeeper(path, str(job.training), lambda: self._identity(job), is_stopped)
+
+    def _identity(self, job: Job) -> str:
+        """Return a digest of all that decides the bits of a training: one that was kept is another's, or this one's.
+
+        How many rounds and trials there are to be decides none of them.
+        """
+        settings = {name: value for name, value in self.settings.to_plain().items() if name not in EXTENDABLE}
+        machine = {"cpu": cpu(), **versions()}
+        start, revision = vars(job.start), job.start.revision
+        begun = {**start, "revision": revision and (type(revision).__name__, revision.iterations, revision.record())}
+        what = {**vars(job), "training": job.training[:3], "start": begun, "beside": None}
+        return fingerprint([settings, describe(self.model), self.fingerprints, machine, what])

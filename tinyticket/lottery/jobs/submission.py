@@ -166,6 +166,7 @@ class Elsewhere(Jobs):
 
     def _submit(self, experiment: _Sent, job: Job) -> Future[Run]:
         """Have a job done by the next worker that has nothing to do."""
+        job = replace(job, beside=None) if self._address else job  # other machines have folders of their own
         asked = _Asked(job, experiment, next(self._numbers), Future())
         with self._lock:
             if self._closed:
@@ -328,6 +329,8 @@ class Elsewhere(Jobs):
         with self._lock:
             self._closed, asked = True, list(self._asked.values())
             self._asked.clear()
+        if asked and not self._address:
+            worker.stop(self._folder, [each.inner for each in asked if each.inner is not None])
         for each in asked:
             if each.inner is not None and not self._killed:
                 each.inner.cancel()

@@ -13,11 +13,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import IO, Any
 
 from threadpoolctl import threadpool_limits
 
+from tinyticket.interruption import ENDING
 from tinyticket.lottery.jobs.folder import full
 from tinyticket.lottery.jobs.job import Job, Workshop, cpu
 from tinyticket.lottery.jobs.parcel import unpack
@@ -26,13 +28,20 @@ from tinyticket.store import Run
 KEPT = 2
 """Workshops that a worker keeps: experiments of a sweep take turns."""
 
+STOP = "stop"
+"""The file of the folder that workers share which tells them that the run ends before its time."""
+
+STOPPING = 3.0
+"""Seconds that workers have then to write down what they train."""
+
 PATIENCE = 0.5
 """Seconds after which a worker notices that its parent is gone."""
 
 
 def begin(parent: int) -> None:
-    """Begin as a process that belongs to another one: Ctrl-C is for that one, and this one ends when it has been killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin as a process that belongs to another one: signals are for that one, and this one ends when it has been killed."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # standard error is closed
         os.dup2(2, 1)  # what a model of the user's own prints is no result
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
@@ -82,9 +91,18 @@ def do(parcel: Parcel, notes: str, job: Job, threads: int) -> Run:
         note("begun")
         try:
             watch = functools.partial(note, "evaluated") if job.start.trains else lambda row: None
-            return dataclasses.replace(shop.do(job, threads, watch), cpu=cpu())
+            stop = os.path.join(os.path.dirname(notes), STOP)
+            run = shop.do(job, threads, watch, lambda: os.path.exists(stop))
+            return dataclasses.replace(run, cpu=cpu())
         finally:
             logging.getLogger().removeHandler(remarks)
+
+
+def stop(folder: Path, trainings: list[Future[Run]]) -> None:
+    """Have workers that see a folder end what they train, which is written down where it is kept, and wait a little for that."""
+    with contextlib.suppress(OSError):
+        (folder / STOP).touch()
+        wait(trainings, STOPPING)
 
 
 def _note(file: IO[str], *what: Any) -> None:

@@ -63,6 +63,13 @@ class Updates(Revision):
     def record(self) -> dict[str, Any]:
         return {"updates": len(self.iterations), "grown": self._grown}
 
+    def state(self) -> tuple[dict[str, Any], State]:
+        return {"grown": self._grown, "generator": self._rng.bit_generator.state}, self._momentum
+
+    def restore(self, values: dict[str, Any], arrays: State) -> None:
+        self._rng.bit_generator.state = values["generator"]
+        self._grown, self._momentum = int(values["grown"]), dict(arrays)
+
 
 class Dynamic(Method):
     """Moves a sparse mask every `update_every` iterations; `gradients` and `takes_step` are those of `Revision`."""

@@ -79,6 +79,19 @@ class EarlyBirdTraining(Revision):
         emerged = self._distance <= self._watch.tolerance
         return {"drawn": self._drawn, "distance": self._distance, "emerged": emerged}
 
+    def state(self) -> tuple[dict[str, Any], State]:
+        seen = {f"{i}:{name}": mask for i, masks in enumerate(self._watch.seen) for name, mask in masks.items()}
+        return {"drawn": self._drawn, "distance": self._distance}, seen
+
+    def restore(self, values: dict[str, Any], arrays: State) -> None:
+        self._drawn, self._distance, self._watch = int(values["drawn"]), float(values["distance"]), prune.EarlyBird()
+        seen: dict[str, Masks] = {}
+        for place, mask in arrays.items():
+            number, _, name = place.partition(":")
+            seen.setdefault(number, {})[name] = mask
+        for masks in seen.values():
+            self._watch.see(masks)
+
 
 class EarlyBird(Method):
     """Dense training until masks drawn every epoch stop changing, then that of the ticket (You et al. 2020)."""

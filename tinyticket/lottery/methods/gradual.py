@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.methods.method import Method, layer_counts
-from tinyticket.lottery.pruning import AT_INIT
+from tinyticket.lottery.pruning import AT_INIT, Scores
 from tinyticket.lottery.rewinding import changes_reset
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.results import naming
@@ -17,8 +17,6 @@ from tinyticket.results import naming
 if TYPE_CHECKING:
     from tinyticket.lottery.settings import Settings
     from tinyticket.lottery.trial import TrialRun
-
-Scores = Callable[[State, Masks], State]
 
 
 def parse_gradual(text: str | Iterable[int] | None) -> tuple[int, ...]:
@@ -42,7 +40,13 @@ class Gradual(Revision):
     `when` is (begin, end, every), `left` the weights to be left at the end, by layer or in global scope in all, of `sizes`.
     """
 
-    def __init__(self, when: tuple[int, ...], left: Mapping[str, int] | int, sizes: Mapping[str, int], scores: Scores):
+    def __init__(
+        self,
+        when: tuple[int, ...],
+        left: Mapping[str, int] | int,
+        sizes: Mapping[str, int],
+        scores: Scores | Callable[[State, Masks], State],
+    ):
         self.when, self._left, self._sizes, self._scores = when, left, sizes, scores
         begin, end, every = when
         self.iterations = tuple(range(begin, end + 1, every))
@@ -54,6 +58,15 @@ class Gradual(Revision):
             return prune.keep_counts(scores, masks, counts)
         total = sum(self._sizes.values())
         return prune.keep_density(scores, self._count(iteration, self._left, total) / total, masks)
+
+    def state(self) -> tuple[dict[str, Any], State] | None:
+        if not isinstance(self._scores, Scores):  # of a function nobody knows what it depends on
+            return None
+        return {"generator": self._scores.rng.bit_generator.state}, {}
+
+    def restore(self, values: dict[str, Any], arrays: State) -> None:
+        assert isinstance(self._scores, Scores)
+        self._scores.rng.bit_generator.state = values["generator"]
 
     def _count(self, iteration: int, left: int, size: int) -> int:
         begin, end, _ = self.when

@@ -1,0 +1,36 @@
+"""The iterations of a training cut into calls of its step: between two of them Ctrl-C is heard, and a checkpoint may be written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+STEPS_A_CALL = 25
+"""Steps of a call at most: enough to make entering compiled code cheap."""
+
+SECONDS_A_CALL = 0.25
+"""About how long a call of several steps takes at most."""
+
+
+def calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], device: str) -> Iterator[range]:
+    """Yield the iterations of one call after the other, timing whatever is done with them.
+
+    Parameters
+    ----------
+    first, last
+        The iterations from which and up to which is trained.
+    evaluate_every, others
+        Where something else is to be done in between: calls end there.
+    device
+        That of the settings; the host of another device than the CPU waits once a call, of as many steps as can be.
+    """
+    cuts, most = {last, *range(evaluate_every, last, evaluate_every), *others}, STEPS_A_CALL
+    for until in sorted(cut for cut in cuts if first < cut <= last):
+        while first < until:
+            iterations, began = (
+                range(first, min(first + most, until) if device == "cpu" else until),
+                time.perf_counter(),
+            )
+            yield iterations
+            each = (time.perf_counter() - began) / len(iterations)
+            first, most = iterations.stop, max(1, int(min(STEPS_A_CALL, SECONDS_A_CALL / max(each, 1e-9))))
