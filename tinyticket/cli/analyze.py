@@ -61,9 +61,12 @@ def analyze(
             does = "trains nothing" if names else "looks at no data and trains nothing"
             raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
         found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
-    from tinyticket.report.analysis import analysis_table, plot_analysis
+    from tinyticket.report.analysis import analysis_table
 
-    write_out(quiet, output, lambda path: plot_analysis(found, path))
+    if output:
+        from tinyticket.report.pictures.analysis import plot_analysis
+
+        write_out(quiet, output, lambda path: plot_analysis(found, path))
     if as_json:
         click.echo(json.dumps({"title": found.title, "rows": found.rows}, indent=1))
     else:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
-from tinyticket.cli.common import common, print_table, write_out
-from tinyticket.errors import InputError
+from tinyticket.cli.common import common, print_table, result_files, write_out
 
 
 @click.command(
@@ -30,10 +28,10 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     from tinyticket import load
     from tinyticket.results import compare as side_by_side
 
-    results = [load(file) for file in _files(files)]
+    results = [load(file) for file in result_files(files)]
     comparison = side_by_side(results, network)
     if output:
-        from tinyticket.report.plot import plot_comparison
+        from tinyticket.report.pictures.comparison import plot_comparison
 
         write_out(quiet, output, lambda path: plot_comparison(comparison, path))
     if as_json:
@@ -45,14 +43,3 @@ def compare(files: tuple[str, ...], network: str, as_json: bool, output: str | N
     for name, kind in zip(comparison.names, comparison.kinds, strict=True):
         if kind:
             click.echo(f"{name}: {kind}")
-
-
-def _files(given: tuple[str, ...]) -> list[str]:
-    """Return files, in place of a folder those in it."""
-    found = []
-    for path in map(Path, given):
-        inside = sorted(map(str, path.glob("*.h5"))) if path.is_dir() else [str(path)]
-        if not inside:
-            raise InputError(f"the folder {path} holds no result files (*.h5)")
-        found += inside
-    return found

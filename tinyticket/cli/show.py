@@ -1,4 +1,4 @@
-"""`tinyticket show` and `tinyticket plot`: look at a result."""
+"""`tinyticket show`: look at a result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyticket.cli.common import common, print_table, write_out
+from tinyticket.cli.common import common, print_table
 
 if TYPE_CHECKING:
     from tinyticket.results import Result
@@ -46,15 +46,3 @@ def show(file: str, as_json: bool, as_csv: bool, config: bool, quiet: bool) -> N
         click.echo(report.to_csv(result), nl=False)
     else:
         show_result(result)
-
-
-@click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")
-@click.argument("file", type=click.Path())
-@click.option("-o", "--output", type=click.Path(), required=True, help="The picture: PNG, SVG or PDF, by its ending.")
-@common
-def plot(file: str, output: str, quiet: bool) -> None:
-    """Plot test accuracy and early-stopping iteration against density."""
-    from tinyticket import load
-    from tinyticket.report.plot import plot as write_plot
-
-    write_out(quiet, output, lambda path: write_plot(load(file), path))

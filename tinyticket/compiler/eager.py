@@ -21,6 +21,7 @@ from tinyticket.compiler.calls import (
 from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter, functional
+from tinyticket.notebook import lines
 from tinyticket.optim import Optimizer
 
 CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not depend on the number of threads
@@ -57,6 +58,13 @@ class Step:
     def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
         """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
         raise NotImplementedError
+
+    def explain(self) -> str:
+        """Say what runs, in lines of text."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return lines(self.explain())
 
     @property
     def optimizer(self) -> Optimizer:

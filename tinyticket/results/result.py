@@ -15,6 +15,7 @@ from tinyticket.nn import Module, build, described_weights
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.naming import Networks, networks_of
+from tinyticket.results.shown import Shown
 from tinyticket.results.verdict import verdict
 from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_checkpoint, read_header
 
@@ -135,7 +136,7 @@ class Trial:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"
 
 
-class Result:
+class Result(Shown):
     """An experiment as far as it has got.
 
     Attributes
