@@ -5,7 +5,7 @@ import sys
 
 from tinyticket import interruption
 
-NEEDS = {"click", "rich", "matplotlib"}
+NEEDS = {"click", "rich", "matplotlib", "jinja2"}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`tinyticket show` and `tinyticket plot`."""
+"""`tinyticket show`."""
 
 import contextlib
 import csv
@@ -6,15 +6,12 @@ import io
 import json
 import re
 
-import matplotlib.image
-import numpy as np
 import pytest
 
 import tinyticket as tt
 from tests.cli.commands import Terminal, one_sentence
 from tests.lottery.experiments import contents, differing, find
 from tinyticket import cli
-from tinyticket.report.plot import COLOURS
 
 SCALARS = {
     "density",
@@ -157,35 +154,3 @@ def test_the_configuration_repeats_the_experiment_and_what_is_given_beside_it_wi
     assert (config["trials"], config["one_shot"], config["iterations"]) == (1, [0.5], 20)
     missing = one_sentence(command("find", "--config", "missing.toml", "--out", out))
     assert missing == "missing.toml cannot be read: No such file or directory"
-
-
-# -- plot
-
-
-def colours_in(picture):
-    """Return the colours, to two digits, that cover more than a few pixels."""
-    pixels, counts = np.unique((picture[..., :3].reshape(-1, 3) * 100).astype(int), axis=0, return_counts=True)
-    return {tuple(pixel) for pixel, count in zip(pixels.tolist(), counts, strict=True) if count > 50}
-
-
-def test_a_picture_shows_tickets_and_controls_in_their_colours(command, ticket, tmp_path):
-    outcome = command("plot", ticket, "-o", tmp_path / "picture.png")
-    assert outcome == (0, "", f"wrote {tmp_path / 'picture.png'}\n")
-    picture = matplotlib.image.imread(tmp_path / "picture.png")
-    assert picture.shape[0] > 300
-    assert picture.shape[1] > 800
-    expected = {tuple(int(int(c[i : i + 2], 16) / 255 * 100) for i in (1, 3, 5)) for c in COLOURS.values()}
-    assert len(expected) == 3
-    assert expected <= colours_in(picture)
-
-
-@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
-def test_the_ending_decides_the_kind_of_picture(ending, start, command, ticket, tmp_path):
-    path = tmp_path / f"picture.{ending}"
-    assert command("plot", ticket, "-o", path, "--quiet") == (0, "", "")
-    assert path.read_bytes().startswith(start)
-
-
-def test_a_result_without_tickets_can_be_plotted(command, out, tmp_path):
-    find(rounds=0, out=out)
-    assert command("plot", out, "-o", tmp_path / "picture.png").code == 0

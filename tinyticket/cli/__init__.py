@@ -18,8 +18,10 @@ from tinyticket.cli.export import export
 from tinyticket.cli.find import find
 from tinyticket.cli.import_ import import_
 from tinyticket.cli.learn import learn
+from tinyticket.cli.plot import plot
 from tinyticket.cli.replay import replay
-from tinyticket.cli.show import plot, show
+from tinyticket.cli.report import report
+from tinyticket.cli.show import show
 from tinyticket.cli.sweep import sweep
 from tinyticket.cli.verify import verify
 from tinyticket.errors import InputError, WorkerError, printable
@@ -33,6 +35,7 @@ Examples:
   tinyticket find --out ticket.h5                    find tickets on the digits, in under a minute
   tinyticket show ticket.h5                          the table and the verdict again
   tinyticket plot ticket.h5 -o ticket.png            accuracy and early stopping against density
+  tinyticket report ticket.h5 -o ticket.html         everything on one page, for a browser
   tinyticket data fetch mnist                        download MNIST
   tinyticket find --data mnist --out mnist.h5        the same experiment on it
 """
@@ -44,7 +47,7 @@ def app() -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, sweep, show, plot, compare, analyze, replay, verify, export, import_, data, bench, learn):
+for command in (find, sweep, show, plot, report, compare, analyze, replay, verify, export, import_, data, bench, learn):
     app.add_command(command)
 
 

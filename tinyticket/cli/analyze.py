@@ -64,10 +64,13 @@ def analyze(
             raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
         with waiting(quiet, f"analysing {file}"):
             found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
-    from tinyticket.report.analysis import analysis_table, plot_analysis
+    from tinyticket.report.analysis import analysis_table
 
-    with waiting(quiet, f"drawing {output}"):
-        write_out(quiet, output, lambda path: plot_analysis(found, path))
+    if output:
+        with waiting(quiet, f"drawing {output}"):
+            from tinyticket.report.pictures.analysis import plot_analysis
+
+            write_out(quiet, output, lambda path: plot_analysis(found, path))
     if as_json:
         click.echo(json.dumps({"title": found.title, "rows": found.rows}, indent=1))
     else:

@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,18 @@ def writes(help: str, required: bool = False) -> Callable[[Callable[..., Any]], 
     return add
 
 
-def write_out(quiet: bool, output: str | None, write: Callable[[str], None]) -> None:
+def result_files(given: Iterable[str]) -> list[str]:
+    """Return the paths of result files, in place of a folder those in it; InputError if it holds none."""
+    found = []
+    for path in map(Path, given):
+        inside = sorted(map(str, path.glob("*.h5"))) if path.is_dir() else [str(path)]
+        if not inside:
+            raise InputError(f"the folder {path} holds no result files (*.h5)")
+        found += inside
+    return found
+
+
+def write_out(quiet: bool, output: str | None, write: Callable[[str], Any]) -> None:
     """Write the file of the option --output, if there is one, and say so."""
     if output is not None:
         write(output)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tinyticket.cli.common import common, one_of, print_table, width, write_out, writes
+from tinyticket.cli.common import common, one_of, print_table, result_files, width, write_out, writes
 from tinyticket.cli.waiting import waiting
-from tinyticket.errors import InputError
 
 if TYPE_CHECKING:
     from tinyticket.results.comparison import Comparison
@@ -41,11 +39,11 @@ def compare(files: tuple[str, ...], network: str, output: str | None, quiet: boo
         from tinyticket import load
         from tinyticket.results import compare as side_by_side
 
-        results = [load(file) for file in _files(files)]
+        results = [load(file) for file in result_files(files)]
         comparison = side_by_side(results, network)
     if output is not None:
         with waiting(quiet, f"drawing {output}"):
-            from tinyticket.report.plot import plot_comparison
+            from tinyticket.report.pictures.comparison import plot_comparison
 
             write_out(quiet, output, lambda path: plot_comparison(comparison, path))
     if kind:
@@ -68,14 +66,3 @@ def _text(comparison: Comparison, kind: str) -> str:
     if kind == "csv":
         return text.csv_text(compared.comparison_rows(comparison), empty="row")
     return {"markdown": text.markdown, "latex": text.latex}[kind](*compared.comparison_cells(comparison))
-
-
-def _files(given: tuple[str, ...]) -> list[str]:
-    """Return files, in place of a folder those in it."""
-    found = []
-    for path in map(Path, given):
-        inside = sorted(map(str, path.glob("*.h5"))) if path.is_dir() else [str(path)]
-        if not inside:
-            raise InputError(f"the folder {path} holds no result files (*.h5)")
-        found += inside
-    return found

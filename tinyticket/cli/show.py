@@ -1,4 +1,4 @@
-"""`tinyticket show` and `tinyticket plot`: look at a result."""
+"""`tinyticket show`: look at a result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tinyticket.cli.common import common, one_of, print_table, width, write_out, writes
+from tinyticket.cli.common import common, one_of, print_table, width
 from tinyticket.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -51,16 +51,3 @@ def show(file: str, quiet: bool, **kinds: bool) -> None:
     else:
         show_result(result)
         click.echo(f"digest {result.digest}")
-
-
-@click.command(epilog="\b\nExample:\n  tinyticket plot ticket.h5 -o ticket.png")
-@click.argument("file", type=click.Path())
-@writes("The picture: PNG, SVG or PDF, by its ending.", required=True)
-@common
-def plot(file: str, output: str, quiet: bool) -> None:
-    """Plot test accuracy and early-stopping iteration against density."""
-    with waiting(quiet, f"drawing {output}"):
-        from tinyticket import load
-        from tinyticket.report.plot import plot as write_plot
-
-        write_out(quiet, output, lambda path: write_plot(load(file), path))

@@ -23,6 +23,7 @@ from tinyticket.data import Dataset, Pixels, augment
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.nn.losses import CrossEntropy, Loss
+from tinyticket.notebook import lines
 from tinyticket.optim import Optimizer
 
 ASKED = "asked for"
@@ -63,6 +64,13 @@ class Step:
     def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
         """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
         raise NotImplementedError
+
+    def explain(self) -> str:
+        """Say what runs, in lines of text."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        return lines(self.explain())
 
     @property
     def optimizer(self) -> Optimizer:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyticket.autograd import Tensor
 from tinyticket.nn.parameter import Buffer, Parameter
+from tinyticket.notebook import table
 
 
 class Module:
@@ -143,6 +144,23 @@ class Module:
             if not inside
             else "\n".join([f"{type(self).__name__}({settings}", *inside, ")"])
         )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the layers: what they are, the shapes of their weights, and how many of these are left."""
+        rows = [
+            (name, type(layer).__name__, *_weight_words(vars(layer).get("weight")))
+            for name, layer in self.named_modules()
+            if not any(layer.children())
+        ]
+        return table(("layer", "kind", "weight", "density"), rows)
+
+
+def _weight_words(weight: Parameter | None) -> tuple[str, str]:
+    """Return the shape of a layer's weight and the share of it that its mask keeps, or nothing."""
+    if not isinstance(weight, Parameter):
+        return "", ""
+    density = 1.0 if weight.mask is None else float(weight.mask.mean())
+    return " x ".join(map(str, weight.shape)), f"{density:.1%}"
 
 
 class Prunable(Module):

@@ -46,3 +46,15 @@ def series(result: Result, network: str, quantity: Callable[[Round], float]) -> 
 def controls(result: Result) -> list[str]:
     """Return the names of the controls that a result has."""
     return list(dict.fromkeys(name for trial in result.trials for round in trial.rounds for name in round.controls))
+
+
+def mean_seconds(result: Result, network: str) -> list[tuple[float, float]]:
+    """Return (density in percent, seconds of a training in the mean over trials) of one network."""
+    return [(100 * point.density, point.mean) for point in series(result, network, lambda run: run.seconds)]
+
+
+def telling_round(result: Result) -> int:
+    """Return the round that is shown if none is asked for: the smallest winning one, or the last."""
+    winning = result.verdict["winning_rounds"]
+    densities = {found["round"]: found["density"] for found in result.verdict["densities"]}
+    return min(winning, key=densities.__getitem__) if winning else max(len(trial.rounds) for trial in result.trials) - 1

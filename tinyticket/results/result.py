@@ -17,6 +17,7 @@ from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.frame import frame, rows
 from tinyticket.results.naming import Metric, Networks, metric_of, networks_of
+from tinyticket.results.shown import Shown
 from tinyticket.results.verdict import verdict
 from tinyticket.store import Archive, Checkpoint, Group, Run, layout, read_checkpoint, read_header
 from tinyticket.store.digest import FILE, Examined, examine
@@ -140,7 +141,7 @@ class Trial:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"
 
 
-class Result:
+class Result(Shown):
     """An experiment as far as it has got.
 
     Attributes

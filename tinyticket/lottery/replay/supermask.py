@@ -96,5 +96,6 @@ def _title(rows: list[dict[str, Any]]) -> str:
     chance, _, _ = best([row for row in rows if row["mask"] == "random"])
     return (
         f"Untrained weights under masks of the trained network: at best {accuracy:.1%} test accuracy "
-        f"({row['mask']}, {kind} weights, density {row['density']:.1%}), random masks at best {chance:.1%}"
+        f"({row['mask']}, {kind} weights, density {row['density']:.1%}), random masks at best {chance:.1%}; "
+        "both chosen on validation"
     )

@@ -1,0 +1,192 @@
+"""The charts and images of a page, made of the same data as the pictures in `report/pictures/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from tinyticket.report import curves as learning
+from tinyticket.report.against_dense import Line, accuracy_limits, accuracy_lines, early_stop_lines, limits
+from tinyticket.report.layers import layer_lines
+from tinyticket.report.masks import SIDE, mask_images
+from tinyticket.report.page.chart import Axes, Series, chart
+from tinyticket.report.page.png import data_uri
+from tinyticket.report.series import controls, mean_seconds
+from tinyticket.report.styles import colour_of, label_of, title_of
+from tinyticket.results import Result
+
+LEFT_AXIS, POINTS = "weights left (%)", 100
+"""The axis of densities, and how many points a learning curve has at most."""
+
+MANY_LAYERS = 6
+"""Of more layers than that images are smaller."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a slider shows at one of its places."""
+
+    words: str  # of the place
+    charts: list[str]
+    images: list[dict[str, Any]]
+
+
+def accuracy_chart(result: Result, y: tuple[float, float] | None = None, width: int = 400, height: int = 270) -> str:
+    """Return test accuracy over densities, with the verdict's intervals; `y` are other limits than the result's own."""
+    dense, lines = accuracy_lines(result)
+    low, high = y or accuracy_limits(result)
+    references = [(100 * dense, "dense"), (100 * (dense - result.verdict["margin"]), "margin")]
+    metric = result.metric.title
+    label = f"test {metric} (%)" if width == 400 else f"{metric} (%)"
+    axes = Axes(*_span(lines), (100 * low, 100 * high), LEFT_AXIS, label, _densities(lines), references, width, height)
+    return chart(_series(result, lines, 100), axes, f"Test {metric} over the share of weights left, {title_of(result)}")
+
+
+def early_stop_chart(result: Result) -> str:
+    """Return early stop relative to the dense network's, or nothing where that says nothing."""
+    lines = early_stop_lines(result)
+    if not any(line.marks for line in lines):
+        return ""
+    axes = Axes(*_span(lines), limits(lines, 1.0), LEFT_AXIS, "early stop relative to dense (x)",
+                _densities(lines), [(1.0, "dense")])  # fmt: skip
+    return chart(_series(result, lines, 1), axes, f"Early stop over the share of weights left, {title_of(result)}")
+
+
+def _series(result: Result, lines: list[Line], scale: float) -> list[Series]:
+    return [
+        Series(
+            label_of(result, line.network),
+            f"n{colour_of(line.network)}",
+            [(100 * mark.density, scale * mark.mean) for mark in line.marks],
+            [None if mark.low is None or mark.high is None else (scale * mark.low, scale * mark.high) for mark in line.marks],
+            [mark.winning or line.network != "ticket" for mark in line.marks],
+        )
+        for line in lines
+    ]  # fmt: skip
+
+
+def _densities(lines: list[Line]) -> list[float]:
+    return sorted({round(100 * mark.density, 3) for line in lines[:1] for mark in line.marks}, reverse=True)
+
+
+def _span(lines: list[Line]) -> tuple[tuple[float, float]]:
+    densities = _densities(lines) or [100.0]
+    return ((densities[0] * 1.0001, densities[-1] * 0.9999),)
+
+
+def legend(result: Result) -> list[tuple[str, str]]:
+    """Return the colours and names of all networks."""
+    return [(f"n{colour_of(name)}", label_of(result, name)) for name in ("dense", "ticket", *controls(result))]
+
+
+def learning_frames(result: Result) -> list[Frame]:
+    """Return the learning curves of every round."""
+    numbers = range(max(len(trial.rounds) for trial in result.trials))
+    found = {name: [learning.curves(result, number, name) for number in numbers] for name in learning.QUANTITIES}
+    frames = []
+    for number in numbers:
+        charts = [
+            _curves(result, found[name][number], label, learning.limits(found[name]))
+            for name, label in learning.QUANTITIES.items()
+        ]
+        frames.append(Frame(round_words(result, number), charts, []))
+    return frames
+
+
+def _curves(result: Result, found: list[learning.Curve], label: str, y: tuple[float, float]) -> str:
+    several, drawn = len(result.trials) > 1, []
+    for curve in found:
+        every = slice(None, None, -(-len(curve.iterations) // POINTS))
+        at, mean = curve.iterations[every], curve.mean[every]
+        band = list(zip(curve.low[every], curve.high[every], strict=True)) if several else ()
+        height = curve.mean[abs(curve.iterations - curve.stop).argmin()]
+        drawn.append(
+            Series(
+                label_of(result, curve.network), f"n{colour_of(curve.network)}", list(zip(at, mean, strict=True)), band=band,
+                stop=(curve.stop, height), dashed=curve.network == "dense",
+            )
+        )  # fmt: skip
+    last = float(max(curve.iterations[-1] for curve in found))
+    words = f"{label} over iterations; at the early stops: " + ", ".join(
+        f"{each.label} {each.stop[1]:.4g}" for each in drawn if each.stop
+    )
+    return chart(drawn, Axes((0.0, last), y, "iteration", label), words)
+
+
+def mask_frames(result: Result) -> list[Frame]:
+    """Return the images of the first trial's masks, round by round."""
+    rounds = result.trials[0].rounds
+    side = SIDE if len(rounds[0].masks) <= MANY_LAYERS else SIDE // 2
+    return [
+        Frame(
+            round_words(result, number),
+            [],
+            [
+                {"name": image.name, "uri": data_uri(image.values), "words": image.words,
+                 "width": str(image.values.shape[1]), "height": str(image.values.shape[0]),
+                 "breaks": image.of_layer and not before.of_layer}
+                for before, image in pairwise([images[0], *images])
+            ],
+        )
+        for number, images in mask_images(result, rounds, side).items()
+    ]  # fmt: skip
+
+
+def round_words(result: Result, number: int) -> str:
+    """Return what a round is, such as "round 3: 51.2% of the weights left"."""
+    density = next(trial.rounds[number].density for trial in result.trials if number < len(trial.rounds))
+    return f"round {number}: {density:.1%} of the weights left" if number else "round 0: the dense network"
+
+
+def layers_chart(result: Result) -> tuple[str, list[tuple[str, str]]]:
+    """Return the density of every layer over that of the network, and its legend; layers of equal densities share a line."""
+    found = layer_lines(result)
+    drawn = [
+        Series(name, f"l{place * 8 // len(found)}", points, filled=[True] * len(points))
+        for place, (name, points) in enumerate(found.items())
+    ]
+    everything = [point for series in drawn for point in series.points]
+    if not everything:
+        return "", []
+    densities = sorted({x for x, _ in everything}, reverse=True)
+    top = max(y for _, y in everything)
+    axes = Axes((densities[0], densities[-1]), (0.0, 1.04 * top), LEFT_AXIS, "the layer's weights left (%)", densities)
+    words = f"Density of every layer, {title_of(result)}"
+    return chart(drawn, axes, words), [(series.style, series.label) for series in drawn]
+
+
+def cost_chart(rows: list[dict[str, Any]]) -> str:
+    """Return multiply-adds and bytes of weights in percent of the dense network's, over densities."""
+    densities = [100 * row["density"] for row in rows]
+    shares = {"multiply-adds": [100 * row["share_of_dense"] for row in rows],
+              "bytes of weights": [100 * row["sparse_bytes"] / row["dense_bytes"] for row in rows]}  # fmt: skip
+    drawn = [
+        Series(name, f"l{2 + 4 * place}", list(zip(densities, values, strict=True)), filled=[True] * len(values))
+        for place, (name, values) in enumerate(shares.items())
+    ]
+    axes = Axes((densities[0], densities[-1]), (0.0, 1.04 * max(shares["bytes of weights"])), LEFT_AXIS,
+                "of the dense network's (%)", densities, [(100.0, "dense")])  # fmt: skip
+    return chart(drawn, axes, "Multiply-adds and bytes of a sparse network, in percent of the dense one's")
+
+
+COST_LEGEND = [("n0", "dense network"), ("l2", "multiply-adds, sparse"), ("l6", "bytes of weights, sparse")]
+
+
+def time_chart(result: Result) -> str:
+    """Return the seconds of a training over densities; the dense network's are a line."""
+    drawn = [
+        Series(label_of(result, name), f"n{colour_of(name)}", points, [None] * len(points), [True] * len(points))
+        for name in ("ticket", *controls(result))
+        if (points := [point for point in mean_seconds(result, name) if name != "ticket" or point[0] < 100])
+    ]
+    if not drawn:
+        return ""
+    dense = mean_seconds(result, "ticket")[0][1]
+    densities = [x for x, _ in drawn[0].points]
+    top = max([dense, *(y for series in drawn for _, y in series.points)])
+    axes = Axes((densities[0], densities[-1]), (0.0, 1.08 * top), LEFT_AXIS, "seconds of a training", densities,
+                [(dense, "dense")])  # fmt: skip
+    return chart(
+        drawn, axes, f"Seconds of a training over the share of weights left; the dense network took {dense:.2f}"
+    )

@@ -1,0 +1,164 @@
+"""A result, or a folder of results, as one HTML page that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tinyticket._version import __version__
+from tinyticket.errors import InputError, printable
+from tinyticket.report.against_dense import accuracy_limits
+from tinyticket.report.page import drawn, parts
+from tinyticket.report.series import telling_round
+from tinyticket.report.styles import COLOURS, DARK, title_of
+from tinyticket.results import Result
+from tinyticket.results.analyses import cost
+from tinyticket.store import replace
+
+LAYERS = ("#3b2a7a", "#46509e", "#3f74ad", "#3a93a8", "#3fae91", "#6cc070", "#a5c94a", "#d0b52c")
+LAYERS_DARK = ("#a99af0", "#8f9cf2", "#7db4ec", "#72cbe0", "#74dcc0", "#98e39a", "#c6e67c", "#efd867")
+
+
+def report(results: Result | Sequence[Result], path: str | os.PathLike | None = None) -> str:
+    """Return a result as an HTML page, or several as one page that sets them side by side.
+
+    The page holds all that it shows: nothing is fetched, and nothing but its own script runs, whatever a file says.
+
+    Parameters
+    ----------
+    results
+        A result, or several, such as those of a sweep.
+    path
+        Where to write the page too, if anywhere: an .html file.
+
+    Raises
+    ------
+    InputError
+        If there is no result, the path has another ending, or the file cannot be written.
+    """
+    if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"the page {path} has no ending that says what it is: .html")
+    if isinstance(results, Result):
+        page = _render("result.html", _result(results))
+    elif not results:
+        raise InputError("a page is about at least one result")
+    else:
+        page = _render("sweep.html", _sweep(results))
+    if path is not None:
+        replace(Path(path), page.encode())
+    return page
+
+
+def _result(result: Result) -> dict[str, Any]:
+    facts, settings = parts.provenance(result)
+    layers, layers_legend = drawn.layers_chart(result)
+    chosen = telling_round(result)
+    try:
+        costs, unknown = cost(result).rows, ""
+    except InputError as error:  # the network is of a class of its own, which is not in the file
+        costs, unknown = [], str(error)
+    name = Path(result.path).name if result.path else "ticket.h5"
+    return {
+        **_summary(result),
+        "learning": drawn.learning_frames(result),
+        "masks": drawn.mask_frames(result),
+        "chosen": chosen,
+        "first_trial": result.trials[0].number,
+        "layers": layers,
+        "layers_legend": layers_legend,
+        "layers_table": parts.layers_table(result),
+        "time": drawn.time_chart(result),
+        "times": parts.times_table(result),
+        "costs": parts.cost_table(result, costs) if costs else None,
+        "cost": drawn.cost_chart(costs) if costs else "",
+        "cost_legend": drawn.COST_LEGEND,
+        "saved": parts.saved(costs[chosen]) if costs else unknown,
+        "trainings": parts.trainings_table(result),
+        "provenance": facts,
+        "settings": settings,
+        "name": name,
+    }
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    """Return what stands about a result on every page."""
+    lead, *more = result.verdict["text"].split("; ")
+    judged = bool(result.verdict["densities"])
+    return {
+        "title": title_of(result),
+        "how": result.networks.how,
+        "lead": lead,
+        "more": more,
+        "facts": parts.facts(result),
+        "winning": bool(result.verdict["winning_rounds"]),
+        "margin": result.verdict["margin"],
+        "several": len(result.trials) > 1,
+        "timed": result.networks.timed,
+        "accuracy": drawn.accuracy_chart(result) if judged else "",
+        "early_stop": drawn.early_stop_chart(result) if judged else "",
+        "legend": drawn.legend(result),
+        "rounds": parts.rounds_table(result),
+    }
+
+
+def _sweep(results: Sequence[Result]) -> dict[str, Any]:
+    names = [Path(result.path).stem if result.path else title_of(result) for result in results]
+    settings = parts.differing(results)
+    limits = [accuracy_limits(result) for result in results]
+    shared = min(low for low, _ in limits), max(high for _, high in limits)
+    columns = list(dict.fromkeys(name for each in settings for name in each))
+    index = []
+    for number, (name, result, own) in enumerate(zip(names, results, settings, strict=True)):
+        smallest = result.verdict["smallest_winning_density"]
+        index.append([
+            parts.Cell(name, name),
+            *(parts.Cell(own.get(column, ""), own.get(column, "")) for column in columns),
+            parts.Cell("none proved" if smallest is None else f"{smallest:.1%}", 2 if smallest is None else smallest),
+            parts.Cell(str(len(result.trials)), len(result.trials)),
+            parts.Cell(str(number), number),
+        ])  # fmt: skip
+    return {
+        "title": f"{len(results)} experiments",
+        "headings": ["experiment", *columns, "smallest winning density", "trials"],
+        "index": index,
+        "legend": list(dict.fromkeys(entry for result in results for entry in drawn.legend(result))),
+        "experiments": [
+            {**_summary(result), "name": name, "own": own, "small": drawn.accuracy_chart(result, shared, 260, 190)}
+            for name, result, own in zip(names, results, settings, strict=True)
+        ],
+    }
+
+
+def _render(template: str, values: dict[str, Any]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("tinyticket.report.page", "assets"), autoescape=True, undefined=StrictUndefined, finalize=_visible,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    script, style = _asset("page.js"), _asset("page.css")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()  # the page runs this script alone
+    light, dark = (
+        "".join(
+            f"--{kind}{i}:{colour};" for kind, each in (("n", networks), ("l", layers)) for i, colour in enumerate(each)
+        )
+        for networks, layers in ((COLOURS, LAYERS), (DARK, LAYERS_DARK))
+    )
+    shared = {"script": script, "style": style, "digest": digest, "version": __version__, "light": light, "dark": dark}
+    return environment.get_template(template).render(**shared, **values)
+
+
+def _visible(value: Any) -> Any:
+    """Return text of which every character but the end of a line is one that can be seen."""
+    return (
+        "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
+    )  # what is HTML is of a subclass
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / "assets" / name).read_text(encoding="utf-8")
