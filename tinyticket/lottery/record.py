@@ -33,6 +33,7 @@ class Record:
         self._result: Result | None = None
         self._closed = False
         self._begun = experiment.archive.exists
+        self._has_header = False  # of this run: another's may have other settings, versions and machine
         if self._begun:
             self._result = Result(experiment.archive)
             _check_continues(experiment, self._result)
@@ -70,7 +71,7 @@ class Record:
             if self._closed:
                 raise CancelledError
             archive.commit(lambda file: self._write(file, trial, round, initial, runs))
-            self._begun = True
+            self._begun = self._has_header = True
             self._experiment.callback.committed(trial, round)
 
     def close(self) -> None:
@@ -85,14 +86,15 @@ class Record:
 
     def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
         experiment = self._experiment
-        layout.write_header(
-            file,
-            config=experiment.settings.to_plain(),
-            model=describe(experiment.model),
-            data=_data_record(experiment),
-            networks=dataclasses.asdict(experiment.method.networks(experiment.settings)),
-            seed=experiment.settings.seed,
-        )
+        if not self._has_header:
+            layout.write_header(
+                file,
+                config=experiment.settings.to_plain(),
+                model=describe(experiment.model),
+                data=_data_record(experiment),
+                networks=dataclasses.asdict(experiment.method.networks(experiment.settings)),
+                seed=experiment.settings.seed,
+            )
         runs = dict(runs)
         ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
         if round == 0:

@@ -62,7 +62,7 @@ class Trainer:
         plan: Mapping[str, Any] | None = None,
     ):
         self.model, self.settings, self.examples = model, settings, examples
-        self.optimizer = make_optimizer(model, settings)
+        self.optimizer, self._parameters = make_optimizer(model, settings), dict(model.named_parameters())
         self.step: Step
         self._plan, plan = plan, plan or {}
         if settings.eager or plan.get("mode") == "eager":
@@ -152,8 +152,7 @@ class Trainer:
         """Change the masks after an iteration if that is due."""
         if iteration not in revision.iterations:
             return masks
-        weights, others = self.step.weights(), dict(self.model.named_parameters()) if revision.reads else {}
-        weights |= {name: others[name].data for name in revision.reads}
+        weights = self.step.weights() | {name: self._parameters[name].data for name in revision.reads}
         revised = revision(iteration, weights, masks)
         if revised is masks:
             return masks
@@ -230,7 +229,7 @@ class Trainer:
         self._pass_over(dropout, start.iteration)
         self._lowest = math.inf
         self.optimizer.reset()
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self._parameters.items():
             parameter.mask = start.masks.get(name)
         self.model.load_state_dict(start.weights)
         if start.optimizer:
@@ -241,7 +240,7 @@ class Trainer:
 
     def _penalise(self, penalties: Mapping[str, float]) -> None:
         """Have the optimizer penalise parameters by name, and no others."""
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self._parameters.items():
             if parameter.requires_grad:  # weights under a mask that is learned are none of the optimizer's
                 self.optimizer.penalise([parameter], penalties.get(name, 0.0))
 
