@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from concurrent.futures import CancelledError
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -36,6 +37,7 @@ class Record:
         self._closed = False
         self._digests: dict[int, str] | None = None  # those that cover all that is in the file of a trial
         self._begun = experiment.archive.exists
+        self._has_header = False  # of this run: another's may have other settings, versions and machine
         if self._begun:
             self._result = Result(experiment.archive)
             _check_continues(experiment, self._result)
@@ -73,7 +75,7 @@ class Record:
             if self._closed:
                 raise CancelledError
             archive.commit(lambda file: self._write(file, trial, round, initial, runs))
-            self._begun = True
+            self._begun = self._has_header = True
             if archive.path is not None:
                 networks = [Training(trial, round, control, 1.0).network for control in runs]
                 keeper.forget(archive.path, trial, round, networks)
@@ -90,8 +92,9 @@ class Record:
         return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
     def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
-        header = self._header()
-        layout.write_header(file, **header)
+        header = self._header
+        if not self._has_header:
+            layout.write_header(file, **header)
         if self._digests is None:
             self._digests = self._sealed(file, header)
         before = self._digests.get(trial, digest.of_experiment(header))
@@ -111,6 +114,7 @@ class Record:
         self._digests[trial] = digest.seal(group, layout.contents_of(ticket), covered)
         digest.record(file, digest.of_file(header, self._digests))
 
+    @cached_property
     def _header(self) -> dict[str, Any]:
         experiment = self._experiment
         return {

@@ -64,7 +64,7 @@ class Trainer:
         loss: Loss | None = None,
     ):
         self.model, self.settings, self.examples, loss = model, settings, examples, loss or CrossEntropy()
-        self.optimizer = make_optimizer(model, settings)
+        self.optimizer, self._parameters = make_optimizer(model, settings), dict(model.named_parameters())
         self.step: Step
         self._plan, plan = plan, plan or {}
         if settings.eager or plan.get("mode") == "eager":
@@ -195,8 +195,7 @@ class Trainer:
         """Change the masks after an iteration if that is due."""
         if iteration not in revision.iterations:
             return
-        weights, others = self.step.weights(), dict(self.model.named_parameters()) if revision.reads else {}
-        weights |= {name: others[name].data for name in revision.reads}
+        weights = self.step.weights() | {name: self._parameters[name].data for name in revision.reads}
         masks, revised = course.masks, revision(iteration, weights, course.masks)
         if revised is masks:
             return
@@ -274,7 +273,7 @@ class Trainer:
         self._follow(start.iteration)
         self._pass_over(dropout, start.iteration)
         self.optimizer.reset()
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self._parameters.items():
             parameter.mask = start.masks.get(name)
         self.model.load_state_dict(start.weights)
         if start.optimizer:
@@ -285,7 +284,7 @@ class Trainer:
 
     def _penalise(self, penalties: Mapping[str, float]) -> None:
         """Have the optimizer penalise parameters by name, and no others."""
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self._parameters.items():
             if parameter.requires_grad:  # weights under a mask that is learned are none of the optimizer's
                 self.optimizer.penalise([parameter], penalties.get(name, 0.0))
 
