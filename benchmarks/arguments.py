@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +15,12 @@ STEPS_ON_DEVICE = 50
 """Steps between two looks at the clock on a device, which is waited for then: enough that waiting costs next to nothing."""
 
 BENCHMARKS = ("kernels", "step", "run", "memory")
+
+CASES = ("linear", "wide", "convolution", "gather", "softmax", "adam", "pattern", "inference", "startup")
+"""The parts of `kernels`."""
+
+LAYERS = {"linear": r"linear-(\d+)x(\d+)", "convolution": r"convolution-(\d+)x(\d+)x\2"}
+"""Shapes of layers as they are given, by the case that measures them."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Options:
     json: str | None = None
     plot: str | None = None
     cases: tuple[str, ...] | None = None
+    layers: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # shapes of one's own, by case
     processes: int = 1
     quick: bool = False
     steps_per_call: int = 1
@@ -62,7 +69,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--peers", default="", metavar="NAMES", help=f"of {','.join(peers.PACKAGES)}")
     p.add_argument("--json", metavar="FILE", help="write the rows")
     p.add_argument("--plot", metavar="FOLDER", help="write pictures (needs matplotlib)")
-    p.add_argument("--cases", metavar="NAMES", help="kernels: only these parts")
+    p.add_argument("--cases", metavar="NAMES", help=f"kernels: only these parts, of {', '.join(CASES)}")
+    p.add_argument(
+        "--layers",
+        metavar="NAMES",
+        help="kernels: layers of your own shapes: linear-INPUTSxOUTPUTS, "
+        "convolution-CHANNELSxSIDExSIDE (3 x 3, as many channels out as in), such as linear-784x300",
+    )
     p.add_argument("--processes", type=int, default=1, metavar="N",
                    help="run in N processes one after the other and keep the middle one of each row")  # fmt: skip
     p.add_argument(
@@ -101,6 +114,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         given.json,
         given.plot,
         tuple(_words("--cases", given.cases)) if given.cases is not None else None,
+        parse_layers(given.layers),
         _between("--processes", given.processes, 1, 99),
         given.quick,
         steps_per_call=_steps(given.steps_per_call, given.device),
@@ -115,6 +129,8 @@ def _check(options: Options) -> None:
         ("--models", options.models, ("step", "memory")),
         ("--masks", options.masks if options.masks != "uniform" else None, ("step", "run")),
         ("--cases", options.cases, ("kernels",)),
+        ("--layers", options.layers, ("kernels",)),
+        ("--plot", options.plot, ("kernels", "step", "run")),
         ("--steps-per-call", options.steps_per_call > 1 and options.device == "cpu", ("step",)),
         ("--device", options.device != "cpu", ("kernels", "step")),
     ):
@@ -147,6 +163,21 @@ def _between(option: str, value: Any, least: int, most: int) -> int:
     if not least <= value <= most:
         raise InputError(f"{option} is {value}; expected {least} to {most}")
     return value
+
+
+def parse_layers(text: str | None) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Return shapes by the case that measures them: inputs and outputs, or channels and rows; InputError for what is no layer."""
+    found: dict[str, tuple[tuple[int, int], ...]] = {}
+    for word in _words("--layers", text) if text is not None else ():
+        for case, pattern in LAYERS.items():
+            if (match := re.fullmatch(pattern, word)) and all(0 < int(size) <= 2**16 for size in match.groups()):
+                found[case] = (*found.get(case, ()), (int(match[1]), int(match[2])))
+                break
+        else:
+            raise InputError(
+                f"--layers holds {word!r}; expected such as linear-784x300 or convolution-64x32x32, of sizes up to {2**16}"
+            )
+    return found
 
 
 def parse_densities(text: str | None) -> tuple[float, ...] | None:

@@ -28,7 +28,7 @@ Calls = dict[tuple[str, str], Callable[[], None]]
 def measure(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     """Yield a row for every size, density and peer; of a peer's ways the quickest counts, and the row says which."""
     peers = peers.among(*WAYS)
-    for channels, side in SIZES:
+    for channels, side in options.layers.get("convolution", SIZES):
         for density in options.densities or DENSITIES:
             layer = ImageLayer(channels, side, options.batch_size or BATCH_SIZE, density)
             yield from _at_density(layer, options, peers, discipline)

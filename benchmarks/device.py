@@ -4,6 +4,7 @@ A call is several passes, and ends by waiting for the device: what a launch or t
 """
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 from benchmarks.arguments import Options
@@ -27,15 +28,15 @@ PASSES = 10
 
 def linear(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     """Measure a linear layer that is as wide as it is deep."""
-    inputs, outputs, batch = LINEAR
-    for density in options.densities or DENSITIES:
+    *shape, batch = LINEAR
+    for (inputs, outputs), density in product(options.layers.get("linear", [shape]), options.densities or DENSITIES):
         layer = Layer(inputs, outputs, options.batch_size or batch, density)
         yield from _compare(f"linear-{inputs}x{outputs}-b{layer.batch}", layer, options, peers, discipline)
 
 
 def convolution(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     """Measure the convolutions of residual networks and of VGG."""
-    for channels, side, batch in IMAGES:
+    for channels, side, batch in [(*size, IMAGES[0][2]) for size in options.layers.get("convolution", ())] or IMAGES:
         for density in options.densities or DENSITIES:
             layer = ImageLayer(channels, side, options.batch_size or batch, density)
             yield from _compare(layer.name, layer, options, peers.among("torch", "torch-tf32"), discipline)

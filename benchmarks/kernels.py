@@ -28,10 +28,11 @@ PARTS: dict[str, Part] = {
 def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe) -> Iterator[Row]:
     """Yield the rows of all parts, or of those that --cases names."""
     parts = PARTS if options.device == "cpu" else device_parts()
-    for name in options.cases or parts:
+    names = options.cases or tuple(options.layers) or tuple(parts)
+    for name in names:
         if name not in parts:
             raise InputError(f"--cases names {name!r}{near(name, parts)}")
-    for name in options.cases or parts:
+    for name in names:
         yield from parts[name](options, peers, discipline)
         probe.read()
 

@@ -4,6 +4,7 @@ Three peers are compared with one thread a side (peers.SERIAL); the others, and 
 """
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 from benchmarks import environment
@@ -22,9 +23,9 @@ WIDE_DENSITIES = (0.1, 0.02)
 
 
 def square(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
-    """1024 to 1024, batch 128: dense and sparse kernels at each density, forward and all three passes."""
-    inputs, outputs, batch = SQUARE
-    for density in options.densities or DENSITIES:
+    """1024 to 1024, batch 128, or other layers: dense and sparse kernels at each density, forward and all three passes."""
+    *shape, batch = SQUARE
+    for (inputs, outputs), density in product(options.layers.get("linear", [shape]), options.densities or DENSITIES):
         layer = Layer(inputs, outputs, options.batch_size or batch, density)
         owns = {"sparse": OwnSparse(layer), "dense": OwnDense(layer)}
         for backward in (True, False):

@@ -62,10 +62,7 @@ def measure(options: Options, discipline: Discipline) -> list[Row]:
     for each in _until_stopped(MEASURES[options.benchmark](options, asked, discipline, probe)):
         each["probe"] = probe.latest
         found.append(each)
-        if sys.stderr.isatty():
-            print(f"\r{len(found)} rows: {each['case']} {each['density'] or ''} \033[K", end="", file=sys.stderr)
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
+        print(rows.line(each), file=sys.stderr, flush=True)  # at once: the table comes at the end
     probe.read()
     for each in found:
         each["probe_variation"] = {work: round(varied, 3) for work, varied in probe.variation.items()}

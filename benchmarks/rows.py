@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Timing
+from tinyticket.store import check_free, replace
 
 KEYS = ("benchmark", "case", "density", "threads", "seconds", "peer", "peer_seconds", "ratio")
 """What every row has, in this order; a ratio above 1 means that tinyticket is faster."""
@@ -52,14 +53,15 @@ def check_writable(path: str | None) -> str | None:
         return None
     if Path(path).is_dir():
         return f"--json {path} is a folder; expected a file"
+    check_free(path, force=True)
     if not Path(path).absolute().parent.is_dir():
         return f"--json {path}: there is no folder {Path(path).absolute().parent}"
     return None
 
 
 def write(path: str, rows: Sequence[Row]) -> None:
-    """Write rows as a JSON list."""
-    Path(path).write_text(json.dumps(rows, indent=1) + "\n")
+    """Write rows as a JSON list; InputError if a result file is there, which is not overwritten."""
+    replace(Path(path), (json.dumps(rows, indent=1) + "\n").encode())
 
 
 def read(path: str) -> list[Row]:
@@ -91,6 +93,16 @@ def table(rows: Sequence[Row]) -> str:
     notes = [f"{r['peer'] or r['case']} {r['note']}" for r in rows if ":" in r.get("note", "")]
     notes += [f"{r['case']}: {r['own_note']}" for r in rows if "own_note" in r]
     return "\n".join([*(_align(line, widths) for line in lines), *dict.fromkeys(notes)])
+
+
+def line(r: Row) -> str:
+    """Say one row, as it is measured."""
+    density = "" if r["density"] is None else f" at {r['density']:.4g}"
+    sizes = [f"peak {r['peak_bytes'] / 2**20:.1f} MiB"] if "peak_bytes" in r else []
+    own = ", ".join([duration(r["seconds"])] * bool(r["seconds"]) + sizes)
+    theirs = duration(r["peer_seconds"]) or r.get("note", "").partition(":")[0]
+    beside = f"; {r['peer']} {theirs}".rstrip() if r["peer"] else ""
+    return f"{r['case']}{density}: {own}{beside}" + (f", {r['ratio']:.2f}x" if r["ratio"] else "")
 
 
 def _align(line: Sequence[str], widths: Sequence[int]) -> str:

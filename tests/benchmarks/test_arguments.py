@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.arguments import parse
+from benchmarks.arguments import CASES, parse
+from benchmarks.kernels import PARTS
 from benchmarks.program import main
 
 
@@ -29,6 +30,10 @@ from benchmarks.program import main
         (["step", "--processes", "0"], "--processes is 0"),
         (["step", "--cases", "linear"], "belongs to kernels"),
         (["kernels", "--cases", "lineal"], "did you mean 'linear'"),
+        (["kernels", "--layers", "linear-20"], "holds 'linear-20'; expected such as linear-784x300"),
+        (["kernels", "--layers", "linear-0x9"], "holds 'linear-0x9'"),
+        (["kernels", "--layers", "convolution-8x9x7"], "holds 'convolution-8x9x7'"),
+        (["memory", "--plot", "pictures"], "--plot belongs to kernels and step and run, not to memory"),
         (["kernels", "--models", "lenet-300-100"], "belongs to step"),
     ],
 )
@@ -67,3 +72,10 @@ def test_help_says_what_there_is(capsys):
         main(["--help"])
     assert leaving.value.code == 0
     assert "--densities" in capsys.readouterr().out
+
+
+def test_the_help_lists_the_cases(capsys):
+    assert tuple(PARTS) == CASES
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    assert ", ".join(CASES) in " ".join(capsys.readouterr().out.split())

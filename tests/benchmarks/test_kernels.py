@@ -71,6 +71,16 @@ def test_alone_every_case_has_one_row(small_sizes, tiny, tmp_path):
     assert rows[0]["sparse_seconds"] > 0 < rows[0]["dense_seconds"]
 
 
+def test_layers_of_ones_own_are_said_as_they_are_measured(tiny, tmp_path, capsys):
+    layers = "linear-20x12,convolution-2x6x6,linear-12x20"
+    given = ["--layers", layers, "--densities", "0.3", "--threads", "1", "--batch-size", "16"]
+    cases = [r["case"] for r in rows_of(given, tiny, tmp_path / "rows.json")]
+    linear = [f"linear-{shape}-b16{end}" for shape in ("20x12", "12x20") for end in ("", "-forward")]
+    assert cases == [*linear, "convolution-2x6x6-b16"]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(" at 0.3: ")[0] for line in said] == cases
+
+
 @pytest.mark.skipif(cores() < 2, reason="needs two cores")
 def test_serial_peers_are_compared_with_one_thread(small_sizes, tiny, tmp_path):
     given = ["--cases", "linear", "--densities", "0.3", "--peers", "numpy,scipy", "--threads", "2"]
