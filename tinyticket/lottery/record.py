@@ -19,7 +19,8 @@ from tinyticket.lottery.jobs.job import CONTINUED, Training
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Runs
 from tinyticket.nn import describe
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result
+from tinyticket.results.round import Round
 from tinyticket.store import Checkpoint, checkpoint, digest, layout
 from tinyticket.store.contents import Contents, ordered_group
 

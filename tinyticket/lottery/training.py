@@ -257,7 +257,7 @@ class Trainer:
         lowest = validation[0] < min((row[2] for row in course.rows[course.since :]), default=math.inf)
         if lowest or iteration == settings.iterations or settings.test_at == "all":
             test = step.evaluate(self.examples.test)
-        row = (iteration, float(np.concatenate(course.losses or [[math.nan]]).mean()), *validation, *test)
+        row = (iteration, float(np.concatenate(course.losses or [np.array([math.nan])]).mean()), *validation, *test)
         watch(_named(row))
         if not math.isfinite(validation[0]):
             _raise_diverged("validation loss", np.array([validation[0]]), iteration, settings)

@@ -26,7 +26,7 @@ from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.lottery.streams import stream
 from tinyticket.results.naming import metric_of
-from tinyticket.results.result import Round
+from tinyticket.results.round import Round
 from tinyticket.store import Checkpoint, Run
 
 Runs = dict[str | None, Run]

@@ -7,7 +7,8 @@ analyses/    tables about masks and weights
 """
 
 from tinyticket.results.comparison import compare
-from tinyticket.results.result import Result, Round, Trial, load
+from tinyticket.results.result import Result, load
+from tinyticket.results.round import Round, Trial
 from tinyticket.results.verdict import verdict
 
 __all__ = ["Result", "Round", "Trial", "compare", "load", "verdict"]

@@ -9,7 +9,8 @@ from typing import Any
 from tinyticket.errors import InputError
 from tinyticket.results.intervals import Interval, difference_interval, interval
 from tinyticket.results.naming import Metric, compared_as, metric_of
-from tinyticket.results.result import Result, Round, runs_of
+from tinyticket.results.result import Result, runs_of
+from tinyticket.results.round import Round
 from tinyticket.results.verdict import grain_of
 
 SAME_DENSITY = 1.05

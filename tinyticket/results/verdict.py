@@ -32,7 +32,8 @@ from tinyticket.results.intervals import CONFIDENCE, FEWEST, Interval, holm, int
 from tinyticket.results.naming import ACCURACY, TICKETS, Metric, Networks, kind_of, metric_of
 
 if TYPE_CHECKING:
-    from tinyticket.results.result import Result, Round, Trial
+    from tinyticket.results.result import Result
+    from tinyticket.results.round import Round, Trial
 
 MARGIN = 0.002
 """Accuracy, as a fraction, by which a ticket may be below its dense network and still match it (Frankle et al. 2020)."""

@@ -125,7 +125,7 @@ class CpuStep:
         """
         changed = {parameter for parameter, mask in masks.items() if self._layout.weights[parameter].has_room_for(mask)}
         for parameter in changed:
-            self._layout.weights[parameter].change_mask(masks[parameter], self._view)
+            self._layout.weights[parameter].change_mask(masks[parameter], self._view)  # type: ignore[arg-type]
         self._stale |= bool(changed)
         if any(self._layout.weights[parameter].pattern for parameter in changed):
             for program in self._programs.all:

@@ -24,7 +24,8 @@ from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.trial import Runs
 from tinyticket.nn import Module, describe
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result
+from tinyticket.results.round import Round
 from tinyticket.store import Run
 
 

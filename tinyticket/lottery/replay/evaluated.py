@@ -8,7 +8,8 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.jobs.job import Job
 from tinyticket.lottery.replay.file import DAMAGE, File, Training, Wrong
-from tinyticket.results.result import Round, fill
+from tinyticket.results.result import fill
+from tinyticket.results.round import Round
 
 ROUNDING = 1e-3
 """Of accuracies, and in proportion of losses, that other kernels or another machine recompute."""

@@ -21,7 +21,8 @@ from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module, models
 from tinyticket.results.naming import kind_of
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result
+from tinyticket.results.round import Round
 
 DAMAGE = (KeyError, ValueError, TypeError, OSError, RuntimeError, IndexError, AssertionError)
 """What reading a file that was changed, and doing its experiment again, may raise."""

@@ -22,7 +22,8 @@ from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.rewinding import Rewinding, kept_iteration
 from tinyticket.lottery.start import Start
 from tinyticket.results.analyses.analysis import Analysis
-from tinyticket.results.result import Result, Round, fill
+from tinyticket.results.result import Result, fill
+from tinyticket.results.round import Round
 from tinyticket.store import Archive, Run, layout
 
 COPIES = ("instability-1", "instability-2")

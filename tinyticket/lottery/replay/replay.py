@@ -9,7 +9,8 @@ import numpy as np
 
 from tinyticket.lottery.jobs.job import cpu
 from tinyticket.lottery.replay.again import Again, same_bits
-from tinyticket.results.result import Result, Round
+from tinyticket.results.result import Result
+from tinyticket.results.round import Round
 from tinyticket.store import Run, layout
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinyticket.results.analyses.analysis import Analysis
-from tinyticket.results.result import Result, Round, Trial
+from tinyticket.results.result import Result
+from tinyticket.results.round import Round, Trial
 
 
 def movement(result: Result) -> Analysis:

@@ -1,0 +1,141 @@
+"""The trainings of a result file: rounds with their controls, and trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tinyticket.store import Archive, Group, Run, layout
+
+
+class Round:
+    """One training: a ticket, the dense network (round 0), or a control; accuracies are fractions."""
+
+    number: int  # of the round
+    density: float  # share of the weights that survive
+    weights_left: int
+    early_stop_iteration: int  # where the validation loss is smallest
+    validation_loss: float  # at the early-stopping iteration
+    test_accuracy: float  # at the early-stopping iteration
+    final_test_accuracy: float  # after the last iteration
+    seconds: float
+    controls: dict[str, Round]  # by name; empty for the dense network and for controls themselves
+    continued: Round | None  # the network that the next round prunes, where training continues between prunings
+
+    def __init__(
+        self,
+        archive: Archive,
+        path: str,
+        number: int,
+        scalars: Mapping[str, Any],
+        controls: Mapping[str, Round] | None = None,
+        continued: Round | None = None,
+    ):
+        self._archive, self._path = archive, path
+        self.number, self.controls, self.continued = number, dict(controls or {}), continued
+        vars(self).update(scalars)
+
+    def scalars(self) -> dict[str, Any]:
+        """Return the numbers of this training by name."""
+        return {name: getattr(self, name) for name in layout.SCALARS}
+
+    @cached_property
+    def history(self) -> np.ndarray:
+        """The evaluations: a table with iteration, train_loss, validation_loss, validation_accuracy, test_loss, test_accuracy."""
+        return self._read(layout.read_history)
+
+    @cached_property
+    def masks(self) -> dict[str, np.ndarray]:
+        """What survived, True for survivors, by weight."""
+        return self._read_arrays(layout.read_masks)
+
+    @cached_property
+    def start_masks(self) -> dict[str, np.ndarray]:
+        """What the training began with: other masks than `masks` if they changed on the way."""
+        return self._read_arrays(layout.read_start_masks)
+
+    @property
+    def trained(self) -> dict[str, np.ndarray]:
+        """All parameters and buffers after the last iteration, pruned weights zero."""
+        return self._read_arrays(layout.read_trained)
+
+    @property
+    def frozen(self) -> dict[str, np.ndarray]:
+        """What pruned weights are where they are not zero, by weight, 0 under survivors; empty where all are zero."""
+        return self._read_arrays(layout.read_beside, "frozen")
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        """The scores of weights whose mask was learned; empty elsewhere."""
+        return self._read_arrays(layout.read_beside, "scores")
+
+    @cached_property
+    def origin(self) -> dict[str, Any]:
+        """Where the training started, and where its weights, mask and statistics came from."""
+        return self._read(layout.read_origin)
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """How it was executed: eagerly, or with which kernel for each layer."""
+        return self._read(layout.read_plan)
+
+    @property
+    def cpu(self) -> str:
+        """The kind of CPU that trained it, if that is another than that of the machine that wrote the file."""
+        return self._read(lambda group: group.text("cpu") if group.has("cpu") else "")
+
+    @property
+    def beside(self) -> dict[str, Round]:
+        """The controls, and the network that the next round prunes, where there is one, as "continued"."""
+        return {**self.controls, **({"continued": self.continued} if self.continued else {})}
+
+    def run(self) -> Run:
+        """Return the training as it was when it ended."""
+        trained = self.masks, self.trained, self.history, self.origin, self.plan, float(self.seconds)
+        return Run(*trained, start_masks=self.start_masks, frozen=self.frozen, scores=self.scores, cpu=self.cpu)
+
+    def _read(self, reader):
+        with self._archive.read() as root:
+            return reader(root.group(self._path))
+
+    def _read_arrays(self, reader, *which: str):
+        with self._archive.read() as root:
+            return reader(root.group(self._path), layout.read_outline(root), *which)
+
+    def __repr__(self) -> str:
+        return (
+            f"Round({self.number}: density {self.density:.4f}, early stop {self.early_stop_iteration}, "
+            f"test accuracy {self.test_accuracy:.4f})"
+        )
+
+
+class Trial:
+    """One initialisation and everything trained from it."""
+
+    def __init__(self, number: int, rounds: list[Round]):
+        self.number, self.rounds = number, rounds  # the dense network first; those that are finished
+
+    def __repr__(self) -> str:
+        return f"Trial({self.number}: {len(self.rounds)} rounds)"
+
+
+def read_rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
+    """Return the rounds of a trial, in their order; InputError if one is missing."""
+    groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
+
+    def read(path: str, number: int, *beside: Any) -> Round:
+        return Round(archive, path, number, layout.read_scalars(root.group(path)), *beside)
+
+    for number in layout.read_numbers(groups, digits=2):
+        path = layout.round_path(trial, number)
+        group = root.group(path)
+        names = group.group("controls").names() if "controls" in group else []
+        controls = {name: read(f"{path}/controls/{name}", number) for name in names}
+        continued = read(f"{path}/continued", number) if "continued" in group else None
+        rounds.append(read(path, number, controls, continued))
+    if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
+        raise groups.damage(f"round {min(missing)} is missing")
+    return rounds
