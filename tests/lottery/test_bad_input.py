@@ -13,6 +13,7 @@ from tests.lottery.experiments import (
 )
 from tests.lottery.networks import Watching
 from tinyticket import nn
+from tinyticket.data import from_arrays
 from tinyticket.errors import DivergenceError, InputError
 
 ITERATIONS = SMALL["iterations"]
@@ -103,6 +104,20 @@ def test_a_diverging_training_is_named_and_the_finished_rounds_are_kept(nan_at, 
                 3 if round.number else 1
             )
     assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"lr": 1e30}, r"try a learning rate below 1e\+30; no round"),
+        ({"lr": 0.5, "weight_decay": 1e20, "optimizer": "sgd"}, "try a weight decay below 2, one over the learning rate; no"),
+        ({"lr": 10.0, "optimizer": "sgd", "data": from_arrays(1e6 * DATA.x_train, DATA.y_train)},
+         "try a learning rate below 10, or a longer warm-up; examples reach .*: scale them to about 1; no round"),
+    ],
+)  # fmt: skip
+def test_advice_names_what_makes_a_training_diverge(changes, words):
+    with pytest.raises(DivergenceError, match=words):
+        find(**changes, rounds=0)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

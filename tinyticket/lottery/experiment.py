@@ -22,6 +22,7 @@ from tinyticket.lottery.inputs import (
     check_model,
     load_dataset,
     model_factory,
+    remark_on_scale,
     usable_threads,
     usable_workers,
 )
@@ -178,7 +179,7 @@ class Experiment:
                 self.callback.run_ended()
         if diverged:
             also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])
-            raise DivergenceError(f"{diverged[0]}{also}; {record.kept()}".rstrip("."))
+            raise DivergenceError(f"{diverged[0]}{also}{remark_on_scale(self.dataset)}; {record.kept()}".rstrip("."))
         return Result(self.archive)
 
     def trial(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
-from tinyticket.data import Dataset, from_arrays, load, split_validation
+from tinyticket.data import Dataset, Pixels, from_arrays, load, split_validation
 from tinyticket.data.pixels import select
 from tinyticket.data.tables import from_frame, is_frame
 from tinyticket.errors import InputError
@@ -22,6 +22,9 @@ from tinyticket.lottery.settings.readers import refuse
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Examples
 from tinyticket.nn import Module, models
+
+LARGE = 100.0
+"""Up to which numbers of examples are as a training copes with them."""
 
 Factory = Callable[[np.random.Generator], Module]
 
@@ -110,6 +113,12 @@ def check_model(model: Module, dataset: Dataset, outputs: int) -> None:
         raise InputError(
             f"the model gives outputs of shape {shape} for {len(few)} examples of {of}; expected ({len(few)}, {outputs})"
         )
+
+
+def remark_on_scale(dataset: Dataset) -> str:
+    """Return what there is to say of examples whose numbers are so large that a training on them diverges."""
+    largest = 0.0 if isinstance(dataset.x_train, Pixels) else float(np.abs(dataset.x_train).max())
+    return "" if largest <= LARGE else f"; examples reach {largest:g}: scale them to about 1"
 
 
 def check_draws(draw: Callable[[np.random.Generator], State], model: Module, settings: Settings) -> None:

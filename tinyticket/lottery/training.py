@@ -319,7 +319,11 @@ def make_optimizer(model: Module, settings: Settings) -> Optimizer:
 
 def _raise_diverged(what: str, losses: np.ndarray, first: int, settings: Settings) -> NoReturn:
     bad = int(np.argmin(np.isfinite(losses)))
-    raise DivergenceError(
-        f"the {what} is {losses[bad]} at iteration {first + bad}; try a learning rate below {settings.lr:g}"
-        + (", or a longer warm-up" if settings.optimizer != "adam" else "")
-    )
+    raise DivergenceError(f"the {what} is {losses[bad]} at iteration {first + bad}; try {_advice(settings)}")
+
+
+def _advice(settings: Settings) -> str:
+    """Return what may keep a training from diverging."""
+    if settings.optimizer != "adam" and settings.lr * settings.weight_decay >= 1:  # every step would grow the weights
+        return f"a weight decay below {1 / settings.lr:g}, one over the learning rate"
+    return f"a learning rate below {settings.lr:g}" + (", or a longer warm-up" if settings.optimizer != "adam" else "")
