@@ -27,6 +27,7 @@ ROOMS = [
     "store",
     "results",
     "lottery",
+    "sklearn",
     "report",
     "cli",
 ]  # lowest first

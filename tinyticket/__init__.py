@@ -5,8 +5,8 @@
     result = tt.lottery.find(model="lenet-300-100", data="digits", out="ticket.h5")
     print(result.verdict["text"])
 
-The rooms: `tt.nn`, `tt.optim`, `tt.data`, `tt.prune`, `tt.lottery`, `tt.kernels`; docs/architecture.md shows how they lie.
-They are imported when first used, so that `import tinyticket` is quick.
+The rooms: `tt.nn`, `tt.optim`, `tt.data`, `tt.prune`, `tt.lottery`, `tt.sklearn`, `tt.kernels`; docs/architecture.md shows how they
+lie. They are imported when first used, so that `import tinyticket` is quick.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tinyticket._version import __version__
 
 if TYPE_CHECKING:
-    from tinyticket import data, kernels, lottery, nn, optim, prune
+    from tinyticket import data, kernels, lottery, nn, optim, prune, sklearn
     from tinyticket.autograd import (
         Drawing,
         Tensor,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tinyticket.results import load
 
 _HOMES = {
-    **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune"], None),
+    **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune", "sklearn"], None),
     **dict.fromkeys(
         ("Drawing", "Tensor", "concatenate", "draw", "einsum", "gradcheck", "maximum", "minimum", "no_grad"), "autograd"
     ),
@@ -67,6 +67,7 @@ __all__ = [
     "no_grad",
     "optim",
     "prune",
+    "sklearn",
     "stack",
     "warmup",
     "where",

@@ -30,7 +30,7 @@ def with_value(array, place, value):
     [
         ({"data": "digit"}, "unknown data set 'digit' (did you mean 'digits'?"),
         ({"data": "nowhere.npz"}, "nowhere.npz does not exist"),
-        ({"data": "cats.csv"}, "unknown data set 'cats.csv'"),
+        ({"data": "cats.txt"}, "unknown data set 'cats.txt'"),
         ({"model": "resnet20"}, "no model is called 'resnet20' (did you mean 'resnet-20'?"),
         ({"model": "conv-2"}, "conv-2 takes images of shape (channels, height, width); the data have shape (12,)"),
         ({"model": "lenet-300-10"}, "no model is called 'lenet-300-10' (did you mean 'lenet-300-100'?"),

@@ -35,7 +35,13 @@ def table(result: Result) -> Table:
 
     With several trials each cell has the mean, and below it the smallest and the largest.
     """
-    headings = ["round", "weights\nleft", "density", "early stop\niteration", f"test\n{metric_of(result.config).title} %"]
+    headings = [
+        "round",
+        "weights\nleft",
+        "density",
+        "early stop\niteration",
+        f"test\n{metric_of(result.config).title} %",
+    ]
     others = controls(result)
     for name in others:
         headings += [f"{escape(name)}:\nearly stop", f"\n{metric_of(result.config).title} %"]

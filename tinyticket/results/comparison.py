@@ -81,7 +81,9 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
                 "accuracies on different data do not compare"
             )
         if metric_of(other.config) != metric:
-            raise InputError(f"{_name(first)} reports {metric.title} and {_name(other)} {metric_of(other.config).title}")
+            raise InputError(
+                f"{_name(first)} reports {metric.title} and {_name(other)} {metric_of(other.config).title}"
+            )
     held = [list(runs_of(result, network).values()) for result in results]
     if not any(held):
         raise InputError(
