@@ -50,9 +50,17 @@ def out(tmp_path):
     return tmp_path / "ticket.h5"
 
 
-EXTRA = {"cuda", "test_device.py", "test_machine_code.py", "test_neon.py", "test_tensorboard.py", "test_browser.py"}
-"""Folders and files of tests that run on a device, if only a simulated one, look at the machine code of other processors, or need
-a package of an extra."""
+EXTRA = {
+    "cuda",
+    "test_device.py",
+    "test_machine_code.py",
+    "test_neon.py",
+    "test_tensorboard.py",
+    "test_browser.py",
+    "test_checks.py",
+}
+"""Folders and files of tests that run on a device, if only a simulated one, look at the machine code of other processors, need a
+package of an extra, or are the many of scikit-learn."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

@@ -27,6 +27,7 @@ ROOMS = [
     "store",
     "results",
     "lottery",
+    "sklearn",
     "report",
     "learn",
     "cli",

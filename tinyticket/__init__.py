@@ -5,8 +5,8 @@
     result = tt.lottery.find(model="lenet-300-100", data="digits", out="ticket.h5")
     print(result.verdict["text"])
 
-The rooms: `tt.nn`, `tt.optim`, `tt.data`, `tt.prune`, `tt.lottery`, `tt.report`, `tt.kernels`; docs/architecture.md shows how
-they lie. They are imported when first used, so that `import tinyticket` is quick.
+The rooms: `tt.nn`, `tt.optim`, `tt.data`, `tt.prune`, `tt.lottery`, `tt.report`, `tt.sklearn`, `tt.kernels`; docs/architecture.md
+shows how they lie. They are imported when first used, so that `import tinyticket` is quick.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tinyticket._version import __version__
 
 if TYPE_CHECKING:
-    from tinyticket import data, kernels, lottery, nn, optim, prune, report
+    from tinyticket import data, kernels, lottery, nn, optim, prune, report, sklearn
     from tinyticket.autograd import (
         Drawing,
         Tensor,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tinyticket.store.weights import load_weights, save_weights
 
 _HOMES = {
-    **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune", "report"], None),
+    **dict.fromkeys(["data", "kernels", "lottery", "nn", "optim", "prune", "report", "sklearn"], None),
     **dict.fromkeys(
         ("Drawing", "Tensor", "concatenate", "draw", "einsum", "gradcheck", "maximum", "minimum", "no_grad"), "autograd"
     ),
@@ -72,6 +72,7 @@ __all__ = [
     "prune",
     "report",
     "save_weights",
+    "sklearn",
     "stack",
     "warmup",
     "where",

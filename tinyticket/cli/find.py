@@ -21,6 +21,8 @@ Examples:
       the paper's Lenet experiment
   tinyticket find --data my.npz --model mlp-20-64-32-2 --prune fc=0.3,output=0.1 --out mine.h5
       your own arrays (x_train, y_train, x_test, y_test) and layer sizes
+  tinyticket find --data houses.csv --target price --loss mse --model mlp-8-64-1 --out houses.h5
+      a table whose columns are named in its first line, and one of them to predict
   tinyticket find --model my_model.py:make --out mine.h5
       a network of your own: a function make(input_shape, classes, rng) that returns a tinyticket.nn.Module
   tinyticket find --recipe frankle-carbin/conv-2 --trials 1 --out conv2.h5

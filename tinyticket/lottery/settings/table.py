@@ -47,8 +47,10 @@ class Settings(Declared):
     """
 
     data: str = setting(
-        "Experiment", "digits", "A data set's name (see tinyticket data list) or an .npz file.", takes="str, Dataset or tuple",
-        python="Or a Dataset, or a tuple of arrays (x_train, y_train, x_test, y_test).", common=True)
+        "Experiment", "digits", "A data set's name (see tinyticket data list), an .npz or a .csv file.",
+        takes="str, Dataset, tuple or frame",
+        python="Or a Dataset, a data frame of pandas or polars, or a tuple of arrays (x_train, y_train, x_test, y_test).",
+        common=True)
     model: str = setting(
         "Experiment", "lenet-300-100", f"{', '.join(models.names())}, or FILE.py:FUNCTION.", takes="str, Module or function",
         python="Instead of a file's function one of a generator, or a Module, whose initial weights every trial draws anew by "

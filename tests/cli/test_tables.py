@@ -1,0 +1,27 @@
+"""`tinyticket find` on a table, whose column to predict is a setting of the experiment."""
+
+import numpy as np
+
+import tinyticket as tt
+from tests.cli.commands import one_sentence
+
+
+def test_a_column_of_numbers_is_predicted_and_its_file_goes_on_replays_and_extends(
+    find_command, command, out, tmp_path
+):
+    path, rng = tmp_path / "houses.csv", np.random.default_rng(0)
+    rows = rng.normal(size=(60, 3))
+    lines = [f"{size},{size - age + 0.1 * noise},{age}" for size, age, noise in rows]
+    path.write_text("\n".join(["size,price,age", *lines]))
+    changes = {"data": path, "target": "price", "loss": "mse", "model": "mlp-2-16-1", "validation": 10, "lr": 0.05}
+    assert find_command(**changes, rounds=1).code == 0
+    outcome = find_command(**changes, rounds=2)
+    assert "R2 %" in outcome.out
+    assert "points of R2" in outcome.out
+    assert "test R2" in outcome.err
+    result = tt.load(out)
+    assert (result.config["target"], result.data["outputs"]) == ("price", 1)
+    assert result.round(0, 0).test_accuracy > 0.5
+    again = command("replay", out, "--round", 2, "--data", path, "--quiet")
+    assert again == (0, "trial 0, round 2, ticket: all bits agree\n", "")
+    assert "target was price and is now age" in one_sentence(find_command(**{**changes, "target": "age"}))
