@@ -6,6 +6,7 @@ system has no such locks (Windows), nothing is locked, open files can be neither
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -22,8 +23,11 @@ LOCKS = fcntl is not None
 """Whether this system locks files."""
 
 
-def open_own(path: Path) -> IO[bytes]:
-    """Open a file of this program's own beside a user's, made if it is not there, and leave in it what it holds.
+COPIED_AT_ONCE = 16 << 20
+
+
+def open_own(path: Path, writable: bool = True) -> IO[bytes]:
+    """Open a file of this program's own beside a user's, and leave in it what it holds; a writable one is made if it is not there.
 
     Raises
     ------
@@ -34,13 +38,13 @@ def open_own(path: Path) -> IO[bytes]:
     def opener(path: str, _: int) -> int:
         flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
         own = sum(getattr(os, flag, 0) for flag in flags)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | own, 0o666)
+        descriptor = os.open(path, own | (os.O_RDWR | os.O_CREAT if writable else os.O_RDONLY), 0o666)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.EEXIST, "its lock is no ordinary file")
+            raise OSError(errno.EEXIST, "it is no ordinary file")
         return descriptor
 
-    return open(path, "r+b", opener=opener)
+    return open(path, "r+b" if writable else "rb", opener=opener)
 
 
 def lock(file: IO) -> bool:
@@ -82,6 +86,25 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def copy_bytes(source: IO[bytes], start: int, target: IO[bytes], count: int) -> None:
+    """Write bytes of a file into another one, by the system where it can: some file systems then share them."""
+    if hasattr(os, "copy_file_range"):
+        with contextlib.suppress(OSError):  # if the system cannot, or what else it has to say, it says again below
+            place = target.tell()
+            while count and (
+                done := os.copy_file_range(source.fileno(), target.fileno(), min(count, COPIED_AT_ONCE), start, place)
+            ):
+                start, place, count = start + done, place + done, count - done
+                target.seek(place)
+    source.seek(start)
+    while count:
+        content = source.read(min(count, COPIED_AT_ONCE))
+        if not content:
+            raise OSError("it has become shorter meanwhile")
+        target.write(content)
+        count -= len(content)
 
 
 def _release(file: IO) -> None:

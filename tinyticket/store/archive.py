@@ -1,8 +1,9 @@
 """Keep a file whole at every instant.
 
-HDF5 has no journal: a process killed while it writes leaves a file that may not open, and a full disk crashes it. So HDF5 only ever
-writes to memory: a round is added to an image of the file, the image is brought to disk under another name, and then takes the
-file's name in one step. Whatever happens, the name stands for the old state or the new.
+HDF5 writes to memory alone (`content`). While a file is small, a commit brings the whole of it to disk under another name, which
+then takes the file's in one step. Of a large file, a commit brings to disk what it changed, into a journal beside the file
+(`journal`). Once that is as large as the file, and when a run ends or begins, the two are packed: copied into a new file, which
+takes the name. Whatever happens, the name stands for a whole file, and with its journal for the old state or the new.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
-import secrets
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 from h5py import h5g
 
-from tinyticket import filesystem
 from tinyticket.errors import InputError
+from tinyticket.store import journal
+from tinyticket.store.content import Content
 from tinyticket.store.layout import check_format
 from tinyticket.store.lock import held
 from tinyticket.store.reading import Group, Ledger, Source
+from tinyticket.store.replacing import check_writable, first_line, identity, put, remove_partial, system_errors
+
+JOURNAL_FROM = 32 << 20
+"""Size of a file, in bytes, from which on commits go into a journal."""
+
+MOST_ENTRIES = 64
+"""How many commits wait in a journal at most: a reader opens as many files."""
 
 
 class Archive:
@@ -43,7 +49,7 @@ class Archive:
         self._state: Any = None  # of the file that the ledger is about
         self._checked = False
         self._held = False  # against other runs
-        self._own: tuple | None = None  # while it is held, the identity of the file that this object wrote or found
+        self._own: tuple | None = None  # while it is held, the identity of what this object wrote or found
 
     @property
     def name(self) -> str:
@@ -53,7 +59,14 @@ class Archive:
     @property
     def exists(self) -> bool:
         """Whether anything has been committed."""
-        return bool(self._image) if self.path is None else self.path.exists()
+        with system_errors(self.name):
+            return bool(self._image) if self.path is None else self.path.exists()
+
+    @property
+    def _file(self) -> Path:
+        """The file itself, however it was named: through a link it is the same."""
+        assert self.path is not None
+        return Path(os.path.realpath(self.path))
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Group]:
@@ -70,27 +83,33 @@ class Archive:
             folder, there = os.path.isdir(self.path), os.path.exists(self.path)
             what = "is a folder" if folder else "is no file" if there else "does not exist"
             raise InputError(f"{self.path} {what}; expected a result file")
-        with self._opened(io.BytesIO(self._image) if self.path is None else self.path) as file:
-            state: Any = len(self._image)
-            if self.path is not None:
-                state = _identity(file.id.get_vfd_handle())
+        with self._content() as content, self._opened(content) as file:
+            with system_errors(self.name):
+                state = (self.path and [identity(stream.fileno()) for stream in content.streams]) or content.size
             known = (
                 self._ledger if state == self._state else None
             )  # else another file has taken its place, or it has grown
-            ledger = known or Ledger(file.id.get_filesize())
-            root = Source(file, self.name, ledger, None if self.path else self._image).root
+            ledger = known or Ledger(content.size)
+            root = Source(file, content, self.name, ledger).root
             if known is None:
                 check_format(root, self.name)
                 self._ledger, self._state = ledger, state
             yield root
 
-    def _opened(self, content: Path | io.BytesIO) -> h5py.File:
+    def _content(self) -> Content:
+        if self.path is None:
+            return Content(io.BytesIO(self._image))
+        return journal.open_content(self._file) if self.exists else Content()
+
+    def _opened(self, content: Content) -> h5py.File:
         try:
             file = h5py.File(content, "r")
             h5g.open(file.id, b"/")
-            return file
         except Exception as error:  # of many classes, if a file is damaged
-            raise InputError(f"{self.name} cannot be read as an HDF5 file: {_first_line(error)}") from None
+            content.check(self.name)
+            raise InputError(f"{self.name} cannot be read as an HDF5 file: {first_line(error)}") from None
+        content.check(self.name)
+        return file
 
     def commit(self, write: Callable[[h5py.File], None]) -> None:
         """Add to the file what `write` writes, all of it or nothing.
@@ -101,27 +120,60 @@ class Archive:
             If the disk is full or the folder cannot be written; the file is as it was before. If the file is damaged, or is held
             and another program has replaced it.
         """
-        image = self._bytes() if self.exists else b""
-        self._check_own()
-        buffer = io.BytesIO(image)
-        if image and not self._checked:  # what this object writes itself needs no check
-            with self._opened(io.BytesIO(image)) as file:
-                Source(file, self.name, Ledger(len(image)), image).root.check()
-        try:
-            with h5py.File(buffer, "r+" if image else "w") as file:
-                write(file)
-        except (KeyError, OSError, RuntimeError, ValueError) as error:
-            if image and "Unable to" in str(
-                error
-            ):  # so HDF5 begins what it has to say against damage that no reader meets
-                raise InputError(f"{self.name} is damaged: {_first_line(error)}") from error
-            raise
-        if self.path is None:
-            self._image = buffer.getvalue()
-        else:
-            replace(self.path, buffer.getbuffer(), over_result=True)
-            self._own = _identity(self.path)
+        with self._content() as content:
+            self._check_own()
+            if content.size and not self._checked:  # what this object writes itself needs no check
+                with self._opened(content) as file:
+                    Source(file, content, self.name, Ledger(content.size)).root.check()
+            with system_errors(self.name):
+                before = content.mark()
+            try:
+                with h5py.File(content, "r+" if content.size else "w") as file:
+                    write(file)
+            except (KeyError, OSError, RuntimeError, ValueError) as error:
+                content.check(self.name)
+                if before[0] and "Unable to" in str(
+                    error
+                ):  # so HDF5 begins what it has to say against damage that no reader meets
+                    raise InputError(f"{self.name} is damaged: {first_line(error)}") from error
+                raise
+            content.check(self.name)
+            self._bring_to_disk(content, before)
         self._checked = True
+
+    def _bring_to_disk(self, content: Content, before: list) -> None:
+        if self.path is None:
+            buffer = io.BytesIO()
+            content.copy_to(buffer)
+            self._image = buffer.getvalue()
+            return
+        small = content.packed <= max(JOURNAL_FROM, len(content.tail))
+        if not content.waiting and (small or not self._held):
+            _replace(self._file, content.copy_to)
+        else:
+            with _written(self._file):
+                journal.add_entry(self._file, content, before)
+            content.close()
+            grown = content.size - content.packed
+            if not self._held or grown >= content.packed or content.waiting + 1 >= MOST_ENTRIES:
+                self._own = self._identity()
+                self._pack()
+        self._own = self._identity()
+
+    def _pack(self) -> None:
+        """Make one file of the file and its journal."""
+        with _written(self._file):
+            if entries := journal.entries_of(self._file):
+                self._check_own()
+                with self._content() as content:
+                    if content.waiting:
+                        put(self._file, content.copy_to)
+            with contextlib.suppress(
+                OSError
+            ):  # the next run sees that the file holds all of it, or that there is no file
+                journal.clear(self._file)
+        if entries:
+            self._own = self._identity()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -135,42 +187,51 @@ class Archive:
         if self.path is None:
             yield
             return
-        whole = Path(os.path.realpath(self.path))  # however it was named: through a link it is the same file
-        try:
+        whole = self._file
+        with system_errors(self.path, "written"), contextlib.ExitStack() as begun:
             if whole.is_dir():
                 raise InputError(f"{self.path} is a folder; give the name of a file")
-            _check_writable(whole)
-            with contextlib.ExitStack() as begun:
-                begun.enter_context(held(whole))
-                _remove_partial(whole)
-                stack = begun.pop_all()
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be written: {_first_line(error)}") from None
+            check_writable(whole)
+            begun.enter_context(held(whole))
+            remove_partial(whole)
+            self._own = self._identity()
+            stack = begun.pop_all()
         with stack:
-            self._held, self._own = True, _identity(self.path)
+            self._held = True
             try:
+                self._pack()  # what a killed run has left
                 yield
+            except BaseException:
+                with contextlib.suppress(InputError):  # nothing is lost with it
+                    self._pack()
+                raise
+            else:
+                self._pack()
             finally:
                 self._held = False
 
     def _check_own(self) -> None:
         """Raise InputError if another program has taken a file that is held away, or has put or written something else there."""
-        if self.path is None or not self._held or (now := _identity(self.path)) == self._own:
+        if self.path is None or not self._held or (now := self._identity()) == self._own:
             return
-        if now is None:
+        if now[0] is None:
             raise InputError(f"{self.path} has disappeared while the experiment ran; its finished rounds went with it")
         raise InputError(
             f"{self.path} has been replaced or changed by another program while the experiment ran, and is left as it is: "
             "put the experiment's own file back and run the same command again, or choose another file"
         )
 
+    def _identity(self) -> tuple:
+        if self.path is None:
+            return ()
+        with system_errors(self.name):
+            return identity(self._file), [identity(entry) for entry in journal.entries_of(self._file)]
+
     def save(self, path: str | os.PathLike, force: bool = False) -> None:
         """Write a copy to another path, in one step; `force` replaces what is there, but never a result file."""
         check_free(path, force)
-        replace(Path(path), self._bytes())
-
-    def _bytes(self) -> bytes:
-        return self._image if self.path is None else self.path.read_bytes()
+        with self._content() as content:
+            _replace(Path(os.path.realpath(path)), content.copy_to)
 
 
 def check_free(path: str | os.PathLike, force: bool = False) -> None:
@@ -179,7 +240,7 @@ def check_free(path: str | os.PathLike, force: bool = False) -> None:
     There is none yet, or one that `force` gives up; it is neither read-only nor a result file, which only its experiment writes.
     """
     whole = Path(os.path.realpath(path))
-    _check_writable(whole)
+    check_writable(whole)
     if _is_result(whole):
         raise InputError(f"{path} is a result file, which only its experiment goes on writing; choose another name")
     if not force and whole.is_file():
@@ -194,47 +255,23 @@ def replace(path: Path, content: bytes | memoryview, over_result: bool = False) 
     InputError
         If that cannot be done, or the file is read-only, or a result file where `over_result` is not set; it is as it was before.
     """
-    path = Path(os.path.realpath(path))  # of a link, what it points to is replaced
-    if over_result:
-        _check_writable(path)
-    else:
+    if not over_result:
         check_free(path, force=True)
-    copy = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
-    try:
-        try:
-            with open(copy, "xb") as stream:  # a new file: nothing that lies there is written through
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if path.is_file():
-                copy.chmod(stat.S_IMODE(path.stat().st_mode))
-            os.replace(copy, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                copy.unlink(missing_ok=True)
-            raise
-        filesystem.sync_folder(path.parent)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {_first_line(error)}; what it held before is untouched") from error
+    _replace(Path(os.path.realpath(path)), lambda stream: stream.write(content))
 
 
-def _identity(file: Path | int) -> tuple | None:
-    """Return what is another for any other file of that name, and after any change; None if there is none."""
-    try:
-        status = os.stat(file)
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    with _written(path):
+        journal.clear(path)  # of another file, which was removed
+        put(path, write)
 
 
-def _check_writable(path: Path) -> None:
-    """Raise InputError if what a path names is there and is no file that may be replaced."""
-    if path.exists() and not path.is_dir():
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{path} cannot be written: it is no ordinary file")
-        if not mode & 0o222:
-            raise InputError(f"{path} cannot be written: it is read-only")
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Raise InputError if a file is read-only, or for what goes wrong while it is written."""
+    with system_errors(path, "written", "; what it held before is untouched"):
+        check_writable(path)
+        yield
 
 
 def _is_result(path: Path) -> bool:
@@ -244,16 +281,3 @@ def _is_result(path: Path) -> bool:
             return True
     except InputError:
         return False
-
-
-def _remove_partial(path: Path) -> None:
-    """Remove what killed runs have left beside a file."""
-    ours = re.compile(rf"\.{re.escape(path.name)}(\.[0-9a-f]{{16}})?\.partial")
-    for name in os.listdir(path.parent):
-        if ours.fullmatch(name):
-            with contextlib.suppress(OSError):
-                path.with_name(name).unlink()
-
-
-def _first_line(error: BaseException) -> str:
-    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]

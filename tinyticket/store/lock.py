@@ -42,11 +42,11 @@ def held(file: Path) -> Iterator[None]:
         if not filesystem.LOCKS or (beside.exists() and os.path.samestat(os.fstat(lock.fileno()), beside.stat())):
             break
         lock.close()
-    with lock:
-        try:
-            with contextlib.nullcontext() if locked else _owned(file):
-                yield
-        finally:
+    try:
+        with contextlib.nullcontext() if locked else _owned(file):
+            yield
+    finally:
+        with contextlib.suppress(OSError), lock:  # left behind, it harms nobody
             filesystem.remove_open(lock, beside)
 
 
@@ -70,7 +70,8 @@ def _owned(file: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a later run of this machine takes it over
+            owner.unlink()
 
 
 def _read(owner: Path) -> tuple[str, int]:

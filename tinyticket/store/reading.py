@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -21,6 +20,7 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from tinyticket.errors import InputError
+from tinyticket.store.content import Content
 from tinyticket.store.old_text import read_old_text
 
 LONGEST_TEXT = 4 << 20
@@ -57,11 +57,11 @@ class Ledger:
 
 
 class Source:
-    """An open file: how messages call it, its ledger, and its bytes."""
+    """An open file: its bytes, how messages call it, and its ledger."""
 
-    def __init__(self, file: h5py.File, where: str, ledger: Ledger, image: bytes | None = None):
+    def __init__(self, file: h5py.File, content: Content, where: str, ledger: Ledger):
         self.where, self.ledger = where, ledger
-        self._file, self._image = file, image
+        self._file, self.content = file, content
 
     @property
     def root(self) -> Group:
@@ -72,13 +72,7 @@ class Source:
         """Return bytes of the file; raise ValueError if it has none there."""
         if not 0 <= start <= start + count <= self.ledger.size:
             raise ValueError("an address lies outside of the file")
-        if self._image is not None:
-            return self._image[start : start + count]
-        if hasattr(os, "pread"):  # of the file that is open, though its name may stand for a newer one by now
-            return os.pread(self._file.id.get_vfd_handle(), count, start)
-        with open(self._file.filename, "rb") as stream:
-            stream.seek(start)
-            return stream.read(count)
+        return bytes(self.content.read_at(start, count))
 
 
 def _checked(method: Callable[Concatenate[Group, P], T]) -> Callable[Concatenate[Group, P], T]:
@@ -87,7 +81,9 @@ def _checked(method: Callable[Concatenate[Group, P], T]) -> Callable[Concatenate
     @functools.wraps(method)
     def checked(group: Group, *arguments: P.args, **options: P.kwargs) -> T:
         try:
-            return method(group, *arguments, **options)
+            found = method(group, *arguments, **options)
+            group._source.content.check(group._source.where)
+            return found
         except InputError:
             raise
         except Exception as error:
@@ -105,7 +101,8 @@ class Group:
         self._source, self._id, self._path = source, id, path
 
     def damage(self, reason: str, name: str = "") -> InputError:
-        """Return the error that something here is not as it was written."""
+        """Return the error that something here is not as it was written; raise what came up if it could not be read."""
+        self._source.content.check(self._source.where)
         return InputError(f"{self._source.where} is damaged: {self._join(name) or '/'}: {reason}")
 
     # -- what is in it
