@@ -27,6 +27,10 @@ from tinyticket.results.result import Result, Round
 from tinyticket.store import Run
 
 
+class OtherDataError(InputError):
+    """The data at hand are not those that a file is about."""
+
+
 class Again:
     """The experiment of a result, or InputError if something of it cannot be had any more.
 
@@ -157,7 +161,7 @@ def data_of(
     dataset = load_dataset(name if data is None else data, folder)
     now, before = dataset.fingerprints(), result.data["fingerprints"]
     if different := [part for part in before if now.get(part) != before[part]]:
-        raise InputError(
+        raise OtherDataError(
             f"{dataset.name} is not what {result.archive.name} was trained on: by their fingerprints "
             f"{', '.join(different)} of {name} are others"
         )
