@@ -8,14 +8,14 @@ from tests.cli.commands import one_sentence
 def test_a_sound_file(command, ticket, npz):
     outcome = command("verify", ticket, "--data", npz)
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("passed") == 17
+    assert outcome.out.count("passed") == 19
     assert command("verify", ticket, "--data", npz, "--quiet") == (0, "", "")
 
 
 def test_without_the_data_set_the_rest_is_checked(command, ticket):
     outcome = command("verify", ticket)
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.count("passed") == 14
+    assert outcome.out.count("passed") == 16
     assert "not checked, the final accuracies are those of the networks: " in outcome.out
 
 

@@ -29,6 +29,10 @@ from tinyticket.results.round import Round
 from tinyticket.store import Run
 
 
+class OtherDataError(InputError):
+    """The data at hand are not those that a file is about."""
+
+
 class Again:
     """The experiment of a result, or InputError if something of it cannot be had any more.
 
@@ -152,7 +156,7 @@ def data_of(
     dataset = data if isinstance(data, Dataset) else load_dataset(name if data is None else data, folder, loss, target)
     now, before = dataset.fingerprints(), result.data["fingerprints"]
     if different := [part for part in before if now.get(part) != before[part]]:
-        raise InputError(
+        raise OtherDataError(
             f"{dataset.name} is not what {result.archive.name} was trained on: by their fingerprints "
             f"{', '.join(different)} of {name} are others"
         )

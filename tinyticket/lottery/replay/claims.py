@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.controls import known
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.replay.file import File, Training
+from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.results.naming import ACCURACY, METHODS
-from tinyticket.store import summary
+from tinyticket.results.round import Round
+from tinyticket.store import layout, summary
 from tinyticket.store.layout import MASK_STAYS
+
+WEIGHTED = {"loss", "label_smoothing", "class_weights"}
+"""Settings with which a loss is something else than the mean of cross-entropies, and which a file has only then."""
+
+MISTAKE = np.log(2) * (1 - 1e-4)
+"""What a wrong answer adds to a sum of cross-entropies at least, rounding aside: another class is as probable as the right one."""
 
 
 def numbered(file: File, found: Training) -> str | None:
@@ -58,7 +67,45 @@ def complete(file: File, found: Training) -> str | None:
             return f"{name} has values that are no numbers, trained or in theta_0"
         if name in masks and value[~masks[name]].any():
             return f"{name} has pruned weights that are not 0"
-    return None
+    return _beside(file, found.run, initial)
+
+
+def _beside(file: File, run: Round, initial: State) -> str | None:
+    """Frozen weights, scores and kernels are those that the settings have, and frozen weights those of theta_0."""
+    for name, value in run.frozen.items():
+        if (value[run.masks[name]] != 0).any() or ((value != 0) & (value != initial[name])).any():
+            return f"{name} has frozen weights that are not those of theta_0"
+    for name, there, expected in (
+        ("frozen weights", run.frozen, file.settings.mask_0 != "zero" and run.number > 0),
+        ("scores", run.scores, run.origin.get("training") == "scores"),
+    ):
+        if bool(there) != expected:
+            return f"it has {name if there else f'no {name}'}"
+    mode, kernels = run.plan["mode"], run.plan.get("kernels", {})
+    if mode not in ("eager", "compiled")[: 1 if file.settings.eager else 2]:
+        return f"it was executed {mode}"
+    return (
+        None
+        if kernels.keys() <= run.masks.keys() and {*kernels.values()} <= {"dense", "sparse"}
+        else f"it had kernels {kernels}"
+    )
+
+
+def rewound(file: File, found: Training) -> str | None:
+    """What tickets rewind to is there where they do not go back to theta_0, and is of the iteration that the settings say."""
+    iteration, there = kept_iteration(file.settings), layout.rewind_path(found.trial)
+    with file.result.archive.read() as root:
+        if (there in root) != bool(iteration):
+            return f"{there} is there" if there in root else f"{there} is missing"
+    if not iteration:
+        return None
+    checkpoint = file.result.rewind(found.trial)
+    if {checkpoint.iteration, *checkpoint.steps.values()} != {iteration}:
+        return f"it is of iteration {checkpoint.iteration} and other numbers of updates; the settings say {iteration}"
+    states = [checkpoint.state, *checkpoint.slots.values()]
+    return (
+        None if all(np.isfinite(value).all() for state in states for value in state.values()) else "it has no numbers"
+    )
 
 
 def counts(file: File, found: Training) -> str | None:
@@ -82,19 +129,28 @@ def history(file: File, found: Training) -> str | None:
     losses = table["validation_loss"]
     lowest_before = np.minimum.accumulate(np.concatenate([[np.inf], losses[:-1]]))
     tested = (losses < lowest_before) | (table["iteration"] == last) | (settings.test_at == "all")
-    if not (np.isfinite(losses).all() and np.isfinite(table["train_loss"][1:]).all()):
-        return "a loss is no finite number"
+    if not (
+        np.isfinite(losses).all()
+        and (table["train_loss"][1:] >= 0).all()
+        and np.isfinite(table["train_loss"][1:]).all()
+    ):
+        return "a loss is no finite number, or below 0"
+    if not np.isnan(table["train_loss"][0]):
+        return "it has a training loss before any training"
     moves = found in file.tickets and found.run.origin.get("mask") not in MASK_STAYS  # each time the test set is read
     if not moves and (np.isfinite(table["test_loss"]) & ~tested).any():
         return "the test set was read where it should not have been"
-    if not np.isfinite(table[-1]["test_loss"]):
-        return "the last test loss is no finite number"
+    if not np.isfinite(table["test_loss"][tested]).all():
+        return "a test loss is no finite number"
     if file.result.metric != ACCURACY or file.result.data.get("weighted"):
         return None  # such a share is not one of so many examples
+    plain = not WEIGHTED & file.result.config.keys()
     for part, rows in (("validation", table), ("test", table[tested])):
         right = rows[f"{part}_accuracy"] * file.result.data["examples"][part]  # answers
         if not ((right >= 0) & (rows[f"{part}_accuracy"] <= 1) & (abs(right - np.rint(right)) < 1e-6)).all():
             return f"{part}_accuracy is not that of {file.result.data['examples'][part]} examples"
+        if plain and (rows[f"{part}_loss"] < MISTAKE * (1 - rows[f"{part}_accuracy"])).any():
+            return f"a {part}_loss is smaller than its wrong answers allow"
     return None
 
 

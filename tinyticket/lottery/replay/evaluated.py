@@ -14,6 +14,9 @@ from tinyticket.results.round import Round
 ROUNDING = 1e-3
 """Of accuracies, and in proportion of losses, that other kernels or another machine recompute."""
 
+UNSAID = {"statistics": "init", "iteration": 0, "optimizer": "new", "learning_rate": "schedule"}
+"""What files mean that do not say it."""
+
 
 def start(file: File, found: Training) -> str | None:
     """Say in what a training's start is not what the settings and the rounds before make of theta_0."""
@@ -46,13 +49,23 @@ def end(file: File, found: Training) -> str | None:
     return _other_row(file, run, -1)
 
 
+def rewound(file: File, found: Training) -> str | None:
+    """Say in what the network that tickets rewind to is not the dense one at that iteration, if that was evaluated there."""
+    checkpoint = file.again.result.rewind(found.trial)
+    places = np.flatnonzero(found.run.history["iteration"] == checkpoint.iteration)
+    fill(file.again.workshop.model, found.run.masks, checkpoint.state, {})
+    return _other_row(file, found.run, places[0]) if len(places) else None
+
+
 def _other_start(file: File, job: Job) -> str | None:
     trial, round, control, *_ = job.training
     begun, recorded = job.start, file.again.recorded(trial, round, control)
     moving = begun.revision.record() if begun.revision else {}  # what only training tells
     for name, value in begun.record().items():
-        if name not in moving and recorded.origin.get(name, value) != value:
-            return f"{name} is {recorded.origin[name]}, by the settings {value}"
+        if name not in moving and (said := recorded.origin.get(name, UNSAID.get(name, value))) != value:
+            return f"{name} is {said}, by the settings {value}"
+    if unknown := recorded.origin.keys() - begun.record().keys():
+        return f"its start has {', '.join(sorted(unknown))}, by the settings it has none"
     first = recorded.start_masks if begun.revision or begun.untrained else recorded.masks
     places = sum(int(np.count_nonzero(mask != first[name])) for name, mask in begun.masks.items())
     if places:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.controls import KINDS
 from tinyticket.lottery.methods import Method, method_of
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.replay.again import Again, same_bits
+from tinyticket.lottery.replay.again import Again, data_of, same_bits
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module, models
@@ -47,8 +48,8 @@ class Training:
 class File:
     """A result and what belongs to it; `options` are those of `Again`.
 
-    The attributes `method`, `model`, `plan`, `again` and `draw` raise InputError where that cannot be had. `starts` keeps what
-    is wrong with starts, by trial, for one look at each.
+    The attributes `method`, `model`, `named`, `plan`, `data`, `again` and `draw` raise InputError where that cannot be had.
+    `starts` keeps what is wrong with starts, by trial, for one look at each.
     """
 
     def __init__(self, result: Result, options: dict[str, Any]):
@@ -72,10 +73,27 @@ class File:
             found = models.create(found, tuple(self.result.data["input_shape"]), self.result.data["classes"])
         return found if isinstance(found, Module) else found(np.random.default_rng(0))
 
+    @property
+    def by_name(self) -> bool:
+        """Whether the network is one that the library makes by its name."""
+        return any(re.fullmatch(pattern, self.settings.model) for pattern, _ in models.FAMILIES.values())
+
+    @property
+    def named(self) -> Module:
+        """The network that the library makes by the name in the settings."""
+        if not self.by_name:
+            raise InputError(f"{self.settings.model} is no name of a network of the library")
+        return models.create(self.settings.model, tuple(self.result.data["input_shape"]), self.result.data["classes"])
+
     @cached_property
     def plan(self) -> Plan:
         """The rounds of the experiment."""
         return self.method.plan(self.model, self.settings)
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The data that the file is about; OtherDataError if those at hand are others."""
+        return data_of(self.result, self._options.get("data"), self._options.get("data_folder"))
 
     @cached_property
     def again(self) -> Again:
@@ -86,10 +104,9 @@ class File:
     def draw(self) -> Callable[[np.random.Generator], State]:
         """What draws theta_0 from a generator: the described layers, or a function of the user's own that is given."""
         given, name = self._options.get("model"), self.result.config["model"]
-        by_name = any(re.fullmatch(pattern, name) for pattern, _ in models.FAMILIES.values())
         if self.settings.masks_from != "none":
             raise InputError("it is that of the file from which the masks are")
-        if given is None and not by_name and name != self.result.model_description["layer"]:
+        if given is None and not self.by_name and name != self.result.model_description["layer"]:
             raise InputError(f"{name} is of the user's own making: give the model (--model FILE.py:FUNCTION)")
 
         def drawn(rng: np.random.Generator) -> State:

@@ -11,7 +11,8 @@ from tinyticket.lottery.jobs.job import cpu
 from tinyticket.lottery.replay.again import Again, same_bits
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round
-from tinyticket.store import Run, layout
+from tinyticket.store import Checkpoint, Run, layout
+from tinyticket.store.checkpoint import contents_of
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,21 @@ def repeat(again: Again, trial: int, round: int, control: str | None) -> Replay:
     found = remarks(again.result)
     if recorded.cpu and recorded.cpu != cpu():
         found.append(f"it was trained on a CPU of the kind {recorded.cpu}, and this is {cpu()}, whose bits may differ")
-    return Replay(title, compare(run, recorded), found)
+    kept = again.result.rewind(trial) if run.checkpoint else None
+    return Replay(title, compare(run, recorded, kept), found)
 
 
-def compare(run: Run, recorded: Round) -> list[Difference]:
-    """Return in what a training differs from a recorded one."""
+def compare(run: Run, recorded: Round, kept: Checkpoint | None = None) -> list[Difference]:
+    """Return in what a training differs from a recorded one, of which `kept` is what tickets rewind to."""
     trained, found = recorded.trained, []
     pairs = [(f"mask {name}", mask, run.masks[name]) for name, mask in recorded.masks.items()]
     pairs += [(f"trained {name}", value, run.trained[name]) for name, value in trained.items()]
+    for which, now, before in (("frozen", run.frozen, recorded.frozen), ("scores", run.scores, recorded.scores)):
+        pairs += [(f"{which} {name}", before[name], now[name]) for name in before.keys() & now.keys()]
+    if run.checkpoint and kept:
+        held, made = contents_of(kept).arrays, contents_of(run.checkpoint).arrays
+        found += [Difference(f"rewind {name}", 1, 1.0) for name in held.keys() ^ made.keys()]
+        pairs += [(f"rewind {name}", held[name], made[name]) for name in held.keys() & made.keys()]
     names = recorded.history.dtype.names or ()
     if len(run.history) == len(recorded.history):
         pairs += [(f"history {name}", recorded.history[name], run.history[name]) for name in names]

@@ -11,10 +11,12 @@ from threadpoolctl import threadpool_limits
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery.pruning import AT_INIT
 from tinyticket.lottery.replay import claims, evaluated, whole
+from tinyticket.lottery.replay.again import OtherDataError
 from tinyticket.lottery.replay.check import Check
 from tinyticket.lottery.replay.digests import digest_checks
 from tinyticket.lottery.replay.file import DAMAGE, File, Training
 from tinyticket.lottery.replay.replay import repeat
+from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.results.result import Result
 
 
@@ -51,18 +53,24 @@ def _nested(file: File) -> Sequence[Training]:
     return () if file.settings.one_shot else file.tickets
 
 
+def _rewound(file: File) -> Sequence[Training]:
+    return file.dense if kept_iteration(file.settings) else ()
+
+
 def _pruned(file: File) -> Sequence[Training]:
     if file.settings.criterion in AT_INIT or file.settings.masks_from != "none":
         return ()
     return [found for found in file.tickets if found.run.origin.get("mask") == "ticket"]
 
 
+THETA_0 = "they go back to theta_0, or not at all"
 DENSE, GIVEN = "each round was pruned from the dense network", "they were given, or chosen by examples or in training"
 CLAIMS = (
     Claim("trials are counted from 0 without a gap", _dense, claims.numbered),
     Claim("no trial is another one again", _dense, claims.distinct),
     Claim("theta_0 is what the seed draws", _dense, claims.drawn, "draw"),
     Claim("masks and weights are complete, and survivors finite", _everything, claims.complete),
+    Claim("what tickets rewind to is of the iteration that the settings say", _dense, claims.rewound),
     Claim("density and weights left are those of the masks", _everything, claims.counts),
     Claim("the history goes from the start to the last iteration", _everything, claims.history),
     Claim("early stop and accuracies follow from the history", _everything, claims.scalars),
@@ -71,6 +79,7 @@ CLAIMS = (
     Claim("masks follow from the weights before them", _pruned, claims.follows, "plan", GIVEN),
     Claim("controls differ from their tickets in what they claim", _controls, claims.differs, otherwise="no controls"),
     Claim("networks start as the settings and the rounds before say", _everything, evaluated.start, "again"),
+    Claim("what tickets rewind to is the dense network then", _rewound, evaluated.rewound, "again", THETA_0),
     Claim("the final accuracies are those of the networks", _everything, evaluated.end, "again"),
 )
 
@@ -78,7 +87,8 @@ CLAIMS = (
 WHOLE = (
     ("the file holds what its format has and nothing else", whole.specified, "settings"),
     ("seed and words are those of the settings", whole.consistent, "method"),
-    ("the data are those that the file describes", whole.described, "again"),
+    ("the network is what its name says", whole.named, "named"),
+    ("the data are those that the file describes", whole.described, "data"),
 )
 
 
@@ -129,6 +139,8 @@ def _check(file: File, claim: Claim) -> Check:
 def _check_whole(file: File, what: str, wrong: Callable[[File], str | None], needs: str) -> Check:
     try:
         getattr(file, needs)
+    except OtherDataError as error:
+        return Check(what, 1, [str(error)])
     except InputError as error:
         return Check(what, 0, [], str(error))
     try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tinyticket.lottery.record import data_record
+from tinyticket.lottery.inputs import split
 from tinyticket.lottery.replay.file import File
+from tinyticket.nn import describe
 from tinyticket.results.naming import METHODS
 from tinyticket.store import Group
 from tinyticket.store.layout import SCALARS
@@ -57,14 +58,25 @@ def consistent(file: File) -> str | None:
     result, settings = file.result, file.settings
     if result.seed != settings.seed:
         return f"its seed is {result.seed}, and in its settings {settings.seed}"
+    if result.data["name"] != settings.data:
+        return f"its data are {result.data['name']}, and in its settings {settings.data}"
     library = settings.method in ("tickets", *METHODS)  # the words of others are their own
     if library and result.networks != (words := file.method.networks(settings)):
         return f"it calls its networks {result.networks.found()!r} and not {words.found()!r}"
     return None
 
 
+def named(file: File) -> str | None:
+    """The architecture is that of the network of this name."""
+    other = describe(file.named) != file.result.model_description
+    return f"{file.settings.model} has another architecture" if other else None
+
+
 def described(file: File) -> str | None:
-    """The data at hand are those that the file describes."""
-    now, recorded = data_record(file.again.experiment), file.result.data
-    different = [name for name in {**now, **recorded} if now.get(name) != recorded.get(name) and name != "name"]
-    return f"{', '.join(different)} of the data are others" if different else None
+    """The data at hand are those that the file describes: not their contents alone, but also in what shape and how many."""
+    data, recorded, examples = file.data, file.result.data, split(file.data, file.settings)
+    counts = {part: len(getattr(examples, part)[1]) for part in ("train", "validation", "test")}
+    now = {"classes": data.classes, "input_shape": list(data.input_shape), "examples": counts}
+    different = [name for name in now if now[name] != recorded[name]]
+    missing = data.fingerprints().keys() - recorded["fingerprints"].keys()
+    return f"{', '.join([*different, *sorted(missing)])} of the data are others" if different or missing else None
