@@ -18,7 +18,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 html_theme, html_title = "furo", "tinyticket"
-exclude_patterns = ["_build", "lessons/*.ipynb", "lessons/*.py", "lessons/*.md5", "lessons/*.zip"]
+exclude_patterns = ["_build", "package_index.md", "sg_execution_times.rst", "lessons/*.ipynb", "lessons/*.py", "lessons/*.md5", "lessons/*.zip"]
 
 # Links to files of the checkout that are no pages (sources, examples) stay links to files.
 suppress_warnings = ["myst.xref_missing", "config.cache"]
