@@ -25,7 +25,23 @@ from tinyticket.errors import InputError
 from tinyticket.store import Archive, archive
 
 SIZES = [5000, 1000, 1500, 1000, 2000, 1200, 900]
-CHANGING = set(["open", "mkdir", "rmdir", "unlink", "replace", "fsync", "chmod", "copy_file_range", "flock", "write", "writelines", "flush", "close"])
+CHANGING = set(
+    [
+        "open",
+        "mkdir",
+        "rmdir",
+        "unlink",
+        "replace",
+        "fsync",
+        "chmod",
+        "copy_file_range",
+        "flock",
+        "write",
+        "writelines",
+        "flush",
+        "close",
+    ]
+)
 READING = set(["stat", "lstat", "fstat", "listdir", "read", "readline", "readinto", "seek"])
 METHODS = set(["read", "readline", "readinto", "seek", "write", "writelines", "flush", "close"])
 

@@ -39,6 +39,12 @@ def gradcheck(
     ------
     AssertionError
         If a gradient is wrong; the message names the input and both numbers.
+
+    Examples
+    --------
+    >>> import tinyticket as tt
+    >>> tt.gradcheck(lambda x, w: (x @ w).tanh().sum(), [[[1.0, 2.0]], [[0.3], [-0.2]]])
+    True
     """
     rng = np.random.default_rng(rng)
     points = [np.array(value.data if isinstance(value, Tensor) else value, dtype=np.float64) for value in inputs]

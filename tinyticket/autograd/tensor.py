@@ -39,6 +39,14 @@ class Tensor(Value):
     -----
     What has no gradient is a plain array: comparisons give boolean arrays, `argmax` integer ones. NumPy's functions take tensors:
     they give tensors, or such arrays, or are refused (see `dispatch`).
+
+    Examples
+    --------
+    >>> import tinyticket as tt
+    >>> w = tt.Tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    array([2., 4.])
     """
 
     # -- NumPy's functions: `dispatch` says which of them do what with tensors

@@ -75,6 +75,19 @@ def compile(
     ------
     InputError
         If something given cannot be used, there is no such device, or the model has something that no kernel of it does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinyticket as tt
+    >>> model = tt.models.create("mlp-4-8-3", input_shape=(4,), classes=3, rng=0)
+    >>> step = tt.compile(model, optimizer=tt.optim.SGD(model.parameters(), lr=0.1), batch_size=16)
+    >>> x, y = np.random.default_rng(0).standard_normal((16, 4), dtype=np.float32), np.arange(16) % 3
+    >>> first, second = step(x, y), step(x, y)
+    >>> second < first
+    True
+    >>> step.predict(x).shape
+    (16, 3)
     """
 
     def made(shape: tuple[int, ...] | None) -> CompiledStep | EagerStep:

@@ -56,6 +56,12 @@ def from_arrays(
     InputError
         If the arrays are empty, not numeric or of the wrong shape, if an input is NaN, infinite or beyond float32, if a
         label is negative, not a whole number or not below `classes`, if inputs and labels or the two parts disagree.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from_arrays(np.zeros((50, 3)), np.arange(50) % 2)
+    Dataset(arrays: 40 train, 10 test, input (3,), 2 classes)
     """
     arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
     return assemble(

@@ -71,6 +71,13 @@ def find(model: Any = None, data: Any = None, **options: Any) -> Result:
     Notes
     -----
     Where something is None, its default holds. Data are large from 10,000 training examples on.
+
+    Examples
+    --------
+    >>> import tinyticket as tt
+    >>> result = tt.lottery.find("mlp-64-20-10", "digits", rounds=2, trials=1, iterations=100)
+    >>> [f"{ticket.density:.0%}" for ticket in result.trials[0].rounds]
+    ['100%', '81%', '66%']
     """
     return Experiment(model, data, **options).run()
 

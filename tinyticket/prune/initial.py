@@ -112,6 +112,15 @@ def prune_at_init(
     ------
     InputError
         If the method is unknown, or lacks what it needs; if the density cannot be met.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinyticket as tt
+    >>> model = tt.models.create("mlp-4-8-3", input_shape=(4,), classes=3, rng=0)
+    >>> masks = prune_at_init("magnitude", model, density=0.25)
+    >>> sum(int(mask.sum()) for mask in masks.values()), 4 * 8 + 8 * 3
+    (14, 56)
     """
     if method not in METHODS:
         raise InputError(f"no method prunes at initialisation by the name {method!r}{near(method, METHODS)}")

@@ -25,7 +25,15 @@ from tinyticket.store.digest import FILE, Examined, examine
 
 
 def load(path: str | os.PathLike) -> Result:
-    """Open a result file; InputError if there is none, or it is something else."""
+    """Open a result file; InputError if there is none, or it is something else.
+
+    Examples
+    --------
+    >>> import tinyticket as tt
+    >>> result = tt.load("ticket.h5")  # doctest: +SKIP
+    >>> ticket = result.trials[0].rounds[-1]  # doctest: +SKIP
+    >>> ticket.density, ticket.test_accuracy, ticket.early_stop_iteration  # doctest: +SKIP
+    """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"a result is the path of a file, not {path!r:.60}")
     return Result(Archive(path))

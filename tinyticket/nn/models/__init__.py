@@ -57,6 +57,13 @@ def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int =
     ------
     InputError
         If there is no such network, or its sizes do not fit the data.
+
+    Examples
+    --------
+    >>> import tinyticket as tt
+    >>> model = tt.models.create("lenet-300-100", input_shape=(1, 8, 8), classes=10, rng=0)
+    >>> {name: weight.shape for name, weight in model.prunable().items()}
+    {'fc1.weight': (300, 64), 'fc2.weight': (100, 300), 'output.weight': (10, 100)}
     """
     classes = operator.index(classes)
     if isinstance(input_shape, int):
