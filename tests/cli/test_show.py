@@ -180,3 +180,18 @@ def test_the_ending_decides_the_kind_of_picture(ending, start, command, ticket, 
 def test_a_result_without_tickets_can_be_plotted(command, out, tmp_path):
     find(rounds=0, out=out)
     assert command("plot", out, "-o", tmp_path / "picture.png").code == 0
+
+
+def test_quiet_stands_before_a_command_or_behind_it(command, ticket, tmp_path):
+    for arguments in (("-q", "plot", ticket), ("plot", ticket, "-q")):
+        assert command(*arguments, "-o", tmp_path / "x.svg") == (0, "", "")
+
+
+@pytest.mark.parametrize(("words", "found"), [("com", "compare"), ("find --masks", "--masks-from")])
+def test_shells_complete_commands_and_options(words, found, monkeypatch, capsys):
+    monkeypatch.setenv("_TINYTICKET_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"tinyticket {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    with pytest.raises(SystemExit):
+        cli.run([])
+    assert capsys.readouterr().out == f"plain,{found}\n"

@@ -18,29 +18,49 @@ from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Runs
 from tinyticket.nn import describe
 from tinyticket.results.result import Result, Round
-from tinyticket.store import Checkpoint, layout, write_checkpoint
+from tinyticket.store import Checkpoint, Run, layout, write_checkpoint
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
 
 
 class Record:
-    """What the file of an experiment holds, and how more comes to it; InputError if it holds another experiment."""
+    """What the file of an experiment holds, and how more comes to it; InputError if it holds another experiment.
 
-    def __init__(self, experiment: Experiment):
+    `added` are controls that the experiment has and the file does not know of yet.
+    """
+
+    def __init__(self, experiment: Experiment, added: tuple[str, ...] = ()):
         self._experiment, self._lock = experiment, threading.Lock()
         self._trials: dict[int, list[Round]] = {}
+        self._whole: dict[int, int] = {}  # how many rounds of each trial have all their controls
         self._result: Result | None = None
         self._closed = False
         self._begun = experiment.archive.exists
         if self._begun:
             self._result = Result(experiment.archive)
-            _check_continues(experiment, self._result)
+            _check_continues(experiment, self._result, added)
             self._trials = {trial.number: trial.rounds for trial in self._result.trials}
+            wanted = {*experiment.settings.controls}
+            for number, rounds in self._trials.items():
+                lacking = (round.number for round in rounds if round.number and not wanted <= round.controls.keys())
+                self._whole[number] = next(lacking, len(rounds))
+
+    def held(self, trial: int) -> list[Round]:
+        """Return the rounds of a trial as they were when the run began; the last ones may lack controls that have come to it."""
+        return self._trials.get(trial, [])
 
     def rounds(self, trial: int) -> list[Round]:
         """Return the finished rounds of a trial as they were when the run began."""
-        return self._trials.get(trial, [])
+        return self.held(trial)[: self._whole.get(trial, 0)]
+
+    def trained(self, trial: int, round: int, control: str | None) -> Run | None:
+        """Return a training of a round to which controls have come."""
+        if round >= len(held := self.held(trial)):
+            return None
+        found = held[round] if control is None else held[round].beside.get(control)
+        with self._lock:  # not while another trial's round takes the file's place
+            return None if found is None else found.run()
 
     def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round; raise InputError if its masks are not those that follow from the round before.
@@ -93,19 +113,28 @@ class Record:
             networks=dataclasses.asdict(experiment.method.networks(experiment.settings)),
             seed=experiment.settings.seed,
         )
-        runs = dict(runs)
-        ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
+        write_round(file, trial, round, initial, runs)
+
+
+def write_round(file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
+    """Write the trainings of a round that are not there yet, and in round 0 the trial's theta_0."""
+    runs = dict(runs)
+    ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
+    path = layout.round_path(trial, round)
+    if path not in file:
         if round == 0:
             layout.write_state(layout.ordered_group(file, f"{layout.trial_path(trial)}/init"), initial)
             if ticket.checkpoint:
                 write_checkpoint(layout.ordered_group(file, layout.rewind_path(trial)), ticket.checkpoint)
-        group = file.create_group(layout.round_path(trial, round))
+        group = file.create_group(path)
         layout.write_run(group, ticket)
-        beside = layout.ordered_group(group, "controls")
-        for name, run in runs.items():
-            layout.write_run(beside.create_group(name), run)
+        layout.ordered_group(group, "controls")
         if continued:
             layout.write_run(group.create_group(CONTINUED), continued)
+    beside = file[f"{path}/controls"]
+    for name, run in runs.items():
+        if name not in beside:
+            layout.write_run(beside.create_group(name), run)
 
 
 def _data_record(experiment: Experiment) -> dict[str, Any]:
@@ -120,9 +149,9 @@ def _data_record(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _check_continues(experiment: Experiment, recorded: Result) -> None:
-    where, settings = experiment.archive.name, experiment.settings
-    settings.check_continues(Settings.from_plain(recorded.config), where)
+def _check_continues(experiment: Experiment, recorded: Result, added: tuple[str, ...]) -> None:
+    where, settings, before = experiment.archive.name, experiment.settings, Settings.from_plain(recorded.config)
+    settings.check_continues(dataclasses.replace(before, controls=(*before.controls, *added)), where)
     if recorded.model_description != describe(experiment.model):
         other = f"with another architecture of the model {settings.model!r}"
     elif recorded.data["fingerprints"] != experiment.workshop.fingerprints:

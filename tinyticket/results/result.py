@@ -107,9 +107,10 @@ class Round:
         return {**self.controls, **({"continued": self.continued} if self.continued else {})}
 
     def run(self) -> Run:
-        """Return the training as it was when it ended."""
+        """Return the training as it was when it ended, as files hold it."""
         trained = self.masks, self.trained, self.history, self.origin, self.plan, float(self.seconds)
-        return Run(*trained, start_masks=self.start_masks, frozen=self.frozen, scores=self.scores, cpu=self.cpu)
+        begun = self.start_masks if self._read(lambda group: "start_mask" in group) else None
+        return Run(*trained, start_masks=begun, frozen=self.frozen, scores=self.scores, cpu=self.cpu)
 
     def _read(self, reader):
         with self._archive.read() as root:
@@ -219,6 +220,11 @@ class Result:
         self._trial(trial)
         with self.archive.read() as root:
             return layout.read_state(root.group(f"{layout.trial_path(trial)}/init"), layout.read_outline(root))
+
+    def has_rewind(self, trial: int) -> bool:
+        """Whether the tickets of a trial go back to something else than theta_0, which `rewind` returns."""
+        with self.archive.read() as root:
+            return layout.rewind_path(trial) in root
 
     def rewind(self, trial: int) -> Checkpoint:
         """Return what the tickets of a trial rewind to: the dense training at iteration `rewind_to`, optimizer included.
