@@ -154,3 +154,18 @@ def test_the_configuration_repeats_the_experiment_and_what_is_given_beside_it_wi
     assert (config["trials"], config["one_shot"], config["iterations"]) == (1, [0.5], 20)
     missing = one_sentence(command("find", "--config", "missing.toml", "--out", out))
     assert missing == "missing.toml cannot be read: No such file or directory"
+
+
+def test_quiet_stands_before_a_command_or_behind_it(command, ticket, tmp_path):
+    for arguments in (("-q", "plot", ticket), ("plot", ticket, "-q")):
+        assert command(*arguments, "-o", tmp_path / "x.svg") == (0, "", "")
+
+
+@pytest.mark.parametrize(("words", "found"), [("com", "compare"), ("find --masks", "--masks-from")])
+def test_shells_complete_commands_and_options(words, found, monkeypatch, capsys):
+    monkeypatch.setenv("_TINYTICKET_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"tinyticket {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    with pytest.raises(SystemExit):
+        cli.run([])
+    assert capsys.readouterr().out == f"plain,{found}\n"

@@ -197,6 +197,7 @@ OTHER = {
     "criterion": "movement",
     "mask_0": "freeze",
     "masks_from": "mlp-64-10 on digits, seed 7",
+    "first_trial": 2,
     "device": "cuda",
     "margin": 0.01,
     "test_at": "minima",

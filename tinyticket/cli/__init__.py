@@ -18,9 +18,12 @@ from tinyticket.cli.export import export
 from tinyticket.cli.find import find
 from tinyticket.cli.import_ import import_
 from tinyticket.cli.learn import learn
+from tinyticket.cli.list import list_
+from tinyticket.cli.merge import merge
 from tinyticket.cli.plot import plot
 from tinyticket.cli.replay import replay
 from tinyticket.cli.report import report
+from tinyticket.cli.resume import extend, resume
 from tinyticket.cli.show import show
 from tinyticket.cli.sweep import sweep
 from tinyticket.cli.verify import verify
@@ -43,11 +46,14 @@ Examples:
 
 @click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="tinyticket %(version)s")
-def app() -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress and no remarks, as it does behind a command.")
+def app(quiet: bool) -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-for command in (find, sweep, show, plot, report, compare, analyze, replay, verify, export, import_, data, bench, learn):
+RUNNING = (find, resume, extend, merge, sweep)
+LOOKING = (list_, show, plot, report, compare, analyze, replay, verify, export, import_, data, bench, learn)
+for command in (*RUNNING, *LOOKING):
     app.add_command(command)
 
 

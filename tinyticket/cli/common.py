@@ -27,6 +27,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def with_logging(*args: Any, quiet: bool, **options: Any) -> Any:
+        quiet = quiet or click.get_current_context().find_root().params.get("quiet", False)  # before the command
         logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, format="tinyticket: %(message)s")
         try:
             return command(*args, quiet=quiet, **options)

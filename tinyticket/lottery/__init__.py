@@ -11,7 +11,9 @@ from tinyticket.lottery import recipes
 from tinyticket.lottery.algorithm import find_tickets, reset
 from tinyticket.lottery.callbacks import Callback, CSVLog, ProgressBar, TensorBoard
 from tinyticket.lottery.experiment import Experiment, find
+from tinyticket.lottery.extend import extend, resume
 from tinyticket.lottery.jobs.job import Training
+from tinyticket.lottery.merge import merge
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.sweep import sweep
@@ -29,11 +31,14 @@ __all__ = [
     "Training",
     "Trial",
     "compare",
+    "extend",
     "find",
     "find_tickets",
     "load",
+    "merge",
     "recipes",
     "reset",
+    "resume",
     "stream",
     "sweep",
     "verdict",

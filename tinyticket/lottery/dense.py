@@ -46,13 +46,15 @@ def copy(source: Result, experiment: Experiment, record: Record) -> bool:
 
     InputError says that the experiment would train them otherwise, or this machine would come to other bits.
     """
-    waiting = [trial.number for trial in source.trials if trial.rounds and trial.number < experiment.settings.trials]
+    waiting = [
+        trial.number for trial in source.trials if trial.rounds and trial.number in experiment.settings.trial_numbers
+    ]
     waiting = [trial for trial in waiting if not record.rounds(trial)]
     if waiting:
         _check(source, experiment)
     for trial in waiting:
         checkpoint = _checkpoint(source, trial, experiment.settings)
-        run = replace(source.round(trial, 0).run(), checkpoint=checkpoint, start_masks=None)
+        run = replace(source.round(trial, 0).run(), checkpoint=checkpoint)
         record.commit(trial, 0, source.init(trial), {None: run})
     return bool(waiting)
 

@@ -98,6 +98,8 @@ class Experiment:
     ----------
     name : str
         How a sweep calls it; empty elsewhere.
+    added : tuple of str
+        Controls that come to a file without them.
     settings : Settings
     dataset : Dataset
     examples : Examples
@@ -118,6 +120,7 @@ class Experiment:
     ):
         running, options = separate(options)
         self.name, self.callback = "", in_order(running.callbacks or ())
+        self.added: tuple[str, ...] = ()
         self.archive, self.dense, self.executor = Archive(running.out), running.dense_from, running.executor
         self.threads = usable_threads(running.threads)
         masks_from = options.pop("masks_from", None)
@@ -169,16 +172,17 @@ class Experiment:
         """Train what the file does not hold yet and return the result; `jobs` are given where experiments share workers."""
         # BLAS may round otherwise with more threads; masks are chosen in this process, whoever trains.
         with self.archive.locked(), threadpool_limits(1, user_api="blas"), keeper.tidied(self.archive.path):
-            record, settings = Record(self), self.settings
+            record, settings = Record(self, self.added), self.settings
             if self.dense and dense.copy(self.dense, self, record):
                 record = Record(self)
-            done = sum(reached(record.rounds(trial)) for trial in range(settings.trials))
+            done = sum(reached(record.held(trial)) for trial in settings.trial_numbers)
             self.callback.run_begun(settings.trials * self.method.trainings(settings), settings.iterations, done)
-            unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
+            unfinished = [t for t in settings.trial_numbers if len(record.rounds(t)) < settings.rounds + 1]
             if unfinished and self.eager_because:
                 log.warning("training runs eagerly, which takes %s: %s", SLOWER, self.eager_because)
             try:
                 diverged = run_trials(self, record, unfinished, jobs)
+                record.seal()
             except (DeviceMemoryError, WorkerError) as error:
                 raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:
@@ -188,6 +192,14 @@ class Experiment:
             also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])
             raise DivergenceError(f"{diverged[0]}{also}{remark_on_scale(self.dataset)}; {record.kept()}".rstrip("."))
         return Result(self.archive)
+
+    def draw_initial(self, trial: int) -> State:
+        """Return theta_0 of a trial, before anything of it was trained."""
+
+        def draw(trial: int) -> State:
+            return self.workshop.draw(stream(self.settings.seed, trial, "init"))
+
+        return self.source.initial(trial, draw) if self.source else draw(trial)
 
     def trial(
         self,
@@ -200,11 +212,7 @@ class Experiment:
         """Return a trial that can be run; theta_0 is drawn unless given, and it stops after so many rounds."""
         settings, plan, source, draw = self.settings, self.plan, self.source, self.workshop.draw
         if initial is None:
-
-            def drawn(trial: int) -> State:
-                return draw(stream(settings.seed, trial, "init"))
-
-            initial = source.initial(trial, drawn) if source else drawn(trial)
+            initial = self.draw_initial(trial)
         pruner = Pruner(settings, plan, trial, initial, self.model, self.examples.train)
         if source:
             pruner = Given(source, trial)

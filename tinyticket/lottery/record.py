@@ -21,7 +21,7 @@ from tinyticket.lottery.trial import Runs
 from tinyticket.nn import describe
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round
-from tinyticket.store import Checkpoint, checkpoint, digest, layout
+from tinyticket.store import Checkpoint, Run, checkpoint, contents, digest, layout
 from tinyticket.store.contents import Contents, ordered_group
 
 if TYPE_CHECKING:
@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 
 class Record:
-    """What the file of an experiment holds, and how more comes to it; InputError if it holds another experiment."""
+    """What the file of an experiment holds, and how more comes to it; InputError if it holds another experiment.
 
-    def __init__(self, experiment: Experiment):
+    `added` are controls that the experiment has and the file does not know of yet.
+    """
+
+    def __init__(self, experiment: Experiment, added: tuple[str, ...] = ()):
         self._experiment, self._lock = experiment, threading.Lock()
         self._trials: dict[int, list[Round]] = {}
+        self._whole: dict[int, int] = {}  # how many rounds of each trial have all their controls
         self._result: Result | None = None
         self._closed = False
         self._digests: dict[int, str] | None = None  # those that cover all that is in the file of a trial
@@ -41,12 +45,29 @@ class Record:
         self._has_header = False  # of this run: another's may have other settings, versions and machine
         if self._begun:
             self._result = Result(experiment.archive)
-            _check_continues(experiment, self._result)
+            _check_continues(experiment, self._result, added)
             self._trials = {trial.number: trial.rounds for trial in self._result.trials}
+            wanted = {*experiment.settings.controls}
+            for number, rounds in self._trials.items():
+                lacking = (round.number for round in rounds if round.number and not wanted <= round.controls.keys())
+                self._whole[number] = next(lacking, len(rounds))
+        self._fills = any(len(self.rounds(trial)) < len(held) for trial, held in self._trials.items())
+
+    def held(self, trial: int) -> list[Round]:
+        """Return the rounds of a trial as they were when the run began; the last ones may lack controls that have come to it."""
+        return self._trials.get(trial, [])
 
     def rounds(self, trial: int) -> list[Round]:
         """Return the finished rounds of a trial as they were when the run began."""
-        return self._trials.get(trial, [])
+        return self.held(trial)[: self._whole.get(trial, 0)]
+
+    def trained(self, trial: int, round: int, control: str | None) -> Run | None:
+        """Return a training of a round to which controls have come."""
+        if round >= len(held := self.held(trial)):
+            return None
+        found = held[round] if control is None else held[round].beside.get(control)
+        with self._lock:  # not while another trial's round takes the file's place
+            return None if found is None else found.run()
 
     def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round; raise InputError if its masks are not those that follow from the round before.
@@ -93,27 +114,18 @@ class Record:
         return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
     def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
-        header = self._header
         if not self._has_header:
-            layout.write_header(file, **header)
+            layout.write_header(file, **self._header)
+        if self._fills:  # which changes the digests of all that is there
+            if not self._has_header:
+                digest.remove(file)
+            write_round(file, trial, round, initial, runs)
+            return
         if self._digests is None:
-            self._digests = self._sealed(file, header)
-        before = self._digests.get(trial, digest.of_experiment(header))
-        runs = dict(runs)
-        ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
-        if round == 0:
-            theta_0 = ordered_group(file, f"{layout.trial_path(trial)}/init")
-            before = digest.seal(theta_0, Contents(initial, {}), {"before": before})
-            if ticket.checkpoint:
-                rewind, held = ordered_group(file, layout.rewind_path(trial)), checkpoint.contents_of(ticket.checkpoint)
-                before = digest.seal(rewind, held, {"before": before})
-        group, covered = file.create_group(layout.round_path(trial, round)), {"before": before}
-        ordered_group(group, "controls")
-        beside = {f"controls/{name}": run for name, run in runs.items()} | ({CONTINUED: continued} if continued else {})
-        for name, run in beside.items():
-            covered[name] = digest.seal(group.create_group(name), layout.contents_of(run), {"before": before})
-        self._digests[trial] = digest.seal(group, layout.contents_of(ticket), covered)
-        digest.record(file, digest.of_file(header, self._digests))
+            self._digests = self._sealed(file, self._header)
+        before = self._digests.get(trial, digest.of_experiment(self._header))
+        self._digests[trial] = write_round(file, trial, round, initial, runs, before)
+        digest.record(file, digest.of_file(self._header, self._digests))
 
     @cached_property
     def _header(self) -> dict[str, Any]:
@@ -143,6 +155,56 @@ class Record:
             digest.record(file[place], examined.found[place])
         return dict(examined.last)
 
+    def seal(self) -> None:
+        """Write the digests of a file to whose rounds controls have come."""
+        with self._lock, deferred():
+            if self._fills and self._has_header:
+                seal(self._experiment.archive, self._header)
+
+
+def seal(archive: Archive, header: dict[str, Any]) -> None:
+    """Write the digests of all that a file holds."""
+    with archive.read() as root:
+        found = digest.examine(root, header).found
+
+    def write(file: h5py.File) -> None:
+        for place, value in found.items():
+            if place:  # what all trainings share stands in no group
+                digest.record(file[place], value)
+
+    archive.commit(write)
+
+
+def write_round(file: h5py.File, trial: int, round: int, initial: State, runs: Runs, before: str | None = None) -> str:
+    """Write the trainings of a round that are not there yet, and in round 0 the trial's theta_0.
+
+    They get digests if `before` is the digest that they follow from; that of the round is returned, else "".
+    """
+
+    def write(group: h5py.Group, held: Contents, covered: dict[str, str]) -> str:
+        if before is not None:
+            return digest.seal(group, held, covered)
+        contents.write(group, held)
+        return ""
+
+    runs, after, path = dict(runs), before or "", layout.round_path(trial, round)
+    ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
+    is_new = path not in file
+    if is_new and round == 0:
+        theta_0 = ordered_group(file, f"{layout.trial_path(trial)}/init")
+        after = write(theta_0, Contents(initial, {}), {"before": after})
+        if ticket.checkpoint:
+            rewind, held = ordered_group(file, layout.rewind_path(trial)), checkpoint.contents_of(ticket.checkpoint)
+            after = write(rewind, held, {"before": after})
+    group, covered = file.require_group(path), {"before": after}
+    if is_new:
+        ordered_group(group, "controls")
+    beside = {f"controls/{name}": run for name, run in runs.items()} | ({CONTINUED: continued} if continued else {})
+    for name, run in beside.items():
+        if name not in group:
+            covered[name] = write(group.create_group(name), layout.contents_of(run), {"before": after})
+    return write(group, layout.contents_of(ticket), covered) if is_new else ""
+
 
 def data_record(experiment: Experiment) -> dict[str, Any]:
     """Return what a file says of the data of an experiment."""
@@ -159,9 +221,9 @@ def data_record(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _check_continues(experiment: Experiment, recorded: Result) -> None:
-    where, settings = experiment.archive.name, experiment.settings
-    settings.check_continues(Settings.from_plain(recorded.config), where)
+def _check_continues(experiment: Experiment, recorded: Result, added: tuple[str, ...]) -> None:
+    where, settings, before = experiment.archive.name, experiment.settings, Settings.from_plain(recorded.config)
+    settings.check_continues(dataclasses.replace(before, controls=(*before.controls, *added)), where)
     if recorded.model_description != describe(experiment.model):
         other = f"with another architecture of the model {settings.model!r}"
     elif recorded.data["fingerprints"] != experiment.workshop.fingerprints:

@@ -161,7 +161,7 @@ class Sweep:
             record = Record(experiment)
         except InputError as error:
             raise InputError(f"experiment {name}: {error}") from None
-        trials = range(experiment.settings.trials)
+        trials = experiment.settings.trial_numbers
         done = sum(reached(record.rounds(trial)) for trial in trials)
         trainings, key = experiment.method.trainings(experiment.settings), _dense_key(experiment.workshop)
         count, iterations = len(trials), experiment.settings.iterations

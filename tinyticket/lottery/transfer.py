@@ -88,7 +88,7 @@ class OfResult:
         if describe(model) != self._source.model_description:
             name = f"{self._source.archive.name}, {self._source.config['model']}"
             raise InputError(f"the model {settings.model} is not the network of {name}")
-        for trial in range(settings.trials):
+        for trial in settings.trial_numbers:
             self._source.round(trial, settings.rounds)  # says that there is none
 
     def planned(self, plan: Plan) -> Plan:

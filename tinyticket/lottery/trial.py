@@ -43,6 +43,9 @@ class Memory(Protocol):
     def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round, or None; it has these masks, or with `begun` its training begins with them."""
 
+    def trained(self, trial: int, round: int, control: str | None) -> Run | None:
+        """Return a training of a round that is not finished, or None: controls may come to a round later."""
+
     def checkpoint(self, trial: int) -> Checkpoint:
         """Return the checkpoint to rewind to, of a trial whose round 0 is finished."""
 
@@ -118,6 +121,10 @@ class TrialRun:
                 self._commit()
 
     def _train(self, round: int, control: str | None, start: Start, keep_at: int = 0) -> Future[Run]:
+        if (run := self._memory.trained(self.number, round, control)) is not None:
+            done = Future[Run]()
+            done.set_result(run)
+            return done
         metric = metric_of(vars(self.settings)).title
         training = Training(self.number, round, control, self.plan.densities[round], self._experiment, metric)
         return self._submit(Job(training, start, keep_at))

@@ -143,6 +143,11 @@ class Result(Shown):
         with self.archive.read() as root:
             return layout.read_state(root.group(f"{layout.trial_path(trial)}/init"), layout.read_outline(root))
 
+    def has_rewind(self, trial: int) -> bool:
+        """Whether the tickets of a trial go back to something else than theta_0, which `rewind` returns."""
+        with self.archive.read() as root:
+            return layout.rewind_path(trial) in root
+
     def rewind(self, trial: int) -> Checkpoint:
         """Return what the tickets of a trial rewind to: the dense training at iteration `rewind_to`, optimizer included.
 

@@ -93,9 +93,11 @@ class Round:
         return {**self.controls, **({"continued": self.continued} if self.continued else {})}
 
     def run(self) -> Run:
-        """Return the training as it was when it ended."""
+        """Return the training as it was when it ended, as files hold it."""
         trained = self.masks, self.trained, self.history, self.origin, self.plan, float(self.seconds)
-        return Run(*trained, start_masks=self.start_masks, frozen=self.frozen, scores=self.scores, cpu=self.cpu)
+        begun = self.start_masks if self._read(lambda group: "start_mask" in group) else None
+        more = {"frozen": self.frozen, "scores": self.scores, "cpu": self.cpu, "metric": self._read(layout.read_metric)}
+        return Run(*trained, start_masks=begun, **more)
 
     def _read(self, reader):
         with self._archive.read() as root:

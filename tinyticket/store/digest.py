@@ -32,6 +32,9 @@ OUTSIDE = (DIGEST, "seconds", "cpu")
 ASKED = ("rounds", "trials")
 """Settings that decide how far an experiment goes and not what comes of a training: a larger number extends the file."""
 
+FIRST = "first_trial"
+"""The setting that decides with which trial a file begins, where other files have those before."""
+
 
 def digest(place: str, held: Contents, covered: Mapping[str, str]) -> str:
     """Return the digest of contents that stand at a place of the file, and of other digests by their names."""
@@ -40,7 +43,7 @@ def digest(place: str, held: Contents, covered: Mapping[str, str]) -> str:
 
 def of_experiment(header: Mapping[str, Any]) -> str:
     """Return the digest of what all trainings share: config (but for how far it goes), model, data, networks and seed."""
-    config = {name: value for name, value in header["config"].items() if name not in ASKED}
+    config = {name: value for name, value in header["config"].items() if name not in (*ASKED, FIRST)}
     shared = {name: header[name] for name in ("model", "data", "networks", "seed")}
     return digest("", Contents({}, {"": {"config": config, **shared}}), {})
 
@@ -58,6 +61,18 @@ def seal(group: h5py.Group, held: Contents, covered: Mapping[str, str]) -> str:
     value = digest(group.name.strip("/"), held, covered)
     record(group, value)
     return value
+
+
+def remove(file: h5py.File) -> None:
+    """Remove all digests of a file, where so much of it changes that they are written anew at the end."""
+    file.attrs.pop(DIGEST, None)
+    for trial in file["trials"].values():
+        groups = [trial.get("init"), trial.get("rewind")]
+        for round in trial["rounds"].values():
+            groups += [round, *round["controls"].values(), round.get("continued")]
+        for group in groups:
+            if group is not None:
+                group.attrs.pop(DIGEST, None)
 
 
 def record(group: h5py.Group, value: str) -> None:

@@ -134,6 +134,9 @@ class _Recalled:
     def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
         return None if self._missing in (round, None) else self._result.round(trial, round)
 
+    def trained(self, trial: int, round: int, control: str | None) -> Run | None:
+        return None
+
     def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
         """Keep nothing: it is in the file."""
 

@@ -22,10 +22,10 @@ MISTAKE = np.log(2) * (1 - 1e-4)
 
 
 def numbered(file: File, found: Training) -> str | None:
-    """Trials are counted from 0, and there are no more of them, or of rounds, than the settings say."""
+    """Trials are counted from the first one, and there are no more of them, or of rounds, than the settings say."""
     settings, place = file.settings, file.dense.index(found)
-    if found.trial != place:
-        return f"trial {place} is missing before it"
+    if found.trial != settings.first_trial + place:
+        return f"trial {settings.first_trial + place} is missing before it"
     last = max(each.run.number for each in file.trainings if each.trial == found.trial)
     if place >= settings.trials or last > settings.rounds:
         return f"it has {last} rounds; the settings are of {settings.trials} trials with {settings.rounds} rounds"

@@ -154,6 +154,9 @@ class Settings(Declared):
         "Experiment", BySize(0.005, MARGIN), "Accuracy (0.002: 0.2 points) by which a ticket may be below dense and still match "
         "(docs/verdict.md).", absent=MARGIN, least=0, below=1,
         expected="the margin is a share of the test examples, such as 0.002")
+    first_trial: int = setting(
+        "Experiment", 0, "Number of the first trial, where the ones before are run elsewhere: tinyticket merge puts their files "
+        "together.", later=True, least=0, below=10**5)
     test_at: str = setting(
         "Training", "all", "minima: read the test set at new minima of the validation loss and at the end alone, not at all "
         "evaluations; the other rows have no test columns.", later=True, known=("all", "minima"), kind="test-at")
@@ -182,6 +185,11 @@ class Settings(Declared):
         check_method(self)
         check_device_settings(self)
         check_loss(self)
+
+    @property
+    def trial_numbers(self) -> range:
+        """The numbers of the trials."""
+        return range(self.first_trial, self.first_trial + self.trials)
 
     def to_plain(self) -> dict[str, Any]:
         """Return the settings as JSON values, without those that are at the default of files without them."""

@@ -1,0 +1,96 @@
+"""Trials of several machines in one file."""
+
+import json
+import shutil
+
+import h5py
+import pytest
+
+import tinyticket as tt
+from tests.lottery.experiments import DATA, contents, differing, find
+from tinyticket.errors import InputError
+from tinyticket.lottery import extend, merge
+from tinyticket.lottery.replay.replay import replay
+from tinyticket.lottery.replay.verify import verify
+
+EAGER = {"eager": True, "iterations": 10, "controls": "reinit,random"}
+
+
+def parts(tmp_path, **changes):
+    """Return the files of two machines, and what one machine would have had."""
+    files = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    find(**{**EAGER, **changes}, trials=2, out=files[0])
+    find(**{**EAGER, **changes}, trials=1, first_trial=2, out=files[1])
+    return files, contents(find(**{**EAGER, **changes}, trials=3), tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{}, {"rewind_to": 4, "strategy": "continue"}, {"mask_0": "freeze"}])
+def test_they_are_the_trials_of_one_run(changes, out, tmp_path):
+    files, whole = parts(tmp_path, **changes)
+    result = merge(files[::-1], out)
+    assert differing(contents(out), whole) == []
+    assert [trial.number for trial in result.trials] == [0, 1, 2]
+    assert not any(check.failures for check in verify(result, data=DATA))
+    assert len(extend(out, trials=4, data=DATA).trials) == 4
+
+
+def test_masks_that_moved_are_taken_over(out, tmp_path):
+    files, whole = parts(tmp_path, method="rigl", update_every=3, rounds=None, one_shot=[0.5], controls="static")
+    merge(files, out)
+    assert differing(contents(out), whole) == []
+
+
+def test_a_part_stands_for_itself(tmp_path):
+    find(**EAGER, trials=1, first_trial=2, out=(path := tmp_path / "b.h5"))
+    part = tt.load(path)
+    assert [trial.number for trial in part.trials] == [2]
+    assert part.config["first_trial"] == 2
+    assert part.verdict["trials"] == 1
+    assert not any(check.failures for check in verify(part, data=DATA))
+    with pytest.raises(InputError, match="first-trial was 2 and is now 0"):
+        find(**EAGER, trials=1, out=path)
+
+
+def change(path, text, **values):
+    with h5py.File(path, "r+") as file:
+        file.attrs[text] = json.dumps({**json.loads(file.attrs[text]), **values})
+    return path
+
+
+def test_another_machine_is_named(out, tmp_path):
+    files, _ = parts(tmp_path)
+    change(files[1], "machine", processor="z80", system="cp/m")
+    result = merge(files, out)
+    assert [result.round(trial, 1).cpu for trial in (0, 2)] == ["", "z80 of cp/m"]
+    assert result.round(2, 1).controls["random"].cpu == "z80 of cp/m"
+    assert "a CPU of the kind z80 of cp/m" in str(replay(result, 2, 1, data=DATA))
+
+
+def test_what_does_not_belong_together(out, tmp_path):
+    files, _ = parts(tmp_path)
+    a, b = files
+    with pytest.raises(InputError, match=r"a\.h5 and .*a\.h5 both have a trial 0"):
+        merge([a, a], out)
+    for text, values, says in (
+        ("config", {"seed": 1}, r"c\.h5 is not of the experiment of .*a\.h5: seed differ; another machine runs"),
+        ("config", {"rounds": 3}, "rounds differ"),
+        ("versions", {"numpy": "1"}, "is of other versions than"),
+        ("data", {"fingerprints": {"x_train": "other"}}, "is of other data than"),
+        ("config", {"controls": ["reinit"]}, "controls differ"),
+    ):
+        other = change(shutil.copy(b, tmp_path / "c.h5"), text, **values)
+        with pytest.raises(InputError, match=says):
+            merge([a, other], out)
+    with h5py.File(other := shutil.copy(b, tmp_path / "c.h5"), "r+") as file:
+        del file["trials/2/rounds/02"]
+    with pytest.raises(InputError, match=r"trial 2 of .*c\.h5 is unfinished: resume it first"):
+        merge([a, other], out)
+    with h5py.File(other := shutil.copy(b, tmp_path / "c.h5"), "r+") as file:
+        file.move("trials/2", "trials/4")
+    with pytest.raises(InputError, match="trial 2 is missing between those of the files"):
+        merge([a, other], out)
+    with pytest.raises(InputError, match="at least two files"):
+        merge([a], out)
+    assert not out.exists()
+    with pytest.raises(InputError, match=r"b\.h5 is there already"):
+        merge([a, b], b)

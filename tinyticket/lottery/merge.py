@@ -1,0 +1,133 @@
+"""The trials of one experiment that several machines have run, put together in one file.
+
+Trials are independent of each other and drawn by their numbers, so that machines need nothing but the settings: one runs trials
+0 to 4, another one is told that its first trial is 5. Merging trains nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from tinyticket.errors import InputError
+from tinyticket.lottery.jobs.job import CONTINUED
+from tinyticket.lottery.record import seal, write_round
+from tinyticket.lottery.settings import Settings
+from tinyticket.lottery.trial import Runs
+from tinyticket.results.result import Result, load
+from tinyticket.results.round import Round, Trial
+from tinyticket.store import Archive, Run, layout
+from tinyticket.store.contents import write_json
+
+APART = ("trials", "first_trial")
+"""Settings in which the files of one experiment differ."""
+
+
+def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
+    """Put the trials of several files of one experiment into a new one, and return its result.
+
+    Parameters
+    ----------
+    files
+        Two or more, with the same settings but for `trials` and `first_trial`, and all rounds of their trials.
+    out : path-like
+        The new file.
+
+    Raises
+    ------
+    InputError
+        If they are of different experiments, or of other versions, have a trial twice, or one between them is missing; if a trial
+        is unfinished, or the new file is there already.
+
+    Notes
+    -----
+    Trainings of another machine than the first file's say so (`cpu`), for replaying one repeats its bits on such a machine alone.
+    What analyses have kept in the files stays there.
+    """
+    if len(files) < 2:
+        raise InputError("merging needs at least two files")
+    if Path(out).exists():
+        raise InputError(f"{out} is there already; trials are merged into a new file")
+    results = [load(file) for file in files]
+    first = results[0]
+    settings = Settings.from_plain(first.config)
+    for other in results[1:]:
+        _check_same(first, other)
+    trials = {trial.number: (result, trial) for result in results for trial in result.trials}
+    _check_trials(results)
+    start = min(Settings.from_plain(result.config).first_trial for result in results)
+    settings = dataclasses.replace(settings, trials=len(trials), first_trial=start)
+    archive = Archive(out)
+
+    header = {**first.header, "config": settings.to_plain()}
+
+    def write(file: h5py.File) -> None:
+        layout.write_header(file, **header)
+        write_json(file, "versions", first.versions)
+        write_json(file, "machine", first.machine)
+        for _, (result, trial) in sorted(trials.items()):
+            _write_trial(file, result, trial, "" if result.machine == first.machine else _kind(result.machine))
+
+    with archive.locked():
+        archive.commit(write)
+        seal(archive, header)
+    return Result(archive)
+
+
+def _write_trial(file: h5py.File, result: Result, trial: Trial, cpu: str) -> None:
+    checkpoint = result.rewind(trial.number) if result.has_rewind(trial.number) else None
+    for round in trial.rounds:
+        runs: Runs = {None: _run(round, cpu), **{name: _run(run, cpu) for name, run in round.controls.items()}}
+        if round.continued:
+            runs[CONTINUED] = _run(round.continued, cpu)
+        if not round.number:
+            runs[None] = dataclasses.replace(runs[None], checkpoint=checkpoint)
+        write_round(file, trial.number, round.number, result.init(trial.number), runs)
+
+
+def _run(round: Round, cpu: str) -> Run:
+    run = round.run()
+    return run if run.cpu else dataclasses.replace(run, cpu=cpu)
+
+
+def _kind(machine: Mapping[str, Any]) -> str:
+    """Return what stands for the kind of a CPU of which only its machine is known."""
+    return f"{machine.get('processor')} of {machine.get('system')}"[:200]
+
+
+def _check_same(first: Result, other: Result) -> None:
+    """Raise InputError unless two files are of one experiment."""
+    name, where = other.archive.name, first.archive.name
+    mine, theirs = ({**result.config, **dict.fromkeys(APART)} for result in (first, other))
+    if differing := [key for key in (*mine, *theirs) if mine.get(key) != theirs.get(key)]:
+        raise InputError(
+            f"{name} is not of the experiment of {where}: {', '.join(dict.fromkeys(differing)).replace('_', '-')} differ; another "
+            "machine runs other trials of the same seed with --first-trial"
+        )
+    for what, one, two in (
+        ("another network", first.model_description, other.model_description),
+        ("other data", first.data["fingerprints"], other.data["fingerprints"]),
+        ("other versions", first.versions, other.versions),
+    ):
+        if one != two:
+            raise InputError(f"{name} is of {what} than {where}, so that one file cannot say what both hold")
+
+
+def _check_trials(results: Sequence[Result]) -> None:
+    """Raise InputError unless the trials are whole, different, and none between them is missing."""
+    owners: dict[int, str] = {}
+    for result in results:
+        for trial in result.trials:
+            if trial.number in owners:
+                raise InputError(f"{owners[trial.number]} and {result.archive.name} both have a trial {trial.number}")
+            if len(trial.rounds) <= result.config["rounds"]:
+                raise InputError(f"trial {trial.number} of {result.archive.name} is unfinished: resume it first")
+            owners[trial.number] = result.archive.name
+    start = min(Settings.from_plain(result.config).first_trial for result in results)
+    if missing := {*range(start, max(owners))} - owners.keys():
+        raise InputError(f"trial {min(missing)} is missing between those of the files")
