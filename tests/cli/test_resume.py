@@ -18,7 +18,7 @@ def grown(ticket, tmp_path):
 def test_a_finished_file_is_shown_and_left_as_it_is(grown, ticket, npz, command):
     done = command("resume", grown, "--data", npz, "--threads", 1, "--workers", 1, "-q")
     assert done == (0, verdict(load(ticket))["text"] + "\n", "")
-    assert "early stop" in command("resume", grown, "--data", npz).out
+    assert "early-stopping iteration" in command("resume", grown, "--data", npz).out
     assert differing(contents(grown), contents(ticket)) == []
 
 

@@ -21,7 +21,7 @@ from tinyticket.lottery.trial import Runs
 from tinyticket.nn import describe
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round
-from tinyticket.store import Checkpoint, Run, checkpoint, contents, digest, layout
+from tinyticket.store import Archive, Checkpoint, Run, checkpoint, contents, digest, layout
 from tinyticket.store.contents import Contents, ordered_group
 
 if TYPE_CHECKING:
