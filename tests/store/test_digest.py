@@ -56,6 +56,8 @@ def by_hand(path):
     with h5py.File(path) as file:
         shared = {name: value_of(file.attrs[name]) for name in ("config", "model", "data", "networks", "seed")}
         asked = {name: shared["config"].pop(name) for name in ("rounds", "trials")}
+        if "diverged" in file.attrs:
+            asked["diverged"] = value_of(file.attrs["diverged"])
         experiment = sha256({"place": "", "arrays": {}, "attributes": {"": shared}, "digests": {}})
         for trial in file["trials"]:
             before = experiment

@@ -157,6 +157,7 @@ class Experiment:
             unfinished = [t for t in range(settings.trials) if len(record.rounds(t)) < settings.rounds + 1]
             try:
                 diverged = run_trials(self, record, unfinished, jobs)
+                record.note_diverged(diverged)
             except (DeviceMemoryError, WorkerError) as error:
                 raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None
             finally:

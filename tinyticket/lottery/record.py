@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
+from collections.abc import Iterable
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
-from tinyticket.errors import InputError
+from tinyticket.errors import DivergenceError, InputError
 from tinyticket.interruption import deferred
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.jobs.job import CONTINUED
@@ -34,11 +36,13 @@ class Record:
         self._result: Result | None = None
         self._closed = False
         self._digests: dict[int, str] | None = None  # those that cover all that is in the file of a trial
+        self._diverged: dict[str, int] = {}
         self._begun = experiment.archive.exists
         if self._begun:
             self._result = Result(experiment.archive)
             _check_continues(experiment, self._result)
             self._trials = {trial.number: trial.rounds for trial in self._result.trials}
+            self._diverged = self._result.diverged
 
     def rounds(self, trial: int) -> list[Round]:
         """Return the finished rounds of a trial as they were when the run began."""
@@ -75,6 +79,16 @@ class Record:
             self._begun = True
             self._experiment.callback.committed(trial, round)
 
+    def note_diverged(self, errors: Iterable[DivergenceError]) -> None:
+        """Write in which round trials ended early, so that nobody takes those that are missing for deleted; all others did not."""
+        named = (re.match(r"trial (\d+), round (\d+)", str(error)) for error in errors)
+        found = {match[1]: int(match[2]) for match in named if match}
+        if not self._begun or found == self._diverged:
+            return
+        with self._lock, deferred():
+            self._diverged = found
+            self._experiment.archive.commit(lambda file: self._close_with_digest(file, *self._begin(file)))
+
     def close(self) -> None:
         """Let a round that is being written be written to its end, and none after it: stopped trials may go on in other threads."""
         with self._lock:
@@ -86,11 +100,8 @@ class Record:
         return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
     def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
-        header = self._header()
-        layout.write_header(file, **header)
-        if self._digests is None:
-            self._digests = self._sealed(file, header)
-        before = self._digests.get(trial, digest.of_experiment(header))
+        header, digests = self._begin(file)
+        before = digests.get(trial, digest.of_experiment(header))
         runs = dict(runs)
         ticket, continued = runs.pop(None), runs.pop(CONTINUED, None)
         if round == 0:
@@ -104,8 +115,21 @@ class Record:
         beside = {f"controls/{name}": run for name, run in runs.items()} | ({CONTINUED: continued} if continued else {})
         for name, run in beside.items():
             covered[name] = digest.seal(group.create_group(name), layout.contents_of(run), {"before": before})
-        self._digests[trial] = digest.seal(group, layout.contents_of(ticket), covered)
-        digest.record(file, digest.of_file(header, self._digests))
+        digests[trial] = digest.seal(group, layout.contents_of(ticket), covered)
+        self._diverged = {other: reached for other, reached in self._diverged.items() if other != str(trial)}
+        self._close_with_digest(file, header, digests)
+
+    def _begin(self, file: h5py.File) -> tuple[dict[str, Any], dict[int, str]]:
+        """Write what all trainings share, and return it with the digests of the trials."""
+        header = self._header()
+        layout.write_header(file, **header)
+        if self._digests is None:
+            self._digests = self._sealed(file, header)
+        return header, self._digests
+
+    def _close_with_digest(self, file: h5py.File, header: dict[str, Any], digests: dict[int, str]) -> None:
+        layout.write_diverged(file, self._diverged)
+        digest.record(file, digest.of_file({**header, "diverged": self._diverged}, digests))
 
     def _header(self) -> dict[str, Any]:
         experiment = self._experiment
