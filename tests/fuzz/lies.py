@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 TRAINING = re.compile(r"trials/\d+/rounds/\d+(/controls/[^/]+|/continued)?")
-OUTSIDE = {"seconds", "cpu", "digest"}
+OUTSIDE = {"seconds", "cpu"}
 SETTINGS = {
     "seed": (1, 7),
     "lr": (0.02, 0.001),
@@ -173,7 +173,9 @@ def attribute(file, dice):
     where = file[_choose(dice, places)]
     name = _choose(dice, [name for name in where.attrs if name not in OUTSIDE])
     value = where.attrs[name]
-    if isinstance(value, bytes):
+    if name == "digest":
+        where.attrs[name] = np.bytes_(value[::-1])
+    elif isinstance(value, bytes):
         write_json(where, name, _inside(json.loads(value), dice))
     else:
         where.attrs[name] = type(value)(_change(dice, value.item())) if value.ndim == 0 else value + 1

@@ -57,6 +57,8 @@ def by_hand(path):
         shared = {name: value_of(file.attrs[name]) for name in ("config", "model", "data", "networks", "seed")}
         asked = {name: shared["config"].pop(name) for name in ("rounds", "trials")}
         shared["config"].pop("first_trial", None)
+        if "diverged" in file.attrs:
+            asked["diverged"] = value_of(file.attrs["diverged"])
         experiment = sha256({"place": "", "arrays": {}, "attributes": {"": shared}, "digests": {}})
         for trial in file["trials"]:
             before = experiment

@@ -182,6 +182,7 @@ class Experiment:
                 log.warning("training runs eagerly, which takes %s: %s", SLOWER, self.eager_because)
             try:
                 diverged = run_trials(self, record, unfinished, jobs)
+                record.note_diverged(diverged)
                 record.seal()
             except (DeviceMemoryError, WorkerError) as error:
                 raise type(error)(f"{error}; {record.kept()}".rstrip(".")) from None

@@ -64,7 +64,8 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
     settings = dataclasses.replace(settings, trials=len(trials), first_trial=start)
     archive = Archive(out)
 
-    header = {**first.header, "config": settings.to_plain()}
+    shared = {name: value for name, value in first.header.items() if name != "diverged"}
+    header = {**shared, "config": settings.to_plain()}
 
     def write(file: h5py.File) -> None:
         layout.write_header(file, **header)

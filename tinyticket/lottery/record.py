@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
+from collections.abc import Iterable
 from concurrent.futures import CancelledError
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from tinyticket.errors import InputError
+from tinyticket.errors import DivergenceError, InputError
 from tinyticket.interruption import deferred
 from tinyticket.lottery import keeper
 from tinyticket.lottery.algorithm import Masks, State
@@ -41,12 +43,14 @@ class Record:
         self._result: Result | None = None
         self._closed = False
         self._digests: dict[int, str] | None = None  # those that cover all that is in the file of a trial
+        self._diverged: dict[str, int] = {}
         self._begun = experiment.archive.exists
         self._has_header = False  # of this run: another's may have other settings, versions and machine
         if self._begun:
             self._result = Result(experiment.archive)
             _check_continues(experiment, self._result, added)
             self._trials = {trial.number: trial.rounds for trial in self._result.trials}
+            self._diverged = self._result.diverged
             wanted = {*experiment.settings.controls}
             for number, rounds in self._trials.items():
                 lacking = (round.number for round in rounds if round.number and not wanted <= round.controls.keys())
@@ -103,6 +107,16 @@ class Record:
                 keeper.forget(archive.path, trial, round, networks)
             self._experiment.callback.committed(trial, round)
 
+    def note_diverged(self, errors: Iterable[DivergenceError]) -> None:
+        """Write in which round trials ended early, so that nobody takes those that are missing for deleted; all others did not."""
+        named = (re.match(r"trial (\d+), round (\d+)", str(error)) for error in errors)
+        found = {match[1]: int(match[2]) for match in named if match}
+        if not self._begun or found == self._diverged:
+            return
+        with self._lock, deferred():
+            self._diverged = found
+            self._experiment.archive.commit(lambda file: self._end(file, self._begin(file)))
+
     def close(self) -> None:
         """Let a round that is being written be written to its end, and none after it: stopped trials may go on in other threads."""
         with self._lock:
@@ -114,18 +128,27 @@ class Record:
         return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
     def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
+        self._diverged = {other: reached for other, reached in self._diverged.items() if other != str(trial)}
+        digests = self._begin(file)
+        before = None if self._fills else digests.get(trial, digest.of_experiment(self._header))
+        digests[trial] = write_round(file, trial, round, initial, runs, before)
+        self._end(file, digests)
+
+    def _begin(self, file: h5py.File) -> dict[int, str]:
+        """Write what all trainings share, and return the digests of the trials; where controls come to rounds all are removed."""
         if not self._has_header:
             layout.write_header(file, **self._header)
-        if self._fills:  # which changes the digests of all that is there
-            if not self._has_header:
-                digest.remove(file)
-            write_round(file, trial, round, initial, runs)
-            return
+        if self._fills:
+            digest.remove(file)
+            return {}
         if self._digests is None:
             self._digests = self._sealed(file, self._header)
-        before = self._digests.get(trial, digest.of_experiment(self._header))
-        self._digests[trial] = write_round(file, trial, round, initial, runs, before)
-        digest.record(file, digest.of_file(self._header, self._digests))
+        return self._digests
+
+    def _end(self, file: h5py.File, digests: dict[int, str]) -> None:
+        layout.write_diverged(file, self._diverged)
+        if not self._fills:
+            digest.record(file, digest.of_file({**self._header, "diverged": self._diverged}, digests))
 
     @cached_property
     def _header(self) -> dict[str, Any]:
@@ -159,7 +182,7 @@ class Record:
         """Write the digests of a file to whose rounds controls have come."""
         with self._lock, deferred():
             if self._fills and self._has_header:
-                seal(self._experiment.archive, self._header)
+                seal(self._experiment.archive, {**self._header, "diverged": self._diverged})
 
 
 def seal(archive: Archive, header: dict[str, Any]) -> None:

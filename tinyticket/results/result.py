@@ -54,6 +54,8 @@ class Result(Shown):
         The words for those after the dense one.
     metric : Metric
         What `test_accuracy` and the columns of accuracies are: the accuracy, or R2 where targets are numbers.
+    diverged : dict
+        Trials that ended early because a training diverged, as text, and in which round.
     seed : int
     """
 
@@ -66,7 +68,7 @@ class Result(Shown):
             if not self.trials:
                 raise groups.damage("there is no trial")
         self.seed, self.model_description = header.pop("seed"), header.pop("model")
-        words = header.pop("networks")
+        words, self.diverged = header.pop("networks"), header.pop("diverged")
         self.config, self.data, self.versions, self.machine = header.values()
         self.networks = Networks(**words) if words else networks_of(self.config)
         self.metric: Metric = metric_of(self.config)
@@ -100,9 +102,9 @@ class Result(Shown):
 
     @property
     def header(self) -> dict[str, Any]:
-        """What all trainings share."""
-        words = {"networks": asdict(self.networks), "seed": self.seed}
-        return {"config": self.config, "model": self.model_description, "data": self.data, **words}
+        """What all trainings share, and which did not come to an end."""
+        more = {"networks": asdict(self.networks), "seed": self.seed, "diverged": self.diverged}
+        return {"config": self.config, "model": self.model_description, "data": self.data, **more}
 
     @cached_property
     def digests(self) -> Examined:

@@ -50,9 +50,11 @@ def of_experiment(header: Mapping[str, Any]) -> str:
 
 def of_file(header: Mapping[str, Any], last: Mapping[int, str]) -> str:
     """Return the digest of a file, given those of the last rounds of its trials."""
-    asked = {name: header["config"][name] for name in ASKED}
+    reached = {name: header["config"][name] for name in ASKED}
+    if header.get(layout.DIVERGED):
+        reached[layout.DIVERGED] = header[layout.DIVERGED]
     trials = {layout.trial_path(trial): value for trial, value in last.items()}
-    return digest(FILE, Contents({}, {"": asked}), {"experiment": of_experiment(header), **trials})
+    return digest(FILE, Contents({}, {"": reached}), {"experiment": of_experiment(header), **trials})
 
 
 def seal(group: h5py.Group, held: Contents, covered: Mapping[str, str]) -> str:
@@ -155,6 +157,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return json.loads(json.dumps(value))
     if isinstance(value, str) and value.startswith("{"):
-        with contextlib.suppress(ValueError):  # else it is text that begins so
+        with contextlib.suppress(ValueError, RecursionError):  # else it is text that begins so
             return json.loads(value)
     return value

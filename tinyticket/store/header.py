@@ -20,7 +20,7 @@ Check = Callable[[Any], bool]
 
 
 def read_header(root: Group) -> dict[str, Any]:
-    """Return config, model, data, versions, machine, networks (empty in the first files) and seed.
+    """Return config, model, data, versions, machine, networks (empty in the first files), diverged and seed.
 
     Raises
     ------
@@ -36,7 +36,10 @@ def read_header(root: Group) -> dict[str, Any]:
     if networks:
         _check(root, "networks", networks, NETWORKS)
         networks = {name: networks[name] for name in NETWORKS}
-    return {**header, "networks": networks, "seed": root.number("seed", int)}
+    diverged = root.json("diverged") if root.has("diverged") else {}
+    if not all(trial.isdecimal() and _count(0)(round) for trial, round in diverged.items()):
+        raise root.damage(f"it cannot be {diverged!r:.60}", "diverged")
+    return {**header, "networks": networks, "diverged": diverged, "seed": root.number("seed", int)}
 
 
 def _check(

@@ -25,6 +25,8 @@ FORMAT_VERSION = 1
 MASK_STAYS = ("ticket", "init", "inverted")
 """Origins of masks with which a training begins and ends; other names are of methods that begin with a dense network."""
 
+DIVERGED = "diverged"
+
 LARGEST = 10**9  # iterations
 METRICS = {"accuracy": 0.0, "r2": -math.inf}
 """What columns of accuracies may hold, and the least of it."""
@@ -66,6 +68,14 @@ def write_header(
     }
     for name, value in texts.items():
         write_json(file, name, value)
+
+
+def write_diverged(file: h5py.File, diverged: Mapping[str, int]) -> None:
+    """Write in which rounds trials diverged, by their numbers, if any did."""
+    if diverged:
+        write_json(file, DIVERGED, diverged)
+    elif DIVERGED in file.attrs:
+        del file.attrs[DIVERGED]
 
 
 def machine() -> dict[str, Any]:

@@ -151,9 +151,13 @@ def test_a_diverging_trial_does_not_keep_the_others_from_their_end(workers, out)
     limit = sum(sorted(drawn)[:2]) / 2
     with pytest.raises(DivergenceError, match=f"^trial {bad}, round 0: the training loss is nan.* are in {out}$"):
         find(functools.partial(Fragile, limit), out=out, controls="none", workers=workers, **THREE)
-    assert {trial.number: len(trial.rounds) for trial in tt.load(out).trials} == {
+    result = tt.load(out)
+    assert {trial.number: len(trial.rounds) for trial in result.trials} == {
         trial: 2 for trial in range(3) if trial != bad
     }
+    assert result.diverged == {str(bad): 0}  # so that nobody takes it for deleted
+    checks = verify(result, data=DATA, model=functools.partial(Fragile, limit), threads=1)
+    assert [check.failures for check in checks if check.failures] == []
 
 
 def test_a_trial_before_others_may_be_missing_and_come_later(out):

@@ -22,13 +22,16 @@ MISTAKE = np.log(2) * (1 - 1e-4)
 
 
 def numbered(file: File, found: Training) -> str | None:
-    """Trials are counted from the first one, and there are no more of them, or of rounds, than the settings say."""
-    settings, place = file.settings, file.dense.index(found)
-    if found.trial != settings.first_trial + place:
-        return f"trial {settings.first_trial + place} is missing before it"
+    """Trials are counted from the first one, but for those that diverged, and have no more rounds than planned; nor are there more."""
+    settings, diverged = file.settings, file.result.diverged
+    there = {each.trial for each in file.dense} | set(map(int, diverged))
+    if missing := set(range(settings.first_trial, found.trial)) - there:
+        return f"trial {min(missing)} is missing before it: it is not done yet, or was taken away"
     last = max(each.run.number for each in file.trainings if each.trial == found.trial)
-    if place >= settings.trials or last > settings.rounds:
+    if found.trial not in settings.trial_numbers or last > settings.rounds:
         return f"it has {last} rounds; the settings are of {settings.trials} trials with {settings.rounds} rounds"
+    if last >= diverged.get(str(found.trial), last + 1):
+        return f"it has {last} rounds, and diverged in round {diverged[str(found.trial)]}"
     return None
 
 

@@ -14,7 +14,19 @@ from tinyticket.store.layout import SCALARS
 
 TRAINING = r"trials/\d+/rounds/\d+(/controls/[^/]+|/continued)?"
 PLACES = {
-    "": {"format", "format_version", "config", "model", "data", "networks", "versions", "machine", "seed", "digest"},
+    "": {
+        "format",
+        "format_version",
+        "config",
+        "model",
+        "data",
+        "networks",
+        "versions",
+        "machine",
+        "seed",
+        "digest",
+        "diverged",
+    },
     r"trials(/\d+(/rounds(/\d+/controls)?)?)?": set(),
     r"trials/\d+/init": {"digest"},
     r"trials/\d+/init/[^/]+": set(),
@@ -60,6 +72,8 @@ def consistent(file: File) -> str | None:
         return f"its seed is {result.seed}, and in its settings {settings.seed}"
     if result.data["name"] != settings.data:
         return f"its data are {result.data['name']}, and in its settings {settings.data}"
+    if settings.one_shot and settings.rounds != len(settings.one_shot):
+        return f"it was to prune {settings.rounds} times, to {len(settings.one_shot)} densities"
     library = settings.method in ("tickets", *METHODS)  # the words of others are their own
     if library and result.networks != (words := file.method.networks(settings)):
         return f"it calls its networks {result.networks.found()!r} and not {words.found()!r}"
