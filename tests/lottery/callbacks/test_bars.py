@@ -96,6 +96,17 @@ def test_trainings_side_by_side_have_a_bar_each_and_the_next_one_takes_a_finishe
     assert "40/80" in seen
 
 
+def test_of_a_sweep_the_long_name_of_the_experiment_is_cut():
+    screen = io.StringIO()
+    console = Console(file=screen, width=60, force_terminal=False)
+    callback = Bars(console)
+    callback.run_begun(100, 2000, 0)
+    callback.training_begun(Training(1, 2, "reinit", 0.64, "criterion=large_init_large_final,seed=3"))
+    console.print(callback.table)
+    callback.run_ended()
+    assert "trial 1, round 2, reinit of c" in screen.getvalue()
+
+
 @pytest.mark.parametrize(
     ("width", "columns"),
     [

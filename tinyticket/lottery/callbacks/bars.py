@@ -47,7 +47,8 @@ class Bars(Callback):
     def training_begun(self, training: Training) -> None:
         row = self._rows[training] = self._free.pop(0) if self._free else self._row("")
         self._reached[training] = 0
-        name = f"{training.of}trial {training.trial}, round {training.round}, {training.network}"
+        name = f"trial {training.trial}, round {training.round}, {training.network}"
+        name += f" of {training.experiment}" if training.experiment else ""  # last: it is long, and may be cut
         density = f"density {training.density:.1%}"
         self.table.reset(row, total=self.iterations, description=name, density=density, loss="", accuracy="")
 
