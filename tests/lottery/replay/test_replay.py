@@ -80,6 +80,7 @@ def test_kernels_of_every_mask_on_the_way_are_recorded(mode, out):
     with h5py.File(out, "r+") as file:  # as files of before were, which name the last kernels alone
         group = file["trials/0/rounds/01"]
         group.attrs["plan"] = json.dumps({**plan, "before": [{"until": "soon"}]})
+        file.flush()
         with pytest.raises(InputError, match="plan is"):
             tt.load(out).round(0, 1).plan  # noqa: B018
         del plan["before"]
