@@ -23,7 +23,6 @@ class MaskTrainer(Trainer):
 
     def __init__(self, trainer: Trainer, how: Untrained, weights: dict[str, np.ndarray]):
         self.model, self.examples = copy.deepcopy(trainer.model), trainer.examples
-        self._parameters = dict(self.model.named_parameters())
         self.settings = how.method.score_settings(trainer.settings)
         for parameter in self.model.parameters():
             parameter.mask, parameter.requires_grad = None, False

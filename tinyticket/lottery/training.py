@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -23,7 +24,7 @@ from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.keeper import Keeper
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
-from tinyticket.nn import Module, own_class
+from tinyticket.nn import Module, Parameter, own_class
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.optim import SGD, Adam, Optimizer
@@ -64,7 +65,7 @@ class Trainer:
         loss: Loss | None = None,
     ):
         self.model, self.settings, self.examples, loss = model, settings, examples, loss or CrossEntropy()
-        self.optimizer, self._parameters = make_optimizer(model, settings), dict(model.named_parameters())
+        self.optimizer = make_optimizer(model, settings)
         self.step: Step
         self._plan, plan = plan, plan or {}
         if settings.eager or plan.get("mode") == "eager":
@@ -92,6 +93,10 @@ class Trainer:
                 input_shape=examples.train[0].shape[1:],
                 device=settings.device,
             )
+
+    @cached_property
+    def _parameters(self) -> dict[str, Parameter]:
+        return dict(self.model.named_parameters())
 
     def train(
         self,
