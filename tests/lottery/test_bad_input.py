@@ -73,6 +73,18 @@ def test_a_class_is_no_name(call):
         call(int)
 
 
+def test_what_is_of_another_kind_is_refused_in_words(small):
+    with pytest.raises(InputError, match=r"results, as tt\.load returns them"):
+        tt.lottery.compare([small.path, small.path])
+    with pytest.raises(InputError, match="a grid names to lists"):
+        tt.lottery.sweep("nowhere", {}, [1])
+    for other in ("mlp-12-16-8-3", tt.models.create("mlp-5-4-3", (5,), 3)):
+        with pytest.raises(InputError, match="the module to fill has other weights than the networks of"):
+            small.model(0, 0, into=other)
+    with pytest.raises(TypeError, match="an optimizer wants Parameters, one or more"):
+        tt.optim.SGD(nn.Linear(2, 3), 0.1)
+
+
 def test_numpy_numbers_are_settings_like_any_other(small):
     changes = {"seed": np.int64(0), "rounds": np.int32(2), "lr": np.float64(0.01), "prune": np.float64(0.2)}
     assert equal_bytes(find(**changes).trials[0].rounds[2].trained, small.trials[0].rounds[2].trained)

@@ -192,6 +192,8 @@ def combinations(
 ) -> list[tuple[str, Options]]:
     """Return the options of every experiment with the name of its file, made of those in which it differs from others."""
     named = []
+    if not isinstance(settings, Mapping) or not isinstance(grid, Mapping):
+        raise InputError("settings map names to values, and a grid names to lists of values")
     for name, values in grid.items():
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
             raise InputError(f"the grid's {name} is a list of values to combine, not {values!r:.60}")

@@ -29,7 +29,7 @@ class Optimizer:
     SLOTS: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Parameter], lr: float, weight_decay: float = 0.0):
-        self.params = [] if isinstance(params, Tensor) else list(params)
+        self.params = list(params) if isinstance(params, Iterable) and not isinstance(params, Tensor) else []
         if not self.params or not all(isinstance(parameter, Parameter) for parameter in self.params):
             raise TypeError("an optimizer wants Parameters, one or more: model.parameters(), or a list")
         if not (lr >= 0 and weight_decay >= 0):

@@ -72,6 +72,8 @@ def compare(results: Sequence[Result], network: str = "ticket") -> Comparison:
     InputError
         If there are fewer than two, they are on different data, or none has such a network.
     """
+    if any(not hasattr(result, "trials") for result in results):
+        raise InputError("a comparison is of results, as tt.load returns them")
     if len(results) < 2:
         raise InputError("a comparison needs at least two results")
     first, metric = results[0], metric_of(results[0].config)

@@ -198,6 +198,8 @@ class Result(Shown):
             raise InputError(f"weights are 'trained', 'init' or 'start', not {weights!r}")
         chosen = self.round(trial, round)
         model = self.network() if into is None else into
+        if into is not None and not _fits(into, chosen):
+            raise InputError(f"the module to fill has other weights than the networks of {self.archive.name}")
         masks, state = chosen.masks, chosen.trained if weights == "trained" else self.init(trial)
         if weights == "start":
             masks, state = chosen.start_masks, self.start(trial, round)
@@ -241,6 +243,12 @@ def runs_of(result: Result, network: str = "ticket") -> dict[int, dict[int, Roun
             if run is not None:
                 found.setdefault(round.number, {})[trial.number] = run
     return dict(sorted(found.items()))
+
+
+def _fits(model: Any, round: Round) -> bool:
+    """Whether a module's prunable weights are those of a training, which hence may be filled in."""
+    shapes = {name: mask.shape for name, mask in round.masks.items()}
+    return isinstance(model, Module) and {name: weight.shape for name, weight in model.prunable().items()} == shapes
 
 
 def fill(model: Module, masks: Mapping, state: Mapping, frozen: Mapping) -> None:
