@@ -28,6 +28,11 @@ def colour_of(network: str) -> int:
     return KINDS.index(kind) if kind in KINDS else 4 + zlib.crc32(kind.encode()) % (len(COLOURS) - 4)
 
 
+def is_second(network: str) -> bool:
+    """Whether a network is a second control of its kind, such as "reinit-2"."""
+    return kind_of(network) != network
+
+
 def label_of(result: Result, network: str) -> str:
     """Return what a network is called; a ticket is no winning one until the verdict says so."""
     if network == "dense":

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from tinyticket.report import curves as learning
 from tinyticket.report.against_dense import Line, accuracy_limits, accuracy_lines, early_stop_lines, limits
 from tinyticket.report.layers import layer_lines
-from tinyticket.report.masks import SIDE, mask_images
+from tinyticket.report.masks import SIDE, Image, mask_images
 from tinyticket.report.page.chart import Axes, Series, chart
 from tinyticket.report.page.png import data_uri
 from tinyticket.report.series import controls, mean_seconds
-from tinyticket.report.styles import colour_of, label_of, title_of
+from tinyticket.report.styles import colour_of, is_second, label_of, title_of
 from tinyticket.results import Result
+from tinyticket.results.naming import kind_of
 
 LEFT_AXIS, POINTS = "weights left (%)", 100
 """The axis of densities, and how many points a learning curve has at most."""
+
+CELL, LARGEST, INPUTS = 3.4, 24.0, (620, 240)
+"""The size of a cell of a layer, the largest of inputs, and the widest and highest that an image of inputs is, in pixels."""
 
 MANY_LAYERS = 6
 """Of more layers than that images are smaller."""
@@ -29,7 +32,7 @@ class Frame:
 
     words: str  # of the place
     charts: list[str]
-    images: list[dict[str, Any]]
+    images: list[list[dict[str, str]]]  # in rows
 
 
 def accuracy_chart(result: Result, y: tuple[float, float] | None = None, width: int = 400, height: int = 270) -> str:
@@ -57,7 +60,7 @@ def _series(result: Result, lines: list[Line], scale: float) -> list[Series]:
     return [
         Series(
             label_of(result, line.network),
-            f"n{colour_of(line.network)}",
+            style_of(line.network),
             [(100 * mark.density, scale * mark.mean) for mark in line.marks],
             [None if mark.low is None or mark.high is None else (scale * mark.low, scale * mark.high) for mark in line.marks],
             [mark.winning or line.network != "ticket" for mark in line.marks],
@@ -75,9 +78,15 @@ def _span(lines: list[Line]) -> tuple[tuple[float, float]]:
     return ((densities[0] * 1.0001, densities[-1] * 0.9999),)
 
 
-def legend(result: Result) -> list[tuple[str, str]]:
-    """Return the colours and names of all networks."""
-    return [(f"n{colour_of(name)}", label_of(result, name)) for name in ("dense", "ticket", *controls(result))]
+def legend(result: Result, each: bool = False) -> list[tuple[str, str]]:
+    """Return the styles and labels of the kinds of networks, or of each network."""
+    names = dict.fromkeys(name if each else kind_of(name) for name in controls(result))
+    return [(style_of(name), label_of(result, name)) for name in ("dense", "ticket", *names)]
+
+
+def style_of(network: str) -> str:
+    """Return the classes in the style sheet of a network; a second control of a kind has the colour of the first."""
+    return f"n{colour_of(network)}" + (" second" if is_second(network) else "")
 
 
 def learning_frames(result: Result) -> list[Frame]:
@@ -103,7 +112,7 @@ def _curves(result: Result, found: list[learning.Curve], label: str, y: tuple[fl
         height = curve.mean[abs(curve.iterations - curve.stop).argmin()]
         drawn.append(
             Series(
-                label_of(result, curve.network), f"n{colour_of(curve.network)}", list(zip(at, mean, strict=True)), band=band,
+                label_of(result, curve.network), style_of(curve.network), list(zip(at, mean, strict=True)), band=band,
                 stop=(curve.stop, height), dashed=curve.network == "dense",
             )
         )  # fmt: skip
@@ -118,19 +127,18 @@ def mask_frames(result: Result) -> list[Frame]:
     """Return the images of the first trial's masks, round by round."""
     rounds = result.trials[0].rounds
     side = SIDE if len(rounds[0].masks) <= MANY_LAYERS else SIDE // 2
-    return [
-        Frame(
-            round_words(result, number),
-            [],
-            [
-                {"name": image.name, "uri": data_uri(image.values), "words": image.words,
-                 "width": str(image.values.shape[1]), "height": str(image.values.shape[0]),
-                 "breaks": image.of_layer and not before.of_layer}
-                for before, image in pairwise([images[0], *images])
-            ],
-        )
-        for number, images in mask_images(result, rounds, side).items()
-    ]  # fmt: skip
+    frames = []
+    for number, images in mask_images(result, rounds, side).items():
+        shown = [[_shown(image) for image in images if image.of_layer == of_layer] for of_layer in (False, True)]
+        frames.append(Frame(round_words(result, number), [], shown))
+    return frames
+
+
+def _shown(image: Image) -> dict[str, str]:
+    height, width = image.values.shape
+    cell = CELL if image.of_layer else min(INPUTS[0] / width, INPUTS[1] / height, LARGEST)
+    words = {"name": image.name, "words": image.words, "uri": data_uri(image.values)}
+    return {**words, "width": str(width), "height": str(height), "cell": f"{cell:.2f}"}
 
 
 def round_words(result: Result, number: int) -> str:
@@ -176,7 +184,7 @@ COST_LEGEND = [("n0", "dense network"), ("l2", "multiply-adds, sparse"), ("l6", 
 def time_chart(result: Result) -> str:
     """Return the seconds of a training over densities; the dense network's are a line."""
     drawn = [
-        Series(label_of(result, name), f"n{colour_of(name)}", points, [None] * len(points), [True] * len(points))
+        Series(label_of(result, name), style_of(name), points, [None] * len(points), [True] * len(points))
         for name in ("ticket", *controls(result))
         if (points := [point for point in mean_seconds(result, name) if name != "ticket" or point[0] < 100])
     ]

@@ -102,6 +102,7 @@ def _summary(result: Result) -> dict[str, Any]:
         "accuracy": drawn.accuracy_chart(result) if judged else "",
         "early_stop": drawn.early_stop_chart(result) if judged else "",
         "legend": drawn.legend(result),
+        "networks": drawn.legend(result, each=True),
         "rounds": parts.rounds_table(result),
     }
 

@@ -17,8 +17,7 @@ def curves(result: Result, round: int | None = None, trial: int | None = None) -
         found = learning.curves(result, number, quantity, trial)
         for curve in found:
             drawn = style(curve.network) | {"marker": ""}
-            dashes = "--" if curve.network == "dense" else "-"
-            axis.plot(curve.iterations, curve.mean, dashes, label=plain(label_of(result, curve.network)), **drawn)
+            axis.plot(curve.iterations, curve.mean, label=plain(label_of(result, curve.network)), **drawn)
             axis.fill_between(curve.iterations, curve.low, curve.high, color=drawn["color"], alpha=0.13, linewidth=0)
             height = curve.mean[abs(curve.iterations - curve.stop).argmin()]
             axis.plot([curve.stop], [height], "o", color=drawn["color"], markersize=5.5, label="_stop")

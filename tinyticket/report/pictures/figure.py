@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from tinyticket.errors import InputError, printable
-from tinyticket.report.styles import COLOURS, MARKERS, colour_of
+from tinyticket.report.styles import COLOURS, MARKERS, colour_of, is_second
 from tinyticket.report.ticks import apart
 from tinyticket.store import replace
 
@@ -90,7 +90,10 @@ def finish(figure: Figure, title: str, note: str = "", legend: Any = None) -> No
 def style(network: str) -> dict[str, Any]:
     """Return the colour and the marker of a network, the same in every picture."""
     place = colour_of(network)
-    return {"color": COLOURS[place], "marker": MARKERS[place], "markersize": 4.5, "linewidth": 1.4}
+    line = "--" if network == "dense" else ":" if is_second(network) else "-"
+    return {
+        "color": COLOURS[place], "marker": MARKERS[place], "markersize": 4.5, "linewidth": 1.4, "linestyle": line,
+    }  # fmt: skip
 
 
 def dodged(axis: Any, place: int, of: int) -> Any:
