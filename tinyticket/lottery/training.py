@@ -25,12 +25,13 @@ from tinyticket.lottery.start import Revision, Start
 from tinyticket.nn import Module, own_class
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
-from tinyticket.optim import SGD, Adam, Optimizer
+from tinyticket.optim import SGD, Adam, AdamW, Optimizer
 from tinyticket.store import HISTORY, Run
 
 Step = CompiledStep | EagerStep
 Watch = Callable[[dict[str, Any]], None]
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
+ADAMS = {"adam": Adam, "adamw": AdamW}
 STEPS_A_CALL = 25  # enough to make entering compiled code cheap, and few enough that Ctrl-C is heard at once
 
 
@@ -286,8 +287,8 @@ def _executed(plans: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, An
 
 def make_optimizer(model: Module, settings: Settings) -> Optimizer:
     """Return the optimizer that the settings name."""
-    if settings.optimizer == "adam":
-        return Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    if settings.optimizer in ADAMS:
+        return ADAMS[settings.optimizer](model.parameters(), settings.lr, weight_decay=settings.weight_decay)
     momentum, nesterov = 0.0 if settings.optimizer == "sgd" else 0.9, settings.optimizer == "nesterov"
     return SGD(model.parameters(), settings.lr, momentum, settings.weight_decay, nesterov)
 
@@ -296,5 +297,5 @@ def _raise_diverged(what: str, losses: np.ndarray, first: int, settings: Setting
     bad = int(np.argmin(np.isfinite(losses)))
     raise DivergenceError(
         f"the {what} is {losses[bad]} at iteration {first + bad}; try a learning rate below {settings.lr:g}"
-        + (", or a longer warm-up" if settings.optimizer != "adam" else "")
+        + (", or a longer warm-up" if settings.optimizer not in ADAMS else "")
     )
