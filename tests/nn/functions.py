@@ -81,10 +81,9 @@ def binary_cross_entropy(draw, reduction):
         return F.binary_cross_entropy_with_logits(a, target, reduction, weight=weight, pos_weight=yes)
 
     def theirs(torch, a):
-        arrays = (torch.tensor(array) for array in (target, weight, yes))
-        target_, weight_, yes_ = arrays
+        labels, counts, of_yes = (torch.tensor(array) for array in (target, weight, yes))
         loss = torch.nn.functional.binary_cross_entropy_with_logits
-        return loss(a, target_, weight_, pos_weight=yes_, reduction=reduction)
+        return loss(a, labels, counts, pos_weight=of_yes, reduction=reduction)
 
     return problem(off_kinks([shape], draw(SEEDS)), ours, theirs)
 
@@ -113,7 +112,41 @@ def flatten(draw, shape):
     return (lambda a: F.flatten(a, start_dim)), (lambda torch, a: torch.flatten(a, start_dim))
 
 
+@st.composite
+def layer_norm(draw, parts):
+    """Over any of the last axes, with a weight, a bias, or neither."""
+    shape = draw(FROM_ONE_AXIS)
+    last = shape[-draw(st.integers(1, len(shape))) :]
+    return problem(
+        off_kinks([shape, last, last][: 1 + parts], draw(SEEDS)),
+        lambda x, *rest: F.layer_norm(x, last, *rest, eps=0.1),
+        lambda torch, x, *rest: torch.nn.functional.layer_norm(x, last, *rest, eps=0.1),
+    )
+
+
+@st.composite
+def conv1d(draw):
+    kernel, stride, groups, outputs = (draw(st.integers(1, most)) for most in (3, 2, 2, 2))
+    padding, dilation = draw(st.integers(0, 1)), draw(st.integers(1, 2))
+    length = draw(st.integers(dilation * (kernel - 1) + 1, 8))
+    shapes = [(draw(st.integers(1, 2)), 2 * groups, length), (groups * outputs, 2, kernel), (groups * outputs,)]
+    windows = stride, padding, dilation, groups
+    return problem(
+        off_kinks(shapes, draw(SEEDS)),
+        lambda *tensors: F.conv1d(*tensors, *windows),
+        lambda torch, *tensors: torch.nn.functional.conv1d(*tensors, *windows),
+    )
+
+
 FUNCTIONS = {
+    "gelu": elementwise(F.gelu, lambda torch, a: torch.nn.functional.gelu(a)),
+    "gelu, tanh": elementwise(
+        lambda a: F.gelu(a, approximate="tanh"), lambda torch, a: torch.nn.functional.gelu(a, approximate="tanh")
+    ),
+    "layer_norm": layer_norm(2),
+    "layer_norm without bias": layer_norm(1),
+    "layer_norm without weight": layer_norm(0),
+    "conv1d": conv1d(),
     "relu": elementwise(F.relu, lambda torch, a: torch.relu(a)),
     "tanh": elementwise(F.tanh, lambda torch, a: torch.tanh(a)),
     "sigmoid": elementwise(F.sigmoid, lambda torch, a: torch.sigmoid(a)),

@@ -13,10 +13,13 @@ from tinyticket.errors import InputError
 def one_of_each() -> nn.Sequential:
     return nn.Sequential(
         {
+            "sequences": nn.Conv1d(2, 2, 3, padding="same", rng=8),
             "flatten": nn.Flatten(),
             "fc": nn.Linear(6, 5, rng=1, init="he_uniform"),
             "body": nn.Sequential(nn.ReLU(), nn.LeakyReLU(0.2), nn.Tanh(), nn.Linear(5, 4, bias=False), nn.Sigmoid()),
             "drop": nn.Dropout(0.3),
+            "normal": nn.LayerNorm(4, eps=0.1),
+            "smooth": nn.GELU("tanh"),
             "output": nn.Linear(4, 2, rng=2),
         }
     )
@@ -100,6 +103,12 @@ def test_a_class_of_ones_own_is_described_but_not_built():
     assert part["parameters"] == {"weight": [3, 2], "bias": [3]}
     with pytest.raises(InputError, match=r"class .*Unknown, which is not one of tinyticket's.*load_state_dict"):
         nn.build(description)
+
+
+def test_the_weights_of_a_description_are_counted_before_they_are_made():
+    for make in (one_of_each, one_of_each_for_images):
+        weights = sum(p.data.size for name, p in make().named_parameters() if name.endswith("weight"))
+        assert nn.described_weights(nn.describe(make())) >= weights
 
 
 def test_a_layer_of_a_later_version_is_refused_with_near_names():

@@ -13,6 +13,7 @@ KINDS = {
     "momentum": ("SGD", {"lr": 0.05, "momentum": 0.9}, 1e-10),
     "Nesterov": ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True}, 1e-10),
     "Adam": ("Adam", {"lr": 0.01}, 1e-8),
+    "AdamW": ("AdamW", {"lr": 0.01}, 1e-8),
 }
 
 

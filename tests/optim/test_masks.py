@@ -18,6 +18,7 @@ OPTIMIZERS = {
     "Nesterov": lambda params, lr=0.1: optim.SGD(params, lr, momentum=0.9, nesterov=True),
     "Nesterov, decay": lambda params, lr=0.1: optim.SGD(params, lr, momentum=0.9, weight_decay=0.01, nesterov=True),
     "Adam": lambda params, lr=0.1: optim.Adam(params, lr),
+    "AdamW": lambda params, lr=0.1: optim.AdamW(params, lr),
     "Adam, decay": lambda params, lr=0.1: optim.Adam(params, lr, weight_decay=0.01),
 }
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())

@@ -132,6 +132,8 @@ def test_frames_keep_the_names_of_their_columns_through_a_pipeline_and_a_search(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"iterations": "long"}, "iterations is a whole number"),
+        ({"batch_size": 0}, "batch size is a whole number of at least 1"),
         ({"density": "best"}, "density is 'smallest', 'winning', or a share"),
         ({"validation_fraction": 0}, "validation_fraction is a share of the examples"),
         ({"test_fraction": 0.6, "validation_fraction": 0.5}, "150 samples are too few"),

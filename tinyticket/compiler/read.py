@@ -50,8 +50,10 @@ def _graph(tape: Tape) -> Graph:
 
 
 def _value(shape: Shape) -> Value:
+    if not 2 <= len(shape) <= 4:
+        raise UnsupportedError(f"compiled kernels take features, sequences or images, not values of shape {shape}")
     channels, *sides = shape[1:]
-    height, width = sides or (1, 1)
+    height, width = (1, 1, *sides)[-2:]  # a sequence is an image of one row
     return Value(channels, height, width)
 
 

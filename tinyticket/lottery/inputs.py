@@ -62,7 +62,8 @@ def load_dataset(data: Any, folder: str | os.PathLike | None, loss: str = CROSS_
     if isinstance(data, Dataset):
         return data
     if isinstance(data, tuple | list) and len(data) in (2, 4):
-        return from_arrays(*data, numbers=numbers)  # type: ignore[misc]
+        parts = dict(zip(("x_train", "y_train", "x_test", "y_test"), data, strict=False))
+        return from_arrays(**parts, numbers=numbers)
     raise refuse(
         "the data are a name, a path, a Dataset, a data frame, or arrays (x_train, y_train, x_test, y_test)", data
     )

@@ -86,7 +86,7 @@ def layer_groups(model: Module) -> dict[str, str]:
     kinds = {id(module.weight): module.group for _, module in model.named_modules() if isinstance(module, Prunable)}
     groups = {name: kinds[id(parameter)] for name, parameter in model.prunable().items()}
     if not groups:
-        raise InputError("the model has no layer whose weights can be pruned (Linear or Conv2d)")
+        raise InputError("the model has no layer whose weights can be pruned (Linear, Conv1d or Conv2d)")
     if last := [name for name, group in groups.items() if group == "fc"]:
         groups[last[-1]] = "output"
     return groups

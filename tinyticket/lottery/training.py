@@ -27,13 +27,14 @@ from tinyticket.lottery.start import Revision, Start
 from tinyticket.nn import Module, Parameter, own_class
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
-from tinyticket.optim import SGD, Adam, Optimizer
+from tinyticket.optim import SGD, Adam, AdamW, Optimizer
 from tinyticket.store import HISTORY, Course, Progress, Run
 from tinyticket.store.layout import Outline
 
 Step = CompiledStep | EagerStep
 Watch = Callable[[dict[str, Any]], None]
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
+ADAMS = {"adam": Adam, "adamw": AdamW}
 
 
 @dataclass(frozen=True)
@@ -316,8 +317,8 @@ def _executed(plans: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, An
 
 def make_optimizer(model: Module, settings: Settings) -> Optimizer:
     """Return the optimizer that the settings name."""
-    if settings.optimizer == "adam":
-        return Adam(model.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    if settings.optimizer in ADAMS:
+        return ADAMS[settings.optimizer](model.parameters(), settings.lr, weight_decay=settings.weight_decay)
     momentum, nesterov = 0.0 if settings.optimizer == "sgd" else 0.9, settings.optimizer == "nesterov"
     return SGD(model.parameters(), settings.lr, momentum, settings.weight_decay, nesterov)
 
@@ -329,6 +330,10 @@ def _raise_diverged(what: str, losses: np.ndarray, first: int, settings: Setting
 
 def _advice(settings: Settings) -> str:
     """Return what may keep a training from diverging."""
-    if settings.optimizer != "adam" and settings.lr * settings.weight_decay >= 1:  # every step would grow the weights
+    if (
+        settings.optimizer not in ADAMS and settings.lr * settings.weight_decay >= 1
+    ):  # every step would grow the weights
         return f"a weight decay below {1 / settings.lr:g}, one over the learning rate"
-    return f"a learning rate below {settings.lr:g}" + (", or a longer warm-up" if settings.optimizer != "adam" else "")
+    return f"a learning rate below {settings.lr:g}" + (
+        ", or a longer warm-up" if settings.optimizer not in ADAMS else ""
+    )

@@ -3,13 +3,16 @@
 from tinyticket.nn import functional, init, models
 from tinyticket.nn.description import build, describe, described_weights, own_class
 from tinyticket.nn.layers import (
+    GELU,
     AvgPool2d,
     BatchNorm1d,
     BatchNorm2d,
+    Conv1d,
     Conv2d,
     Dropout,
     Flatten,
     GlobalAvgPool2d,
+    LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
@@ -25,14 +28,17 @@ from tinyticket.nn.module import Module, Prunable
 from tinyticket.nn.parameter import Buffer, Parameter
 
 __all__ = [
+    "GELU",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
+    "Conv1d",
     "Conv2d",
     "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",

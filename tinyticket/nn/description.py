@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from tinyticket.errors import InputError, near
 from tinyticket.nn import layers
@@ -48,6 +52,10 @@ def described_weights(description: dict[str, Any]) -> int:
     if kind == "Conv2d":
         rows, columns = pair(given("kernel_size"), "Conv2d: kernel_size")
         return given("in_channels", 0) * given("out_channels", 0) * rows * columns
+    if kind == "Conv1d":
+        return given("in_channels", 0) * given("out_channels", 0) * given("kernel_size", 0)
+    if kind == "LayerNorm":
+        return math.prod(map(operator.index, np.ravel(given("normalized_shape", 0))))
     return given("num_features", 0)
 
 

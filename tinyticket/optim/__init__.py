@@ -1,8 +1,8 @@
 """Optimizers, which keep pruned weights at zero by construction, and learning-rate schedules."""
 
-from tinyticket.optim.adam import Adam
+from tinyticket.optim.adam import Adam, AdamW
 from tinyticket.optim.optimizer import Optimizer
 from tinyticket.optim.schedules import Constant, Cosine, MultiStep, Schedule, Warmup
 from tinyticket.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Constant", "Cosine", "MultiStep", "Optimizer", "Schedule", "Warmup"]
+__all__ = ["SGD", "Adam", "AdamW", "Constant", "Cosine", "MultiStep", "Optimizer", "Schedule", "Warmup"]

@@ -56,3 +56,26 @@ class Adam(Optimizer):
 
     def slots(self, i):
         return self.means[i], self.squares[i]
+
+
+class AdamW(Adam):
+    """Adam with weight decay that is decoupled from the gradients (Loshchilov and Hutter 2019, algorithm 2).
+
+    Each step first multiplies the weights by 1 - lr * weight_decay, and then is Adam's without decay. Arguments are Adam's, and
+    the default of `weight_decay` is PyTorch's. It trains eagerly: no compiled kernel has this decay.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Parameter],
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ):
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def _update(self, i, weight, gradient):
+        weight *= 1 - float(self.lr) * self.weight_decay
+        moments = self.means[i], self.squares[i]
+        adam_update(weight, gradient, *moments, self.steps[i], float(self.lr), self.betas, self.eps)

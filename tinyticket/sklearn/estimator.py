@@ -22,6 +22,7 @@ from tinyticket import compiler
 from tinyticket.data import Dataset, weighted
 from tinyticket.errors import InputError
 from tinyticket.lottery import find
+from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.nn import Module
 from tinyticket.results import Result
 
@@ -214,9 +215,9 @@ class LotteryTicketEstimator(BaseEstimator):
 
     def _share(self, name: str, examples: int) -> int:
         share = getattr(self, name)
-        if not (isinstance(share, Real) and 0 < share < 1):
+        if not (isinstance(share, Real) and 0 < float(share) < 1):
             raise InputError(f"{name} is a share of the examples, above 0 and below 1, not {share!r}")
-        return max(1, round(share * examples))
+        return max(1, round(float(share) * examples))
 
     def _network(self, inputs: int, outputs: int) -> dict[str, Any]:
         model = "-".join(map(str, ("mlp", *self._sizes(inputs, outputs))))
@@ -227,10 +228,12 @@ class LotteryTicketEstimator(BaseEstimator):
 
     def _lengths(self, trained: int, inputs: int, outputs: int) -> dict[str, Any]:
         """Return the settings that depend on how much there is to train."""
-        batch = self.batch_size if self.batch_size != "auto" else min(trained, 200, max(16, trained // 25))
-        iterations = self.iterations
-        if iterations == "auto":
-            iterations = min(LONGEST, max(SHORTEST, math.ceil(EPOCHS * trained / batch)))
+        batch, iterations = min(trained, 200, max(16, trained // 25)), 0
+        if self.batch_size != "auto":
+            batch = SETTINGS["batch_size"].read(self.batch_size)
+        if self.iterations != "auto":
+            iterations = SETTINGS["iterations"].read(self.iterations)
+        iterations = iterations or min(LONGEST, max(SHORTEST, math.ceil(EPOCHS * trained / batch)))
         eager = self.eager
         if eager == "auto":
             sizes = self._sizes(inputs, outputs)

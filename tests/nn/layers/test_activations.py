@@ -17,6 +17,8 @@ X = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
         (nn.LeakyReLU(0.3), lambda x: F.leaky_relu(x, negative_slope=0.3)),
         (nn.Tanh(), F.tanh),
         (nn.Sigmoid(), F.sigmoid),
+        (nn.GELU(), F.gelu),
+        (nn.GELU("tanh"), lambda x: F.gelu(x, approximate="tanh")),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -88,3 +88,27 @@ def test_sizes_that_make_no_sense_are_refused(arguments, words):
 def test_an_unknown_initialisation_is_refused_with_the_near_name():
     with pytest.raises(ValueError, match=r"unknown initialisation 'he_norm'.*did you mean 'he_"):
         nn.Conv2d(3, 5, 3, init="he_norm")
+
+
+def test_conv1d_is_conv2d_of_one_row():
+    layer = nn.Conv1d(3, 6, 3, 2, 1, groups=3, rng=0)
+    assert [(name, p.shape) for name, p in layer.named_parameters()] == [("weight", (6, 1, 3)), ("bias", (6,))]
+    assert layer.group == "conv"
+    rows = F.conv2d(X[:, :, :1], layer.weight.data[:, :, None], None, (1, 2), (0, 1), 1, 3)
+    np.testing.assert_array_equal(layer(X[:, :, 0]).data, rows.data[:, :, 0])
+    assert nn.Conv1d(3, 4, 2, padding="same", rng=0)(X[:, :, 0]).shape == (2, 4, 7)
+    assert nn.Conv1d(3, 4, 2, padding="valid", rng=0)(X[0, :, 0]).shape == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.Conv1d(3, 4, 0), "at least 1"),
+        (lambda: nn.Conv1d(3, 4, 2, groups=2), "2 groups do not divide"),
+        (lambda: nn.Conv1d(3, 4, 2, 2, "same")(X[:, :, 0]), "'same'"),
+        (lambda: nn.Conv1d(3, 4, 2)(X), r"conv1d wants an input \(N, C, L\)"),
+    ],
+)
+def test_conv1d_refuses_what_does_not_fit(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

@@ -1,4 +1,4 @@
-"""Batch normalisation layers: parameters, running statistics, modes, refusals."""
+"""Normalisation layers: parameters, running statistics, modes, refusals."""
 
 import copy
 
@@ -112,3 +112,30 @@ def test_inputs_that_do_not_fit_are_refused(layer, shape, words):
 def test_settings_that_make_no_sense_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         nn.BatchNorm2d(**arguments)
+
+
+def test_layer_norm_has_pytorchs_names_and_normalises_each_example():
+    layer = nn.LayerNorm((3, 5))
+    assert [(name, p.shape) for name, p in layer.named_parameters()] == [("weight", (3, 5)), ("bias", (3, 5))]
+    assert [name for name, _ in nn.LayerNorm(3, bias=False).named_parameters()] == ["weight"]
+    assert list(nn.LayerNorm(3, elementwise_affine=False).parameters()) == []
+    result = layer(IMAGES[:, :, 0]).data
+    np.testing.assert_allclose(result.mean(axis=(1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(result.var(axis=(1, 2)), 1, rtol=1e-3)
+    layer.weight.data = np.full((3, 5), 2)
+    layer.reset_parameters(0)
+    assert (layer.weight.data == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.LayerNorm(0), "sizes of at least 1"),
+        (lambda: nn.LayerNorm(4)(IMAGES), r"wants an input \(\.\.\., \*\(4,\)\); got shape \(4, 3, 5, 5\)"),
+        (lambda: F.layer_norm(IMAGES, 5, bias=np.ones(5)), "wants a weight where it has a bias"),
+        (lambda: F.layer_norm(IMAGES, 5, np.ones(4)), r"weight has shape \(4,\), but \(5,\) is normalised"),
+    ],
+)
+def test_layer_norm_refuses_other_shapes(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

@@ -32,7 +32,7 @@ from tinyticket.optim.schedules import Schedule, to_plain
 from tinyticket.results.result import Result
 from tinyticket.results.verdict import MARGIN
 
-OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov")
+OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov", "adamw")
 EXTENDABLE = ("rounds", "trials")  # a later run may ask for more of these
 MASKING = ("prune", "one_shot", "scope", "criterion", "gradual", "strategy", "method")  # what decides masks
 
@@ -62,9 +62,11 @@ class Settings(Declared):
     lr: float = setting(
         "Training", 1.2e-3, "Learning rate.", least=math.ulp(0), expected="the learning rate is above 0")
     optimizer: str = setting(
-        "Training", "adam", "adam, sgd, momentum or nesterov (momentum 0.9).", known=OPTIMIZERS, kind="optimizer")
+        "Training", "adam", "adam, sgd, momentum or nesterov (momentum 0.9), or adamw, which trains eagerly.",
+        known=OPTIMIZERS, kind="optimizer")
     weight_decay: float = setting(
-        "Training", 0.0, "L2 penalty added to the gradients.", least=0, expected="the weight decay is at least 0")
+        "Training", 0.0, "L2 penalty added to the gradients; of adamw decay beside them.",
+        least=0, expected="the weight decay is at least 0")
     schedule: Schedule = setting(
         "Training", "constant", "How the learning rate changes, in iterations: constant, step:20000,25000 (a tenth from each on), "
         "cosine:30000, warmup:10000, or warmup:10000+step:20000,25000.", python="Or a schedule of tt.optim.",

@@ -1,7 +1,8 @@
 """Layers as functions: each is one node of the tape, on top of the reference kernels. Names and arguments are PyTorch's."""
 
 from tinyticket.autograd.elementwise import leaky_relu, relu, sigmoid, tanh
-from tinyticket.nn.functional.convolution import conv2d
+from tinyticket.nn.functional.activations import gelu
+from tinyticket.nn.functional.convolution import conv1d, conv2d
 from tinyticket.nn.functional.dropout import dropout
 from tinyticket.nn.functional.linear import flatten, linear
 from tinyticket.nn.functional.losses import (
@@ -13,7 +14,7 @@ from tinyticket.nn.functional.losses import (
     nll_loss,
     softmax,
 )
-from tinyticket.nn.functional.normalisation import batch_norm
+from tinyticket.nn.functional.normalisation import batch_norm, layer_norm
 from tinyticket.nn.functional.padding import pad
 from tinyticket.nn.functional.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
 
@@ -21,11 +22,14 @@ __all__ = [
     "avg_pool2d",
     "batch_norm",
     "binary_cross_entropy_with_logits",
+    "conv1d",
     "conv2d",
     "cross_entropy",
     "dropout",
     "flatten",
+    "gelu",
     "global_avg_pool2d",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",

@@ -63,6 +63,18 @@ def conv2d(
     return _conv2d(*parts, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
+def conv1d(
+    input: Any, weight: Any, bias: Any = None, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1
+) -> Tensor:
+    """Convolve sequences (N, C, L) or (C, L) with a weight (out, C / groups, k): `conv2d` of images of one row."""
+    if np.ndim(input) not in (2, 3) or np.ndim(weight) != 3:
+        wanted = "an input (N, C, L) and a weight (out, C, k)"
+        raise InputError(f"conv1d wants {wanted}; got shapes {np.shape(input)} and {np.shape(weight)}")
+    rows, kernel = (shapes.expand_dims(array, axis=-2) for array in (input, weight))
+    zeros = padding if isinstance(padding, str) else (0, padding)
+    return shapes.squeeze(conv2d(rows, kernel, bias, (1, stride), zeros, (1, dilation), groups), axis=-2)
+
+
 @operation
 def _conv2d(x, weight, bias=None, *, stride, padding, dilation, groups):
     windows = stride, padding, dilation, groups

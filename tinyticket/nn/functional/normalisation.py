@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch and layer normalisation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, operation
+from tinyticket.errors import InputError
 from tinyticket.kernels import reference
 from tinyticket.nn.parameter import Buffer
 
@@ -92,6 +93,48 @@ def _batch_norm_eval(x, weight=None, bias=None, *, eps, statistics):
         lambda g: reference.batch_norm_bias_gradient(g),
     )
     return reference.batch_norm(x, mean, var, weight, bias, eps), gradients[: 1 if weight is None else 3]
+
+
+def layer_norm(
+    input: Any, normalized_shape: int | tuple[int, ...], weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Tensor:
+    """Normalise each example over its last axes to mean 0 and variance 1, then scale by `weight` and shift by `bias`.
+
+    Parameters
+    ----------
+    input : Tensor, shape (..., *normalized_shape)
+    normalized_shape : int or tuple of int
+    weight, bias : Tensor, of the normalised shape, or None
+
+    Notes
+    -----
+    Ba, Kiros and Hinton 2016.
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or np.shape(input)[-len(shape) :] != shape:
+        raise InputError(f"layer_norm of the axes {shape} wants an input (..., *{shape}); got shape {np.shape(input)}")
+    for name, value in {"weight": weight, "bias": bias}.items():
+        if value is not None and np.shape(value) != shape:
+            raise InputError(f"layer_norm: {name} has shape {np.shape(value)}, but {shape} is normalised")
+    if weight is None and bias is not None:
+        raise InputError("layer_norm wants a weight where it has a bias")
+    parts = [part for part in (input, weight, bias) if part is not None]
+    return _layer_norm(*parts, axes=tuple(range(-len(shape), 0)), eps=eps)
+
+
+@operation
+def _layer_norm(x, weight=None, bias=None, *, axes, eps):
+    scale = 1 / np.sqrt(x.var(axis=axes, keepdims=True) + eps)
+    normal = (x - x.mean(axis=axes, keepdims=True)) * scale
+
+    def input_gradient(g):
+        g = g if weight is None else g * weight
+        along = (g * normal).mean(axis=axes, keepdims=True)
+        return scale * (g - g.mean(axis=axes, keepdims=True) - normal * along)
+
+    y = normal if weight is None else normal * weight
+    gradients = input_gradient, (lambda g: g * normal), (lambda g: g)
+    return (y if bias is None else y + bias), gradients[: 1 + (weight is not None) + (bias is not None)]
 
 
 def _array(values: Any) -> np.ndarray:

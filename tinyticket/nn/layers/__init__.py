@@ -1,22 +1,25 @@
 """Layers: each holds its parameters and calls its function."""
 
-from tinyticket.nn.layers.activations import LeakyReLU, ReLU, Sigmoid, Tanh
+from tinyticket.nn.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from tinyticket.nn.layers.containers import Residual, Sequential
-from tinyticket.nn.layers.convolution import Conv2d
+from tinyticket.nn.layers.convolution import Conv1d, Conv2d
 from tinyticket.nn.layers.dropout import Dropout
 from tinyticket.nn.layers.linear import Linear
-from tinyticket.nn.layers.normalisation import BatchNorm1d, BatchNorm2d
+from tinyticket.nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from tinyticket.nn.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from tinyticket.nn.layers.shapes import Flatten, ZeroPad2d, ZeroPadChannels
 
 __all__ = [
+    "GELU",
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1d",
     "Conv2d",
     "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MaxPool2d",

@@ -43,3 +43,19 @@ class Sigmoid(Module):
     def forward(self, x):
         """Apply it to each element."""
         return functional.sigmoid(x)
+
+
+class GELU(Module):
+    """x times the share of a standard normal distribution below x; `approximate` "tanh" as in `functional.gelu`."""
+
+    def __init__(self, approximate: str = "none"):
+        self.approximate = approximate
+        functional.gelu(0.0, approximate=approximate)  # says that there is no such approximation
+
+    def forward(self, x):
+        """Apply it to each element."""
+        return functional.gelu(x, approximate=self.approximate)
+
+    def settings(self):
+        """Return the constructor's arguments."""
+        return {"approximate": self.approximate}

@@ -1,4 +1,4 @@
-"""The convolution of images."""
+"""The convolutions of images and of sequences."""
 
 from __future__ import annotations
 
@@ -93,3 +93,70 @@ class Conv2d(Prunable):
             "bias": self.bias is not None,
             "init": self.init,
         }
+
+
+class Conv1d(Prunable):
+    """Convolution of sequences (in fact the correlation) plus a bias for each channel.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, dilation : int
+        Length of a window, steps from window to window, zeros at each end, and from position to position in a window. The padding
+        may also be "valid" (none) or "same" (sequences keep their length).
+    groups, bias, rng, init
+        As of `Conv2d`.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels / groups, kernel_size)
+    bias : Parameter, shape (out_channels,), or None
+    """
+
+    group = "conv"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: Any = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        *,
+        bias: bool = True,
+        rng: Any = None,
+        init: str = "glorot_normal",
+    ):
+        counts = in_channels, out_channels, kernel_size, stride, dilation, groups
+        self.in_channels, self.out_channels, self.kernel_size, self.stride, self.dilation, self.groups = map(
+            operator.index, counts
+        )
+        if min(map(operator.index, counts)) < 1:
+            raise ValueError(
+                f"Conv1d wants channels, kernel_size, stride, dilation and groups of at least 1, not {counts}"
+            )
+        self.padding = padding if padding in ("same", "valid") else operator.index(padding)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"Conv1d: {groups} groups do not divide {in_channels} channels in and {out_channels} out")
+        check_init(init)
+        self.init = init
+        shape = (self.out_channels, self.in_channels // self.groups, self.kernel_size)
+        self.weight = Parameter(INITIALISERS[init](shape, rng))
+        self.bias = Parameter(zeros((self.out_channels,))) if bias else None
+
+    def forward(self, x):
+        """Map sequences (N, in_channels, L) to (N, out_channels, ...)."""
+        return functional.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def reset_parameters(self, rng):
+        """Draw the weight anew; the bias starts at zero."""
+        self.weight.data = INITIALISERS[self.init](self.weight.shape, rng)
+        if self.bias is not None:
+            self.bias.data = zeros(self.bias.shape)
+
+    def settings(self):
+        """Return the constructor's arguments."""
+        names = "in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "init"
+        return {**{name: getattr(self, name) for name in names}, "bias": self.bias is not None}

@@ -1,4 +1,4 @@
-"""Batch normalisation."""
+"""Batch and layer normalisation."""
 
 from __future__ import annotations
 
@@ -94,3 +94,48 @@ class BatchNorm2d(_BatchNorm):
     """
 
     axes = (4, "(N, C, H, W)")
+
+
+class LayerNorm(Module):
+    """Each example with mean 0 and variance 1 over its last axes, times a weight, plus a bias (Ba, Kiros and Hinton 2016).
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        Sizes of these axes.
+    eps : float
+        Added to the variance.
+    elementwise_affine, bias : bool
+        Whether there are a weight, which starts at one, and beside it a bias, which starts at zero.
+
+    Attributes
+    ----------
+    weight, bias : Parameter, of the normalised shape, or None
+    """
+
+    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True):
+        sizes = [normalized_shape] if np.ndim(normalized_shape) == 0 else normalized_shape
+        self.normalized_shape, self.eps = tuple(map(operator.index, sizes)), float(eps)
+        if not self.normalized_shape or min(self.normalized_shape) < 1 or not self.eps > 0:
+            raise ValueError(f"LayerNorm wants sizes of at least 1 and eps above 0, not {normalized_shape} and {eps}")
+        self.weight = Parameter(constant(self.normalized_shape, value=1)) if elementwise_affine else None
+        self.bias = Parameter(zeros(self.normalized_shape)) if elementwise_affine and bias else None
+
+    def forward(self, x):
+        """Normalise each example; the shape stays."""
+        return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def reset_parameters(self, rng: Any) -> None:
+        """Set weight and bias back to their start; nothing is drawn."""
+        for start, value in ((self.weight, 1), (self.bias, 0)):
+            if start is not None:
+                start.data = constant(self.normalized_shape, value=value)
+
+    def settings(self):
+        """Return the constructor's arguments."""
+        return {
+            "normalized_shape": list(self.normalized_shape),
+            "eps": self.eps,
+            "elementwise_affine": self.weight is not None,
+            "bias": self.bias is not None,
+        }
