@@ -11,7 +11,8 @@ from tinyticket.lottery import reset, stream
 from tinyticket.lottery.inputs import split
 from tinyticket.lottery.settings import resolve
 from tinyticket.lottery.start import Start
-from tinyticket.lottery.training import Trainer, make_optimizer
+from tinyticket.lottery.step import make_optimizer
+from tinyticket.lottery.training import Trainer
 from tinyticket.nn import Dropout, Linear, Sequential, models
 from tinyticket.optim import SGD, Adam, MultiStep, Warmup
 

@@ -8,33 +8,31 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler import CompiledStep, EagerStep
-from tinyticket.compiler.choose import choose
+from tinyticket.compiler import EagerStep
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.data.augmentation import augment, by_name
-from tinyticket.errors import DivergenceError, InputError
+from tinyticket.errors import InputError
 from tinyticket.lottery import checkpoints, progress
 from tinyticket.lottery.calls import calls
+from tinyticket.lottery.divergence import raise_diverged
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.keeper import Keeper
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
-from tinyticket.nn import Module, Parameter, own_class
+from tinyticket.lottery.step import Step, executed, make_optimizer, make_step
+from tinyticket.nn import Module, Parameter
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
-from tinyticket.optim import SGD, Adam, AdamW, Optimizer
-from tinyticket.store import HISTORY, Course, Progress, Run
+from tinyticket.store import HISTORY, Course, Progress, Run, by_column
 from tinyticket.store.layout import Outline
 
-Step = CompiledStep | EagerStep
 Watch = Callable[[dict[str, Any]], None]
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
-ADAMS = {"adam": Adam, "adamw": AdamW}
 
 
 @dataclass(frozen=True)
@@ -67,33 +65,8 @@ class Trainer:
     ):
         self.model, self.settings, self.examples, loss = model, settings, examples, loss or CrossEntropy()
         self.optimizer = make_optimizer(model, settings)
-        self.step: Step
-        self._plan, plan = plan, plan or {}
-        if settings.eager or plan.get("mode") == "eager":
-            self.step = EagerStep(model, self.optimizer, threads, loss=loss)
-        elif own := own_class(model):  # whose forward() may do more than one look at the tape can tell
-            if settings.device != "cpu":
-                compiled = f"device {settings.device} runs compiled networks only"
-                raise InputError(f"{compiled}, and {own} is a class of your own, which trains through the autograd")
-            self.step = EagerStep(model, self.optimizer, threads, f"{own} is a class of your own", loss)
-        elif examples.train[1].dtype.names:
-            if settings.device != "cpu":
-                raise InputError(
-                    f"device {settings.device} trains examples that count the same; leave their weights out"
-                )
-            self.step = EagerStep(model, self.optimizer, threads, "examples have weights", loss)
-        else:
-            self.step = choose(
-                model,
-                loss,
-                self.optimizer,
-                settings.batch_size,
-                threads=threads,
-                kernels=plan.get("kernels"),
-                turns=plan.get("turns", "batch") if plan else None,
-                input_shape=examples.train[0].shape[1:],
-                device=settings.device,
-            )
+        self.step: Step = make_step(model, loss, self.optimizer, settings, examples.train, threads, plan)
+        self._plan = plan
 
     @cached_property
     def _parameters(self) -> dict[str, Parameter]:
@@ -134,7 +107,7 @@ class Trainer:
         settings, revision, keeper = self.settings, start.revision or Revision(), keeper or Keeper()
         course = self._resumed(start, step, dropout, keeper) or self._begun(start, revision)
         for row in course.rows:
-            watch(_named(row))
+            watch(by_column(row))
         indices = batches(len(self.examples.train[0]), settings.batch_size, order)
         feed: Iterator[Batch] = zip(indices, self._draws(augment), strict=False)
         feed = itertools.islice(feed, course.iteration, None)  # the batches of the iterations before are passed over
@@ -160,7 +133,7 @@ class Trainer:
                 self._evaluate(step, course, start.iteration, watch)
                 keeper.look()
         seconds = time.perf_counter() - began
-        plan, settled = _executed(course.plans, step.plan()), revision.settled
+        plan, settled = executed(course.plans, step.plan()), revision.settled
         begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
         state, history, origin = self.model.state_dict(), np.array(course.rows, HISTORY), start.record()
         more: dict[str, Any] = {"frozen": start.frozen, "metric": step.loss.metric}
@@ -230,7 +203,7 @@ class Trainer:
             x, y = (part[batch] for part in self.examples.train)
             loss, gradients = step.backward(x if draws is None else augment(x, draws), y)
             if not math.isfinite(loss):
-                _raise_diverged("training loss", np.array([loss]), i + 1, self.settings)
+                raise_diverged("training loss", np.array([loss]), i + 1, self.settings)
             revision.see(gradients)
             if revision.takes_step and i + 1 in revision.iterations:
                 losses.append(np.array([loss]))
@@ -247,7 +220,7 @@ class Trainer:
         augmented = None if draws[0] is None else np.array(draws)
         losses = step.run(self.examples.train, np.array(indices), rates, augmented)
         if not np.isfinite(losses).all():
-            _raise_diverged("training loss", losses, iterations.start + 1, settings)
+            raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
 
     def _evaluate(self, step: Step, course: Course, first: int, watch: Watch) -> None:
@@ -264,9 +237,9 @@ class Trainer:
         if lowest or iteration == settings.iterations or settings.test_at == "all":
             test = step.evaluate(self.examples.test)
         row = (iteration, float(np.concatenate(course.losses or [np.array([math.nan])]).mean()), *validation, *test)
-        watch(_named(row))
+        watch(by_column(row))
         if not math.isfinite(validation[0]):
-            _raise_diverged("validation loss", np.array([validation[0]]), iteration, settings)
+            raise_diverged("validation loss", np.array([validation[0]]), iteration, settings)
         course.rows.append(row)
         course.losses = []
 
@@ -301,39 +274,3 @@ class Trainer:
         if self._draws_a_step is None:
             self._draws_a_step = draws_a_step(self.model, self.examples.train[0][: self.settings.batch_size])
         pass_over(dropout, iterations * self._draws_a_step)
-
-
-def _named(row: tuple) -> dict[str, Any]:
-    """Return a row of the history by its columns."""
-    return dict(zip(HISTORY.names or (), row, strict=True))
-
-
-def _executed(plans: list[dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
-    """Return the last plan of a training, and "before" it those of earlier masks that were others, each "until" an iteration."""
-    pairs = itertools.pairwise([*plans, last])
-    before = [plan for plan, after in pairs if plan != {**after, "until": plan["until"]}]
-    return {**last, **({"before": before} if before else {})}
-
-
-def make_optimizer(model: Module, settings: Settings) -> Optimizer:
-    """Return the optimizer that the settings name."""
-    if settings.optimizer in ADAMS:
-        return ADAMS[settings.optimizer](model.parameters(), settings.lr, weight_decay=settings.weight_decay)
-    momentum, nesterov = 0.0 if settings.optimizer == "sgd" else 0.9, settings.optimizer == "nesterov"
-    return SGD(model.parameters(), settings.lr, momentum, settings.weight_decay, nesterov)
-
-
-def _raise_diverged(what: str, losses: np.ndarray, first: int, settings: Settings) -> NoReturn:
-    bad = int(np.argmin(np.isfinite(losses)))
-    raise DivergenceError(f"the {what} is {losses[bad]} at iteration {first + bad}; try {_advice(settings)}")
-
-
-def _advice(settings: Settings) -> str:
-    """Return what may keep a training from diverging."""
-    if (
-        settings.optimizer not in ADAMS and settings.lr * settings.weight_decay >= 1
-    ):  # every step would grow the weights
-        return f"a weight decay below {1 / settings.lr:g}, one over the learning rate"
-    return f"a learning rate below {settings.lr:g}" + (
-        ", or a longer warm-up" if settings.optimizer not in ADAMS else ""
-    )

@@ -12,7 +12,7 @@ from tinyticket.store.checkpoint import Checkpoint, read_checkpoint
 from tinyticket.store.header import read_header
 from tinyticket.store.progress import Course, Progress, fingerprint, read_progress, write_progress
 from tinyticket.store.reading import Group
-from tinyticket.store.run import HISTORY, Run, summary
+from tinyticket.store.run import HISTORY, Run, by_column, summary
 
 __all__ = [
     "HISTORY",
@@ -22,6 +22,7 @@ __all__ = [
     "Group",
     "Progress",
     "Run",
+    "by_column",
     "check_free",
     "fingerprint",
     "read_checkpoint",

@@ -22,6 +22,11 @@ HISTORY = np.dtype(
 )
 
 
+def by_column(row: tuple) -> dict[str, Any]:
+    """Return a row of the history as a dict."""
+    return dict(zip(HISTORY.names or (), row, strict=True))
+
+
 @dataclass(frozen=True)
 class Run:
     """One training of one network.

@@ -22,7 +22,7 @@ MISTAKE = np.log(2) * (1 - 1e-4)
 
 
 def numbered(file: File, found: Training) -> str | None:
-    """Trials are counted from the first one, but for those that diverged, and have no more rounds than planned; nor are there more."""
+    """Trials are counted from the first one, but for those that diverged, and have no more rounds than planned."""
     settings, diverged = file.settings, file.result.diverged
     there = {each.trial for each in file.dense} | set(map(int, diverged))
     if missing := set(range(settings.first_trial, found.trial)) - there:
