@@ -92,7 +92,7 @@ def digest(value: Any) -> str:
     def add(value: Any) -> None:
         if isinstance(value, np.ndarray):
             sha.update(f"{value.dtype.str}{value.shape}".encode())
-            sha.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
+            sha.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
         elif dataclasses.is_dataclass(value):
             add(vars(value))
         elif isinstance(value, Mapping | list | tuple):
