@@ -6,13 +6,14 @@ import json
 import os
 import random
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import DATA, SMALL, Recorder, contents, differing, find
+from tests.lottery.experiments import DATA, SMALL, InterruptAt, Recorder, contents, differing, find
 from tests.lottery.networks import Counting
 from tinyticket import nn
 from tinyticket.data import from_arrays
@@ -107,7 +108,7 @@ def test_a_training_interrupted_again_and_again_comes_to_the_same_bits(name, at_
             assert times < 30
             assert kept(out)
     assert times
-    assert not caplog.records
+    assert not [record for record in caplog.records if "keeps" in record.getMessage() or "kept" in record.getMessage()]
     assert differing(contents(result.path), whole) == []
     assert kept(out) == []
 
@@ -355,3 +356,12 @@ def test_others_files_stay(out):
         (out.parent / name).touch()
     find(rounds=0, out=out)
     assert sorted(os.listdir(out.parent)) == sorted([*others, out.name])
+
+
+def test_workers_write_down_what_they_train_when_a_run_is_stopped(monkeypatch, out):
+    monkeypatch.setattr(keeper, "WORTH", 0.0)
+    long = {"iterations": 3000, "evaluate_every": 100, "trials": 2, "rounds": 0}
+    with ThreadPoolExecutor(2) as executor, pytest.raises(KeyboardInterrupt):
+        find(out=out, executor=executor, workers=2, callbacks=InterruptAt("evaluated", 4, KeyboardInterrupt), **long)
+    assert kept(out) == [".ticket.h5.training-0-0-dense", ".ticket.h5.training-1-0-dense"]
+    assert differing(contents(find(out=out, **long).path), contents(find(**long), out.parent)) == []

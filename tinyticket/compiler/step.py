@@ -182,9 +182,9 @@ class CompiledStep(Step):
         return {"mode": "compiled", **device, **turns, "kernels": kernels}
 
     def follow(self, plan: Mapping[str, Any] | None) -> None:
-        self._kernels, self._turns = (
-            ({}, None) if plan is None else (plan.get("kernels", {}), plan.get("turns", "batch"))
-        )
+        self._kernels, self._turns = {}, None
+        if plan is not None:
+            self._kernels, self._turns = plan.get("kernels", {}), plan.get("turns", "batch")
 
     def _chosen(self) -> dict[str, bool]:
         """Return for every weight, under its present mask, whether it runs sparse: as asked for, or if that is faster."""

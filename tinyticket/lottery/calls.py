@@ -24,7 +24,10 @@ def calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], d
     device
         That of the settings; the host of another device than the CPU waits once a call, of as many steps as can be.
     """
-    cuts, most = {last, *range(evaluate_every, last, evaluate_every), *others}, STEPS_A_CALL
+    cuts, most = (
+        {last, *range(evaluate_every, last, evaluate_every), *others},
+        1,
+    )  # until it is known how long a step takes
     for until in sorted(cut for cut in cuts if first < cut <= last):
         while first < until:
             iterations, began = (

@@ -236,7 +236,8 @@ class Trainer:
         lowest = validation[0] < min((row[2] for row in course.rows[course.since :]), default=math.inf)
         if lowest or iteration == settings.iterations or settings.test_at == "all":
             test = step.evaluate(self.examples.test)
-        row = (iteration, float(np.concatenate(course.losses or [np.array([math.nan])]).mean()), *validation, *test)
+        loss = float(np.concatenate(course.losses).mean()) if course.losses else math.nan
+        row = (iteration, loss, *validation, *test)
         watch(by_column(row))
         if not math.isfinite(validation[0]):
             raise_diverged("validation loss", np.array([validation[0]]), iteration, settings)
