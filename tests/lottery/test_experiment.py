@@ -78,7 +78,7 @@ def test_one_shot_prunes_the_dense_network_to_each_density():
 def test_global_scope_compares_all_layers():
     result = find(scope="global", prune=0.3, controls="none")
     dense, *tickets = result.trials[0].rounds
-    assert [round.weights_left for round in result.trials[0].rounds] == [344, 241, 169]
+    assert [each.weights_left for each in result.trials[0].rounds] == [344, 241, 169]
     everything = np.concatenate([np.abs(dense.trained[name][mask]) for name, mask in tickets[0].masks.items()])
     gone = np.concatenate([np.abs(dense.trained[name][~mask]) for name, mask in tickets[0].masks.items()])
     assert gone.max() <= everything.min()
