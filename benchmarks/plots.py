@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arguments import Options
+from benchmarks.probe import Probe
 from benchmarks.rows import Row
 from tinyticket.errors import InputError
 
@@ -22,15 +23,16 @@ def draw(options: Options, rows: Sequence[Row]) -> Iterator[Path]:
     """Write the pictures of a run and yield where they are."""
     folder = Path(options.plot or ".")
     folder.mkdir(parents=True, exist_ok=True)
+    stamp = _stamp(options, rows)
     curves = {r["case"]: [] for r in rows if r["density"] is not None}
     for r in rows:
         if r["density"] is not None:
             curves[r["case"]].append(r)
     for case, found in curves.items():
         if len({r["density"] for r in found}) > 1:
-            yield _density_curve(folder / f"{options.benchmark}-{case}.png", case, found)
+            yield _density_curve(folder / f"{options.benchmark}-{case}.png", case, found, stamp)
     if any("flops" in r for r in rows):
-        yield _roofline(folder / "roofline.png", [r for r in rows if "flops" in r], options.threads)
+        yield _roofline(folder / "roofline.png", [r for r in rows if "flops" in r], options.threads, stamp)
 
 
 def break_even(densities: Sequence[float], ours: Sequence[float], theirs: Sequence[float]) -> float | None:
@@ -46,7 +48,7 @@ def break_even(densities: Sequence[float], ours: Sequence[float], theirs: Sequen
     return None
 
 
-def _density_curve(path: Path, case: str, rows: Sequence[Row]) -> Path:
+def _density_curve(path: Path, case: str, rows: Sequence[Row], stamp: str) -> Path:
     from matplotlib.ticker import NullLocator
 
     figure, axes = _figure()
@@ -69,7 +71,7 @@ def _density_curve(path: Path, case: str, rows: Sequence[Row]) -> Path:
     axes.set_xticks(densities, [f"{density:.3g}" for density in densities], fontsize=8)
     axes.invert_xaxis()
     figure.legend(title=f"{threads} thread" + "s" * (threads > 1), fontsize=8, loc="outside right upper")
-    return _save(figure, path)
+    return _save(figure, path, stamp)
 
 
 def _curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
@@ -91,14 +93,14 @@ def _curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
     return {label: sorted(points.items()) for label, points in lines.items()}
 
 
-def _roofline(path: Path, rows: Sequence[Row], threads: int) -> Path:
+def _roofline(path: Path, rows: Sequence[Row], threads: int, stamp: str) -> Path:
     from benchmarks.roofline import LEVELS, peaks
 
     found = peaks(threads)
     figure, axes = _figure()
-    span = [10 ** (k / 20) for k in range(-40, 31)]
+    span = [10 ** (k / 20) for k in range(-30, 41)]
     for level in LEVELS:
-        rates = [min(found["flops"], found[level] / b) / 1e9 for b in span]
+        rates = [min(found["flops"], found[level] * per_byte) / 1e9 for per_byte in span]
         axes.plot(span, rates, lw=1, label=f"{level}, {found[level] / 1e9:.0f} GB/s")
     done = set()
     for r in rows:
@@ -106,15 +108,15 @@ def _roofline(path: Path, rows: Sequence[Row], threads: int) -> Path:
         if r["threads"] != threads or key in done or not r["seconds"]:
             continue
         done.add(key)
-        x, y = r["bytes"] / r["flops"], r["flops"] / r["seconds"] / 1e9
+        x, y = r["flops"] / r["bytes"], r["flops"] / r["seconds"] / 1e9
         axes.plot([x], [y], "o" if "forward" in r["case"] else "s", color="k", ms=4)
         axes.annotate(f"{r['density']:g}", (x, y), fontsize=6, xytext=(3, 2), textcoords="offset points")
     axes.set(
-        xscale="log", yscale="log", xlabel="bytes between cache and registers per useful operation", ylabel="GFLOP/s",
-        title=f"roofline, {threads} threads, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
+        xscale="log", yscale="log", xlabel="useful operations per byte between cache and registers", ylabel="GFLOP/s",
+        title=f"roofline, {threads} thread{'s' * (threads > 1)}, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
     )  # fmt: skip
-    axes.legend(fontsize=8)
-    return _save(figure, path)
+    figure.legend(fontsize=8, loc="outside right upper")
+    return _save(figure, path, stamp)
 
 
 def _figure() -> tuple[Any, Any]:
@@ -126,6 +128,17 @@ def _figure() -> tuple[Any, Any]:
     return figure, axes
 
 
-def _save(figure: Any, path: Path) -> Path:
+def _stamp(options: Options, rows: Sequence[Row]) -> str:
+    """Return why a run's figures are not to be trusted, or nothing."""
+    if options.quick:
+        return "--quick: these figures mean nothing"
+    varied = rows[0].get("probe_variation", {}) if rows else {}
+    disturbed = [work for work, share in varied.items() if share > Probe.TOLERANCE[work]]
+    return f"disturbed while measured: {', '.join(disturbed)}" if disturbed else ""
+
+
+def _save(figure: Any, path: Path, stamp: str) -> Path:
+    if stamp:
+        figure.text(0.5, 0.5, stamp, fontsize=22, color="crimson", alpha=0.35, rotation=20, ha="center", va="center")
     figure.savefig(path, dpi=120)
     return path

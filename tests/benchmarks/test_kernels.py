@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from benchmarks import linear, plots, roofline, small, startup
-from benchmarks.arguments import parse
+from benchmarks.arguments import Options, parse
 from benchmarks.check import WrongResultError, require_near
 from benchmarks.environment import UNFAIR, cores, fair
 from benchmarks.layer import Layer
 from benchmarks.own_layer import OwnDense, OwnSparse, OwnSparsePacking
 from benchmarks.peer_layers import LAYERS
 from benchmarks.peers import PACKAGES
+from benchmarks.probe import Probe
 from benchmarks.program import main
 
 ROOT = Path(__file__).parents[2]
@@ -140,6 +141,14 @@ def test_pictures(small_sizes, tiny, tmp_path, monkeypatch):
     rows_of(given, tiny, tmp_path / "rows.json")
     names = {path.name for path in (tmp_path / "new").iterdir()}
     assert names == {"kernels-linear-40x24-b20.png", "kernels-linear-40x24-b20-forward.png", "roofline.png"}
+
+
+def test_a_quick_or_disturbed_run_is_stamped():
+    free = {"probe_variation": dict.fromkeys(Probe.TOLERANCE, 0.0)}
+    busy = {"probe_variation": {**free["probe_variation"], "memory": 9.0}}
+    assert plots._stamp(Options("kernels", 1, quick=True), [free]) == "--quick: these figures mean nothing"
+    assert plots._stamp(Options("kernels", 1), [free]) == ""
+    assert plots._stamp(Options("kernels", 1), [busy]) == "disturbed while measured: memory"
 
 
 def test_break_even_lies_between_the_densities_around_it():
