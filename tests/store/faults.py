@@ -1,10 +1,12 @@
-"""Commits with a fault at one of their calls of the system, and what they leave: `python -m tests.store.faults KIND [FIRST [STEP]]`.
+"""Commits with a fault at one of their calls of the system: `python -m tests.store.faults KIND [FIRST [STEP]]`.
 
 A child process writes a file of seven rounds, most of them through its journal. At call FIRST, FIRST + STEP, ... of those that
 change something on disk there is an error instead ("error"), or from there on at every one ("full"), or the process is killed
-before or after it ("before", "after"); with "read" there is an error instead of one of the calls that do not. With "room" nothing is
-patched: a file leaves so many bytes of the disk of $TINYTICKET_SMALL_DISK free. Every time the file, read with h5py and with its journal, is what it was after one of the commits, none that had returned is lost, an error is one
-sentence, and the next run ends with the bytes of a run without faults and nothing beside them.
+before or after it ("before", "after"); with "read" there is an error instead of one of the calls that change nothing. With "room"
+nothing is patched: a file leaves so many bytes of the disk of $TINYTICKET_SMALL_DISK free.
+
+Every time the file, read with its journal and with h5py alone, is what it was after one of the commits; none that had returned is
+lost; an error is one sentence; and the next run ends with the bytes of a run without faults, and nothing beside them.
 """
 
 import builtins
@@ -25,25 +27,12 @@ from tinyticket.errors import InputError
 from tinyticket.store import Archive, archive
 
 SIZES = [5000, 1000, 1500, 1000, 2000, 1200, 900]
-CHANGING = set(
-    [
-        "open",
-        "mkdir",
-        "rmdir",
-        "unlink",
-        "replace",
-        "fsync",
-        "chmod",
-        "copy_file_range",
-        "flock",
-        "write",
-        "writelines",
-        "flush",
-        "close",
-    ]
-)
-READING = set(["stat", "lstat", "fstat", "listdir", "read", "readline", "readinto", "seek"])
-METHODS = set(["read", "readline", "readinto", "seek", "write", "writelines", "flush", "close"])
+CHANGING = {
+    *("open", "mkdir", "rmdir", "unlink", "replace", "fsync", "chmod", "copy_file_range", "flock"),
+    *("write", "writelines", "flush", "close"),
+}
+READING = {"stat", "lstat", "fstat", "listdir", "read", "readline", "readinto", "seek"}
+METHODS = {"read", "readline", "readinto", "seek", "write", "writelines", "flush", "close"}
 
 
 class Faults:
@@ -196,7 +185,8 @@ def check(folder, kind, at, whole):
 def main(kind, first=0, step=1):
     archive.JOURNAL_FROM = 0
     whole, count, at = expected(), 0, first
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TINYTICKET_SMALL_DISK") if kind == "room" else None) as folder:
+    disk = os.environ["TINYTICKET_SMALL_DISK"] if kind == "room" else None
+    with tempfile.TemporaryDirectory(dir=disk) as folder:
         while True:
             try:
                 if not check(Path(folder), kind, at, whole) or (kind == "room" and at > 4 * len(whole)):

@@ -1,9 +1,14 @@
-"""The program killed at random instants: finished rounds are always whole, and the same command ends where it would have."""
+"""The program killed at random instants: finished rounds are always whole, and the same command ends where it would have.
+
+TINYTICKET_KILLS says how many kills are tried for each way of committing, by a file that is replaced and through a journal.
+"""
 
 import functools
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -12,8 +17,24 @@ import tinyticket as tt
 from tests.cli.commands import ENVIRONMENT, call, find_arguments, save_npz, start
 from tests.lottery.experiments import contents, differing, find
 from tinyticket.lottery.keeper import VARIABLE
+from tinyticket.store.journal import entries_of
 
 SETTINGS = {"trials": 3, "rounds": 3, "iterations": 10}  # 30 trainings and 12 commits, which take as long
+KILLS = int(os.environ.get("TINYTICKET_KILLS", 2))
+
+PROGRAM = """
+import sys
+from tinyticket.store import archive
+archive.JOURNAL_FROM = {size}
+from tinyticket.__main__ import main
+main()
+"""
+
+
+def start(arguments, size):
+    """Start the program with a journal for files of a size or more."""
+    command = [sys.executable, "-c", PROGRAM.format(size=size), *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +50,10 @@ def whole(npz, tmp_path_factory):
     return contents(path)
 
 
-def kill_at_random(arguments, dice):
+def kill_at_random(arguments, size, dice):
     """Start the program, let some trainings end, kill it a little later; say whether it was still running."""
-    process = start(arguments)
-    for _ in range(dice.randint(1, 3)):
+    process = start(arguments, size)
+    for _ in range(dice.randint(1, 6)):
         process.stderr.readline()
     time.sleep(dice.uniform(0, 0.06))
     process.kill()
@@ -53,16 +74,30 @@ def check_finished_rounds(path):
     return len(rounds)
 
 
-def test_a_run_killed_again_and_again_keeps_its_rounds_and_ends_with_the_same_contents(npz, whole, path):
-    dice, arguments, killed, finished = random.Random(0), find_arguments(npz, path, **SETTINGS), 0, 0
-    for _ in range(4):
-        killed += kill_at_random(arguments, dice)
+@pytest.mark.parametrize("size", [1 << 30, 0], ids=["replaced", "journal"])
+def test_a_run_killed_again_and_again_keeps_its_rounds_and_ends_with_the_same_contents(size, npz, whole, path):
+    dice, arguments, killed, finished, waited = random.Random(size), find_arguments(npz, path, **SETTINGS), 0, 0, 0
+    for _ in range(KILLS):
+        if finished == 12:
+            go_on_to_the_end(path, arguments, size, whole)
+            path.unlink()
+            finished = 0
+        killed += kill_at_random(arguments, size, dice)
         if path.exists():
             now = check_finished_rounds(path)
             assert now >= finished
             finished = now
+            waited += bool(entries_of(path))
     assert killed
-    assert call(arguments).code == 0
+    go_on_to_the_end(path, arguments, size, whole)
+    print(f"{killed} kills, {waited} of which left a journal")
+
+
+def go_on_to_the_end(path, arguments, size, whole):
+    """Let the program come to its end, and compare."""
+    process = start(arguments, size)
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
     assert differing(contents(path), whole) == []
     assert os.listdir(path.parent) == [path.name]
 

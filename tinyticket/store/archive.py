@@ -1,6 +1,6 @@
 """Keep a file whole at every instant.
 
-HDF5 writes to memory alone (`content`). While a file is small, a commit brings the whole of it to disk under another name, which
+HDF5 writes to memory alone (`file_image`). While a file is small, a commit brings the whole of it to disk under another name, which
 then takes the file's in one step. Of a large file, a commit brings to disk what it changed, into a journal beside the file
 (`journal`). Once that is as large as the file, and when a run ends or begins, the two are packed: copied into a new file, which
 takes the name. Whatever happens, the name stands for a whole file, and with its journal for the old state or the new.
@@ -20,7 +20,7 @@ from h5py import h5g
 
 from tinyticket.errors import InputError
 from tinyticket.store import journal
-from tinyticket.store.content import Content
+from tinyticket.store.file_image import FileImage
 from tinyticket.store.layout import check_format
 from tinyticket.store.lock import held
 from tinyticket.store.reading import Group, Ledger, Source
@@ -44,7 +44,7 @@ class Archive:
 
     def __init__(self, path: str | os.PathLike | None = None):
         self.path = None if path is None else Path(path)
-        self._image: bytes = b""
+        self._memory: bytes = b""
         self._ledger: Ledger | None = None
         self._state: Any = None  # of the file that the ledger is about
         self._checked = False
@@ -60,7 +60,7 @@ class Archive:
     def exists(self) -> bool:
         """Whether anything has been committed."""
         with system_errors(self.name):
-            return bool(self._image) if self.path is None else self.path.exists()
+            return bool(self._memory) if self.path is None else self.path.exists()
 
     @property
     def _file(self) -> Path:
@@ -83,32 +83,31 @@ class Archive:
             folder, there = os.path.isdir(self.path), os.path.exists(self.path)
             what = "is a folder" if folder else "is no file" if there else "does not exist"
             raise InputError(f"{self.path} {what}; expected a result file")
-        with self._content() as content, self._opened(content) as file:
+        with self._image() as image, self._opened(image) as file:
             with system_errors(self.name):
-                state = (self.path and [identity(stream.fileno()) for stream in content.streams]) or content.size
-            known = (
-                self._ledger if state == self._state else None
-            )  # else another file has taken its place, or it has grown
-            ledger = known or Ledger(content.size)
-            root = Source(file, content, self.name, ledger).root
+                state = (self.path and [identity(stream.fileno()) for stream in image.streams]) or image.size
+            # If the state is another, another file has taken its place, or it has grown.
+            known = self._ledger if state == self._state else None
+            ledger = known or Ledger(image.size)
+            root = Source(file, image, self.name, ledger).root
             if known is None:
                 check_format(root, self.name)
                 self._ledger, self._state = ledger, state
             yield root
 
-    def _content(self) -> Content:
+    def _image(self) -> FileImage:
         if self.path is None:
-            return Content(io.BytesIO(self._image))
-        return journal.open_content(self._file) if self.exists else Content()
+            return FileImage(io.BytesIO(self._memory))
+        return journal.open_image(self._file) if self.exists else FileImage()
 
-    def _opened(self, content: Content) -> h5py.File:
+    def _opened(self, image: FileImage) -> h5py.File:
         try:
-            file = h5py.File(content, "r")
+            file = h5py.File(image, "r")
             h5g.open(file.id, b"/")
         except Exception as error:  # of many classes, if a file is damaged
-            content.check(self.name)
+            image.check(self.name)
             raise InputError(f"{self.name} cannot be read as an HDF5 file: {first_line(error)}") from None
-        content.check(self.name)
+        image.check(self.name)
         return file
 
     def commit(self, write: Callable[[h5py.File], None]) -> None:
@@ -120,42 +119,41 @@ class Archive:
             If the disk is full or the folder cannot be written; the file is as it was before. If the file is damaged, or is held
             and another program has replaced it.
         """
-        with self._content() as content:
+        with self._image() as image:
             self._check_own()
-            if content.size and not self._checked:  # what this object writes itself needs no check
-                with self._opened(content) as file:
-                    Source(file, content, self.name, Ledger(content.size)).root.check()
+            if image.size and not self._checked:  # what this object writes itself needs no check
+                with self._opened(image) as file:
+                    Source(file, image, self.name, Ledger(image.size)).root.check()
             with system_errors(self.name):
-                before = content.mark()
+                before = image.mark()
             try:
-                with h5py.File(content, "r+" if content.size else "w") as file:
+                with h5py.File(image, "r+" if image.size else "w") as file:
                     write(file)
             except (KeyError, OSError, RuntimeError, ValueError) as error:
-                content.check(self.name)
-                if before[0] and "Unable to" in str(
-                    error
-                ):  # so HDF5 begins what it has to say against damage that no reader meets
+                image.check(self.name)
+                # So HDF5 begins what it has to say against damage that no reader meets.
+                if before[0] and "Unable to" in str(error):
                     raise InputError(f"{self.name} is damaged: {first_line(error)}") from error
                 raise
-            content.check(self.name)
-            self._bring_to_disk(content, before)
+            image.check(self.name)
+            self._bring_to_disk(image, before)
         self._checked = True
 
-    def _bring_to_disk(self, content: Content, before: list) -> None:
+    def _bring_to_disk(self, image: FileImage, before: list) -> None:
         if self.path is None:
             buffer = io.BytesIO()
-            content.copy_to(buffer)
-            self._image = buffer.getvalue()
+            image.copy_to(buffer)
+            self._memory = buffer.getvalue()
             return
-        small = content.packed <= max(JOURNAL_FROM, len(content.tail))
-        if not content.waiting and (small or not self._held):
-            _replace(self._file, content.copy_to)
+        small = image.packed <= max(JOURNAL_FROM, len(image.tail))
+        if not image.waiting and (small or not self._held):
+            _replace(self._file, image.copy_to)
         else:
             with _written(self._file):
-                journal.add_entry(self._file, content, before)
-            content.close()
-            grown = content.size - content.packed
-            if not self._held or grown >= content.packed or content.waiting + 1 >= MOST_ENTRIES:
+                journal.add_entry(self._file, image, before)
+            image.close()
+            grown = image.size - image.packed
+            if not self._held or grown >= image.packed or image.waiting + 1 >= MOST_ENTRIES:
                 self._own = self._identity()
                 self._pack()
         self._own = self._identity()
@@ -165,12 +163,10 @@ class Archive:
         with _written(self._file):
             if entries := journal.entries_of(self._file):
                 self._check_own()
-                with self._content() as content:
-                    if content.waiting:
-                        put(self._file, content.copy_to)
-            with contextlib.suppress(
-                OSError
-            ):  # the next run sees that the file holds all of it, or that there is no file
+                with self._image() as image:
+                    if image.waiting:
+                        put(self._file, image.copy_to)
+            with contextlib.suppress(OSError):  # the next run sees that the file holds all of it, or is not there
                 journal.clear(self._file)
         if entries:
             self._own = self._identity()
@@ -230,8 +226,8 @@ class Archive:
     def save(self, path: str | os.PathLike, force: bool = False) -> None:
         """Write a copy to another path, in one step; `force` replaces what is there, but never a result file."""
         check_free(path, force)
-        with self._content() as content:
-            _replace(Path(os.path.realpath(path)), content.copy_to)
+        with self._image() as image:
+            _replace(Path(path), image.copy_to)
 
 
 def check_free(path: str | os.PathLike, force: bool = False) -> None:
@@ -257,10 +253,11 @@ def replace(path: Path, content: bytes | memoryview, over_result: bool = False) 
     """
     if not over_result:
         check_free(path, force=True)
-    _replace(Path(os.path.realpath(path)), lambda stream: stream.write(content))
+    _replace(path, lambda stream: stream.write(content))
 
 
 def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    path = Path(os.path.realpath(path))  # of a link, what it points to is replaced
     with _written(path):
         journal.clear(path)  # of another file, which was removed
         put(path, write)

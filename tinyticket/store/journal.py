@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 
 from tinyticket import filesystem
 from tinyticket.errors import InputError
-from tinyticket.store.content import PAGE, Content
+from tinyticket.store.file_image import PAGE, FileImage
 from tinyticket.store.replacing import first_line, put, system_errors
 
 VERSION = 1
@@ -35,11 +35,11 @@ class Entry(NamedTuple):
     pages: list[int]
     stream: IO[bytes]
 
-    def lay_over(self, content: Content) -> None:
+    def lay_over(self, image: FileImage) -> None:
         """Make of the state before the one after."""
         for number in self.pages:
-            content.replace_page(number, self.stream.read(min(PAGE, self.before[0] - number * PAGE)))
-        content.append(self.stream, self.stream.tell(), self.after[0] - self.before[0])
+            image.replace_page(number, self.stream.read(min(PAGE, self.before[0] - number * PAGE)))
+        image.append(self.stream, self.stream.tell(), self.after[0] - self.before[0])
 
 
 def folder_of(file: Path) -> Path:
@@ -58,15 +58,15 @@ def entries_of(file: Path) -> list[Path]:
         return []
 
 
-def add_entry(file: Path, content: Content, before: list) -> None:
-    """Bring to disk what was changed of a content, whose mark was `before`; raise OSError if that cannot be done."""
-    numbers = sorted(content.changed)
-    line = {"version": VERSION, "before": before, "after": content.mark(), "pages": numbers}
+def add_entry(file: Path, image: FileImage, before: list) -> None:
+    """Bring to disk what a commit has changed of an image whose mark was `before`; raise OSError if that cannot be done."""
+    numbers = sorted(image.changed)
+    line = {"version": VERSION, "before": before, "after": image.mark(), "pages": numbers}
 
     def write(stream: IO[bytes]) -> None:
         stream.write(json.dumps(line).encode() + b"\n")
-        stream.writelines(content.changed[number] for number in numbers)
-        stream.write(content.tail)
+        stream.writelines(image.changed[number] for number in numbers)
+        stream.write(image.tail)
 
     folder = folder_of(file)
     last = max((int(entry.name) for entry in entries_of(file)), default=0)
@@ -87,7 +87,7 @@ def clear(file: Path) -> None:
         folder_of(file).rmdir()
 
 
-def open_content(file: Path) -> Content:
+def open_image(file: Path) -> FileImage:
     """Return what a file holds together with its journal; who asked closes it.
 
     Raises
@@ -101,16 +101,16 @@ def open_content(file: Path) -> Content:
             seen = paths
             with contextlib.ExitStack() as opened:
                 entries = _read_entries(file, paths, opened)
-                content = Content(
+                image = FileImage(
                     opened.enter_context(open(file, "rb"))
                 )  # after them: it may hold more, and never less
-                if (first := _first_missing(entries, content)) is not None:
+                if (first := _first_missing(entries, image)) is not None:
                     opened.pop_all()
                     for entry in entries[:first]:
                         entry.stream.close()
                     for entry in entries[first:]:
-                        entry.lay_over(content)
-                    return content
+                        entry.lay_over(image)
+                    return image
     raise InputError(
         f"{file} is not what it was when a run left finished rounds in {folder_of(file)}: put the file back that they belong to, "
         "or remove that folder"
@@ -123,6 +123,7 @@ def _read_entries(file: Path, paths: list[Path], opened: contextlib.ExitStack) -
         try:
             entries.append(_read_entry(opened.enter_context(filesystem.open_own(path, writable=False))))
         except FileNotFoundError:  # packed meanwhile
+            opened.close()
             return []
         except NO_ENTRY as error:
             raise InputError(f"{file} is damaged: {path} in its journal: {first_line(error)}") from error
@@ -147,10 +148,10 @@ def _read_entry(stream: IO[bytes]) -> Entry:
     return Entry(found["before"], found["after"], pages, stream)
 
 
-def _first_missing(entries: list[Entry], content: Content) -> int | None:
+def _first_missing(entries: list[Entry], image: FileImage) -> int | None:
     """Return the first entry that a file does not hold, their number if it holds all, None if they do not lead on from it."""
     if any(one.after != other.before for one, other in itertools.pairwise(entries)):
         return None
-    mark = content.mark() if entries else None
+    mark = image.mark() if entries else None
     states = [entry.before for entry in entries] + [entry.after for entry in entries[-1:]]
     return states.index(mark) if mark in states else None if entries else 0

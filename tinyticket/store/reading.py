@@ -20,7 +20,7 @@ import numpy as np
 from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5s, h5t
 
 from tinyticket.errors import InputError
-from tinyticket.store.content import Content
+from tinyticket.store.file_image import FileImage
 from tinyticket.store.old_text import read_old_text
 
 LONGEST_TEXT = 4 << 20
@@ -59,9 +59,9 @@ class Ledger:
 class Source:
     """An open file: its bytes, how messages call it, and its ledger."""
 
-    def __init__(self, file: h5py.File, content: Content, where: str, ledger: Ledger):
+    def __init__(self, file: h5py.File, image: FileImage, where: str, ledger: Ledger):
         self.where, self.ledger = where, ledger
-        self._file, self.content = file, content
+        self._file, self.image = file, image
 
     @property
     def root(self) -> Group:
@@ -72,7 +72,7 @@ class Source:
         """Return bytes of the file; raise ValueError if it has none there."""
         if not 0 <= start <= start + count <= self.ledger.size:
             raise ValueError("an address lies outside of the file")
-        return bytes(self.content.read_at(start, count))
+        return bytes(self.image.read_at(start, count))
 
 
 def _checked(method: Callable[Concatenate[Group, P], T]) -> Callable[Concatenate[Group, P], T]:
@@ -82,7 +82,7 @@ def _checked(method: Callable[Concatenate[Group, P], T]) -> Callable[Concatenate
     def checked(group: Group, *arguments: P.args, **options: P.kwargs) -> T:
         try:
             found = method(group, *arguments, **options)
-            group._source.content.check(group._source.where)
+            group._source.image.check(group._source.where)
             return found
         except InputError:
             raise
@@ -102,7 +102,7 @@ class Group:
 
     def damage(self, reason: str, name: str = "") -> InputError:
         """Return the error that something here is not as it was written; raise what came up if it could not be read."""
-        self._source.content.check(self._source.where)
+        self._source.image.check(self._source.where)
         return InputError(f"{self._source.where} is damaged: {self._join(name) or '/'}: {reason}")
 
     # -- what is in it

@@ -42,27 +42,27 @@ class Part(NamedTuple):
             raise OSError("it has become shorter meanwhile")
 
 
-def _held_back(method: Callable[Concatenate[Content, P], int]) -> Callable[Concatenate[Content, P], int]:
+def _held_back(method: Callable[Concatenate[FileImage, P], int]) -> Callable[Concatenate[FileImage, P], int]:
     """Keep an exception, a signal's included, until HDF5 has returned: it would call more while the exception is on its way."""
 
     @functools.wraps(method)
-    def called(content: Content, *arguments: P.args, **options: P.kwargs) -> int:
+    def called(image: FileImage, *arguments: P.args, **options: P.kwargs) -> int:
         try:
-            return method(content, *arguments, **options)
+            return method(image, *arguments, **options)
         except BaseException as error:
-            content.error = content.error or error
+            image.error = image.error or error
             return 0
 
     return called
 
 
-class Content(io.RawIOBase):
+class FileImage(io.RawIOBase):
     """The parts of a file one after another, pages that replace some of their bytes, and what a commit changes.
 
     Attributes
     ----------
     streams : list of file objects
-        Where the parts lie; they are closed with the content.
+        Where the parts lie; they are closed with the image.
     changed : dict of bytearray
         Pages by number, as a commit has changed them.
     tail : bytearray
@@ -177,15 +177,17 @@ class Content(io.RawIOBase):
             page[low - first : high - first] = view[low - start : high - start]
         if end > before:
             low = max(start, before)
-            self.tail.extend(bytes(max(0, low - self.size)))
-            self.tail[low - before : end - before] = view[low - start :]
+            self.tail += bytes(max(low - self.size, 0))
+            there = min(self.size, end) - low
+            self.tail[low - before : low - before + there] = view[low - start : low - start + there]
+            self.tail += view[low - start + there :]
         return len(view)
 
     @_held_back
     def truncate(self, size: int | None = None) -> int:
         tail = max((self._at if size is None else size) - self.before, 0)  # what the file held before stays under it
         del self.tail[tail:]
-        self.tail.extend(bytes(tail - len(self.tail)))
+        self.tail += bytes(tail - len(self.tail))
         return self.size
 
     def _changed(self, number: int) -> bytearray:
