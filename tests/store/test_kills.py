@@ -31,7 +31,7 @@ main()
 """
 
 
-def start(arguments, size):
+def start_with_journal(arguments, size):
     """Start the program with a journal for files of a size or more."""
     command = [sys.executable, "-c", PROGRAM.format(size=size), *map(str, arguments)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=ENVIRONMENT)
@@ -52,7 +52,7 @@ def whole(npz, tmp_path_factory):
 
 def kill_at_random(arguments, size, dice):
     """Start the program, let some trainings end, kill it a little later; say whether it was still running."""
-    process = start(arguments, size)
+    process = start_with_journal(arguments, size)
     for _ in range(dice.randint(1, 6)):
         process.stderr.readline()
     time.sleep(dice.uniform(0, 0.06))
@@ -95,7 +95,7 @@ def test_a_run_killed_again_and_again_keeps_its_rounds_and_ends_with_the_same_co
 
 def go_on_to_the_end(path, arguments, size, whole):
     """Let the program come to its end, and compare."""
-    process = start(arguments, size)
+    process = start_with_journal(arguments, size)
     said = process.communicate()[1]
     assert process.returncode == 0, said
     assert differing(contents(path), whole) == []
