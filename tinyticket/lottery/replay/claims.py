@@ -70,7 +70,16 @@ def complete(file: File, found: Training) -> str | None:
             return f"{name} has values that are no numbers, trained or in theta_0"
         if name in masks and value[~masks[name]].any():
             return f"{name} has pruned weights that are not 0"
-    return _beside(file, found.run, initial)
+    return _beside(file, found.run, initial) or _untrained(file, found)
+
+
+def _untrained(file: File, found: Training) -> str | None:
+    """Weights whose mask was learned are those of the start."""
+    if found.run.origin.get("training") != "scores" or found not in file.tickets or file.settings.rescale:
+        return None
+    begun, trained = file.result.start(found.trial, found.run.number), found.run.trained
+    moved = [name for name, mask in found.run.masks.items() if (trained[name] != begun[name] * mask).any()]
+    return f"{', '.join(moved)} were trained, and by the file only their mask was" if moved else None
 
 
 def _beside(file: File, run: Round, initial: State) -> str | None:
