@@ -8,7 +8,6 @@ import io
 import itertools
 import pickle
 import pickletools
-import random
 import struct
 import tarfile
 import warnings
@@ -243,7 +242,7 @@ def pickles(rng):
     values = {b"data": PIXELS, b"labels": [3], b"filenames": [b"a.png"]}
     honest = like_python_2(values) if protocol == 2 else pickle.dumps(values, protocol=protocol)
     files = {f"cifar10/{PY}/{name}": like_python_2(values) for name in BATCHES}
-    strange = mangle(honest, rng) if rng.random() < 0.3 else _changed_program(honest, rng)
+    strange = mangle(honest, rng) if rng.random() < 0.3 else changed_program(honest, rng)
     return files | {f"cifar10/{PY}/{rng.choice(BATCHES)}": strange}
 
 
@@ -264,7 +263,8 @@ CHUNKS = (
 )  # fmt: skip
 
 
-def _changed_program(content, rng):
+def changed_program(content, rng):
+    """Return a pickle with a few of its operations changed."""
     places = [place for _, _, place in pickletools.genops(content)] + [len(content)]
     chunks = [content[first:last] for first, last in itertools.pairwise(places)]
     for _ in range(rng.choice((1, 1, 2, 3, 8))):
@@ -279,11 +279,3 @@ def _changed_program(content, rng):
         else:
             chunks.insert(place, rng.choice(CHUNKS) * rng.choice((1, 1, 1, 3)))
     return b"".join(chunks)
-
-
-FORMATS = {"idx": idx, "npz": npz, "tar": tar, "records": records, "pickles": pickles}
-
-
-def draw(form, number):
-    """Return the files of a case, contents by path."""
-    return FORMATS[form](random.Random(f"{form} {number}"))

@@ -6,6 +6,7 @@ Prints each case that ended in anything but a data set or one sentence, and at l
 a case takes too long (the last line on stdout is then that case's number), or is ended when SECONDS are over.
 """
 
+import codecs
 import faulthandler
 import os
 import resource
@@ -21,9 +22,11 @@ from pathlib import Path
 import numpy as np
 
 import tinyticket.data
-from tests.fuzz.data_files import CANARY, FORMATS, draw
+from tests.fuzz.data_files import CANARY
+from tests.fuzz.formats import FORMATS, draw
 from tinyticket.data.idx import read_idx
 from tinyticket.errors import InputError
+from tinyticket.store.weights import Weights, read_weights
 
 MEMORY = 1 << 29  # bytes of address space beyond those of a process that has loaded honest files
 PATIENCE = 5  # seconds that a case may take
@@ -55,6 +58,8 @@ def load(form, folder, files):
     if form == "npz":
         return tinyticket.data.load(folder / "mine.npz")
     (name,) = {path.partition("/")[0] for path in files}
+    if form == "weights":
+        return read_weights(folder / name)
     if form == "idx":
         for path in files:
             if isinstance(array := attempt(read_idx, folder / path), np.ndarray):
@@ -72,7 +77,10 @@ def attempt(function, *arguments):
 
 
 def check(data):
-    """Check a data set's invariants."""
+    """Check a data set's invariants, or those of weights."""
+    if isinstance(data, Weights):
+        assert all(mask.dtype == bool for mask in data.masks.values())
+        return
     assert isinstance(data, tinyticket.data.Dataset)
     for x, y in (data.x_train, data.y_train), (data.x_test, data.y_test):
         assert len(x) == len(y) > 0
@@ -130,6 +138,7 @@ def main(form, first, count, seconds=float("inf")):
         (Path(place) / CANARY).write_bytes(b"untouched")
         os.chdir(place)
         watch = Watch(folder)
+        codecs.lookup("raw-unicode-escape")
         for number in range(-50, 0):  # everything that is imported late is imported
             outcome(form, folder, draw(form, number), watch)
         bound()

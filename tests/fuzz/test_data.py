@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.data_files import FORMATS
+from tests.fuzz.formats import FORMATS
 
 CASES = int(os.environ.get("TINYTICKET_FUZZ_CASES", "150"))
 FIRST = int(os.environ.get("TINYTICKET_FUZZ_FIRST", "0"))

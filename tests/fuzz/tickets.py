@@ -26,7 +26,7 @@ from tests.fuzz.damage import damage
 from tests.lottery.experiments import DATA, SMALL
 from tinyticket import report
 from tinyticket.errors import InputError
-from tinyticket.lottery import find
+from tinyticket.lottery import extend, find, merge
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.transfer import Given, Network, OfResult, label
@@ -74,7 +74,11 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
         "show": lambda: (title(result), shown(table(result))),
         "compare": lambda: shown(comparison_table(compare([load(whole), result]))),
         **{name: lambda ask=ask: analysis_table(ask(result)) for name, ask in ANALYSES.items()},
-        "export": lambda: export(result, folder / "export.npz", trial, last),
+        **{
+            f"export {end}": lambda end=end: export(result, folder / f"export.{end}", trial, last)
+            for end in ("npz", "onnx", "c")
+        },
+        "merge": lambda: merged([whole, path], folder / "merged.h5"),
         "model": lambda: result.model(trial, last, weights="start"),
         "rewind": lambda: result.rewind(trial),
         "label": lambda: (label(result), Network(result)(np.random.default_rng(0))),
@@ -82,6 +86,12 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
             Given(OfResult(result), t.number).prune(r.number, {}, {}) for t in result.trials for r in t.rounds
         ],
     }
+
+
+def merged(files: list[Path], out: Path) -> None:
+    """Merge files into one that is not there."""
+    out.unlink(missing_ok=True)
+    merge(files, out)
 
 
 def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callable]:
@@ -103,6 +113,7 @@ def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callab
         "dense from": lambda: find(**{**options, **copy}, out=folder / "dense.h5"),
         "masks from": lambda: find(data=DATA, **moved),
         "resume": lambda: find(**{**options, **more}, out=path),
+        "extend": lambda: extend(path, data=DATA, controls="noise-1", threads=1),
     }
 
 

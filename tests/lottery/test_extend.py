@@ -10,22 +10,27 @@ from tinyticket.errors import InputError
 from tinyticket.lottery import extend, resume
 from tinyticket.lottery.replay.verify import verify
 
-EAGER = {"eager": True, "iterations": 10, "workers": 1}
+EAGER = {"eager": True, "iterations": 5, "workers": 1}
 
 
 def full(tmp_path, **changes):
     """Return what the experiment leaves that had all of it from the start."""
-    return contents(find(**{**EAGER, "trials": 2, "controls": "random,reinit,noise-1", **changes}), tmp_path)
+    return contents(find(**{**EAGER, "trials": 2, "controls": "random,noise-1", **changes}), tmp_path)
 
 
-@pytest.mark.parametrize("changes", [{}, {"rewind_to": 4}, {"strategy": "continue"}])
+@pytest.mark.parametrize("changes", [{}, {"rewind_to": 2, "strategy": "continue"}])
 def test_controls_rounds_and_trials_that_come_later_are_those_of_the_start(changes, out, tmp_path):
     find(**{**EAGER, **changes, "rounds": 1, "controls": "random", "out": out})
     before = out.read_bytes()
-    result = extend(out, data=DATA, trials=2, rounds=2, controls="reinit,random,noise-1", threads=1)
+    result = extend(out, data=DATA, trials=2, rounds=2, controls="random,noise-1", threads=1)
     assert differing(contents(out), full(tmp_path, **changes)) == []
-    assert result.config["controls"] == ["random", "reinit", "noise-1"]
+    assert result.config["controls"] == ["random", "noise-1"]
     assert before != out.read_bytes()
+
+
+def test_what_has_grown_is_sound(out):
+    find(**EAGER, rounds=1, controls="random", out=out)
+    result = extend(out, data=DATA, trials=2, rounds=2, controls="reinit", threads=1)
     assert not any(check.failures for check in verify(result, data=DATA))
 
 
@@ -43,7 +48,7 @@ def test_only_what_is_missing_is_trained_and_an_interruption_loses_nothing(out, 
 
 
 def test_with_workers_and_methods_that_move_masks(out, tmp_path):
-    moving = {**EAGER, "method": "rigl", "update_every": 3, "rounds": None, "one_shot": [0.5, 0.3]}
+    moving = {**EAGER, "iterations": 10, "method": "rigl", "update_every": 3, "rounds": None, "one_shot": [0.5, 0.3]}
     find(**moving, controls="static", out=out)
     extend(out, data=DATA, controls="reinit", trials=2, workers=2)
     assert differing(contents(out), contents(find(**moving, controls="static,reinit", trials=2), tmp_path)) == []

@@ -71,7 +71,7 @@ def read_npz(path: str | PathLike[str], choose: Callable[[list[str]], Mapping[st
         known = {member.filename.removesuffix(".npy"): member for member in archive.members}
         chosen = {name: (key, known[key]) for name, key in choose(list(known)).items()}
         archive.check_unpacked([member for _, member in chosen.values()])
-        return {name: _member(archive, key, member) for name, (key, member) in chosen.items()}
+        return {name: _member(archive, printable(key), member) for name, (key, member) in chosen.items()}
 
 
 def _choose(keys: list[str]) -> dict[str, str]:

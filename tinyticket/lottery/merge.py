@@ -98,7 +98,7 @@ def _run(round: Round, cpu: str) -> Run:
 
 def _kind(machine: Mapping[str, Any]) -> str:
     """Return what stands for the kind of a CPU of which only its machine is known."""
-    return f"{machine.get('processor')} of {machine.get('system')}"[:200]
+    return f"{machine.get('processor')} of {machine.get('system')}"[:200].encode("ascii", "replace").decode()
 
 
 def _check_same(first: Result, other: Result) -> None:

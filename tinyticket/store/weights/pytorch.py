@@ -123,7 +123,8 @@ def read_pytorch(path: str | os.PathLike) -> dict[str, np.ndarray]:
             ) from None
         except BROKEN as error:
             raise InputError(f"is damaged ({printable(error) or type(error).__name__}); expected {EXPECTED}") from None
-        if not isinstance(found, dict) or not all(isinstance(value, _Tensor) for value in found.values()):
+        named = isinstance(found, dict) and all(isinstance(name, str) for name in found)
+        if not named or not all(isinstance(value, _Tensor) for value in found.values()):
             raise InputError(f"holds something else than tensors by name; expected {EXPECTED}")
         if sum(math.prod(tensor.size) for tensor in found.values()) > SHARED * sum(
             m.file_size for m in archive.members

@@ -54,7 +54,7 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
         if left < 0 or length > MOST_HEADER:
             raise InputError(f"{path} is not {EXPECTED}, or is truncated: its header would be {length} bytes long")
         try:
-            return _arrays(file, json.loads(file.read(length)), left)
+            return _arrays(file, json.loads(file.read(length).decode()), left)
         except InputError as error:
             raise InputError(f"{path} is damaged: {error}; expected {EXPECTED}") from None
         except (ValueError, RecursionError) as error:

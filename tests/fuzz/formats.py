@@ -1,0 +1,13 @@
+"""The formats of strange files, and how a case of one is drawn."""
+
+import random
+
+from tests.fuzz.data_files import idx, npz, pickles, records, tar
+from tests.fuzz.weight_files import weights
+
+FORMATS = {"idx": idx, "npz": npz, "tar": tar, "records": records, "pickles": pickles, "weights": weights}
+
+
+def draw(form, number):
+    """Return the files of a case, contents by path."""
+    return FORMATS[form](random.Random(f"{form} {number}"))
