@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import pickle
 import shutil
+import threading
 
 import h5py
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from tests.lottery.experiments import contents, differing, find
 from tests.store.faults import SIZES, read, write_round
+from tinyticket import filesystem
 from tinyticket.errors import InputError
 from tinyticket.store import Archive, archive, journal
 
@@ -105,6 +108,12 @@ def test_an_experiment_has_the_contents_that_it_has_without(path, monkeypatch):
     find(out=(whole := path.with_name("whole.h5")), trials=2)
     assert differing(contents(path), contents(whole)) == []
     assert {*os.listdir(path.parent)} == {path.name, whole.name}
+
+
+def test_an_archive_can_be_sent_to_another_process(path):
+    (sent := pickle.loads(pickle.dumps(Archive(path)))).commit(add(0))
+    assert read(path) == (1, 1)
+    assert sent.exists
 
 
 # -- what a killed run leaves
@@ -223,6 +232,28 @@ def test_a_reader_loses_no_round_that_is_packed_meanwhile(after, rounds, running
             assert len(other.group("rounds").names()) == rounds
         assert len(root.group("rounds").names()) == 3  # what is open stays as it was
     assert read(running.path) == (5, 4)
+
+
+def test_a_thread_that_reads_while_another_commits_takes_it_for_nobody_else(running, monkeypatch):
+    names, sync = [], filesystem.sync_folder
+
+    def look():
+        with running.read() as root:
+            names.extend(root.group("rounds").names())
+
+    reader = threading.Thread(target=look)
+
+    def synced(folder):
+        if reader.ident is None:
+            reader.start()
+            reader.join(0.05)
+            assert read(running.path)[0] == 4  # who does not hold it waits for nobody
+        sync(folder)
+
+    monkeypatch.setattr(filesystem, "sync_folder", synced)
+    running.commit(add(3))
+    reader.join()
+    assert len(names) == 4
 
 
 # -- a journal may be anybody's

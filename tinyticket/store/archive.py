@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -50,6 +51,13 @@ class Archive:
         self._checked = False
         self._held = False  # against other runs
         self._own: tuple | None = None  # while it is held, the identity of what this object wrote or found
+        self._writing = threading.RLock()  # other threads may read meanwhile
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_writing"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _writing=threading.RLock())
 
     @property
     def name(self) -> str:
@@ -136,7 +144,8 @@ class Archive:
                     raise InputError(f"{self.name} is damaged: {first_line(error)}") from error
                 raise
             image.check(self.name)
-            self._bring_to_disk(image, before)
+            with self._writing:
+                self._bring_to_disk(image, before)
         self._checked = True
 
     def _bring_to_disk(self, image: FileImage, before: list) -> None:
@@ -160,7 +169,8 @@ class Archive:
 
     def _pack(self) -> None:
         """Make one file of the file and its journal."""
-        with _written(self._file):
+        waits = f"its finished rounds wait in {journal.folder_of(self._file)}, and the same command goes on"
+        with self._writing, _written(self._file, waits):
             if entries := journal.entries_of(self._file):
                 self._check_own()
                 with self._image() as image:
@@ -168,8 +178,8 @@ class Archive:
                         put(self._file, image.copy_to)
             with contextlib.suppress(OSError):  # the next run sees that the file holds all of it, or is not there
                 journal.clear(self._file)
-        if entries:
-            self._own = self._identity()
+            if entries:
+                self._own = self._identity()
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -208,7 +218,11 @@ class Archive:
 
     def _check_own(self) -> None:
         """Raise InputError if another program has taken a file that is held away, or has put or written something else there."""
-        if self.path is None or not self._held or (now := self._identity()) == self._own:
+        if self.path is None or not self._held:
+            return
+        with self._writing:
+            now, own = self._identity(), self._own
+        if now == own:
             return
         if now[0] is None:
             raise InputError(f"{self.path} has disappeared while the experiment ran; its finished rounds went with it")
@@ -264,9 +278,9 @@ def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 @contextlib.contextmanager
-def _written(path: Path) -> Iterator[None]:
+def _written(path: Path, rest: str = "what it held before is untouched") -> Iterator[None]:
     """Raise InputError if a file is read-only, or for what goes wrong while it is written."""
-    with system_errors(path, "written", "; what it held before is untouched"):
+    with system_errors(path, "written", f"; {rest}"):
         check_writable(path)
         yield
 
