@@ -99,6 +99,12 @@ def _cross_entropy(a):
     return [reference.cross_entropy(logs, labels).mean(), (used.argmax(axis=1) == labels).sum(), gradient]
 
 
+def _mse_loss(a):
+    used, targets = rows(a.outputs)[: len(a.targets)], np.asarray(a.targets, np.float32).astype(float)
+    gradient = reference.mse_loss_gradient(used, targets, 1 / len(targets))
+    return [reference.mse_loss(used, targets).mean(), padded(gradient, len(rows(a.outputs)))]
+
+
 def _scalars(a):
     first, second = getattr(a, "betas", None) or (0.9, 0.999)
     rate = a.learning_rate / (1 - first**a.step) if a.rule == "adam" else a.learning_rate
@@ -162,6 +168,10 @@ FEATURES = {
     "cross_entropy": (
         lambda d: {"logits": d.layer()[2], "labels": d.rng.integers(0, d.outputs, d.samples)},
         _cross_entropy,
+    ),
+    "mse_loss": (
+        lambda d: {"outputs": d.layer()[2], "targets": d.floats(d.samples, d.outputs)},
+        _mse_loss,
     ),
     "l1_gradient": (
         lambda d: {"weights": d.floats(3, 7), "gradient": d.floats(3, 7), "strength": 0.1},

@@ -97,7 +97,7 @@ def check_data(graph: Graph, examples: Any, labels: Any) -> None:
     if math.prod(examples.shape[1:]) != start.size:
         taken = f"{start.channels} channels of {start.height} x {start.width}"
         raise InputError(f"examples of shape {examples.shape[1:]}, but the network takes {taken}")
-    whole_labels(labels, len(examples), graph.output.channels)
+    check_targets(graph.loss, labels, len(examples), graph.output.channels)
 
 
 def check_masks(masks: Mapping[str, Any], weights: Mapping[str, Any]) -> None:

@@ -46,7 +46,8 @@ def compile(
         Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, leaky ReLU, tanh, sigmoid, additions, padding
         and dropout compile; anything else runs eagerly, and so does everything where Numba is missing.
     loss
-        `nn.functional.cross_entropy`, or "cross_entropy"; others, such as "mse_loss" and objects of `nn.losses`, train eagerly.
+        `nn.functional.cross_entropy` or `mse_loss`, or their names; others, such as objects of `nn.losses` with class weights or
+        label smoothing, train eagerly.
     optimizer
         SGD or Adam over all of the model's parameters; one over some of them trains eagerly. Its `lr` is read at every step.
         Without one the step does not train.
@@ -136,9 +137,9 @@ def choose(
     if device == "cpu" and find_spec("numba") is None:
         return EagerStep(model, optimizer, threads or 1, NO_NUMBA, loss)
     try:
-        if loss.uncompiled:
-            raise UnsupportedError(loss.uncompiled)
-        network = Network(model, input_shape, device)
+        if loss.uncompiled or (loss.numbers and device != "cpu"):
+            raise UnsupportedError(loss.uncompiled or "targets that are numbers have no kernel there")
+        network = Network(model, input_shape, device, loss)
         rule, options = rule_of(optimizer, network.parameters)
     except UnknownShapeError:
         raise

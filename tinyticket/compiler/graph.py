@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinyticket.nn import Buffer, Parameter
+from tinyticket.nn.losses import CrossEntropy, Loss
 
 ACTIVATIONS = ("leaky_relu", "tanh", "sigmoid")
 """Functions of each number that no layer's kernel ends in; a ReLU is part of the operation before it."""
@@ -57,6 +58,7 @@ class Graph:
     start: Value  # the batch
     output: Value  # the logits
     names: dict[int, str]  # of parameters and buffers, by their id
+    loss: Loss = field(default_factory=CrossEntropy)  # what follows the outputs in training and evaluation
 
     def consumers(self) -> dict[Value, list[Operation]]:
         """Return for every value the operations that read it, one that reads it twice twice."""

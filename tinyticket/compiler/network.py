@@ -11,6 +11,7 @@ from tinyticket.compiler.read import read_graph
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError, near
 from tinyticket.nn import Module
+from tinyticket.nn.losses import Loss
 
 
 class UnknownShapeError(UnsupportedError):
@@ -44,9 +45,16 @@ class Network:
     Where no `input_shape` of one example is given, it is the first one that the model accepts.
     """
 
-    def __init__(self, model: Module, input_shape: tuple[int, ...] | None = None, device: str = "cpu"):
+    def __init__(
+        self,
+        model: Module,
+        input_shape: tuple[int, ...] | None = None,
+        device: str = "cpu",
+        loss: Loss | None = None,
+    ):
         self.model, self.device = model, device
         self.input_shape, self.graph = _read(model, input_shape)
+        self.graph.loss = loss or self.graph.loss
         lay_out(self.graph)
         self._any_shape = device == "cpu" and self.graph.is_mlp
         self.layers = {self.graph.names[id(o.parameters["weight"])]: o for o in self.graph.weighted()}

@@ -48,7 +48,7 @@ class CompiledStep(Step):
         kernels: dict[str, str],
         turns: str | None = None,
     ):
-        super().__init__(model, optimizer)
+        super().__init__(model, optimizer, network.graph.loss)
         self.network, self.batch_size = network, batch_size
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads, self._turns = threads, turns  # of programs for masks to come
@@ -89,10 +89,15 @@ class CompiledStep(Step):
         return losses
 
     def evaluate(self, source: Source) -> tuple[float, float]:
-        """Return the mean cross-entropy and the accuracy (a fraction) over a data set's test part, or over a pair of arrays."""
-        check_some((part := test_part(source))[0])
-        program, data = self._bound(part)
+        """Return the mean loss and the accuracy (a fraction) over a data set's test part, or over a pair of arrays.
+
+        Of targets that are numbers it is R2 instead of the accuracy (`nn.losses.MeanSquaredError`).
+        """
+        check_some((pair := test_part(source))[0])
+        program, data = self._bound(pair)
         score = program.evaluate(data)
+        if self.loss.numbers:
+            return self.loss.report(score.loss * pair[1].size, 0, pair[1])
         return score.loss, score.correct / score.examples
 
     def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
@@ -223,7 +228,7 @@ class CompiledStep(Step):
         """Return the program for examples of a shape, with the newest values in its arena."""
         if not self.network.fits(shape):
             self.fetch()
-            self.network, self._program = Network(self.model, shape, self.network.device), None
+            self.network, self._program = Network(self.model, shape, self.network.device, self.loss), None
             self._sources.clear()
         return self._program if self._arena_is_newer and self._program else self._take_over()
 

@@ -40,7 +40,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 
 class CpuStep:
-    """Training steps of a network under softmax-cross-entropy.
+    """Training steps of a network.
 
     Parameters
     ----------

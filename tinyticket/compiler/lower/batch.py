@@ -9,6 +9,7 @@ from tinyticket.compiler.op import FEED, Block, even
 from tinyticket.kernels.cpu.gather import Gather, GatherLabels, Unpack
 from tinyticket.kernels.cpu.gather_images import GatherImages
 from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, SumLosses
+from tinyticket.kernels.cpu.squared_error import MseLoss, MseLossEval
 from tinyticket.kernels.geometry import LANES, Image
 
 
@@ -37,6 +38,9 @@ def loss(lower: Lowering) -> None:
     private, shares, shape = values.is_private(output), even(values.vectors), values.features(output)
     logits, samples = values.value(output), values.tiles * values.lanes
     labels, losses, hits = (Block(samples, private=private) for _ in range(3))
+    if lower.layout.graph.loss.numbers:
+        _squared_error(lower, losses, hits)
+        return
     lower.emit(GatherLabels(labels, FEED), shares, [], [labels], [labels])
     if lower.training:
         gradient = values.gradient(output)
@@ -46,6 +50,21 @@ def loss(lower: Lowering) -> None:
     else:
         job = CrossEntropyEval(logits, labels, 0, losses, hits, shape, FEED)
         lower.emit(job, shares, [logits, labels], [losses, hits], [labels])
+    lower.emit(SumLosses(losses, hits, FEED), even(1), [losses, hits], [])
+
+
+def _squared_error(lower: Lowering, losses: Block, hits: Block) -> None:
+    """Write down the loss of targets that are numbers, which it reads from the data set itself."""
+    output, values = lower.layout.graph.output, lower.values
+    outputs, shape, shares = values.value(output), values.features(output), even(values.vectors)
+    if lower.training:
+        gradient = values.gradient(output)
+        lower.begin(output)
+        job: Any = MseLoss(outputs, gradient, losses, hits, shape, FEED)
+        lower.emit(job, shares, [outputs], [gradient, losses, hits])
+    else:
+        job = MseLossEval(outputs, 0, losses, hits, shape, FEED)
+        lower.emit(job, shares, [outputs], [losses, hits])
     lower.emit(SumLosses(losses, hits, FEED), even(1), [losses, hits], [])
 
 

@@ -60,6 +60,7 @@ What a call needs, and what comes of it:
 
     Loss and update
       cross_entropy(logits, labels)                                         loss, its gradient, number of correct answers
+      mse_loss(outputs, targets)                                            loss, its gradient
       scalars_of(rule, step, learning_rate)                                 what an update reads of its optimizer
       optimizer_step(rule, scalars, weights, slots, gradient)               weights and slots, in place
       l1_gradient(weights, gradient, strength)                              the gradient with that of a penalty, in place
@@ -108,6 +109,7 @@ FAMILIES = {
     "elementwise": ("add", "add_gradient", "copy", "copy_gradient", "dropout", "dropout_gradient"),
     "activations": ("leaky_relu", "leaky_relu_gradient", "sigmoid", "sigmoid_gradient", "tanh", "tanh_gradient"),
     "loss": ("cross_entropy",),
+    "squared_error": ("mse_loss",),
     "update": ("l1_gradient", "optimizer_step", "scalars_of"),
 }
 """The functions of arrays by family, imported when they are first used."""

@@ -164,8 +164,8 @@ class Settings(Declared):
         "evaluations; the other rows have no test columns.", later=True, known=("all", "minima"), kind="test-at")
     loss: str = setting(
         "Training", LOSSES[0], "What is minimised: cross-entropy, binary-cross-entropy (of two classes, with one output), or mse, "
-        "mean squared error, of targets that are numbers: R2 then stands where accuracies are. All but plain cross-entropy train "
-        "eagerly.", later=True, known=LOSSES, kind="loss")
+        "mean squared error, of targets that are numbers: R2 then stands where accuracies are. Cross-entropy and mse "
+        "compile.", later=True, known=LOSSES, kind="loss")
     label_smoothing: float = setting(
         "Training", 0.0, "Share of each label that is spread over all classes.", later=True, least=0, below=1,
         expected="the label smoothing is a share from 0 to 1")
