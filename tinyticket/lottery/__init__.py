@@ -3,8 +3,8 @@
 `algorithm` is the paper's algorithm as one short function; `training` is its step 2, `pruning` (or `gradual`, in the course of a
 training) its step 3, `rewinding` its step 4 and `controls` what runs beside every ticket. `settings` is everything that decides a
 result, `trial` one initialisation with its rounds, `jobs/` a training as a pure function and where it is done, `record` their
-file, and `experiment` the whole: going on where a run stopped. `callbacks/` are told what happens. `replay/` goes on from a file:
-repeats, checks, analyses.
+file, and `experiment` the whole: going on where a run stopped. `extend` adds to a file, `merge` puts files
+together. `callbacks/` are told what happens. `replay/` goes on from a file: repeats, checks, analyses.
 """
 
 from tinyticket.lottery import recipes
