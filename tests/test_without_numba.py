@@ -92,9 +92,15 @@ def blocked(tmp_path):
     """Return a function that runs Python where these modules cannot be imported, and returns what it wrote to stderr."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(BLOCKED)
-    folder = tmp_path / "temporary"  # without fcntl nothing is locked, and who has it would take the folders there for abandoned
+    folder = (
+        tmp_path / "temporary"
+    )  # without fcntl nothing is locked, and who has it would take the folders there for abandoned
     folder.mkdir()
-    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
+    environment = {
+        **os.environ,
+        "TMPDIR": str(folder),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)]),
+    }
 
     def run(*command):
         done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, timeout=120)

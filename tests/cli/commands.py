@@ -69,6 +69,5 @@ def call(arguments, **options) -> Outcome:
     """Run the program to its end."""
     process = start(arguments, **options)
     out, err = process.communicate(timeout=60)
-    return Outcome(
-        process.returncode, out, re.sub(r"^tinyticket: .* \.\.\.\n", "", err, flags=re.M)
-    )  # of a slow machine
+    waiting = r"^tinyticket: .* \.\.\.\n"  # what a slow machine is told
+    return Outcome(process.returncode, out, re.sub(waiting, "", err or "", flags=re.M))

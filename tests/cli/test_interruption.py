@@ -207,7 +207,8 @@ def test_ctrl_c_in_a_terminal_is_not_heard_by_workers_that_are_just_starting(npz
     os.killpg(process.pid, signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, printed) == (130, "")
-    assert errors == "tinyticket: stopped; no round was finished. Run the same command again to go on.\n"
+    stopped = "tinyticket: stopped; no round was finished. Run the same command again to go on."
+    assert reports(Outcome(130, "", errors)) == [stopped]
     assert os.listdir(out.parent) == []
 
 

@@ -16,7 +16,7 @@ def test_a_column_of_numbers_is_predicted_and_its_file_goes_on_replays_and_exten
     changes = {"data": path, "target": "price", "loss": "mse", "model": "mlp-2-16-1", "validation": 10, "lr": 0.05}
     assert find_command(**changes, rounds=1).code == 0
     outcome = find_command(**changes, rounds=2)
-    assert "R2 %" in outcome.out
+    assert "; R2: on the test set there" in outcome.out
     assert "points of R2" in outcome.out
     assert "test R2" in outcome.err
     result = tt.load(out)

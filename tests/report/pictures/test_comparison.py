@@ -5,12 +5,13 @@ import numpy as np
 from tinyticket.report.pictures.comparison import plot_comparison
 from tinyticket.results.comparison import Comparison, Side
 from tinyticket.results.intervals import Interval
+from tinyticket.results.naming import ACCURACY
 
 
 def test_bars_are_intervals_of_the_difference_from_the_first_and_lie_apart(tmp_path):
     first = Side(0.5, 0.9, 0.88, 0.92, 100, 3, None)
     second = Side(0.5, 0.8, 0.79, 0.81, 150, 3, Interval(-0.1, -0.12, -0.08, 3))
-    comparison = Comparison(["a.h5", "b.h5"], [True, True], [[first, second]], ["", "pruned while training"])
+    comparison = Comparison(["a.h5", "b.h5"], [True, True], [[first, second]], ACCURACY, ["", "pruned while training"])
     figure = plot_comparison(comparison, tmp_path / "picture.png")
     accuracy, stop = figure.axes
     assert not accuracy.containers[0].has_yerr
