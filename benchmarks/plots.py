@@ -96,7 +96,7 @@ def _curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
 def _roofline(path: Path, rows: Sequence[Row], threads: int, stamp: str) -> Path:
     from benchmarks.roofline import LEVELS, peaks
 
-    found = peaks(threads)
+    found, many = peaks(threads), f"{threads} thread{'s' * (threads > 1)}"
     figure, axes = _figure()
     span = [10 ** (k / 20) for k in range(-30, 41)]
     for level in LEVELS:
@@ -113,8 +113,7 @@ def _roofline(path: Path, rows: Sequence[Row], threads: int, stamp: str) -> Path
         axes.annotate(f"{r['density']:g}", (x, y), fontsize=6, xytext=(3, 2), textcoords="offset points")
     axes.set(
         xscale="log", yscale="log", xlabel="useful operations per byte between cache and registers", ylabel="GFLOP/s",
-        title=f"roofline, {threads} thread{'s' * (threads > 1)}, peak {found['flops'] / 1e9:.0f} GFLOP/s; "
-        "circles forward, squares all passes",
+        title=f"roofline, {many}, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
     )  # fmt: skip
     figure.legend(fontsize=8, loc="outside right upper")
     return _save(figure, path, stamp)

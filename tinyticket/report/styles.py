@@ -15,6 +15,10 @@ COLOURS = ("#767676", "#1f5fa8", "#d9752b", "#4f8f4f", "#8a5bb0", "#b5338a", "#0
 DARK = ("#a0a0a0", "#6aa9f0", "#f0a05a", "#86c786", "#bd94de", "#e57fc0", "#4cc4c9", "#cdb35e")
 """The same on black."""
 
+LAYERS = ("#3b2a7a", "#46509e", "#3f74ad", "#3a93a8", "#3fae91", "#6cc070", "#a5c94a", "#d0b52c")
+LAYERS_DARK = ("#a99af0", "#8f9cf2", "#7db4ec", "#72cbe0", "#74dcc0", "#98e39a", "#c6e67c", "#efd867")
+"""Of what is no network, such as layers, from the first to the last; on white and on black."""
+
 INK, POSITIVE, NEGATIVE = (0x2F, 0x74, 0xC0), (0x0B, 0x9A, 0x8F), (0xC2, 0x3B, 0x90)
 """Of masks, and of positive and negative weights, on white and on black."""
 

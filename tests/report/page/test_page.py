@@ -175,4 +175,7 @@ def test_bad_input_is_refused(small, tmp_path):
         small.report(tmp_path / "page.txt")
     with pytest.raises(InputError, match="at least one result"):
         tt.report([])
+    for wrong in ("ticket.h5", ["ticket.h5", small]):
+        with pytest.raises(InputError, match=r"made of results, as tt\.load returns them, not of 'ticket\.h5'"):
+            tt.report(wrong)
     assert list(tmp_path.iterdir()) == []

@@ -25,7 +25,6 @@ class Series:
     filled: Sequence[bool] = ()  # whether a marker is; without any there are no markers
     band: Sequence[tuple[float, float]] = ()  # a lower and an upper value for each point, shaded
     stop: tuple[float, float] | None = None  # one point that is marked
-    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def _scales(axes: Axes) -> tuple[Callable[[float], float], Callable[[float], flo
     wide, high = axes.width - LEFT - RIGHT - 2 * margin, axes.height - TOP - BOTTOM
 
     def across(x: float) -> float:
-        share = ((math.log(x) if axes.densities else x) - first) / ((last - first) or 1)
+        share = ((math.log(x) if axes.densities else x) - first) / (last - first) if last != first else 0.5
         return LEFT + margin + wide * share
 
     def up(y: float) -> float:
@@ -104,7 +103,7 @@ def _line(
         shown = [i for i, (low, high) in enumerate(series.band) if math.isfinite(low + high)]
         outline = [(places[i][0], up(series.band[i][0])) for i in shown]
         yield _path("band", outline + [(places[i][0], up(series.band[i][1])) for i in shown[::-1]])
-    yield _path("line dashed" if series.dashed else "line", places)
+    yield _path("line", places)
     for (x, _), bounds in zip(places, series.intervals, strict=False):
         if bounds:
             low, high = (min(max(up(value), -999.0), 999.0) for value in bounds)

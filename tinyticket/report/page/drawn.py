@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyticket.report import curves as learning
@@ -11,13 +12,13 @@ from tinyticket.report.layers import layer_lines
 from tinyticket.report.masks import SIDE, Image, mask_images
 from tinyticket.report.page.chart import Axes, Series, chart
 from tinyticket.report.page.png import data_uri
-from tinyticket.report.series import controls, mean_seconds
+from tinyticket.report.series import controls, mean_seconds, series
 from tinyticket.report.styles import colour_of, is_second, label_of, title_of
 from tinyticket.results import Result
 from tinyticket.results.naming import kind_of
 
-LEFT_AXIS, POINTS = "weights left (%)", 100
-"""The axis of densities, and how many points a learning curve has at most."""
+POINTS = 100
+"""How many points a learning curve has at most."""
 
 CELL, LARGEST, INPUTS = 3.4, 24.0, (620, 240)
 """The size of a cell of a layer, the largest of inputs, and the widest and highest that an image of inputs is, in pixels."""
@@ -42,8 +43,9 @@ def accuracy_chart(result: Result, y: tuple[float, float] | None = None, width: 
     references = [(100 * dense, "dense"), (100 * (dense - result.verdict["margin"]), "margin")]
     metric = result.metric.title
     label = f"test {metric} (%)" if width == 400 else f"{metric} (%)"
-    axes = Axes(*_span(lines), (100 * low, 100 * high), LEFT_AXIS, label, _densities(lines), references, width, height)
-    return chart(_series(result, lines, 100), axes, f"Test {metric} over the share of weights left, {title_of(result)}")
+    axes = _over_density(_densities(lines), (100 * low, 100 * high), label, references)
+    words = f"Test {metric} over the share of weights left, {title_of(result)}"
+    return chart(_series(result, lines, 100), replace(axes, width=width, height=height), words)
 
 
 def early_stop_chart(result: Result) -> str:
@@ -51,9 +53,16 @@ def early_stop_chart(result: Result) -> str:
     lines = early_stop_lines(result)
     if not any(line.marks for line in lines):
         return ""
-    axes = Axes(*_span(lines), limits(lines, 1.0), LEFT_AXIS, "early stop relative to dense (x)",
-                _densities(lines), [(1.0, "dense")])  # fmt: skip
+    label = "early stop relative to dense (x)"
+    axes = _over_density(_densities(lines), limits(lines, 1.0), label, [(1.0, "dense")])
     return chart(_series(result, lines, 1), axes, f"Early stop over the share of weights left, {title_of(result)}")
+
+
+def _over_density(
+    densities: Sequence[float], y: tuple[float, float], label: str, references: Sequence[tuple[float, str]] = ()
+) -> Axes:
+    """Return axes of densities in percent, the first the largest."""
+    return Axes((densities[0], densities[-1]), y, "weights left (%)", label, densities, references)
 
 
 def _series(result: Result, lines: list[Line], scale: float) -> list[Series]:
@@ -70,12 +79,7 @@ def _series(result: Result, lines: list[Line], scale: float) -> list[Series]:
 
 
 def _densities(lines: list[Line]) -> list[float]:
-    return sorted({round(100 * mark.density, 3) for line in lines[:1] for mark in line.marks}, reverse=True)
-
-
-def _span(lines: list[Line]) -> tuple[tuple[float, float]]:
-    densities = _densities(lines) or [100.0]
-    return ((densities[0] * 1.0001, densities[-1] * 0.9999),)
+    return sorted({100 * mark.density for mark in lines[0].marks}, reverse=True)
 
 
 def legend(result: Result, each: bool = False) -> list[tuple[str, str]]:
@@ -93,13 +97,12 @@ def learning_frames(result: Result) -> list[Frame]:
     """Return the learning curves of every round."""
     numbers = range(max(len(trial.rounds) for trial in result.trials))
     found = {name: [learning.curves(result, number, name) for number in numbers] for name in learning.QUANTITIES}
+    densities = {point.round: point.density for point in series(result, "ticket", lambda run: run.density)}
+    y = {name: learning.limits(of_rounds) for name, of_rounds in found.items()}
     frames = []
     for number in numbers:
-        charts = [
-            _curves(result, found[name][number], label, learning.limits(found[name]))
-            for name, label in learning.QUANTITIES.items()
-        ]
-        frames.append(Frame(round_words(result, number), charts, []))
+        charts = [_curves(result, found[name][number], label, y[name]) for name, label in learning.QUANTITIES.items()]
+        frames.append(Frame(round_words(number, densities[number]), charts, []))
     return frames
 
 
@@ -110,12 +113,8 @@ def _curves(result: Result, found: list[learning.Curve], label: str, y: tuple[fl
         at, mean = curve.iterations[every], curve.mean[every]
         band = list(zip(curve.low[every], curve.high[every], strict=True)) if several else ()
         height = curve.mean[abs(curve.iterations - curve.stop).argmin()]
-        drawn.append(
-            Series(
-                label_of(result, curve.network), style_of(curve.network), list(zip(at, mean, strict=True)), band=band,
-                stop=(curve.stop, height), dashed=curve.network == "dense",
-            )
-        )  # fmt: skip
+        points, name = list(zip(at, mean, strict=True)), label_of(result, curve.network)
+        drawn.append(Series(name, style_of(curve.network), points, band=band, stop=(curve.stop, height)))
     last = float(max(curve.iterations[-1] for curve in found))
     words = f"{label} over iterations; at the early stops: " + ", ".join(
         f"{each.label} {each.stop[1]:.4g}" for each in drawn if each.stop
@@ -130,7 +129,7 @@ def mask_frames(result: Result) -> list[Frame]:
     frames = []
     for number, images in mask_images(result, rounds, side).items():
         shown = [[_shown(image) for image in images if image.of_layer == of_layer] for of_layer in (False, True)]
-        frames.append(Frame(round_words(result, number), [], shown))
+        frames.append(Frame(round_words(number, rounds[number].density), [], shown))
     return frames
 
 
@@ -141,9 +140,8 @@ def _shown(image: Image) -> dict[str, str]:
     return {**words, "width": str(width), "height": str(height), "cell": f"{cell:.2f}"}
 
 
-def round_words(result: Result, number: int) -> str:
+def round_words(number: int, density: float) -> str:
     """Return what a round is, such as "round 3: 51.2% of the weights left"."""
-    density = next(trial.rounds[number].density for trial in result.trials if number < len(trial.rounds))
     return f"round {number}: {density:.1%} of the weights left" if number else "round 0: the dense network"
 
 
@@ -154,27 +152,27 @@ def layers_chart(result: Result) -> tuple[str, list[tuple[str, str]]]:
         Series(name, f"l{place * 8 // len(found)}", points, filled=[True] * len(points))
         for place, (name, points) in enumerate(found.items())
     ]
-    everything = [point for series in drawn for point in series.points]
+    everything = [point for line in drawn for point in line.points]
     if not everything:
         return "", []
     densities = sorted({x for x, _ in everything}, reverse=True)
     top = max(y for _, y in everything)
-    axes = Axes((densities[0], densities[-1]), (0.0, 1.04 * top), LEFT_AXIS, "the layer's weights left (%)", densities)
+    axes = _over_density(densities, (0.0, 1.04 * top), "the layer's weights left (%)")
     words = f"Density of every layer, {title_of(result)}"
-    return chart(drawn, axes, words), [(series.style, series.label) for series in drawn]
+    return chart(drawn, axes, words), [(line.style, line.label) for line in drawn]
 
 
 def cost_chart(rows: list[dict[str, Any]]) -> str:
     """Return multiply-adds and bytes of weights in percent of the dense network's, over densities."""
     densities = [100 * row["density"] for row in rows]
-    shares = {"multiply-adds": [100 * row["share_of_dense"] for row in rows],
-              "bytes of weights": [100 * row["sparse_bytes"] / row["dense_bytes"] for row in rows]}  # fmt: skip
+    operations = [100 * row["share_of_dense"] for row in rows]
+    size = [100 * row["sparse_bytes"] / row["dense_bytes"] for row in rows]
     drawn = [
         Series(name, f"l{2 + 4 * place}", list(zip(densities, values, strict=True)), filled=[True] * len(values))
-        for place, (name, values) in enumerate(shares.items())
+        for place, (name, values) in enumerate([("multiply-adds", operations), ("bytes of weights", size)])
     ]
-    axes = Axes((densities[0], densities[-1]), (0.0, 1.04 * max(shares["bytes of weights"])), LEFT_AXIS,
-                "of the dense network's (%)", densities, [(100.0, "dense")])  # fmt: skip
+    top = 1.04 * max(100.0, *operations, *size)
+    axes = _over_density(densities, (0.0, top), "of the dense network's (%)", [(100.0, "dense")])
     return chart(drawn, axes, "Multiply-adds and bytes of a sparse network, in percent of the dense one's")
 
 
@@ -192,9 +190,7 @@ def time_chart(result: Result) -> str:
         return ""
     dense = mean_seconds(result, "ticket")[0][1]
     densities = [x for x, _ in drawn[0].points]
-    top = max([dense, *(y for series in drawn for _, y in series.points)])
-    axes = Axes((densities[0], densities[-1]), (0.0, 1.08 * top), LEFT_AXIS, "seconds of a training", densities,
-                [(dense, "dense")])  # fmt: skip
-    return chart(
-        drawn, axes, f"Seconds of a training over the share of weights left; the dense network took {dense:.2f}"
-    )
+    top = max([dense, *(y for line in drawn for _, y in line.points)])
+    axes = _over_density(densities, (0.0, 1.08 * top), "seconds of a training", [(dense, "dense")])
+    words = f"Seconds of a training over the share of weights left; the dense network took {dense:.2f}"
+    return chart(drawn, axes, words)

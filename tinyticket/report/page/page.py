@@ -15,13 +15,10 @@ from tinyticket.errors import InputError, printable
 from tinyticket.report.against_dense import accuracy_limits
 from tinyticket.report.page import drawn, parts
 from tinyticket.report.series import telling_round
-from tinyticket.report.styles import COLOURS, DARK, title_of
+from tinyticket.report.styles import COLOURS, DARK, LAYERS, LAYERS_DARK, title_of
 from tinyticket.results import Result
 from tinyticket.results.analyses import cost
 from tinyticket.store import replace
-
-LAYERS = ("#3b2a7a", "#46509e", "#3f74ad", "#3a93a8", "#3fae91", "#6cc070", "#a5c94a", "#d0b52c")
-LAYERS_DARK = ("#a99af0", "#8f9cf2", "#7db4ec", "#72cbe0", "#74dcc0", "#98e39a", "#c6e67c", "#efd867")
 
 
 def report(results: Result | Sequence[Result], path: str | os.PathLike | None = None) -> str:
@@ -43,6 +40,9 @@ def report(results: Result | Sequence[Result], path: str | os.PathLike | None = 
     """
     if path is not None and Path(path).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"the page {path} has no ending that says what it is: .html")
+    for each in [results] if isinstance(results, str | Result) else results:
+        if not isinstance(each, Result):
+            raise InputError(f"a page is made of results, as tt.load returns them, not of {each!r:.60}")
     if isinstance(results, Result):
         page = _render("result.html", _result(results))
     elif not results:
@@ -138,27 +138,25 @@ def _sweep(results: Sequence[Result]) -> dict[str, Any]:
 def _render(template: str, values: dict[str, Any]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
-        loader=PackageLoader("tinyticket.report.page", "assets"), autoescape=True, undefined=StrictUndefined, finalize=_visible,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+    loader = PackageLoader(__package__, "assets")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_visible)
+    environment.trim_blocks = environment.lstrip_blocks = True
     script, style = _asset("page.js"), _asset("page.css")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()  # the page runs this script alone
-    light, dark = (
-        "".join(
-            f"--{kind}{i}:{colour};" for kind, each in (("n", networks), ("l", layers)) for i, colour in enumerate(each)
-        )
-        for networks, layers in ((COLOURS, LAYERS), (DARK, LAYERS_DARK))
-    )
+    light, dark = _variables(COLOURS, LAYERS), _variables(DARK, LAYERS_DARK)
     shared = {"script": script, "style": style, "digest": digest, "version": __version__, "light": light, "dark": dark}
     return environment.get_template(template).render(**shared, **values)
 
 
+def _variables(networks: Sequence[str], layers: Sequence[str]) -> str:
+    """Return the colours of networks and layers as variables of a style sheet."""
+    named = {f"--{kind}{i}": colour for kind, held in (("n", networks), ("l", layers)) for i, colour in enumerate(held)}
+    return "".join(f"{name}:{colour};" for name, colour in named.items())
+
+
 def _visible(value: Any) -> Any:
-    """Return text of which every character but the end of a line is one that can be seen."""
-    return (
-        "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
-    )  # what is HTML is of a subclass
+    """Return text of which every character but the end of a line is one that can be seen; what is HTML stays as it is."""
+    return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
 
 
 def _asset(name: str) -> str:

@@ -75,12 +75,10 @@ def finish(figure: Figure, title: str, note: str = "", legend: Any = None) -> No
     if legend is not None:
         wide = figure.get_figwidth()
         lines, names = legend.get_legend_handles_labels()
-        options = {
-            "frameon": False,
-            "fontsize": 9,
-            "title": textwrap.fill(plain(note), round(14 * wide)),
-            "title_fontsize": 8,
-        }  # a figure has no second place below
+        words = textwrap.fill(
+            plain(note), round(14 * wide)
+        )  # above the legend: a figure has one place below its panels
+        options = {"frameon": False, "fontsize": 9, "title": words, "title_fontsize": 8}
         drawn = figure.legend(lines, names, loc="outside lower center", ncols=3 if wide < 8 else 5, **options)
         drawn.get_title().set_color(QUIET)
     elif note:
