@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tinyticket import interruption
-from tinyticket.interruption import ENDING, Interrupted, deferred, kept_from_children, listen, report
+from tinyticket.interruption import ENDING, Interrupted, deferred, gate, kept_from_children, listen, report
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 
@@ -60,6 +60,25 @@ def test_other_threads_defer_nothing():
     thread.start()
     thread.join()
     assert handlers[0] is handlers[1]
+
+
+def test_a_gate_lets_signals_through_while_it_is_open_and_hears_the_first_when_it_opens(listening):
+    heard, handler = [], signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    with gate() as one:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert len(heard) == 1
+        for times in (2, 3):
+            one.is_closed = True
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert len(heard) == times - 1
+            one.open()
+            assert len(heard) == times
+        one.is_closed = True
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert len(heard) == 4
+    signal.signal(signal.SIGTERM, handler)
 
 
 def test_signals_that_follow_at_once_do_not_disturb_the_end(listening, monkeypatch):

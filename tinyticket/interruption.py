@@ -8,8 +8,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The signals that end a program, as far as this system has them."""
@@ -54,23 +55,58 @@ def let_go(code: int) -> None:
             signal.signal(number, end)
 
 
+class Gate:
+    """Holds signals back while it is closed, and hears the first of them when it is opened."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self._came: list[int] = []
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+
+    def open(self) -> None:
+        """Let signals through."""
+        self.is_closed = False
+        if self._came:
+            first, self._came = self._came[0], []
+            signal.raise_signal(first)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.is_closed:
+            self._came.append(number)
+        else:
+            self._handlers[number](number, frame)
+
+    def _enter(self) -> None:
+        self._handlers = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
+        for number in self._handlers:
+            signal.signal(number, self._hear)
+
+    def _leave(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self.open()
+
+
+@contextlib.contextmanager
+def gate() -> Iterator[Gate]:
+    """Put a gate before signals for as long as a block lasts; closing it then costs nothing. Only the main thread hears any."""
+    gate = Gate()
+    if threading.current_thread() is not threading.main_thread():
+        yield gate
+        return
+    gate._enter()
+    try:
+        yield gate
+    finally:
+        gate._leave()
+
+
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Let a block end before a signal is heard that came meanwhile; only the main thread hears any."""
-    if threading.current_thread() is not threading.main_thread():
+    """Let a block end before a signal is heard that came meanwhile."""
+    with gate() as closed:
+        closed.is_closed = True
         yield
-        return
-    handlers = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
-    came: list[int] = []
-    for number in handlers:
-        signal.signal(number, lambda number, _: came.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from tinyticket.data import from_arrays
 from tinyticket.errors import InputError
 from tinyticket.lottery import calls, keeper
 from tinyticket.lottery.keeper import EVERY, VARIABLE, FileKeeper
+from tinyticket.store.layout import Outline
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (260, 3, 8, 8)).astype(np.float32) / 255
 IMAGES = from_arrays(PIXELS[:200], DATA.y_train, PIXELS[200:], DATA.y_test, name="images")
@@ -285,8 +286,10 @@ def test_it_is_written_now_and_then_and_costs_a_hundredth_at_most(watched, clock
         assert (len(written) / clock[0]) < 0.01
 
 
-@pytest.mark.parametrize(("seconds", "is_kept"), [(9, False), (11, True)])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, None])
+@pytest.mark.parametrize(
+    ("error", "seconds", "is_kept"),
+    [(KeyboardInterrupt, 9, False), (KeyboardInterrupt, 11, True), (None, 9, False), (None, 11, True)],
+)
 def test_the_end_and_ctrl_c_are_reason_enough_after_some_seconds(seconds, is_kept, error, watched, clock):
     one, written = watched
 
@@ -294,6 +297,20 @@ def test_the_end_and_ctrl_c_are_reason_enough_after_some_seconds(seconds, is_kep
         clock[0] += seconds
         with one.undisturbed():
             pass
+        if error:
+            raise error
+    assert bool(written) == is_kept
+
+
+@pytest.mark.parametrize(("error", "is_kept"), [(KeyboardInterrupt, True), (None, False)])
+def test_what_takes_long_to_write_is_written_at_once_only_when_it_would_be_lost(error, is_kept, watched, clock):
+    one, written = watched
+    one.found(Outline({"fc": (10**4, 10**4)}, []), 10)  # 1.2 GB
+    with contextlib.suppress(KeyboardInterrupt), one.keeping(lambda: None):
+        clock[0] += 200
+        with one.undisturbed():
+            pass
+        one.look()
         if error:
             raise error
     assert bool(written) == is_kept

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tinyticket.errors import InputError
-from tinyticket.interruption import deferred
+from tinyticket.interruption import Gate, deferred, gate
 from tinyticket.store import Progress, read_progress, write_progress
 from tinyticket.store.layout import Outline
 
@@ -27,7 +27,7 @@ EVERY = 120.0
 """Seconds between two times that a training is written down."""
 
 WORTH = 10.0
-"""Seconds of training that are worth a file when a training is interrupted or has ended."""
+"""Seconds of training that are worth a file when it has ended, or is interrupted and takes less time to write."""
 
 SHARE, RATE = 0.01, 1e8
 """The share of the time that writing takes at most, and bytes a second with which the first one is reckoned."""
@@ -93,6 +93,7 @@ class FileKeeper(Keeper):
         self._since, self._cost = time.monotonic(), 0.0  # of the last writing, or the beginning; seconds that it took
         self._is_whole = self._has_failed = False
         self._take: Callable[[], Progress] | None = None
+        self._gate = Gate()
 
     def found(self, outline: Outline, last: int) -> Progress | None:
         self._cost = 12 * sum(map(math.prod, outline.shapes.values())) / RATE  # float32 values with two slots each
@@ -111,31 +112,33 @@ class FileKeeper(Keeper):
     @contextlib.contextmanager
     def keeping(self, take: Callable[[], Progress] | None) -> Iterator[None]:
         self._take, self._since = take, time.monotonic()
-        try:
-            yield
-        except KeyboardInterrupt:
-            if self._is_whole and self._is_worth(self._worth):
+        with gate() as self._gate:
+            try:
+                yield
+            except KeyboardInterrupt:
+                if self._is_whole and self._is_worth(self._worth, 1.0):
+                    self._write()
+                raise
+            if self._is_worth(self._worth, self._share):
                 self._write()
-            raise
-        if self._is_worth(self._worth):
-            self._write()
 
     @contextlib.contextmanager
     def undisturbed(self) -> Iterator[None]:
-        worth, self._is_whole = self._is_worth(self._worth), False
-        with deferred() if worth else contextlib.nullcontext():
-            yield
-            self._is_whole = worth
+        worth, self._is_whole = self._is_worth(self._worth, 1.0), False
+        self._gate.is_closed = worth
+        yield
+        self._is_whole = worth
+        self._gate.open()
         if self._is_stopped():
             raise Stopped
 
     def look(self) -> None:
-        if self._is_worth(self._every):
+        if self._is_worth(self._every, self._share):
             self._write()
 
-    def _is_worth(self, seconds: float) -> bool:
-        """Whether so many seconds have passed since the last writing, and enough for what another one costs."""
-        return self._take is not None and time.monotonic() - self._since >= max(seconds, self._cost / self._share)
+    def _is_worth(self, seconds: float, share: float) -> bool:
+        """Whether so many seconds have passed since the last writing, and so many that another one takes that share of them."""
+        return self._take is not None and time.monotonic() - self._since >= max(seconds, self._cost / share)
 
     def _write(self) -> None:
         began = time.monotonic()

@@ -329,12 +329,13 @@ class Elsewhere(Jobs):
         with self._lock:
             self._closed, asked = True, list(self._asked.values())
             self._asked.clear()
-        if asked and not self._address:
-            worker.stop(self._folder, [each.inner for each in asked if each.inner is not None])
         for each in asked:
             if each.inner is not None and not self._killed:
                 each.inner.cancel()
             _give_up(each.outer)
+        under_way = [each.inner for each in asked if each.inner is not None and not each.inner.cancelled()]
+        if under_way and not self._address:
+            worker.stop(self._folder, under_way)
 
 
 def _give_up(training: Future[Run]) -> None:
