@@ -29,6 +29,21 @@ def test_a_file_that_was_changed(command, ticket, npz, out):
     assert command("verify", out, "--quiet").out.count("\n") == 2  # and its digest
 
 
+def test_the_digest_that_was_published(command, ticket, out):
+    published = command("show", ticket).out.split()[-1]
+    outcome = command("verify", ticket, "--digest", published.upper())
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "it is the file that was published" in outcome.out
+    out.write_bytes(ticket.read_bytes())
+    with h5py.File(out, "r+") as file:
+        file["trials/0/rounds/01"].attrs["seconds"] = 1e-3
+    assert command("verify", out, "--digest", published, "--quiet") == (0, "", "")
+    other = command("verify", ticket, "--digest", "0" * 64, "--quiet")
+    assert (other.code, other.err) == (1, "")
+    assert other.out == f"failed, it is the file that was published: its digest is {published}, and not {'0' * 64}\n"
+    assert "a digest is 64 hexadecimal digits" in one_sentence(command("verify", ticket, "--digest", published[:12]))
+
+
 def test_some_networks_are_trained_again(command, ticket, npz):
     outcome = command("verify", ticket, "--data", npz, "--retrain", "2", "--seed", "5")
     assert (outcome.code, outcome.err.count("early stop at")) == (0, 2)
