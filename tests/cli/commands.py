@@ -17,6 +17,10 @@ from tests.lottery.experiments import DATA, MODEL, SMALL
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinyticket.__file__).parents[1]), "COLUMNS": "100"}
 
 
+WAITING = r"^tinyticket: .* \.\.\.\n"
+"""What programs say only on a slow machine."""
+
+
 class Outcome(NamedTuple):
     code: int
     out: str
@@ -69,6 +73,4 @@ def call(arguments, **options) -> Outcome:
     """Run the program to its end."""
     process = start(arguments, **options)
     out, err = process.communicate(timeout=60)
-    return Outcome(
-        process.returncode, out, re.sub(r"^tinyticket: .* \.\.\.\n", "", err, flags=re.M)
-    )  # of a slow machine
+    return Outcome(process.returncode, out, err and re.sub(WAITING, "", err, flags=re.M))
