@@ -17,10 +17,6 @@ from tests.lottery.experiments import DATA, MODEL, SMALL
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinyticket.__file__).parents[1]), "COLUMNS": "100"}
 
 
-WAITING = r"^tinyticket: .* \.\.\.\n"
-"""What programs say only on a slow machine."""
-
-
 class Outcome(NamedTuple):
     code: int
     out: str
@@ -73,4 +69,5 @@ def call(arguments, **options) -> Outcome:
     """Run the program to its end."""
     process = start(arguments, **options)
     out, err = process.communicate(timeout=60)
-    return Outcome(process.returncode, out, err and re.sub(WAITING, "", err, flags=re.M))
+    waiting = r"^tinyticket: .* \.\.\.\n"  # what a slow machine is told
+    return Outcome(process.returncode, out, re.sub(waiting, "", err or "", flags=re.M))
