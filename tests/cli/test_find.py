@@ -116,7 +116,8 @@ def test_the_penalty_of_scales_reaches_the_settings(find_command):
 
 def test_where_nobody_watches_progress_is_a_line_a_training(find_command):
     lines = find_command(rounds=1).err.splitlines()
-    assert [line[: line.index(":")] for line in lines] == [
+    assert [line.partition(":")[0] for line in lines] == [
+        "[0/4] trainings of 20 iterations begin",
         "[1/4] trial 0, round 0 (100.0%), dense",
         "[2/4] trial 0, round 1 (80.8%), ticket",
         "[3/4] trial 0, round 1 (80.8%), reinit",
@@ -125,7 +126,7 @@ def test_where_nobody_watches_progress_is_a_line_a_training(find_command):
 
 
 def test_a_progress_line_tells_what_the_file_does(find_command, out):
-    (line,) = find_command(rounds=0).err.splitlines()
+    _, line = find_command(rounds=0).err.splitlines()
     dense = tt.load(out).trials[0].rounds[0]
     assert f"early stop at {dense.early_stop_iteration}, test accuracy {dense.test_accuracy:.2%}" in line
 

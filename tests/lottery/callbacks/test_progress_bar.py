@@ -71,7 +71,8 @@ def test_lines_of_trials_side_by_side_are_not_mixed_up(capsys):
     lines.run_begun(4, 20, 0)
     for _ in zip(events_of(lines, 0), events_of(lines, 1), strict=True):
         pass
-    first, second = capsys.readouterr().err.splitlines()
+    begun, first, second = capsys.readouterr().err.splitlines()
+    assert begun == "[0/4] trainings of 20 iterations begin"
     assert first.startswith("[1/4] trial 0, round 0 (100.0%), dense: early stop at 10, ")
     assert second.startswith("[2/4] trial 1, round 0 (100.0%), dense: early stop at 11, ")
 
@@ -80,7 +81,8 @@ def test_a_network_that_is_only_evaluated_has_a_line_and_no_number(capsys):
     lines = Lines()
     lines.run_begun(2, 20, 0)
     lines.untrained(Training(0, 1, "random", 0.5), {"test_accuracy": 0.1})
-    assert capsys.readouterr().err == "trial 0, round 1 (50.0%), random: not trained, test accuracy 10.00%\n"
+    said = capsys.readouterr().err.splitlines()
+    assert said[1:] == ["trial 0, round 1 (50.0%), random: not trained, test accuracy 10.00%"]
     assert lines.done == 0
 
 

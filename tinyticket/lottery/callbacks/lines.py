@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 class Lines(Callback):
-    """Prints a line for every finished training on standard error."""
+    """Prints what is to be done, and a line for every finished training, on standard error."""
 
     def run_begun(self, trainings: int, iterations: int, done: int) -> None:
         self.done, self.trainings = done, trainings
         self._began: dict[Training, float] = {}
         if done:
             _print(f"{done} of {trainings} trainings are in the file already")
+        elif trainings:
+            _print(
+                f"[0/{trainings}] training{'s' * (trainings > 1)} of {iterations:,} iterations begin{'s' * (trainings == 1)}"
+            )
 
     def training_begun(self, training: Training) -> None:
         self._began[training] = time.perf_counter()
