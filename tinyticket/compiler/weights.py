@@ -106,14 +106,13 @@ class Weights:
             else:
                 view(block)[:] = np.asarray(array).reshape(-1)
 
-    def has_room_for(self, mask: Mask) -> bool:
-        """Return whether a mask can be put in the place of the one that there is."""
-        if mask is None or self.mask is None:
-            return False
-        return self.pattern is None or np.count_nonzero(mask) == self.count
+    def change_mask(self, mask: Mask, view: View) -> bool:
+        """Put a mask in the place of another, if a sparse weight has room for it: for as many survivors; return whether it had.
 
-    def change_mask(self, mask: np.ndarray, view: View) -> None:
-        """Put a mask in place: what stays moves with its slots to its new place, what is new is +0.0."""
+        What stays moves with its slots to its new place, what is new is +0.0.
+        """
+        if mask is None or self.mask is None or (self.pattern and np.count_nonzero(mask) != self.count):
+            return False
         before, self.mask = self.pattern, mask
         after = self.pattern = before and before.of(mask)
         for block in self.slot_blocks:
@@ -123,6 +122,7 @@ class Weights:
             else:
                 values[:] = after.moved(values, before, self.by_column)
         self.write_pattern(view)
+        return True
 
     def read(self, view: View) -> list[np.ndarray]:
         """Return copies of the values and the slots; pruned places are +0.0."""

@@ -123,11 +123,10 @@ class CpuStep:
         A weight that runs sparse has room for as many survivors as it has. What stays keeps value and slots, and what is new
         starts at +0.0; everything else stays as it is.
         """
-        changed = {parameter for parameter, mask in masks.items() if self._layout.weights[parameter].has_room_for(mask)}
-        for parameter in changed:
-            self._layout.weights[parameter].change_mask(masks[parameter], self._view)  # type: ignore[arg-type]
+        weights = self._layout.weights
+        changed = {parameter for parameter, mask in masks.items() if weights[parameter].change_mask(mask, self._view)}
         self._stale |= bool(changed)
-        if any(self._layout.weights[parameter].pattern for parameter in changed):
+        if any(weights[parameter].pattern for parameter in changed):
             for program in self._programs.all:
                 program.cut()
         return changed
