@@ -54,6 +54,10 @@ def load(form, folder, files):
     """Return the data sets and arrays that the library makes of a case's files."""
     if form == "npz":
         return tinyticket.data.load(folder / "mine.npz")
+    if form == "table":
+        (name,) = files
+        attempt(tinyticket.data.tables.load_csv, folder / name, "c0", True)
+        return tinyticket.data.load(folder / name)
     (name,) = {path.partition("/")[0] for path in files}
     if form == "idx":
         for path in files:
