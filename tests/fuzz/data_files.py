@@ -279,3 +279,43 @@ def changed_program(content, rng):
         else:
             chunks.insert(place, rng.choice(CHUNKS) * rng.choice((1, 1, 1, 3)))
     return b"".join(chunks)
+
+
+# -- CSV
+
+CELLS = (
+    "1",
+    "-2.5",
+    "1e3",
+    "",
+    " ",
+    "nan",
+    "inf",
+    "1e400",
+    "red",
+    '"1"',
+    '"a ""b"""',
+    '"1\n2"',
+    "\x1b[31m",
+    "é",
+    "1_000",
+    "0x10",
+    "9" * 5000,
+)
+
+
+def table(rng):
+    """Return a CSV file with something wrong in a cell, a line or its bytes."""
+    columns = rng.choice((0, 1, 2, 3, 3, 5))
+    names = [
+        rng.choice(("a", "b", "width", "1", "", "\x1b[31m", "a" * 3000)) if rng.random() < 0.2 else f"c{i}"
+        for i in range(columns)
+    ]
+    rows = [[str(rng.randrange(9)) for _ in names] for _ in range(rng.choice((0, 1, 6, 6, 20)))]
+    for row in rows:
+        if rng.random() < 0.05:
+            row[rng.randrange(len(row) + 1) :] = [rng.choice(CELLS)]
+    ends, between = rng.choice(("\n", "\n", "\r\n", "\r")), rng.choice((",", ",", ";", "\t"))
+    text = ends.join(between.join(cells) for cells in (names, *rows))
+    content = maybe_mangled(text.encode(rng.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16"))), rng)
+    return {"mine.csv.gz": _gzipped(content, rng)} if rng.random() < 0.2 else {"mine.csv": content}

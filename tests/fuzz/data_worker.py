@@ -57,6 +57,10 @@ def load(form, folder, files):
     """Return the data sets and arrays that the library makes of a case's files."""
     if form == "npz":
         return tinyticket.data.load(folder / "mine.npz")
+    if form == "table":
+        (name,) = files
+        attempt(tinyticket.data.tables.load_csv, folder / name, "c0", True)
+        return tinyticket.data.load(folder / name)
     (name,) = {path.partition("/")[0] for path in files}
     if form == "weights":
         return read_weights(folder / name)

@@ -2,10 +2,18 @@
 
 import random
 
-from tests.fuzz.data_files import idx, npz, pickles, records, tar
+from tests.fuzz.data_files import idx, npz, pickles, records, table, tar
 from tests.fuzz.weight_files import weights
 
-FORMATS = {"idx": idx, "npz": npz, "tar": tar, "records": records, "pickles": pickles, "weights": weights}
+FORMATS = {
+    "idx": idx,
+    "npz": npz,
+    "tar": tar,
+    "records": records,
+    "pickles": pickles,
+    "table": table,
+    "weights": weights,
+}
 
 
 def draw(form, number):

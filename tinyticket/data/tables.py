@@ -25,6 +25,7 @@ from tinyticket.errors import InputError, near
 
 LONGEST_LINE = 1 << 20  # characters
 DELIMITERS = (",", ";", "\t")
+SHOWN = 20  # names of columns in a message
 
 
 def load_csv(path: str | PathLike[str], target: str = "", numbers: bool = False) -> Dataset:
@@ -91,7 +92,7 @@ def _frame_targets(given: NDArray, called: str, numbers: bool) -> NDArray:
     _raise_first([value is None or value != value for value in given], given, called, "a label")
     kept = [str(value) for value in given.tolist()]
     codes = {label: code for code, label in enumerate(dict.fromkeys(kept))}
-    return _ordered(np.array([codes[label] for label in kept]), list(codes), f"column {called!r}")
+    return _ordered(np.array([codes[label] for label in kept]), list(codes), f"the frame's column {called!r}")
 
 
 def _raise_first(wrong: Any, values: NDArray, called: str, expected: str) -> None:
@@ -119,6 +120,7 @@ def _read(content: Content, path: str, target: str, numbers: bool) -> tuple[NDAr
     place = _place(names, target, path)
     if all(_number(name) is not None for name in names):
         raise InputError(f"{path} begins with numbers; expected the names of its columns in the first line")
+    called = _shown(names[place])
     table, targets, labels = array("d"), array("d"), dict[str, int]()
     for cells in rows:
         if not cells:
@@ -131,12 +133,12 @@ def _read(content: Content, path: str, target: str, numbers: bool) -> tuple[NDAr
         if numbers:
             targets.append(_cell(answer, where, names[place]))
         elif not answer:
-            raise InputError(f"{where}: column {names[place]!r} is empty; expected a label")
+            raise InputError(f"{where}: column {called!r} is empty; expected a label")
         else:
             targets.append(labels.setdefault(answer, len(labels)))
     columns = np.frombuffer(table).reshape(-1, len(names) - 1) if len(table) else np.zeros((0, len(names) - 1))
     answers = np.array(targets)
-    return columns, answers if numbers else _ordered(answers.astype(np.int64), [*labels], f"column {names[place]!r}")
+    return columns, answers if numbers else _ordered(answers.astype(np.int64), [*labels], f"{path}: column {called!r}")
 
 
 def _lines(text: io.TextIOWrapper, path: str) -> Iterator[str]:
@@ -152,10 +154,17 @@ def _place(names: list[str], target: str, where: str) -> int:
     if len(names) < 2:
         raise InputError(f"{where} has {len(names)} columns; expected numbers and a column to predict")
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
-        raise InputError(f"{where} has two columns called {printable(twice[0])!r}; expected a name for each")
+        raise InputError(f"{where} has two columns called {_shown(twice[0])!r}; expected a name for each")
     if target and target not in names:
-        raise InputError(f"{where} has no column called {target!r}{near(target, map(printable, names))}")
+        raise InputError(
+            f"{where} has no column called {target!r}{near(target, [_shown(name) for name in names[:SHOWN]])}"
+        )
     return names.index(target) if target else len(names) - 1
+
+
+def _shown(name: str) -> str:
+    """Return a column's name as messages have it."""
+    return printable(name, 60)
 
 
 def _without(names: list[str], place: int) -> Iterable[str]:
@@ -166,7 +175,7 @@ def _cell(text: str, where: str, name: str) -> float:
     number = _number(text)
     if number is None or not math.isfinite(number):
         shown = f"holds {printable(repr(text.strip()), 60)}" if text.strip() else "is empty"
-        raise InputError(f"{where}: column {printable(name)!r} {shown}; expected a finite number")
+        raise InputError(f"{where}: column {_shown(name)!r} {shown}; expected a finite number")
     return number
 
 
@@ -186,7 +195,7 @@ def _ordered(codes: NDArray[np.int64], labels: list[str], where: str) -> NDArray
             label for label, size in zip(labels, sizes, strict=True) if size is not None and not size.is_integer()
         )
         raise InputError(
-            f"{where} holds {printable(wrong)!r}; expected labels that are words or whole numbers (numbers to predict want "
+            f"{where} holds {printable(wrong, 60)!r}; expected labels that are words or whole numbers (numbers to predict want "
             "the loss mse)"
         )
     order = np.argsort(np.array(sizes if numeric else labels), kind="stable")
