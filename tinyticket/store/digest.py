@@ -125,8 +125,7 @@ def _arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     found = {}
     for path, value in arrays.items():
         dtype = value.dtype.descr if value.dtype.names else value.dtype.str
-        content = np.ascontiguousarray(value) if value.size else b""
-        found[path] = {"dtype": dtype, "shape": value.shape, "sha256": hashlib.sha256(content).hexdigest()}
+        found[path] = {"dtype": dtype, "shape": value.shape, "sha256": hashlib.sha256(value.tobytes()).hexdigest()}
     return found
 
 
