@@ -64,7 +64,7 @@ def test_words_of_a_file_reach_the_terminal_as_text(strange, command, tmp_path):
         ["find", "--masks-from", strange, "--dry-run", "--data", tmp_path / "x.npz", "--out", tmp_path / "new.h5"],
     ):
         done = command(*arguments)
-        assert done.code in (0, 2)
+        assert done.code in (0, 1, 2)  # verify finds that it was changed
         assert "\x1b" not in done.out + done.err
     assert r"\x1b[31m[red]$\frac$ on" in command("show", strange).out
     for arguments in (["plot", strange], ["compare", strange, strange], ["analyze", strange, "layers"]):

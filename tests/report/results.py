@@ -34,6 +34,7 @@ def two_trials():
         run(1, 0.8, 0.96, 100, {"reinit": run(1, 0.8, 0.90, 140)}),
     ]
     return SimpleNamespace(
+        digest="00",
         trials=[SimpleNamespace(number=t, rounds=rounds) for t, rounds in enumerate((first, second))],
         config={"model": "mlp-[b]", "data": "mine[0].npz"},
         verdict={"text": "a verdict"},
