@@ -90,15 +90,14 @@ def sync_folder(folder: Path) -> None:
 
 def copy_bytes(source: IO[bytes], start: int, target: IO[bytes], count: int) -> None:
     """Write bytes of a file into another one, by the system where it can: some file systems then share them."""
+    place = target.tell()
     if hasattr(os, "copy_file_range"):
         with contextlib.suppress(OSError):  # if the system cannot, or what else it has to say, it says again below
-            place = target.tell()
-            while count and (
-                done := os.copy_file_range(source.fileno(), target.fileno(), min(count, COPIED_AT_ONCE), start, place)
-            ):
+            files = source.fileno(), target.fileno()
+            while count and (done := os.copy_file_range(*files, min(count, COPIED_AT_ONCE), start, place)):
                 start, place, count = start + done, place + done, count - done
-                target.seek(place)
     source.seek(start)
+    target.seek(place)
     while count:
         content = source.read(min(count, COPIED_AT_ONCE))
         if not content:

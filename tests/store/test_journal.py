@@ -1,6 +1,8 @@
 """Commits to a large file: they wait in a journal, with which it is read, until they are packed into the file."""
 
+import errno
 import io
+import itertools
 import json
 import os
 import pickle
@@ -110,10 +112,46 @@ def test_an_experiment_has_the_contents_that_it_has_without(path, monkeypatch):
     assert {*os.listdir(path.parent)} == {path.name, whole.name}
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_where_there_is_no_room_to_pack_they_wait(stopped, path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def run(held, patch):
+        with held.locked():
+            for number in range(3):
+                held.commit(add(number))
+            patch.setattr(archive, "put", refuse)
+            if stopped:
+                raise KeyboardInterrupt
+
+    words = r"cannot be written: No space left on device; its finished rounds wait in .*\.ticket\.h5\.journal"
+    said = pytest.raises(KeyboardInterrupt) if stopped else pytest.raises(InputError, match=words)
+    with monkeypatch.context() as patch, said:
+        run(Archive(path), patch)
+    assert read(path) == (3, 1)
+    with Archive(path).locked():
+        assert read(path) == (3, 3)
+
+
 def test_an_archive_can_be_sent_to_another_process(path):
     (sent := pickle.loads(pickle.dumps(Archive(path)))).commit(add(0))
     assert read(path) == (1, 1)
     assert sent.exists
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_what_the_system_copies_in_part_is_copied_to_its_end(refuses, killed, monkeypatch):
+    sizes, copy_file_range = itertools.cycle([3000, 0]), os.copy_file_range
+
+    def copy(source, target, count, *places):
+        if not (size := next(sizes)) and refuses:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return copy_file_range(source, target, min(count, size), *places) if size else 0
+
+    monkeypatch.setattr(os, "copy_file_range", copy)
+    with Archive(killed).locked():
+        assert read(killed) == (3, 3)
 
 
 # -- what a killed run leaves

@@ -5,6 +5,9 @@ everything stands in the file, and `header` what of it the whole experiment shar
 values, and `digest` what tells whether it was changed. `reading` reads a file that anybody may have written, `archive` replaces
 one safely, one run at a time (`lock`).
 What a reader gets from it is `tinyticket.results.result`.
+
+`file_image` is the file as HDF5 sees it while `archive` changes it, `journal` where changes of large files wait, and `replacing`
+how a file gets new content.
 """
 
 from tinyticket.store.archive import Archive, check_free, replace

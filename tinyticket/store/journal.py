@@ -101,9 +101,8 @@ def open_image(file: Path) -> FileImage:
             seen = paths
             with contextlib.ExitStack() as opened:
                 entries = _read_entries(file, paths, opened)
-                image = FileImage(
-                    opened.enter_context(open(file, "rb"))
-                )  # after them: it may hold more, and never less
+                # The file is opened after them: it may hold more than they add by then, and never less.
+                image = FileImage(opened.enter_context(open(file, "rb")))
                 if (first := _first_missing(entries, image)) is not None:
                     opened.pop_all()
                     for entry in entries[:first]:
