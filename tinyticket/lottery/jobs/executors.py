@@ -147,7 +147,9 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
 
     def start() -> Executor:
         stop()
-        own = {"initializer": worker.begin, "initargs": (os.getpid(),), "env": {"NUMBA_NUM_THREADS": str(threads)}}
+        # Where psutil is there, loky takes the pages of mapped data for a leak, and starts workers anew with a warning.
+        env = {"NUMBA_NUM_THREADS": str(threads), "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"}
+        own = {"initializer": worker.begin, "initargs": (os.getpid(),), "env": env}
         executors[:] = [ProcessPoolExecutor(workers, **own)]
         with kept_from_children():
             executors[0].submit(int)  # starts all of them
