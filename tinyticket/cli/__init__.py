@@ -51,9 +51,28 @@ def app(quiet: bool) -> None:
     """Find, prove and use winning lottery tickets on a CPU."""
 
 
-RUNNING = (find, resume, extend, merge, sweep)
-LOOKING = (list_, show, plot, report, compare, analyze, replay, verify, export, import_, data, bench, learn)
-for command in (*RUNNING, *LOOKING):
+COMMANDS = {
+    find: "Find winning tickets, or go on with finding them.",
+    resume: "Go on with an experiment by the settings in its file.",
+    extend: "Train more trials, rounds or controls into a file.",
+    merge: "Put the trials of several machines into one file.",
+    sweep: "Run a grid or list of experiments.",
+    list_: "List the results of a folder.",
+    show: "Show a result: its table, verdict and digest.",
+    plot: "Draw a result.",
+    report: "Write a result, or a folder's, as one HTML page.",
+    compare: "Set results side by side, with intervals.",
+    analyze: "Look into networks: layers, overlap, movement, ...",
+    replay: "Train one network again: do all bits agree?",
+    verify: "Check whether a file keeps what it says.",
+    export: "Write a network for other programs.",
+    import_: "Read weights and masks of other programs.",
+    data: "List, locate and download data sets.",
+    bench: "Look at the compiled kernels of this machine.",
+    learn: "Exercises beside the lessons.",
+}
+for command, words in COMMANDS.items():
+    command.short_help = words
     app.add_command(command)
 
 
