@@ -46,7 +46,7 @@ def found_by(path, left, right, published, case):
 
 
 def test_forgeries_are_found(tmp_path):
-    path, contents, published = tmp_path / "forged.h5", honest(), {}
+    path, contents, published = tmp_path / "forged.h5", honest(tmp_path / "honest.h5"), {}
     for name, content in contents.items():
         path.write_bytes(content)
         published[name] = load(path).digest
