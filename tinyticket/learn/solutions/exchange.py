@@ -30,7 +30,7 @@ def forward(arrays, x):
 def to_pruned(arrays):
     """Return the arrays as torch.nn.utils.prune names them.
 
-    A weight with a mask becomes two arrays: NAME_orig, its values, and NAME_mask, numbers 0 and 1 of the same type. What has no mask
+    A weight with a mask becomes two arrays: NAME_orig, its values, and NAME_mask, 0 and 1 in the same type. What has no mask
     keeps its name.
     """
     # hole: two names for each masked weight, one for everything else
