@@ -44,7 +44,7 @@ class OwnModel:
 
 def load_model(name: str, dataset: Dataset) -> OwnModel:
     """Return the function that FILE.py:FUNCTION names, for a data set."""
-    return OwnModel(name, dataset.input_shape, dataset.classes)
+    return OwnModel(name, dataset.input_shape, dataset.outputs)
 
 
 def _load(path: Path, function: str) -> Callable[..., Any]:
