@@ -9,6 +9,7 @@ from tests.lottery.test_losses import CASES, NUMBERS
 from tinyticket.lottery.replay.supermask import supermask
 from tinyticket.report.against_dense import accuracy_limits, accuracy_lines
 from tinyticket.report.compared import comparison_cells
+from tinyticket.report.export import export
 from tinyticket.results import compare
 
 
@@ -42,3 +43,12 @@ def test_values_below_zero_are_shown(numbers):
     means = [mark.mean for line in lines for mark in line.marks]
     assert low < min([dense, *means]) < 0
     assert max([dense, *means]) < high
+
+
+@pytest.mark.parametrize(
+    ("case", "words"), [("mse", "2 numbers."), ("binary", "1 logit; the class is 1 where it is above 0.")]
+)
+def test_exported_programs_say_what_their_outputs_are(case, words, tmp_path):
+    changes, data = CASES[case]
+    export(find(**changes, data=data, rounds=0, controls="none"), path := tmp_path / "ticket.c")
+    assert f"\n * Output: {words}\n" in path.read_text()
