@@ -43,8 +43,8 @@ class OwnModel:
 
 
 def load_model(name: str, dataset: Dataset) -> OwnModel:
-    """Return the function that FILE.py:FUNCTION names, for a data set."""
-    return OwnModel(name, dataset.input_shape, dataset.classes)
+    """Return the function that FILE.py:FUNCTION names, for a data set; of numbers to predict their count stands for classes."""
+    return OwnModel(name, dataset.input_shape, dataset.outputs)
 
 
 def _load(path: Path, function: str) -> Callable[..., Any]:
