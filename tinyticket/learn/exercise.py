@@ -99,6 +99,7 @@ def _load(path: Path) -> ModuleType:
 
 def _words(error: Exception, path: Path) -> str:
     """Return an error in one line, with the last line of the learner's file that it came through."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    whole = path.absolute()  # as modules have it
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == whole]
     line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
     return f"{type(error).__name__}{f' in line {line}' if line else ''}: {error}"
