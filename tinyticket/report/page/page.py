@@ -62,7 +62,7 @@ def _result(result: Result) -> dict[str, Any]:
         costs, unknown = cost(result).rows, ""
     except InputError as error:  # the network is of a class of its own, which is not in the file
         costs, unknown = [], str(error)
-    name = Path(result.path).name if result.path else "ticket.h5"
+    name = Path(result.path).name if result.path else result.archive.name
     return {
         **_summary(result),
         "learning": drawn.learning_frames(result),

@@ -212,8 +212,7 @@ def _kernels(plan: dict[str, Any]) -> str:
 
 def provenance(result: Result) -> tuple[list[Fact], str]:
     """Return where a result comes from, fact by fact, and its settings as TOML."""
-    digest, data = getattr(result, "digest", None), result.data
-    digest = digest() if callable(digest) else digest
+    data = result.data
     examples = data["examples"]
     shown = {
         "data": f"{data['name']}: {examples['train']:,} examples to train, {examples['validation']:,} to validate, "
@@ -221,7 +220,7 @@ def provenance(result: Result) -> tuple[list[Fact], str]:
         "seed": str(result.seed),
         **{f"version of {name}": str(value) for name, value in result.versions.items()},
         **{name: str(value) for name, value in result.machine.items()},
-        **({"digest of the result": str(digest)} if digest else {}),
+        "digest of the result": result.digest,
         **{f"digest of {name}": value for name, value in data["fingerprints"].items()},
     }
     try:
