@@ -77,7 +77,7 @@ def _result(result: Result) -> dict[str, Any]:
         "costs": parts.cost_table(result, costs) if costs else None,
         "cost": drawn.cost_chart(costs) if costs else "",
         "cost_legend": drawn.COST_LEGEND,
-        "saved": parts.saved(costs[chosen]) if costs else unknown,
+        "saved": parts.saved(costs[chosen], costs[0]) if costs else unknown,
         "trainings": parts.trainings_table(result),
         "provenance": facts,
         "settings": settings,

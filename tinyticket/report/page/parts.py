@@ -166,13 +166,13 @@ def layers_table(result: Result) -> Table:
     return Table(f"In round {found[-1]['round']}, in means over trials.", headings, rows)
 
 
-def saved(row: dict[str, Any]) -> str:
-    """Return in a sentence what a round costs and what that saves."""
-    operations, before = row["multiply_adds"], row["multiply_adds"] / row["share_of_dense"]
-    sparse, dense = row["sparse_bytes"] / 1000, row["dense_bytes"] / 1000
+def saved(row: dict[str, Any], dense: dict[str, Any]) -> str:
+    """Return in a sentence what a round costs and what that saves, given the costs of the dense network."""
+    operations, before = row["multiply_adds"], dense["multiply_adds"]
+    sparse, whole = row["sparse_bytes"] / 1000, row["dense_bytes"] / 1000
     return (
         f"With {row['density']:.1%} of the weights left one example takes {operations:,.0f} multiply-adds instead of "
-        f"{before:,.0f} ({1 - row['share_of_dense']:.0%} saved), and the weights {sparse:,.1f} kB instead of {dense:,.1f}."
+        f"{before:,.0f} ({1 - row['share_of_dense']:.0%} saved), and the weights {sparse:,.1f} kB instead of {whole:,.1f}."
     )
 
 
