@@ -136,6 +136,8 @@ def _check(options: Options) -> None:
     ):
         if value and options.benchmark not in benchmarks:
             raise InputError(f"{option} belongs to {' and '.join(benchmarks)}, not to {options.benchmark}")
+    if unmeasured := [case for case in options.layers if case not in (options.cases or options.layers)]:
+        raise InputError(f"--layers has shapes of {unmeasured[0]}, which --cases leaves out")
     require_device(options.device)
     if options.masks != "uniform" and not Path(options.masks).is_file():
         raise InputError(f"--masks is uniform or a result file, and there is no file {options.masks}")

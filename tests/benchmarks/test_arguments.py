@@ -31,6 +31,7 @@ from benchmarks.program import main
         (["step", "--cases", "linear"], "belongs to kernels"),
         (["kernels", "--cases", "lineal"], "did you mean 'linear'"),
         (["kernels", "--layers", "linear-20"], "holds 'linear-20'; expected such as linear-784x300"),
+        (["kernels", "--layers", "linear-9x9", "--cases", "softmax"], "shapes of linear, which --cases leaves out"),
         (["kernels", "--layers", "linear-0x9"], "holds 'linear-0x9'"),
         (["kernels", "--layers", "convolution-8x9x7"], "holds 'convolution-8x9x7'"),
         (["memory", "--plot", "pictures"], "--plot belongs to kernels and step and run, not to memory"),

@@ -33,7 +33,9 @@ def test_a_pruned_network_of_pytorch(command, theirs, npz, out, tmp_path):
     said = one_sentence(command("import", theirs, *OPTIONS, "-o", ours))
     assert "0.bias is no weight of the model" in said
     assert "--in-order" in said
-    done = command("import", theirs, *OPTIONS, "--in-order", "-o", ours)
+    ours.write_bytes(b"something else")
+    assert "is there already" in one_sentence(command("import", theirs, *OPTIONS, "--in-order", "-o", ours))
+    done = command("import", theirs, *OPTIONS, "--in-order", "-o", ours, "--force")
     assert done == (0, f"6 arrays and masks of {MODEL}: 216 of 344 weights are left, 62.8%\n", f"wrote {ours}\n")
     weights = read_weights(ours)
     assert weights.masks["fc1.weight"].sum() == 64
@@ -46,7 +48,7 @@ def test_a_pruned_network_of_pytorch(command, theirs, npz, out, tmp_path):
 def test_an_exported_ticket_comes_back(command, ticket, tmp_path):
     masks = load(ticket).round(0, 2).masks
     for ending in ("npz", "safetensors", "pt"):
-        there, back = tmp_path / f"ticket.{ending}", tmp_path / "back.npz"
+        there, back = tmp_path / f"ticket.{ending}", tmp_path / f"back-{ending}.npz"
         command("export", ticket, "--round", 2, "-o", there)
         assert command("import", there, *OPTIONS, "-o", back, "-q").code == 0
         assert all(np.array_equal(read_weights(back).masks[name], mask) for name, mask in masks.items())
@@ -67,3 +69,12 @@ def test_bad_input_is_one_sentence(options, says, command, theirs, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert says in one_sentence(command("import", theirs, "-o", "ours.npz", *options))
     assert {file.name for file in tmp_path.iterdir()} <= {"theirs.pt", "results"}
+
+
+@pytest.mark.parametrize(("made", "says"), [("None", "NoneType"), ("tt.nn.ReLU()", "ReLU")])
+def test_a_model_of_ones_own_gets_a_generator_and_is_checked(made, says, command, theirs, tmp_path):
+    (model := tmp_path / "own.py").write_text(
+        f"import tinyticket as tt\n\ndef make(input_shape, classes, rng):\n    rng.normal()\n    return {made}\n"
+    )
+    said = one_sentence(command("import", theirs, "--model", f"{model}:make", "-o", tmp_path / "ours.npz"))
+    assert f"no Module with weights that can be pruned, but {says}" in said

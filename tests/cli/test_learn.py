@@ -12,6 +12,8 @@ def test_an_exercise_from_its_opening_to_its_solution(command, tmp_path, monkeyp
     )
     assert command("learn", "check", "protocol").code == 1
     assert "already" in one_sentence(command("learn", "open", "protocol"))
+    (tmp_path / "protocol.py").write_text("def split(*_):\n    return None.shape\n")
+    assert "AttributeError in line 2: " in command("learn", "check", "protocol").out
     (tmp_path / "protocol.py").write_text(command("learn", "solution", "protocol").out)
     checked = command("learn", "check", "protocol")
     assert checked.code == 0

@@ -55,8 +55,10 @@ def test_words_of_a_file_reach_the_terminal_as_text(strange, command, tmp_path):
     change(strange, "config", model=STRANGE, data=STRANGE)
     change(strange, "data", name=STRANGE)
     change(strange, "versions", numpy=STRANGE)
+    change(strange, "networks", label=STRANGE, sought=STRANGE, how=STRANGE)
     for arguments in (
         ["show", strange],
+        ["list", tmp_path],
         ["compare", strange, strange],
         ["verify", strange],
         ["replay", strange],

@@ -25,3 +25,13 @@ def test_a_column_of_numbers_is_predicted_and_its_file_goes_on_replays_and_exten
     again = command("replay", out, "--round", 2, "--data", path, "--quiet")
     assert again == (0, "trial 0, round 2, ticket: all bits agree\n", "")
     assert "target was price and is now age" in one_sentence(find_command(**{**changes, "target": "age"}))
+
+
+def test_a_network_of_ones_own_is_told_how_many_numbers_there_are(find_command, tmp_path):
+    (data := tmp_path / "sums.csv").write_text("a,b\n" + "".join(f"{i},{i % 7}\n" for i in range(60)))
+    (model := tmp_path / "own.py").write_text(
+        "import tinyticket as tt\n\ndef make(input_shape, classes, rng):\n"
+        "    return tt.nn.Sequential(tt.nn.Linear(*input_shape, 4, rng=rng), tt.nn.ReLU(), tt.nn.Linear(4, classes, rng=rng))\n"
+    )
+    changes = {"data": data, "loss": "mse", "model": f"{model}:make", "validation": 10, "lr": 0.001, "rounds": 1}
+    assert find_command(**changes).code == 0

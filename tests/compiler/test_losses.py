@@ -52,3 +52,14 @@ def test_targets_of_one_number_may_stand_in_a_row_and_others_are_refused():
     for wrong in (y[:, None] * [1, 2], y[:40], np.arange(50)):
         with pytest.raises(InputError, match=r"targets are real numbers of shape \(50, 1\)"):
             step((x, wrong), np.arange(16))
+
+
+@pytest.mark.parametrize("loss", ["mse_loss", "cross_entropy"])
+def test_examples_that_count_differently_are_refused(loss):
+    model = Sequential(Linear(4, 8, rng=0), ReLU(), Linear(8, 2, rng=1))
+    step = tt.compile(model, loss, Adam(model.parameters(), 0.01), 16)
+    x = RNG.standard_normal((20, 4)).astype(np.float32)
+    y = tt.data.weighted(x[:, :2] if loss == "mse_loss" else np.arange(20) % 2, np.ones(20))
+    for use in (lambda: step((x, y), np.arange(16)), lambda: step(x[:16], y[:16]), lambda: step.evaluate((x, y))):
+        with pytest.raises(InputError, match="all examples count the same"):
+            use()

@@ -143,3 +143,11 @@ def test_frames_are_read_as_files_are(written, package):
     gaps = frames.read_csv(written(TEXT.replace("2.5,-5,square", "2.5,-5,")))
     with pytest.raises(InputError, match="in row 5, column 'shape'; expected a label"):
         from_frame(gaps)
+
+
+def test_a_missing_label_of_pandas_is_named():
+    pandas = pytest.importorskip("pandas")
+    for kind, labels in (("Int64", [1, None, 2]), ("string", ["a", None, "b"])):
+        frame = pandas.DataFrame({"x": [1.0, 2.0, 3.0], "y": pandas.array(labels, kind)})
+        with pytest.raises(InputError, match="in row 1, column 'y'; expected a label"):
+            from_frame(frame)

@@ -135,6 +135,7 @@ def test_frames_keep_the_names_of_their_columns_through_a_pipeline_and_a_search(
         ({"iterations": "long"}, "iterations is a whole number"),
         ({"batch_size": 0}, "batch size is a whole number of at least 1"),
         ({"density": "best"}, "density is 'smallest', 'winning', or a share"),
+        ({"tolerance": -0.1}, "tolerance is a number from 0 on, not -0.1"),
         ({"validation_fraction": 0}, "validation_fraction is a share of the examples"),
         ({"test_fraction": 0.6, "validation_fraction": 0.5}, "150 samples are too few"),
         ({"hidden_layers": (0,)}, "every layer has at least one unit"),

@@ -9,6 +9,7 @@ import click
 
 from tinyticket.cli.common import common, one_of, print_table, result_files, width, write_out, writes
 from tinyticket.cli.waiting import waiting
+from tinyticket.errors import printable
 
 if TYPE_CHECKING:
     from tinyticket.results.comparison import Comparison
@@ -55,7 +56,7 @@ def compare(files: tuple[str, ...], network: str, output: str | None, quiet: boo
     print_table(*comparison_table(comparison, width()))
     for name, words in zip(comparison.names, comparison.kinds, strict=True):
         if words:
-            click.echo(f"{name}: {words}")
+            click.echo(printable(f"{name}: {words}"))
 
 
 def _text(comparison: Comparison, kind: str) -> str:

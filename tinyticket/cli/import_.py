@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import click
+import numpy as np
 
-from tinyticket.cli.common import common, write_out
+from tinyticket.cli.common import common, write_out, writes
 from tinyticket.errors import InputError
 
 
@@ -22,7 +24,7 @@ from tinyticket.errors import InputError
 @click.option("--input-shape", default="1,28,28", show_default=True, help="Shape of an example.")
 @click.option("--classes", type=int, default=10, show_default=True, help="Outputs of the network.")
 @click.option("--in-order", is_flag=True, help="Take the file's layers for those of the network in their order.")
-@click.option("-o", "--output", type=click.Path(), required=True, help="A .safetensors or .npz file, by its ending.")
+@writes("A .safetensors or .npz file, by its ending.", required=True)
 @common
 def import_(file: str, model: str, input_shape: str, classes: int, in_order: bool, output: str, quiet: bool) -> None:
     """Read weights and masks of another program, check that they fit a network, and write them under its names.
@@ -31,11 +33,14 @@ def import_(file: str, model: str, input_shape: str, classes: int, in_order: boo
     Nothing in it is run. Masks are NAME_mask beside NAME_orig, or mask/NAME; in a file without masks zeros are pruned weights.
     """
     from tinyticket.cli.own_model import OwnModel
-    from tinyticket.nn import models
+    from tinyticket.nn import Module, models
     from tinyticket.store.weights import fitted, read_weights, write_weights
 
     shape = _shape(input_shape)
-    network = OwnModel(model, shape, classes)(0) if ":" in model else models.create(model, shape, classes, rng=0)
+    make = OwnModel(model, shape, classes) if ":" in model else functools.partial(models.create, model, shape, classes)
+    network = make(np.random.default_rng(0))
+    if not isinstance(network, Module) or not network.prunable():
+        raise InputError(f"{model} makes no Module with weights that can be pruned, but {type(network).__name__}")
     found = read_weights(file)
     try:
         weights = fitted(found, network, in_order)

@@ -43,7 +43,7 @@ class OwnModel:
 
 
 def load_model(name: str, dataset: Dataset) -> OwnModel:
-    """Return the function that FILE.py:FUNCTION names, for a data set."""
+    """Return the function that FILE.py:FUNCTION names, for a data set; of numbers to predict their count stands for classes."""
     return OwnModel(name, dataset.input_shape, dataset.outputs)
 
 

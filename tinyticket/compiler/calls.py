@@ -97,7 +97,10 @@ def check_data(graph: Graph, examples: Any, labels: Any) -> None:
     if math.prod(examples.shape[1:]) != start.size:
         taken = f"{start.channels} channels of {start.height} x {start.width}"
         raise InputError(f"examples of shape {examples.shape[1:]}, but the network takes {taken}")
-    check_targets(graph.loss, labels, len(examples), graph.output.channels)
+    if split_weights(check_targets(graph.loss, labels, len(examples), graph.output.channels))[1] is not None:
+        raise InputError(
+            "in compiled steps all examples count the same: leave their weights out, or train with an EagerStep"
+        )
 
 
 def check_masks(masks: Mapping[str, Any], weights: Mapping[str, Any]) -> None:

@@ -104,6 +104,8 @@ def assemble(
         found = _hold_out(*found.pop(), overwrite)
     (x_train, y_train), (x_test, y_test) = found
     if numbers:
+        if classes is not None:
+            raise InputError(f"numbers to predict have no classes, of which {classes!r} are given")
         outputs = [split_weights(y)[0].shape[1] for y in (y_train, y_test)]
         if len(set(outputs)) > 1:
             raise InputError(f"y_train has {outputs[0]} numbers an example and y_test {outputs[1]}; expected the same")

@@ -89,7 +89,7 @@ def _frame_targets(given: NDArray, called: str, numbers: bool) -> NDArray:
         if given.dtype.kind not in "buif":
             _raise_first([not _is_number(value) for value in given], given, called, "a number")
         return given.astype(np.float64)
-    _raise_first([value is None or value != value for value in given], given, called, "a label")
+    _raise_first([_is_missing(value) for value in given], given, called, "a label")
     kept = [str(value) for value in given.tolist()]
     codes = {label: code for code, label in enumerate(dict.fromkeys(kept))}
     return _ordered(np.array([codes[label] for label in kept]), list(codes), f"the frame's column {called!r}")
@@ -101,6 +101,13 @@ def _raise_first(wrong: Any, values: NDArray, called: str, expected: str) -> Non
         row = int(wrong.argmax())
         shown = printable(repr(values[row]), 60)
         raise InputError(f"the frame holds {shown} in row {row}, column {called!r}; expected {expected}")
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA of pandas, which is neither equal nor unequal
+        return True
 
 
 def _is_number(value: Any) -> bool:

@@ -93,13 +93,14 @@ def _load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{path} cannot be run: {_words(error, path)}") from error
     return module
 
 
-def _words(error: Exception, path: Path) -> str:
+def _words(error: BaseException, path: Path) -> str:
     """Return an error in one line, with the last line of the learner's file that it came through."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    whole = path.absolute()  # as modules have it
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == whole]
     line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
     return f"{type(error).__name__}{f' in line {line}' if line else ''}: {error}"

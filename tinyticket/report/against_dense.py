@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.errors import InputError
 from tinyticket.results import Result
 from tinyticket.results.intervals import ratio_interval
-from tinyticket.results.naming import kind_of
+from tinyticket.results.naming import ACCURACY, kind_of
 from tinyticket.results.verdict import read
 
 REACH = 0.6
@@ -46,7 +47,12 @@ def accuracy_lines(result: Result) -> tuple[float, list[Line]]:
 
     They are read as the verdict does: where the validation loss is smallest, at the latest when the dense network stops.
     """
-    dense = float(np.nanmean([read(trial.rounds[0])[1] for trial in result.trials]))
+    found = [read(trial.rounds[0])[1] for trial in result.trials]
+    if np.isnan(found).all():
+        raise InputError(
+            f"no dense network of {result.archive.name} has a test {result.metric.title}: there is nothing to draw"
+        )
+    dense = float(np.nanmean(found))
 
     def of(found: Mapping[str, Any], network: str) -> Mapping[str, Any] | None:
         own = found if network == "ticket" else found["controls"].get(network)
@@ -100,7 +106,7 @@ def accuracy_limits(result: Result) -> tuple[float, float]:
     """Return the least and the largest accuracy that a picture of a result shows."""
     dense, lines = accuracy_lines(result)
     low, high = limits(lines, dense, dense - result.verdict["margin"])
-    return max(low, -0.02), min(high, 1.02)
+    return (max(low, -0.02) if result.metric == ACCURACY else low), min(high, 1.02)  # R2 may lie below 0
 
 
 def limits(lines: Iterable[Line], *references: float) -> tuple[float, float]:

@@ -23,9 +23,9 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
 
 def comparison_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return headings and rows of words: a row for each density, in percent and points as `compare` shows them."""
-    headings = ["density"]
+    metric, headings = comparison.metric, ["density"]
     for i, name in enumerate(map(printable, comparison.names)):
-        headings += [f"{name}: accuracy %", "early stop", *(["difference, points"] if i else [])]
+        headings += [f"{name}: {metric.title} %", "early stop", *([f"difference, {metric.unit}"] if i else [])]
     rows = []
     for row in comparison.rows:
         cells = [f"{max(side.density for side in row if side):.1%}"]

@@ -10,7 +10,9 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.results import Result, Round
 
-QUANTITIES = {"validation_loss": "validation loss", "test_accuracy": "test accuracy (%)"}
+QUANTITIES = {"validation_loss": "validation loss", "test_accuracy": "test {} (%)"}
+"""Columns of a history, and their words, in which the metric has a place."""
+
 LATE = 0.25
 """Share of the iterations that do not set an axis's limits: the first values are far from all others."""
 

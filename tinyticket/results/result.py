@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, printable
 from tinyticket.nn import Module, build, described_weights
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
@@ -229,9 +229,8 @@ class Result(Shown):
         )
 
     def __repr__(self) -> str:
-        return (
-            f"Result({self.archive.name}: {len(self.trials)} trials, {self.config['model']} on {self.config['data']})"
-        )
+        about = f"{len(self.trials)} trials, {self.config['model']} on {self.config['data']}"
+        return printable(f"Result({self.archive.name}: {about})")
 
 
 def runs_of(result: Result, network: str = "ticket") -> dict[int, dict[int, Round]]:

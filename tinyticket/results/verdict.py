@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinyticket.errors import printable
 from tinyticket.results import sentence
 from tinyticket.results.intervals import CONFIDENCE, FEWEST, Interval, holm, interval, ratio_interval
 from tinyticket.results.naming import ACCURACY, TICKETS, Metric, Networks, kind_of, metric_of
@@ -104,9 +105,11 @@ def verdict(result: Result) -> dict[str, Any]:
     stops = [read(run)[0] for run in runs]
     at_end = sum(stop == run.history["iteration"][-1] for stop, run in zip(stops, runs, strict=True))
     return {
-        "text": sentence.of(comparisons, result.networks)
-        + sentence.too_short(at_end, len(runs))
-        + sentence.in_vain(stops.count(0), len(runs)),
+        "text": printable(  # the words for networks may be a stranger's
+            sentence.of(comparisons, result.networks)
+            + sentence.too_short(at_end, len(runs))
+            + sentence.in_vain(stops.count(0), len(runs))
+        ),
         "sought": result.networks.found().rstrip(","),
         "trials": len(result.trials),
         "margin": _margin(result),

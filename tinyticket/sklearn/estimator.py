@@ -177,6 +177,7 @@ class LotteryTicketEstimator(BaseEstimator):
 
     def _fit(self, X: NDArray, targets: NDArray, weights: NDArray | None, outputs: int, **loss: Any) -> None:
         """Run the experiment on targets as a `Dataset` holds them, and choose the network that predicts."""
+        self._check_choice()
         classes = 0 if targets.ndim == 2 else outputs
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if weights is not None and not (counted := weights > 0).all():
@@ -242,6 +243,16 @@ class LotteryTicketEstimator(BaseEstimator):
         every = max(1, iterations // EVALUATIONS)
         return {"batch_size": batch, "iterations": iterations, "evaluate_every": every, "eager": bool(eager)}
 
+    def _check_choice(self) -> None:
+        """Raise InputError, before anything is trained, for what cannot choose a network."""
+        share = isinstance(self.density, Real) and 0 < float(self.density) <= 1
+        if not share and self.density not in ("smallest", "winning"):
+            raise InputError(
+                f"density is 'smallest', 'winning', or a share of weights above 0 and up to 1, not {self.density!r}"
+            )
+        if not (isinstance(self.tolerance, Real) and float(self.tolerance) >= 0):
+            raise InputError(f"tolerance is a number from 0 on, not {self.tolerance!r}")
+
     def _chosen_round(self) -> int:
         """Return the round whose network predicts: see `density`."""
         trials, wanted = self.ticket_.trials, self.density
@@ -255,10 +266,6 @@ class LotteryTicketEstimator(BaseEstimator):
             if not rounds:
                 warnings.warn(f"the dense network predicts: {self.ticket_.verdict['text']}", UserWarning, stacklevel=4)
             return max(rounds, key=lambda round: -densities[round], default=0)
-        if not isinstance(wanted, Real) or not 0 < wanted <= 1:
-            raise InputError(
-                f"density is 'smallest', 'winning', or a share of weights above 0 and up to 1, not {wanted!r}"
-            )
         return int(np.argmin(abs(densities - wanted)))
 
     def _predicting(self) -> Any:

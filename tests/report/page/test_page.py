@@ -152,6 +152,12 @@ def test_a_result_that_has_hardly_begun_has_a_page(rounds):
     assert ("Nothing has been pruned yet." in text) == (rounds == 0)
 
 
+def test_a_result_that_has_hardly_begun_stands_beside_others(small):
+    begun = find(rounds=0, controls="none")
+    for results in ([begun, small], [begun, begun]):
+        assert "Nothing has been pruned yet." in Page(tt.report(results)).text
+
+
 def test_a_network_of_a_class_of_ones_own_has_no_costs_but_a_page():
     assert "cannot be made" in Page(find(Counting(), rounds=1, controls="none").report()).text
 

@@ -19,18 +19,18 @@ TAGS = {
     "train_loss": "loss/train",
     "validation_loss": "loss/validation",
     "test_loss": "loss/test",
-    "validation_accuracy": "accuracy/validation",
-    "test_accuracy": "accuracy/test",
+    "validation_accuracy": "{}/validation",
+    "test_accuracy": "{}/test",
 }
-"""The scalars of a row; TensorBoard groups them by what stands before the slash."""
+"""The scalars of a row, where {} is the metric; TensorBoard groups them by what stands before the slash."""
 
 
 class TensorBoard(Callback):
     """Writes TensorBoard's event files: `tensorboard --logdir FOLDER` draws the curves of a run, also while it goes on.
 
     Every training is a run of TensorBoard's, such as trial-0/round-03/reinit, with the scalars loss/train, loss/validation,
-    loss/test, accuracy/validation and accuracy/test by iteration. A training that was interrupted and is done again replaces its
-    curves.
+    loss/test, accuracy/validation and accuracy/test by iteration, with R2 for accuracy where targets are numbers. A training that
+    was interrupted and is done again replaces its curves.
 
     Raises
     ------
@@ -58,9 +58,10 @@ class TensorBoard(Callback):
             self._runs[training] = _EventFile(folder)
 
     def evaluated(self, training: Training, row: dict[str, Any]) -> None:
-        known = {TAGS[name]: value for name, value in row.items() if name in TAGS and value == value}  # but NaN
+        known = {name: value for name, value in row.items() if name in TAGS and value == value}  # but NaN
+        scalars = {TAGS[name].format(training.metric): value for name, value in known.items()}
         with writing(self.folder):
-            self._runs[training].add(row["iteration"], known)
+            self._runs[training].add(row["iteration"], scalars)
 
     def training_ended(self, training: Training, scalars: dict[str, Any]) -> None:
         with writing(self.folder):

@@ -73,9 +73,10 @@ def instability(result: Result, rounds: Iterable[int] | None = None, **options: 
         rows.append({"trial": trial, "round": round.number, "density": round.density, **barrier(curve)})
         label = f"trial {trial}, {round.density:.1%}"
         points += [{"network": label, "alpha": float(a), "test_error": 1 - float(e)} for a, _, e in curve.tolist()]
-    title = "Test error on the line between two copies"
-    picture = Analysis(title, points, "alpha", ("test_error",), "network", log_x=False)
-    return Analysis("Error barrier between two copies of a network", rows, "density", ("barrier",), picture=picture)
+    title, metric = "Test error on the line between two copies", result.metric
+    picture = Analysis(title, points, "alpha", ("test_error",), "network", log_x=False, metric=metric)
+    title = "Error barrier between two copies of a network"
+    return Analysis(title, rows, "density", ("barrier",), picture=picture, metric=metric)
 
 
 def barrier(curve: np.ndarray) -> dict[str, Any]:

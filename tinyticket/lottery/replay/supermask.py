@@ -21,6 +21,7 @@ from tinyticket.nn import Module
 from tinyticket.nn.sources import signed_deviation
 from tinyticket.optim import SGD
 from tinyticket.results.analyses.analysis import Analysis
+from tinyticket.results.naming import Metric
 from tinyticket.results.result import Result
 
 WEIGHTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"initial": np.copy, "constant": signed_deviation}
@@ -70,7 +71,8 @@ def supermask(
     for (criterion, density), found in sorted(held.items(), key=lambda item: item[0][0]):
         means = dict(zip(columns, np.mean(found, axis=0).tolist(), strict=True))
         rows.append({"mask": criterion, "density": density, **means})
-    return Analysis(_title(rows), rows, "density", tuple(f"{kind}_test_accuracy" for kind in WEIGHTS), "mask")
+    drawn, metric = tuple(f"{kind}_test_accuracy" for kind in WEIGHTS), result.metric
+    return Analysis(_title(rows, metric), rows, "density", drawn, "mask", metric=metric)
 
 
 def _masks(model: Module, trained: State, initial: State, seed: int, trial: int) -> Iterator[tuple[str, float, Masks]]:
@@ -86,7 +88,7 @@ def _masks(model: Module, trained: State, initial: State, seed: int, trial: int)
             yield criterion, kept / sum(mask.size for mask in masks.values()), masks
 
 
-def _title(rows: list[dict[str, Any]]) -> str:
+def _title(rows: list[dict[str, Any]], metric: Metric) -> str:
     def best(among: list[dict[str, Any]]) -> tuple[float, dict[str, Any], str]:
         validated = [(row, kind) for row in among for kind in WEIGHTS]
         row, kind = max(validated, key=lambda each: each[0][f"{each[1]}_validation_accuracy"])
@@ -95,7 +97,7 @@ def _title(rows: list[dict[str, Any]]) -> str:
     accuracy, row, kind = best(rows)
     chance, _, _ = best([row for row in rows if row["mask"] == "random"])
     return (
-        f"Untrained weights under masks of the trained network: at best {accuracy:.1%} test accuracy "
+        f"Untrained weights under masks of the trained network: at best {accuracy:.1%} test {metric.title} "
         f"({row['mask']}, {kind} weights, density {row['density']:.1%}), random masks at best {chance:.1%}; "
         "both chosen on validation"
     )

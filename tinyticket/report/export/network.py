@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyticket.errors import InputError, printable
+from tinyticket.lottery.losses import BINARY, MSE
 from tinyticket.nn import Module
 from tinyticket.prune import apply_masks
 from tinyticket.results.result import Result, fill
@@ -56,9 +57,17 @@ class Network:
             f"{config['model']} on {config['data']}, {which}: {left:,} of {count:,} weights.",
             f"Input: an example of {self.result.data['name']} as tinyticket.data has it, scaled as there: "
             f"{math.prod(self.input_shape):,} floats, shape {self.input_shape} in C order.",
-            f"Output: {self.result.data['classes']} logits; the class is the largest.",
+            f"Output: {self._output()}.",
         ]
         return [printable(line) for line in lines]
+
+    def _output(self) -> str:
+        loss, data = self.result.config.get("loss"), self.result.data
+        if loss == MSE:
+            return f"{data.get('outputs', 1)} numbers"
+        if loss == BINARY:
+            return "1 logit; the class is 1 where it is above 0"
+        return f"{data['classes']} logits; the class is the largest"
 
 
 def chosen_network(result: Result, trial: int, round: int, control: str | None, weights: str) -> Network:

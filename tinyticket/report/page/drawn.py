@@ -101,7 +101,10 @@ def learning_frames(result: Result) -> list[Frame]:
     y = {name: learning.limits(of_rounds) for name, of_rounds in found.items()}
     frames = []
     for number in numbers:
-        charts = [_curves(result, found[name][number], label, y[name]) for name, label in learning.QUANTITIES.items()]
+        charts = [
+            _curves(result, found[name][number], label.format(result.metric.title), y[name])
+            for name, label in learning.QUANTITIES.items()
+        ]
         frames.append(Frame(round_words(number, densities[number]), charts, []))
     return frames
 

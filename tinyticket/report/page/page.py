@@ -62,7 +62,7 @@ def _result(result: Result) -> dict[str, Any]:
         costs, unknown = cost(result).rows, ""
     except InputError as error:  # the network is of a class of its own, which is not in the file
         costs, unknown = [], str(error)
-    name = Path(result.path).name if result.path else "ticket.h5"
+    name = Path(result.path).name if result.path else result.archive.name
     return {
         **_summary(result),
         "learning": drawn.learning_frames(result),
@@ -77,7 +77,7 @@ def _result(result: Result) -> dict[str, Any]:
         "costs": parts.cost_table(result, costs) if costs else None,
         "cost": drawn.cost_chart(costs) if costs else "",
         "cost_legend": drawn.COST_LEGEND,
-        "saved": parts.saved(costs[chosen]) if costs else unknown,
+        "saved": parts.saved(costs[chosen], costs[0]) if costs else unknown,
         "trainings": parts.trainings_table(result),
         "provenance": facts,
         "settings": settings,
@@ -88,7 +88,7 @@ def _result(result: Result) -> dict[str, Any]:
 def _summary(result: Result) -> dict[str, Any]:
     """Return what stands about a result on every page."""
     lead, *more = result.verdict["text"].split("; ")
-    judged = bool(result.verdict["densities"])
+    judged, metric = bool(result.verdict["densities"]), result.metric
     return {
         "title": title_of(result),
         "how": result.networks.how,
@@ -99,6 +99,8 @@ def _summary(result: Result) -> dict[str, Any]:
         "margin": result.verdict["margin"],
         "several": len(result.trials) > 1,
         "timed": result.networks.timed,
+        "metric": metric.title[0].upper() + metric.title[1:],
+        "unit": metric.unit,
         "accuracy": drawn.accuracy_chart(result) if judged else "",
         "early_stop": drawn.early_stop_chart(result) if judged else "",
         "legend": drawn.legend(result),
@@ -110,8 +112,10 @@ def _summary(result: Result) -> dict[str, Any]:
 def _sweep(results: Sequence[Result]) -> dict[str, Any]:
     names = [Path(result.path).stem if result.path else title_of(result) for result in results]
     settings = parts.differing(results)
-    limits = [accuracy_limits(result) for result in results]
-    shared = min(low for low, _ in limits), max(high for _, high in limits)
+    judged = [result for result in results if result.verdict["densities"]]
+    limits = [accuracy_limits(result) for result in judged]
+    shared = min((low for low, _ in limits), default=0.0), max((high for _, high in limits), default=1.0)
+    charts = [drawn.accuracy_chart(result, shared, 260, 190) if result in judged else "" for result in results]
     columns = list(dict.fromkeys(name for each in settings for name in each))
     index = []
     for number, (name, result, own) in enumerate(zip(names, results, settings, strict=True)):
@@ -129,8 +133,8 @@ def _sweep(results: Sequence[Result]) -> dict[str, Any]:
         "index": index,
         "legend": list(dict.fromkeys(entry for result in results for entry in drawn.legend(result))),
         "experiments": [
-            {**_summary(result), "name": name, "own": own, "small": drawn.accuracy_chart(result, shared, 260, 190)}
-            for name, result, own in zip(names, results, settings, strict=True)
+            {**_summary(result), "name": name, "own": own, "small": small}
+            for name, result, own, small in zip(names, results, settings, charts, strict=True)
         ],
     }
 

@@ -166,13 +166,13 @@ def layers_table(result: Result) -> Table:
     return Table(f"In round {found[-1]['round']}, in means over trials.", headings, rows)
 
 
-def saved(row: dict[str, Any]) -> str:
-    """Return in a sentence what a round costs and what that saves."""
-    operations, before = row["multiply_adds"], row["multiply_adds"] / row["share_of_dense"]
-    sparse, dense = row["sparse_bytes"] / 1000, row["dense_bytes"] / 1000
+def saved(row: dict[str, Any], dense: dict[str, Any]) -> str:
+    """Return in a sentence what a round costs and what that saves, given the costs of the dense network."""
+    operations, before = row["multiply_adds"], dense["multiply_adds"]
+    sparse, whole = row["sparse_bytes"] / 1000, row["dense_bytes"] / 1000
     return (
         f"With {row['density']:.1%} of the weights left one example takes {operations:,.0f} multiply-adds instead of "
-        f"{before:,.0f} ({1 - row['share_of_dense']:.0%} saved), and the weights {sparse:,.1f} kB instead of {dense:,.1f}."
+        f"{before:,.0f} ({1 - row['share_of_dense']:.0%} saved), and the weights {sparse:,.1f} kB instead of {whole:,.1f}."
     )
 
 
@@ -212,8 +212,7 @@ def _kernels(plan: dict[str, Any]) -> str:
 
 def provenance(result: Result) -> tuple[list[Fact], str]:
     """Return where a result comes from, fact by fact, and its settings as TOML."""
-    digest, data = getattr(result, "digest", None), result.data
-    digest = digest() if callable(digest) else digest
+    data = result.data
     examples = data["examples"]
     shown = {
         "data": f"{data['name']}: {examples['train']:,} examples to train, {examples['validation']:,} to validate, "
@@ -221,7 +220,7 @@ def provenance(result: Result) -> tuple[list[Fact], str]:
         "seed": str(result.seed),
         **{f"version of {name}": str(value) for name, value in result.versions.items()},
         **{name: str(value) for name, value in result.machine.items()},
-        **({"digest of the result": str(digest)} if digest else {}),
+        "digest of the result": result.digest,
         **{f"digest of {name}": value for name, value in data["fingerprints"].items()},
     }
     try:

@@ -13,6 +13,7 @@ from tinyticket.errors import InputError
 from tinyticket.report.layers import Points, merged
 from tinyticket.report.pictures.figure import Picture, against_density, checked, finish, picture, plain, write
 from tinyticket.results.analyses import Analysis
+from tinyticket.results.naming import R2
 
 MOST = 8
 """Lines that a panel may have; of more, each has a panel of its own."""
@@ -37,6 +38,14 @@ WORDS = {
     "initial_test_accuracy": "initial weights: test accuracy (%)",
     "constant_test_accuracy": "signed constants: test accuracy (%)",
 }
+WORDS_OF_R2 = {
+    "barrier": "error barrier (% of the variance)",
+    "test_error": "test error, 1 - R2 (%)",
+    "initial_test_accuracy": "initial weights: test R2 (%)",
+    "constant_test_accuracy": "signed constants: test R2 (%)",
+}
+"""Where targets are numbers."""
+
 NULL = {"over_chance": 1.0}
 """Columns that have a value which means nothing was found."""
 
@@ -82,21 +91,23 @@ def _multiples(found: Analysis, names: Sequence[str]) -> Picture:
         axis.plot(*others, color="0.86", linewidth=0.8, zorder=1)
         for line, column in enumerate(found.y):
             colour = colormaps["viridis"](0.2 + 0.6 * line)
-            axis.plot(*_both(_points(found, name, column)), "o-", color=colour, markersize=3, label=_words(column))
+            axis.plot(
+                *_both(_points(found, name, column)), "o-", color=colour, markersize=3, label=_words(found, column)
+            )
         _frame(axis, found, found.y[0])
         axis.set(xlabel="", ylabel="")
         axis.set_title(plain(name), fontsize=9)
         axis.label_outer()
         axis.tick_params(labelbottom=place >= len(names) - across)  # the last of each column
     several = len(found.y) > 1
-    figure.supylabel(_words(found.y[0]).rpartition(": ")[2], fontsize=9)
-    across_words = "weights left (%)" if found.log_x else _words(found.x)
+    figure.supylabel(_words(found, found.y[0]).rpartition(": ")[2], fontsize=9)
+    across_words = "weights left (%)" if found.log_x else _words(found, found.x)
     finish(figure, found.title, f"Across: {across_words}. Grey: the others.", axes[0][0] if several else None)
     return figure
 
 
 def _points(found: Analysis, name: str, column: str) -> Points:
-    across, up = (100 if found.log_x else 1), 100 if _words(column).rstrip(")").endswith(("%", "examples")) else 1
+    across, up = (100 if found.log_x else 1), 100 if "(%" in _words(found, column) else 1
     rows = [row for row in found.rows if (not found.by or row[found.by] == name) and row[column] is not None]
     return [(across * row[found.x], up * row[column]) for row in rows]
 
@@ -109,11 +120,12 @@ def _frame(axis: Any, found: Analysis, column: str) -> None:
     if column in NULL:
         axis.axhline(NULL[column], color="0.45", linestyle="--", linewidth=1, label="by chance")
     if found.log_x:
-        against_density(axis, [100 * row[found.x] for row in found.rows], _words(column))
+        against_density(axis, [100 * row[found.x] for row in found.rows], _words(found, column))
     else:
-        axis.set(xlabel=_words(found.x), ylabel=_words(column))
+        axis.set(xlabel=_words(found, found.x), ylabel=_words(found, column))
         axis.grid(alpha=0.25)
 
 
-def _words(column: str) -> str:
-    return WORDS.get(column, column.replace("_", " "))
+def _words(found: Analysis, column: str) -> str:
+    words = WORDS | (WORDS_OF_R2 if found.metric == R2 else {})
+    return words.get(column, column.replace("_", " "))

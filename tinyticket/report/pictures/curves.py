@@ -23,7 +23,7 @@ def curves(result: Result, round: int | None = None, trial: int | None = None) -
             axis.plot([curve.stop], [height], "o", color=drawn["color"], markersize=5.5, label="_stop")
         axis.set_ylim(*learning.limits([found]))
         axis.set_xlabel("iteration")
-        axis.set_ylabel(label)
+        axis.set_ylabel(label.format(result.metric.title))
         axis.grid(alpha=0.25)
     chosen = result.round(result.trials[0].number if trial is None else trial, number)
     which = (

@@ -63,7 +63,7 @@ def _accuracy(axis: Any, result: Result) -> None:
     dense, lines = accuracy_lines(result)
     margin = result.verdict["margin"]
     axis.axhline(100 * dense, color=COLOURS[0], linestyle="--", linewidth=1.2, label=label_of(result, "dense"))
-    words = f"{100 * margin:.2f} points below it"
+    words = f"{100 * margin:.2f} {result.metric.unit} below it"
     axis.axhline(100 * (dense - margin), color=COLOURS[0], linestyle=":", linewidth=1.2, label=words)
     _lines(axis, result, lines, 100)
     low, high = accuracy_limits(result)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tinyticket.results.naming import ACCURACY, Metric
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -17,3 +19,4 @@ class Analysis:
     by: str | None = None  # the column that tells its lines apart
     log_x: bool = True  # whether x is a density, shown as the papers do: logarithmic, from dense to sparse
     picture: Analysis | None = None  # what a picture shows instead of this table
+    metric: Metric = ACCURACY  # what its columns of accuracies and errors, which are 1 - accuracy, are

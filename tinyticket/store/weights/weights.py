@@ -85,7 +85,7 @@ def fitted(weights: Weights, model: Module, in_order: bool = False) -> Weights:
     Raises
     ------
     InputError
-        If a name is missing or unknown, a shape differs, a value is no number, or no weight is pruned.
+        If a name is missing or unknown, a shape differs, or a value is no number.
     """
     known, prunable = model.state_dict(), model.prunable()
     if in_order:
