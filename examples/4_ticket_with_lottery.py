@@ -31,9 +31,10 @@ for trial in result.trials:
 print(result.verdict["text"])
 
 # %%
-# Two trials are too few to prove anything, and the verdict says so: it takes three at least. Larger ``trials`` with the same file go
-# on from here.
-#
+# Two trials are too few to prove anything, and the verdict says so: it takes three at least. With larger ``trials`` and the same
+# file the call goes on from here.
+
+# %%
 # A network of your own
 # ---------------------
 # Anything with parameters and a forward(), or layers in a row. Every trial draws its initial weights anew. Without ``out`` the
