@@ -129,10 +129,8 @@ def test_they_are_of_what_came_to_the_disk(path, monkeypatch):
     def refuse(file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    source, record = (
-        find(trials=2, rounds=0),
-        Record(Experiment(MODEL, DATA, **{**SMALL, "trials": 2, "rounds": 0}, out=path)),
-    )
+    source = find(trials=2, rounds=0)
+    record = Record(Experiment(MODEL, DATA, **{**SMALL, "trials": 2, "rounds": 0}, out=path))
 
     def commit(trial):
         record.commit(trial, 0, source.init(trial), {None: source.round(trial, 0).run()})

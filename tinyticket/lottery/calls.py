@@ -24,16 +24,12 @@ def calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], d
     device
         That of the settings; the host of another device than the CPU waits once a call, of as many steps as can be.
     """
-    cuts, most = (
-        {last, *range(evaluate_every, last, evaluate_every), *others},
-        1,
-    )  # until it is known how long a step takes
+    cuts = {last, *range(evaluate_every, last, evaluate_every), *others}
+    steps = 1  # of a call at most, until it is known how long one takes
     for until in sorted(cut for cut in cuts if first < cut <= last):
         while first < until:
-            iterations, began = (
-                range(first, min(first + most, until) if device == "cpu" else until),
-                time.perf_counter(),
-            )
-            yield iterations
-            each = (time.perf_counter() - began) / len(iterations)
-            first, most = iterations.stop, max(1, int(min(STEPS_A_CALL, SECONDS_A_CALL / max(each, 1e-9))))
+            stop = min(first + steps, until) if device == "cpu" else until
+            began = time.perf_counter()
+            yield range(first, stop)
+            each = (time.perf_counter() - began) / (stop - first)
+            first, steps = stop, max(1, int(min(STEPS_A_CALL, SECONDS_A_CALL / max(each, 1e-9))))

@@ -83,6 +83,7 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
 
 
 def _write_trial(file: h5py.File, result: Result, trial: Trial, cpu: str) -> None:
+    initial = result.init(trial.number)
     checkpoint = result.rewind(trial.number) if result.has_rewind(trial.number) else None
     for round in trial.rounds:
         runs: Runs = {None: _run(round, cpu), **{name: _run(run, cpu) for name, run in round.controls.items()}}
@@ -90,7 +91,7 @@ def _write_trial(file: h5py.File, result: Result, trial: Trial, cpu: str) -> Non
             runs[CONTINUED] = _run(round.continued, cpu)
         if not round.number:
             runs[None] = dataclasses.replace(runs[None], checkpoint=checkpoint)
-        write_round(file, trial.number, round.number, result.init(trial.number), runs)
+        write_round(file, trial.number, round.number, initial, runs)
 
 
 def _run(round: Round, cpu: str) -> Run:

@@ -67,9 +67,7 @@ class Start:
 
     masks: Masks
     weights: State  # parameters and buffers, under the masks
-    origin: dict[
-        str, Any
-    ]  # JSON values: where "weights", "mask" and "statistics" (buffers, such as running means) came from
+    origin: dict[str, Any]  # where "weights", "mask" and "statistics" (such as running means) came from, in JSON values
     iteration: int = 0  # the first one that is trained; schedule and batches are those of the iterations from there on
     optimizer: Checkpoint | None = None  # what the optimizer remembers; None for a new one
     last_rate: bool = False  # whether the learning rate is that of the last iteration all along, as in fine-tuning

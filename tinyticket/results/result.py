@@ -224,8 +224,9 @@ class Result(Shown):
         for found in self.trials:  # of an unfinished experiment one before it may be missing
             if found.number == trial:
                 return found
+        first = self.trials[0].number
         raise InputError(
-            f"{self.archive.name} has {len(self.trials)} trials, counted from 0; there is no trial {trial}"
+            f"{self.archive.name} has {len(self.trials)} trials, counted from {first}; there is no trial {trial}"
         )
 
     def __repr__(self) -> str:

@@ -79,9 +79,7 @@ class Run:
         """Return the numbers that stand as attributes in the file."""
         weights = sum(mask.size for mask in self.masks.values())
         left = sum(int(np.count_nonzero(mask)) for mask in self.masks.values())
-        history = self.history[
-            self.history["iteration"] >= self.final_mask
-        ]  # what was there before was another network
+        history = self.history[self.history["iteration"] >= self.final_mask]  # rows before are of another network
         return {"density": left / weights, "weights_left": left, **summary(history), "seconds": self.seconds}
 
 

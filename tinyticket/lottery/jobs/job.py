@@ -70,11 +70,7 @@ class Job:
     training: Training
     start: Start
     keep_at: int = 0  # the iteration after which to keep a checkpoint to rewind to; 0 for none
-    streams: tuple[str, str, str] = (
-        "batches",
-        "dropout",
-        "augment",
-    )  # purposes; a ticket and its controls have equal ones
+    streams: tuple[str, str, str] = ("batches", "dropout", "augment")  # purposes, those of a ticket and its controls
     plan: Mapping[str, Any] | None = None  # how a training of before was executed, to execute this one in the same way
     beside: str | None = None  # the result file beside which the training is kept while it is under way
 

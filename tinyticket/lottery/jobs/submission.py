@@ -127,9 +127,7 @@ class Elsewhere(Jobs):
 
     def __init__(
         self,
-        pack: Callable[
-            [Workshop], Any
-        ],  # -> what `worker.workshop` takes, or a future of it that the executor resolves
+        pack: Callable[[Workshop], Any],  # -> what `worker.workshop` takes, or a future of it for the executor
         folder: Path,  # where workers note what they do, if they see it
         start: Callable[[], Executor],  # again after its workers have died
         callback: Callback,

@@ -33,7 +33,8 @@ def digest_checks(result: Result, published: str | None) -> list[Check]:
 
 def _recorded(examined: Examined) -> Check:
     if not any(examined.recorded.values()):
-        reason = f"it was written before files had digests; that of all it holds is {examined.found[FILE]}"
+        when = "before files had digests, or controls have come to it and the run has not ended"
+        reason = f"it was written {when}; that of all it holds is {examined.found[FILE]}"
         return Check(RECORDED, 0, [], reason)
     failures = []
     for place, recorded in examined.recorded.items():
