@@ -2,7 +2,7 @@
 2. Train a network
 ==================
 
-A network learns handwritten digits by stochastic gradient descent: ``python examples/2_train_a_network.py``.
+A network learns handwritten digits by gradient descent, batch by batch: ``python examples/2_train_a_network.py``.
 """
 
 import numpy as np

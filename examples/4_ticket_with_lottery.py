@@ -31,8 +31,13 @@ for trial in result.trials:
 print(result.verdict["text"])
 
 # %%
+# Two trials are too few to prove anything, and the verdict says so: it takes three at least. With larger ``trials`` and the same
+# file the call goes on from here.
+
+# %%
 # A network of your own
 # ---------------------
-# Anything with parameters and a forward(), or layers in a row.
+# Anything with parameters and a forward(), or layers in a row. Every trial draws its initial weights anew. Without ``out`` the
+# result stays in memory.
 mine = tt.nn.Sequential(tt.nn.Flatten(), tt.nn.Linear(64, 40), tt.nn.Tanh(), tt.nn.Linear(40, 10))
 print(tt.lottery.find(model=mine, data="digits", rounds=2, iterations=200, trials=1).verdict["text"])

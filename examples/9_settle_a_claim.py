@@ -44,7 +44,11 @@ for name in controls:
 # An interval below zero refutes "as good as the ticket" for that control. An interval that holds zero proves nothing: it may
 # be wide. To claim equality one names beforehand a margin that would not matter, half a point say, and asks whether the whole
 # interval lies above minus the margin. That is how the verdict decides whether a ticket matches the dense network
-# (docs/verdict.md), and ``tinyticket compare`` does it for controls and files.
+# (docs/verdict.md). ``tinyticket compare`` shows such intervals between two files, of tickets or, with ``--network``, of a
+# control.
 #
-# More trials narrow the intervals with the square root of their number. They are cheap to add: the same call with a larger
-# ``trials`` and an ``out=`` file goes on where it stopped.
+# Three intervals are three chances to be wrong by luck: at 95% each, all three hold less often than that. The verdict allows for
+# this; here it is to be kept in mind.
+#
+# More trials narrow the intervals with the square root of their number. They are cheap to add: with an ``out=`` file the same call
+# with larger ``trials`` goes on where it stopped. How many there will be is to be fixed before looking.

@@ -76,7 +76,7 @@ def with_value(array, place, value):
         ),
         ({"scope": "uniform"}, "the scope 'uniform' shares a density among the layers"),
         ({"controls": "noise-7"}, "no control is called 'noise-7'"),
-        ({"optimizer": "adamw"}, "no optimizer is called 'adamw' (did you mean 'adam'?"),
+        ({"optimizer": "adams"}, "no optimizer is called 'adams' (did you mean 'adam'"),
         ({"controls": "shuffle"}, "no control is called 'shuffle'"),
         ({"controls": "reinit,reinit"}, "the control 'reinit' is given twice"),
         ({"lr": "0"}, "the learning rate is above 0"),

@@ -158,7 +158,7 @@ def test_the_configuration_repeats_the_experiment_and_what_is_given_beside_it_wi
 
 def test_quiet_stands_before_a_command_or_behind_it(command, ticket, tmp_path):
     for arguments in (("-q", "plot", ticket), ("plot", ticket, "-q")):
-        assert command(*arguments, "-o", tmp_path / "x.svg") == (0, "", "")
+        assert command(*arguments, "--force", "-o", tmp_path / "x.svg") == (0, "", "")
 
 
 @pytest.mark.parametrize(("words", "found"), [("com", "compare"), ("find --masks", "--masks-from")])

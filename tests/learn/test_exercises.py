@@ -51,6 +51,8 @@ def test_every_hole_is_noticed(exercise, tmp_path):
         ("protocol", "rng.permutation(examples)", "np.arange(examples)"),
         ("claim", "ddof=1", "ddof=0"),
         ("claim", "level / (len(p) - i)", "level"),
+        ("exchange", "arrays[name][mask]", "arrays[name][arrays[name] != 0]"),
+        ("exchange", "np.where(mask, value, 0).astype(value.dtype)", "value"),
         ("sparse", "dx[column] +=", "dx[column] ="),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 
 import h5py
+import numpy as np
 import pytest
 
 from tests.lottery.experiments import DATA, Recorder, clusters, contents, differing, find
@@ -59,11 +60,14 @@ def test_another_dense_training_is_refused(changes, says, late, out):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("attribute", ["machine", "versions"])
+@pytest.mark.parametrize("attribute", ["machine", "versions", "cpu"])
 def test_a_machine_that_rounds_otherwise_is_refused(attribute, late, out, tmp_path):
     other = tmp_path / "other.h5"
     late.save(other)
     with h5py.File(other, "r+") as file:
-        file.attrs[attribute] = json.dumps({**json.loads(file.attrs[attribute]), "numpy": "1", "processor": "z80"})
+        if attribute == "cpu":  # of a trial that was merged into the file
+            file["trials/0/rounds/00"].attrs["cpu"] = np.bytes_("z80")
+        else:
+            file.attrs[attribute] = json.dumps({**json.loads(file.attrs[attribute]), "numpy": "1", "processor": "z80"})
     with pytest.raises(InputError, match="on another machine or with other versions"):
         find(out=out, dense_from=other, data=DATA)

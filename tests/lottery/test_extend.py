@@ -89,6 +89,8 @@ def test_one_shot_has_no_more_rounds_and_masks_of_a_file_have_to_be_named(small,
         extend(moved, trials=2, data=DATA)
     with pytest.raises(InputError, match=r"are those of mlp-12.* and .*ticket\.h5 has those of mlp-12"):
         extend(moved, trials=2, data=DATA, masks_from=out)
+    with pytest.raises(InputError, match="the control inverted needs the scores"):
+        extend(moved, controls="inverted", data=DATA, masks_from=small)
     result = extend(moved, trials=2, data=DATA, masks_from=small)
     assert np.array_equal(result.init(1)["fc1.weight"], small.init(1)["fc1.weight"])
 

@@ -53,6 +53,19 @@ def test_a_part_stands_for_itself(tmp_path):
         find(**EAGER, trials=1, out=path)
 
 
+def test_trials_that_diverged_are_said_to_have(out, tmp_path):
+    files = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    find(**EAGER, trials=2, out=files[0])
+    find(**EAGER, trials=1, first_trial=2, out=files[1])
+    with h5py.File(files[0], "r+") as file:
+        del file["trials/1"]
+        file.attrs["diverged"] = json.dumps({"1": 0})
+    result = merge(files, out)
+    assert ([trial.number for trial in result.trials], result.diverged) == ([0, 2], {"1": 0})
+    assert result.config["trials"] == 3
+    assert not any(check.failures for check in verify(result, data=DATA))
+
+
 def change(path, text, **values):
     with h5py.File(path, "r+") as file:
         file.attrs[text] = json.dumps({**json.loads(file.attrs[text]), **values})

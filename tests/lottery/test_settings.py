@@ -117,7 +117,7 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"margin": -0.001}, "margin is a share of the test examples, such as 0.002, not -0.001"),
         ({"margin": 2}, "margin is a share"),
         ({"margin": math.nan}, "margin is a share"),
-        ({"optimizer": "adamw"}, "no optimizer is called 'adamw'.*did you mean 'adam'"),
+        ({"optimizer": "adams"}, "no optimizer is called 'adams'.*did you mean 'adam'"),
         ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
         ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
         ({"scope": "network"}, "scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not 'network'"),

@@ -42,6 +42,13 @@ def test_only_test_columns_of_other_rows_are_left_out(settings, tmp_path):
     assert not [check for check in verify(minima, data=DATA) if check.standing == "failed"]
 
 
+def test_what_tickets_rewind_to_may_be_of_a_row_without_test_columns(tmp_path):
+    result = find(**LONGER, rounds=1, test_at="minima", rewind_to=50, controls="none", out=tmp_path / "a.h5")
+    dense = result.round(0, 0).history
+    assert np.isnan(dense["test_loss"][dense["iteration"] == 50])
+    assert not [check for check in verify(result, data=DATA) if check.standing == "failed"]
+
+
 def test_a_run_that_goes_on_has_the_same_rows(tmp_path):
     find(**LONGER, rounds=1, test_at="minima", out=tmp_path / "a.h5")
     find(**LONGER, rounds=2, test_at="minima", out=tmp_path / "a.h5")

@@ -65,6 +65,12 @@ def test_tickets_of_one_shot_pruning_can_be_moved_too():
     assert moved.trials[0].rounds[2].history["iteration"][0] == 4
 
 
+def test_trials_of_a_part_keep_their_numbers():
+    moved = transferred(find(first_trial=2, trials=2, rounds=1, controls="none"), controls="none")
+    assert [trial.number for trial in moved.trials] == [2, 3]
+    assert not any(check.failures for check in verify(moved, data=OTHER))
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

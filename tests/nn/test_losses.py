@@ -59,9 +59,10 @@ def test_names_and_functions_stand_for_losses(given, kind):
     assert type(loss_of(given)) is kind
 
 
-def test_other_functions_are_no_losses():
+@pytest.mark.parametrize("given", [np.mean, None])
+def test_other_functions_and_nothing_are_no_losses(given):
     with pytest.raises(InputError, match="of others write an eager loop"):
-        loss_of(np.mean)
+        loss_of(given)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,21 @@
 """Digests of what a file holds: defined so that anybody can compute them, and the same however a result came about."""
 
+import errno
 import hashlib
 import json
+import os
 
 import h5py
 import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import Interrupt, InterruptAt, find
+from tests.lottery.experiments import DATA, MODEL, SMALL, Interrupt, InterruptAt, find
+from tinyticket.errors import DivergenceError, InputError
+from tinyticket.lottery.experiment import Experiment
+from tinyticket.lottery.extend import extended
+from tinyticket.lottery.record import Record
+from tinyticket.lottery.replay.verify import verify
 from tinyticket.store.contents import Contents
 from tinyticket.store.digest import FILE, digest
 
@@ -112,6 +119,43 @@ def test_equal_results_have_equal_digests_however_they_came_about(path, written)
             file.move(f"trials/x{name}", f"trials/{name}")
     assert tt.load(path).digests == tt.load(written).digests
     assert by_hand(path)["/"] == tt.load(written).digest
+
+
+def consistent(result):
+    return result.digests.recorded == result.digests.expected
+
+
+def test_they_are_of_what_came_to_the_disk(path, monkeypatch):
+    def refuse(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source, record = (
+        find(trials=2, rounds=0),
+        Record(Experiment(MODEL, DATA, **{**SMALL, "trials": 2, "rounds": 0}, out=path)),
+    )
+
+    def commit(trial):
+        record.commit(trial, 0, source.init(trial), {None: source.round(trial, 0).run()})
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", refuse)
+        with pytest.raises(InputError, match="No space left"):
+            commit(1)
+    commit(0)
+    assert consistent(tt.load(path))
+
+
+def test_a_control_that_came_and_diverged_leaves_them(path):
+    find(rounds=1, controls="random", out=path)
+    experiment = extended(path, controls="reinit", data=DATA)
+    record = Record(experiment, experiment.added)
+    record.note_diverged([DivergenceError("trial 0, round 1 (control reinit): the training loss is inf")])
+    record.seal()
+    result = tt.load(path)
+    assert consistent(result)
+    assert result.diverged == {"0": 1}
+    numbered, *_ = verify(result)
+    assert numbered.standing == "passed"
 
 
 def test_another_result_has_another_digest():

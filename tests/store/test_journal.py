@@ -239,6 +239,14 @@ def test_rounds_of_another_file_are_neither_added_nor_lost(how, killed):
     assert (killed.read_bytes(), entries(killed)) == (before, kept)
 
 
+def test_half_an_entry_that_a_killed_commit_left_goes_with_the_journal(killed):
+    (journal.folder_of(killed) / ".000003.0123456789abcdef.partial").write_bytes(b"half of it")
+    with Archive(killed).locked():
+        pass
+    assert not journal.folder_of(killed).exists()
+    assert read(killed) == (3, 1)
+
+
 # -- others write meanwhile
 
 

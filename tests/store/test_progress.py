@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from tinyticket.store import Checkpoint, digest
+from tinyticket.store import Checkpoint, fingerprint
 
 X = np.arange(6, dtype=np.float32)
 VALUES = [
@@ -33,12 +33,12 @@ VALUES = [
 ]
 
 
-def test_other_values_have_other_digests():
+def test_other_values_have_other_fingerprints():
     for first, second in itertools.combinations(VALUES, 2):
-        assert digest(first) != digest(second)
-        assert digest([first, second]) != digest([second, first])
+        assert fingerprint(first) != fingerprint(second)
+        assert fingerprint([first, second]) != fingerprint([second, first])
 
 
-def test_equal_values_have_equal_digests():
-    assert digest(X.reshape(2, 3).T) == digest(X.reshape(2, 3).T.copy())
-    assert digest((1, {"a": X[::2]})) == digest([1, {"a": X[::2].copy()}])
+def test_equal_values_have_equal_fingerprints():
+    assert fingerprint(X.reshape(2, 3).T) == fingerprint(X.reshape(2, 3).T.copy())
+    assert fingerprint((1, {"a": X[::2]})) == fingerprint([1, {"a": X[::2].copy()}])

@@ -38,6 +38,7 @@ EXERCISES = (
     Exercise("ticket", "prune, reset, and find a ticket", "3. A winning ticket by hand"),
     Exercise("sparse", "a sparse layer, samples innermost", "6. Why a sparse kernel can beat BLAS"),
     Exercise("protocol", "what the test set must not decide", "7. Bring your own data and network"),
+    Exercise("exchange", "a ticket in another program", "8. From a ticket to PyTorch and back"),
     Exercise("claim", "a verdict from six trials", "9. Settle a claim"),
 )
 

@@ -36,9 +36,10 @@ def decides(settings: Settings, architecture: Mapping[str, Any], fingerprints: M
 
 
 def made_here(source: Result) -> bool:
-    """Whether this program on this machine wrote a file, and would come to the same bits."""
+    """Whether this program on this machine did the dense trainings of a file, and would come to the same bits."""
     theirs, ours = ({**versions, "commit": ""} for versions in (source.versions, layout.versions()))
-    return (source.machine, theirs) == (layout.machine(), ours)
+    elsewhere = any(trial.rounds[0].cpu for trial in source.trials if trial.rounds)
+    return (source.machine, theirs) == (layout.machine(), ours) and not elsewhere
 
 
 def copy(source: Result, experiment: Experiment, record: Record) -> bool:

@@ -77,7 +77,7 @@ def extended(
     for name, value in asked.items():
         if (held := getattr(before, name)) > value:
             raise InputError(f"{file} is of {held} {name}, and nothing is taken away: extend it to more than that")
-    if before.one_shot and rounds not in (None, before.rounds):
+    if before.one_shot and asked.get("rounds", before.rounds) != before.rounds:
         raise InputError(f"{file} prunes once to each of its densities, which are its rounds: there are no more")
     added = tuple(name for name in parse_controls(controls) if name not in before.controls)
     settings = dataclasses.replace(before, **asked, controls=(*before.controls, *added))

@@ -34,7 +34,8 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
     Parameters
     ----------
     files
-        Two or more, with the same settings but for `trials` and `first_trial`, and all rounds of their trials.
+        Two or more, with the same settings but for `trials` and `first_trial`, and all rounds of their trials, as far as these have
+        not diverged.
     out : path-like
         The new file.
 
@@ -59,9 +60,9 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
     for other in results[1:]:
         _check_same(first, other)
     trials = {trial.number: (result, trial) for result in results for trial in result.trials}
-    _check_trials(results)
-    start = min(Settings.from_plain(result.config).first_trial for result in results)
-    settings = dataclasses.replace(settings, trials=len(trials), first_trial=start)
+    numbers = _check_trials(results)
+    settings = dataclasses.replace(settings, trials=len(numbers), first_trial=numbers[0])
+    diverged = {trial: round for result in results for trial, round in result.diverged.items()}
     archive = Archive(out)
 
     shared = {name: value for name, value in first.header.items() if name != "diverged"}
@@ -71,12 +72,13 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
         layout.write_header(file, **header)
         write_json(file, "versions", first.versions)
         write_json(file, "machine", first.machine)
+        layout.write_diverged(file, diverged)
         for _, (result, trial) in sorted(trials.items()):
             _write_trial(file, result, trial, "" if result.machine == first.machine else _kind(result.machine))
 
     with archive.locked():
         archive.commit(write)
-        seal(archive, header)
+        seal(archive, {**header, "diverged": diverged})
     return Result(archive)
 
 
@@ -119,16 +121,19 @@ def _check_same(first: Result, other: Result) -> None:
             raise InputError(f"{name} is of {what} than {where}, so that one file cannot say what both hold")
 
 
-def _check_trials(results: Sequence[Result]) -> None:
-    """Raise InputError unless the trials are whole, different, and none between them is missing."""
+def _check_trials(results: Sequence[Result]) -> range:
+    """Return the numbers of all trials; raise InputError unless they are different, and whole but for those that diverged."""
     owners: dict[int, str] = {}
     for result in results:
-        for trial in result.trials:
-            if trial.number in owners:
-                raise InputError(f"{owners[trial.number]} and {result.archive.name} both have a trial {trial.number}")
-            if len(trial.rounds) <= result.config["rounds"]:
-                raise InputError(f"trial {trial.number} of {result.archive.name} is unfinished: resume it first")
-            owners[trial.number] = result.archive.name
+        diverged, rounds = {*map(int, result.diverged)}, {trial.number: len(trial.rounds) for trial in result.trials}
+        for number in sorted(rounds.keys() | diverged):
+            if number in owners:
+                raise InputError(f"{owners[number]} and {result.archive.name} both have a trial {number}")
+            if number not in diverged and rounds[number] <= result.config["rounds"]:
+                raise InputError(f"trial {number} of {result.archive.name} is unfinished: resume it first")
+            owners[number] = result.archive.name
     start = min(Settings.from_plain(result.config).first_trial for result in results)
-    if missing := {*range(start, max(owners))} - owners.keys():
+    numbers = range(start, start + len(owners))
+    if missing := {*numbers} - owners.keys():
         raise InputError(f"trial {min(missing)} is missing between those of the files")
+    return numbers

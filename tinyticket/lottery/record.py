@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -100,8 +100,9 @@ class Record:
         with self._lock, deferred():
             if self._closed:
                 raise CancelledError
-            archive.commit(lambda file: self._write(file, trial, round, initial, runs))
-            self._begun = self._has_header = True
+            self._diverged = {other: reached for other, reached in self._diverged.items() if other != str(trial)}
+            self._commit(lambda file, digests: self._write(file, digests, trial, round, initial, runs))
+            self._begun = True
             if archive.path is not None:
                 networks = [Training(trial, round, control, 1.0).network for control in runs]
                 keeper.forget(archive.path, trial, round, networks)
@@ -115,7 +116,7 @@ class Record:
             return
         with self._lock, deferred():
             self._diverged = found
-            self._experiment.archive.commit(lambda file: self._end(file, self._begin(file)))
+            self._commit(lambda file, digests: None)
 
     def close(self) -> None:
         """Let a round that is being written be written to its end, and none after it: stopped trials may go on in other threads."""
@@ -127,28 +128,30 @@ class Record:
         path = self._experiment.archive.path
         return f"the finished rounds are in {path}." if path and self._begun else "no round was finished."
 
-    def _write(self, file: h5py.File, trial: int, round: int, initial: State, runs: Runs) -> None:
-        self._diverged = {other: reached for other, reached in self._diverged.items() if other != str(trial)}
-        digests = self._begin(file)
+    def _commit(self, write: Callable[[h5py.File, dict[int, str]], None]) -> None:
+        """Write what all trainings share and what `write` writes, which renews the digests of the trials."""
+        digests = dict[int, str]()
+
+        def write_all(file: h5py.File) -> None:
+            if not self._has_header:
+                layout.write_header(file, **self._header)
+            if self._fills:  # of so many rounds that all digests are written anew at the end
+                digest.remove(file)
+            else:
+                digests.update(self._sealed(file, self._header) if self._digests is None else self._digests)
+            write(file, digests)
+            layout.write_diverged(file, self._diverged)
+            if not self._fills:
+                digest.record(file, digest.of_file({**self._header, "diverged": self._diverged}, digests))
+
+        self._experiment.archive.commit(write_all)
+        self._has_header, self._digests = True, digests  # not before: they are those of what is in the file
+
+    def _write(
+        self, file: h5py.File, digests: dict[int, str], trial: int, round: int, initial: State, runs: Runs
+    ) -> None:
         before = None if self._fills else digests.get(trial, digest.of_experiment(self._header))
         digests[trial] = write_round(file, trial, round, initial, runs, before)
-        self._end(file, digests)
-
-    def _begin(self, file: h5py.File) -> dict[int, str]:
-        """Write what all trainings share, and return the digests of the trials; where controls come to rounds all are removed."""
-        if not self._has_header:
-            layout.write_header(file, **self._header)
-        if self._fills:
-            digest.remove(file)
-            return {}
-        if self._digests is None:
-            self._digests = self._sealed(file, self._header)
-        return self._digests
-
-    def _end(self, file: h5py.File, digests: dict[int, str]) -> None:
-        layout.write_diverged(file, self._diverged)
-        if not self._fills:
-            digest.record(file, digest.of_file({**self._header, "diverged": self._diverged}, digests))
 
     @cached_property
     def _header(self) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class OfResult:
         """Return options of `find` with those that the masks decide; raise InputError if they say otherwise."""
         source, given = self._source, unmasked(self._source.archive.name, options)
         config, adopted = source.config, {"trials": len(source.trials), "model": Network(source)}
+        adopted["first_trial"] = source.trials[0].number
         if not config["one_shot"]:
             adopted |= {"prune": config["prune"], "rounds": min(len(trial.rounds) for trial in source.trials) - 1}
         decided = {"one_shot": config["one_shot"] or None, "scope": config["scope"], "masks_from": label(source)}
@@ -112,10 +113,6 @@ def unmasked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(
                 f"the masks are those of {name}, so nothing is pruned: leave {setting.replace('_', '-')} out"
             )
-    if "inverted" in str(options.get("controls")):
-        raise InputError(
-            "the control inverted needs the scores that chose a mask; with masks from a file there are none"
-        )
     return {setting: value for setting, value in options.items() if value is not None}
 
 

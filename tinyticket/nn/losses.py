@@ -174,7 +174,7 @@ def loss_of(loss: Any) -> Loss:
         return loss
     named = NAMED | {"binary_cross_entropy_with_logits": BinaryCrossEntropy}
     for name, kind in named.items():
-        if loss == name or loss is getattr(functional, name, None):
+        if loss == name or (callable(loss) and loss is getattr(functional, name, None)):
             return kind()
     raise InputError(
         f"the loss is nn.functional.cross_entropy, an nn.losses.Loss, or one of {', '.join(NAMED)}; of others write an eager loop"

@@ -78,13 +78,16 @@ def add_entry(file: Path, image: FileImage, before: list) -> None:
 
 def clear(file: Path) -> None:
     """Remove the journal of a file that holds all of it; whatever instant that ends at, the last entry goes last."""
-    entries = entries_of(file)
+    entries, folder = entries_of(file), folder_of(file)
     for entry in entries:
         if entry == entries[-1]:
-            filesystem.sync_folder(entry.parent)
+            filesystem.sync_folder(folder)
         entry.unlink()
     with contextlib.suppress(OSError):  # it may not be there, or somebody may have put something else there
-        folder_of(file).rmdir()
+        for name in os.listdir(folder):
+            if re.fullmatch(r"\.[0-9]{6}\.[0-9a-f]{16}\.partial", name):  # of a commit that was killed
+                (folder / name).unlink()
+        folder.rmdir()
 
 
 def open_image(file: Path) -> FileImage:

@@ -20,6 +20,10 @@ class Tickets(Method):
 
     def check(self, settings: Settings) -> None:
         self.check_controls(settings)
+        if settings.masks_from != "none" and any(name.startswith("inverted") for name in settings.controls):
+            raise InputError(
+                "the control inverted needs the scores that chose a mask; with masks from a file there are none"
+            )
         if "rewound" in settings.controls:
             raise InputError(
                 "the control rewound trains theta_0 under the mask found; that is what a ticket is already"

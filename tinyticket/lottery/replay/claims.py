@@ -30,7 +30,10 @@ def numbered(file: File, found: Training) -> str | None:
     last = max(each.run.number for each in file.trainings if each.trial == found.trial)
     if found.trial not in settings.trial_numbers or last > settings.rounds:
         return f"it has {last} rounds; the settings are of {settings.trials} trials with {settings.rounds} rounds"
-    if last >= diverged.get(str(found.trial), last + 1):
+    wanted = {*settings.controls}  # which may have come later, to rounds that are there
+    runs = [each.run for each in (*file.dense, *file.tickets) if each.trial == found.trial]
+    finished = sum(not run.number or wanted <= run.controls.keys() for run in runs)
+    if finished > diverged.get(str(found.trial), finished):
         return f"it has {last} rounds, and diverged in round {diverged[str(found.trial)]}"
     return None
 

@@ -15,6 +15,7 @@ from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.controls import KINDS
+from tinyticket.lottery.losses import BINARY
 from tinyticket.lottery.methods import Method, method_of
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.replay.again import Again, data_of, same_bits
@@ -70,7 +71,7 @@ class File:
         """The network, with whatever weights."""
         found = self._options.get("model") or self.result.network()
         if isinstance(found, str):
-            found = models.create(found, tuple(self.result.data["input_shape"]), self.result.data["classes"])
+            found = self._create(found)
         return found if isinstance(found, Module) else found(np.random.default_rng(0))
 
     @property
@@ -83,7 +84,12 @@ class File:
         """The network that the library makes by the name in the settings."""
         if not self.by_name:
             raise InputError(f"{self.settings.model} is no name of a network of the library")
-        return models.create(self.settings.model, tuple(self.result.data["input_shape"]), self.result.data["classes"])
+        return self._create(self.settings.model)
+
+    def _create(self, name: str) -> Module:
+        data = self.result.data
+        outputs = 1 if self.settings.loss == BINARY else data["classes"] or data.get("outputs", 1)
+        return models.create(name, tuple(data["input_shape"]), outputs)
 
     @cached_property
     def plan(self) -> Plan:
