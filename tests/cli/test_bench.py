@@ -57,7 +57,8 @@ def test_the_loops_of_a_kernel_are_shown_in_assembly_language():
     assert re.search(r"# a loop of \d+ instructions, [1-9]\d* of which multiply and add vectors\n\.L", shown)
 
 
-def test_a_kernel_that_does_not_exist_is_named(command):
+def test_a_kernel_that_does_not_exist_is_named(command, monkeypatch):
+    monkeypatch.setenv("TINYTICKET_CACHE", "off")  # as the command does, for good
     assert "there is no kernel 'spare_linear'; there are add, " in one_sentence(
         command("bench", "--asm", "spare_linear")
     )

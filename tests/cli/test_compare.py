@@ -71,5 +71,6 @@ def test_tables_for_other_programs(command, ticket, other):
     assert (rows[0]["difference"], rows[3]["paired"], rows[3]["trials"]) == ("", "True", "2")
     table = command("compare", ticket, other, "--markdown").out.splitlines()
     assert (len(table), table[0].count("|"), table[2].startswith("| 100.0% | ")) == (5, 7, True)
+    assert f"| {ticket.name}: accuracy % |" in table[0]
     assert r"100.0\% & " in command("compare", ticket, other, "--latex").out
     assert "--csv and --latex exclude each other" in command("compare", ticket, other, "--csv", "--latex").err

@@ -33,5 +33,13 @@ def test_a_network_of_ones_own_is_told_how_many_numbers_there_are(find_command, 
         "import tinyticket as tt\n\ndef make(input_shape, classes, rng):\n"
         "    return tt.nn.Sequential(tt.nn.Linear(*input_shape, 4, rng=rng), tt.nn.ReLU(), tt.nn.Linear(4, classes, rng=rng))\n"
     )
-    changes = {"data": data, "loss": "mse", "model": f"{model}:make", "validation": 10, "lr": 0.001, "rounds": 1}
+    changes = {
+        "data": data,
+        "loss": "mse",
+        "model": f"{model}:make",
+        "validation": 10,
+        "lr": 0.001,
+        "rounds": 1,
+        "controls": "none",
+    }
     assert find_command(**changes).code == 0

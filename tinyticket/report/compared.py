@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tinyticket.errors import printable
@@ -24,7 +25,7 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
 def comparison_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     """Return headings and rows of words: a row for each density, in percent and points as `compare` shows them."""
     metric, headings = comparison.metric, ["density"]
-    for i, name in enumerate(map(printable, comparison.names)):
+    for i, name in enumerate(short_names(comparison)):
         headings += [f"{name}: {metric.title} %", "early stop", *([f"difference, {metric.unit}"] if i else [])]
     rows = []
     for row in comparison.rows:
@@ -34,6 +35,12 @@ def comparison_cells(comparison: Comparison) -> tuple[list[str], list[list[str]]
             cells += [_points(side)] if i else []
         rows.append(cells)
     return headings, rows
+
+
+def short_names(comparison: Comparison) -> list[str]:
+    """Return what results are called in tables: their files without folders, where these tell them apart."""
+    files = [Path(name).name for name in comparison.names]
+    return list(map(printable, files if len(set(files)) == len(files) else comparison.names))
 
 
 def _interval(held: Any) -> tuple:

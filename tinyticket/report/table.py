@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.markup import escape
 from rich.table import Table
 
 from tinyticket.errors import printable
 from tinyticket.report.blocks import WIDTH, Column, blocks
+from tinyticket.report.compared import short_names
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
@@ -61,11 +60,10 @@ def comparison_table(comparison: Comparison, width: int = WIDTH) -> list[Table]:
     Below a difference stands its 95% interval.
     """
     densities = [f"{max(side.density for side in row if side):.1%}" for row in comparison.rows]
-    files = [Path(name).name for name in comparison.names]
-    names, groups = files if len(set(files)) == len(files) else comparison.names, []
-    for i, (name, paired) in enumerate(zip(names, comparison.paired, strict=True)):
+    groups: list[list[Column]] = []
+    for i, (name, paired) in enumerate(zip(short_names(comparison), comparison.paired, strict=True)):
         sides = [row[i] for row in comparison.rows]
-        title = f"{escape(printable(name))}:\n{comparison.metric.title}"
+        title = f"{escape(name)}:\n{comparison.metric.title}"
         group = [Column(title, list(map(_accuracy, sides))), Column("stop", list(map(_stop, sides)))]
         against = "against first,\npaired" if paired else "against\nfirst"
         groups.append([*group, Column(against, list(map(_difference, sides)))] if i else group)

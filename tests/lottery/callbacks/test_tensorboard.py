@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.lottery.experiments import Interrupt, InterruptAt, every_round, find
+from tests.lottery.test_losses import CASES
 from tinyticket.errors import InputError
 from tinyticket.lottery import TensorBoard
 from tinyticket.store import HISTORY
@@ -66,6 +67,13 @@ def test_a_network_that_is_only_evaluated_is_one_point(tmp_path):
     result = find(rounds=None, method="supermask", controls="random", callbacks=TensorBoard(tmp_path))
     (point,) = read(tmp_path)["trial-0/round-01/random"]["accuracy/test"]
     assert point[1] == np.float32(result.trials[0].rounds[1].controls["random"].test_accuracy)
+
+
+def test_r2_is_called_so(tmp_path):
+    changes, data = CASES["mse"]
+    find(**changes, data=data, rounds=0, callbacks=TensorBoard(tmp_path))
+    (tags,) = read(tmp_path).values()
+    assert sorted(tags) == ["R2/test", "R2/validation", "loss/test", "loss/train", "loss/validation"]
 
 
 def test_a_folder_that_cannot_be_made_is_named_before_training(tmp_path):

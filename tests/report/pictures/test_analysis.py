@@ -1,9 +1,12 @@
 """Pictures of analyses."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tinyticket.report.pictures.analysis import plot_analysis
 from tinyticket.results.analyses import Analysis
+from tinyticket.results.naming import R2
 
 
 def analysis(names, y=("overlap", "over_chance"), log_x=True):
@@ -38,3 +41,10 @@ def test_many_lines_have_a_panel_each_on_shared_axes(tmp_path):
     titled = [axis for axis in figure.axes if axis.get_title()]
     assert [axis.get_title() for axis in titled] == names
     assert len({axis.get_ylim() for axis in titled}) == 1
+
+
+def test_errors_of_numbers_are_said_to_be_one_minus_r2_and_shown_in_percent(tmp_path):
+    found = replace(analysis(["one copy"], ("test_error",), log_x=False), metric=R2)
+    (panel,) = plot_analysis(found, tmp_path / "picture.svg").axes
+    assert panel.get_ylabel() == "test error, 1 - R2 (%)"
+    assert panel.lines[-1].get_ydata().tolist() == [100, 50]
