@@ -18,15 +18,14 @@ def tf32(allowed: bool) -> Iterator[None]:
     """Say whether PyTorch may use its matrix units for float32: no, unless TF32 is what is measured."""
     import torch
 
-    flags = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = [flag.allow_tf32 for flag in flags]
-    for flag in flags:
-        flag.allow_tf32 = allowed
+    products, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    kept = {name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")}
+    before, products.allow_tf32 = products.allow_tf32, allowed
     try:
-        yield
+        with cudnn.flags(**kept, allow_tf32=allowed):  # which works where torch.testing has frozen the flags
+            yield
     finally:
-        for flag, value in zip(flags, before, strict=True):
-            flag.allow_tf32 = value
+        products.allow_tf32 = before
 
 
 def wait() -> None:

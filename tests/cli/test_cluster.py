@@ -83,5 +83,5 @@ def test_no_scheduler_is_one_sentence(npz, out, monkeypatch):
     with pytest.raises(InputError, match=r"^no scheduler answers at tcp://127\.0\.0\.1:9"):
         find(executor="tcp://127.0.0.1:9")
     assert "no scheduler answers at nowhere" in one_sentence(
-        call([*find_arguments(npz, out), "--scheduler", "nowhere"])
+        call([*find_arguments(npz, out), "--quiet", "--scheduler", "nowhere"])
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("folder", type=click.Path(), default=".")
 @common
 def list_(folder: str, quiet: bool) -> None:
-    """List the result files (*.h5) of a folder: what was trained on what, how far it is, and the verdict in short.
+    """List the result files (.h5) of a folder: what was trained on what, how far it is, and the verdict in short.
 
     Files that are damaged, or something else, are named with what is wrong.
     """
