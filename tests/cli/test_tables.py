@@ -31,7 +31,7 @@ def test_a_network_of_ones_own_is_told_how_many_numbers_there_are(find_command, 
     (data := tmp_path / "sums.csv").write_text("a,b\n" + "".join(f"{i},{i % 7}\n" for i in range(60)))
     (model := tmp_path / "own.py").write_text(
         "import tinyticket as tt\n\ndef make(input_shape, classes, rng):\n"
-        "    return tt.nn.Sequential(tt.nn.Linear(*input_shape, 4, rng=rng), tt.nn.ReLU(), tt.nn.Linear(4, classes, rng=rng))\n"
+        "    return tt.nn.Sequential(tt.nn.Linear(*input_shape, 8, rng=rng), tt.nn.ReLU(), tt.nn.Linear(8, classes, rng=rng))\n"
     )
     changes = {
         "data": data,

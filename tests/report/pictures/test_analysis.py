@@ -45,6 +45,7 @@ def test_many_lines_have_a_panel_each_on_shared_axes(tmp_path):
 
 def test_errors_of_numbers_are_said_to_be_one_minus_r2_and_shown_in_percent(tmp_path):
     found = replace(analysis(["one copy"], ("test_error",), log_x=False), metric=R2)
-    (panel,) = plot_analysis(found, tmp_path / "picture.svg").axes
-    assert panel.get_ylabel() == "test error, 1 - R2 (%)"
+    figure = plot_analysis(found, tmp_path / "picture.svg")
+    (panel,) = figure.axes
+    assert figure.get_supylabel() == "test error, 1 - R2 (%)"
     assert panel.lines[-1].get_ydata().tolist() == [100, 50]
