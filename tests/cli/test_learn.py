@@ -19,6 +19,8 @@ def test_an_exercise_from_its_opening_to_its_solution(command, tmp_path, monkeyp
     assert checked.code == 0
     assert checked.out.endswith("all of protocol is right\n")
     assert "7 of 7 right" in command("learn").out
+    (tmp_path / "ticket.py").write_text("raise SystemExit('a file of somebody else is run')")
+    assert command("learn").code == 0
 
 
 def test_what_is_not_there_is_named(command, tmp_path, monkeypatch):

@@ -130,3 +130,8 @@ def test_data_of_numbers_are_not_those_of_classes():
         Dataset("mine", DATA.x_train, DATA.y_train, DATA.x_test, DATA.y_test, 0)
     with pytest.raises(InputError, match="y_train has 2 numbers an example and y_test 1"):
         from_arrays(DATA.x_train, NUMBERS.y_train, DATA.x_test, NUMBERS.y_test[:, 0], numbers=True)
+
+
+def test_criteria_that_take_every_example_alike_refuse_weights():
+    with pytest.raises(InputError, match="snip takes every example alike"):
+        find(data=CASES["weighted"][1], criterion="snip", rounds=None, one_shot=[0.5])

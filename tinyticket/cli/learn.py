@@ -22,7 +22,7 @@ def learn(context: click.Context, quiet: bool) -> None:
     if context.invoked_subcommand is None:
         for each in EXERCISES:
             there = Path(f"{each.name}.py")
-            state = _standing(each, there) if there.is_file() else ""
+            state = _standing(each, there) if each.began(there) else ""
             click.echo(f"{each.name:10} {each.title:40} {f'lesson {each.lesson}':46} {state}".rstrip())
 
 

@@ -27,6 +27,11 @@ class Exercise(NamedTuple):
         """Return the text of the solved file."""
         return resources.files("tinyticket.learn.solutions").joinpath(f"{self.name}.py").read_text("utf-8")
 
+    def began(self, path: Path) -> bool:
+        """Whether a file is of this exercise, as its first line says: others of its name are not to be run."""
+        first = self.solution().partition("\n")[0]
+        return path.is_file() and path.read_text("utf-8", errors="replace").startswith(first)
+
     def checks(self) -> list[Callable[[ModuleType], None]]:
         """Return what is checked, in the order of the file."""
         checks = importlib.import_module(f"tinyticket.learn.checks.{self.name}")

@@ -52,7 +52,11 @@ def outputs_for(loss: str, dataset: Dataset) -> int:
 
 
 def make_loss(settings: Settings, dataset: Dataset, training: np.ndarray) -> Loss:
-    """Return the loss of an experiment, given the targets that it trains on."""
+    """Return the loss of an experiment, given the targets that it trains on; InputError if these do not go together."""
+    if settings.criterion in ("snip", "grasp") and split_weights(training)[1] is not None:
+        raise InputError(
+            f"the criterion {settings.criterion} takes every example alike: leave the examples' weights out"
+        )
     if settings.loss != CROSS_ENTROPY:
         return BinaryCrossEntropy() if settings.loss == BINARY else MeanSquaredError()
     weights: np.ndarray | None = None
