@@ -328,13 +328,22 @@ def test_nothing_is_written_of_an_error_or_within_steps(watched, clock):
     assert not written
 
 
+@pytest.fixture
+def heard():
+    """Ctrl-C as a terminal's program hears it; a shell's background jobs, and so their tests, ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 def test_a_signal_waits_for_the_steps_to_end(watched, clock):
     one, written = watched
     done = []
     with contextlib.suppress(KeyboardInterrupt), one.keeping(lambda: done.append("taken")):
         clock[0] += 50
         with one.undisturbed():
-            signal.raise_signal(signal.SIGINT)  # to this thread, as a signal of the process may reach another one first
+            signal.raise_signal(signal.SIGINT)
             done.append("stepped")
         done.append("not interrupted")
     assert done == ["stepped", "taken"]
