@@ -16,7 +16,7 @@ import h5py
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.jobs.job import CONTINUED
-from tinyticket.lottery.record import seal, write_round
+from tinyticket.lottery.record import renew_digests, write_round
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Runs
 from tinyticket.results.result import Result, load
@@ -78,7 +78,7 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
 
     with archive.locked():
         archive.commit(write)
-        seal(archive, {**header, "diverged": diverged})
+        renew_digests(archive, {**header, "diverged": diverged})
     return Result(archive)
 
 

@@ -135,9 +135,9 @@ class Record:
         def write_all(file: h5py.File) -> None:
             if not self._has_header:
                 layout.write_header(file, **self._header)
-            if self._fills:  # of so many rounds that all digests are written anew at the end
-                digest.remove(file)
-            else:
+                if self._fills:  # of so many rounds that all digests are written anew at the end
+                    digest.remove(file)
+            if not self._fills:
                 digests.update(self._sealed(file, self._header) if self._digests is None else self._digests)
             write(file, digests)
             layout.write_diverged(file, self._diverged)
@@ -177,28 +177,21 @@ class Record:
                 return {trial: root.group(path).text(digest.DIGEST) for trial, path in paths.items()}
         with self._experiment.archive.read() as root:
             examined = digest.examine(root, header)
-        for place in examined.recorded:
-            digest.record(file[place], examined.found[place])
+        digest.renew(file, examined)
         return dict(examined.last)
 
     def seal(self) -> None:
         """Write the digests of a file to whose rounds controls have come."""
         with self._lock, deferred():
             if self._fills and self._has_header:
-                seal(self._experiment.archive, {**self._header, "diverged": self._diverged})
+                renew_digests(self._experiment.archive, {**self._header, "diverged": self._diverged})
 
 
-def seal(archive: Archive, header: dict[str, Any]) -> None:
+def renew_digests(archive: Archive, header: dict[str, Any]) -> None:
     """Write the digests of all that a file holds."""
     with archive.read() as root:
-        found = digest.examine(root, header).found
-
-    def write(file: h5py.File) -> None:
-        for place, value in found.items():
-            if place:  # what all trainings share stands in no group
-                digest.record(file[place], value)
-
-    archive.commit(write)
+        examined = digest.examine(root, header)
+    archive.commit(lambda file: digest.renew(file, examined))
 
 
 def write_round(file: h5py.File, trial: int, round: int, initial: State, runs: Runs, before: str | None = None) -> str:

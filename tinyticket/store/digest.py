@@ -108,6 +108,12 @@ def examine(root: Group, header: Mapping[str, Any]) -> Examined:
     return examined
 
 
+def renew(file: h5py.File, examined: Examined) -> None:
+    """Write all digests of a file as they should be."""
+    for place in examined.recorded:
+        record(file[place], examined.found[place])
+
+
 def _links(root: Group, trial: int) -> Iterator[tuple[str, Contents, dict[str, str]]]:
     """Yield what has a digest, in order: its place, what it holds, and by their names the places of the digests that it covers."""
     before, trial_group = "", root.group(layout.trial_path(trial))
