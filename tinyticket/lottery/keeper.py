@@ -20,6 +20,7 @@ from tinyticket.errors import InputError
 from tinyticket.interruption import Gate, deferred, gate
 from tinyticket.store import Progress, read_progress, write_progress
 from tinyticket.store.layout import Outline
+from tinyticket.store.replacing import remove_matching
 
 log = logging.getLogger(__name__)
 
@@ -189,11 +190,8 @@ def remove(result: str | os.PathLike, unfinished: bool = False) -> None:
     """Remove what was kept of all trainings of an experiment, or only what killed runs have not written to its end."""
     whole = Path(os.path.realpath(result))
     kept = rf"\.{re.escape(whole.name)}\.training-\d+-\d+-[A-Za-z0-9_-]+"
-    ours = re.compile(rf"\.{kept}\.[0-9a-f]{{16}}\.partial" + ("" if unfinished else f"|{kept}"))
     with contextlib.suppress(OSError):
-        for name in os.listdir(whole.parent):
-            if ours.fullmatch(name):
-                whole.with_name(name).unlink(missing_ok=True)
+        remove_matching(whole.parent, rf"\.{kept}\.[0-9a-f]{{16}}\.partial" + ("" if unfinished else f"|{kept}"))
 
 
 @contextlib.contextmanager

@@ -61,11 +61,15 @@ def check_writable(path: Path) -> None:
 
 def remove_partial(path: Path) -> None:
     """Remove what killed runs have left beside a file."""
-    ours = re.compile(rf"\.{re.escape(path.name)}(\.[0-9a-f]{{16}})?\.partial")
-    for name in os.listdir(path.parent):
-        if ours.fullmatch(name):
+    remove_matching(path.parent, rf"\.{re.escape(path.name)}(\.[0-9a-f]{{16}})?\.partial")
+
+
+def remove_matching(folder: Path, pattern: str) -> None:
+    """Remove the files of a folder whose whole names match a pattern, as far as the system lets them be removed."""
+    for name in os.listdir(folder):
+        if re.fullmatch(pattern, name):
             with contextlib.suppress(OSError):
-                path.with_name(name).unlink()
+                (folder / name).unlink()
 
 
 def identity(file: Path | int) -> tuple | None:
