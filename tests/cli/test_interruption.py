@@ -40,7 +40,7 @@ PROGRESS = r"\[|tinyticket: (training runs eagerly|.* \.\.\.$)"
 
 
 def reports(outcome):
-    """Return what a program said that is neither progress nor that the steered model runs eagerly."""
+    """Return the lines of standard error but progress and the remark that the steered model runs eagerly."""
     return [line for line in outcome.err.splitlines() if line and not re.match(PROGRESS, line)]
 
 

@@ -14,7 +14,7 @@ EAGER = {"eager": True, "iterations": 5, "workers": 1}
 
 
 def full(tmp_path, **changes):
-    """Return what the experiment leaves that had all of it from the start."""
+    """Return the contents of a file whose experiment had all trials, rounds and controls from the start."""
     return contents(find(**{**EAGER, "trials": 2, "controls": "random,noise-1", **changes}), tmp_path)
 
 

@@ -72,5 +72,5 @@ def trained(name):
 
 
 def far(found, wanted):
-    """Return how far answers are from others, in the largest logit of each example."""
+    """Return the largest difference of two arrays of logits, relative to each example's largest logit."""
     return (np.abs(found - wanted) / np.abs(wanted).max(1, keepdims=True)).max()
