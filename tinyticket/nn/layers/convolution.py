@@ -8,12 +8,12 @@ from typing import Any
 from tinyticket.nn import functional
 from tinyticket.nn.functional.windows import pair
 from tinyticket.nn.init import INITIALISERS, check_init, zeros
+from tinyticket.nn.layers.drawn import Drawn
 from tinyticket.nn.layers.sizes import plain
-from tinyticket.nn.module import Prunable
 from tinyticket.nn.parameter import Parameter
 
 
-class Conv2d(Prunable):
+class Conv2d(Drawn):
     """Convolution of images (in fact the correlation, as in all of deep learning) plus a bias for each channel.
 
     Parameters
@@ -73,12 +73,6 @@ class Conv2d(Prunable):
         """Map images (N, in_channels, H, W) to (N, out_channels, ...), of the size that `functional.conv2d` says."""
         return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
-    def reset_parameters(self, rng):
-        """Draw the weight anew; the bias starts at zero."""
-        self.weight.data = INITIALISERS[self.init](self.weight.shape, rng)
-        if self.bias is not None:
-            self.bias.data = zeros(self.bias.shape)
-
     def settings(self):
         """Return the constructor's arguments; those that came later only where they are used, so that files stay as they were."""
         later = {
@@ -95,7 +89,7 @@ class Conv2d(Prunable):
         }
 
 
-class Conv1d(Prunable):
+class Conv1d(Drawn):
     """Convolution of sequences (in fact the correlation) plus a bias for each channel.
 
     Parameters
@@ -149,12 +143,6 @@ class Conv1d(Prunable):
     def forward(self, x):
         """Map sequences (N, in_channels, L) to (N, out_channels, ...)."""
         return functional.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def reset_parameters(self, rng):
-        """Draw the weight anew; the bias starts at zero."""
-        self.weight.data = INITIALISERS[self.init](self.weight.shape, rng)
-        if self.bias is not None:
-            self.bias.data = zeros(self.bias.shape)
 
     def settings(self):
         """Return the constructor's arguments."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from tinyticket.nn import functional
 from tinyticket.nn.init import INITIALISERS, check_init, zeros
-from tinyticket.nn.module import Prunable
+from tinyticket.nn.layers.drawn import Drawn
 from tinyticket.nn.parameter import Parameter
 
 
-class Linear(Prunable):
+class Linear(Drawn):
     """y = x W^T + b.
 
     Parameters
@@ -46,12 +46,6 @@ class Linear(Prunable):
     def forward(self, x):
         """Map (..., in_features) to (..., out_features)."""
         return functional.linear(x, self.weight, self.bias)
-
-    def reset_parameters(self, rng):
-        """Draw the weight anew; the bias starts at zero."""
-        self.weight.data = INITIALISERS[self.init](self.weight.shape, rng)
-        if self.bias is not None:
-            self.bias.data = zeros(self.bias.shape)
 
     def settings(self):
         """Return the constructor's arguments."""
