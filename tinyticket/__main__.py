@@ -13,8 +13,8 @@ def main() -> None:
     try:
         interruption.listen()
         _open_streams()
-        from tinyticket.cli import run
-
+        with interruption.deferred():  # modules written in Cython swallow what is raised while they are imported
+            from tinyticket.cli import run
         code = run()
     except ModuleNotFoundError as error:
         if error.name not in NEEDS:
@@ -24,7 +24,7 @@ def main() -> None:
             file=sys.stderr,
         )
         code = 2
-    except KeyboardInterrupt as stop:  # while the rest is imported
+    except KeyboardInterrupt as stop:  # while the rest was imported
         code = interruption.report(stop)
     interruption.let_go(code)
     _give_up_streams()

@@ -4,6 +4,7 @@ import functools
 import logging
 import multiprocessing
 import re
+import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -208,6 +209,29 @@ def test_an_executor_of_the_users_whose_workers_die_is_not_tried_again(out, monk
     )
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor, died:
         find(dying, out=out, rounds=0, executor=executor, workers=2)
+
+
+def test_ctrl_c_while_workers_are_started_ends_them(monkeypatch):
+    import loky
+
+    started = []
+
+    class Interrupted(loky.ProcessPoolExecutor):
+        def submit(self, *what):
+            signal.raise_signal(signal.SIGINT)  # which is held back
+            future = super().submit(*what)
+            started.extend(self._processes.values())
+            return future
+
+    monkeypatch.setattr(loky, "ProcessPoolExecutor", Interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            find(workers=2, **THREE)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(started) == 2
+    assert not any(process.is_alive() for process in started)
 
 
 def test_a_bug_in_a_model_shows_where_it_is(monkeypatch):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tinyticket.errors import DivergenceError, InputError
-from tinyticket.interruption import kept_from_children
+from tinyticket.interruption import deferred, kept_from_children
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.folder import full, remove_abandoned, shared_folder
@@ -150,14 +150,15 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
         # Where psutil is there, loky takes the pages of mapped data for a leak, and starts workers anew with a warning.
         env = {"NUMBA_NUM_THREADS": str(threads), "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"}
         own = {"initializer": worker.begin, "initargs": (os.getpid(),), "env": env}
-        executors[:] = [ProcessPoolExecutor(workers, **own)]
-        with kept_from_children():
-            executors[0].submit(int)  # starts all of them
-        return executors[0]
+        with deferred(), kept_from_children():  # an executor that is half started cannot be ended
+            executor = ProcessPoolExecutor(workers, **own)
+            executor.submit(int)  # starts all of them
+            executors.append(executor)
+        return executor
 
     def stop() -> None:
-        for executor in executors:
-            executor.shutdown(wait=True, kill_workers=True)
+        while executors:
+            executors.pop().shutdown(wait=True, kill_workers=True)
 
     with shared_folder() as folder:
         try:
