@@ -200,6 +200,14 @@ def convolution_window(shape: Sequence[int], x: Images, stride: int, padding: in
     return make_window(x.tiles, image, y, (kernel[0], kernel[1]), stride, padding), y
 
 
+def check_gradient_border(window: Window, border: int) -> None:
+    """Raise an InputError if the border of dy is narrower than the input gradient reads."""
+    sizes = (window.x_height, window.kernel_height), (window.x_width, window.kernel_width)
+    needed = max(gradient_border(size, kernel, window.stride, window.padding) for size, kernel in sizes)
+    if border < needed:
+        raise InputError(f"dy needs a border of {needed} zeros for the input gradient, not {border}")
+
+
 def conv2d(
     weight: np.ndarray,
     bias: np.ndarray,
@@ -272,10 +280,7 @@ def conv2d_input_gradient(
     Images, like x
     """
     window, after = convolution_window(weight.shape, x, stride, padding, dy.border)
-    sizes = (window.x_height, window.kernel_height), (window.x_width, window.kernel_width)
-    needed = max(gradient_border(size, kernel, stride, padding) for size, kernel in sizes)
-    if dy.border < needed:
-        raise InputError(f"dy needs a border of {needed} zeros for the input gradient, not {dy.border}")
+    check_gradient_border(window, dy.border)
     _, packed_back = packed_weights(weight, window, threads)
     dx = images_to_write(add_to, x.tiles, x.geometry, "add_to")
     images = x.interior, images_like(dy, x.tiles, after, "dy"), dx.interior

@@ -31,6 +31,10 @@ class Tiles(NamedTuple):
     outer_width: int  # ... and vectors of inputs
     image_rows: int  # channels of a convolution that share each load of a pixel ...
     image_width: int  # ... and pixels
+    winograd_rows: int  # channels of Winograd's convolution that share each load of a transformed patch ...
+    winograd_width: int  # ... and patches
+    winograd_outer_rows: int  # outputs of its weight gradient's tile, a divisor of sixteen ...
+    winograd_outer_width: int  # ... and vectors of inputs
     taps_rows: int  # outputs of the weight gradient of a convolution ...
     taps_width: int  # ... and its taps (a channel and a place in the kernel)
     sparse_width: int  # vectors of samples held while a row of survivors streams by
@@ -48,8 +52,8 @@ def target() -> tuple[str, str]:
     return name, features
 
 
-_AVX512 = Tiles(5, 4, 3, 7, 4, 6, 4, 6, 4, 4, 16, 16)
-_OTHERS = Tiles(6, 1, 6, 1, 6, 1, 2, 3, 4, 2, 4, 2)
+_AVX512 = Tiles(5, 4, 3, 7, 4, 6, 8, 3, 8, 2, 4, 6, 4, 4, 16, 16)
+_OTHERS = Tiles(6, 1, 6, 1, 6, 1, 6, 1, 4, 1, 2, 3, 4, 2, 4, 2)
 
 
 def tiles() -> Tiles:
