@@ -37,6 +37,7 @@ def compile(
     input_shape: tuple[int, ...] | None = None,
     device: str = "cpu",
     turns: str | None = None,
+    exact_convolutions: bool = False,
 ) -> CompiledStep | EagerStep | UnreadStep:
     """Compile a model's training step and its predictions, or return an eager step that can say why not, and log it once.
 
@@ -57,13 +58,16 @@ def compile(
     threads : int, optional
         All that Numba may use if not given. Results have the same bits for any number.
     kernels : dict, optional
-        "dense" or "sparse" by the name of a weight; for the others the faster is chosen (`explain` says which).
+        "dense", "sparse" or "winograd" (of 3 x 3 convolutions) by the name of a weight; for the others the fastest is chosen
+        (`explain` says which).
     input_shape : tuple of int, optional
         Of one example, such as (3, 32, 32). If not given, the first batch tells.
     turns : {"batch", "tiles"}, optional
         Whether a training step on the CPU takes its batch at once, or sixteen samples after the other through all layers and
         back; if not given, tiles where they then stay in a cache. Gradients differ in their last bits, so result files say which
         it was.
+    exact_convolutions : bool
+        Choose no "winograd": direct sums, whose errors are a few times smaller (`kernels.reference`).
     device : {"cpu", "cuda"}
         "cuda" keeps weights, optimizer and data on an NVIDIA GPU (docs/cuda.md); nothing runs eagerly there.
 
@@ -92,7 +96,8 @@ def compile(
     """
 
     def made(shape: tuple[int, ...] | None) -> CompiledStep | EagerStep:
-        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns)
+        exact = exact_convolutions
+        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns, exact)
         if isinstance(step, EagerStep):
             _announce(step.reason)
         return step
@@ -119,6 +124,7 @@ def choose(
     input_shape: tuple[int, ...] | None,
     device: str,
     turns: str | None,
+    exact_convolutions: bool = False,
 ) -> CompiledStep | EagerStep:
     """Do what `compile` does and log nothing, but raise an UnknownShapeError where the first batch tells."""
     loss = loss_of(loss)
@@ -127,7 +133,9 @@ def choose(
         raise InputError(f"a batch has at least one example, not {batch_size!r}")
     for name, kernel in (kernels or {}).items():
         if name not in model.prunable() or kernel not in KERNELS:
-            raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
+            raise InputError(
+                f"kernels maps names of weights to {', '.join(map(repr, KERNELS))}; got {name!r}: {kernel!r}"
+            )
     if turns not in (None, *TURNS):
         raise InputError(f"turns is one of {', '.join(TURNS)}, not {turns!r}")
     known = {id(parameter) for parameter in model.parameters()}
@@ -151,7 +159,13 @@ def choose(
         if device != "cpu":
             raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
         return EagerStep(model, optimizer, threads or 1, str(reason), loss)
-    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {}, turns)
+    for name, kernel in (kernels or {}).items():
+        if kernel == "winograd" and not network.takes_winograd(name):
+            raise InputError(
+                f"{name!r} cannot run by Winograd's algorithm: that is for 3 x 3 convolutions of stride 1 on a CPU"
+            )
+    asked = kernels or {}
+    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, asked, turns, exact_convolutions)
 
 
 def _check_kinds(model: Any, optimizer: Any, threads: Any, kernels: Any, input_shape: Any) -> None:
@@ -161,7 +175,7 @@ def _check_kinds(model: Any, optimizer: Any, threads: Any, kernels: Any, input_s
         ("the model is a Module, as tt.models.create makes one", model, isinstance(model, Module)),
         ("the optimizer is one of tt.optim's", optimizer, optimizer is None or isinstance(optimizer, Optimizer)),
         ("threads are at least 1", threads, threads is None or (isinstance(threads, whole) and threads >= 1)),
-        ("kernels map names of weights to 'dense' or 'sparse'", kernels, kernels is None or isinstance(kernels, dict)),
+        ("kernels map names of weights to those of kernels", kernels, kernels is None or isinstance(kernels, dict)),
         (
             "the input shape is a tuple such as (3, 32, 32)",
             input_shape,

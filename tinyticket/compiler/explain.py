@@ -12,32 +12,32 @@ from tinyticket.compiler.network import Network
 REPEATS = 5
 
 
-def explain(network: Network, sparse: Mapping[str, bool], batch_size: int) -> list[tuple[str, ...]]:
+def explain(network: Network, kernels: Mapping[str, str], batch_size: int) -> list[tuple[str, ...]]:
     """Return a table of operations, headings first: shape, density, kernel, expected and measured microseconds.
 
     Expected times are the cost model's for 64 samples on one core, scaled to the batch, where there is one; measured ones are those
     of the operation's kernels in a training step on random data (on one core), forward, backward and update together, the least of
     several. On a device the update of all weights is one launch, and belongs to no operation.
     """
-    measured, names = _measure(network, sparse, batch_size), {o: name for name, o in network.layers.items()}
+    measured, names = _measure(network, kernels, batch_size), {o: name for name, o in network.layers.items()}
     rows: list[tuple[str, ...]] = [("layer", "shape", "density", "kernel", "expected us", "measured us")]
     for operation in network.graph.operations:
         name, y = names.get(operation), operation.output
         if name is None:
             cells = [operation.where.split(" ")[0], f"{y.channels} x {y.height} x {y.width}", "", operation.kind, ""]
         else:
-            weight, kernel = network.weights[name], "sparse" if sparse[name] else "dense"
+            weight, kernel = network.weights[name], kernels[name]
             density = 1.0 if weight.mask is None else float(weight.mask.mean())
-            expected = network.expected(name, density, sparse[name])
+            expected = network.expected(name, density, kernel)
             words = "" if expected is None else f"{expected / 1e3 * max(1.0, batch_size / 64):.0f}"
             cells = [name, " x ".join(map(str, weight.shape)), f"{density:.1%}", kernel, words]
         rows.append((*cells, f"{1e6 * measured.get(operation, 0.0):.0f}"))
     return rows
 
 
-def _measure(network: Network, sparse: Mapping[str, bool], batch_size: int) -> dict[Operation | None, float]:
+def _measure(network: Network, kernels: Mapping[str, str], batch_size: int) -> dict[Operation | None, float]:
     """Return the seconds of each operation in a training step made for this."""
-    step, rng = network.step(sparse, batch_size=batch_size, rule="sgd"), np.random.default_rng(0)
+    step, rng = network.step(kernels, batch_size=batch_size, rule="sgd"), np.random.default_rng(0)
     step.write({parameter: [parameter.data] for parameter in network.parameters})
     x = rng.random((batch_size, *network.input_shape), np.float32)
     data = step.bind(x, rng.integers(0, network.graph.output.channels, batch_size))

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.op import Block
 from tinyticket.compiler.weights import AnyPattern, Mask, Weights
-from tinyticket.kernels.cpu.convolution import packed_back_size, packed_size
+from tinyticket.kernels.cpu.convolution import (
+    packed_back_size,
+    packed_size,
+    winograd_back_size,
+    winograd_gradient_room,
+    winograd_room,
+    winograd_size,
+)
 from tinyticket.kernels.geometry import LANES, Image, Shape, Window, lanes_for, make_window, origin, plane, room, row
 from tinyticket.nn import Buffer, Parameter
 from tinyticket.sparse import ConvPattern, Pattern
@@ -25,7 +32,8 @@ PACKING = 8
 class Layout:
     """What all programs of a network share: where parameters and buffers lie, and how samples are packed.
 
-    Weights in `sparse`, which have masks, run sparse; of each parameter the optimizer remembers so many arrays, its `slots`.
+    Weights in `sparse`, which have masks, run sparse, and convolutions in `winograd` by Winograd's algorithm; of each parameter the
+    optimizer remembers so many arrays, its `slots`.
     A back end may have a layout of its own that changes `plain`, `_lanes` and `_gradient_parts`.
     """
 
@@ -33,12 +41,21 @@ class Layout:
     """Whether operations are lowered plainly: each gradient and each update by itself, survivors row by row in whole lines, weights
     and borders for each use alone, every value kept until the backward pass and computed once, nothing overwritten."""
 
-    def __init__(self, graph: Graph, masks: Masks, sparse: set[Parameter], slots: int, batch_size: int):
+    def __init__(
+        self,
+        graph: Graph,
+        masks: Masks,
+        sparse: set[Parameter],
+        slots: int,
+        batch_size: int,
+        winograd: Collection[Parameter] = (),
+    ):
         self.graph, self.is_mlp = graph, graph.is_mlp and not self.plain
         self.shared = int(not self.plain)  # 1 if neighbouring images share the zeros between them
         self.lanes = self._lanes(batch_size)  # samples beside each other ...
         self.tiles = -(-batch_size // self.lanes)  # ... and tiles of so many that hold a batch
         self.weights: dict[Parameter, Weights] = {}
+        self.room = Block(0, private=True)  # what a thread needs within an operation
         self.buffers: dict[Buffer, Block] = {buffer: Block(buffer.data.size) for buffer in graph.buffers()}
         for operation in graph.operations:
             for name, parameter in operation.parameters.items():
@@ -49,7 +66,12 @@ class Layout:
                 weights = self.weights[parameter] = Weights(parameter.shape, mask, pattern, by_column, slots, parts)
                 if operation.kind == "conv2d" and name == "weight" and pattern is None and not self.plain:
                     window = window_of(operation, 1)
-                    weights.packed, weights.packed_back = Block(packed_size(window)), Block(packed_back_size(window))
+                    weights.winograd = parameter in winograd
+                    sizes = (packed_size, packed_back_size)
+                    if weights.winograd:
+                        sizes = (winograd_size, winograd_back_size)
+                        self.room.size = max(self.room.size, winograd_room(window), winograd_gradient_room(window))
+                    weights.packed, weights.packed_back = (Block(size(window)) for size in sizes)
 
     def cut_gradients(self) -> None:
         """Let the gradients of a batch come in parts, one for each of its tiles."""

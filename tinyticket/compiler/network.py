@@ -66,46 +66,63 @@ class Network:
         """Whether examples of a shape can be bound; those of an MLP are features on the CPU, whatever their shape."""
         return shape == self.input_shape or self._any_shape
 
-    def runs_sparse(self, name: str) -> bool:
-        """Whether a layer is expected to be clearly faster with sparse kernels under its present mask."""
+    def fastest(self, name: str, exact: bool = False) -> str:
+        """Return the kernel that is expected to be fastest for a layer under its present mask.
+
+        It is "dense", "sparse" if that is clearly faster, or, unless convolutions are to be `exact`, "winograd".
+        """
         from tinyticket.sparse.choice import CLEARLY  # which needs Numba
 
         mask = self.weights[name].mask
-        assert mask is not None
-        density = float(mask.mean())
+        density = 1.0 if mask is None else float(mask.mean())
         if self.device != "cpu":
             from tinyticket.compiler.cuda.choice import runs_sparse
 
-            return runs_sparse(self.layers[name], density)
-        return self._cost(name, density, sparse=True) < CLEARLY * self._cost(name, density, sparse=False)
+            return "sparse" if mask is not None and runs_sparse(self.layers[name], density) else "dense"
+        whole = ["dense", *(["winograd"] if not exact and self.takes_winograd(name) else [])]
+        best = min(whole, key=lambda kernel: self._cost(name, density, kernel))
+        if mask is not None and self._cost(name, density, "sparse") < CLEARLY * self._cost(name, density, best):
+            return "sparse"
+        return best
 
-    def expected(self, name: str, density: float, sparse: bool) -> float | None:
+    def takes_winograd(self, name: str) -> bool:
+        """Whether Winograd's algorithm computes a layer."""
+        from tinyticket.compiler.layout import window_of
+        from tinyticket.kernels.cpu.convolution import takes_winograd
+
+        operation = self.layers[name]
+        return self.device == "cpu" and operation.kind == "conv2d" and takes_winograd(window_of(operation, 1))
+
+    def expected(self, name: str, density: float, kernel: str) -> float | None:
         """Return the nanoseconds on one core that a layer should take of a step of 64 samples, if a model of costs tells."""
-        return self._cost(name, density, sparse) if self.device == "cpu" else None
+        return self._cost(name, density, kernel) if self.device == "cpu" else None
 
-    def _cost(self, name: str, density: float, sparse: bool) -> float:
+    def _cost(self, name: str, density: float, kernel: str) -> float:
         from tinyticket.sparse import choice
 
         operation, shape = self.layers[name], self.weights[name].shape
         first, y = not operation.inputs[0].needs_gradient, operation.output
         if operation.kind == "linear":
-            return choice.expected(shape, density, first, sparse)
-        return choice.expected_convolution(shape, density, y.height * y.width, first, sparse)
+            return choice.expected(shape, density, first, kernel == "sparse")
+        return choice.expected_convolution(shape, density, y.height * y.width, first, kernel)
 
-    def step(self, sparse: Mapping[str, bool], **options: Any) -> Any:
-        """Return its compiled step for the present masks, whose layers run sparse or dense.
+    def step(self, kernels: Mapping[str, str], **options: Any) -> Any:
+        """Return its compiled step for the present masks, whose layers run by such kernels.
 
         Numba is imported when something is compiled, not before.
         """
-        chosen = {weight for name, weight in self.weights.items() if sparse[name]}
+        sparse, winograd = (
+            {weight for name, weight in self.weights.items() if kernels[name] == kernel}
+            for kernel in ("sparse", "winograd")
+        )
         masks = {parameter: parameter.mask for parameter in self.parameters}
         if self.device == "cpu":
             from tinyticket.compiler.cpu.step import CpuStep
 
-            return CpuStep(self.graph, masks, chosen, **options)
+            return CpuStep(self.graph, masks, sparse, winograd=winograd, **options)
         from tinyticket.compiler.cuda.step import CudaStep
 
-        return CudaStep(self.graph, masks, chosen, **options)
+        return CudaStep(self.graph, masks, sparse, **options)
 
 
 def _read(model: Module, input_shape: tuple[int, ...] | None) -> tuple[tuple[int, ...], Graph]:

@@ -24,7 +24,7 @@ from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
 
-KERNELS, TURNS = ("dense", "sparse"), ("batch", "tiles")
+KERNELS, TURNS = ("dense", "sparse", "winograd"), ("batch", "tiles")
 
 
 class CompiledStep(Step):
@@ -47,11 +47,13 @@ class CompiledStep(Step):
         threads: int | None,
         kernels: dict[str, str],
         turns: str | None = None,
+        exact_convolutions: bool = False,
     ):
         super().__init__(model, optimizer, network.graph.loss)
         self.network, self.batch_size = network, batch_size
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads, self._turns = threads, turns  # of programs for masks to come
+        self._exact = exact_convolutions
         self._program: Any = None  # the back end's step for the masks that there were
         self._masks: dict[Parameter, np.ndarray | None] = {}
         self._made_for: Any = None  # what else decides a program
@@ -183,22 +185,22 @@ class CompiledStep(Step):
         device = {} if self.network.device == "cpu" else {"device": self.network.device}
         # Batches at once are how all files were trained that say nothing of it.
         turns = {"turns": "tiles"} if self._program is not None and self._program.turns == "tiles" else {}
-        kernels = {name: KERNELS[sparse] for name, sparse in self._chosen().items()}
-        return {"mode": "compiled", **device, **turns, "kernels": kernels}
+        return {"mode": "compiled", **device, **turns, "kernels": self._chosen()}
 
     def follow(self, plan: Mapping[str, Any] | None) -> None:
         self._kernels, self._turns = {}, None
         if plan is not None:
             self._kernels, self._turns = plan.get("kernels", {}), plan.get("turns", "batch")
 
-    def _chosen(self) -> dict[str, bool]:
-        """Return for every weight, under its present mask, whether it runs sparse: as asked for, or if that is faster."""
-        network, asked = self.network, self._kernels
-        masked = {name: weight.mask is not None for name, weight in network.weights.items()}
-        return {
-            name: is_masked and (asked[name] == "sparse" if name in asked else network.runs_sparse(name))
-            for name, is_masked in masked.items()
+    def _chosen(self) -> dict[str, str]:
+        """Return the kernel of every weight under its present mask: the one asked for, or the fastest."""
+        chosen = {
+            name: self._kernels.get(name) or self.network.fastest(name, self._exact) for name in self.network.weights
         }
+        for name, weight in self.network.weights.items():
+            if chosen[name] == "sparse" and weight.mask is None:
+                chosen[name] = "dense"
+        return chosen
 
     # -- where the values are
 
@@ -260,7 +262,7 @@ class CompiledStep(Step):
         self._program.write(state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
 
-    def _make(self, made_for: tuple[dict[str, bool], str | None, int | None, dict[Parameter, float]]) -> None:
+    def _make(self, made_for: tuple[dict[str, str], str | None, int | None, dict[Parameter, float]]) -> None:
         """Make the program for the present masks."""
         if self._program is None and self.network.device == "cpu":
             from tinyticket.compiler.announce import announce_compiling

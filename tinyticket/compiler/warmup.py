@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler.network import Network
+from tinyticket.compiler.step import KERNELS
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, models
@@ -57,19 +58,24 @@ def warmup(model: str | Module | None = None, input_shape: tuple[int, ...] | Non
     from tinyticket.compiler.announce import announce_compiling
 
     announce_compiling()
-    for sparse in (False, True):
-        _run_everything(network, sparse, "batch")
+    for kernel in KERNELS:
+        _run_everything(network, kernel, "batch")
         with contextlib.suppress(InputError):  # if it does not train tile by tile
-            _run_everything(network, sparse, "tiles")
+            _run_everything(network, kernel, "tiles")
 
 
-def _run_everything(network: Network, sparse: bool, turns: str) -> None:
+def _run_everything(network: Network, kernel: str, turns: str) -> None:
     """Run every program of a network once, on examples and weights of zeros, under masks that leave nothing if it is sparse."""
     for weight in network.weights.values():
-        weight.mask = np.zeros(weight.shape, bool) if sparse else None
+        weight.mask = np.zeros(weight.shape, bool) if kernel == "sparse" else None
+    kernels = {
+        name: kernel if kernel != "winograd" or network.takes_winograd(name) else "dense" for name in network.weights
+    }
+    if kernel == "winograd" and kernel not in kernels.values():
+        return
     # Two examples, since batch normalisation has no variance to train with in one.
     options: dict[str, Any] = {"batch_size": 2, "rule": "sgd", "threads": 1, "gradients": True, "turns": turns}
-    step = network.step(dict.fromkeys(network.weights, sparse), **options)
+    step = network.step(kernels, **options)
     x = np.zeros((2, *network.input_shape), np.float32)
     data = step.bind(x, np.zeros(2, np.int64))
     step.step(data, np.arange(2), 0.0)

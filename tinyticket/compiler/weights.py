@@ -38,6 +38,7 @@ class Weights:
         self.mask_bytes = Block(self.count if self.masked else 1, dtype=np.uint8)
         # What the passes of a dense convolution read, unless the layout has packed it.
         self.packed = self.packed_back = self.master
+        self.winograd = False  # whether these are transformed, and the passes Winograd's
         if pattern is not None:
             self.rows, self.columns = _blocks_of(pattern.rows), _blocks_of(pattern.columns)
             self.to_row = Block(self.count, dtype=np.uint32)

@@ -59,6 +59,7 @@ def make_step(
         turns=plan.get("turns", "batch") if plan else None,
         input_shape=examples[0].shape[1:],
         device=settings.device,
+        exact_convolutions=settings.exact_convolutions,
     )
 
 

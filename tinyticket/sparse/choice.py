@@ -1,4 +1,4 @@
-"""Dense or sparse: which kernels are faster for a layer, by a model of their costs.
+"""Dense, sparse or Winograd's: which kernels are faster for a layer, by a model of their costs.
 
 A dense layer costs so much for each weight and a sparse one so much for each survivor, plus something for each row or column that a
 pass opens. A survivor of a layer behind others costs more the wider the layer is, because what it reads and writes is less often in
@@ -42,11 +42,15 @@ class Rates:
     convolution_base: float = (
         0.2  # for each weight of a sparse one at every pixel, survivor or not: images pass by anyway
     )
+    winograd: float = 1.4  # for each weight of one by Winograd's algorithm at every pixel ...
+    winograd_channel: float = 110.0  # ... and for each of its channels, inputs and outputs, there
 
 
 MEASURED = {
     "znver4": Rates(dense=4.4, sparse=4.8, dense_first=2.7, sparse_first=3.3, line=33.0),
-    "emeraldrapids": Rates(3.4, 5.2, 2.4, 4.2, line=25.0, dense_doubling=0.35, sparse_doubling=1.1),
+    "emeraldrapids": Rates(
+        3.4, 5.2, 2.4, 4.2, 25.0, 0.35, 1.1, 2.6, 3.7, 1.8, 2.8, winograd=1.1, winograd_channel=165.0
+    ),
 }
 """Rates of the CPUs that were measured, by the names that LLVM gives them; convolutions were on the first alone."""
 
@@ -78,18 +82,24 @@ def sparse_is_faster(shape: tuple[int, ...], density: float, first: bool) -> boo
     return expected(shape, density, first, sparse=True) < CLEARLY * expected(shape, density, first, sparse=False)
 
 
-def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, sparse: bool) -> float:
-    """Return what `expected` does, for a convolution (out, in, kernel rows, kernel columns) with so many pixels in an output."""
+def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, kernel: str) -> float:
+    """Return what `expected` does, for a convolution (out, in, kernel rows, kernel columns) with so many pixels in an output.
+
+    The kernel is "dense", "sparse" or "winograd".
+    """
     rates, products = current(), math.prod(shape) * pixels
-    if not sparse:
+    if kernel == "dense":
         return (rates.convolution_first if first else rates.convolution) * products
+    if kernel == "winograd":  # two of three passes in a first layer
+        whole = rates.winograd * products + rates.winograd_channel * (shape[0] + shape[1]) * pixels
+        return whole * 2 / 3 if first else whole
     rate = rates.sparse_convolution_first if first else rates.sparse_convolution
     return (rate * density + rates.convolution_base) * products
 
 
 def sparse_convolution_is_faster(shape: tuple[int, ...], density: float, pixels: int, first: bool) -> bool:
     """Return what `sparse_is_faster` does, for a convolution with so many pixels in an output."""
-    sparse, dense = (expected_convolution(shape, density, pixels, first, sparse) for sparse in (True, False))
+    sparse, dense = (expected_convolution(shape, density, pixels, first, kernel) for kernel in ("sparse", "dense"))
     return sparse < CLEARLY * dense
 
 

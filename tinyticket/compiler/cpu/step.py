@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import add
 from typing import Any
 
@@ -44,7 +44,7 @@ class CpuStep:
 
     Parameters
     ----------
-    graph, masks, sparse, batch_size
+    graph, masks, sparse, winograd, batch_size
         As for `Layout`; what is pruned stays +0.0, and smaller batches may follow.
     rule : {"sgd", "momentum", "nesterov", "adam"}
     threads, turns
@@ -69,13 +69,14 @@ class CpuStep:
         gradients: bool = False,
         penalties: Mapping[Parameter, float] | None = None,
         turns: str | None = None,
+        winograd: Collection[Parameter] = (),
         **options: Any,
     ):
         scalars_of(rule, 1, 1e-3, **options)  # raises InputError where they make no sense
         self.graph, self.batch_size, self.steps_taken = graph, batch_size, 0
         self.threads = thread_count(threads)
         self._rule, self._options = rule, options
-        self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size)
+        self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size, winograd)
         self._programs = Programs(layout, batch_size, RULES[rule], self.threads, gradients, penalties or {}, turns)
         self._arena, self.turns, self.takes_draws = self._programs.arena, self._programs.turns, not layout.is_mlp
         self._view = self._arena.__getitem__

@@ -35,6 +35,8 @@ def layer(lower: Lowering, operation: Operation) -> None:
         own = [] if weights.by_column else [source]
     elif operation.kind == "conv2d":
         kernel, source, shares = convolution.Conv2d, weights.packed, even(convolution.conv2d_shares(known["window"]))
+        if weights.winograd:
+            kernel, shares = convolution.WinogradConv2d, even(convolution.winograd_conv2d_shares(known["window"]))
     else:
         if lower.training and lower.values.is_mlp and operation.inputs[0].needs_gradient:
             _transpose(lower, operation, None)  # while other threads read it too, so that no thread waits for it later
@@ -72,13 +74,31 @@ def _sparse_backward(lower: Lowering, operation: Operation, known: dict[str, Any
 
 def _conv2d_backward(lower: Lowering, operation: Operation, known: dict[str, Any]) -> None:
     weights, window = lower.weights(operation), known["window"]
-    shares = conv2d_gradient(lower, operation, known["gradient"])
-    rows = GRADIENT_ROWS * (weights.count // weights.shape[0])
-    lower.update(operation, "weight", shares.times(rows, weights.count))
+    if weights.winograd:
+        shares, rows = _winograd_gradient(lower, known), 1
+    else:
+        shares, rows = conv2d_gradient(lower, operation, known["gradient"]), GRADIENT_ROWS
+    lower.update(operation, "weight", shares.times(rows * (weights.count // weights.shape[0]), weights.count))
     if operation.inputs[0].needs_gradient:
         back, x, dy, dx = (known[name] for name in ("packed_back", "x", "dy", "dx"))
-        shares = even(convolution.conv2d_input_gradient_shares(window))
-        lower.emit(filled(convolution.Conv2dInputGradient, known), shares, [back, x, dy], [dx], may_overwrite=[(x, dx)])
+        kernel, shares = convolution.Conv2dInputGradient, even(convolution.conv2d_input_gradient_shares(window))
+        if weights.winograd:
+            kernel = convolution.WinogradConv2dInputGradient
+            shares = even(convolution.winograd_conv2d_input_gradient_shares(window))
+        lower.emit(filled(kernel, known), shares, [back, x, dy], [dx], may_overwrite=[(x, dx)])
+
+
+def _winograd_gradient(lower: Lowering, known: dict[str, Any]) -> Shares:
+    """Write down the gradient of a convolution's weights by Winograd's algorithm; return how its outputs are cut."""
+    window, x, dy, gradient = (known[name] for name in ("window", "x", "dy", "gradient"))
+    size, private = convolution.winograd_sums_size(window), lower.values.private
+    sums = Block(size, kind=("sums", size, private), private=private)
+    cut = even(convolution.winograd_sums_shares(window))
+    lower.emit(filled(convolution.WinogradSums, known, sums=sums), cut, [x, dy], [sums])
+    shares = even(window.outputs)
+    job = convolution.WinogradConv2dWeightGradient(sums, gradient, window)
+    lower.emit(job, shares, [sums], [gradient], [gradient])
+    return shares
 
 
 def conv2d_gradient(lower: Lowering, operation: Operation, gradient: Block) -> Shares:
@@ -170,4 +190,4 @@ def _known(lower: Lowering, operation: Operation) -> dict[str, Any]:
         known |= {"rows": weights.rows, "columns": weights.columns}
     if operation.kind == "linear":
         return known | {"shape": values.shape(operation)}
-    return known | {"window": values.window(operation)}
+    return known | {"window": values.window(operation), "room": lower.layout.room, "parts": 1}

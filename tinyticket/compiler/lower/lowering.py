@@ -11,7 +11,7 @@ from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.layout import Layout, Values, window_of
 from tinyticket.compiler.op import FEED, Block, Op, Shares, even
 from tinyticket.compiler.weights import Weights
-from tinyticket.kernels.cpu.convolution import PackConv2d, pack_conv2d_shares
+from tinyticket.kernels.cpu.convolution import PackConv2d, PackWinograd, pack_conv2d_shares, pack_winograd_shares
 from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
 from tinyticket.kernels.cpu.update import L1Gradient, StorePart, Update
 from tinyticket.kernels.geometry import LANES
@@ -129,8 +129,11 @@ def refreshed(weights: Weights, operation: Operation) -> list[Op]:
         return [Op(job, shares, [weights.master], [weights.values], [weights.master], [], operation)]
     if weights.packed is not weights.master:
         packed, back, window = weights.packed, weights.packed_back, window_of(operation, 1)
-        pack = PackConv2d(weights.master, packed, back, window)
-        return [Op(pack, even(pack_conv2d_shares(window)), [weights.master], [packed, back], [], [], operation)]
+        pack: Any = PackConv2d(weights.master, packed, back, window)
+        shares = even(pack_conv2d_shares(window))
+        if weights.winograd:
+            pack, shares = PackWinograd(*pack), even(pack_winograd_shares(window))
+        return [Op(pack, shares, [weights.master], [packed, back], [], [], operation)]
     return []
 
 

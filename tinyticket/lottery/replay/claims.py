@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tinyticket.compiler.step import KERNELS
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.controls import known
 from tinyticket.lottery.pruning import Pruner
@@ -101,7 +102,7 @@ def _beside(file: File, run: Round, initial: State) -> str | None:
         return f"it was executed {mode}"
     return (
         None
-        if kernels.keys() <= run.masks.keys() and {*kernels.values()} <= {"dense", "sparse"}
+        if kernels.keys() <= run.masks.keys() and {*kernels.values()} <= {*KERNELS}
         else f"it had kernels {kernels}"
     )
 

@@ -176,6 +176,9 @@ class Settings(Declared):
     target: str = setting(
         "Experiment", None, "Of a CSV file or data frame, the column that is to be predicted; without it the last one.",
         absent="", form="COLUMN")
+    exact_convolutions: bool = setting(
+        "Training", False, "Compute all convolutions as direct sums, none by Winograd's algorithm, which has fewer products and "
+        "errors a few times larger.", later=True)
     # fmt: on
 
     def __post_init__(self):

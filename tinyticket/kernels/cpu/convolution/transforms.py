@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 
 from tinyticket.kernels.cpu.vector import emit
-from tinyticket.kernels.cpu.vector.instruction import I64, floats, instruction
+from tinyticket.kernels.cpu.vector.instruction import I32, I64, floats, instruction
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.tiles import tile_of
 from tinyticket.kernels.cpu.vector.transpose import SQUARE, turned
@@ -71,22 +71,56 @@ def tile_sum(builder, a, b):
     return [builder.fadd(x, y) for x, y in zip(a, b, strict=True)]
 
 
-@instruction(types.void(floats, floats, types.intp, types.boolean))
-def transform_kernel(builder, weights, out, apart, turned):
-    """out[p * apart] = the sixteen numbers p of GgG', g the nine weights at an address, turned by half a circle if `turned`."""
+@instruction(tile_of(PLACES)(floats, types.intp))
+def transform_kernels(builder, weights, count):
+    """Return the sixteen vectors of GgG', g the kernels of sixteen inputs, nine weights each; from `count` on the last is repeated."""
 
-    def along(g):
-        half = ir.Constant(ir.FloatType(), 0.5)
+    def along(builder, g):
+        half = emit.splat(0.5)
         outer, middle = builder.fmul(half, builder.fadd(g[0], g[2])), builder.fmul(half, g[1])
         return [g[0], builder.fadd(outer, middle), builder.fsub(outer, middle), g[2]]
 
-    g = [emit.element(builder, weights, I64(i)) for i in range(9)]
-    columns = [along(column) for column in zip(g[:3], g[3:6], g[6:], strict=True)]
-    for i, row in enumerate(zip(*columns, strict=True)):
-        for j, value in enumerate(along(row)):
-            # Turning the kernel exchanges the first and the last place along each side.
-            place, other = (SIDE * a + b for a, b in ((i, j), ({0: 3, 3: 0}.get(i, i), {0: 3, 3: 0}.get(j, j))))
-            builder.store(value, builder.gep(out, [builder.mul(apart, builder.select(turned, I64(other), I64(place)))]))
+    taps = KERNEL * KERNEL
+    last = emit.spread(builder, builder.trunc(builder.sub(count, I64(1)), I32), I32)
+    lanes = emit.numbers(range(LANES))
+    inputs = builder.select(builder.icmp_signed("<", lanes, last), lanes, last)
+    offsets = builder.mul(inputs, emit.splat(taps, I32))
+    g = [_gathered(builder, builder.gep(weights, [I64(t)]), offsets) for t in range(taps)]
+    places = _both(builder, along, [g[KERNEL * i : KERNEL * (i + 1)] for i in range(KERNEL)])
+    return [value for row in places for value in row]
+
+
+def _gathered(builder, base, offsets):
+    """Emit the vector of the floats at base[offsets]."""
+    vector = emit.ZERO
+    for lane in range(LANES):
+        offset = builder.sext(builder.extract_element(offsets, I32(lane)), I64)
+        vector = builder.insert_element(vector, builder.load(builder.gep(base, [offset])), I32(lane))
+    return vector
+
+
+_APART = types.intp, types.intp
+
+
+@instruction(tile_of(PLACES)(tile_of(PLACES)))
+def turned_kernels(builder, tile):
+    """Return what `transform_kernels` does for the kernels turned by half a circle: first and last place along each side exchanged."""
+    other = 3, 1, 2, 0
+    return [tile[SIDE * other[i] + other[j]] for i in range(SIDE) for j in range(SIDE)]
+
+
+@instruction(lambda tile, place, between, apart, size, *left: types.void(tile, floats, *_APART, size, *_APART))
+def store_blocks(builder, tile, place, between, apart, size, rows_left, blocks_left):
+    """place[i * between + b * apart : ... + size] = part b of vector i of a tile, for parts of `size` lanes of those that exist."""
+    for block in range(LANES // size):
+        with builder.if_then(builder.icmp_signed("<", I64(block), blocks_left)):
+            start = builder.gep(place, [builder.mul(apart, I64(block))])
+            part = emit.numbers(range(block * size, (block + 1) * size))
+            for i, value in enumerate(tile):
+                with builder.if_then(builder.icmp_signed("<", I64(i), rows_left), likely=True):
+                    target = builder.gep(start, [builder.mul(between, I64(i))])
+                    target = builder.bitcast(target, ir.VectorType(ir.FloatType(), size).as_pointer())
+                    builder.store(builder.shuffle_vector(value, value, part), target, align=4)
 
 
 @instruction(SQUARE(floats, floats, types.float32, types.float32, types.intp, types.intp))

@@ -18,11 +18,13 @@ from tinyticket.kernels.cpu.convolution.transforms import (
     KERNEL,
     PATCH,
     PLACES,
+    store_blocks,
     tile_store_rows,
     tile_sum,
-    transform_kernel,
+    transform_kernels,
     transform_products,
     transform_x,
+    turned_kernels,
 )
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images, empty
@@ -30,18 +32,20 @@ from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.vector import patches
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
-from tinyticket.kernels.cpu.vector.simd import advance, at
-from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_outer, tile_relu, tile_where_positive
-from tinyticket.kernels.cpu.vector.transpose import put, stack_starts
+from tinyticket.kernels.cpu.vector.simd import advance, at, stack_floats
+from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_outer, tile_relu, tile_store, tile_where_positive
+from tinyticket.kernels.cpu.vector.transpose import put, square_of_lines, stack_starts, transposed
 from tinyticket.kernels.geometry import Window
 
 __all__ = ["PackWinograd", "WinogradConv2d", "WinogradConv2dInputGradient", "takes_winograd"]
-__all__ += ["winograd_back_size", "winograd_conv2d", "winograd_conv2d_input_gradient"]
+__all__ += ["pack_winograd_shares", "winograd_back_size", "winograd_conv2d", "winograd_conv2d_input_gradient"]
 __all__ += ["winograd_conv2d_input_gradient_shares", "winograd_conv2d_shares", "winograd_room", "winograd_size"]
 
 ROWS, WIDTH = TILES.winograd_rows, TILES.winograd_width
 _SIZE = ROWS * WIDTH
-_PIXELS = PATCH * PATCH
+_PIXELS, _TAPS = PATCH * PATCH, KERNEL * KERNEL
+_SQUARE = LANES * LANES
+_HELD = LANES * PLACES * LANES
 _MOST = LANES // WIDTH * WIDTH  # patches in a strip
 _ROOM = 1 << 18  # floats of transformed patches and of their products: a megabyte of the second-level cache
 
@@ -194,10 +198,10 @@ def _multiply(weights, transformed, channels, others, together, products):
 
 
 class PackWinograd(NamedTuple):
-    """The job of `pack_winograd`, whose share are outputs; ranges begin at multiples of ROWS."""
+    """The job of `pack_winograd`, whose share counts vectors of outputs: `pack_winograd_shares`."""
 
     weight: Floats  # the master
-    packed: Floats  # `winograd_size` floats, [place][outputs / ROWS][inputs][ROWS]; zeros beyond the last output
+    packed: Floats  # `winograd_size` floats, [place][outputs / ROWS][inputs][ROWS]
     packed_back: Floats  # `winograd_back_size` floats, the same of the kernel turned, inputs and outputs exchanged
     window: Window
 
@@ -205,13 +209,28 @@ class PackWinograd(NamedTuple):
 @kernel(PackWinograd)
 def _pack_winograd(job, first, last):
     weight, packed, back, w = job.weight, job.packed, job.packed_back, job.window
-    forth_apart = _blocks(w.outputs) * ROWS * w.inputs
-    back_apart = _blocks(w.inputs) * ROWS * w.outputs
-    for k in range(first, last):
-        for c in range(w.inputs):
-            own = advance(weight, (k * w.inputs + c) * 9)
-            transform_kernel(own, advance(packed, (k // ROWS * w.inputs + c) * ROWS + k % ROWS), forth_apart, False)
-            transform_kernel(own, advance(back, (c // ROWS * w.outputs + k) * ROWS + c % ROWS), back_apart, True)
+    forth_apart, back_apart = _blocks(w.outputs) * ROWS * w.inputs, _blocks(w.inputs) * ROWS * w.outputs
+    held = stack_floats(_HELD)
+    for above in range(first * LANES, min(last * LANES, w.outputs), LANES):
+        for before in range(0, w.inputs, LANES):
+            left = min(LANES, w.inputs - before)
+            for i in range(LANES):
+                k = min(above + i, w.outputs - 1)
+                tile = transform_kernels(advance(weight, (k * w.inputs + before) * _TAPS), left)
+                tile_store(held, i * _SQUARE, tile)
+                place, blocks = (before * w.outputs + k * ROWS), _blocks(w.inputs) - before // ROWS
+                place_of = advance(back, place)
+                store_blocks(turned_kernels(tile), place_of, back_apart, w.outputs * ROWS, ROWS, PLACES, blocks)
+            blocks = _blocks(w.outputs) - above // ROWS
+            for place in range(PLACES):
+                square = transposed(square_of_lines(advance(held, place * LANES), _SQUARE, LANES), LANES)
+                to = advance(packed, place * forth_apart + above * w.inputs + before * ROWS)
+                store_blocks(square, to, ROWS, w.inputs * ROWS, ROWS, left, blocks)
+
+
+def pack_winograd_shares(window: Window) -> int:
+    """Count the smallest shares of `pack_winograd`: a vector of outputs each."""
+    return -(-window.outputs // LANES)
 
 
 @jitable
@@ -309,9 +328,12 @@ def _winograd_conv2d_input_gradient(job, first, last):
 def _packed(weight: np.ndarray, window: Window, threads: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Bring a weight of shape (outputs, inputs, 3, 3) into the orders of the forward pass and the input gradient."""
     check_winograd(window)
-    packed, back = (np.zeros(size(window), np.float32) for size in (winograd_size, winograd_back_size))
+    packed, back = (empty(size(window)) for size in (winograd_size, winograd_back_size))
     shape = window.outputs, window.inputs, window.kernel_height, window.kernel_width
-    run(PackWinograd(flat(weight, shape, "weight"), packed, back, window), even_shares(window.outputs, threads, ROWS))
+    run(
+        PackWinograd(flat(weight, shape, "weight"), packed, back, window),
+        even_shares(pack_winograd_shares(window), threads),
+    )
     return packed, back
 
 

@@ -50,7 +50,11 @@ _NINE = _TAPS * LANES
 @jitable
 def _groups(w):
     """Return how many blocks of outputs, vectors of outputs and groups of vectors of inputs there are."""
-    return (w.outputs + ROWS - 1) // ROWS, (w.outputs + LANES - 1) // LANES, (w.inputs + LANES * WIDTH - 1) // (LANES * WIDTH)
+    return (
+        (w.outputs + ROWS - 1) // ROWS,
+        (w.outputs + LANES - 1) // LANES,
+        (w.inputs + LANES * WIDTH - 1) // (LANES * WIDTH),
+    )
 
 
 @jitable
