@@ -10,19 +10,8 @@ import numpy as np
 from benchmarks.image_layer import KERNEL, PADDING, ImageLayer
 from benchmarks.layer import Results
 from tinyticket.kernels import cpu
+from tinyticket.kernels.cpu import convolution as c
 from tinyticket.kernels.cpu.arguments import even_shares
-from tinyticket.kernels.cpu.convolution import (
-    Conv2d,
-    Conv2dInputGradient,
-    Conv2dWeightGradient,
-    PackConv2d,
-    conv2d_input_gradient_shares,
-    conv2d_shares,
-    conv2d_weight_gradient_shares,
-    pack_conv2d_shares,
-    packed_back_size,
-    packed_size,
-)
 from tinyticket.kernels.cpu.job import Prepared
 from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient
@@ -30,7 +19,7 @@ from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.geometry import make_window
 from tinyticket.sparse import ConvPattern
-from tinyticket.sparse.choice import sparse_convolution_is_faster
+from tinyticket.sparse.choice import fastest_convolution
 
 
 class _Own:
@@ -85,16 +74,43 @@ class OwnDenseImages(_Own):
     def __init__(self, layer: ImageLayer):
         super().__init__(layer)
         x, y, dy, dx, window = self.x.interior, self.y.interior, self.dy.interior, self.dx.interior, self.window
-        packed, packed_back = empty(packed_size(window)), empty(packed_back_size(window))
+        packed, packed_back = empty(c.packed_size(window)), empty(c.packed_back_size(window))
         self.gradient = empty(*layer.weight.shape)
-        back = Conv2dInputGradient(packed_back, x, dy, dx, False, False, window)
+        back = c.Conv2dInputGradient(packed_back, x, dy, dx, False, False, window)
         self._forward = [
-            _prepared(PackConv2d(layer.weight, packed, packed_back, window), pack_conv2d_shares(window)),
-            _prepared(Conv2d(packed, self.bias, x, y, False, window), conv2d_shares(window)),
+            _prepared(c.PackConv2d(layer.weight, packed, packed_back, window), c.pack_conv2d_shares(window)),
+            _prepared(c.Conv2d(packed, self.bias, x, y, False, window), c.conv2d_shares(window)),
         ]
         self._backward = [
-            _prepared(back, conv2d_input_gradient_shares(window)),
-            _prepared(Conv2dWeightGradient(x, dy, self.gradient, window), conv2d_weight_gradient_shares(window)),
+            _prepared(back, c.conv2d_input_gradient_shares(window)),
+            _prepared(c.Conv2dWeightGradient(x, dy, self.gradient, window), c.conv2d_weight_gradient_shares(window)),
+        ]
+
+    def results(self) -> Results:
+        return Results(*self._images(), self.gradient[self.layer.mask])
+
+
+class OwnWinogradImages(_Own):
+    """Winograd's algorithm; weights are transformed for both directions each time, since an update has changed them."""
+
+    def __init__(self, layer: ImageLayer):
+        super().__init__(layer)
+        x, y, dy, dx, window = self.x.interior, self.y.interior, self.dy.interior, self.dx.interior, self.window
+        packed, packed_back = empty(c.winograd_size(window)), empty(c.winograd_back_size(window))
+        self.gradient, sums = empty(*layer.weight.shape), empty(c.winograd_sums_size(window))
+        parts = thread_count(None)
+        ends = empty(max(c.winograd_room(window), c.winograd_gradient_room(window)) * parts), parts
+        back = c.WinogradConv2dInputGradient(packed_back, x, dy, dx, *ends, False, False, window)
+        self._forward = [
+            _prepared(c.PackWinograd(layer.weight, packed, packed_back, window), c.pack_winograd_shares(window)),
+            _prepared(
+                c.WinogradConv2d(packed, self.bias, x, y, *ends, False, window), c.winograd_conv2d_shares(window)
+            ),
+        ]
+        self._backward = [
+            _prepared(back, c.winograd_conv2d_input_gradient_shares(window)),
+            _prepared(c.WinogradSums(x, dy, sums, *ends, window), c.winograd_sums_shares(window)),
+            _prepared(c.WinogradConv2dWeightGradient(sums, self.gradient, window), window.outputs),
         ]
 
     def results(self) -> Results:
@@ -107,6 +123,5 @@ def _prepared(job: Any, count: int) -> Prepared:
 
 
 def chosen(layer: ImageLayer) -> str:
-    """Return the kernels that the library would use for a convolution: "sparse" or "dense"."""
-    faster = sparse_convolution_is_faster(layer.mask.shape, layer.density, layer.side**2, first=False)
-    return "sparse" if faster else "dense"
+    """Return the kernels that the library would use for a convolution: "sparse", "dense" or "winograd"."""
+    return fastest_convolution(layer.mask.shape, layer.density, layer.side**2, first=False, winograd=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinyticket.compiler import calibrate
-from tinyticket.compiler.calibrate import _convolutions, _fit
+from tinyticket.compiler.calibrate import _convolutions, _fit, _winograd
 
 
 def test_a_fit_finds_the_costs_that_times_were_made_of():
@@ -24,8 +24,17 @@ def test_convolutions_cost_what_their_layers_took(monkeypatch):
     assert _convolutions(((3, 4), (3, 8)), first=True) == pytest.approx((4.0, 3.0, 0.5))
 
 
+def test_winograds_algorithm_costs_its_products_and_its_transforms(monkeypatch):
+    monkeypatch.setattr(
+        calibrate.Convolution, "winograd", lambda layer: 1.5 * layer.products + 100 * 256 * layer.channels
+    )
+    monkeypatch.setattr(calibrate.Convolution, "channels", property(lambda layer: sum(layer.shape[:2])), raising=False)
+    assert _winograd(((3, 4), (3, 8))) == pytest.approx((1.5, 100.0))
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_passes_of_a_convolution_take_time(first, monkeypatch):
     monkeypatch.setattr(calibrate, "SAMPLES", 16)
     layer = calibrate.Convolution(3, 4, first)
     assert layer.dense() > 0 < layer.sparse(0.3)
+    assert layer.winograd() > 0

@@ -57,7 +57,8 @@ def run(code, *arguments, **environment):
 )
 def test_hot_loops_are_fused_multiply_adds(target, register, per_survivor):
     loops = {}
-    for line in run(COMPILE, register, "linear", "sparse_linear", "sparse_linear_gradient", **target).splitlines():
+    names = "linear", "sparse_linear", "sparse_linear_gradient", "winograd_conv2d", "winograd_sums"
+    for line in run(COMPILE, register, *names, **target).splitlines():
         name, *counts = line.split()
         loops[name] = tuple(map(int, counts))
     fused, from_memory, spills = loops["sparse_linear"]
@@ -68,6 +69,9 @@ def test_hot_loops_are_fused_multiply_adds(target, register, per_survivor):
     assert fused >= 12
     assert spills == 0, "the dense panel fits into the register file"
     assert loops["sparse_linear_gradient"][0] >= 4 * per_survivor - 8
+    for name, registers in (("winograd_conv2d", {4: 24, 8: 12}), ("winograd_sums", {4: 16, 8: 8})):
+        fused, _, spills = loops[name]
+        assert (fused, spills) == (registers[per_survivor], 0), name
 
 
 @pytest.mark.skipif(not host_has("avx2", "fma"), reason="runs what it compiles")

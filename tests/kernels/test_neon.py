@@ -38,6 +38,8 @@ ADDING = {
     "sparse_conv2d": lambda t: t.patch,
     "conv2d": lambda t: t.image_rows * t.image_width,
     "conv2d_weight_gradient": lambda t: t.taps_rows * t.taps_width,
+    "winograd_conv2d": lambda t: t.winograd_rows * t.winograd_width,
+    "winograd_sums": lambda t: t.winograd_outer_rows * t.winograd_outer_width,
 }
 """How many vectors of sixteen lanes the innermost loop adds to."""
 

@@ -38,11 +38,13 @@ def calibrate() -> Rates:
     sparse_first, lines_first = _sparse(784, first=True, after=after)
     sparse, line = _sparse(256, first=False, after=after)
     convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
+    winograd, channel = _winograd(CONVOLUTIONS)
     convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
     line = (line + lines_first / 2) / 2  # a first layer passes its rows twice
     dense_wide, sparse_wide = (rate / doublings(WIDE) for rate in _wide(dense, sparse))
     linear = dense, sparse, dense_first, sparse_first, line, dense_wide, sparse_wide
-    return Rates(*linear, convolution, sparse_convolution, convolution_first, sparse_convolution_first, base)
+    direct = convolution, sparse_convolution, convolution_first, sparse_convolution_first, base
+    return Rates(*linear, *direct, winograd, channel)
 
 
 def _dense(inputs: int, first: bool) -> float:
@@ -73,6 +75,16 @@ def _convolutions(channels: tuple[tuple[int, int], ...], first: bool) -> tuple[f
     densities, times = np.array(measured).T
     rate, base = np.polyfit(densities, times, 1)
     return dense, float(rate), max(0.0, float(base))
+
+
+def _winograd(channels: tuple[tuple[int, int], ...]) -> tuple[float, float]:
+    """Return the nanoseconds of a product that Winograd's algorithm stands for, and of a channel's transforms at a pixel."""
+    layers = [(Convolution(inputs, outputs, first=False), inputs + outputs) for inputs, outputs in channels]
+    table = np.array([(layer.products, both * SIDE**2, layer.winograd()) for layer, both in layers])
+    product, channel = nnls(table[:, :2] / table[:, 2:], np.ones(len(table)))[
+        0
+    ]  # small layers count as much as large ones
+    return float(product), float(channel)
 
 
 def _fit(measured: list[tuple[float, ...]]) -> list[float]:
@@ -131,6 +143,29 @@ class Convolution:
             (back, convolution.conv2d_input_gradient_shares(window)),
         ]
         return _time_of(passes[: 3 if self.first else 4])
+
+    def winograd(self) -> float:
+        """Return the nanoseconds of packing the weights and of all passes by Winograd's algorithm."""
+        window, (x, dy, y, dx), gradient = self.window, self.images, empty(*self.shape)
+        packed, back = empty(convolution.winograd_size(window)), empty(convolution.winograd_back_size(window))
+        room = empty(max(convolution.winograd_room(window), convolution.winograd_gradient_room(window)))
+        sums = empty(convolution.winograd_sums_size(window))
+        weight, ends = self.rng.standard_normal(self.shape, np.float32), (room, 1)
+        return _time_of(
+            [
+                (convolution.PackWinograd(weight, packed, back, window), convolution.pack_winograd_shares(window)),
+                (
+                    convolution.WinogradConv2d(packed, self.bias, x, y, *ends, False, window),
+                    convolution.winograd_conv2d_shares(window),
+                ),
+                (convolution.WinogradSums(x, dy, sums, *ends, window), convolution.winograd_sums_shares(window)),
+                (convolution.WinogradConv2dWeightGradient(sums, gradient, window), window.outputs),
+                (
+                    convolution.WinogradConv2dInputGradient(back, x, dy, dx, *ends, False, False, window),
+                    convolution.winograd_conv2d_input_gradient_shares(window),
+                ),
+            ]
+        )
 
     def sparse(self, density: float) -> float:
         """Return the nanoseconds of all passes of so many survivors."""

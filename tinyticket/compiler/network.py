@@ -71,19 +71,19 @@ class Network:
 
         It is "dense", "sparse" if that is clearly faster, or, unless convolutions are to be `exact`, "winograd".
         """
-        from tinyticket.sparse.choice import CLEARLY  # which needs Numba
+        from tinyticket.sparse import choice  # which needs Numba
 
-        mask = self.weights[name].mask
+        operation, mask, shape = self.layers[name], self.weights[name].mask, self.weights[name].shape
         density = 1.0 if mask is None else float(mask.mean())
         if self.device != "cpu":
             from tinyticket.compiler.cuda.choice import runs_sparse
 
-            return "sparse" if mask is not None and runs_sparse(self.layers[name], density) else "dense"
-        whole = ["dense", *(["winograd"] if not exact and self.takes_winograd(name) else [])]
-        best = min(whole, key=lambda kernel: self._cost(name, density, kernel))
-        if mask is not None and self._cost(name, density, "sparse") < CLEARLY * self._cost(name, density, best):
-            return "sparse"
-        return best
+            return "sparse" if mask is not None and runs_sparse(operation, density) else "dense"
+        first, y = not operation.inputs[0].needs_gradient, operation.output
+        if operation.kind == "linear":
+            return "sparse" if mask is not None and choice.sparse_is_faster(shape, density, first) else "dense"
+        winograd = not exact and self.takes_winograd(name)
+        return choice.fastest_convolution(shape, density, y.height * y.width, first, winograd)
 
     def takes_winograd(self, name: str) -> bool:
         """Whether Winograd's algorithm computes a layer."""

@@ -97,10 +97,17 @@ def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, fi
     return (rate * density + rates.convolution_base) * products
 
 
-def sparse_convolution_is_faster(shape: tuple[int, ...], density: float, pixels: int, first: bool) -> bool:
-    """Return what `sparse_is_faster` does, for a convolution with so many pixels in an output."""
-    sparse, dense = (expected_convolution(shape, density, pixels, first, kernel) for kernel in ("sparse", "dense"))
-    return sparse < CLEARLY * dense
+def fastest_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, winograd: bool) -> str:
+    """Return the kernel expected to be fastest for a convolution with so many pixels in an output; sparse only if clearly so.
+
+    `winograd` says whether Winograd's algorithm can compute it, and may.
+    """
+
+    def cost(kernel: str) -> float:
+        return expected_convolution(shape, density, pixels, first, kernel)
+
+    whole = min(("dense", "winograd")[: 1 + winograd], key=cost)
+    return "sparse" if cost("sparse") < CLEARLY * cost(whole) else whole
 
 
 def calibration_file() -> Path:

@@ -37,6 +37,9 @@ What a call needs, and what comes of it:
       conv2d_input_gradient(weight, x, dy)                                  dx
       conv2d_weight_gradient(x, dy, kernel)                                 the weight's gradient
       conv2d_bias_gradient(dy)                                              the bias's
+      winograd_conv2d(weight, bias, x)                                      y, of kernels of 3 by 3, with fewer products
+      winograd_conv2d_input_gradient(weight, x, dy)                         dx
+      winograd_conv2d_weight_gradient(x, dy)                                the weight's gradient
       sparse_conv2d(pattern, values, bias, x)                               y
       sparse_conv2d_gradient(pattern, values, x, dy)                        dx, and the survivors' gradient
       sparse_conv2d_weight_gradient(pattern, x, dy)                         the survivors' gradient
@@ -101,7 +104,15 @@ FAMILIES = {
         "sparse_linear_weight_gradient",
     ),
     "sparse_samples": ("sparse_linear_samples", "sparse_linear_samples_gradient"),
-    "convolution": ("conv2d", "conv2d_bias_gradient", "conv2d_input_gradient", "conv2d_weight_gradient"),
+    "convolution": (
+        "conv2d",
+        "conv2d_bias_gradient",
+        "conv2d_input_gradient",
+        "conv2d_weight_gradient",
+        "winograd_conv2d",
+        "winograd_conv2d_input_gradient",
+        "winograd_conv2d_weight_gradient",
+    ),
     "sparse_convolution": ("sparse_conv2d", "sparse_conv2d_gradient", "sparse_conv2d_weight_gradient"),
     "batch_norm": ("batch_norm", "batch_norm_eval"),
     "batch_norm_gradient": ("batch_norm_gradient",),

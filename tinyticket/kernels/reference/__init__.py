@@ -10,3 +10,4 @@ from tinyticket.kernels.reference.pooling import *
 from tinyticket.kernels.reference.softmax import *
 from tinyticket.kernels.reference.squared_error import *
 from tinyticket.kernels.reference.windows import *
+from tinyticket.kernels.reference.winograd import *

@@ -3,7 +3,7 @@
     x = pack_images(images, border=1) y = unpack_images(conv2d(weight, bias, x, padding=1), len(images))
 
 `weights` says in which order the passes read the weights, `strips` which pixels are computed together and `tiles` how registers
-hold them. `winograd` and `winograd_gradient` are the same passes with fewer products, by `transforms`, for kernels of 3 by 3.
+hold them. `winograd` has the same passes with fewer products for kernels of 3 by 3.
 """
 
 # ruff: noqa: F403
@@ -11,4 +11,3 @@ from tinyticket.kernels.cpu.convolution.activations import *
 from tinyticket.kernels.cpu.convolution.parameters import *
 from tinyticket.kernels.cpu.convolution.weights import *
 from tinyticket.kernels.cpu.convolution.winograd import *
-from tinyticket.kernels.cpu.convolution.winograd_gradient import *

@@ -13,7 +13,14 @@ import numpy as np
 from tinyticket.kernels.cpu.arguments import even_shares, images_like
 from tinyticket.kernels.cpu.convolution.activations import convolution_window
 from tinyticket.kernels.cpu.convolution.strips import jitable
-from tinyticket.kernels.cpu.convolution.transforms import (
+from tinyticket.kernels.cpu.convolution.winograd.patches import (
+    check_winograd,
+    forward_work,
+    part_of,
+    patch_count,
+    put_patches,
+)
+from tinyticket.kernels.cpu.convolution.winograd.transforms import (
     KERNEL,
     PATCH,
     PLACES,
@@ -24,7 +31,6 @@ from tinyticket.kernels.cpu.convolution.transforms import (
     transform_sums,
     weighted_channels,
 )
-from tinyticket.kernels.cpu.convolution.winograd import check_winograd, forward_work, part_of, put_patches
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images, empty
 from tinyticket.kernels.cpu.threads import thread_count
@@ -175,7 +181,7 @@ def _winograd_sums(job, first, last):
     before = advance(above, SIDE * y_apart)
     sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
     corner, work = advance(job.x, -w.padding * (w.x_row + LANES)), forward_work(w)
-    patches = w.tiles * ((w.height + 1) // PATCH) * ((w.width + 1) // PATCH)
+    patches = patch_count(work)
     for row in range(first // blocks, (last + blocks - 1) // blocks):
         begin, end = max(first - row * blocks, 0), min(last - row * blocks, blocks)
         some = begin * ROWS // LANES, (end * ROWS + LANES - 1) // LANES

@@ -1,8 +1,7 @@
-"""Winograd's transforms of F(2x2, 3x3) on vectors of sixteen samples (Lavin and Gray, 2015, arXiv 1509.09308, equations 8 to 11).
+"""Winograd's transforms on vectors of sixteen, in the forward direction and, for the gradient of the weights, F(3x3, 2x2).
 
-Two by two pixels of y come from a patch of four by four of x. Both are transformed, along rows and columns: four numbers of x become
-four, three of the kernel become four, and the four products of these become two of y. Each place of the four by four is then an
-ordinary product of matrices, sixteen multiplications where the direct sum has thirty-six.
+`reference.winograd` has the matrices. Along rows and then columns, four numbers of x become four, three of a kernel become four,
+and the four products of these become two of y.
 """
 
 from llvmlite import ir
@@ -73,7 +72,7 @@ def tile_sum(builder, a, b):
 
 @instruction(tile_of(PLACES)(floats, types.intp))
 def transform_kernels(builder, weights, count):
-    """Return the sixteen vectors of GgG', g the kernels of sixteen inputs, nine weights each; from `count` on the last is repeated."""
+    """Return the sixteen vectors of GgG', g the kernels of sixteen inputs; from `count` on the last is repeated."""
 
     def along(builder, g):
         half = emit.splat(0.5)
@@ -104,7 +103,7 @@ _APART = types.intp, types.intp
 
 @instruction(tile_of(PLACES)(tile_of(PLACES)))
 def turned_kernels(builder, tile):
-    """Return what `transform_kernels` does for the kernels turned by half a circle: first and last place along each side exchanged."""
+    """Return what `transform_kernels` does for kernels turned by half a circle: their first and last places are exchanged."""
     other = 3, 1, 2, 0
     return [tile[SIDE * other[i] + other[j]] for i in range(SIDE) for j in range(SIDE)]
 
@@ -138,7 +137,7 @@ def weighted_channels(builder, above, below, a, b, plane, count):
 
 @instruction(types.void(floats, floats, floats, types.intp))
 def transform_columns_x(builder, first, second, out, apart):
-    """out[p * apart ...] = the four vectors p that a row of a patch of x becomes for the weight gradient, of two pairs of columns."""
+    """out[p * apart ...] = what a row of a patch of x becomes for the weight gradient, of two pairs of columns."""
     d = [emit.load(builder, pair, LANES * LANES * j) for pair in (first, second) for j in range(PATCH)]
     for p, value in enumerate((*_before(builder, d)[:3], builder.fsub(d[3], d[1]))):
         emit.store(builder, value, builder.gep(out, [builder.mul(apart, I64(p))]))
@@ -146,7 +145,7 @@ def transform_columns_x(builder, first, second, out, apart):
 
 @instruction(types.void(floats, floats, types.intp))
 def transform_columns_dy(builder, pair, out, apart):
-    """out[p * apart ...] = the four vectors p that a row of a patch of dy becomes for the weight gradient, of a pair of columns."""
+    """out[p * apart ...] = what a row of a patch of dy becomes for the weight gradient, of a pair of columns."""
     half = emit.splat(0.5)
     a, b = (emit.load(builder, pair, LANES * LANES * j) for j in range(PATCH))
     middle = [builder.fmul(half, value) for value in (builder.fadd(a, b), builder.fsub(a, b))]

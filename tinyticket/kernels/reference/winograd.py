@@ -1,0 +1,52 @@
+"""Winograd's convolution F(2x2, 3x3) of kernels of three by three at a stride of one (Lavin and Gray, 2015, arXiv 1509.09308).
+
+Each two by two pixels of y are A' [sum over channels of (G g G') * (B' d B)] A, g a kernel, d the patch of four by four pixels of x
+that they see, and * the product number by number: sixteen products for each channel where the direct sum has thirty-six.
+"""
+
+import numpy as np
+
+from tinyticket.kernels.reference.windows import Pair, with_border
+
+__all__ = ["winograd_conv2d", "winograd_error_bound"]
+
+A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]])
+B = np.array([[1, 0, 0, 0], [0, 1, -1, 1], [-1, 1, 1, 0], [0, 0, 0, -1]])
+G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+
+ROUNDINGS = 11
+"""Besides those of the sum over the channels: in each direction one for B, two for G and two for A, and the bias."""
+
+
+def winograd_conv2d(x, weight, bias=None, padding: Pair = (0, 0)):
+    """Return `conv2d` of images (N, C, H, W) with a weight (O, C, 3, 3) at a stride of one, by Winograd's algorithm."""
+    y = _transformed(x, weight, padding, A, B, G)
+    return y if bias is None else y + bias[:, np.newaxis, np.newaxis]
+
+
+def winograd_error_bound(x, weight, padding: Pair = (0, 0), bias=None):
+    """Return by how much each number of `winograd_conv2d` in float32 may differ from the exact one, (N, O, OH, OW) in float64.
+
+    Each of the products that are added has been rounded n = C + 11 times at most, so that the error is below n u / (1 - n u) times
+    the same sums of absolute values, u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). Errors seen
+    are some hundred times smaller, and about twice those of the direct sum.
+    """
+    roundings = (x.shape[1] + ROUNDINGS) * 2.0**-24
+    absolute = _transformed(
+        *map(np.abs, (x.astype(np.float64), weight.astype(np.float64))), padding, *map(np.abs, (A, B, G))
+    )
+    if bias is not None:
+        absolute += np.abs(bias.astype(np.float64))[:, np.newaxis, np.newaxis]
+    return roundings / (1 - roundings) * absolute
+
+
+def _transformed(x, weight, padding, a, b, g):
+    """Return the convolution with such matrices of the transforms; images of an odd size are filled up with zeros."""
+    height, width = (size + 2 * zeros - 2 for size, zeros in zip(x.shape[2:], padding, strict=True))
+    padded = with_border(x, padding, room=(height % 2, width % 2))
+    patches = np.lib.stride_tricks.sliding_window_view(padded, (4, 4), (2, 3))[:, :, ::2, ::2]
+    a, b, g = (matrix.astype(x.dtype) for matrix in (a, b, g))
+    d = np.einsum("ip,nchwij,jq->nchwpq", b, patches, b, optimize=True)
+    products = np.einsum("ocpq,nchwpq->nohwpq", np.einsum("pi,ocij,qj->ocpq", g, weight, g), d, optimize=True)
+    y = np.einsum("pi,nohwpq,qj->nohiwj", a, products, a, optimize=True)
+    return y.reshape(*y.shape[:2], 2 * y.shape[2], -1)[:, :, :height, :width]
