@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import tinyticket as tt
 from tinyticket.compiler import CompiledStep, EagerStep
+from tinyticket.compiler.network import Network
 from tinyticket.nn import (
     AvgPool2d,
     BatchNorm1d,
@@ -149,8 +150,11 @@ def masked(model, density, seed=1):
 
 
 def compiled(model, make="momentum", batch_size=16, kernels=None, **options):
-    """Return a compiled step; `kernels` may be one word for all layers."""
-    if isinstance(kernels, str):
+    """Return a compiled step; `kernels` may be one word for all layers, or for those that Winograd's algorithm takes."""
+    if kernels == "winograd":
+        network = Network(model, options.get("input_shape"))
+        kernels = dict.fromkeys(filter(network.takes_winograd, network.weights), kernels)
+    elif isinstance(kernels, str):
         kernels = dict.fromkeys(model.prunable(), kernels)
     optimizer = OPTIMIZERS[make](model.parameters())
     step = tt.compile(model, "cross_entropy", optimizer, batch_size, kernels=kernels, **options)

@@ -50,7 +50,7 @@ def alternating(model):
 @settings(max_examples=100, deadline=None)
 @given(
     architecture=architectures(most=6),
-    kernels=st.sampled_from(["dense", "sparse", "alternating", None]),
+    kernels=st.sampled_from(["dense", "sparse", "winograd", "alternating", None]),
     make=st.sampled_from(sorted(OPTIMIZERS)),
     sizes=st.lists(st.integers(12, 35), min_size=1, max_size=3),
     turns=st.sampled_from(["batch", None]),

@@ -14,16 +14,19 @@ from tinyticket.nn import Dropout
 def cpu_step(model, shape, make="momentum", kernels="dense", batch_size=16, turns=None, **options):
     """Return a step that holds a model's values.
 
-    `kernels` is one word for all masked layers, or "mixed" for both in turn; "tiles" are `turns` of networks that can be taken so.
+    `kernels` is one word for all layers that can run so, or "mixed" for sparse and dense; "tiles" are `turns` of networks that
+    can be taken so.
     """
     network = Network(model, shape)
     if turns == "tiles" and (network.graph.is_mlp or network.buffers):
         turns = None
-    sparse = {name: weight.mask is not None and kernels == "sparse" for name, weight in network.weights.items()}
-    if kernels == "mixed":
-        sparse = {name: place % 2 == 0 and network.weights[name].mask is not None for place, name in enumerate(sparse)}
+    chosen = {}
+    for place, (name, weight) in enumerate(network.weights.items()):
+        kernel = ("sparse", "dense")[place % 2] if kernels == "mixed" else kernels
+        able = {"dense": True, "sparse": weight.mask is not None, "winograd": network.takes_winograd(name)}
+        chosen[name] = kernel if able[kernel] else "dense"
     rule, settings = rule_of(OPTIMIZERS[make](model.parameters()), network.parameters)
-    step = network.step(sparse, batch_size=batch_size, rule=rule, turns=turns, **settings, **options)
+    step = network.step(chosen, batch_size=batch_size, rule=rule, turns=turns, **settings, **options)
     step.write({parameter: [parameter.data] for parameter in network.parameters})
     return step
 

@@ -92,7 +92,7 @@ def test_steps_of_linear_layers_agree_with_double_precision_and_do_not_depend_on
 @settings(max_examples=40, deadline=None)
 @given(
     architecture=architectures(),
-    kernels=st.sampled_from(["dense", "sparse", "mixed"]),
+    kernels=st.sampled_from(["dense", "sparse", "mixed", "winograd"]),
     make=st.sampled_from(sorted(OPTIMIZERS)),
     turns=st.sampled_from(["batch", "tiles"]),
 )
@@ -258,13 +258,13 @@ def test_tiles_are_taken_one_by_one_only_where_nothing_needs_the_whole_batch():
     for model, shape in ((images(), IMAGES), (lenet(), (50,))):
         network = Network(model, shape)
         with pytest.raises(InputError, match="without batch normalisation"):
-            network.step(dict.fromkeys(network.weights, False), batch_size=32, turns="tiles")
+            network.step(dict.fromkeys(network.weights, "dense"), batch_size=32, turns="tiles")
 
 
 def test_an_unknown_rule_is_refused():
-    network, sparse = Network(lenet(), (50,)), dict.fromkeys(("0.weight", "2.weight", "4.weight"), False)
+    network = Network(lenet(), (50,))
     with pytest.raises(InputError, match="did you mean 'adam'"):
-        network.step(sparse, batch_size=4, rule="adan")
+        network.step(dict.fromkeys(network.weights, "dense"), batch_size=4, rule="adan")
 
 
 def test_a_step_needs_no_memory_beside_its_own():
