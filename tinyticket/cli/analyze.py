@@ -17,6 +17,7 @@ QUESTIONS = """
   overlap      how much of their masks trials share, against chance
   degrees      how evenly survivors are spread over inputs and outputs
   movement     how far kept and pruned weights moved, and how many changed sign
+  signs        how many weights change sign, in a training and over the rounds
   cost         multiply-adds and bytes
   supermask    accuracy of initial weights, untrained, under masks of the trained network (needs the data)
   instability  the error barrier between two copies trained with different data orders;

@@ -20,6 +20,7 @@ Any framework's arrays will do. What each file answers:
     weights           apply           put masks on weights
     controls          random          random masks, with the counts of other masks or with given densities
                       overlap         how far apart two masks are
+                      signs           how many weights changed sign
 
 docs/pruning.md lists every criterion with its formula and paper.
 """
@@ -40,6 +41,7 @@ from tinyticket.prune.saliency import grasp, grasp_scores, snip, snip_scores, sy
 from tinyticket.prune.schedules import Event, cubic_density, plan_gradual
 from tinyticket.prune.selection import keep_counts, keep_largest
 from tinyticket.prune.shrink import shrink
+from tinyticket.prune.signs import sign_flips
 from tinyticket.prune.structured import prune_units, unit_masks, unit_norms
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
     "scores_by",
     "set_masks",
     "shrink",
+    "sign_flips",
     "snfs_masks",
     "snip",
     "snip_scores",

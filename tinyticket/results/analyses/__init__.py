@@ -12,9 +12,10 @@ from tinyticket.results.analyses.degrees import degrees
 from tinyticket.results.analyses.layers import layers
 from tinyticket.results.analyses.movement import movement
 from tinyticket.results.analyses.overlap import overlap
+from tinyticket.results.analyses.signs import signs
 
 ANALYSES: dict[str, Callable[..., Analysis]] = {
-    each.__name__: each for each in (layers, overlap, degrees, movement, cost)
+    each.__name__: each for each in (layers, overlap, degrees, movement, signs, cost)
 }
 
-__all__ = ["ANALYSES", "Analysis", "cost", "degrees", "layers", "movement", "overlap"]
+__all__ = ["ANALYSES", "Analysis", "cost", "degrees", "layers", "movement", "overlap", "signs"]
