@@ -36,6 +36,7 @@ WORDS = {
     "multiply_adds": "multiply-adds for one example",
     "sparse_bytes": "bytes of sparse weights",
     "barrier": "error barrier (% of test examples)",
+    "over_line": "error above the line of both ends (% of test examples)",
     "test_error": "test error (%)",
     "alpha": "from the second copy (0) to the first (1)",
     "initial_test_accuracy": "initial weights: test accuracy (%)",
@@ -43,6 +44,7 @@ WORDS = {
 }
 WORDS_OF_R2 = {
     "barrier": "error barrier (% of the variance)",
+    "over_line": "error above the line of both ends (% of the variance)",
     "test_error": "test error, 1 - R2 (%)",
     "initial_test_accuracy": "initial weights: test R2 (%)",
     "constant_test_accuracy": "signed constants: test R2 (%)",
