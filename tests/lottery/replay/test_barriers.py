@@ -30,25 +30,27 @@ def found(small):
     before = contents(small.path)
     rows = barriers(small, data=DATA).rows
     assert contents(small.path) == before  # nothing is written
-    return {(row["round"], row["network"], row["to"]): row for row in rows}
+    return {(row["round"], row["network"]): row for row in rows}
 
 
 @pytest.mark.parametrize("network", ["ticket", "reinit"])
-@pytest.mark.parametrize("to", ["ticket before", "dense"])
-def test_the_error_between_two_networks_is_that_of_their_mixtures(network, to, found, small):
-    row, slow = found[2, network, to], []
+@pytest.mark.parametrize(("to", "number"), [("before", 1), ("dense", 0)])
+def test_the_error_between_two_networks_is_that_of_their_mixtures(network, to, number, found, small):
+    row, slow = found[2, network], []
     for trial in small.trials:
         run = trial.rounds[2] if network == "ticket" else trial.rounds[2].controls[network]
-        other = trial.rounds[1 if to == "ticket before" else 0]
-        errors = between(run.trained, other.trained)
+        errors = between(run.trained, trial.rounds[number].trained)
         line = [errors[0] + i / (POINTS - 1) * (errors[-1] - errors[0]) for i in range(POINTS)]
         over = max(error - on_line for error, on_line in zip(errors, line, strict=True))
-        dense = 1 - trial.rounds[0].final_test_accuracy
-        slow.append((errors[-1], errors[0], max(errors) - (errors[0] + errors[-1]) / 2, over, errors[-1] - dense))
-        assert errors[-1] == pytest.approx(1 - run.final_test_accuracy)
-    columns = ("error", "other_error", "barrier", "over_line", "over_dense")
+        dense = error_of(trial.rounds[0].trained, DATA.x_test, DATA.y_test)
+        barrier = max(errors) - (errors[0] + errors[-1]) / 2
+        slow.append((errors[-1], errors[-1] - dense, barrier, over, over < 0.02))
+    columns = ("error", "over_dense", *(f"{to}_{what}" for what in ("barrier", "over_line", "connected")))
     assert [row[name] for name in columns] == pytest.approx(np.mean(slow, axis=0).tolist())
-    assert row["connected"] == np.mean([over < 0.02 for *_, over, _ in slow])
+
+
+def test_before_the_first_ticket_is_the_dense_network(found):
+    assert found[1, "random"]["before_barrier"] == found[1, "random"]["dense_barrier"]
 
 
 def test_a_network_that_has_only_got_worse_is_not_over_the_line():
@@ -59,8 +61,10 @@ def test_a_network_that_has_only_got_worse_is_not_over_the_line():
 def test_one_shot_tickets_have_none_before_them_and_rounds_can_be_chosen():
     result = find(rounds=None, prune=None, one_shot=(0.5, 0.2), controls="none", mask_0="freeze")
     found = barriers(result, [2], data=DATA)
-    assert [(row["round"], row["to"]) for row in found.rows] == [(2, "dense")]
-    last = result.trials[0].rounds[2]
-    assert found.rows[0]["error"] == pytest.approx(1 - last.final_test_accuracy)  # with frozen weights in their places
+    (row,) = found.rows
+    assert (row["round"], row["before_barrier"]) == (2, None)
+    assert (
+        row["dense_barrier"] >= abs(row["over_dense"]) / 2 - 1e-9
+    )  # of the ends alone, frozen weights in their places
     with pytest.raises(InputError, match="there is no round 7"):
         barriers(result, [7], data=DATA)

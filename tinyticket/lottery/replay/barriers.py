@@ -14,7 +14,7 @@ import numpy as np
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.replay.instability import STABLE, barrier, curve_between
-from tinyticket.results.analyses.analysis import Analysis
+from tinyticket.results.analyses.analysis import Analysis, mean
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -49,9 +49,9 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
     Returns
     -------
     Analysis
-        A row for each round, network and other end ("to": the ticket of the round before, where rounds follow one another, or the
-        dense network), in means over trials. "over_dense" is the network's error minus the dense one's, "connected" the share of
-        trials in which the error is nowhere 0.02 or more over the line.
+        A row for each round and network, in means over trials: its test error, how much larger that is than the dense network's,
+        and of the lines to the dense network and to the ticket of the round before ("before", None after one-shot pruning) barrier,
+        rise over the line, and the share of trials in which that is below 0.02.
 
     Raises
     ------
@@ -62,29 +62,18 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
     for number in chosen or ():
         result.round(result.trials[0].number, number)  # says that there is none
     again = Again(result, **options)
-    held: dict[tuple[int, str, str], list[dict[str, float]]] = {}
+    held: dict[tuple[int, str], list[dict[str, float | None]]] = {}
     for trial in result.trials:
-        dense = _network(trial.rounds[0])
-        for network, round, to, other in _pairs(result, trial):
+        for round in trial.rounds[1:]:
             if chosen is None or round.number in chosen:
-                found = _between(again, _network(round), _network(other) if other.number else dense)
-                found["over_dense"] = trial.rounds[0].final_test_accuracy - round.final_test_accuracy
-                held.setdefault((round.number, network, to), []).append({"density": round.density, **found})
-    rows = [
-        {
-            "round": number,
-            "network": network,
-            "to": to,
-            **{key: float(np.mean([e[key] for e in found])) for key in found[0]},
-        }
-        for (number, network, to), found in sorted(held.items(), key=lambda item: item[0][0])
-    ]
-    drawn = [{"line": f"{row['network']} to {row['to']}", **row} for row in rows]
-    title = "Error barrier to the ticket before and to the dense network"
-    picture = Analysis(
-        "Largest error above the line between the errors of both ends", drawn, "density", ("over_line",), "line"
-    )
-    return Analysis(title, rows, "density", ("over_line",), "network", picture=picture, metric=result.metric)
+                for name, found in _of_round(again, trial, round):
+                    held.setdefault((round.number, name), []).append(found)
+    rows: list[dict[str, Any]] = []
+    for (number, name), found in sorted(held.items(), key=lambda item: item[0][0]):
+        rows.append({"round": number, "network": name, **{key: mean(each[key] for each in found) for key in found[0]}})
+    title = "Largest error above the line between the errors of two networks"
+    y = ("before_over_line", "dense_over_line")
+    return Analysis(title, rows, "density", y, "network", metric=result.metric)
 
 
 def over_line(errors: np.ndarray) -> float:
@@ -92,15 +81,20 @@ def over_line(errors: np.ndarray) -> float:
     return float(np.max(errors - np.linspace(errors[0], errors[-1], len(errors))))
 
 
-def _pairs(result: Result, trial: Trial) -> Iterator[tuple[str, Round, str, Round]]:
-    """Yield each network with its name, and the other end of its line with the words for that."""
-    dense, before = trial.rounds[0], trial.rounds[0]
-    for round in trial.rounds[1:]:
-        for name, run in {"ticket": round, **round.controls}.items():
-            if not result.config.get("one_shot"):
-                yield name, run, "ticket before", before
-            yield name, run, "dense", dense
-        before = round
+def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, dict[str, float | None]]]:
+    """Yield the ticket of a round and its controls, with what is measured on their lines."""
+    dense = _network(trial.rounds[0])
+    follows = not again.result.config.get("one_shot")
+    before = _network(trial.rounds[round.number - 1]) if follows and round.number > 1 else dense
+    for name, run in {"ticket": round, **round.controls}.items():
+        network = _network(run)
+        to_dense = _between(again, network, dense)
+        to_before = to_dense if before is dense else _between(again, network, before)
+        error = 1 - run.final_test_accuracy
+        found: dict[str, float | None] = {"density": run.density, "error": error}
+        found["over_dense"] = error - (1 - trial.rounds[0].final_test_accuracy)
+        found |= {f"before_{key}": value if follows else None for key, value in to_before.items()}
+        yield name, found | {f"dense_{key}": value for key, value in to_dense.items()}
 
 
 def _network(round: Round) -> Network:
@@ -114,6 +108,5 @@ def _between(again: Again, first: Network, second: Network) -> dict[str, float]:
     masks = {name: mask | second.masks[name] for name, mask in first.masks.items()}
     plan = again.result.trials[0].rounds[0].plan
     curve = curve_between(again.workshop, plan, masks, first.state, second.state, {}, POINTS)
-    found, rise = barrier(curve), over_line(1 - curve["test_accuracy"])
-    return {"error": found["error_1"], "other_error": found["error_2"], "barrier": found["barrier"], "over_line": rise,
-            "connected": float(rise < STABLE)}  # fmt: skip
+    rise = over_line(1 - curve["test_accuracy"])
+    return {"barrier": barrier(curve)["barrier"], "over_line": rise, "connected": float(rise < STABLE)}
