@@ -7,8 +7,10 @@ import pytest
 
 from tinyticket.results.analyses import ANALYSES
 
+OF_ANY = [what for what in (*ANALYSES, "supermask", "barriers") if what != "fields"]  # which is of images alone
 
-@pytest.mark.parametrize("what", [*ANALYSES, "supermask", "barriers"])
+
+@pytest.mark.parametrize("what", OF_ANY)
 def test_every_analysis_has_a_table_json_and_a_picture(command, ticket, npz, what, tmp_path):
     picture = tmp_path / "picture.png"
     data = ("--data", npz) if what in ("supermask", "barriers") else ()
@@ -37,6 +39,7 @@ def test_bad_input_is_one_sentence(command, ticket, tmp_path):
         ((ticket, "instability", "--round", 9), "there is no round 9"),
         ((ticket, "layers", "--data-folder", tmp_path), "layers looks at no data"),
         ((ticket, "supermask", "--data", "digits"), "is not what"),
+        ((ticket, "fields"), "has no receptive fields"),
         ((ticket, "layers", "-o", tmp_path / "picture.gif"), "ending"),
     ):
         outcome = command("analyze", *arguments)

@@ -18,6 +18,7 @@ QUESTIONS = """
   degrees      how evenly survivors are spread over inputs and outputs
   movement     how far kept and pruned weights moved, and how many changed sign
   signs        how many weights change sign, in a training and over the rounds
+  fields       whether the pixels that a unit of the first layer still sees lie together
   cost         multiply-adds and bytes
   supermask    accuracy of initial weights, untrained, under masks of the trained network (needs the data)
   barriers     how far the error rises between a ticket and the one before it, or the dense network (needs the data)

@@ -33,6 +33,8 @@ WORDS = {
     "in_training": "sign changed in the training (%)",
     "since_initial": "sign other than at theta_0 (%)",
     "since_before": "sign changed since the network before (%)",
+    "locality": "distance of a unit's pixels, relative to chance",
+    "adjacency": "neighbours among a unit's pixels, relative to chance",
     "multiply_adds": "multiply-adds for one example",
     "sparse_bytes": "bytes of sparse weights",
     "barrier": "error barrier (% of test examples)",
@@ -53,7 +55,7 @@ WORDS_OF_R2 = {
 }
 """Where targets are numbers."""
 
-NULL = {"over_chance": 1.0}
+NULL = {"over_chance": 1.0, "locality": 1.0, "adjacency": 1.0}
 """Columns that have a value which means nothing was found."""
 
 

@@ -36,7 +36,7 @@ def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, dict[str,
     initial, before = result.init(trial.number), None
     for round in trial.rounds:
         ended = round.trained
-        for name, run in {"ticket": round, **_with_other_masks(round)}.items():
+        for name, run in {"ticket": round, **with_other_masks(round)}.items():
             is_ticket = run is round
             trained = ended if is_ticket else run.trained
             start = result.start(trial.number, round.number, None if is_ticket else name)
@@ -47,7 +47,7 @@ def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, dict[str,
             before = round.continued.trained if round.continued else ended
 
 
-def _with_other_masks(round: Round) -> dict[str, Round]:
+def with_other_masks(round: Round) -> dict[str, Round]:
     """Return the controls that differ from their ticket in the mask alone."""
     return {
         name: run
