@@ -220,7 +220,7 @@ def test_every_control_can_run_beside_every_mode(mode):
         assert list(round.controls) == names
         for name, control in round.controls.items():
             assert {n: m.sum() for n, m in control.masks.items()} == {n: m.sum() for n, m in round.masks.items()}
-            redrawn = name in ("reinit", "reinit-signed", "constant-signed")
+            redrawn = name in ("reinit", "reinit-signed", "reinit-trained-signs", "constant-signed")
             assert control.history["iteration"][0] == (0 if redrawn else mode.get("rewind_to", 0))
             json.dumps(control.origin)
             assert sum(control.origin["differs"].values()) > 0

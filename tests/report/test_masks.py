@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinyticket.report.masks import mask_images, picture_shape
+from tinyticket.report.masks import mask_images
+from tinyticket.results.analyses.fields import picture_shape
 
 
 def images(masks, shape, side=128):

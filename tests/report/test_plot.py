@@ -9,7 +9,7 @@ from tinyticket.errors import InputError
 from tinyticket.report.plot import KINDS, plot
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "fields"])  # of images alone
 def test_every_kind_is_a_figure_with_a_title_that_needs_no_file(kind, small):
     figure = small.plot(kind=kind)
     assert "mlp-12-16-8-3 on clusters" in figure.get_suptitle()

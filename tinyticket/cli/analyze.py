@@ -17,8 +17,11 @@ QUESTIONS = """
   overlap      how much of their masks trials share, against chance
   degrees      how evenly survivors are spread over inputs and outputs
   movement     how far kept and pruned weights moved, and how many changed sign
+  signs        how many weights change sign, in a training and over the rounds
+  fields       whether the pixels that a unit of the first layer still sees lie together
   cost         multiply-adds and bytes
   supermask    accuracy of initial weights, untrained, under masks of the trained network (needs the data)
+  barriers     how far the error rises between a ticket and the one before it, or the dense network (needs the data)
   instability  the error barrier between two copies trained with different data orders;
                trains two networks a round, once: what it finds is kept in FILE
 """
@@ -33,7 +36,7 @@ QUESTIONS = """
 @click.argument("what")
 @click.option("--json", "as_json", is_flag=True, help="The table as JSON.")
 @writes("A picture too: PNG, SVG or PDF, by its ending.")
-@click.option("--round", "rounds", type=int, multiple=True, help="Of instability: which rounds.  [all]")
+@click.option("--round", "rounds", type=int, multiple=True, help="Of instability and barriers: which rounds.  [all]")
 @from_file
 @common
 def analyze(
@@ -42,11 +45,12 @@ def analyze(
     """Analyse the networks of a result file."""
     from tinyticket import load
     from tinyticket.errors import InputError, near
+    from tinyticket.lottery.replay.barriers import barriers
     from tinyticket.lottery.replay.supermask import supermask
     from tinyticket.results.analyses import ANALYSES
 
     analyses = {**ANALYSES, "supermask": supermask}
-    known = (*analyses, "instability")
+    known = (*analyses, "barriers", "instability")
     if what not in known:
         raise InputError(f"no analysis is called {what!r}{near(what, known)}")
     if what == "instability":
@@ -54,9 +58,12 @@ def analyze(
 
         with waiting(quiet, "loading the data and training copies"):
             found = instability(load(file), rounds or None, callbacks=callbacks(quiet), **options)
+    elif what == "barriers":
+        with waiting(quiet, "loading the data and evaluating networks"):
+            found = barriers(load(file), rounds or None, **options)
     else:
         if rounds:
-            raise InputError(f"--round chooses networks to train, which the analysis {what} does not")
+            raise InputError(f"--round is of instability and barriers; the analysis {what} is of all rounds")
         names = {} if what in ANALYSES else {"data": "data", "data_folder": "folder"}
         given = {name: value for name, value in options.items() if value is not None}
         if unused := given.keys() - names.keys():

@@ -15,6 +15,7 @@ KINDS = """
   curves      learning curves of a round beside the dense network's and the controls'
   masks       the masks of a round: input pixels, receptive fields, layers
   layers      the density of every layer
+  fields      receptive fields of the first layer over the rounds, and how local they are
   cost        seconds, multiply-adds and bytes, dense against sparse
 """
 
@@ -31,7 +32,7 @@ KINDS = """
 @click.option("--trial", type=int, help="Of curves and masks.  [the mean of all, or the first]")
 @common
 def plot(file: str, output: str, kind: str, round: int | None, trial: int | None, quiet: bool) -> None:
-    """Draw a result: accuracy and early stop against density, learning curves, masks, layers or cost."""
+    """Draw a result: accuracy and early stop against density, learning curves, masks, layers, fields or cost."""
     with waiting(quiet, f"drawing {output}"):
         from tinyticket import load
         from tinyticket.report.plot import plot as draw

@@ -182,7 +182,7 @@ class TrialRun:
         return run.trained
 
     def _train_round(self, round: int, start: State, masks: Masks) -> Trainings:
-        ticket = self.ticket(round, masks)
+        ticket = self.ticket(round, masks, self._before[1])
         trainings: Trainings = {None: self._train(round, None, ticket.start)}
         if self.continues:
             stays = Rewinding("lr", self.settings.rewind_to, self.initial)
@@ -219,8 +219,11 @@ class TrialRun:
         masks, trained = self._dense
         return frozen_weights(self.settings.mask_0, self.initial, trained, masks, control.masks, {})
 
-    def ticket(self, round: int, masks: Masks) -> controls.Ticket:
-        """Return the ticket with these masks, and what its controls are made from."""
+    def ticket(self, round: int, masks: Masks, masked_by: State) -> controls.Ticket:
+        """Return the ticket with these masks, and what its controls are made from.
+
+        `masked_by` are the trained weights of the network that the masks came of.
+        """
         # Where weights are rewound, another mask may keep any of them: the dense network is what it chooses from.
         among, trained = self._dense if self.settings.rewind == "weights" else self._before
         start = self.rewinding.start(self._checkpoint, trained, masks, {"mask": "ticket"})
@@ -231,6 +234,7 @@ class TrialRun:
             inverted=lambda: self.pruner.inverted(round, trained, among, start.counts),
             initial=self.initial,
             draw=self.draw,
+            trained=masked_by,
         )
 
 

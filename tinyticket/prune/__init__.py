@@ -20,6 +20,8 @@ Any framework's arrays will do. What each file answers:
     weights           apply           put masks on weights
     controls          random          random masks, with the counts of other masks or with given densities
                       overlap         how far apart two masks are
+                      signs           how many weights changed sign
+                      locality        whether a unit's pixels lie together
 
 docs/pruning.md lists every criterion with its formula and paper.
 """
@@ -33,6 +35,7 @@ from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_r
 from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
 from tinyticket.prune.early_bird import EarlyBird
 from tinyticket.prune.initial import METHODS, prune_at_init
+from tinyticket.prune.locality import adjacency, locality
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
 from tinyticket.prune.random import random, random_masks
@@ -40,6 +43,7 @@ from tinyticket.prune.saliency import grasp, grasp_scores, snip, snip_scores, sy
 from tinyticket.prune.schedules import Event, cubic_density, plan_gradual
 from tinyticket.prune.selection import keep_counts, keep_largest
 from tinyticket.prune.shrink import shrink
+from tinyticket.prune.signs import sign_flips
 from tinyticket.prune.structured import prune_units, unit_masks, unit_norms
 
 __all__ = [
@@ -50,6 +54,7 @@ __all__ = [
     "Criterion",
     "EarlyBird",
     "Event",
+    "adjacency",
     "allocate",
     "apply_masks",
     "channel_masks",
@@ -66,6 +71,7 @@ __all__ = [
     "keep_density",
     "keep_largest",
     "kept",
+    "locality",
     "magnitude",
     "normalised_channels",
     "one_shot_fractions",
@@ -83,6 +89,7 @@ __all__ = [
     "scores_by",
     "set_masks",
     "shrink",
+    "sign_flips",
     "snfs_masks",
     "snip",
     "snip_scores",

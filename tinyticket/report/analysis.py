@@ -10,7 +10,7 @@ from rich.table import Table
 from tinyticket.report.blocks import WIDTH, Column, blocks
 from tinyticket.results.analyses import Analysis
 
-LEAD = ("trial", "round", "density", "mask", "layer")
+LEAD = ("trial", "round", "density", "mask", "layer", "network")
 """Columns that say what a row is about."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyticket.results import Result, Round
+from tinyticket.results.analyses.fields import picture_shape
 
 SIDE, UNITS, ACROSS = 128, 24, 8
 """Most cells of an image along a side; how many receptive fields there are, and how many in a row."""
@@ -39,12 +40,6 @@ def mask_images(result: Result, rounds: list[Round], side: int = SIDE) -> dict[i
             images.append(_fields(round.trained[first] * mask, shape, np.sort(chosen[:UNITS])))
         found[round.number] = images + [_layer(name, mask, side) for name, mask in round.masks.items()]
     return found
-
-
-def picture_shape(shape: list[int]) -> tuple[int, ...]:
-    """Return (channels, height, width) of inputs that are images, or nothing."""
-    image = tuple(shape) if len(shape) == 3 else (1, *shape)
-    return image if len(image) == 3 and min(image[1:]) > 1 else ()
 
 
 def _pixels(mask: np.ndarray, shape: tuple[int, ...]) -> Image:

@@ -10,6 +10,7 @@ from tinyticket.errors import InputError, near
 from tinyticket.report.pictures.cost import cost
 from tinyticket.report.pictures.curves import curves
 from tinyticket.report.pictures.densities import accuracy, early_stop, overview
+from tinyticket.report.pictures.fields import fields
 from tinyticket.report.pictures.figure import checked, write
 from tinyticket.report.pictures.layers import layers
 from tinyticket.report.pictures.masks import masks
@@ -25,6 +26,7 @@ KINDS: dict[str, Callable[..., Any]] = {
     "curves": curves,
     "masks": masks,
     "layers": layers,
+    "fields": fields,
     "cost": cost,
 }
 OF_ONE = ("curves", "masks")
@@ -45,9 +47,9 @@ def plot(
     result
     path
         Where to write it too, if anywhere: PNG, SVG or PDF, by the ending.
-    kind : {"overview", "accuracy", "early-stop", "curves", "masks", "layers", "cost"}
+    kind : {"overview", "accuracy", "early-stop", "curves", "masks", "layers", "fields", "cost"}
         Accuracy and early stop against density, or one of the two; learning curves or masks of a round; the density of every
-        layer; time, multiply-adds and bytes.
+        layer; receptive fields of the first layer over the rounds; time, multiply-adds and bytes.
     round, trial
         Of "curves" and "masks"; else the smallest winning round or the last, and the mean of all trials or the first one's masks.
 

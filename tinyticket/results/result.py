@@ -161,13 +161,16 @@ class Result(Shown):
                 raise InputError(f"{self.archive.name} has nothing to rewind to but theta_0, which is init({trial})")
             return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes)
 
-    def start(self, trial: int, round: int) -> dict[str, np.ndarray]:
+    def start(self, trial: int, round: int, control: str | None = None) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, under the mask that it began with.
 
         They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before.
+        InputError says that a control drew or rearranged its weights, which are not in the file.
         """
-        chosen = self.round(trial, round)
+        chosen = self.round(trial, round, control)
         where = chosen.origin["weights"]
+        if control and (not isinstance(where, str) or where == "constant"):
+            raise InputError(f"{self.archive.name} does not hold the weights that the control {control} began with")
         if where == "trained":
             state = self.round(trial, 0 if self.config["one_shot"] else round - 1).trained
         else:

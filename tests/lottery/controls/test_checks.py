@@ -80,6 +80,7 @@ def other_signs(start):
         ("reshuffle-signed", other_values, "has other values"),
         ("reinit-signed", other_signs, "has other signs"),
         ("constant-signed", other_signs, "has other signs"),
+        ("reinit-trained-signs", other_signs, "has other signs than the trained weights"),
     ],
 )
 def test_a_broken_control_is_a_bug_and_says_so(name, break_it, words, monkeypatch):

@@ -34,14 +34,14 @@ def smallest(among):
 def ticket():
     """Return one that starts from theta_0."""
     start = Start(MASKS, reset(THETA_0, MASKS), {"weights": "init", "statistics": "init", "mask": "ticket"})
-    return Ticket(start, THETA_0, ALL, smallest(ALL), THETA_0, draw)
+    return Ticket(start, THETA_0, ALL, smallest(ALL), THETA_0, draw, TRAINED)
 
 
 def rewound():
     """Return one that starts from a later iteration."""
     origin = {"weights": "rewind", "statistics": "rewind", "mask": "ticket"}
     start = Start(MASKS, reset(TRAINED, MASKS), origin, iteration=7, optimizer=CHECKPOINT)
-    return Ticket(start, TRAINED, ALL, smallest(ALL), THETA_0, draw)
+    return Ticket(start, TRAINED, ALL, smallest(ALL), THETA_0, draw, TRAINED)
 
 
 def kept():
@@ -50,7 +50,7 @@ def kept():
     source = reset(TRAINED, before)
     origin = {"weights": "trained", "statistics": "trained", "mask": "ticket"}
     start = Start(MASKS, reset(source, MASKS), origin, iteration=3)
-    return Ticket(start, source, before, smallest(before), THETA_0, draw)
+    return Ticket(start, source, before, smallest(before), THETA_0, draw, TRAINED)
 
 
 TICKETS = {"init": ticket, "rewound": rewound, "kept": kept}

@@ -42,6 +42,11 @@ SIGNED, PERMUTED = Claim(other_weights=True, same_signs=True), Claim(other_weigh
 _OWN = {
     "reinit": Kind(redrawn.reinit, WEIGHTS, "the ticket's mask, new initial weights"),
     "reinit-signed": Kind(redrawn.reinit_signed, SIGNED, "the same, with the signs of the ticket's weights"),
+    "reinit-trained-signs": Kind(
+        redrawn.reinit_trained_signs,
+        Claim(other_weights=True, trained_signs=True),
+        "the same, with the signs of the trained weights that the mask kept",
+    ),
     "constant-signed": Kind(
         redrawn.constant_signed, SIGNED, "those signs times the deviation of the layer's initial weights"
     ),
@@ -133,4 +138,4 @@ def parse_controls(names: str | Control | Iterable[str | Control]) -> tuple[str,
 
 def starts_anew(name: str) -> bool:
     """Whether a control of this name always starts at iteration 0, however late its ticket does."""
-    return kind_of(name) in ("reinit", "reinit-signed", "constant-signed")
+    return kind_of(name) in ("reinit", "reinit-signed", "reinit-trained-signs", "constant-signed")

@@ -19,6 +19,7 @@ class Claim:
     other_weights: bool = False
     same_values: bool = False  # in each layer, at other places
     same_signs: bool = False
+    trained_signs: bool = False  # those of the weights at the end of the training that the mask came of
 
 
 def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, int]:
@@ -45,6 +46,9 @@ def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, in
         if claim.same_signs:
             same = np.array_equal(np.signbit(mine[own]), np.signbit(theirs[own]))
             _hold(same, name, layer, "has other signs")
+        if claim.trained_signs:
+            same = np.array_equal(np.signbit(mine[own]), np.signbit(ticket.trained[layer][own]))
+            _hold(same, name, layer, "has other signs than the trained weights")
     if not ((claim.other_mask and changed["mask"]) or (claim.other_weights and changed["weights"])):
         weights = sum(ticket.start.counts.values())
         raise InputError(

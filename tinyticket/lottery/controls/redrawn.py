@@ -22,9 +22,17 @@ def reinit(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> 
 
 def reinit_signed(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
     """Draw new initial weights and give each the sign of the ticket's (Zhou et al. 2019)."""
-    fresh = ticket.draw(rng)
-    signed = {name: np.copysign(fresh[name], ticket.source[name]) for name in ticket.start.masks}
-    return _under_the_mask(ticket, {**fresh, **signed}, origin)
+    return _under_the_mask(ticket, _with_signs(ticket.draw(rng), ticket.source, ticket), origin)
+
+
+def reinit_trained_signs(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
+    """Draw new initial weights and give each the sign of the trained weight for which the mask kept it.
+
+    theta = m * sign(theta_trained) * |theta_new| (Oh, Baik and Lee 2025, arXiv 2504.05357, whose signs are those of the ticket once
+    it is trained in turn). Biases and normalisation are as newly drawn: the paper's mask with signs, without its training (AWS)
+    that makes normalisation dispensable.
+    """
+    return _under_the_mask(ticket, _with_signs(ticket.draw(rng), ticket.trained, ticket), origin)
 
 
 def constant_signed(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
@@ -34,6 +42,10 @@ def constant_signed(ticket: Ticket, rng: np.random.Generator, origin: dict[str, 
     """
     constants = {name: np.copysign(ticket.initial[name].std(), ticket.source[name]) for name in ticket.start.masks}
     return _under_the_mask(ticket, {**ticket.initial, **constants}, "constant", "init")
+
+
+def _with_signs(weights: State, signs: State, ticket: Ticket) -> State:
+    return {**weights, **{name: np.copysign(weights[name], signs[name]) for name in ticket.start.masks}}
 
 
 def _under_the_mask(ticket: Ticket, weights: State, origin: Any, statistics: Any = None) -> Start:

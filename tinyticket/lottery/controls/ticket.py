@@ -21,3 +21,4 @@ class Ticket:
     inverted: Callable[[], Masks]  # masks of the ticket's counts that keep what its criterion would have removed first
     initial: State  # theta_0
     draw: Callable[[np.random.Generator], State]  # generator -> another theta_0
+    trained: State  # the weights at the end of the training that the mask came of

@@ -128,6 +128,7 @@ class LearnedMask(Method):
             inverted=lambda: prune.keep_counts(scores, start.masks, found.counts),
             initial=trial.initial,
             draw=lambda rng: how.rescaled(how.weights(trial.draw(rng)), run.masks),
+            trained=start.weights,
         )
 
     def strength(self, score: np.ndarray) -> np.ndarray:

@@ -62,6 +62,10 @@ class Method:
                 "the control static keeps the random mask with which dynamic sparse training starts; with the method "
                 f"{self.name} there is none"
             )
+        if not self.trains_weights and any(name.startswith("reinit-trained-signs") for name in settings.controls):
+            raise InputError(
+                f"the control reinit-trained-signs takes signs of trained weights, and {self.name} trains none"
+            )
         if not self.has_scores and any(name.startswith("inverted") for name in settings.controls):
             raise InputError(f"the control inverted keeps the smallest scores of a criterion, and {self.name} has none")
 
@@ -86,7 +90,7 @@ class Method:
 
     def ticket(self, trial: TrialRun, round: int, start: Start, run: Run) -> Ticket:
         """Return what a round's controls are made from, when its network has been trained."""
-        return trial.ticket(round, run.masks)
+        return trial.ticket(round, run.masks, run.trained)
 
     def trains(self, control: str) -> bool:
         """Whether a control is trained, and not only evaluated as it starts."""

@@ -7,7 +7,7 @@ copies lie in one valley. Sparse networks turn out to match the dense one exactl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tinyticket.errors import InputError
-from tinyticket.lottery.algorithm import State
+from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.rewinding import Rewinding, kept_iteration
@@ -24,7 +24,7 @@ from tinyticket.lottery.start import Start
 from tinyticket.results.analyses.analysis import Analysis
 from tinyticket.results.result import Result, fill
 from tinyticket.results.round import Round
-from tinyticket.store import Archive, Run, layout
+from tinyticket.store import Archive, layout
 
 COPIES = ("instability-1", "instability-2")
 ALPHAS = 30
@@ -111,7 +111,9 @@ def _train(again: Again, missing: list[tuple[int, Round]]) -> None:
         with archive.locked():
             for (trial, number), job in jobs.items():
                 copies = [again.do(_copy(job, purpose)) for purpose in COPIES]
-                _write(archive, trial, number, _curve(again.workshop, job, copies), job.start)
+                ends = [copy.trained for copy in copies]
+                curve = curve_between(again.workshop, job.plan, job.start.masks, *ends, job.start.frozen)
+                _write(archive, trial, number, curve, job.start)
     finally:
         callback.run_ended()
 
@@ -136,13 +138,20 @@ def _copy(job: Job, purpose: str) -> Job:
     return replace(job, training=job.training._replace(control=purpose), streams=streams)
 
 
-def _curve(workshop: Workshop, job: Job, copies: list[Run]) -> np.ndarray:
-    """Evaluate the networks between two copies on the test set: alpha 1 is the first, 0 the second."""
-    step, start, rows = workshop.trainer(job.plan).step, job.start, []
+def curve_between(
+    workshop: Workshop,
+    plan: Mapping[str, Any] | None,
+    masks: Masks,
+    first: State,
+    second: State,
+    frozen: State,
+    points: int = ALPHAS,
+) -> np.ndarray:
+    """Evaluate so many networks on the line between two, on the test set: alpha 1 is the first, 0 the second."""
+    step, rows = workshop.trainer(plan).step, []
     with threadpool_limits(1, user_api="blas"):
-        for alpha in np.linspace(0, 1, ALPHAS):
-            between = interpolate(copies[0].trained, copies[1].trained, float(alpha))
-            fill(workshop.model, start.masks, between, start.frozen)
+        for alpha in np.linspace(0, 1, points):
+            fill(workshop.model, masks, interpolate(first, second, float(alpha)), frozen)
             rows.append((alpha, *step.evaluate(workshop.examples.test)))
     return np.array(rows, CURVE)
 

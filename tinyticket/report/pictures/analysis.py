@@ -11,7 +11,7 @@ from matplotlib import colormaps
 
 from tinyticket.errors import InputError
 from tinyticket.report.layers import Points, merged
-from tinyticket.report.pictures.figure import Picture, against_density, checked, finish, picture, plain, write
+from tinyticket.report.pictures.figure import Picture, against_density, checked, finish, picture, plain, style, write
 from tinyticket.results.analyses import Analysis
 from tinyticket.results.naming import R2
 
@@ -30,9 +30,16 @@ WORDS = {
     "kept_moved": "mean distance of kept weights",
     "pruned_moved": "mean distance of weights pruned next",
     "kept_flipped": "kept weights whose sign changed (%)",
+    "in_training": "sign changed in the training (%)",
+    "since_initial": "sign other than at theta_0 (%)",
+    "since_before": "sign changed since the network before (%)",
+    "locality": "distance of a unit's pixels, relative to chance",
+    "adjacency": "neighbours among a unit's pixels, relative to chance",
     "multiply_adds": "multiply-adds for one example",
     "sparse_bytes": "bytes of sparse weights",
     "barrier": "error barrier (% of test examples)",
+    "before_over_line": "to the ticket before: above both ends (% of test examples)",
+    "dense_over_line": "to the dense network: above both ends (% of test examples)",
     "test_error": "test error (%)",
     "alpha": "from the second copy (0) to the first (1)",
     "initial_test_accuracy": "initial weights: test accuracy (%)",
@@ -40,13 +47,15 @@ WORDS = {
 }
 WORDS_OF_R2 = {
     "barrier": "error barrier (% of the variance)",
+    "before_over_line": "to the ticket before: above both ends (% of the variance)",
+    "dense_over_line": "to the dense network: above both ends (% of the variance)",
     "test_error": "test error, 1 - R2 (%)",
     "initial_test_accuracy": "initial weights: test R2 (%)",
     "constant_test_accuracy": "signed constants: test R2 (%)",
 }
 """Where targets are numbers."""
 
-NULL = {"over_chance": 1.0}
+NULL = {"over_chance": 1.0, "locality": 1.0, "adjacency": 1.0}
 """Columns that have a value which means nothing was found."""
 
 
@@ -65,6 +74,8 @@ def _panels(found: Analysis, names: Sequence[str]) -> Picture:
     """Return a panel for every column, in which every name has a line."""
     figure, axes = picture(len(found.y))
     colour = {name: colormaps["viridis"](0.9 * i / max(len(names) - 1, 1)) for i, name in enumerate(names)}
+    if found.by == "network":
+        colour = {name: style(name)["color"] for name in names}
     for axis, column in zip(axes[0], found.y, strict=True):
         lines = {name: _points(found, name, column) for name in names}
         heights = [y for points in lines.values() for _, y in points]

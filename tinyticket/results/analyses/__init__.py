@@ -9,12 +9,14 @@ from collections.abc import Callable
 from tinyticket.results.analyses.analysis import Analysis
 from tinyticket.results.analyses.cost import cost
 from tinyticket.results.analyses.degrees import degrees
+from tinyticket.results.analyses.fields import fields
 from tinyticket.results.analyses.layers import layers
 from tinyticket.results.analyses.movement import movement
 from tinyticket.results.analyses.overlap import overlap
+from tinyticket.results.analyses.signs import signs
 
 ANALYSES: dict[str, Callable[..., Analysis]] = {
-    each.__name__: each for each in (layers, overlap, degrees, movement, cost)
+    each.__name__: each for each in (layers, overlap, degrees, movement, signs, fields, cost)
 }
 
-__all__ = ["ANALYSES", "Analysis", "cost", "degrees", "layers", "movement", "overlap"]
+__all__ = ["ANALYSES", "Analysis", "cost", "degrees", "fields", "layers", "movement", "overlap", "signs"]

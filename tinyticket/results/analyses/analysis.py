@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from tinyticket.results.naming import ACCURACY, Metric
 
@@ -20,3 +23,9 @@ class Analysis:
     log_x: bool = True  # whether x is a density, shown as the papers do: logarithmic, from dense to sparse
     picture: Analysis | None = None  # what a picture shows instead of this table
     metric: Metric = ACCURACY  # what its columns of accuracies and errors, which are 1 - accuracy, are
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of those values that are known, None if none is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

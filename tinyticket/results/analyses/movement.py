@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.results.analyses.analysis import Analysis
+from tinyticket.results.analyses.analysis import Analysis, mean
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -30,7 +30,7 @@ def movement(result: Result) -> Analysis:
                 held.setdefault((round.number, name), []).append(_of(initial[name], trained[name], mask, keeps))
     rows: list[dict[str, Any]] = []
     for (number, name), found in sorted(held.items(), key=lambda item: item[0][0]):
-        means = {key: _mean([each[key] for each in found]) for key in found[0]}
+        means = {key: mean([each[key] for each in found]) for key in found[0]}
         rows.append({"round": number, "density": float(np.mean(densities[number])), "layer": name, **means})
     title = "Mean distance from the initial value, of weights that stay and that the next pruning removes"
     return Analysis(title, rows, "density", ("kept_moved", "pruned_moved", "kept_flipped"), "layer")
@@ -57,8 +57,3 @@ def _of(initial: np.ndarray, trained: np.ndarray, mask: np.ndarray, keeps: np.nd
 
 def _average(values: np.ndarray) -> float | None:
     return float(values.mean()) if values.size else None
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
