@@ -9,6 +9,7 @@ Any framework's arrays will do. What each file answers:
                       gradients       those derivatives, from a model
     during training   schedules       gradual pruning: which density when
                       dynamic         SET, RigL, SNFS: masks that move and keep their size
+                      fan_in          SRigL: the same with a constant fan-in, and neurons that are ablated
                       early_bird      when masks drawn in training stop changing
     whole units       structured      neurons and channels by norm, and consistent masks of weights
                       channels        channels by the scale of their batch normalisation
@@ -32,6 +33,7 @@ from tinyticket.prune.criteria import CRITERIA, Criterion, prune_by, scores_by
 from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_renyi_kernel, keep_density
 from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
 from tinyticket.prune.early_bird import EarlyBird
+from tinyticket.prune.fan_in import constant_fan_in_masks, fan_in, srigl_masks
 from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
@@ -54,10 +56,12 @@ __all__ = [
     "apply_masks",
     "channel_masks",
     "collapsed",
+    "constant_fan_in_masks",
     "cubic_density",
     "drop_fraction",
     "erdos_renyi_kernel",
     "expected_overlap",
+    "fan_in",
     "fractions_by_layer",
     "grasp",
     "grasp_scores",
@@ -86,6 +90,7 @@ __all__ = [
     "snfs_masks",
     "snip",
     "snip_scores",
+    "srigl_masks",
     "synflow_scores",
     "unit_masks",
     "unit_norms",
