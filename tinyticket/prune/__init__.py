@@ -10,6 +10,7 @@ Any framework's arrays will do. What each file answers:
     during training   schedules       gradual pruning: which density when
                       dynamic         SET, RigL, SNFS: masks that move and keep their size
                       fan_in          SRigL: the same with a constant fan-in, and neurons that are ablated
+                      link_prediction CHT: the same, grown by the shape of the mask alone
                       early_bird      when masks drawn in training stop changing
     whole units       structured      neurons and channels by norm, and consistent masks of weights
                       channels        channels by the scale of their batch normalisation
@@ -35,6 +36,7 @@ from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_
 from tinyticket.prune.early_bird import EarlyBird
 from tinyticket.prune.fan_in import constant_fan_in_masks, fan_in, srigl_masks
 from tinyticket.prune.initial import METHODS, prune_at_init
+from tinyticket.prune.link_prediction import ch3_l3_scores, cht_masks
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
 from tinyticket.prune.random import random, random_masks
@@ -54,7 +56,9 @@ __all__ = [
     "Event",
     "allocate",
     "apply_masks",
+    "ch3_l3_scores",
     "channel_masks",
+    "cht_masks",
     "collapsed",
     "constant_fan_in_masks",
     "cubic_density",

@@ -1,4 +1,4 @@
-"""Experiments whose masks are found while a network trains: SET, RigL, SRigL, SNFS."""
+"""Experiments whose masks are found while a network trains: SET, RigL, SRigL, SNFS, CHT."""
 
 import itertools
 import json
@@ -29,7 +29,7 @@ from tinyticket.lottery.streams import stream
 
 SETTINGS = {"rounds": None, "one_shot": [0.3, 0.15], "iterations": 40, "update_every": 6}
 
-SPARSE = ("set", "set-original", "rigl", "srigl", "snfs", "snfs-grow")
+SPARSE = ("set", "set-original", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft")
 
 
 def sparse(method="rigl", **changes):
@@ -71,7 +71,9 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
         if update:
             weights = {name: weight.data.copy() for name, weight in model.prunable().items()}
             fraction = 0.15 * (1 + np.cos(np.pi * t / end))
-            if method == "set":
+            if method.startswith("cht"):
+                after = prune.cht_masks(weights, masks, fraction, rng, soft=method == "cht-soft")
+            elif method == "set":
                 after = prune.set_masks(weights, masks, fraction, rng)
             elif method == "rigl":
                 after = prune.rigl_masks(weights, masks, gradients, fraction)
@@ -91,7 +93,7 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
     return masks, model.state_dict()
 
 
-@pytest.mark.parametrize("method", ["set", "rigl", "srigl", "snfs", "snfs-grow"])
+@pytest.mark.parametrize("method", ["set", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft"])
 def test_the_training_is_the_papers_step_by_step(method):
     assert SETTINGS["update_every"] < WINDOW  # so that the momentum is of all steps since the update before
     result = sparse(method, eager=True, controls="none")
@@ -251,7 +253,7 @@ def test_set_as_first_published_draws_new_weights():
         ({"update_every": 30}, "rigl would never move its mask in 40 iterations"),
         (
             {"method": "tickets"},
-            "update-every is a setting of the method set or rigl or srigl or snfs or snfs-grow, not of tickets",
+            "update-every is a setting of the method set or rigl or srigl or snfs or snfs-grow or cht or cht-soft, not of tickets",
         ),
         ({"salient": 0.5}, "salient is a setting of the method srigl, not of rigl"),
         ({"method": "srigl", "salient": 1.0}, "the share of salient weights is at least 0 and below 1"),

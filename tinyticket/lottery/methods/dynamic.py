@@ -4,7 +4,8 @@ It starts from theta_0 under a random mask whose layers have the densities of an
 some weights and grows as many (`prune.dynamic`). The fraction dropped falls along a cosine from `drop` to nothing at three quarters
 of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET, RigL and SNFS run this way, as RigL's authors run
 them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new weights drawn as the initial ones were.
-RigL spends an iteration on an update, as its paper says; the others update after one.
+SRigL gives the neurons of a layer equally many weights, and may ablate some (`prune.fan_in`); CHT grows by the shape of the mask
+alone (`prune.link_prediction`). RigL and SRigL spend an iteration on an update, as RigL's paper says; the others update after one.
 """
 
 from __future__ import annotations
@@ -214,3 +215,18 @@ class SRigL(RigL):
     def is_planned(self, settings: Settings) -> bool:
         """Whether no neuron is ablated, so that remainders leave nothing out."""
         return not settings.salient
+
+
+class CHT(Dynamic):
+    """Grows the links that the shape of the mask predicts (Zhang et al. 2025, CHT)."""
+
+    name, soft = "cht", False
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        return prune.cht_masks(weights, masks, fraction, rng, self.soft)
+
+
+class SoftCHT(CHT):
+    """CHT that draws links in proportion to their scores (Zhang et al. 2025, CHTs)."""
+
+    name, soft = "cht-soft", True
