@@ -16,14 +16,34 @@ from tests.lottery.experiments import (
 from tests.lottery.networks import Counting, Drawn, Silent, Watching, plain
 from tinyticket import nn
 from tinyticket.data import Dataset, from_arrays
+from tinyticket.data.noise import noisy_labels
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, stream
+from tinyticket.lottery.replay.verify import verify
 from tinyticket.nn import models
 
 ITERATIONS = SMALL["iterations"]
 
 
 # -- data
+
+
+def test_label_noise_is_of_training_labels_alone_and_moves_no_other_stream(out):
+    clean, noisy = (Experiment(MODEL, DATA, **SMALL, label_noise=share).examples for share in (0, 0.25))
+    assert np.count_nonzero(clean.train[1] != noisy.train[1]) == 40
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(getattr(clean, part)[1], getattr(noisy, part)[1])
+        np.testing.assert_array_equal(getattr(clean, part)[0], getattr(noisy, part)[0])
+    drawn = noisy_labels(clean.train[1], 3, 0.25, stream(0, 0, "label-noise"))
+    np.testing.assert_array_equal(noisy.train[1], drawn)
+    again = Experiment(MODEL, DATA, **{**SMALL, "trials": 2, "rounds": 3}, label_noise=0.25).examples
+    np.testing.assert_array_equal(again.train[1], noisy.train[1])
+    plain = find(rounds=0)
+    with pytest.raises(InputError, match="label-noise differ"):
+        find(label_noise=0.25, rounds=0, dense_from=plain, out=out)
+    wrong = find(label_noise=0.25, rounds=1)
+    assert equal_bytes(wrong.init(0), plain.init(0))
+    assert [check.failures for check in verify(wrong, retrain=2, data=DATA) if check.failures] == []
 
 
 def test_the_validation_examples_are_fixed_by_the_seed_and_are_no_others_examples():

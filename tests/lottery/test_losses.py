@@ -110,6 +110,8 @@ def test_extending_a_file_of_numbers_gives_what_one_run_gives(tmp_path):
         ),
         ({"class_weights": "1,2"}, DATA, "there are 2 class weights, but clusters has 3 classes"),
         ({"class_weights": "1,-2,1"}, DATA, "class weights are numbers above 0"),
+        ({"loss": "mse", "label_noise": 0.1, "model": "mlp-12-2"}, NUMBERS, "label noise is of classes"),
+        ({"label_noise": 1}, DATA, "the share of wrong labels is at least 0 and below 1"),
         ({"label_smoothing": 1}, DATA, "label smoothing is a share from 0 to 1"),
         (
             {"criterion": "snip", "one_shot": 0.5, "rounds": None, "label_smoothing": 0.1},

@@ -205,6 +205,7 @@ OTHER = {
     "label_smoothing": 0.1,
     "class_weights": "balanced",
     "target": "species",
+    "label_noise": 0.2,
 }
 
 
@@ -215,6 +216,7 @@ def test_the_table_of_other_settings_is_complete():
         "method",
         "update_every",
         "drop",
+        "salient",
         "signed_constant",
         "rescale",
         "score_lr",

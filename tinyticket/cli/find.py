@@ -69,6 +69,10 @@ Methods whose masks are found while one network trains (--one-shot gives the den
   set, rigl, snfs  a random mask that moves: the smallest weights are dropped, and as many grown at
                    random, where gradients are largest, or where their momentum is (snfs also moves
                    weights between layers; snfs-grow does not); the control static runs beside it
+  srigl            rigl with equally many weights in each neuron of a layer; neurons of which less than
+                   --salient is worth keeping lose all of theirs to the others
+  cht, cht-soft    grown where many paths of three links lead, without gradients: the highest scores, or
+                   drawn in proportion to them
   set-original     SET as first published: once an epoch, by sign, with new random weights
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
 """

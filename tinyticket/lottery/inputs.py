@@ -12,6 +12,7 @@ import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
 from tinyticket.data import Dataset, Pixels, from_arrays, load, split_validation
+from tinyticket.data.noise import noisy_labels
 from tinyticket.data.pixels import select
 from tinyticket.data.tables import from_frame, is_frame
 from tinyticket.errors import InputError
@@ -30,7 +31,10 @@ Factory = Callable[[np.random.Generator], Module]
 
 
 def split(dataset: Dataset, settings: Settings) -> Examples:
-    """Split the validation examples off the training set, the same ones for every trial of a seed."""
+    """Split the validation examples off the training set, the same ones for every trial of a seed.
+
+    With label noise, labels of the rest are wrong, the same ones for every trial too.
+    """
     rng = stream(settings.seed, 0, "validation")
     train_part, validation_part = split_validation(len(dataset.x_train), settings.validation, rng)
     if settings.batch_size > len(train_part):
@@ -43,8 +47,11 @@ def split(dataset: Dataset, settings: Settings) -> Examples:
             f"the augmentation {settings.augment} wants images (channels, height, width), but examples of {dataset.name} have "
             f"the shape {dataset.input_shape}"
         )
+    labels = dataset.y_train[train_part]
+    if settings.label_noise:
+        labels = noisy_labels(labels, dataset.classes, settings.label_noise, stream(settings.seed, 0, "label-noise"))
     return Examples(
-        train=(select(dataset.x_train, train_part), dataset.y_train[train_part]),
+        train=(select(dataset.x_train, train_part), labels),
         validation=(select(dataset.x_train, validation_part), dataset.y_train[validation_part]),
         test=(dataset.x_test, dataset.y_test),
     )

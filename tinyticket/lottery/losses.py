@@ -36,6 +36,8 @@ def check_loss(settings: Settings) -> None:
             raise InputError(
                 f"{name} are of the loss {CROSS_ENTROPY}; leave one of them out, or the loss {settings.loss}"
             )
+    if settings.label_noise and settings.loss == MSE:
+        raise InputError(f"label noise is of classes; leave it out, or the loss {MSE}")
     if settings.criterion in ("snip", "grasp") and (settings.loss != CROSS_ENTROPY or any(options.values())):
         raise InputError(f"the criterion {settings.criterion} computes with plain cross-entropy: leave the loss out")
 

@@ -9,6 +9,8 @@ Any framework's arrays will do. What each file answers:
                       gradients       those derivatives, from a model
     during training   schedules       gradual pruning: which density when
                       dynamic         SET, RigL, SNFS: masks that move and keep their size
+                      fan_in          SRigL: the same with a constant fan-in, and neurons that are ablated
+                      link_prediction CHT: the same, grown by the shape of the mask alone
                       early_bird      when masks drawn in training stop changing
     whole units       structured      neurons and channels by norm, and consistent masks of weights
                       channels        channels by the scale of their batch normalisation
@@ -34,8 +36,10 @@ from tinyticket.prune.criteria import CRITERIA, Criterion, prune_by, scores_by
 from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_renyi_kernel, keep_density
 from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
 from tinyticket.prune.early_bird import EarlyBird
+from tinyticket.prune.fan_in import constant_fan_in_masks, fan_in, srigl_masks
 from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.locality import adjacency, locality
+from tinyticket.prune.link_prediction import ch3_l3_scores, cht_masks
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
 from tinyticket.prune.random import random, random_masks
@@ -57,12 +61,16 @@ __all__ = [
     "adjacency",
     "allocate",
     "apply_masks",
+    "ch3_l3_scores",
     "channel_masks",
+    "cht_masks",
     "collapsed",
+    "constant_fan_in_masks",
     "cubic_density",
     "drop_fraction",
     "erdos_renyi_kernel",
     "expected_overlap",
+    "fan_in",
     "fractions_by_layer",
     "grasp",
     "grasp_scores",
@@ -93,6 +101,7 @@ __all__ = [
     "snfs_masks",
     "snip",
     "snip_scores",
+    "srigl_masks",
     "synflow_scores",
     "unit_masks",
     "unit_norms",

@@ -52,7 +52,7 @@ EARLY_BIRD = Networks("early bird", "winning network", "which was dense until it
 
 METHODS = {
     **dict.fromkeys(("supermask", "edge-popup"), UNTOUCHED),
-    **dict.fromkeys(("set", "set-original", "rigl", "snfs", "snfs-grow"), MOVING),
+    **dict.fromkeys(("set", "set-original", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft"), MOVING),
     "early-bird": EARLY_BIRD,
 }
 

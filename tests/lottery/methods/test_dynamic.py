@@ -1,4 +1,4 @@
-"""Experiments whose masks are found while a network trains: SET, RigL, SNFS."""
+"""Experiments whose masks are found while a network trains: SET, RigL, SRigL, SNFS, CHT."""
 
 import itertools
 import json
@@ -24,11 +24,12 @@ from tinyticket.data import batches
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment
 from tinyticket.lottery.methods.dynamic import DECAY, WINDOW
+from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.streams import stream
 
 SETTINGS = {"rounds": None, "one_shot": [0.3, 0.15], "iterations": 40, "update_every": 6}
 
-SPARSE = ("set", "set-original", "rigl", "snfs", "snfs-grow")
+SPARSE = ("set", "set-original", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft")
 
 
 def sparse(method="rigl", **changes):
@@ -49,7 +50,9 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
     assert isinstance(step, EagerStep)
     density = SETTINGS["one_shot"][round - 1]
     shapes = {name: weight.shape for name, weight in model.prunable().items()}
-    masks = prune.random_masks(shapes, prune.erdos_renyi_kernel(shapes, density), stream(0, 0, "sparse", round))
+    draw = prune.constant_fan_in_masks if method == "srigl" else prune.random_masks
+    masks = draw(shapes, prune.erdos_renyi_kernel(shapes, density), stream(0, 0, "sparse", round))
+    budget = counts(masks)
     model.load_state_dict(experiment.workshop.draw(stream(0, 0, "init")))
     for name, weight in model.prunable().items():
         weight.mask = masks[name]
@@ -63,15 +66,19 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
             momentum = {}
         for name in masks:
             momentum[name] = DECAY * momentum.get(name, 0) + gradients[name]
-        if not (update and method == "rigl"):
+        if not (update and method in ("rigl", "srigl")):
             step((x, y), batch)
         if update:
             weights = {name: weight.data.copy() for name, weight in model.prunable().items()}
             fraction = 0.15 * (1 + np.cos(np.pi * t / end))
-            if method == "set":
+            if method.startswith("cht"):
+                after = prune.cht_masks(weights, masks, fraction, rng, soft=method == "cht-soft")
+            elif method == "set":
                 after = prune.set_masks(weights, masks, fraction, rng)
             elif method == "rigl":
                 after = prune.rigl_masks(weights, masks, gradients, fraction)
+            elif method == "srigl":
+                after = prune.srigl_masks(weights, masks, gradients, fraction, budget=budget)
             else:
                 after = prune.snfs_masks(weights, masks, momentum, fraction, redistribute=method == "snfs")
             for i, parameter in enumerate(step.optimizer.params):
@@ -86,7 +93,7 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
     return masks, model.state_dict()
 
 
-@pytest.mark.parametrize("method", ["set", "rigl", "snfs", "snfs-grow"])
+@pytest.mark.parametrize("method", ["set", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft"])
 def test_the_training_is_the_papers_step_by_step(method):
     assert SETTINGS["update_every"] < WINDOW  # so that the momentum is of all steps since the update before
     result = sparse(method, eager=True, controls="none")
@@ -107,9 +114,14 @@ def test_masks_move_and_networks_keep_their_size(method, eager):
     for density, ticket in zip(SETTINGS["one_shot"], result.trials[0].rounds[1:], strict=True):
         erk = prune.erdos_renyi_kernel(shapes, density)
         exact = {name: prune.kept(SIZES[name], share) for name, share in erk.items()}
+        if method == "srigl":
+            exact = {name: shapes[name][0] * prune.fan_in(shapes[name][1], share) for name, share in erk.items()}
         assert counts(ticket.start_masks) == exact
-        assert ticket.weights_left == sum(exact.values())
-        if method != "snfs":
+        if method == "srigl":  # remainders are left out where a neuron was ablated
+            assert 0 <= sum(exact.values()) - ticket.weights_left < 16 + 8
+        else:
+            assert ticket.weights_left == sum(exact.values())
+        if method not in ("snfs", "srigl"):
             assert counts(ticket.masks) == exact
         assert any((ticket.masks[name] != mask).any() for name, mask in ticket.start_masks.items())
         assert ticket.origin["updates"] == 4
@@ -184,6 +196,19 @@ def test_the_file_tells_where_a_network_started():
     assert result.verdict["text"]
 
 
+def test_neurons_keep_one_fan_in_and_none_is_ablated_if_that_is_asked_for():
+    for salient in (0.0, 0.9):
+        result = sparse("srigl", salient=salient, iterations=120, controls="static")
+        for ticket in result.trials[0].rounds[1:]:
+            fan_ins = {name: {*mask.sum(axis=1)} for name, mask in ticket.masks.items()}
+            assert all(len(of_layer - {0}) == 1 for of_layer in fan_ins.values())
+            assert any(0 in of_layer for of_layer in fan_ins.values()) == (salient > 0)
+            assert 0 not in fan_ins["output.weight"]
+            assert counts(ticket.controls["static"].masks) == counts(ticket.start_masks)
+        checks = verify(result, data=DATA)
+        assert [(check.what, check.failures) for check in checks if check.failures] == []
+
+
 def test_a_gradual_network_started_dense():
     result = find(rounds=None, one_shot=[0.3], gradual=(2, 14, 3), controls="rewound")
     ticket = result.trials[0].rounds[1]
@@ -228,8 +253,10 @@ def test_set_as_first_published_draws_new_weights():
         ({"update_every": 30}, "rigl would never move its mask in 40 iterations"),
         (
             {"method": "tickets"},
-            "update-every is a setting of the method set or rigl or snfs or snfs-grow, not of tickets",
+            "update-every is a setting of the method set or rigl or srigl or snfs or snfs-grow or cht or cht-soft, not of tickets",
         ),
+        ({"salient": 0.5}, "salient is a setting of the method srigl, not of rigl"),
+        ({"method": "srigl", "salient": 1.0}, "the share of salient weights is at least 0 and below 1"),
         ({"method": "tickets", "update_every": 100, "controls": "static"}, "the control static keeps the random mask"),
         ({"method": "tickets", "update_every": 100, "controls": "rewound"}, "what a ticket is already"),
         (

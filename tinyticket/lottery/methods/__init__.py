@@ -2,7 +2,7 @@
 
     tickets      the paper's: prune what has been trained, reset, train again
     gradual      prune in the course of a training (the setting `gradual`)
-    dynamic      SET, RigL, SNFS: a sparse mask that moves
+    dynamic      SET, RigL, SRigL, SNFS, CHT: a sparse mask that moves
     early_bird   dense training until masks drawn in its course stop changing
     learned      supermask, edge-popup: masks of weights that are never trained
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyticket.lottery.methods.dynamic import SET, SNFS, LayerwiseSNFS, OriginalSET, RigL
+from tinyticket.lottery.methods.dynamic import CHT, SET, SNFS, LayerwiseSNFS, OriginalSET, RigL, SoftCHT, SRigL
 from tinyticket.lottery.methods.early_bird import EarlyBird
 from tinyticket.lottery.methods.gradual import GradualPruning
 from tinyticket.lottery.methods.learned import EdgePopupMethod, SupermaskMethod
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Method", "check_method", "method_of"]
 
 _OWN = (
-    *(Tickets(), SET(), OriginalSET(), RigL(), SNFS(), LayerwiseSNFS()),
+    *(Tickets(), SET(), OriginalSET(), RigL(), SRigL(), SNFS(), LayerwiseSNFS(), CHT(), SoftCHT()),
     *(EarlyBird(), SupermaskMethod(), EdgePopupMethod()),
 )
 METHODS = Registry(

@@ -4,11 +4,15 @@ It starts from theta_0 under a random mask whose layers have the densities of an
 some weights and grows as many (`prune.dynamic`). The fraction dropped falls along a cosine from `drop` to nothing at three quarters
 of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET, RigL and SNFS run this way, as RigL's authors run
 them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new weights drawn as the initial ones were.
-RigL spends an iteration on an update, as its paper says; the others update after one.
+SRigL gives the neurons of a layer equally many weights, and may ablate some (`prune.fan_in`); CHT grows by the shape of the mask
+alone (`prune.link_prediction`). RigL and SRigL spend an iteration on an update, as RigL's paper says; the others update after one.
 """
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,8 +21,10 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.methods.method import REST, Method, layer_densities
+from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.lottery.streams import stream
+from tinyticket.nn import Module
 
 if TYPE_CHECKING:
     from tinyticket.lottery.settings import Settings
@@ -32,8 +38,17 @@ dense gradient costs more than a sparse step."""
 class Updates(Revision):
     """The updates of one network's mask; `drop` is the first fraction, which has fallen to nothing at the iteration `rest`."""
 
-    def __init__(self, method: Dynamic, iterations: tuple[int, ...], rest: int, drop: float, rng: np.random.Generator):
+    def __init__(
+        self,
+        method: Dynamic,
+        move: Callable[..., Masks],
+        iterations: tuple[int, ...],
+        rest: int,
+        drop: float,
+        rng: np.random.Generator,
+    ):
         self.method, self.iterations, self._rest, self._drop, self._rng = method, iterations, rest, drop, rng
+        self._move = move
         self._momentum, self._grown = dict[str, np.ndarray](), 0
         self.gradients = min(method.gradients, iterations[0])  # a window reaches back to the update before, not beyond
         self.takes_step = method.takes_step
@@ -53,7 +68,7 @@ class Updates(Revision):
         momentum, self._momentum = {name: self._momentum[name] for name in masks if self._momentum}, {}
         weights = {name: weights[name] for name in masks}
         fraction = self.method.fraction(iteration, self._rest, self._drop)
-        moved = self.method.move(weights, masks, momentum, fraction, self._rng)
+        moved = self._move(weights, masks, momentum, fraction, self._rng)
         self._grown += sum(int(np.count_nonzero(moved[name] & ~mask)) for name, mask in masks.items())
         return moved
 
@@ -84,6 +99,14 @@ class Dynamic(Method):
         """Return masks of as many weights, of which a fraction has been dropped and as many grown."""
         raise NotImplementedError
 
+    def mover(self, settings: Settings, masks: Masks) -> Callable[..., Masks]:
+        """Return `move` with what the settings and the first masks say about it."""
+        return self.move
+
+    def first(self, shapes: dict[str, tuple[int, ...]], densities: dict[str, float], rng: np.random.Generator) -> Masks:
+        """Return the random masks with which a network starts."""
+        return prune.random_masks(shapes, densities, rng)
+
     def fraction(self, iteration: int, rest: int, drop: float) -> float:
         """Return the fraction that an update drops."""
         return prune.drop_fraction(iteration, rest, drop)
@@ -105,14 +128,14 @@ class Dynamic(Method):
             )
 
     def start(self, trial: TrialRun, round: int) -> Start:
-        """Return theta_0 under a random mask, one for all such methods and the static network beside them."""
+        """Return theta_0 under a random mask, one for the static network beside it and for all methods that draw alike."""
         settings, plan = trial.settings, trial.plan
         when, rest = self.moments(settings, trial.epoch)
         key, first = ((settings.seed, trial.number, purpose, round) for purpose in (self.name, "sparse"))
         shapes = {name: trial.initial[name].shape for name in plan.sizes}
-        masks = prune.random_masks(shapes, layer_densities(plan, round), stream(*first))
+        masks = self.first(shapes, layer_densities(plan, round), stream(*first))
         origin = {"weights": "init", "mask": {"stream": list(first), "moved": list(key)}, "statistics": "init"}
-        revision = Updates(self, when, rest, settings.drop, stream(*key))
+        revision = Updates(self, self.mover(settings, masks), when, rest, settings.drop, stream(*key))
         return Start(masks, reset(trial.initial, masks), origin, revision=revision)
 
 
@@ -162,3 +185,48 @@ class LayerwiseSNFS(SNFS):
     """SNFS in which each layer grows as many as it dropped."""
 
     name, redistribute = "snfs-grow", False
+
+
+class SRigL(RigL):
+    """RigL in which the neurons of a layer have equally many weights, or none (Lasby et al. 2024, section 3)."""
+
+    name, own = "srigl", ("update_every", "drop", "salient")
+
+    def move(self, weights, masks, momentum, fraction, rng, salient=0.3, budget=None):
+        return prune.srigl_masks(weights, masks, momentum, fraction, salient, budget)
+
+    def mover(self, settings, masks):
+        budget = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
+        return functools.partial(self.move, salient=settings.salient, budget=budget)
+
+    def first(self, shapes, densities, rng):
+        return prune.constant_fan_in_masks(shapes, densities, rng)
+
+    def plan(self, model: Module, settings: Settings) -> Plan:
+        """Return the rounds for a model, whose layers keep a whole number of weights for each neuron."""
+        planned = super().plan(model, settings)
+        shapes = {name: weight.shape for name, weight in model.prunable().items()}
+        fractions = []
+        for by_layer in planned.fractions:
+            sizes = {name: math.prod(shape[1:]) for name, shape in shapes.items()}
+            fractions.append({name: 1 - prune.fan_in(size, 1 - by_layer[name]) / size for name, size in sizes.items()})
+        return Plan(planned.sizes, fractions, prune.plan_rounds(planned.sizes, fractions, "layer", iterative=False))
+
+    def is_planned(self, settings: Settings) -> bool:
+        """Whether no neuron is ablated, so that remainders leave nothing out."""
+        return not settings.salient
+
+
+class CHT(Dynamic):
+    """Grows the links that the shape of the mask predicts (Zhang et al. 2025, CHT)."""
+
+    name, soft = "cht", False
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        return prune.cht_masks(weights, masks, fraction, rng, self.soft)
+
+
+class SoftCHT(CHT):
+    """CHT that draws links in proportion to their scores (Zhang et al. 2025, CHTs)."""
+
+    name, soft = "cht-soft", True

@@ -129,6 +129,9 @@ class Settings(Declared):
     update_every: int = setting(
         "Methods", 100, "Iterations between updates of a mask that moves.", later=True, least=1)
     drop: float = setting("Methods", 0.3, "First fraction of a layer that such an update drops.", later=True)
+    salient: float = setting(
+        "Methods", 0.3, "SRigL ablates a neuron of which less than this share of its fan-in is worth keeping (0: none).",
+        later=True, least=0, below=1, expected="the share of salient weights is at least 0 and below 1")
     augment: str = setting(
         "Training", "none", "flip-crop: shift training images by up to 4 pixels and mirror them.",
         later=True, known=AUGMENTATIONS, kind="augmentation")
@@ -179,6 +182,9 @@ class Settings(Declared):
     exact_convolutions: bool = setting(
         "Training", False, "Compute all convolutions as direct sums, none by Winograd's algorithm, which has fewer products and "
         "errors a few times larger.", later=True)
+    label_noise: float = setting(
+        "Training", 0.0, "Share of the training labels that are another class, at random; validation and test labels stay right.",
+        later=True, least=0, below=1, expected="the share of wrong labels is at least 0 and below 1")
     # fmt: on
 
     def __post_init__(self):
