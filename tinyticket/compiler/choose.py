@@ -12,7 +12,7 @@ import numpy as np
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.network import Network, UnknownShapeError, require_device
 from tinyticket.compiler.rule import rule_of
-from tinyticket.compiler.step import KERNELS, TURNS, CompiledStep
+from tinyticket.compiler.step import KERNELS, SUBNORMALS, TURNS, CompiledStep
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.unread import UnreadStep
 from tinyticket.errors import InputError
@@ -37,6 +37,7 @@ def compile(
     input_shape: tuple[int, ...] | None = None,
     device: str = "cpu",
     turns: str | None = None,
+    subnormals: str | None = None,
 ) -> CompiledStep | EagerStep | UnreadStep:
     """Compile a model's training step and its predictions, or return an eager step that can say why not, and log it once.
 
@@ -64,6 +65,9 @@ def compile(
         Whether a training step on the CPU takes its batch at once, or sixteen samples after the other through all layers and
         back; if not given, tiles where they then stay in a cache. Gradients differ in their last bits, so result files say which
         it was.
+    subnormals : {"zero", "kept"}, optional
+        Whether steps on the CPU take numbers nearer to zero than 1.2e-38 for zeros, as they do if it is not given, or compute with
+        them, which takes up to fifty times as long. Result files say which it was.
     device : {"cpu", "cuda"}
         "cuda" keeps weights, optimizer and data on an NVIDIA GPU (docs/cuda.md); nothing runs eagerly there.
 
@@ -92,7 +96,7 @@ def compile(
     """
 
     def made(shape: tuple[int, ...] | None) -> CompiledStep | EagerStep:
-        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns)
+        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns, subnormals)
         if isinstance(step, EagerStep):
             _announce(step.reason)
         return step
@@ -119,6 +123,7 @@ def choose(
     input_shape: tuple[int, ...] | None,
     device: str,
     turns: str | None,
+    subnormals: str | None = None,
 ) -> CompiledStep | EagerStep:
     """Do what `compile` does and log nothing, but raise an UnknownShapeError where the first batch tells."""
     loss = loss_of(loss)
@@ -128,8 +133,9 @@ def choose(
     for name, kernel in (kernels or {}).items():
         if name not in model.prunable() or kernel not in KERNELS:
             raise InputError(f"kernels maps names of weights to 'dense' or 'sparse'; got {name!r}: {kernel!r}")
-    if turns not in (None, *TURNS):
-        raise InputError(f"turns is one of {', '.join(TURNS)}, not {turns!r}")
+    for option, given, possible in (("turns", turns, TURNS), ("subnormals", subnormals, SUBNORMALS)):
+        if given not in (None, *possible):
+            raise InputError(f"{option} is one of {', '.join(possible)}, not {given!r}")
     known = {id(parameter) for parameter in model.parameters()}
     if optimizer and not known.issuperset(map(id, optimizer.params)):
         raise InputError("the optimizer updates parameters that are not the model's: make it of model.parameters()")
@@ -151,7 +157,7 @@ def choose(
         if device != "cpu":
             raise InputError(f"device {device!r} runs compiled networks only, and this one is not: {reason}") from None
         return EagerStep(model, optimizer, threads or 1, str(reason), loss)
-    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {}, turns)
+    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, kernels or {}, turns, subnormals)
 
 
 def _check_kinds(model: Any, optimizer: Any, threads: Any, kernels: Any, input_shape: Any) -> None:
