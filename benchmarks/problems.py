@@ -66,9 +66,10 @@ class Problem:
 
     def batches(self) -> Iterator[np.ndarray]:
         """Yield the indices of one batch after the other, for ever: random, without repeats within an epoch."""
-        return itertools.cycle(self._batches())
+        return itertools.cycle(self.once())
 
-    def _batches(self) -> list[np.ndarray]:
+    def once(self) -> list[np.ndarray]:
+        """Return the batches of an epoch."""
         count = len(self.data.x_train) // self.batch_size
         order = np.random.default_rng(SEED).permutation(len(self.data.x_train))[: count * self.batch_size]
         return list(order.astype(np.int64).reshape(count, self.batch_size))

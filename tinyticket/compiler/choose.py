@@ -12,7 +12,7 @@ import numpy as np
 from tinyticket.compiler.eager import EagerStep
 from tinyticket.compiler.network import Network, UnknownShapeError, require_device
 from tinyticket.compiler.rule import rule_of
-from tinyticket.compiler.step import KERNELS, TURNS, CompiledStep
+from tinyticket.compiler.step import KERNELS, SUBNORMALS, TURNS, CompiledStep
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.compiler.unread import UnreadStep
 from tinyticket.errors import InputError
@@ -38,6 +38,7 @@ def compile(
     device: str = "cpu",
     turns: str | None = None,
     exact_convolutions: bool = False,
+    subnormals: str | None = None,
 ) -> CompiledStep | EagerStep | UnreadStep:
     """Compile a model's training step and its predictions, or return an eager step that can say why not, and log it once.
 
@@ -68,6 +69,9 @@ def compile(
         it was.
     exact_convolutions : bool
         Choose no "winograd": direct sums, whose errors are a few times smaller (`kernels.reference`).
+    subnormals : {"zero", "kept"}, optional
+        Whether steps on the CPU take numbers nearer to zero than 1.2e-38 for zeros, as they do if it is not given, or compute with
+        them, which takes up to fifty times as long. Result files say which it was.
     device : {"cpu", "cuda"}
         "cuda" keeps weights, optimizer and data on an NVIDIA GPU (docs/cuda.md); nothing runs eagerly there.
 
@@ -97,7 +101,7 @@ def compile(
 
     def made(shape: tuple[int, ...] | None) -> CompiledStep | EagerStep:
         exact = exact_convolutions
-        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns, exact)
+        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns, exact, subnormals)
         if isinstance(step, EagerStep):
             _announce(step.reason)
         return step
@@ -125,6 +129,7 @@ def choose(
     device: str,
     turns: str | None,
     exact_convolutions: bool = False,
+    subnormals: str | None = None,
 ) -> CompiledStep | EagerStep:
     """Do what `compile` does and log nothing, but raise an UnknownShapeError where the first batch tells."""
     loss = loss_of(loss)
@@ -136,8 +141,9 @@ def choose(
             raise InputError(
                 f"kernels maps names of weights to {', '.join(map(repr, KERNELS))}; got {name!r}: {kernel!r}"
             )
-    if turns not in (None, *TURNS):
-        raise InputError(f"turns is one of {', '.join(TURNS)}, not {turns!r}")
+    for option, given, possible in (("turns", turns, TURNS), ("subnormals", subnormals, SUBNORMALS)):
+        if given not in (None, *possible):
+            raise InputError(f"{option} is one of {', '.join(possible)}, not {given!r}")
     known = {id(parameter) for parameter in model.parameters()}
     if optimizer and not known.issuperset(map(id, optimizer.params)):
         raise InputError("the optimizer updates parameters that are not the model's: make it of model.parameters()")
@@ -164,8 +170,8 @@ def choose(
             raise InputError(
                 f"{name!r} cannot run by Winograd's algorithm: that is for 3 x 3 convolutions of stride 1 on a CPU"
             )
-    asked = kernels or {}
-    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, asked, turns, exact_convolutions)
+    asked, rest = kernels or {}, (turns, exact_convolutions, subnormals)
+    return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, asked, *rest)
 
 
 def _check_kinds(model: Any, optimizer: Any, threads: Any, kernels: Any, input_shape: Any) -> None:

@@ -25,6 +25,7 @@ from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
 
 KERNELS, TURNS = ("dense", "sparse", "winograd"), ("batch", "tiles")
+SUBNORMALS = ("zero", "kept")
 
 
 class CompiledStep(Step):
@@ -48,11 +49,12 @@ class CompiledStep(Step):
         kernels: dict[str, str],
         turns: str | None = None,
         exact_convolutions: bool = False,
+        subnormals: str | None = None,
     ):
         super().__init__(model, optimizer, network.graph.loss)
         self.network, self.batch_size = network, batch_size
         self._rule, self._options, self._kernels = rule, options, kernels
-        self.threads, self._turns = threads, turns  # of programs for masks to come
+        self.threads, self._turns, self._subnormals = threads, turns, subnormals  # of programs for masks to come
         self._exact = exact_convolutions
         self._program: Any = None  # the back end's step for the masks that there were
         self._masks: dict[Parameter, np.ndarray | None] = {}
@@ -183,14 +185,16 @@ class CompiledStep(Step):
     def plan(self) -> dict[str, Any]:
         """Return what a result file records of how the step was executed."""
         device = {} if self.network.device == "cpu" else {"device": self.network.device}
-        # Batches at once are how all files were trained that say nothing of it.
+        # Batches at once, and subnormal numbers kept, are how all files were trained that say nothing of it.
         turns = {"turns": "tiles"} if self._program is not None and self._program.turns == "tiles" else {}
-        return {"mode": "compiled", **device, **turns, "kernels": self._chosen()}
+        zero = {"subnormals": "zero"} if self._program is not None and self._program.subnormals == "zero" else {}
+        return {"mode": "compiled", **device, **turns, **zero, "kernels": self._chosen()}
 
     def follow(self, plan: Mapping[str, Any] | None) -> None:
-        self._kernels, self._turns = {}, None
+        self._kernels, self._turns, self._subnormals = {}, None, None
         if plan is not None:
             self._kernels, self._turns = plan.get("kernels", {}), plan.get("turns", "batch")
+            self._subnormals = plan.get("subnormals", "kept")
 
     def _chosen(self) -> dict[str, str]:
         """Return the kernel of every weight under its present mask: the one asked for, or the fastest."""
@@ -253,8 +257,9 @@ class CompiledStep(Step):
         masks = {weight: weight.mask for weight in self.network.weights.values()}
         penalties = penalties_of(self._optimizer, self.network.device)
         changed = {weight: mask for weight, mask in masks.items() if mask is not self._masks.get(weight)}
-        if self._program is None or changed or penalties != self._made_for[-1]:
-            made_for = self._chosen(), self._turns, self.threads, penalties
+        options = self._turns, self._subnormals, self.threads, penalties
+        if self._program is None or changed or options != self._made_for[1:]:
+            made_for = self._chosen(), *options
             if self._program is None or made_for != self._made_for or self._program.change_masks(changed) != {*changed}:
                 self._make(made_for)
             self._masks = masks
@@ -262,17 +267,20 @@ class CompiledStep(Step):
         self._program.write(state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
 
-    def _make(self, made_for: tuple[dict[str, str], str | None, int | None, dict[Parameter, float]]) -> None:
+    def _make(
+        self, made_for: tuple[dict[str, str], str | None, str | None, int | None, dict[Parameter, float]]
+    ) -> None:
         """Make the program for the present masks."""
         if self._program is None and self.network.device == "cpu":
             from tinyticket.compiler.announce import announce_compiling
 
             announce_compiling()
         self._program = None  # so that its memory is free before the next one's is taken
-        (chosen, turns, threads, penalties), self._made_for = made_for, made_for
+        (chosen, turns, subnormals, threads, penalties), self._made_for = made_for, made_for
         options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
         if self.network.device == "cpu":
-            options |= {"threads": threads, "penalties": penalties, "gradients": self._gradients, "turns": turns}
+            options |= {"threads": threads, "penalties": penalties, "gradients": self._gradients}
+            options |= {"turns": turns, "subnormals": subnormals}
         self._program = self.network.step(chosen, **options)
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:

@@ -57,6 +57,7 @@ def make_step(
         threads=threads,
         kernels=plan.get("kernels"),
         turns=plan.get("turns", "batch") if plan else None,
+        subnormals=plan.get("subnormals", "kept") if plan else None,
         input_shape=examples[0].shape[1:],
         device=settings.device,
         exact_convolutions=settings.exact_convolutions,

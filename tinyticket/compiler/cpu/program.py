@@ -42,10 +42,13 @@ assert list(WALK)[:8] == ["begin", "turns", "samples", "total", "strides", "indi
 
 
 class Threads:
-    """What the programs of a step share of all threads that may run at once: the record that feeds each, and where they meet."""
+    """What the programs of a step share of all threads that may run at once: the record that feeds each, and where they meet.
 
-    def __init__(self, most: int):
-        self.most = most
+    `flushes` says whether their arithmetic takes subnormal numbers for zeros.
+    """
+
+    def __init__(self, most: int, flushes: bool = False):
+        self.most, self.flushes = most, flushes
         self.every = numba.get_num_threads()  # as many as Numba wakes up if it is told nothing else
         self.feeds = [empty(WORDS, dtype=np.int64) for _ in range(most)]
         self.addresses = np.array([address_of(feed) for feed in self.feeds], np.int64)
@@ -202,7 +205,7 @@ class Program:
         """Return the words of a `Walk` of the program on some threads."""
         tables, alone, shared = self._table(threads), self._table(1), self._threads
         given = threads, self._apart, len(self.ops), tables.addresses, alone.addresses, shared.addresses, WORDS
-        job = Walk(0, 0, 0, 0, 0, 0, 0, 0, *given, self._base, shared.meeting)
+        job = Walk(0, 0, 0, 0, 0, 0, 0, 0, *given, self._base, shared.meeting, shared.flushes)
         self._words[threads] = to_words(job, [])
         return self._words[threads]
 

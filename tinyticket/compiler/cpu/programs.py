@@ -44,8 +44,9 @@ class Programs:
         gradients: bool,
         penalties: Mapping[Parameter, float],
         turns: str | None,
+        flushes: bool,
     ):
-        self._layout, shared, work = layout, Threads(threads), layout.work() / SMALL
+        self._layout, shared, work = layout, Threads(threads, flushes), layout.work() / SMALL
         self.turns = _choose_turns(layout, turns, bool(penalties))
         apart = layout.is_mlp or _weights(layout) <= APART
         together = Values(layout, layout.tiles, private=False)

@@ -19,6 +19,7 @@ from tinyticket.compiler.weights import Mask
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
+from tinyticket.kernels.cpu.vector.subnormals import CAN_FLUSH
 from tinyticket.kernels.geometry import LANES, tiles_for
 from tinyticket.nn import Buffer, Parameter
 
@@ -47,7 +48,7 @@ class CpuStep:
     graph, masks, sparse, winograd, batch_size
         As for `Layout`; what is pruned stays +0.0, and smaller batches may follow.
     rule : {"sgd", "momentum", "nesterov", "adam"}
-    threads, turns
+    threads, turns, subnormals
         As for `compile`.
     gradients : bool
         Whether there is to be room for `dense_gradients`.
@@ -70,6 +71,7 @@ class CpuStep:
         penalties: Mapping[Parameter, float] | None = None,
         turns: str | None = None,
         winograd: Collection[Parameter] = (),
+        subnormals: str | None = None,
         **options: Any,
     ):
         scalars_of(rule, 1, 1e-3, **options)  # raises InputError where they make no sense
@@ -77,7 +79,11 @@ class CpuStep:
         self.threads = thread_count(threads)
         self._rule, self._options = rule, options
         self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size, winograd)
-        self._programs = Programs(layout, batch_size, RULES[rule], self.threads, gradients, penalties or {}, turns)
+        self.subnormals = "zero" if CAN_FLUSH and subnormals != "kept" else "kept"
+        flushes = self.subnormals == "zero"
+        self._programs = Programs(
+            layout, batch_size, RULES[rule], self.threads, gradients, penalties or {}, turns, flushes
+        )
         self._arena, self.turns, self.takes_draws = self._programs.arena, self._programs.turns, not layout.is_mlp
         self._view = self._arena.__getitem__
         for each in layout.weights.values():

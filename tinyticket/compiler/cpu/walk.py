@@ -18,6 +18,7 @@ from tinyticket.kernels.cpu.vector import barrier
 from tinyticket.kernels.cpu.vector.barrier import ALONE, DECISION, NEXT, atomic_add, meet, together
 from tinyticket.kernels.cpu.vector.jit import compile_entry, compile_serial, device
 from tinyticket.kernels.cpu.vector.simd import I64, advance, at, intrinsic, pointer
+from tinyticket.kernels.cpu.vector.subnormals import ZEROS, float_mode, set_float_mode
 from tinyticket.kernels.cpu.vector.transpose import put
 
 assert KERNEL == 0
@@ -44,6 +45,7 @@ class Walk(NamedTuple):
     words: int  # of a feed
     base: Numbers  # what the feed of turn 0 holds, except for the number of samples
     meeting: Numbers
+    flushes: bool  # whether arithmetic takes subnormal numbers for zeros
 
 
 _walk_at = reader(Walk)
@@ -83,10 +85,20 @@ def _turn(walk, tables, thread, threads, turn, total, round_):
 
 
 @device
+def _enter(walk):
+    """Let this thread's arithmetic be as the walk says; return how it was before."""
+    before = float_mode()
+    if walk.flushes:
+        set_float_mode(before | ZEROS)
+    return before
+
+
+@device
 def _turns(walk, tables, thread, threads, turns, total):
-    round_ = np.int64(1)
+    before, round_ = _enter(walk), np.int64(1)
     for turn in range(walk.begin, turns):
         round_ = _turn(walk, tables, thread, threads, np.int64(turn), total, round_)
+    set_float_mode(before)
 
 
 @device
@@ -94,10 +106,11 @@ def _part(words, thread):
     """Do a thread's part."""
     walk = _walk_at(pointer(words, 0))
     if walk.apart:
-        turn = atomic_add(walk.meeting, NEXT, 1)
+        before, turn = _enter(walk), atomic_add(walk.meeting, NEXT, 1)
         while turn < walk.turns:
             _turn(walk, walk.tables, thread, np.int64(1), turn, walk.total, np.int64(1))
             turn = atomic_add(walk.meeting, NEXT, 1)
+        set_float_mode(before)
     elif together(walk.meeting, walk.threads):
         _turns(walk, walk.tables, thread, walk.threads, walk.turns, walk.total)
 

@@ -36,7 +36,7 @@ class CudaStep:
     exhausted, all methods raise DeviceMemoryError.
     """
 
-    takes_draws, turns = True, "batch"
+    takes_draws, turns, subnormals = True, "batch", "kept"
 
     def __init__(
         self,
