@@ -17,7 +17,7 @@ def cpu_step(model, shape, make="momentum", kernels="dense", batch_size=16, turn
     `kernels` is one word for all masked layers, or "mixed" for both in turn; "tiles" are `turns` of networks that can be taken so.
     """
     network = Network(model, shape)
-    if turns == "tiles" and (network.graph.is_mlp or network.buffers):
+    if turns == "tiles" and network.buffers:
         turns = None
     sparse = {name: weight.mask is not None and kernels == "sparse" for name, weight in network.weights.items()}
     if kernels == "mixed":
