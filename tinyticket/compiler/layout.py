@@ -81,7 +81,7 @@ class Layout:
     def tile_bytes(self) -> int:
         """Count the bytes of a tile's values and of their gradients."""
         values = {value.root for o in self.graph.operations for value in (*o.inputs, o.output)}
-        return sum(2 * 4 * room(image(value), 1) for value in values)
+        return sum(2 * 4 * room(image(value), self.lanes // LANES) for value in values)
 
     def work(self) -> int:
         """Count the multiply-adds of vectors that one tile's way through the network is, packing included."""

@@ -38,8 +38,8 @@ from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_
 from tinyticket.prune.early_bird import EarlyBird
 from tinyticket.prune.fan_in import constant_fan_in_masks, fan_in, srigl_masks
 from tinyticket.prune.initial import METHODS, prune_at_init
-from tinyticket.prune.locality import adjacency, locality
 from tinyticket.prune.link_prediction import ch3_l3_scores, cht_masks
+from tinyticket.prune.locality import adjacency, locality
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
 from tinyticket.prune.random import random, random_masks

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -42,8 +43,12 @@ def plain_walk(order: Order) -> Callable[[np.ndarray], bool]:
         chosen = _words(job["indices"], job["checked"])
         if ((chosen < 0) | (chosen >= job["size"])).any():
             return False
-        turns = iter(range(job["begin"], job["turns"])) if job["apart"] else None
-        threads = [_pauses(job, thread, turns) for thread in range(job["threads"])]
+        if job["updates"]:
+            turns, meeting = itertools.count(job["begin"] * job["tiles"]), [0]
+            threads = [_steps(job, thread, turns, meeting) for thread in range(job["threads"])]
+        else:
+            left = iter(range(job["begin"], job["turns"])) if job["apart"] else None
+            threads = [_pauses(job, thread, left) for thread in range(job["threads"])]
         while sum(next(threads[thread], False) for thread in order(len(threads))):
             pass
         return True
@@ -61,13 +66,44 @@ def _pauses(job: dict[str, int], thread: int, turns: Iterator[int] | None) -> It
             yield from filter(None, _turn(job, turn, thread))
 
 
+def _steps(job: dict[str, int], thread: int, turns: Iterator[int], meeting: list[int]) -> Iterator[bool]:
+    """Do a thread's part of steps whose tiles are turns; pause after each operation, and until all threads meet."""
+
+    def meet() -> Iterator[bool]:
+        round_ = -(-(meeting[0] + 1) // job["threads"])
+        meeting[0] += 1
+        while meeting[0] < round_ * job["threads"]:
+            yield True
+
+    turn = next(turns)
+    for taken in range(job["begin"], job["turns"]):
+        while turn < (taken + 1) * job["tiles"]:
+            yield from (True for _ in _turn(job, turn, thread))
+            turn = next(turns)
+        yield from meet()
+        _feed(job, taken * job["tiles"], thread)
+        for meets in _rows(job, "updating", "updates", thread):
+            if meets:
+                yield from meet()
+        yield from meet()
+
+
 def _turn(job: dict[str, int], turn: int, thread: int) -> Iterator[bool]:
     """Take a turn; say before each operation whether all threads meet there."""
+    _feed(job, turn, thread)
+    yield from _rows(job, "tables", "rows", thread)
+
+
+def _feed(job: dict[str, int], turn: int, thread: int) -> None:
     words, feed = job["words"], _words(_words(job["feeds"], job["threads"])[thread], job["words"])
-    feed[:] = _words(job["base"], words) + turn * _words(job["strides"], words)
+    step, turn = divmod(turn, job["tiles"])
+    feed[:] = _words(job["base"], words) + step * _words(job["steps"], words) + turn * _words(job["strides"], words)
     feed[0] = min(job["samples"], job["total"] - turn * job["samples"])
-    row = int(_words(job["tables"], job["threads"])[thread])
-    for _ in range(job["rows"]):
+
+
+def _rows(job: dict[str, int], tables: str, rows: str, thread: int) -> Iterator[bool]:
+    row = int(_words(job[tables], job["threads"])[thread])
+    for _ in range(job[rows]):
         head = _words(row, HEAD)
         yield bool(head[MEET])
         if head[FIRST] < head[LAST]:

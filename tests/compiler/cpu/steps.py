@@ -18,7 +18,7 @@ def cpu_step(model, shape, make="momentum", kernels="dense", batch_size=16, turn
     can be taken so.
     """
     network = Network(model, shape)
-    if turns == "tiles" and (network.graph.is_mlp or network.buffers):
+    if turns == "tiles" and network.buffers:
         turns = None
     chosen = {}
     for place, (name, weight) in enumerate(network.weights.items()):

@@ -238,12 +238,13 @@ def test_what_does_not_fit_is_refused_before_anything_happens(kind):
     assert values(step, model) == before
 
 
-@pytest.mark.parametrize("batch_size", [5, 16, 35])
-@pytest.mark.parametrize("kernels", ["dense", "sparse"])
-def test_tiles_one_by_one_are_the_batch_to_rounding(kernels, batch_size):
-    model = images(("conv3", "leaky", "max", "conv1", "relu"), "linear")
-    one, other = (cpu_step(model, IMAGES, "sgd", kernels, batch_size, turns) for turns in ("tiles", "batch"))
-    data, rng = one.bind(*DATA), np.random.default_rng(0)
+@pytest.mark.parametrize("batch_size", [5, 16, 35, 70])
+@pytest.mark.parametrize("kernels", ["dense", "sparse", "mixed"])
+@pytest.mark.parametrize("shape", [IMAGES, (50,)])
+def test_tiles_one_by_one_are_the_batch_to_rounding(shape, kernels, batch_size):
+    model = images(("conv3", "leaky", "max", "conv1", "relu"), "linear") if shape == IMAGES else lenet()
+    one, other = (cpu_step(model, shape, "sgd", kernels, batch_size, turns) for turns in ("tiles", "batch"))
+    data, rng = one.bind(*examples(shape)), np.random.default_rng(0)
     for count in (batch_size, batch_size - 3, 1):
         chosen = rng.integers(0, 70, count)
         assert one.step(data, chosen, 0.1) == pytest.approx(other.step(data, chosen, 0.1), rel=1e-6)
@@ -255,10 +256,11 @@ def test_tiles_one_by_one_are_the_batch_to_rounding(kernels, batch_size):
 def test_tiles_are_taken_one_by_one_only_where_nothing_needs_the_whole_batch():
     assert cpu_step(images(("conv3",), "linear"), IMAGES, batch_size=32).turns == "tiles"
     assert cpu_step(images(("conv3",), "linear"), IMAGES, batch_size=16).turns == "batch"
-    for model, shape in ((images(), IMAGES), (lenet(), (50,))):
-        network = Network(model, shape)
-        with pytest.raises(InputError, match="without batch normalisation"):
-            network.step(dict.fromkeys(network.weights, "dense"), batch_size=32, turns="tiles")
+    assert cpu_step(lenet(), (50,), batch_size=65).turns == "tiles"
+    assert cpu_step(lenet(), (50,), batch_size=64).turns == "batch"
+    network = Network(images(), IMAGES)
+    with pytest.raises(InputError, match="or with batch normalisation"):
+        network.step(dict.fromkeys(network.weights, "dense"), batch_size=32, turns="tiles")
 
 
 def test_an_unknown_rule_is_refused():

@@ -35,10 +35,19 @@ WORDS = len(FEED)
 DATA = tuple(FEED[name] for name in ("examples", "pixels", "as_pixels", "mean", "std", "labels"))
 """Words of a feed that name a data set."""
 
-_TURNS: Any = struct.Struct("8q")
+_CHANGING = ("begin", "turns", "samples", "total", "strides", "indices", "checked", "size", "tiles", "steps")
+_TURNS: Any = struct.Struct(f"{len(_CHANGING)}q")
 """Words of a `Walk` that change from call to call, in the order of its fields."""
 
-assert list(WALK)[:8] == ["begin", "turns", "samples", "total", "strides", "indices", "checked", "size"]
+assert tuple(WALK)[: len(_CHANGING)] == _CHANGING
+
+UNCHANGED = np.zeros(WORDS, np.int64)
+"""What is added to the words of a feed where nothing changes."""
+
+_UNCHANGED_AT = address_of(UNCHANGED)
+
+ENDLESS = sys.maxsize
+"""The tiles of a step where turns are no tiles."""
 
 
 class Threads:
@@ -59,7 +68,8 @@ class Program:
     """Operations that are done turn after turn, each turn by one thread if they are taken apart.
 
     `work` is how many multiply-adds of vectors such a turn has, over those that are worth a thread. `strides` are added to the
-    words of a feed from turn to turn, for each sample of a turn.
+    words of a feed from turn to turn, for each sample of a turn. If turns taken apart are tiles of a training step, `updating` is
+    what all threads do together behind them.
     """
 
     arena: Arena  # where all blocks of the operations lie, once they have been placed
@@ -72,10 +82,13 @@ class Program:
         apart: bool = False,
         work: float = 1.0,
         strides: dict[str, int] | None = None,
+        updating: Program | None = None,
     ):
         self.ops: list[Op] = order(lowered.ops, lowered.chains)
         self.samples, self.whole = samples, lowered.whole
         self.kept, self.kept_size = lowered.kept, lowered.kept_size
+        self.updating, self._alone = updating, apart  # whether a thread takes a turn alone
+        apart = apart and updating is None  # ... and nothing else is done
         self._threads, self._apart, self._work = threads, apart, work
         self._per_sample = strides or {"indices": 8, "draws": 24}
         self._paces: dict[int, Pace] = {}  # by how many turns; those of numbers alike are one
@@ -83,6 +96,7 @@ class Program:
         self._tables: dict[int, Tables] = {}
         self._words: dict[int, Any] = {}
         self._strides: dict[int, tuple[np.ndarray, int]] = {}
+        self._steps: dict[int, tuple[np.ndarray, int]] = {}
         base: Any = np.zeros(WORDS, np.int64)
         self._base, self.base = base, memoryview(base)  # the words of the first turn's feed, by the places in `FEED`
         self.base[FEED["parts"]] = 1
@@ -115,13 +129,17 @@ class Program:
     def take(self, turns: int, samples: int, total: int, indices: int = 0, checked: int = 0, size: int = 0) -> None:
         """Take turns of so many samples, `total` in all, on as many threads as are quickest.
 
-        The `checked` numbers at the address `indices` name examples. If one of them is not from 0 to `size`, nothing is done, and
-        an InputError is raised.
+        Where turns are tiles, take so many steps of `total` samples each. The `checked` numbers at the address `indices` name
+        examples. If one of them is not from 0 to `size`, nothing is done, and an InputError is raised.
         """
         if turns < 1:
             return
         strides = self._strides.get(samples) or self._strides_for(samples)
-        numbers = turns, samples, total, strides[1], indices, checked, size
+        tiles, steps = ENDLESS, _UNCHANGED_AT
+        if self.updating is not None:
+            tiles = -(-total // samples)
+            steps = (self._steps.get(total) or self._steps_for(total, tiles))[1]
+        numbers = turns, samples, total, strides[1], indices, checked, size, tiles, steps
         if turns <= self._few:
             words = self._words.get(1)
             words = self._words_for(1) if words is None else words
@@ -146,7 +164,8 @@ class Program:
         if not self._predicts:
             self._words_for(1)
             self.base[FEED["as_pixels"]], self._data, self._predicts = 0, None, True
-            _TURNS.pack_into(self._words[1], 0, 0, 0, self.samples, 0, self._strides_for(self.samples)[1], 0, 0, 0)
+            strides = self._strides_for(self.samples)[1]
+            _TURNS.pack_into(self._words[1], 0, 0, 0, self.samples, 0, strides, 0, 0, 0, ENDLESS, _UNCHANGED_AT)
         predict(self._words[1], x, logits)
         return True
 
@@ -189,7 +208,7 @@ class Program:
                 self._granted = self._untimed = pace.untimed if at_once else 0
                 self._untimed_turns, self._untimed_words = turns, words
                 return True
-            begin, rest = end, (*rest[:4], 0, rest[5])  # indices have been checked
+            begin, rest = end, (*rest[:4], 0, *rest[5:])  # indices have been checked
 
     def _strides_for(self, samples: int) -> tuple[np.ndarray, int]:
         """Return what is added to each word of a feed from turn to turn, and its address."""
@@ -198,27 +217,41 @@ class Program:
             strides[FEED[name]] = each * samples
         strides[FEED["kept"]], strides[FEED["scalars"]], strides[FEED["results"]] = self.kept_size, 32, 16
         strides[FEED["part"]] = 1
+        if self.updating is not None:
+            strides[FEED["scalars"]] = 0  # which are a step's
         self._strides[samples] = strides, address_of(strides)
         return self._strides[samples]
+
+    def _steps_for(self, samples: int, tiles: int) -> tuple[np.ndarray, int]:
+        """Return what is added to each word of a feed from step to step, for steps of so many samples, and its address."""
+        steps = np.zeros(WORDS, np.int64)
+        for name, each in self._per_sample.items():
+            steps[FEED[name]] = each * samples
+        steps[FEED["kept"]], steps[FEED["scalars"]], steps[FEED["results"]] = tiles * self.kept_size, 32, tiles * 16
+        self._steps[samples] = steps, address_of(steps)
+        return self._steps[samples]
 
     def _words_for(self, threads: int) -> np.ndarray:
         """Return the words of a `Walk` of the program on some threads."""
         tables, alone, shared = self._table(threads), self._table(1), self._threads
-        given = threads, self._apart, len(self.ops), tables.addresses, alone.addresses, shared.addresses, WORDS
-        job = Walk(0, 0, 0, 0, 0, 0, 0, 0, *given, self._base, shared.meeting, shared.flushes)
+        updates: tuple[Any, ...] = 0, 0, 0
+        if (last := self.updating) is not None:
+            updates = len(last.ops), last._table(threads).addresses, last._table(1).addresses
+        given = threads, self._apart, len(self.ops), tables.addresses, alone.addresses, *updates
+        job = Walk(*[0] * len(_CHANGING), *given, shared.addresses, WORDS, self._base, shared.meeting, shared.flushes)
         self._words[threads] = to_words(job, [])
         return self._words[threads]
 
     def _table(self, threads: int) -> Tables:
         if threads not in self._tables:
-            self._tables[threads] = Tables(self.ops, self.arena, self._threads.feeds[:threads], self._apart)
+            self._tables[threads] = Tables(self.ops, self.arena, self._threads.feeds[:threads], self._alone)
         return self._tables[threads]
 
     def profile(self, samples: int, times: int) -> list[tuple[Op, float]]:
         """Return the seconds that each operation of a turn takes on one thread, done so many times."""
-        words, still, measured = self._words_for(1).copy(), np.zeros(WORDS, np.int64), []
-        words[WALK["rows"]] = 1
-        _TURNS.pack_into(words, 0, 0, times, samples, times * samples, address_of(still), 0, 0, 0)
+        words, measured = self._words_for(1).copy(), []
+        words[WALK["rows"]], words[WALK["updates"]] = 1, 0
+        _TURNS.pack_into(words, 0, 0, times, samples, times * samples, _UNCHANGED_AT, 0, 0, 0, ENDLESS, _UNCHANGED_AT)
         for op in self.ops:
             tables = Tables([op], self.arena, self._threads.feeds[:1], apart=False)
             words[WALK["tables"]] = address_of(tables.addresses)

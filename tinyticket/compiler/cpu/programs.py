@@ -18,10 +18,11 @@ APART = 1 << 20
 """Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the
 next turn finds them. More are read once for several tiles by threads that do a batch together."""
 
-NEAR, FEW = 2 * 1024 * 1024, 1 << 16
-"""Bytes of values and gradients of a tile, and weights times tiles, up to which training takes the tiles of a batch apart, from the
-first layer to the loss and back. The values are in a second-level cache then, which saves more than it costs to read weights and to
-add up gradients once for each tile. Batch normalisation needs whole batches."""
+NEAR, FEW, FEW_OF_FEATURES = 2 * 1024 * 1024, 1 << 16, 1 << 15
+"""Bytes of values and gradients of a tile, and weights times tiles, of images, or weights, of features, up to which training takes
+the tiles of a batch apart, from the first layer to the loss and back. The values are in a second-level cache then, which saves more
+than it costs to read weights and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole
+batches."""
 
 
 class Programs:
@@ -57,8 +58,8 @@ class Programs:
         if self.turns == "tiles":
             layout.cut_gradients()
             forth_and_back, update = lower.training_apart(layout, Values(layout, 1, private=True), rule)
-            self.training = Program(forth_and_back, LANES, shared, True, 3 * work)
             self.updating = Program(update, 1, shared)
+            self.training = Program(forth_and_back, layout.lanes, shared, True, 3 * work, updating=self.updating)
         else:
             self.training = Program(lower.training(layout, together, rule, penalties), batch_size, shared)
         self.gradients = Program(lower.gradients(layout, together), batch_size, shared) if gradients else None
@@ -102,10 +103,11 @@ def _weights(layout: Layout) -> int:
 
 def _choose_turns(layout: Layout, asked: str | None, penalised: bool) -> str:
     """Return whether a training step takes its "batch" at once or its "tiles" one by one."""
-    apart = not (layout.is_mlp or penalised or layout.graph.of_kind("batch_norm"))
+    apart = not (penalised or layout.graph.of_kind("batch_norm"))
     if asked == "tiles" and not apart:
-        raise InputError("tiles of a batch are taken one by one in networks of images without batch normalisation only")
+        raise InputError("tiles of a batch are not taken one by one under L1 penalties or with batch normalisation")
     if asked is not None:
         return asked
-    near = layout.tiles > 1 and layout.tiles * _weights(layout) <= FEW and layout.tile_bytes() <= NEAR
-    return "tiles" if apart and near else "batch"
+    weights = _weights(layout)
+    few = weights <= FEW_OF_FEATURES if layout.is_mlp else layout.tiles * weights <= FEW
+    return "tiles" if apart and layout.tiles > 1 and few and layout.tile_bytes() <= NEAR else "batch"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -210,27 +209,14 @@ class CpuStep:
             base[_SCALARS], base[_RESULTS] = self._result_addresses
         else:
             base[_SCALARS], base[_RESULTS] = address_of(scalars), address_of(results)
-        if self._programs.updating is None or program is not self._programs.training:
+        if program.updating is None:
             program.take(steps, samples, steps * samples, first, indices.size, data.size)
-        else:
-            self._take_apart(data, steps, samples, indices, results)
-
-    def _take_apart(self, data: Data, steps: int, samples: int, indices: np.ndarray, results: np.ndarray) -> None:
-        """Take training steps whose tiles are turns, each followed by the update; the base names what the first is given."""
-        program, update, tiles = self._programs.training, self._programs.updating, tiles_for(samples, LANES)
-        assert update is not None
-        base, sums = program.base, np.empty((tiles, 2))
-        given = base[_INDICES], base[_DRAWS], base[_KEPT], base[_SCALARS]
-        strides = 8 * samples, 24 * samples * base[_AUGMENTED], tiles * program.kept_size, 32
-        base[_RESULTS], update.base[_PARTS] = address_of(sums), tiles
-        checked = given[0], indices.size, data.size
-        for losses in results.reshape(steps, 2):
-            update.base[_SCALARS] = base[_SCALARS]
-            program.take(tiles, LANES, samples, *checked)
-            update.take(1, 1, 1)
-            np.add.reduce(sums, axis=0, out=losses)
-            given, checked = tuple(map(add, given, strides)), (0, 0, 0)
-            base[_INDICES], base[_DRAWS], base[_KEPT], base[_SCALARS] = given
+            return
+        tiles = tiles_for(samples, program.samples)
+        sums = np.empty((steps, tiles, 2))
+        base[_RESULTS], base[_PARTS] = address_of(sums), tiles
+        program.take(steps, program.samples, samples, first, indices.size, data.size)
+        np.add.reduce(sums, axis=1, out=results.reshape(steps, 2))
 
     def _draw(self, program: Program, steps: int, samples: int) -> np.ndarray | None:
         """Draw the masks of dropout, step after step as eager layers do, and pack them."""
@@ -238,7 +224,7 @@ class CpuStep:
             return None
         turns, tiles = 1, self._layout.tiles
         if program is self._programs.training and self.turns == "tiles":
-            turns = tiles = tiles_for(samples, LANES)
+            turns = tiles = tiles_for(samples, self._layout.lanes)
         return draw_masks(program.kept, program.kept_size, steps, samples, turns, tiles, self._layout.lanes)
 
     # -- evaluation and prediction
@@ -290,7 +276,8 @@ class CpuStep:
         base[_RESULTS] = address_of(self._result)  # those of tiles are gone
         if updating is None:
             return training.profile(samples, PROFILED)
-        tiles, turns = tiles_for(samples, LANES), training.profile(min(samples, LANES), PROFILED)
+        updating.base[_SCALARS], lanes = base[_SCALARS], training.samples
+        tiles, turns = tiles_for(samples, lanes), training.profile(min(samples, lanes), PROFILED)
         return [(op, tiles * seconds) for op, seconds in turns] + updating.profile(1, PROFILED)
 
     def _renew(self) -> None:

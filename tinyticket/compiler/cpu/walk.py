@@ -2,8 +2,9 @@
 
 A turn is a training step, or the evaluation or prediction of a batch. Turns that threads take together are cut into shares, row by
 row, and threads meet before rows that need what others do. Turns that they take apart are dealt out one by one, as each thread gets
-to it, so that a thread whose core is busy elsewhere takes fewer of them. What a row does is a call by address, so this is compiled
-once for all networks.
+to it, so that a thread whose core is busy elsewhere takes fewer of them; where such turns are the tiles of a step, threads meet
+behind the last of them and update the weights together. What a row does is a call by address, so this is compiled once for all
+networks.
 """
 
 from typing import NamedTuple
@@ -29,18 +30,23 @@ class Walk(NamedTuple):
     """The job of `walk`, a row of int64."""
 
     begin: int  # the first turn
-    turns: int  # one past the last turn
+    turns: int  # one past the last turn, or step where turns are tiles
     samples: int  # of a turn
-    total: int  # of all turns: the last may have fewer
+    total: int  # of all turns, or of a step: the last may have fewer
     strides: Numbers  # what is added to the words of a feed from turn to turn
     indices: Numbers  # of examples, `checked` of them, which must be from 0 to `size`
     checked: int
     size: int
+    tiles: int  # turns of a step, or a number beyond all turns
+    steps: Numbers  # what is added to the words of a feed from step to step
     threads: int
     apart: bool  # whether each turn is one thread's
     rows: int
     tables: Numbers  # the address of each thread's table
     alone: Numbers  # the address of the table of a single thread, in case others are not to be had
+    updates: int  # rows of what follows upon the turns of a step, 0 if turns are not tiles
+    updating: Numbers  # as `tables`
+    updating_alone: Numbers
     feeds: Numbers  # the address of each thread's feed
     words: int  # of a feed
     base: Numbers  # what the feed of turn 0 holds, except for the number of samples
@@ -69,15 +75,22 @@ def _number(typing, place):
 
 
 @device
-def _turn(walk, tables, thread, threads, turn, total, round_):
-    """Take one turn, or a thread's part in it; return the number of the next meeting."""
-    feed, row = _address(at(walk.feeds, thread)), _address(at(tables, thread))
+def _feed(walk, thread, turn, total):
+    """Write a thread's feed for a turn."""
+    feed, step = _address(at(walk.feeds, thread)), turn // walk.tiles
+    turn -= step * walk.tiles
     for i in range(walk.words):
-        put(feed, i, at(walk.base, i) + turn * at(walk.strides, i))
+        put(feed, i, at(walk.base, i) + step * at(walk.steps, i) + turn * at(walk.strides, i))
     put(feed, 0, min(walk.samples, total - turn * walk.samples))
-    for _ in range(walk.rows):
+
+
+@device
+def _rows(tables, rows, meeting, thread, threads, round_):
+    """Work through a thread's table; return the number of the next meeting."""
+    row = _address(at(tables, thread))
+    for _ in range(rows):
         if at(row, MEET):
-            round_ = meet(walk.meeting, threads, round_)
+            round_ = meet(meeting, threads, round_)
         if at(row, FIRST) < at(row, LAST):
             call(at(row, KERNEL), advance(row, HEAD), at(row, FIRST), at(row, LAST))
         row = advance(row, at(row, SIZE))
@@ -94,6 +107,30 @@ def _enter(walk):
 
 
 @device
+def _turn(walk, tables, thread, threads, turn, total, round_):
+    """Take one turn, or a thread's part in it; return the number of the next meeting."""
+    _feed(walk, thread, turn, total)
+    return _rows(tables, walk.rows, walk.meeting, thread, threads, round_)
+
+
+@device
+def _steps(walk, tables, updating, thread, threads):
+    """Take a thread's part in steps: tiles apart, as they are dealt out, then the update together."""
+    before, meeting, one, round_ = _enter(walk), walk.meeting, np.int64(1), np.int64(1)
+    turn = atomic_add(meeting, NEXT, 1)
+    for step in range(walk.begin, walk.turns):
+        first = np.int64(step) * walk.tiles
+        while turn < first + walk.tiles:
+            _turn(walk, tables, thread, one, turn, walk.total, one)
+            turn = atomic_add(meeting, NEXT, 1)
+        round_ = meet(meeting, threads, round_)
+        _feed(walk, thread, first, walk.total)
+        round_ = _rows(updating, walk.updates, meeting, thread, threads, round_)
+        round_ = meet(meeting, threads, round_)
+    set_float_mode(before)
+
+
+@device
 def _turns(walk, tables, thread, threads, turns, total):
     before, round_ = _enter(walk), np.int64(1)
     for turn in range(walk.begin, turns):
@@ -105,7 +142,10 @@ def _turns(walk, tables, thread, threads, turns, total):
 def _part(words, thread):
     """Do a thread's part."""
     walk = _walk_at(pointer(words, 0))
-    if walk.apart:
+    if walk.updates:
+        if together(walk.meeting, walk.threads):
+            _steps(walk, walk.tables, walk.updating, thread, walk.threads)
+    elif walk.apart:
         before, turn = _enter(walk), atomic_add(walk.meeting, NEXT, 1)
         while turn < walk.turns:
             _turn(walk, walk.tables, thread, np.int64(1), turn, walk.total, np.int64(1))
@@ -133,16 +173,24 @@ def walk(words):
         return False
     # Helpers are compiled anew for constants and for unsigned numbers, such as prange gives; these are neither.
     one, first = np.int64(1), np.int64(0)
-    if job.threads == 1:
+    if job.threads == 1 and not job.updates:
         _turns(job, job.tables, first, one, job.turns, job.total)
         return True
     for i in range(MEETING_SIZE):
         put(job.meeting, i, first)
-    put(job.meeting, NEXT, job.begin)
+    start = job.begin * job.tiles if job.updates else job.begin
+    put(job.meeting, NEXT, start)
+    if job.threads == 1:
+        _steps(job, job.tables, job.updating, first, one)
+        return True
     for thread in prange(job.threads):  # whose body is given arrays, not addresses
         _part(words, np.int64(thread))
-    if not job.apart and at(job.meeting, DECISION) == ALONE:
-        _turns(job, job.alone, first, one, job.turns, job.total)
+    if at(job.meeting, DECISION) == ALONE:
+        if job.updates:
+            put(job.meeting, NEXT, start)
+            _steps(job, job.alone, job.updating_alone, first, one)
+        else:
+            _turns(job, job.alone, first, one, job.turns, job.total)
     return True
 
 

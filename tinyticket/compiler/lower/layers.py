@@ -122,7 +122,8 @@ def _linear_backward(lower: Lowering, operation: Operation, known: dict[str, Any
         lower.emit(filled(LinearInputGradient, known), even(shape.inputs, ROWS), [weights.master, x, dy], [dx])
     if lower.layout.plain or lower.apart:
         if lower.apart:
-            _transpose(lower, operation, None)
+            if operation not in lower.turned:
+                _transpose(lower, operation, None)
             x = lower.turned[operation]
         shares = even(shape.outputs)
         lower.emit(LinearWeightGradient(x, dy, gradient, shape, FEED), shares, [x, dy], [gradient])
