@@ -124,4 +124,4 @@ def _prepared(job: Any, count: int) -> Prepared:
 
 def chosen(layer: ImageLayer) -> str:
     """Return the kernels that the library would use for a convolution: "sparse", "dense" or "winograd"."""
-    return fastest_convolution(layer.mask.shape, layer.density, layer.side**2, first=False, winograd=True)
+    return fastest_convolution(layer.mask.shape, layer.density, (layer.side, layer.side), first=False, winograd=True)

@@ -18,7 +18,7 @@ quick = settings(max_examples=25, deadline=None)
 def layers(draw):
     """Yield a weight, a bias, images, dy and the padding, with sizes on both sides of every tile, strip and patch."""
     padding = draw(st.integers(0, 2))
-    height, width = (draw(st.integers(max(2, 4 - 2 * padding), 9)) for _ in "hw")
+    height, width = (draw(st.integers(max(4, 6 - 2 * padding), 11)) for _ in "hw")
     inputs, outputs = draw(st.sampled_from([1, 2, 3, 7, 8, 17, 33])), draw(st.sampled_from([1, 3, 4, 8, 9, 16, 35]))
     samples = 16 * draw(st.integers(1, 4)) - draw(st.sampled_from([0, 0, 5, 15]))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
@@ -87,8 +87,8 @@ def test_errors_stay_below_the_bound_and_near_those_of_the_direct_sum(channels):
         for convolve in (kernels.winograd_conv2d, kernels.conv2d)
     ]
     assert (errors[0] <= reference.winograd_error_bound(x, weight, (1, 1), bias)).all()
-    assert errors[0].mean() <= 4 * errors[1].mean()
-    assert errors[0].max() <= 2e-6 * np.abs(exact).max()
+    assert errors[0].mean() <= 16 * errors[1].mean()
+    assert errors[0].max() <= 1e-5 * np.abs(exact).max()
 
 
 @pytest.mark.parametrize("size", [(4, 4), (5, 7)])
@@ -107,8 +107,8 @@ def test_other_convolutions_are_refused():
     bias = np.zeros(3, np.float32)
     with pytest.raises(InputError, match="kernel of 3 by 3"):
         kernels.winograd_conv2d(np.zeros((3, 2, 5, 5), np.float32), bias, x)
-    with pytest.raises(InputError, match="images of 2 by 2 pixels"):
-        kernels.winograd_conv2d(np.zeros((3, 2, 3, 3), np.float32), bias, Images(x.array[:, :, :3, :3]))
+    with pytest.raises(InputError, match="images of 4 by 4 pixels"):
+        kernels.winograd_conv2d(np.zeros((3, 2, 3, 3), np.float32), bias, Images(x.array[:, :, :5, :5]))
     dy = kernels.pack_images(np.zeros((3, 3, 8, 8), np.float32))
     with pytest.raises(InputError, match="border of 1 zeros"):
         kernels.winograd_conv2d_input_gradient(np.zeros((3, 2, 3, 3), np.float32), x, dy, padding=1)

@@ -77,21 +77,25 @@ def test_damaged_rates_are_named_and_not_used(caplog):
 def test_convolutions_run_whole_unless_sparse_ones_are_clearly_faster():
     for shape in ((64, 3, 3, 3), (16, 16, 3, 3), (64, 64, 3, 3), (256, 256, 3, 3)):
         for first in (True, False):
-            assert choice.fastest_convolution(shape, 0.4, 256, first, winograd=False) == "sparse"
-            assert choice.fastest_convolution(shape, 0.02, 256, first, winograd=True) == "sparse"
-            assert choice.fastest_convolution(shape, 1.0, 256, first, winograd=False) == "dense"
+            assert choice.fastest_convolution(shape, 0.4, (16, 16), first, winograd=False) == "sparse"
+            assert choice.fastest_convolution(shape, 0.02, (16, 16), first, winograd=True) == "sparse"
+            assert choice.fastest_convolution(shape, 1.0, (16, 16), first, winograd=False) == "dense"
 
 
 def test_winograds_algorithm_is_for_many_channels_and_pays_off_where_sparse_layers_did():
     kernels = {
-        channels: choice.fastest_convolution((channels, channels, 3, 3), 1.0, 256, False, winograd=True)
+        channels: choice.fastest_convolution((channels, channels, 3, 3), 1.0, (16, 16), False, winograd=True)
         for channels in (4, 64, 256)
     }
     assert kernels == {4: "dense", 64: "winograd", 256: "winograd"}
-    assert choice.fastest_convolution((256, 256, 3, 3), 0.5, 256, False, winograd=True) == "winograd"
+    on_small_images = choice.fastest_convolution((16, 16, 3, 3), 1.0, (5, 5), False, winograd=True)
+    assert on_small_images == "dense", "64 pixels of patches for 25"
+    assert choice.fastest_convolution((256, 256, 3, 3), 0.5, (16, 16), False, winograd=True) == "winograd"
 
 
 def test_a_pruned_weight_of_a_convolution_still_costs_something():
-    left = [choice.expected_convolution((64, 64, 3, 3), density, 256, False, "sparse") for density in (0.2, 0.1, 0.0)]
+    left = [
+        choice.expected_convolution((64, 64, 3, 3), density, (16, 16), False, "sparse") for density in (0.2, 0.1, 0.0)
+    ]
     assert left[0] - left[1] == pytest.approx(left[1] - left[2])
     assert left[2] > 0

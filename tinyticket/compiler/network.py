@@ -83,7 +83,7 @@ class Network:
         if operation.kind == "linear":
             return "sparse" if mask is not None and choice.sparse_is_faster(shape, density, first) else "dense"
         winograd = not exact and self.takes_winograd(name)
-        return choice.fastest_convolution(shape, density, y.height * y.width, first, winograd)
+        return choice.fastest_convolution(shape, density, (y.height, y.width), first, winograd)
 
     def takes_winograd(self, name: str) -> bool:
         """Whether Winograd's algorithm computes a layer."""
@@ -104,7 +104,7 @@ class Network:
         first, y = not operation.inputs[0].needs_gradient, operation.output
         if operation.kind == "linear":
             return choice.expected(shape, density, first, kernel == "sparse")
-        return choice.expected_convolution(shape, density, y.height * y.width, first, kernel)
+        return choice.expected_convolution(shape, density, (y.height, y.width), first, kernel)
 
     def step(self, kernels: Mapping[str, str], **options: Any) -> Any:
         """Return its compiled step for the present masks, whose layers run by such kernels.

@@ -42,20 +42,23 @@ class Rates:
     convolution_base: float = (
         0.2  # for each weight of a sparse one at every pixel, survivor or not: images pass by anyway
     )
-    winograd: float = 1.4  # for each weight of one by Winograd's algorithm at every pixel ...
-    winograd_channel: float = 110.0  # ... and for each of its channels, inputs and outputs, there
+    winograd: float = 1.2  # for each weight of one by Winograd's algorithm at every pixel of its patches ...
+    winograd_channel: float = 80.0  # ... and for each of its channels, inputs and outputs, there
 
 
 MEASURED = {
     "znver4": Rates(dense=4.4, sparse=4.8, dense_first=2.7, sparse_first=3.3, line=33.0),
     "emeraldrapids": Rates(
-        3.4, 5.2, 2.4, 4.2, 25.0, 0.35, 1.1, 2.6, 3.7, 1.8, 2.8, winograd=1.1, winograd_channel=165.0
+        3.4, 5.2, 2.4, 4.2, 25.0, 0.35, 1.1, 2.6, 3.7, 1.8, 2.8, winograd=0.85, winograd_channel=80.0
     ),
 }
 """Rates of the CPUs that were measured, by the names that LLVM gives them; convolutions were on the first alone."""
 
 OTHERWISE = "emeraldrapids"
 """The one of them whose sparse layers pay off latest."""
+
+PATCH = 4
+"""Pixels along a side of what Winograd's algorithm computes at a time, whole patches only."""
 
 NARROW = 256
 """Mean of a layer's inputs and outputs up to which a survivor costs the same."""
@@ -82,29 +85,34 @@ def sparse_is_faster(shape: tuple[int, ...], density: float, first: bool) -> boo
     return expected(shape, density, first, sparse=True) < CLEARLY * expected(shape, density, first, sparse=False)
 
 
-def expected_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, kernel: str) -> float:
-    """Return what `expected` does, for a convolution (out, in, kernel rows, kernel columns) with so many pixels in an output.
+def expected_convolution(
+    shape: tuple[int, ...], density: float, size: tuple[int, int], first: bool, kernel: str
+) -> float:
+    """Return what `expected` does, for a convolution (out, in, kernel rows, kernel columns) with outputs of a size (height, width).
 
     The kernel is "dense", "sparse" or "winograd".
     """
-    rates, products = current(), math.prod(shape) * pixels
+    rates, products = current(), math.prod(shape) * math.prod(size)
     if kernel == "dense":
         return (rates.convolution_first if first else rates.convolution) * products
     if kernel == "winograd":  # two of three passes in a first layer
-        whole = rates.winograd * products + rates.winograd_channel * (shape[0] + shape[1]) * pixels
+        pixels = math.prod(-(-side // PATCH) * PATCH for side in size)
+        whole = (rates.winograd * math.prod(shape) + rates.winograd_channel * (shape[0] + shape[1])) * pixels
         return whole * 2 / 3 if first else whole
     rate = rates.sparse_convolution_first if first else rates.sparse_convolution
     return (rate * density + rates.convolution_base) * products
 
 
-def fastest_convolution(shape: tuple[int, ...], density: float, pixels: int, first: bool, winograd: bool) -> str:
-    """Return the kernel expected to be fastest for a convolution with so many pixels in an output; sparse only if clearly so.
+def fastest_convolution(
+    shape: tuple[int, ...], density: float, size: tuple[int, int], first: bool, winograd: bool
+) -> str:
+    """Return the kernel expected to be fastest for a convolution with outputs of a size; sparse only if clearly so.
 
     `winograd` says whether Winograd's algorithm can compute it, and may.
     """
 
     def cost(kernel: str) -> float:
-        return expected_convolution(shape, density, pixels, first, kernel)
+        return expected_convolution(shape, density, size, first, kernel)
 
     whole = min(("dense", "winograd")[: 1 + winograd], key=cost)
     return "sparse" if cost("sparse") < CLEARLY * cost(whole) else whole

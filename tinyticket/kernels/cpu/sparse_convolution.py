@@ -22,7 +22,7 @@ from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.vector.simd import advance, at, store_part, zero
-from tinyticket.kernels.cpu.vector.streaming import drain, streams
+from tinyticket.kernels.cpu.vector.streaming import drain, streams_images
 from tinyticket.kernels.geometry import Image, Window
 
 _forward = by_shape("sparse_conv2d", TILES.patch, forward)
@@ -56,7 +56,7 @@ def _sparse_conv2d(job, first, last):
     rows, values, bias, y, relu, window = job.rows, job.values, job.bias, job.y, job.relu, job.window
     grid = _grid(window, window.height, window.width)
     origin = advance(job.x, -window.padding * (window.x_row + LANES))
-    streamed = rows.blocks == 1 and streams(y, window.tiles * window.outputs * window.y_plane)
+    streamed = rows.blocks == 1 and streams_images(y, window.tiles * window.outputs * window.y_plane)
     _forward(grid, rows, values, bias, origin, y, window.y_plane, first, last, relu, streamed)
     drain()
 
@@ -83,7 +83,7 @@ def _sparse_conv2d_gradient(job, first, last):
     # The first row and column of dy that any survivor reads for the first pixels of a phase; offsets count from there.
     up, left = (window.kernel_height - 1 - window.padding) // s, (window.kernel_width - 1 - window.padding) // s
     origin = advance(job.dy, -up * window.y_row - left * LANES)
-    streamed = columns.blocks == 1 and not add and streams(dx, window.tiles * window.inputs * window.x_plane)
+    streamed = columns.blocks == 1 and not add and streams_images(dx, window.tiles * window.inputs * window.x_plane)
     for i in range(s):
         for j in range(s):
             phase = i * s + j

@@ -1,6 +1,6 @@
 """Winograd's convolution, of kernels of three by three at a stride of one: forward, and the gradient by its input.
 
-A strip of patches of x is transformed, sixteen samples deep, for all channels; each of the sixteen places is then a product of
+A strip of patches of x is transformed, sixteen samples deep, for all channels; each of the places is then a product of
 matrices, some channels by some patches in registers; the products are transformed to pixels. What lies between the three steps
 stays in the second-level cache. Patches at an edge of odd size overlap their neighbours, and write what is theirs alone.
 """
@@ -68,7 +68,7 @@ def _apart(channels, together):
 def _strips(work):
     """Count the strips of patches of a pass."""
     together = _strip_width(work.channels, work.others)
-    return (patch_count(work) + together - 1) // together
+    return (patch_count(work, PATCH) + together - 1) // together
 
 
 def winograd_conv2d_shares(window: Window) -> int:
@@ -157,7 +157,7 @@ def _winograd_conv2d(job, first, last):
     sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
     corner = advance(job.x, -w.padding * (w.x_row + LANES))
     for strip in range(first, last):
-        put_patches(work, strip, together, sources, targets, rows, columns)
+        put_patches(work, PATCH, strip, together, sources, targets, rows, columns)
         products = _products(work, job.packed, corner, strip, together, sources, room)
         for k in range(work.others):
             added = tile_fill(at(bias, k), _PIXELS)
@@ -193,7 +193,7 @@ def _winograd_conv2d_input_gradient(job, first, last):
     sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
     corner = advance(job.dy, (w.padding - KERNEL + 1) * (w.y_row + LANES))
     for strip in range(first, last):
-        put_patches(work, strip, together, sources, targets, rows, columns)
+        put_patches(work, PATCH, strip, together, sources, targets, rows, columns)
         products = _products(work, job.packed_back, corner, strip, together, sources, room)
         for c in range(work.others):
             for j in range(together):
@@ -223,7 +223,7 @@ def winograd_conv2d(
 ) -> Images:
     """Compute `conv2d` of a kernel of 3 by 3 at a stride of 1 by Winograd's algorithm, with less than half of its products.
 
-    Its errors are about twice those of `conv2d`, and bounded by `reference.winograd_error_bound`.
+    Its errors are four to eleven times those of `conv2d`, and bounded by `reference.winograd_error_bound`.
     Arguments, result and errors are those of `conv2d`; a kernel or an image that is too small is an InputError.
     """
     window, after = convolution_window(weight.shape, x, 1, padding, border)

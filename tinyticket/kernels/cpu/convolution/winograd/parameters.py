@@ -20,8 +20,7 @@ from tinyticket.kernels.cpu.convolution.winograd.patches import (
     patch_count,
     put_patches,
 )
-from tinyticket.kernels.cpu.convolution.winograd.transforms import (
-    KERNEL,
+from tinyticket.kernels.cpu.convolution.winograd.sums import (
     PATCH,
     PLACES,
     SIDE,
@@ -31,6 +30,7 @@ from tinyticket.kernels.cpu.convolution.winograd.transforms import (
     transform_sums,
     weighted_channels,
 )
+from tinyticket.kernels.cpu.convolution.winograd.transforms import KERNEL
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images, empty
 from tinyticket.kernels.cpu.threads import thread_count
@@ -181,12 +181,12 @@ def _winograd_sums(job, first, last):
     before = advance(above, SIDE * y_apart)
     sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
     corner, work = advance(job.x, -w.padding * (w.x_row + LANES)), forward_work(w)
-    patches = patch_count(work)
+    patches = patch_count(work, PATCH)
     for row in range(first // blocks, (last + blocks - 1) // blocks):
         begin, end = max(first - row * blocks, 0), min(last - row * blocks, blocks)
         some = begin * ROWS // LANES, (end * ROWS + LANES - 1) // LANES
         for strip in range((patches + together - 1) // together):
-            put_patches(work, strip, together, sources, targets, rows, columns)
+            put_patches(work, PATCH, strip, together, sources, targets, rows, columns)
             _transform_x(corner, row, w, together, sources, before, x_apart)
             _transform_dy(job.dy, row, w, *some, together, targets, rows, columns, above, y_apart)
             for place in range(SIDE):

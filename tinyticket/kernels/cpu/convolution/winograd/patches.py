@@ -1,4 +1,4 @@
-"""Which convolutions Winograd's algorithm computes, and where the patches of two by two pixels lie that it computes together."""
+"""Which convolutions Winograd's algorithm computes, and where the patches of pixels lie that it computes together."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ def takes_winograd(window: Window) -> bool:
 def check_winograd(window: Window) -> None:
     """Raise an InputError if a convolution cannot be computed so."""
     if not takes_winograd(window):
-        what = "a kernel of 3 by 3, a stride of 1, a padding below 3 and images of 2 by 2 pixels at least"
+        what = "a kernel of 3 by 3, a stride of 1, a padding below 3 and images of 4 by 4 pixels at least"
         raise InputError(f"Winograd's convolution needs {what}; got {window}")
 
 
@@ -54,26 +54,26 @@ def backward_work(w):
 
 
 @device
-def put_patches(work, strip, together, sources, targets, rows, columns):
-    """Write where the patches of a strip lie in both images, and from which row and column on their pixels are theirs alone."""
-    across = (work.width + 1) // PATCH
-    area = (work.height + 1) // PATCH * across
+def put_patches(work, size, strip, together, sources, targets, rows, columns):
+    """Write where the patches of a strip, `size` by `size` pixels, lie in both images, and where what is new in them begins."""
+    across = (work.width + size - 1) // size
+    area = (work.height + size - 1) // size * across
     source_size, target_size = work.channels * work.plane, work.others * work.other_plane
     for j in range(together):
         p = min(strip * together + j, work.tiles * area - 1)
-        tile, h, w = p // area, p % area // across * PATCH, p % across * PATCH
-        first_row, first_column = max(0, h + PATCH - work.height), max(0, w + PATCH - work.width)
+        tile, h, w = p // area, p % area // across * size, p % across * size
+        first_row, first_column = max(0, h + size - work.height), max(0, w + size - work.width)
         h, w = h - first_row, w - first_column
         put(sources, j, tile * source_size + h * work.row + w * LANES)
         put(targets, j, tile * target_size + h * work.other_row + w * LANES)
-        put(rows, j, first_row if strip * together + j < work.tiles * area else PATCH)
+        put(rows, j, first_row if strip * together + j < work.tiles * area else size)
         put(columns, j, first_column)
 
 
 @jitable
-def patch_count(work):
-    """Count the patches of all images."""
-    return work.tiles * ((work.height + 1) // PATCH) * ((work.width + 1) // PATCH)
+def patch_count(work, size):
+    """Count the patches, `size` by `size` pixels, of all images."""
+    return work.tiles * ((work.height + size - 1) // size) * ((work.width + size - 1) // size)
 
 
 @jitable

@@ -1,6 +1,6 @@
 """A convolution's weights as Winograd's passes read them, transformed, renewed after every update.
 
-Each kernel becomes four by four numbers, and each of these places is a matrix of its own: [place][outputs / ROWS][inputs][ROWS].
+Each kernel becomes six by six numbers, and each of these places is a matrix of its own: [place][outputs / ROWS][inputs][ROWS].
 The input gradient reads those of the kernel turned by half a circle, inputs and outputs exchanged. What stands beyond the last
 channel only reaches products that nobody reads.
 """
@@ -17,7 +17,6 @@ from tinyticket.kernels.cpu.convolution.winograd.transforms import (
     PLACES,
     store_blocks,
     transform_kernels,
-    turned_kernels,
 )
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import empty
@@ -69,11 +68,13 @@ def _pack_winograd(job, first, last):
             left = min(LANES, w.inputs - before)
             for i in range(LANES):
                 k = min(above + i, w.outputs - 1)
-                tile = transform_kernels(advance(weight, (k * w.inputs + before) * _TAPS), left)
-                tile_store(held, i * _SQUARE, tile)
+                kernels = advance(weight, (k * w.inputs + before) * _TAPS)
+                tile_store(held, i * _SQUARE, transform_kernels(kernels, left, 0))
                 place, blocks = (before * w.outputs + k * ROWS), blocks_of(w.inputs) - before // ROWS
                 place_of = advance(back, place)
-                store_blocks(turned_kernels(tile), place_of, back_apart, w.outputs * ROWS, ROWS, PLACES, blocks)
+                store_blocks(
+                    transform_kernels(kernels, left, 1), place_of, back_apart, w.outputs * ROWS, ROWS, PLACES, blocks
+                )
             blocks = blocks_of(w.outputs) - above // ROWS
             for place in range(PLACES):
                 square = transposed(square_of_lines(advance(held, place * LANES), _SQUARE, LANES), LANES)
