@@ -206,6 +206,7 @@ OTHER = {
     "class_weights": "balanced",
     "target": "species",
     "label_noise": 0.2,
+    "exact_convolutions": True,
 }
 
 

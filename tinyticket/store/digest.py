@@ -29,6 +29,9 @@ FILE = "/"
 OUTSIDE = (DIGEST, "seconds", "cpu")
 """Attributes of a training that are not digested: two trainings with equal results may differ in them."""
 
+UNFELT = "subnormals"
+"""What a plan says of arithmetic that hardly any training feels, and that is not digested: where one did, its arrays say so."""
+
 ASKED = ("rounds", "trials")
 """Settings that decide how far an experiment goes and not what comes of a training: a larger number extends the file."""
 
@@ -156,7 +159,19 @@ def _attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     found = {path: {name: _plain(value) for name, value in held.items()} for path, held in attributes.items()}
     if "" in found:
         found[""] = {name: value for name, value in found[""].items() if name not in OUTSIDE}
+        if "plan" in found[""]:
+            found[""]["plan"] = _felt(found[""]["plan"])
     return {path: held for path, held in found.items() if held}
+
+
+def _felt(plan: Any) -> Any:
+    """Return a plan without what hardly any training feels, in it and in those before it."""
+    if isinstance(plan, list):
+        return [_felt(each) for each in plan]
+    if not isinstance(plan, dict):
+        return plan
+    before = {"before": _felt(plan["before"])} if "before" in plan else {}
+    return {**{name: value for name, value in plan.items() if name != UNFELT}, **before}
 
 
 def _plain(value: Any) -> Any:

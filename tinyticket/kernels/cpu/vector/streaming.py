@@ -19,8 +19,8 @@ LARGE = 2 * 1024 * 1024
 """Bytes from which a result is streamed: twice a second-level cache."""
 
 HOLDS_IMAGES = target()[0] in ("sapphirerapids", "emeraldrapids")
-"""Whether the last cache of such a CPU keeps a layer's images until the next layer reads them: there streaming them costs a fifth to a
-third of a step, of conv-2 at 5 and 2%, where on a Zen 4 it pays."""
+"""Whether the last cache of such a CPU keeps a layer's images until the next layer reads them: there streaming costs a fifth to
+a third of a step, of conv-2 at 5 and 2%, where on a Zen 4 it pays."""
 
 
 @instruction(types.boolean(floats))
