@@ -19,6 +19,7 @@ OPTIMIZERS = {
     "Nesterov, decay": lambda params, lr=0.1: optim.SGD(params, lr, momentum=0.9, weight_decay=0.01, nesterov=True),
     "Adam": lambda params, lr=0.1: optim.Adam(params, lr),
     "AdamW": lambda params, lr=0.1: optim.AdamW(params, lr),
+    "Sign-In": lambda params, lr=0.1: optim.SignIn(params, lr),
     "Adam, decay": lambda params, lr=0.1: optim.Adam(params, lr, weight_decay=0.01),
 }
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
@@ -32,8 +33,7 @@ def random_weights(seed=1) -> np.ndarray:
 
 
 def slots(optimizer) -> list[np.ndarray]:
-    arrays = optimizer.velocities if isinstance(optimizer, optim.SGD) else [*optimizer.means, *optimizer.squares]
-    return [array for array in arrays if array is not None]
+    return [slot for i in range(len(optimizer.params)) for slot in optimizer.slots(i)]
 
 
 def assert_pruned_are_zero(optimizer, parameter) -> None:

@@ -13,16 +13,17 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module, own_class
 from tinyticket.nn.losses import Loss
-from tinyticket.optim import SGD, Adam, AdamW, Optimizer
+from tinyticket.optim import SGD, Adam, AdamW, Optimizer, SignIn
 
 Step = CompiledStep | EagerStep
 ADAMS = {"adam": Adam, "adamw": AdamW}
+BY_NAME = {**ADAMS, "sign-in": SignIn}
 
 
 def make_optimizer(model: Module, settings: Settings) -> Optimizer:
     """Return the optimizer that the settings name."""
-    if settings.optimizer in ADAMS:
-        return ADAMS[settings.optimizer](model.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    if settings.optimizer in BY_NAME:
+        return BY_NAME[settings.optimizer](model.parameters(), settings.lr, weight_decay=settings.weight_decay)
     momentum, nesterov = 0.0 if settings.optimizer == "sgd" else 0.9, settings.optimizer == "nesterov"
     return SGD(model.parameters(), settings.lr, momentum, settings.weight_decay, nesterov)
 

@@ -53,7 +53,7 @@ PARAMETERS = """hidden_layers : tuple of int
         a training sees each example 20 times, in 200 to 5,000 iterations.
     lr : float
         Learning rate.
-    optimizer : {"adam", "sgd", "momentum", "nesterov", "adamw"}
+    optimizer : {"adam", "sgd", "momentum", "nesterov", "adamw", "sign-in"}
     weight_decay : float
     trials : int
         Repetitions with other initial weights; the verdict needs 3.

@@ -32,7 +32,7 @@ from tinyticket.optim.schedules import Schedule, to_plain
 from tinyticket.results.result import Result
 from tinyticket.results.verdict import MARGIN
 
-OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov", "adamw")
+OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov", "adamw", "sign-in")
 EXTENDABLE = ("rounds", "trials")  # a later run may ask for more of these
 MASKING = ("prune", "one_shot", "scope", "criterion", "gradual", "strategy", "method")  # what decides masks
 
@@ -62,10 +62,10 @@ class Settings(Declared):
     lr: float = setting(
         "Training", 1.2e-3, "Learning rate.", least=math.ulp(0), expected="the learning rate is above 0")
     optimizer: str = setting(
-        "Training", "adam", "adam, sgd, momentum or nesterov (momentum 0.9), or adamw, which trains eagerly.",
+        "Training", "adam", "adam, sgd, momentum or nesterov (momentum 0.9), adamw or sign-in, which train eagerly.",
         known=OPTIMIZERS, kind="optimizer")
     weight_decay: float = setting(
-        "Training", 0.0, "L2 penalty added to the gradients; of adamw decay beside them.",
+        "Training", 0.0, "L2 penalty added to the gradients; of adamw decay beside them, of sign-in decay of factors.",
         least=0, expected="the weight decay is at least 0")
     schedule: Schedule = setting(
         "Training", "constant", "How the learning rate changes, in iterations: constant, step:20000,25000 (a tenth from each on), "
