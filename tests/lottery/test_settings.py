@@ -221,6 +221,8 @@ def test_the_table_of_other_settings_is_complete():
         "signed_constant",
         "rescale",
         "score_lr",
+        "score_start",
+        "score_penalty",
         "early_bird_by",
         "scale_penalty",
     }

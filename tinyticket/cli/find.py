@@ -74,6 +74,8 @@ Methods whose masks are found while one network trains (--one-shot gives the den
   cht, cht-soft    grown where many paths of three links lead, without gradients: the highest scores, or
                    drawn in proportion to them
   set-original     SET as first published: once an epoch, by sign, with new random weights
+  continuous       weights and the scores of a soft mask are trained together while it hardens; one round,
+                   whose density --score-penalty and --score-start decide (see docs/supermasks.md)
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
 """
 

@@ -1,4 +1,4 @@
-"""Trains the scores of a mask instead of weights."""
+"""Trains the scores of a mask, instead of weights or with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from tinyticket.compiler import EagerStep
 from tinyticket.errors import DivergenceError
 from tinyticket.lottery.methods.learned import Untrained
+from tinyticket.lottery.step import make_optimizer
 from tinyticket.lottery.training import Trainer
 from tinyticket.nn import Parameter
 from tinyticket.nn.sources import Sourced
@@ -25,11 +26,17 @@ class MaskTrainer(Trainer):
         self.model, self.examples = copy.deepcopy(trainer.model), trainer.examples
         self.settings = how.method.score_settings(trainer.settings)
         for parameter in self.model.parameters():
-            parameter.mask, parameter.requires_grad = None, False
-        self.sources = how.method.sources(how, {name: weights[name] for name in self.model.prunable()})
+            parameter.mask, parameter.requires_grad = None, how.method.trained != "scores"
+        prunable = self.model.prunable()
+        for name, weight in prunable.items():
+            weight.data = weights[name].copy()
+        self.sources = how.method.sources(how, prunable, self.settings)
         scores: list[Parameter] = [source.scores for source in self.sources.values()]
-        self.optimizer = SGD(scores, self.settings.lr, 0.9, self.settings.weight_decay)
         network, reason = Sourced(self.model, self.sources), "its mask is learned"
+        if how.method.trained == "scores":
+            self.optimizer = SGD(scores, self.settings.lr, 0.9, self.settings.weight_decay)
+        else:
+            self.optimizer = make_optimizer(network, self.settings)
         self.step = EagerStep(network, self.optimizer, reason=reason, loss=trainer.step.loss)
 
     def train(self, *arguments: Any, **options: Any) -> Run:
@@ -46,4 +53,5 @@ class MaskTrainer(Trainer):
             masks={name: source.mask() for name, source in self.sources.items()},
             trained=run.trained | {name: source().data for name, source in self.sources.items()},
             scores={name: source.scores.data.copy() for name, source in self.sources.items()},
+            final_mask=run.origin.get("drawn", 0),
         )

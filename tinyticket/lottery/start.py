@@ -83,7 +83,8 @@ class Start:
 
     def record(self) -> dict[str, Any]:
         """Return what the file says about it, in JSON values."""
-        training = {} if self.trains and not self.untrained else {"training": "scores" if self.untrained else "none"}
+        what = self.untrained.method.trained if self.untrained else "none"
+        training = {} if self.trains and not self.untrained else {"training": what}
         return {
             **self.origin,
             **training,

@@ -97,10 +97,12 @@ def srigl_masks(
     last, moved = [*masks][-1], {}
     for name, mask in masks.items():
         share = 0 if name == last else salient
-        rows = (abs(part[name]).reshape(len(mask), -1) for part in (weights, gradients))
+        weight, gradient = (np.abs(part[name]).reshape(len(mask), -1) for part in (weights, gradients))
         room = budget[name] if budget else int(np.count_nonzero(mask))
         try:
-            moved[name] = _move(*rows, mask.reshape(len(mask), -1), fraction, share, room).reshape(mask.shape)
+            moved[name] = _move(weight, gradient, mask.reshape(len(mask), -1), fraction, share, room).reshape(
+                mask.shape
+            )
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
     return moved

@@ -47,12 +47,16 @@ UNTOUCHED = Networks(
 )
 MOVING = Networks("sparse network, moving mask", "winning network", "whose mask moved while it trained")
 GRADUAL = Networks("pruned while training", "winning network", "which was pruned while it trained")
+CONTINUOUS = Networks(
+    "sparsified while training", "matching network", "which was sparsified while it trained", timed=False
+)
 EARLY_BIRD = Networks("early bird", "winning network", "which was dense until it was drawn")
 
 
 METHODS = {
     **dict.fromkeys(("supermask", "edge-popup"), UNTOUCHED),
     **dict.fromkeys(("set", "set-original", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft"), MOVING),
+    "continuous": CONTINUOUS,
     "early-bird": EARLY_BIRD,
 }
 

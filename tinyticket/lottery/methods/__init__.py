@@ -5,6 +5,7 @@
     dynamic      SET, RigL, SRigL, SNFS, CHT: a sparse mask that moves
     early_bird   dense training until masks drawn in its course stop changing
     learned      supermask, edge-popup: masks of weights that are never trained
+    continuous   continuous sparsification: a soft mask, trained with the weights, that hardens
 
 A method of your own is a subclass of `Method`; `METHODS.register`, or an entry point of the group `tinyticket.method`, gives it a
 name for the command line.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinyticket.lottery.methods.continuous import ContinuousSparsification
 from tinyticket.lottery.methods.dynamic import CHT, SET, SNFS, LayerwiseSNFS, OriginalSET, RigL, SoftCHT, SRigL
 from tinyticket.lottery.methods.early_bird import EarlyBird
 from tinyticket.lottery.methods.gradual import GradualPruning
@@ -29,7 +31,7 @@ __all__ = ["METHODS", "Method", "check_method", "method_of"]
 
 _OWN = (
     *(Tickets(), SET(), OriginalSET(), RigL(), SRigL(), SNFS(), LayerwiseSNFS(), CHT(), SoftCHT()),
-    *(EarlyBird(), SupermaskMethod(), EdgePopupMethod()),
+    *(EarlyBird(), SupermaskMethod(), EdgePopupMethod(), ContinuousSparsification()),
 )
 METHODS = Registry(
     "method",

@@ -28,8 +28,8 @@ from tinyticket.lottery.methods.method import Method, layer_counts, leaves_theta
 from tinyticket.lottery.plan import Plan, prunable_sizes
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
-from tinyticket.nn import Module
-from tinyticket.nn.sources import CONSTANTS, EdgePopup, Supermask
+from tinyticket.nn import Module, Parameter
+from tinyticket.nn.sources import CONSTANTS, Continuous, EdgePopup, Supermask
 from tinyticket.optim.schedules import Constant, Cosine, Schedule
 from tinyticket.results import naming
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tinyticket.store import Run
 
 
-Scored = Supermask | EdgePopup
+Scored = Supermask | EdgePopup | Continuous
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class LearnedMask(Method):
     """
 
     words, trains_weights, has_scores = naming.UNTOUCHED, False, True
+    trained = "scores"  # or "weights and scores"
     rate: float
     weight_decay = 0.0
 
@@ -81,13 +82,13 @@ class LearnedMask(Method):
         """Return how the learning rate of the scores changes."""
         return Constant()
 
-    def sources(self, how: Untrained, weights: Mapping[str, np.ndarray]) -> Mapping[str, Scored]:
-        """Return the scores of each layer, and how they make its mask."""
+    def sources(self, how: Untrained, weights: Mapping[str, Parameter], settings: Settings) -> Mapping[str, Scored]:
+        """Return the scores of each layer, and how they make its mask; the weights have the values of the start."""
         raise NotImplementedError
 
     def check(self, settings: Settings) -> None:
         self.check_controls(settings)
-        if not 0 < settings.score_lr < math.inf:
+        if "score_lr" in self.own and not 0 < settings.score_lr < math.inf:
             raise InputError(f"the learning rate of the scores is above 0; got {settings.score_lr}")
 
     def trains(self, control: str) -> bool:
@@ -136,12 +137,8 @@ class LearnedMask(Method):
         return score
 
 
-class SupermaskMethod(LearnedMask):
-    """A probability of each weight is learned (Zhou et al. 2019), in one round, whose density it finds."""
-
-    name, rate = "supermask", 100.0
-    defaults: ClassVar = {"score_lr": rate, "rounds": 1, "prune": {}}
-    own = ("signed_constant", "score_lr", "rescale")
+class OneRound(LearnedMask):
+    """A learned mask that finds its density, in one round."""
 
     def check(self, settings: Settings) -> None:
         super().check(settings)
@@ -160,12 +157,20 @@ class SupermaskMethod(LearnedMask):
     def is_planned(self, settings: Settings) -> bool:
         return False
 
-    def sources(self, how: Untrained, weights: Mapping[str, np.ndarray]) -> Mapping[str, Scored]:
+
+class SupermaskMethod(OneRound):
+    """A probability of each weight is learned (Zhou et al. 2019), in one round, whose density it finds."""
+
+    name, rate = "supermask", 100.0
+    defaults: ClassVar = {"score_lr": rate, "rounds": 1, "prune": {}}
+    own = ("signed_constant", "score_lr", "rescale")
+
+    def sources(self, how, weights, settings):
         seed, trial, round = how.key
         draws, thresholds = (stream(seed, trial, purpose, round) for purpose in ("supermask", "supermask-evaluation"))
         found = {}
         for name, weight in weights.items():
-            found[name] = Supermask(weight, draws, thresholds.random(weight.shape, np.float32), how.rescale)
+            found[name] = Supermask(weight.data, draws, thresholds.random(weight.shape, np.float32), how.rescale)
         return found
 
 
@@ -184,10 +189,10 @@ class EdgePopupMethod(LearnedMask):
     def schedule(self, iterations: int) -> Schedule:
         return Cosine(iterations)
 
-    def sources(self, how: Untrained, weights: Mapping[str, np.ndarray]) -> Mapping[str, Scored]:
+    def sources(self, how, weights, settings):
         seed, trial, round = how.key
         rng = stream(seed, trial, "scores", round)
-        return {name: EdgePopup(weight, how.counts[name], rng) for name, weight in weights.items()}
+        return {name: EdgePopup(weight.data, how.counts[name], rng) for name, weight in weights.items()}
 
     def strength(self, score: np.ndarray) -> np.ndarray:
         return np.abs(score)

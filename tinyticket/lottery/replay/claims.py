@@ -93,7 +93,7 @@ def _beside(file: File, run: Round, initial: State) -> str | None:
             return f"{name} has frozen weights that are not those of theta_0"
     for name, there, expected in (
         ("frozen weights", run.frozen, file.settings.mask_0 != "zero" and run.number > 0),
-        ("scores", run.scores, run.origin.get("training") == "scores"),
+        ("scores", run.scores, "scores" in run.origin.get("training", "")),
     ):
         if bool(there) != expected:
             return f"it has {name if there else f'no {name}'}"

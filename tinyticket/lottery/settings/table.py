@@ -146,6 +146,11 @@ class Settings(Declared):
     rescale: bool = setting("Methods", False, "Supermasks: multiply a layer's weights by size / sum of the mask.", later=True)
     score_lr: float = setting(
         "Methods", Open("supermask 100, edge-popup 0.1"), "Learning rate of a mask's scores.", absent=0.0)
+    score_start: float = setting(
+        "Methods", 0.0, "Continuous sparsification: every score at first; a mask is of the scores above 0.", later=True)
+    score_penalty: float = setting(
+        "Methods", 1e-5, "Continuous sparsification: penalty of each weight that the soft mask keeps.", later=True, least=0,
+        expected="the penalty of a soft mask is at least 0")
     early_bird_by: str = setting(
         "Methods", EARLY_BIRDS[0], "What an early bird's masks are of: weights, or channels by the scale of their batch "
         "normalisation, of which `one_shot` then gives the share.", later=True, known=EARLY_BIRDS)

@@ -3,6 +3,7 @@
     sourced      a network some of whose weights come from sources
     frozen       m w + (1 - m) f: pruned weights that stay at a value instead of zero
     supermask    w times Bernoulli(sigmoid(s)): a learned mask of weights that are never trained (Zhou et al. 2019)
+    continuous   w sigmoid(beta s), both trained, while beta rises (Savarese et al. 2020)
     edge_popup   w where |s| is among the layer's largest (Ramanujan et al. 2020)
     constants    weights that are a sign times a constant
 
@@ -11,6 +12,7 @@ train them.
 """
 
 from tinyticket.nn.sources.constants import kaiming_constant, signed_deviation
+from tinyticket.nn.sources.continuous import Continuous
 from tinyticket.nn.sources.edge_popup import EdgePopup, largest
 from tinyticket.nn.sources.frozen import Frozen
 from tinyticket.nn.sources.sourced import Source, Sourced
@@ -21,6 +23,7 @@ CONSTANTS = {"supermask": signed_deviation, "edge-popup": kaiming_constant}
 
 __all__ = [
     "CONSTANTS",
+    "Continuous",
     "EdgePopup",
     "Frozen",
     "Source",
