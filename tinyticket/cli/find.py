@@ -70,7 +70,9 @@ Methods whose masks are found while one network trains (--one-shot gives the den
                    random, where gradients are largest, or where their momentum is (snfs also moves
                    weights between layers; snfs-grow does not); the control static runs beside it
   set-original     SET as first published: once an epoch, by sign, with new random weights
+  rigl-original    RigL as its authors' code: rounds down, updates at the first and last moment too
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
+  early-bird-original  the same, but only the newest mask is compared with those before it
 """
 
 CONFIG = "Settings from a TOML file, as `tinyticket show FILE --config` writes it; options given beside it win."

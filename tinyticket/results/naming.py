@@ -52,8 +52,8 @@ EARLY_BIRD = Networks("early bird", "winning network", "which was dense until it
 
 METHODS = {
     **dict.fromkeys(("supermask", "edge-popup"), UNTOUCHED),
-    **dict.fromkeys(("set", "set-original", "rigl", "snfs", "snfs-grow"), MOVING),
-    "early-bird": EARLY_BIRD,
+    **dict.fromkeys(("set", "set-original", "rigl", "rigl-original", "snfs", "snfs-grow"), MOVING),
+    **dict.fromkeys(("early-bird", "early-bird-original"), EARLY_BIRD),
 }
 
 

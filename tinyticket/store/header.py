@@ -105,7 +105,9 @@ CONFIG: dict[str, Check] = {
 }
 LATER: dict[str, Check] = {
     **dict.fromkeys(("rewind", "strategy", "criterion", "masks_from", "method", "augment", "recipe", "mask_0"), _text),
-    **dict.fromkeys(("early_bird_by", "device", "test_at", "loss", "class_weights", "target"), _text),
+    **dict.fromkeys(
+        ("early_bird_by", "device", "test_at", "loss", "class_weights", "target", "ties", "rewind_optimizer"), _text
+    ),
     **dict.fromkeys(("drop", "score_lr", "scale_penalty", "margin", "label_smoothing"), _number),
     **dict.fromkeys(("signed_constant", "rescale"), lambda value: isinstance(value, bool)),
     "rewind_to": _count(0),

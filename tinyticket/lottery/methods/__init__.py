@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tinyticket.lottery.methods.dynamic import SET, SNFS, LayerwiseSNFS, OriginalSET, RigL
-from tinyticket.lottery.methods.early_bird import EarlyBird
+from tinyticket.lottery.methods.dynamic import SET, SNFS, LayerwiseSNFS, OriginalRigL, OriginalSET, RigL
+from tinyticket.lottery.methods.early_bird import EarlyBird, OriginalEarlyBird
 from tinyticket.lottery.methods.gradual import GradualPruning
 from tinyticket.lottery.methods.learned import EdgePopupMethod, SupermaskMethod
 from tinyticket.lottery.methods.method import Method, check_own
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Method", "check_method", "method_of"]
 
 _OWN = (
-    *(Tickets(), SET(), OriginalSET(), RigL(), SNFS(), LayerwiseSNFS()),
-    *(EarlyBird(), SupermaskMethod(), EdgePopupMethod()),
+    *(Tickets(), SET(), OriginalSET(), RigL(), OriginalRigL(), SNFS(), LayerwiseSNFS()),
+    *(EarlyBird(), OriginalEarlyBird(), SupermaskMethod(), EdgePopupMethod()),
 )
 METHODS = Registry(
     "method",

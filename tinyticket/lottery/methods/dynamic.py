@@ -4,7 +4,8 @@ It starts from theta_0 under a random mask whose layers have the densities of an
 some weights and grows as many (`prune.dynamic`). The fraction dropped falls along a cosine from `drop` to nothing at three quarters
 of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET, RigL and SNFS run this way, as RigL's authors run
 them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new weights drawn as the initial ones were.
-RigL spends an iteration on an update, as its paper says; the others update after one.
+RigL spends an iteration on an update, as its paper says; the others update after one. `rigl-original` is RigL as its authors'
+code runs it: it rounds down what it drops, and updates at the first iteration and at the last one of the schedule too.
 """
 
 from __future__ import annotations
@@ -147,6 +148,21 @@ class RigL(Dynamic):
 
     def move(self, weights, masks, momentum, fraction, rng):
         return prune.rigl_masks(weights, masks, momentum, fraction)
+
+
+class OriginalRigL(RigL):
+    """Updates from the first iteration to T_end inclusive, and rounds down what it drops (the code of Evci et al. 2020)."""
+
+    name = "rigl-original"
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        if not fraction:  # at T_end: the iteration is spent all the same
+            return masks
+        return prune.rigl_masks(weights, masks, momentum, fraction, round_down=True)
+
+    def moments(self, settings, epoch):
+        last = int(REST * settings.iterations)
+        return tuple(sorted({1, *range(settings.update_every, last + 1, settings.update_every)})), last
 
 
 class SNFS(Dynamic):
