@@ -142,6 +142,33 @@ def test_masks_before_training_are_those_of_theta_0_and_a_batch_of_the_trials_ow
             assert ticket.origin["weights"] == "init"
 
 
+@pytest.mark.parametrize("criterion", ["snip", "grasp"])
+def test_a_batch_may_have_as_many_examples_of_each_class(criterion):
+    result = before_training(criterion=criterion, samples_per_class=4, controls="none")
+    x, y = Experiment(MODEL, DATA, **SMALL).examples.train
+    drawn = list(stream(0, 0, "criterion").permutation(len(x)))
+    chosen = [i for label in range(3) for i in [j for j in drawn if y[j] == label][:4]]
+    theta_0 = models.create(MODEL, (12,), 3, stream(0, 0, "init"))
+    for density, ticket in zip(DENSITIES, result.trials[0].rounds[1:], strict=True):
+        assert equal_bytes(ticket.masks, prune.prune_at_init(criterion, theta_0, density, data=(x[chosen], y[chosen])))
+    assert replay(result, 0, 1, data=DATA).agrees
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"criterion": "snip", "samples_per_class": 10**6},
+            "samples-per-class is 1000000, but the training examples have .* of class",
+        ),
+        ({"criterion": "synflow", "samples_per_class": 2}, "leave it out for others"),
+    ],
+)
+def test_examples_of_each_class_that_cannot_be_had_or_are_not_read_are_refused(changes, words):
+    with pytest.raises(tt.errors.InputError, match=words):
+        before_training(controls="none", **changes)
+
+
 @pytest.mark.parametrize("criterion", AT_INIT)
 def test_they_look_at_no_trained_weight(criterion):
     short, long = (before_training(criterion=criterion, iterations=n, controls="none") for n in (5, 20))

@@ -225,6 +225,7 @@ def test_the_table_of_other_settings_is_complete():
         "early_bird_by",
         "scale_penalty",
         "rewind_optimizer",
+        "samples_per_class",
     }
     assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 

@@ -18,6 +18,7 @@ from tinyticket.lottery.registry import Registry, takes
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module
 from tinyticket.nn.targets import split_weights
+from tinyticket.prune.initial import NEED_DATA
 
 if TYPE_CHECKING:
     from tinyticket.lottery.plan import Plan
@@ -40,7 +41,7 @@ def ties_of(criterion: str) -> str:
 SCOPES = ("layer", *prune.ALLOCATIONS)
 
 
-def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool, ties: str) -> None:
+def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool, ties: str, samples_per_class: int) -> None:
     """Raise InputError unless the settings of pruning go together; `rewinds` says whether anything but theta_0 is gone back to."""
     CRITERIA.name_of(criterion)
     if scope not in SCOPES:
@@ -55,6 +56,10 @@ def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool, tie
         raise InputError(
             f"the criterion {criterion!r} prunes theta_0 before training, which is where the ticket starts: there is nothing to "
             "rewind; leave rewind and rewind-to out"
+        )
+    if samples_per_class and AT_INIT.get(criterion) not in NEED_DATA:
+        raise InputError(
+            "samples-per-class says what the criteria snip and grasp score weights by: leave it out for others"
         )
     if criterion in AT_INIT and ties != "index":
         raise InputError(f"the criterion {criterion!r} breaks ties by index: leave ties out")
@@ -139,7 +144,14 @@ class Pruner:
     def _batch(self) -> tuple[np.ndarray, np.ndarray]:
         """One batch of training examples, the same for every density and control of the trial."""
         x, y = self._examples[0], split_weights(self._examples[1])[0]
-        chosen = stream(self.settings.seed, self.trial, "criterion").permutation(len(x))[: self.settings.batch_size]
+        order, each = (
+            stream(self.settings.seed, self.trial, "criterion").permutation(len(x)),
+            self.settings.samples_per_class,
+        )
+        if not each:
+            chosen = order[: self.settings.batch_size]
+            return x[chosen], y[chosen]
+        chosen = np.concatenate([order[y[order] == label][:each] for label in np.unique(y)])
         return x[chosen], y[chosen]
 
     def _rng(self, round: int) -> np.random.Generator:

@@ -113,6 +113,7 @@ LATER: dict[str, Check] = {
     "rewind_to": _count(0),
     "update_every": _count(1),
     "first_trial": _count(0),
+    "samples_per_class": _count(0),
     "gradual": lambda value: _list(_count(0), (0, 3))(value) and all(value[2:]),
 }
 NETWORKS: dict[str, Check] = {

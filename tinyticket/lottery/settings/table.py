@@ -37,7 +37,7 @@ from tinyticket.results.verdict import MARGIN
 OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov", "adamw")
 EXTENDABLE = ("rounds", "trials")  # a later run may ask for more of these
 # What decides masks:
-MASKING = ("prune", "one_shot", "scope", "criterion", "ties", "gradual", "strategy", "method")
+MASKING = ("prune", "one_shot", "scope", "criterion", "ties", "samples_per_class", "gradual", "strategy", "method")
 
 
 # fmt: off
@@ -183,6 +183,9 @@ class Settings(Declared):
         "Pruning", Open("random for criteria that keep changed signs (diff_sign), index for others"),
         "Which of equal scores are removed first: those of higher index in the layer, or random ones, as Zhou et al. do.",
         absent="index", known=TIES, kind="way to break ties")
+    samples_per_class: int = setting(
+        "Pruning", 0, "Score weights by so many examples of each class, as GraSP's authors do (snip and grasp); 0: by a batch "
+        "drawn at random.", later=True, least=0, below=2**31)
     rewind_optimizer: str = setting(
         "Rewinding", REWOUND[0], "What the optimizer remembers where weights go back to a later iteration: what it did then "
         "(rewound), or nothing (new), as in open_lth.", later=True, known=REWOUND, kind="optimizer after rewinding")
@@ -191,7 +194,9 @@ class Settings(Declared):
     def __post_init__(self):
         super().__post_init__()
         rewinds = self.rewind != "weights" or self.rewind_to != 0
-        check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds, self.ties)
+        check_pruning(
+            *(self.criterion, self.scope, bool(self.one_shot), rewinds), *(self.ties, self.samples_per_class)
+        )
         check_rewinding(
             *(self.rewind, self.rewind_to, self.strategy, self.iterations),
             *(bool(self.one_shot), self.rewind_optimizer),
