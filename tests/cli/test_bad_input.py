@@ -62,7 +62,10 @@ def with_value(array, place, value):
         ({"rounds": 16}, "round 16 would remove nothing from output.weight: 0.1 of its 4 weights rounds to 0"),
         ({"prune": "0.998"}, "round 1 would remove all of fc1.weight"),
         ({"scope": "global", "rounds": 40}, "would remove nothing from the network"),
-        ({"scope": "globe"}, "the scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not 'globe'"),
+        (
+            {"scope": "globe"},
+            "the scope is 'layer' or 'global', or with one-shot one of uniform, uniform-first-dense, erk; not 'globe'",
+        ),
         ({"rewind_to": -1}, "rewind to is an iteration of the dense training, from 0 to 19 with 20 iterations; not -1"),
         ({"rewind_to": 20}, "rewind to is an iteration of the dense training, from 0 to 19 with 20 iterations; not 20"),
         ({"rewind": "lr", "rewind_to": 999}, "from 0 to 19 with 20 iterations; not 999"),

@@ -13,7 +13,7 @@ from tinyticket import load
 def test_every_file_of_a_folder_damaged_ones_too(command, ticket, npz, tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
-    whole = shutil.copy(ticket, folder / "a[red].h5")
+    whole = shutil.copy(ticket, folder / "a[red]:smile:.h5")
     with h5py.File(shutil.copy(ticket, folder / "b.h5"), "r+") as file:
         del file["trials/1/rounds/02"]
     (folder / "c.h5").write_bytes(whole.read_bytes()[:1000])
@@ -21,7 +21,7 @@ def test_every_file_of_a_folder_damaged_ones_too(command, ticket, npz, tmp_path)
     find(data=str(npz), trials=1, rounds=1, controls="none", first_trial=3, out=folder / "d.h5")
     done = command("list", folder)
     rows = [re.split(r"  +", line.strip()) for line in done.out.splitlines() if ".h5" in line]
-    assert (done.code, [name for name, *_ in rows]) == (0, ["a[red].h5", "b.h5", "c.h5", "d.h5"])
+    assert (done.code, [name for name, *_ in rows]) == (0, ["a[red]:smile:.h5", "b.h5", "c.h5", "d.h5"])
     assert rows[0][1:] == [
         "mlp-12-16-8-3",
         "mine.npz",

@@ -151,3 +151,19 @@ def test_a_missing_label_of_pandas_is_named():
         frame = pandas.DataFrame({"x": [1.0, 2.0, 3.0], "y": pandas.array(labels, kind)})
         with pytest.raises(InputError, match="in row 1, column 'y'; expected a label"):
             from_frame(frame)
+
+
+def test_equal_numbers_are_one_class_however_they_are_written(written):
+    data = load(
+        written("width,height,kind\n" + "".join(f"{i},{-i},{('1', '1.0', '03', '10')[i % 4]}\n" for i in range(20)))
+    )
+    assert data.classes == 3
+    assert whole(data)[1].tolist() == [(0, 0, 1, 2)[i % 4] for i in range(20)]
+
+
+def test_text_with_an_underscore_is_no_number(written):
+    kinds = load(written("width,height,kind\n" + "".join(f"{i},{-i},{('1_000', '1000')[i % 2]}\n" for i in range(20))))
+    assert kinds.classes == 2
+    assert whole(kinds)[1].tolist() == [1 - i % 2 for i in range(20)]  # as words: "1000" before "1_000"
+    with pytest.raises(InputError, match=r"line 2: column 'width' holds '1_000'; expected a finite number"):
+        load(written("width,height,kind\n1_000,2,a\n"))

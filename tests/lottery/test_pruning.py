@@ -49,7 +49,7 @@ def test_masks_are_the_criterions_own_with_the_counts_of_any_other(criterion):
     for before, after in itertools.pairwise(rounds):
         expected = prune.prune_by(
             AFTER_TRAINING[criterion], of(before.trained), of(result.init(0)), before.masks, FRACTIONS,
-            rng=stream(0, 0, "criterion", after.number),
+            rng=stream(0, 0, "criterion", after.number), ties=result.config.get("ties", "index"),
         )  # fmt: skip
         assert equal_bytes(after.masks, expected)
 
@@ -108,6 +108,17 @@ def test_densities_are_shared_among_layers_as_the_scope_says(scope, criterion):
         assert abs(ticket.weights_left - density * TOTAL) <= 1.5
 
 
+@pytest.mark.parametrize("criterion", ["magnitude", "snip"])
+def test_the_first_layer_may_stay_dense(criterion):
+    result = before_training(criterion=criterion, scope="uniform-first-dense", controls="random,inverted")
+    for density, ticket in zip(DENSITIES, result.trials[0].rounds[1:], strict=True):
+        for run in (ticket, *ticket.controls.values()):
+            counts = {name: int(mask.sum()) for name, mask in run.masks.items()}
+            expected = {name: size - prune.removed(size, 1 - density) for name, size in SIZES.items()}
+            assert counts == {**expected, "fc1.weight": SIZES["fc1.weight"]}
+        assert ticket.density == sum(counts.values()) / TOTAL
+
+
 # -- before training
 
 
@@ -129,6 +140,33 @@ def test_masks_before_training_are_those_of_theta_0_and_a_batch_of_the_trials_ow
             assert equal_bytes(ticket.masks, expected)
             assert ticket.weights_left == prune.kept(TOTAL, density)
             assert ticket.origin["weights"] == "init"
+
+
+@pytest.mark.parametrize("criterion", ["snip", "grasp"])
+def test_a_batch_may_have_as_many_examples_of_each_class(criterion):
+    result = before_training(criterion=criterion, samples_per_class=4, controls="none")
+    x, y = Experiment(MODEL, DATA, **SMALL).examples.train
+    drawn = list(stream(0, 0, "criterion").permutation(len(x)))
+    chosen = [i for label in range(3) for i in [j for j in drawn if y[j] == label][:4]]
+    theta_0 = models.create(MODEL, (12,), 3, stream(0, 0, "init"))
+    for density, ticket in zip(DENSITIES, result.trials[0].rounds[1:], strict=True):
+        assert equal_bytes(ticket.masks, prune.prune_at_init(criterion, theta_0, density, data=(x[chosen], y[chosen])))
+    assert replay(result, 0, 1, data=DATA).agrees
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"criterion": "snip", "samples_per_class": 10**6},
+            "samples-per-class is 1000000, but the training examples have .* of class",
+        ),
+        ({"criterion": "synflow", "samples_per_class": 2}, "leave it out for others"),
+    ],
+)
+def test_examples_of_each_class_that_cannot_be_had_or_are_not_read_are_refused(changes, words):
+    with pytest.raises(tt.errors.InputError, match=words):
+        before_training(controls="none", **changes)
 
 
 @pytest.mark.parametrize("criterion", AT_INIT)
@@ -219,3 +257,48 @@ def test_masks_are_chosen_with_one_thread_of_blas_in_a_run_and_in_a_replay(monke
         assert replay(result, 0, 1, data=DATA).agrees
     assert seen
     assert {*seen} == {1}
+
+
+# -- ties
+
+FLIPS = {"criterion": "large_final_diff_sign", "controls": "none"}
+
+
+def test_ties_of_changed_signs_are_random_in_new_files_and_by_index_in_those_that_do_not_say(out):
+    """A file of an earlier version has no such setting, and goes on to its own bits."""
+    new, old = find(**FLIPS, rounds=1), find(**FLIPS, out=out, ties="index", rounds=1)
+    assert new.config["ties"] == "random"
+    assert "ties" not in old.config
+    first, second = (result.trials[0].rounds[1].masks["fc1.weight"].sum(axis=1) for result in (new, old))
+    assert second[:8].sum() > first[:8].sum()
+    assert replay(old, 0, 1, data=DATA).agrees
+    with pytest.raises(tt.errors.InputError, match="ties was index and is now random"):
+        find(**FLIPS, out=out, rounds=2)
+    assert len(tt.lottery.resume(out, data=DATA).trials[0].rounds) == 2
+
+
+def test_a_run_with_random_ties_goes_on_and_replays_to_the_same_bits(out):
+    changes = {**FLIPS, "controls": "inverted"}
+    with pytest.raises(Interrupt):
+        find(out=out, callbacks=InterruptAt("committed"), **changes)
+    result = find(out=out, **changes)
+    assert differing(contents(result.path), contents(find(**changes), out.parent)) == []
+    assert replay(result, 0, 2, data=DATA).agrees
+    for ticket in result.trials[0].rounds[1:]:
+        changed = {
+            name: np.sign(result.trials[0].rounds[0].trained[name]) != np.sign(result.init(0)[name]) for name in SIZES
+        }
+        for name, mask in ticket.controls["inverted"].masks.items():
+            assert not (mask & changed[name]).any() or (mask | changed[name]).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"criterion": "snip", "rounds": None, "one_shot": DENSITIES},
+        {"method": "rigl", "rounds": None, "one_shot": [0.3]},
+    ],
+)
+def test_ties_that_nothing_would_read_are_refused(changes):
+    with pytest.raises(tt.errors.InputError, match=r"leave (criterion, )?ties"):
+        find(ties="random", controls="none", **changes)

@@ -34,6 +34,7 @@ MODES = {
         "rewind_to": 5, "optimizer": "momentum", "schedule": Warmup(8, MultiStep((15,))), "weight_decay": 0.01
     },
     "late, one-shot": {"rewind_to": 7, "rounds": None, "one_shot": [0.5, 0.2]},
+    "late, new optimizer": {"rewind_to": 7, "rewind_optimizer": "new", "optimizer": "momentum"},
     "lr": {"rewind": "lr", "rewind_to": 4, "schedule": MultiStep((10,))},
     "lr, from 0": {"rewind": "lr"},
     "lr, one-shot": {"rewind": "lr", "rounds": None, "one_shot": [0.5, 0.2]},
@@ -81,6 +82,19 @@ def test_late_rewinding_restores_theta_k_and_the_optimizer_and_trains_what_is_le
             "weights": "rewind", "statistics": "rewind", "mask": "ticket", "iteration": 7, "optimizer": "rewind",
             "learning_rate": "schedule",
         }  # fmt: skip
+
+
+def test_a_new_optimizer_after_late_rewinding_remembers_nothing_and_changes_no_start():
+    mode = {"rewind_to": 7, "optimizer": "momentum", "rewind_optimizer": "new"}
+    result, rewound = find(**mode), find(**{**mode, "rewind_optimizer": "rewound"})
+    assert "rewind_optimizer" not in rewound.config
+    assert equal_bytes(result.trials[0].rounds[0].trained, rewound.trials[0].rounds[0].trained)
+    for (number, ticket), (_, other) in zip(numbers(result), numbers(rewound), strict=True):
+        run = replay(result, number, Start(ticket.masks, reset(result.rewind(0).state, ticket.masks), {}, 7), **mode)
+        assert equal_bytes(run.trained, ticket.trained)
+        assert (ticket.origin["optimizer"], other.origin["optimizer"]) == ("new", "rewind")
+        assert ticket.origin["iteration"] == 7
+        assert not equal_bytes(ticket.trained, other.trained)
 
 
 def test_a_ticket_at_k_sees_the_batches_of_the_iterations_from_there_on():
@@ -282,6 +296,8 @@ def test_threads_change_no_bit(name, tmp_path):
         ),
         (("lr", 21, "reset", 20, False), "from 0 to 19 with 20 iterations; not 21"),
         (("weights", -1, "reset", 20, False), "; not -1"),
+        (("weights", 0, "reset", 20, False, "new"), "optimizer begins anew where weights do not go back"),
+        (("lr", 5, "reset", 20, False, "new"), "optimizer begins anew where weights do not go back"),
         (("lr", 0, "continue", 20, False), "with rewind lr the tickets themselves keep their weights"),
         (("weights", 0, "continue", 20, True), "'continue' keeps training between prunings.*one-shot prunes once"),
     ],

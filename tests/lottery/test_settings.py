@@ -120,7 +120,10 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"optimizer": "adams"}, "no optimizer is called 'adams'.*did you mean 'adam'"),
         ({"augment": "flip"}, "no augmentation is called 'flip'.*did you mean 'flip-crop'"),
         ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
-        ({"scope": "network"}, "scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not 'network'"),
+        (
+            {"scope": "network"},
+            "scope is 'layer' or 'global', or with one-shot one of uniform, uniform-first-dense, erk; not 'network'",
+        ),
         ({"scope": "erk"}, "the scope 'erk' shares a density among the layers: give the densities with one-shot"),
         ({"criterion": "magnitud"}, "no criterion is called 'magnitud'.*did you mean 'magnitude'"),
         ({"criterion": "snip"}, "'snip' prunes before training, once: give the densities with one-shot"),
@@ -207,6 +210,7 @@ OTHER = {
     "target": "species",
     "label_noise": 0.2,
     "exact_convolutions": True,
+    "ties": "random",
 }
 
 
@@ -225,6 +229,8 @@ def test_the_table_of_other_settings_is_complete():
         "score_penalty",
         "early_bird_by",
         "scale_penalty",
+        "rewind_optimizer",
+        "samples_per_class",
     }
     assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 

@@ -157,3 +157,60 @@ FINAL = {"a": np.ones((2, 3))}
 def test_bad_input_is_named(criterion, final, initial, masks, words):
     with pytest.raises(InputError, match=words):
         prune_by(criterion, final, initial, masks)
+
+
+# -- ties
+
+
+def flipped_in_few():
+    """Return trained and initial weights of a 30 x 40 layer, of which one in ten changed its sign."""
+    rng = np.random.default_rng(5)
+    initial = rng.standard_normal((30, 40))
+    return {"w": np.where(rng.random((30, 40)) < 0.1, -1, 1) * initial}, {"w": initial}
+
+
+@pytest.mark.parametrize("criterion", prune.TIED)
+def test_random_ties_leave_the_order_of_scores_and_make_no_rows(criterion):
+    """Against lists that are sorted: all above the last score stay, and of its equals as many as are missing, anywhere."""
+    final, initial = flipped_in_few()
+    if criterion.startswith("magnitude"):
+        final["w"] *= 1.5
+    scores = CRITERIA[criterion](final["w"], initial["w"]).ravel()
+    bar = sorted(scores, reverse=True)[599]
+    kept = prune_by(criterion, final, initial, fraction=0.5, ties="random", rng=0)["w"]
+    assert kept.sum() == 600
+    assert all(kept.ravel()[scores > bar])
+    assert not any(kept.ravel()[scores < bar])
+    assert kept.sum(axis=1).min() > 8
+    by_index = prune_by(criterion, final, initial, fraction=0.5)["w"]
+    assert by_index.sum(axis=1)[:13].min() == 40  # the structure that random ties avoid
+    again, other = (prune_by(criterion, final, initial, fraction=0.5, ties="random", rng=seed)["w"] for seed in (0, 1))
+    np.testing.assert_array_equal(kept, again)
+    assert (kept != other).any()
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_without_ties_their_breaking_changes_nothing(scope):
+    final, initial = trained()
+    masks = prune.random_masks({"a": (6, 5), "b": (4, 3, 2, 2)}, 0.7, rng=1)
+    first, second = (
+        prune_by("movement", final, initial, masks, 0.4, scope, rng=0, ties=ties) for ties in ("index", "random")
+    )
+    for name in masks:
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_ties_are_broken_between_layers_too():
+    even = {"a": np.ones((10, 10)), "b": np.ones((10, 10))}
+    kept = prune_by("large_final", even, even, fraction=0.5, scope="global", ties="random", rng=0)
+    assert kept["a"].sum() + kept["b"].sum() == 100
+    assert 30 < kept["b"].sum() < 70
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"), [({"ties": "random"}, "random ties need rng"), ({"ties": "toss"}, "broken by index or random")]
+)
+def test_ties_without_a_generator_or_of_an_unknown_kind_are_refused(wrong, words):
+    final, initial = trained()
+    with pytest.raises(InputError, match=words):
+        prune_by("large_final", final, initial, **wrong)

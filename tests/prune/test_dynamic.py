@@ -27,10 +27,10 @@ def layers(draw):
     return weights, masks, scores
 
 
-def drop(weight, mask, fraction, among=None):
+def drop(weight, mask, fraction, among=None, round_down=False):
     """Drop weights one at a time: the smallest magnitude, of equal ones the last."""
     left, among = set(np.flatnonzero(mask)), set(np.flatnonzero(mask if among is None else among))
-    for _ in range(math.floor(fraction * len(among) + 0.5)):
+    for _ in range(math.floor(fraction * len(among) + (0 if round_down else 0.5))):
         gone = min(among, key=lambda i: (abs(weight.flat[i]), -i))
         left.discard(gone)
         among.discard(gone)

@@ -2,10 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from tests.lottery.experiments import find
 from tests.lottery.test_losses import CASES, NUMBERS
+from tinyticket.data import from_arrays
 from tinyticket.lottery.replay.supermask import supermask
 from tinyticket.report.against_dense import accuracy_limits, accuracy_lines
 from tinyticket.report.compared import comparison_cells
@@ -43,6 +45,18 @@ def test_values_below_zero_are_shown(numbers):
     means = [mark.mean for line in lines for mark in line.marks]
     assert low < min([dense, *means]) < 0
     assert max([dense, *means]) < high
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_r2_of_minus_infinity_is_no_reason_to_draw_nothing():
+    """Test examples so far away that their squared errors overflow."""
+    data = from_arrays(NUMBERS.x_train, NUMBERS.y_train, 1e30 * NUMBERS.x_test, NUMBERS.y_test, numbers=True)
+    result = find(**CASES["mse"][0] | {"iterations": 5, "trials": 2}, data=data, rounds=1)
+    assert result.round(0, 0).test_accuracy == -np.inf
+    assert result.verdict["smallest_winning_density"] is None
+    for kind in ("overview", "accuracy", "curves"):
+        assert result.plot(kind=kind)._repr_png_()
+    assert "<svg" in result.report()
 
 
 @pytest.mark.parametrize(

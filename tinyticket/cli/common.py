@@ -132,4 +132,4 @@ def width() -> int:
 def print_table(*tables: Table) -> None:
     """Print tables as wide as they need to be: a number that is cut is worse than a line that wraps."""
     # With a height too, or rich takes a terminal of TERM=dumb to have 80 columns, whatever it is told.
-    Console(width=10_000, height=25).print(*tables)
+    Console(width=10_000, height=25, emoji=False).print(*tables)

@@ -76,7 +76,9 @@ Methods whose masks are found while one network trains (--one-shot gives the den
   set-original     SET as first published: once an epoch, by sign, with new random weights
   continuous       weights and the scores of a soft mask are trained together while it hardens; one round,
                    whose density --score-penalty and --score-start decide (see docs/supermasks.md)
+  rigl-original    RigL as its authors' code: rounds down, updates at the first and last moment too
   early-bird       dense training until masks drawn every epoch stop changing, then the ticket's
+  early-bird-original  the same, but only the newest mask is compared with those before it
 """
 
 CONFIG = "Settings from a TOML file, as `tinyticket show FILE --config` writes it; options given beside it win."

@@ -187,14 +187,15 @@ def _cell(text: str, where: str, name: str) -> float:
 
 
 def _number(text: str) -> float | None:
+    """Return a number as files have it, or None: not with the underscores that Python reads too."""
     try:
-        return float(text)
+        return None if "_" in text else float(text)
     except ValueError:
         return None
 
 
 def _ordered(codes: NDArray[np.int64], labels: list[str], where: str) -> NDArray[np.int64]:
-    """Return the classes of labels that have codes in the order of their first appearance."""
+    """Return the classes of labels that have codes in the order of their first appearance; equal numbers are one class."""
     sizes = [_number(label) for label in labels]
     numeric = all(size is not None for size in sizes)
     if numeric and any(not size.is_integer() for size in sizes if size is not None):
@@ -205,5 +206,5 @@ def _ordered(codes: NDArray[np.int64], labels: list[str], where: str) -> NDArray
             f"{where} holds {printable(wrong, 60)!r}; expected labels that are words or whole numbers (numbers to predict want "
             "the loss mse)"
         )
-    order = np.argsort(np.array(sizes if numeric else labels), kind="stable")
-    return np.argsort(order)[codes]
+    _, classes = np.unique(np.array(sizes if numeric else labels), return_inverse=True)
+    return classes[codes]

@@ -59,6 +59,12 @@ def make_loss(settings: Settings, dataset: Dataset, training: np.ndarray) -> Los
         raise InputError(
             f"the criterion {settings.criterion} takes every example alike: leave the examples' weights out"
         )
+    if each := settings.samples_per_class:
+        counts = np.bincount(split_weights(training)[0], minlength=dataset.classes)
+        if counts.min() < each:
+            raise InputError(
+                f"samples-per-class is {each}, but the training examples have {counts.min()} of class {counts.argmin()}"
+            )
     if settings.loss != CROSS_ENTROPY:
         return BinaryCrossEntropy() if settings.loss == BINARY else MeanSquaredError()
     weights: np.ndarray | None = None

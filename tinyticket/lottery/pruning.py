@@ -18,6 +18,7 @@ from tinyticket.lottery.registry import Registry, takes
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module
 from tinyticket.nn.targets import split_weights
+from tinyticket.prune.initial import NEED_DATA
 
 if TYPE_CHECKING:
     from tinyticket.lottery.plan import Plan
@@ -28,15 +29,26 @@ AFTER_TRAINING = {"magnitude": "large_final", **{name: name for name in (*prune.
 CRITERIA = Registry("criterion", {**AFTER_TRAINING, **AT_INIT}, takes(2), "a function (final, initial) -> scores")
 """By name: what `prune.prune_at_init` or `prune.prune_by` knows; one of a user's own is a function of final and initial weights."""
 
-SCOPES = ("layer", "global", "uniform", "erk")
+
+def ties_of(criterion: str) -> str:
+    """Return how ties of a criterion are broken unless somebody says otherwise.
+
+    By index, masks of the criteria TIED would mostly be whole rows at a layer's beginning, a structure that no score is about.
+    """
+    return "random" if criterion in prune.TIED else "index"
 
 
-def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool) -> None:
+SCOPES = ("layer", *prune.ALLOCATIONS)
+
+
+def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool, ties: str, samples_per_class: int) -> None:
     """Raise InputError unless the settings of pruning go together; `rewinds` says whether anything but theta_0 is gone back to."""
     CRITERIA.name_of(criterion)
     if scope not in SCOPES:
-        raise InputError(f"the scope is 'layer' or 'global', or with one-shot 'uniform' or 'erk'; not {scope!r}")
-    if scope in ("uniform", "erk") and not one_shot:
+        raise InputError(
+            f"the scope is 'layer' or 'global', or with one-shot one of {', '.join(SCOPES[2:])}; not {scope!r}"
+        )
+    if scope in SCOPES[2:] and not one_shot:
         raise InputError(f"the scope {scope!r} shares a density among the layers: give the densities with one-shot")
     if criterion in AT_INIT and not one_shot:
         raise InputError(f"the criterion {criterion!r} prunes before training, once: give the densities with one-shot")
@@ -45,19 +57,26 @@ def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool) -> 
             f"the criterion {criterion!r} prunes theta_0 before training, which is where the ticket starts: there is nothing to "
             "rewind; leave rewind and rewind-to out"
         )
+    if samples_per_class and AT_INIT.get(criterion) not in NEED_DATA:
+        raise InputError(
+            "samples-per-class says what the criteria snip and grasp score weights by: leave it out for others"
+        )
+    if criterion in AT_INIT and ties != "index":
+        raise InputError(f"the criterion {criterion!r} breaks ties by index: leave ties out")
 
 
 @dataclass
 class Scores:
-    """Scores the survivors of masks by a criterion of trained weights; `rng` is for the random one."""
+    """Scores the survivors of masks by a criterion of trained weights; `rng` is for the random one, and for random ties."""
 
     criterion: str | prune.Criterion
     initial: State
     rng: np.random.Generator
+    ties: str = "index"
 
     def __call__(self, weights: State, masks: Masks) -> State:
         """Return the scores of weights, 0 where they are pruned."""
-        return prune.scores_by(self.criterion, weights, self.initial, masks, self.rng)
+        return prune.scores_by(self.criterion, weights, self.initial, masks, self.rng, self.ties)
 
 
 class Pruner:
@@ -86,7 +105,7 @@ class Pruner:
         final, initial, before = ({name: of[name] for name in chosen} for of in (trained, self.initial, masks))
         share, scope = (fractions[chosen[0]], "global") if is_global else (fractions, "layer")
         criterion, rng = CRITERIA[self.settings.criterion], self._rng(round)
-        return {**masks, **prune.prune_by(criterion, final, initial, before, share, scope, rng)}
+        return {**masks, **prune.prune_by(criterion, final, initial, before, share, scope, rng, self.settings.ties)}
 
     def inverted(self, round: int, trained: State, among: Masks, counts: Mapping[str, int]) -> Masks:
         """Return masks of so many weights in each layer, those of `trained` that the criterion would remove first.
@@ -104,7 +123,7 @@ class Pruner:
 
     def scores(self, round: int) -> Scores:
         """Return what scores survivors; a round has its own random ones."""
-        return Scores(CRITERIA[self.settings.criterion], self.initial, self._rng(round))
+        return Scores(CRITERIA[self.settings.criterion], self.initial, self._rng(round), self.settings.ties)
 
     def _before_training(self, density: float, densities: Mapping[str, float], invert: bool = False) -> Masks:
         criterion, allocation = AT_INIT[self.settings.criterion], densities or "global"
@@ -125,7 +144,14 @@ class Pruner:
     def _batch(self) -> tuple[np.ndarray, np.ndarray]:
         """One batch of training examples, the same for every density and control of the trial."""
         x, y = self._examples[0], split_weights(self._examples[1])[0]
-        chosen = stream(self.settings.seed, self.trial, "criterion").permutation(len(x))[: self.settings.batch_size]
+        order, each = (
+            stream(self.settings.seed, self.trial, "criterion").permutation(len(x)),
+            self.settings.samples_per_class,
+        )
+        if not each:
+            chosen = order[: self.settings.batch_size]
+            return x[chosen], y[chosen]
+        chosen = np.concatenate([order[y[order] == label][:each] for label in np.unique(y)])
         return x[chosen], y[chosen]
 
     def _rng(self, round: int) -> np.random.Generator:

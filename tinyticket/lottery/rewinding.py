@@ -7,7 +7,8 @@ Every retraining lasts `iterations` - K iterations, whatever goes back, so that 
 * "lr": the weights stay as trained, the schedule alone goes back to iteration K (Renda, Frankle and Carbin 2020).
 * "finetune": nothing goes back; training goes on at the last learning rate (the same paper's baseline).
 
-Where weights stay, the optimizer begins anew: what it remembered belongs to a network that has just lost weights.
+Where weights stay, the optimizer begins anew: what it remembered belongs to a network that has just lost weights. So it may where
+weights go back (`rewind_optimizer` "new"), as in open_lth, the authors' published code.
 """
 
 from __future__ import annotations
@@ -26,15 +27,21 @@ if TYPE_CHECKING:
 
 REWINDS = ("weights", "lr", "finetune")
 STRATEGIES = ("reset", "continue")
+OPTIMIZERS = ("rewound", "new")
+"""What a network that goes back to iteration K > 0 remembers of the steps before, the default first."""
 
 
-def check_rewinding(rewind: str, rewind_to: int, strategy: str, iterations: int, one_shot: bool) -> None:
+def check_rewinding(
+    rewind: str, rewind_to: int, strategy: str, iterations: int, one_shot: bool, optimizer: str = OPTIMIZERS[0]
+) -> None:
     """Raise InputError unless the settings of rewinding go together."""
     if not 0 <= rewind_to < iterations:
         raise InputError(
             f"rewind to is an iteration of the dense training, from 0 to {iterations - 1} with {iterations} iterations; "
             f"not {rewind_to!r}"
         )
+    if optimizer != OPTIMIZERS[0] and (rewind != "weights" or rewind_to == 0):
+        raise InputError("the optimizer begins anew where weights do not go back to a later iteration: give rewind-to")
     if strategy == "continue" and (one_shot or rewind != "weights"):
         other = (
             "one-shot prunes once" if one_shot else f"with rewind {rewind} the tickets themselves keep their weights"
@@ -61,6 +68,7 @@ class Rewinding:
     what: str  # one of REWINDS
     iteration: int  # K
     initial: State  # theta_0
+    optimizer: str = OPTIMIZERS[0]
 
     def target(self, checkpoint: Checkpoint | None, trained: State) -> State:
         """Return what the survivors go back to: theta_0, theta_K, or the trained weights where they stay."""
@@ -76,6 +84,6 @@ class Rewinding:
             reset(self.target(checkpoint, trained), masks),
             {"weights": where, "statistics": where, **origin},
             self.iteration,
-            optimizer=checkpoint if self.what == "weights" else None,
+            optimizer=checkpoint if self.what == "weights" and self.optimizer == OPTIMIZERS[0] else None,
             last_rate=self.what == "finetune",
         )

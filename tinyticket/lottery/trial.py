@@ -84,7 +84,7 @@ class TrialRun:
         self.pruner, self.draw, self._submit, self._memory = pruner, draw, submit, memory
         self.rounds = settings.rounds if rounds is None else rounds
         self.method, self._experiment = method_of(settings), experiment
-        self.rewinding = Rewinding(settings.rewind, settings.rewind_to, initial)
+        self.rewinding = Rewinding(settings.rewind, settings.rewind_to, initial, settings.rewind_optimizer)
         self.continues = settings.strategy == "continue"
         self._checkpoint: Checkpoint | None = None
         self._frozen: State = {}

@@ -32,7 +32,7 @@ from tinyticket.prune.allocation import GROUPS, fractions_by_layer, one_shot_fra
 from tinyticket.prune.apply import apply_masks
 from tinyticket.prune.channels import channel_masks, normalised_channels, weights_of_channels
 from tinyticket.prune.counts import kept, plan_rounds, removed
-from tinyticket.prune.criteria import CRITERIA, Criterion, prune_by, scores_by
+from tinyticket.prune.criteria import CRITERIA, TIED, TIES, Criterion, prune_by, scores_by
 from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_renyi_kernel, keep_density
 from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
 from tinyticket.prune.early_bird import EarlyBird
@@ -55,6 +55,8 @@ __all__ = [
     "CRITERIA",
     "GROUPS",
     "METHODS",
+    "TIED",
+    "TIES",
     "Criterion",
     "EarlyBird",
     "Event",

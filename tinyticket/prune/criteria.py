@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError, near
-from tinyticket.prune.selection import Arrays, Masks, keep_largest
+from tinyticket.prune.selection import Arrays, Masks, keep_largest, without_ties
 
 Criterion = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -103,6 +103,11 @@ CRITERIA: dict[str, Criterion] = {
 """The criteria by name; `prune_by` knows "random" too, which looks at no weight and needs a generator instead."""
 
 
+TIED = ("large_final_diff_sign", "magnitude_increase_diff_sign")
+"""Criteria that give most weights the score 0, as training changes few signs: most of a mask is then decided among equal scores."""
+TIES = ("index", "random")
+
+
 def prune_by(
     criterion: str | Criterion,
     final: Arrays,
@@ -111,6 +116,7 @@ def prune_by(
     fraction: float | Mapping[str, float] = 0.2,
     scope: str = "layer",
     rng: Any = None,
+    ties: str = "index",
 ) -> Masks:
     """Remove the surviving weights whose scores are smallest.
 
@@ -127,17 +133,19 @@ def prune_by(
     scope : {"layer", "global"}
         Whether scores are compared within a layer (as in the paper) or over all of them.
     rng : Generator or int
-        For "random" only: where the choice comes from.
+        Where the choice of "random" comes from, and that among equal scores.
+    ties : {"index", "random"}
+        Which of equal scores go first: those of higher flat index, or random ones, as in the authors' code.
 
     Returns
     -------
     dict of boolean arrays
-        The new masks: exactly floor(fraction * survivors + 1/2) fewer True values; of equal scores the higher flat index goes.
+        The new masks: exactly floor(fraction * survivors + 1/2) fewer True values.
 
     Raises
     ------
     InputError
-        If the criterion is unknown, names or shapes differ, or a score is not a number.
+        If the criterion or the way with ties is unknown, names or shapes differ, a score is not a number, or rng is missing.
     """
     ends = {name: np.asarray(weight) for name, weight in final.items()}
     starts = {name: np.asarray(weight) for name, weight in initial.items()}
@@ -150,17 +158,23 @@ def prune_by(
             raise InputError(f"the initial weight of {name} {found}, but the final one has shape {end.shape}")
         if name not in kept or kept[name].shape != end.shape or kept[name].dtype != bool:
             raise InputError(f"the mask of {name} is missing, or not boolean of shape {end.shape}")
-    return keep_largest(scores_by(criterion, ends, starts, kept, rng), kept, fraction, scope)
+    return keep_largest(scores_by(criterion, ends, starts, kept, rng, ties), kept, fraction, scope)
 
 
 def scores_by(
-    criterion: str | Criterion, final: Arrays, initial: Arrays, masks: Arrays, rng: Any = None
+    criterion: str | Criterion, final: Arrays, initial: Arrays, masks: Arrays, rng: Any = None, ties: str = "index"
 ) -> dict[str, np.ndarray]:
-    """Return the scores of surviving weights, 0 where they are pruned; arguments as of `prune_by`."""
+    """Return the scores of surviving weights, 0 where they are pruned; arguments as of `prune_by`.
+
+    Where ties are random, ranks stand for scores: in their order, and no two of them equal.
+    """
+    if ties not in TIES:
+        raise InputError(f"ties are broken by {' or '.join(TIES)}, not by {ties!r}")
+    drawn = "the criterion 'random' needs" if criterion == "random" else "random ties need" if ties == "random" else ""
+    if drawn and rng is None:
+        raise InputError(f"{drawn} rng, a generator or a seed")
+    generator = np.random.default_rng(rng)
     if criterion == "random":
-        if rng is None:
-            raise InputError("the criterion 'random' needs rng, a generator or a seed")
-        generator = np.random.default_rng(rng)
         score: Criterion = lambda final, initial: generator.random(final.shape)  # noqa: E731
     elif isinstance(criterion, str):
         if criterion not in CRITERIA:
@@ -176,7 +190,7 @@ def scores_by(
                 f"a criterion returns one score a weight: of {name} {np.count_nonzero(mask)}, not an array of shape {own.shape}"
             )
         scores[name][mask] = own
-    return scores
+    return without_ties(scores, masks, generator) if ties == "random" else scores
 
 
 def _percentile(values: np.ndarray) -> np.ndarray:

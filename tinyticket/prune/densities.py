@@ -16,7 +16,7 @@ from tinyticket.prune.counts import kept
 from tinyticket.prune.selection import Arrays, Masks, check, drop_smallest
 
 Shapes = Mapping[str, tuple[int, ...]]
-ALLOCATIONS = ("global", "uniform", "erk")
+ALLOCATIONS = ("global", "uniform", "uniform-first-dense", "erk")
 
 
 def allocate(
@@ -32,8 +32,9 @@ def allocate(
         Of the whole network, in (0, 1].
     allocation
         "global": not shared beforehand, the network's density is returned and the scores decide. "uniform": every layer has the
-        network's. "erk": `erdos_renyi_kernel`. A mapping by layer is returned as it is, once checked: it then says everything,
-        and `density` must be what it amounts to, within half a weight per layer.
+        network's. "uniform-first-dense": every layer has it but the first, which stays dense, so that the network keeps more
+        (Evci et al. 2020, "RigL", section 3, Uniform). "erk": `erdos_renyi_kernel`. A mapping by layer is returned as it is, once
+        checked: it then says everything, and `density` must be what it amounts to, within half a weight per layer.
 
     Raises
     ------
@@ -55,6 +56,8 @@ def allocate(
         return density
     if allocation == "uniform":
         return dict.fromkeys(shapes, density)
+    if allocation == "uniform-first-dense":
+        return {name: density if number else 1.0 for number, name in enumerate(shapes)}
     if allocation == "erk":
         return erdos_renyi_kernel(shapes, density)
     raise InputError(f"no allocation of densities is called {allocation!r}{near(str(allocation), ALLOCATIONS)}")

@@ -55,7 +55,7 @@ def set_masks(weights: Arrays, masks: Arrays, fraction: float, rng: Any, by_sign
     return {name: _grow(name, mask, _count(masks[name]) - _count(mask), at_random) for name, mask in left.items()}
 
 
-def rigl_masks(weights: Arrays, masks: Arrays, gradients: Arrays, fraction: float) -> Masks:
+def rigl_masks(weights: Arrays, masks: Arrays, gradients: Arrays, fraction: float, round_down: bool = False) -> Masks:
     """Drop the smallest magnitudes and grow where the dense gradient is largest (RigL, algorithm 1).
 
     Parameters
@@ -65,12 +65,14 @@ def rigl_masks(weights: Arrays, masks: Arrays, gradients: Arrays, fraction: floa
         flat index grows.
     fraction
         Of a layer's survivors that is dropped: `drop_fraction` of the iteration.
+    round_down
+        Drop floor(fraction * survivors), as the authors' code does, instead of the nearest whole number.
 
     Notes
     -----
     The update takes the place of a step of the optimizer: the batch is spent on the gradients.
     """
-    left = _drop(weights, masks, fraction)
+    left = _drop(weights, masks, fraction, round_down=round_down)
     by_gradient = _by(gradients, masks)
     return {name: _grow(name, mask, _count(masks[name]) - _count(mask), by_gradient) for name, mask in left.items()}
 
@@ -122,7 +124,7 @@ def shares(total: int, worth: Mapping[str, float], room: Mapping[str, int]) -> d
     return {name: {**full, **whole}[name] for name in room}
 
 
-def _drop(weights: Arrays, masks: Arrays, fraction: float, by_sign: bool = False) -> Masks:
+def _drop(weights: Arrays, masks: Arrays, fraction: float, by_sign: bool = False, round_down: bool = False) -> Masks:
     """Return masks without the weights nearest zero, of equal ones without the higher flat index."""
     check(weights, masks)
     checked_fraction(fraction)
@@ -136,7 +138,9 @@ def _drop(weights: Arrays, masks: Arrays, fraction: float, by_sign: bool = False
                 [drop_smallest(magnitude, part, removed(_count(part), fraction)) for part in parts]
             )
         else:
-            kept = drop_smallest(magnitude, flat, removed(_count(flat), fraction))
+            survivors = _count(flat)
+            count = math.floor(fraction * survivors) if round_down else removed(survivors, fraction)
+            kept = drop_smallest(magnitude, flat, count)
         left[name] = kept.reshape(mask.shape)
     return left
 

@@ -93,7 +93,7 @@ def prune_at_init(
     input_shape
         For SynFlow: shape of one example, if neither `data` nor a first Linear layer tells.
     allocation
-        How layers share the density: "global" (as published), "uniform", "erk", or densities by layer; see `allocate`.
+        How layers share the density: "global" (as published), another of `ALLOCATIONS`, or densities by layer; see `allocate`.
     rounds
         Prune in so many rounds, round t to density**(t/rounds) (SynFlow, algorithm 1), with scores of what is left. Default 100
         for SynFlow and 1 for the others. From a model that is pruned already to the density s: s (density / s)**(t/rounds).

@@ -82,6 +82,23 @@ def keep_counts(scores: Arrays, masks: Arrays, counts: Mapping[str, int]) -> Mas
     return kept
 
 
+def without_ties(scores: Arrays, masks: Arrays, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return ranks in place of scores, in the order of the scores, and of equal scores in a random one.
+
+    Ranks count from 0 over the survivors of all layers together, so that they compare within a layer and between layers as scores
+    do; they are 0 where weights are pruned.
+    """
+    check(scores, masks)
+    flat = np.concatenate([scores[name][mask] for name, mask in masks.items()])
+    ranks = np.empty(flat.size)
+    ranks[np.lexsort((rng.random(flat.size), flat))] = np.arange(flat.size)
+    pieces = np.split(ranks, np.cumsum([np.count_nonzero(mask) for mask in masks.values()])[:-1])
+    ranked = {name: np.zeros(mask.shape) for name, mask in masks.items()}
+    for (name, mask), piece in zip(masks.items(), pieces, strict=True):
+        ranked[name][mask] = piece
+    return ranked
+
+
 def checked_fraction(fraction: float) -> float:
     """Return `fraction` if it lies strictly between 0 and 1; raise InputError if not."""
     if not 0 < fraction < 1:

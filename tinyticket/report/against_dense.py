@@ -6,6 +6,7 @@ shows the dense networks' mean as a line, and every other kind at its difference
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,9 +111,12 @@ def accuracy_limits(result: Result) -> tuple[float, float]:
 
 
 def limits(lines: Iterable[Line], *references: float) -> tuple[float, float]:
-    """Return the lowest and the highest value that a picture of lines shows: all means, and intervals as far as there is room."""
-    marks = [mark for line in lines for mark in line.marks]
-    means = [*(mark.mean for mark in marks), *references]
+    """Return the lowest and the highest value that a picture of lines shows: all means, and intervals as far as there is room.
+
+    Means that are not finite, as R2 where errors overflow, have no place in it.
+    """
+    marks = [mark for line in lines for mark in line.marks if math.isfinite(mark.mean)]
+    means = [*(mark.mean for mark in marks), *filter(math.isfinite, references)] or [0.0, 1.0]
     low, high = min(means), max(means)
     room = REACH * max(high - low, 0.01 * abs(high), 1e-6)
     lowest = min([low, *(mark.low for mark in marks if mark.low is not None)])

@@ -29,7 +29,9 @@ class Interval:
     error: float = math.inf  # standard error of the mean; of a ratio, of its logarithm
 
     def p_above(self, bound: float) -> float:
-        """Return the p-value of the claim that the true mean is above a bound."""
+        """Return the p-value of the claim that the true mean is above a bound; trials without any scatter prove nothing."""
+        if not self.error:
+            return 1.0
         return _tail((self.mean - bound) / self.error, self.trials)
 
     def p_below_one(self) -> float:
@@ -45,7 +47,7 @@ class Interval:
 
         Mean and deviation are taken to stay what they are.
         """
-        for trials in range(self.trials, most) if self.mean > bound else ():
+        for trials in range(self.trials, most) if self.mean > bound and self.error else ():
             error = self.error * math.sqrt(self.trials / trials)
             if (self.mean - bound) / error >= _student(trials - 1, 1 - 2 * level) + _student(trials - 1, 0.6):
                 return trials

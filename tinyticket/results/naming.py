@@ -55,9 +55,10 @@ EARLY_BIRD = Networks("early bird", "winning network", "which was dense until it
 
 METHODS = {
     **dict.fromkeys(("supermask", "edge-popup"), UNTOUCHED),
-    **dict.fromkeys(("set", "set-original", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft"), MOVING),
+    **dict.fromkeys(("set", "set-original", "rigl", "rigl-original", "srigl", "snfs", "snfs-grow"), MOVING),
+    **dict.fromkeys(("cht", "cht-soft"), MOVING),
     "continuous": CONTINUOUS,
-    "early-bird": EARLY_BIRD,
+    **dict.fromkeys(("early-bird", "early-bird-original"), EARLY_BIRD),
 }
 
 

@@ -223,7 +223,8 @@ def _settled(config: Mapping[str, Any], ticket: Round) -> int:
     if config.get("gradual"):
         begin, end, every = config["gradual"]
         return begin + (end - begin) // every * every
-    return ticket.origin.get("drawn", 0) if config.get("method") in ("early-bird", "continuous") else 0
+    draws = "early-bird", "early-bird-original", "continuous"
+    return ticket.origin.get("drawn", 0) if config.get("method") in draws else 0
 
 
 def _accuracies(found: Iterable[float]) -> np.ndarray:

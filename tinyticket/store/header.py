@@ -105,13 +105,16 @@ CONFIG: dict[str, Check] = {
 }
 LATER: dict[str, Check] = {
     **dict.fromkeys(("rewind", "strategy", "criterion", "masks_from", "method", "augment", "recipe", "mask_0"), _text),
-    **dict.fromkeys(("early_bird_by", "device", "test_at", "loss", "class_weights", "target"), _text),
+    **dict.fromkeys(
+        ("early_bird_by", "device", "test_at", "loss", "class_weights", "target", "ties", "rewind_optimizer"), _text
+    ),
     **dict.fromkeys(("drop", "score_lr", "scale_penalty", "margin", "label_smoothing", "label_noise"), _number),
     **dict.fromkeys(("salient", "score_start", "score_penalty"), _number),
-    **dict.fromkeys(("signed_constant", "rescale"), lambda value: isinstance(value, bool)),
+    **dict.fromkeys(("signed_constant", "rescale", "exact_convolutions"), lambda value: isinstance(value, bool)),
     "rewind_to": _count(0),
     "update_every": _count(1),
     "first_trial": _count(0),
+    "samples_per_class": _count(0),
     "gradual": lambda value: _list(_count(0), (0, 3))(value) and all(value[2:]),
 }
 NETWORKS: dict[str, Check] = {

@@ -29,7 +29,7 @@ from tinyticket.lottery.streams import stream
 
 SETTINGS = {"rounds": None, "one_shot": [0.3, 0.15], "iterations": 40, "update_every": 6}
 
-SPARSE = ("set", "set-original", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft")
+SPARSE = ("set", "set-original", "rigl", "rigl-original", "srigl", "snfs", "snfs-grow", "cht", "cht-soft")
 
 
 def sparse(method="rigl", **changes):
@@ -61,12 +61,14 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
     rng, momentum, end = stream(0, 0, method, round), {}, 30
     for t, batch in enumerate(itertools.islice(order, iterations), start=1):
         update = t % every == 0 and t < end
+        if method == "rigl-original":
+            update = t == 1 or (t % every == 0 and t <= end)
         gradients = step.gradients(x[batch], y[batch])
         if t % every == 1:
             momentum = {}
         for name in masks:
             momentum[name] = DECAY * momentum.get(name, 0) + gradients[name]
-        if not (update and method in ("rigl", "srigl")):
+        if not (update and method in ("rigl", "rigl-original", "srigl")):
             step((x, y), batch)
         if update:
             weights = {name: weight.data.copy() for name, weight in model.prunable().items()}
@@ -75,6 +77,10 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
                 after = prune.cht_masks(weights, masks, fraction, rng, soft=method == "cht-soft")
             elif method == "set":
                 after = prune.set_masks(weights, masks, fraction, rng)
+            elif method == "rigl-original" and t == end:
+                after = masks
+            elif method == "rigl-original":
+                after = prune.rigl_masks(weights, masks, gradients, fraction, round_down=True)
             elif method == "rigl":
                 after = prune.rigl_masks(weights, masks, gradients, fraction)
             elif method == "srigl":
@@ -93,7 +99,7 @@ def by_hand(method, round, iterations=40, every=6, optimizer="adam"):
     return masks, model.state_dict()
 
 
-@pytest.mark.parametrize("method", ["set", "rigl", "srigl", "snfs", "snfs-grow", "cht", "cht-soft"])
+@pytest.mark.parametrize("method", ["set", "rigl", "rigl-original", "srigl", "snfs", "snfs-grow", "cht", "cht-soft"])
 def test_the_training_is_the_papers_step_by_step(method):
     assert SETTINGS["update_every"] < WINDOW  # so that the momentum is of all steps since the update before
     result = sparse(method, eager=True, controls="none")
@@ -124,10 +130,15 @@ def test_masks_move_and_networks_keep_their_size(method, eager):
         if method not in ("snfs", "srigl"):
             assert counts(ticket.masks) == exact
         assert any((ticket.masks[name] != mask).any() for name, mask in ticket.start_masks.items())
-        assert ticket.origin["updates"] == 4
+        assert ticket.origin["updates"] == (6 if method == "rigl-original" else 4)
         assert ticket.origin["grown"] > 0
         for name, mask in ticket.masks.items():
             assert not ticket.trained[name][~mask].view(np.uint32).any()
+
+
+def test_rigl_original_moves_every_iteration_if_that_is_asked_for():
+    ticket = sparse("rigl-original", controls="none", update_every=1, one_shot=[0.3], iterations=8).trials[0].rounds[1]
+    assert ticket.origin["updates"] == 6
 
 
 def test_the_dense_network_is_that_of_any_other_experiment():
@@ -242,9 +253,9 @@ def test_set_as_first_published_draws_new_weights():
     [
         ({"method": "rigg"}, "did you mean 'rigl'"),
         ({"one_shot": None, "rounds": 2}, "give the densities with one-shot"),
-        ({"criterion": "snip"}, "leave criterion, gradual, mask-0, rewind"),
-        ({"rewind_to": 3}, "leave criterion, gradual, mask-0, rewind"),
-        ({"gradual": (2, 14, 3)}, "leave criterion, gradual, mask-0, rewind"),
+        ({"criterion": "snip"}, "leave criterion, ties, gradual, mask-0, rewind"),
+        ({"rewind_to": 3}, "leave criterion, ties, gradual, mask-0, rewind"),
+        ({"gradual": (2, 14, 3)}, "leave criterion, ties, gradual, mask-0, rewind"),
         ({"scope": "global"}, "has a density for each layer"),
         ({"controls": "inverted"}, "keeps the smallest scores of a criterion, and rigl has none"),
         ({"controls": "static-2"}, "no control is called 'static-2'"),
@@ -253,7 +264,7 @@ def test_set_as_first_published_draws_new_weights():
         ({"update_every": 30}, "rigl would never move its mask in 40 iterations"),
         (
             {"method": "tickets"},
-            "update-every is a setting of the method set or rigl or srigl or snfs or snfs-grow or cht or cht-soft, not of tickets",
+            "update-every is a setting of the method set or rigl or rigl-original or srigl or snfs or snfs-grow or cht or cht-soft, not of",
         ),
         ({"salient": 0.5}, "salient is a setting of the method srigl, not of rigl"),
         ({"method": "srigl", "salient": 1.0}, "the share of salient weights is at least 0 and below 1"),

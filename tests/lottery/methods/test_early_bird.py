@@ -63,6 +63,34 @@ def test_a_ticket_that_does_not_emerge_is_drawn_at_the_last_moment_and_the_file_
     assert record["distance"] > 0.1
 
 
+def test_the_authors_way_does_not_compare_older_masks_with_each_other():
+    """Two masks lie 12% apart, and each of them 6% from those that come after."""
+    flips = [[0, 1, 2], [3, 4, 5], [], [], [], []]  # of the kept places, as many others come in their place
+    revisions = [EarlyBirdTraining((8, 16, 24, 32, 40, 48), 0.5, pairs=pairs) for pairs in ("newest", "all")]
+    masks = [{"w": np.ones(100, bool)}] * 2
+    for number, out in enumerate(flips):
+        kept = np.arange(100.0) < 50
+        kept[out], kept[[50 + place for place in out]] = False, True
+        masks = [r(8 * number + 8, {"w": kept + 1.0}, mask) for r, mask in zip(revisions, masks, strict=True)]
+        if number == 2:  # as a training that was interrupted goes on
+            values, arrays = revisions[0].state()
+            revisions[0] = EarlyBirdTraining(revisions[0].iterations, 0.5, pairs="newest")
+            revisions[0].restore(values, arrays)
+    newest, every = (revision.record() for revision in revisions)
+    assert newest == {"drawn": 40, "distance": 0.06, "emerged": True}
+    assert every["drawn"] == 48
+
+
+def test_the_authors_way_resumes_to_the_same_bits(out):
+    changes = {"method": "early-bird-original", "one_shot": [0.4], "iterations": 64}
+    whole = early(**changes)
+    assert whole.trials[0].rounds[1].origin["mask"] == "early-bird"
+    assert whole.trials[0].rounds[1].early_stop_iteration >= whole.trials[0].rounds[1].origin["drawn"]
+    with pytest.raises(Interrupt):
+        early(**changes, out=out, callbacks=InterruptAt("committed"))
+    assert differing(contents(early(**changes, out=out).path), contents(whole, out.parent)) == []
+
+
 @pytest.mark.parametrize("scope", ["global", "erk"])
 def test_it_resumes_to_the_same_bits(scope, out):
     whole = early(scope=scope, controls="random,rewound", one_shot=[0.2])
@@ -213,7 +241,7 @@ def test_by_channels_it_resumes_to_the_same_bits(out, eager):
             "scale-penalty is a setting of the method early-bird with",
         ),
         ({"device": "cuda"}, "no kernel for the penalty of scales: give scale-penalty 0"),
-        ({"method": "rigl"}, "early-bird-by is a setting of the method early-bird, not of rigl"),
+        ({"method": "rigl"}, "early-bird-by is a setting of the method early-bird or early-bird-original, not of rigl"),
         ({"early_bird_by": "channel"}, "early-bird-by is weights or channels, not 'channel'"),
     ],
 )

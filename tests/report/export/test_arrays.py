@@ -85,6 +85,12 @@ def test_a_ticket_as_it_starts_is_what_was_rewound_to(tmp_path):
     assert not np.array_equal(rewound, late.init(0)["fc1.weight"])
 
 
+def test_an_ending_in_capitals_says_what_is_written_too(result, tmp_path):
+    for name in ("a.npz", "b.NPZ"):
+        export(result, tmp_path / name, 0, 1)
+    assert (tmp_path / "b.NPZ").read_bytes() == (tmp_path / "a.npz").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "says"),
     [

@@ -16,8 +16,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinyticket.lottery.methods.continuous import ContinuousSparsification
-from tinyticket.lottery.methods.dynamic import CHT, SET, SNFS, LayerwiseSNFS, OriginalSET, RigL, SoftCHT, SRigL
-from tinyticket.lottery.methods.early_bird import EarlyBird
+from tinyticket.lottery.methods.dynamic import (
+    CHT,
+    SET,
+    SNFS,
+    LayerwiseSNFS,
+    OriginalRigL,
+    OriginalSET,
+    RigL,
+    SoftCHT,
+    SRigL,
+)
+from tinyticket.lottery.methods.early_bird import EarlyBird, OriginalEarlyBird
 from tinyticket.lottery.methods.gradual import GradualPruning
 from tinyticket.lottery.methods.learned import EdgePopupMethod, SupermaskMethod
 from tinyticket.lottery.methods.method import Method, check_own
@@ -30,8 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Method", "check_method", "method_of"]
 
 _OWN = (
-    *(Tickets(), SET(), OriginalSET(), RigL(), SRigL(), SNFS(), LayerwiseSNFS(), CHT(), SoftCHT()),
-    *(EarlyBird(), SupermaskMethod(), EdgePopupMethod(), ContinuousSparsification()),
+    *(Tickets(), SET(), OriginalSET(), RigL(), OriginalRigL(), SRigL(), SNFS(), LayerwiseSNFS(), CHT(), SoftCHT()),
+    *(EarlyBird(), OriginalEarlyBird(), SupermaskMethod(), EdgePopupMethod(), ContinuousSparsification()),
 )
 METHODS = Registry(
     "method",

@@ -6,6 +6,8 @@ of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET
 them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new weights drawn as the initial ones were.
 SRigL gives the neurons of a layer equally many weights, and may ablate some (`prune.fan_in`); CHT grows by the shape of the mask
 alone (`prune.link_prediction`). RigL and SRigL spend an iteration on an update, as RigL's paper says; the others update after one.
+`rigl-original` is RigL as its authors' code runs it: it rounds down what it drops, and updates at the first iteration and at the last
+one of the schedule too.
 """
 
 from __future__ import annotations
@@ -170,6 +172,21 @@ class RigL(Dynamic):
 
     def move(self, weights, masks, momentum, fraction, rng):
         return prune.rigl_masks(weights, masks, momentum, fraction)
+
+
+class OriginalRigL(RigL):
+    """Updates from the first iteration to T_end inclusive, and rounds down what it drops (the code of Evci et al. 2020)."""
+
+    name = "rigl-original"
+
+    def move(self, weights, masks, momentum, fraction, rng):
+        if not fraction:  # at T_end: the iteration is spent all the same
+            return masks
+        return prune.rigl_masks(weights, masks, momentum, fraction, round_down=True)
+
+    def moments(self, settings, epoch):
+        last = int(REST * settings.iterations)
+        return tuple(sorted({1, *range(settings.update_every, last + 1, settings.update_every)})), last
 
 
 class SNFS(Dynamic):

@@ -43,10 +43,11 @@ class EarlyBirdTraining(Revision):
         | dict[str, float],  # of the masks: the whole network's, or by layer; of channels, how many are kept
         channels: Mapping[str, Channels] | None = None,
         scale_penalty: float = 0.0,
+        pairs: str = "all",  # of masks that are compared, as in `prune.EarlyBird`
     ):
-        self._channels, self._scale_penalty = channels or {}, scale_penalty
+        self._channels, self._scale_penalty, self._pairs = channels or {}, scale_penalty, pairs
         self.reads = tuple(self._channels)
-        self.iterations, self._density, self._watch = iterations, density, prune.EarlyBird()
+        self.iterations, self._density, self._watch = iterations, density, prune.EarlyBird(pairs=pairs)
         self._drawn, self._distance = 0, 1.0
 
     @property
@@ -84,7 +85,8 @@ class EarlyBirdTraining(Revision):
         return {"drawn": self._drawn, "distance": self._distance}, seen
 
     def restore(self, values: dict[str, Any], arrays: State) -> None:
-        self._drawn, self._distance, self._watch = int(values["drawn"]), float(values["distance"]), prune.EarlyBird()
+        self._drawn, self._distance = int(values["drawn"]), float(values["distance"])
+        self._watch = prune.EarlyBird(pairs=self._pairs)
         seen: dict[str, Masks] = {}
         for place, mask in arrays.items():
             number, _, name = place.partition(":")
@@ -99,6 +101,7 @@ class EarlyBird(Method):
     name, words = "early-bird", naming.EARLY_BIRD
     defaults: ClassVar = {"scope": "global", "controls": ("random",)}
     own = ("early_bird_by", "scale_penalty")
+    pairs = "all"  # of the last five masks that are compared
 
     def check(self, settings: Settings) -> None:
         super().check(settings)
@@ -136,4 +139,11 @@ class EarlyBird(Method):
         else:
             density = plan.densities[round] if settings.scope == "global" else layer_densities(plan, round)
         moments = self.moments(settings, trial.epoch)
-        return trial.dense_start(self.name, EarlyBirdTraining(moments, density, plan.channels, settings.scale_penalty))
+        training = EarlyBirdTraining(moments, density, plan.channels, settings.scale_penalty, self.pairs)
+        return trial.dense_start(EarlyBird.name, training)
+
+
+class OriginalEarlyBird(EarlyBird):
+    """Compares the newest mask with the four before it, and not those with each other (the code of You et al. 2020)."""
+
+    name, pairs = "early-bird-original", "newest"

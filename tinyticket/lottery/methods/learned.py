@@ -24,7 +24,7 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.controls.ticket import Ticket
-from tinyticket.lottery.methods.method import Method, layer_counts, leaves_theta_0
+from tinyticket.lottery.methods.method import Method, has_criterion, layer_counts, leaves_theta_0
 from tinyticket.lottery.plan import Plan, prunable_sizes
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
@@ -142,11 +142,11 @@ class OneRound(LearnedMask):
 
     def check(self, settings: Settings) -> None:
         super().check(settings)
-        other = leaves_theta_0(settings) or settings.criterion != "magnitude"
+        other = leaves_theta_0(settings) or has_criterion(settings)
         if other or settings.one_shot or settings.rounds != 1 or settings.prune:
             raise InputError(
                 f"{self.name} has one round, whose density it finds, and starts at theta_0: leave one-shot, rounds, prune, "
-                "criterion, gradual, mask-0, rewind, rewind-to and strategy out"
+                "criterion, ties, gradual, mask-0, rewind, rewind-to and strategy out"
             )
 
     def plan(self, model: Module, settings: Settings) -> Plan:

@@ -42,18 +42,16 @@ class Method:
     def check(self, settings: Settings) -> None:
         """Raise InputError unless the other settings go with this method."""
         self.check_controls(settings)
-        if not settings.one_shot or leaves_theta_0(settings) or settings.criterion != "magnitude":
+        if not settings.one_shot or leaves_theta_0(settings) or has_criterion(settings):
             raise InputError(
                 f"{self.name} finds its mask in a training that starts at theta_0: give the densities with one-shot, and leave "
-                "criterion, gradual, mask-0, rewind, rewind-to and strategy out"
+                "criterion, ties, gradual, mask-0, rewind, rewind-to and strategy out"
             )
 
     def check_layerwise(self, settings: Settings) -> None:
         """Raise InputError if the density is one of the whole network."""
         if settings.scope == "global":
-            raise InputError(
-                f"{self.name} has a density for each layer: the scope is erk, uniform or layer, not global"
-            )
+            raise InputError(f"{self.name} has a density for each layer: leave scope out, or give another than global")
 
     def check_controls(self, settings: Settings) -> None:
         """Raise InputError if a control makes no sense beside the networks of this method."""
@@ -105,6 +103,11 @@ class Method:
 def leaves_theta_0(settings: Settings) -> bool:
     """Whether anything but theta_0, with zeros where weights are pruned, is where networks start."""
     return bool(changes_reset(settings) or settings.gradual or settings.mask_0 != "zero")
+
+
+def has_criterion(settings: Settings) -> bool:
+    """Whether a criterion other than magnitude is asked for, or another way with its ties."""
+    return settings.criterion != "magnitude" or settings.ties != "index"
 
 
 def layer_counts(plan: Plan, round: int) -> dict[str, int]:

@@ -127,7 +127,7 @@ def _job(again: Again, trial: int, round: Round) -> Job:
             "instability is a question to networks of one mask"
         )
     if round.number == 0 and kept_iteration(settings):
-        rewinding = Rewinding("weights", settings.rewind_to, start.weights)
+        rewinding = Rewinding("weights", settings.rewind_to, start.weights, settings.rewind_optimizer)
         start = rewinding.start(again.result.rewind(trial), start.weights, start.masks, {"mask": "ticket"})
     return replace(job, start=start, keep_at=0)
 

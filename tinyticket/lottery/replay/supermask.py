@@ -14,6 +14,7 @@ from tinyticket.data import Dataset
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.inputs import split
 from tinyticket.lottery.losses import make_loss
+from tinyticket.lottery.pruning import ties_of
 from tinyticket.lottery.replay.again import data_of
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
@@ -83,7 +84,7 @@ def _masks(model: Module, trained: State, initial: State, seed: int, trial: int)
         fractions = {name: 1 - (0.9 if name == names[-1] else 0.8) ** rounds for name in names}
         for criterion in (*prune.CRITERIA, "random"):
             rng = stream(seed, trial, "supermask-random", rounds)
-            masks = prune.prune_by(criterion, final, first, fraction=fractions, rng=rng)
+            masks = prune.prune_by(criterion, final, first, fraction=fractions, rng=rng, ties=ties_of(criterion))
             kept = sum(int(np.count_nonzero(mask)) for mask in masks.values())
             yield criterion, kept / sum(mask.size for mask in masks.values()), masks
 

@@ -8,7 +8,7 @@ from typing import Any
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.methods import METHODS
 from tinyticket.lottery.methods.early_bird import SCALE_PENALTY
-from tinyticket.lottery.pruning import AT_INIT
+from tinyticket.lottery.pruning import AT_INIT, ties_of
 from tinyticket.lottery.settings.declare import BySize, Open
 from tinyticket.lottery.settings.table import RUNNING, SETTINGS, Running, Settings
 from tinyticket.prune import parse_fractions
@@ -64,7 +64,14 @@ def _of_size(default: Any, large: bool) -> Any:
 def _by_method(given: Options) -> Options:
     scope = "global" if given.get("criterion") in AT_INIT else "layer"
     penalty = SCALE_PENALTY if given.get("early_bird_by") == "channels" else 0.0
-    general = {"scope": scope, "controls": ["reinit", "random"], "score_lr": 0.0, "scale_penalty": penalty}
+    ties = ties_of(given.get("criterion", "magnitude"))
+    general = {
+        "scope": scope,
+        "ties": ties,
+        "controls": ["reinit", "random"],
+        "score_lr": 0.0,
+        "scale_penalty": penalty,
+    }
     return general | METHODS[given.get("method", "tickets")].defaults
 
 

@@ -24,17 +24,20 @@ from tinyticket.lottery.methods import METHODS, check_method
 from tinyticket.lottery.methods.early_bird import BY as EARLY_BIRDS
 from tinyticket.lottery.methods.gradual import parse_gradual
 from tinyticket.lottery.pruning import CRITERIA, SCOPES, check_pruning
+from tinyticket.lottery.rewinding import OPTIMIZERS as REWOUND
 from tinyticket.lottery.rewinding import REWINDS, STRATEGIES, check_rewinding
 from tinyticket.lottery.settings import readers
 from tinyticket.lottery.settings.declare import BySize, Declared, Open, setting, settings_of
 from tinyticket.nn import models
 from tinyticket.optim.schedules import Schedule, to_plain
+from tinyticket.prune import TIES
 from tinyticket.results.result import Result
 from tinyticket.results.verdict import MARGIN
 
 OPTIMIZERS = ("adam", "sgd", "momentum", "nesterov", "adamw", "sign-in")
 EXTENDABLE = ("rounds", "trials")  # a later run may ask for more of these
-MASKING = ("prune", "one_shot", "scope", "criterion", "gradual", "strategy", "method")  # what decides masks
+# What decides masks:
+MASKING = ("prune", "one_shot", "scope", "criterion", "ties", "samples_per_class", "gradual", "strategy", "method")
 
 
 # fmt: off
@@ -82,8 +85,8 @@ class Settings(Declared):
         expected="one-shot wants densities between 0 and 1, such as 0.5,0.2,0.1")
     scope: str = setting(
         "Pruning", Open("layer; global before training and for early-bird, erk where a mask moves"),
-        "Compare scores within each layer or in the global network; with `one_shot` also give all layers one density (uniform), or "
-        "those of an Erdos-Renyi kernel (erk).", known=SCOPES)
+        "Compare scores within each layer or in the global network; with `one_shot` also give all layers one density (uniform), "
+        "all but the first, which stays dense (uniform-first-dense), or those of an Erdos-Renyi kernel (erk).", known=SCOPES)
     trials: int = setting(
         "Experiment", Open("digits 12, other small data 3, large data 1"), "Independent repetitions.", least=1, below=10**5,
         common=True)
@@ -190,13 +193,28 @@ class Settings(Declared):
     label_noise: float = setting(
         "Training", 0.0, "Share of the training labels that are another class, at random; validation and test labels stay right.",
         later=True, least=0, below=1, expected="the share of wrong labels is at least 0 and below 1")
+    ties: str = setting(
+        "Pruning", Open("random for criteria that keep changed signs (diff_sign), index for others"),
+        "Which of equal scores are removed first: those of higher index in the layer, or random ones, as Zhou et al. do.",
+        absent="index", known=TIES, kind="way to break ties")
+    samples_per_class: int = setting(
+        "Pruning", 0, "Score weights by so many examples of each class, as GraSP's authors do (snip and grasp); 0: by a batch "
+        "drawn at random.", later=True, least=0, below=2**31)
+    rewind_optimizer: str = setting(
+        "Rewinding", REWOUND[0], "What the optimizer remembers where weights go back to a later iteration: what it did then "
+        "(rewound), or nothing (new), as in open_lth.", later=True, known=REWOUND, kind="optimizer after rewinding")
     # fmt: on
 
     def __post_init__(self):
         super().__post_init__()
         rewinds = self.rewind != "weights" or self.rewind_to != 0
-        check_pruning(self.criterion, self.scope, bool(self.one_shot), rewinds)
-        check_rewinding(self.rewind, self.rewind_to, self.strategy, self.iterations, bool(self.one_shot))
+        check_pruning(
+            *(self.criterion, self.scope, bool(self.one_shot), rewinds), *(self.ties, self.samples_per_class)
+        )
+        check_rewinding(
+            *(self.rewind, self.rewind_to, self.strategy, self.iterations),
+            *(bool(self.one_shot), self.rewind_optimizer),
+        )
         check_mask_0(self)
         check_method(self)
         check_device_settings(self)

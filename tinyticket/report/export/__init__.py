@@ -72,7 +72,7 @@ def export(
         If there is no such network, the format cannot express it, or the file cannot be written.
     """
     path = Path(path)
-    name = _BY_ENDING.get(path.suffix) if to is None else to
+    name = _BY_ENDING.get(path.suffix.lower()) if to is None else to
     if name is None:
         raise InputError(f"{path}: the ending says what is written, {' or '.join(_BY_ENDING)}; not {path.suffix!r}")
     if name not in FORMATS:
