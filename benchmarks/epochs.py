@@ -119,7 +119,7 @@ def forced(training: Training, times: int = 7) -> Iterator[tuple[str, dict[str, 
         yield name, least
 
 
-@click.command(help=__doc__)
+@click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.option("--model", default="lenet-300-100", show_default=True)
 @click.option("--density", type=click.FloatRange(0, 1, min_open=True), default=0.001, show_default=True)
 @click.option("--epochs", "count", type=click.IntRange(10), default=50, show_default=True)
