@@ -19,8 +19,28 @@ BENCHMARKS = ("kernels", "step", "run", "memory")
 CASES = ("linear", "wide", "convolution", "gather", "softmax", "adam", "pattern", "inference", "startup")
 """The parts of `kernels`."""
 
-LAYERS = {"linear": r"linear-(\d+)x(\d+)", "convolution": r"convolution-(\d+)x(\d+)x\2"}
-"""Shapes of layers as they are given, by the case that measures them."""
+LAYERS = {
+    "linear": r"linear-(?P<inputs>\d+)x(?P<second>\d+)(-b(?P<batch>\d+))?",
+    "convolution": r"convolution-(?P<inputs>\d+)x(?P<second>\d+)x(?P=second)(-(?P<outputs>\d+))?(-k(?P<kernel>\d*[13579]))?"
+    r"(-b(?P<batch>\d+))?",
+}
+"""Layers as they are given, and as rows call them, by the case that measures them."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A layer of one's own: inputs and outputs of a linear one, channels and rows of a convolution; None where it is not told."""
+
+    inputs: int
+    second: int
+    batch: int | None = None
+    outputs: int | None = None  # channels that a convolution makes
+    kernel: int | None = None  # rows and columns of its windows
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """The two that are always told."""
+        return self.inputs, self.second
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class Options:
     json: str | None = None
     plot: str | None = None
     cases: tuple[str, ...] | None = None
-    layers: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # shapes of one's own, by case
+    layers: dict[str, tuple[Shape, ...]] = field(default_factory=dict)  # shapes of one's own, by case
     processes: int = 1
     quick: bool = False
     steps_per_call: int = 1
@@ -57,7 +77,9 @@ def parser() -> argparse.ArgumentParser:
         description="Times tinyticket against its peers, in alternating blocks, and checks its results against float64.",
         epilog="kernels: layers and the small kernels; step: whole training steps of a model; run: the published Lenet "
         "experiment, extrapolated from a few hundred steps of each round; memory: what a step takes at its peak. "
-        "Ratios above 1: tinyticket is faster.",
+        "Ratios above 1: tinyticket is faster. Modules of their own: benchmarks.epochs, whether steps stay quick for 50 epochs; "
+        "benchmarks.checkouts, this checkout beside another, or on a busy machine; benchmarks.commits, what commits of large files "
+        "cost; benchmarks.verdict, how often verdicts err; benchmarks.device_passes, passes of layers on a GPU. Each has --help.",
         allow_abbrev=False,
     )
     p.add_argument("benchmark", metavar="{kernels,step,run,memory}")
@@ -73,8 +95,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--layers",
         metavar="NAMES",
-        help="kernels: layers of your own shapes: linear-INPUTSxOUTPUTS, "
-        "convolution-CHANNELSxSIDExSIDE (3 x 3, as many channels out as in), such as linear-784x300",
+        help="kernels: layers of your own, called as rows are: linear-INPUTSxOUTPUTS[-bBATCH], "
+        "convolution-CHANNELSxSIDExSIDE[-OUTPUTS][-kSIDE][-bBATCH], of stride 1, k with windows of an odd side: as many channels "
+        "out as in, 3 x 3 and --batch-size where not told; such as linear-784x300 or convolution-3x32x32-64-k5-b128",
     )
     p.add_argument("--processes", type=int, default=1, metavar="N",
                    help="run in N processes one after the other and keep the middle one of each row")  # fmt: skip
@@ -167,17 +190,20 @@ def _between(option: str, value: Any, least: int, most: int) -> int:
     return value
 
 
-def parse_layers(text: str | None) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Return shapes by the case that measures them: inputs and outputs, or channels and rows; InputError for what is no layer."""
-    found: dict[str, tuple[tuple[int, int], ...]] = {}
+def parse_layers(text: str | None) -> dict[str, tuple[Shape, ...]]:
+    """Return shapes by the case that measures them; InputError for what is no layer."""
+    found: dict[str, tuple[Shape, ...]] = {}
     for word in _words("--layers", text) if text is not None else ():
         for case, pattern in LAYERS.items():
-            if (match := re.fullmatch(pattern, word)) and all(0 < int(size) <= 2**16 for size in match.groups()):
-                found[case] = (*found.get(case, ()), (int(match[1]), int(match[2])))
+            match = re.fullmatch(pattern, word)
+            sizes = {name: int(size) for name, size in match.groupdict().items() if size} if match else {}
+            if match and all(0 < size <= 2**16 for size in sizes.values()):
+                found[case] = (*found.get(case, ()), Shape(**sizes))
                 break
         else:
             raise InputError(
-                f"--layers holds {word!r}; expected such as linear-784x300 or convolution-64x32x32, of sizes up to {2**16}"
+                f"--layers holds {word!r}; expected such as linear-784x300-b60 or convolution-64x32x32-128-k5, "
+                f"of sizes up to {2**16}"
             )
     return found
 

@@ -1,10 +1,11 @@
-"""3 x 3 convolutions, forward and backward, from dense to 2%: our two kinds of kernels and the peers'."""
+"""Convolutions, 3 x 3 unless told, forward and backward, from dense to 2%: our two kinds of kernels and the peers'."""
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 from benchmarks import environment
-from benchmarks.arguments import Options
+from benchmarks.arguments import Options, Shape
 from benchmarks.image_layer import ImageLayer
 from benchmarks.own_image_layer import OwnDenseImages, OwnSparseImages, OwnWinogradImages, chosen
 from benchmarks.peer_image_layers import WAYS, able
@@ -28,10 +29,11 @@ Calls = dict[tuple[str, str], Callable[[], None]]
 def measure(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     """Yield a row for every size, density and peer; of a peer's ways the quickest counts, and the row says which."""
     peers = peers.among(*WAYS)
-    for channels, side in options.layers.get("convolution", SIZES):
-        for density in options.densities or DENSITIES:
-            layer = ImageLayer(channels, side, options.batch_size or BATCH_SIZE, density)
-            yield from _at_density(layer, options, peers, discipline)
+    shapes = options.layers.get("convolution") or [Shape(*size) for size in SIZES]
+    for shape, density in product(shapes, options.densities or DENSITIES):
+        batch = shape.batch or options.batch_size or BATCH_SIZE
+        layer = ImageLayer(*shape.sizes, batch, density, shape.outputs, shape.kernel or 3)
+        yield from _at_density(layer, options, peers, discipline)
 
 
 def _at_density(layer: ImageLayer, options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:

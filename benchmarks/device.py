@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from benchmarks.arguments import Options
+from benchmarks.arguments import Options, Shape
 from benchmarks.device_layers import OwnLayer, chosen
 from benchmarks.device_peers import LAYERS, TF32_TOLERANCE, wait
 from benchmarks.image_layer import ImageLayer
@@ -28,18 +28,20 @@ PASSES = 10
 
 def linear(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     """Measure a linear layer that is as wide as it is deep."""
-    *shape, batch = LINEAR
-    for (inputs, outputs), density in product(options.layers.get("linear", [shape]), options.densities or DENSITIES):
-        layer = Layer(inputs, outputs, options.batch_size or batch, density)
-        yield from _compare(f"linear-{inputs}x{outputs}-b{layer.batch}", layer, options, peers, discipline)
+    *sizes, batch = LINEAR
+    for shape, density in product(options.layers.get("linear", [Shape(*sizes)]), options.densities or DENSITIES):
+        layer = Layer(*shape.sizes, shape.batch or options.batch_size or batch, density)
+        yield from _compare(f"linear-{layer.inputs}x{layer.outputs}-b{layer.batch}", layer, options, peers, discipline)
 
 
 def convolution(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     """Measure the convolutions of residual networks and of VGG."""
-    for channels, side, batch in [(*size, IMAGES[0][2]) for size in options.layers.get("convolution", ())] or IMAGES:
-        for density in options.densities or DENSITIES:
-            layer = ImageLayer(channels, side, options.batch_size or batch, density)
-            yield from _compare(layer.name, layer, options, peers.among("torch", "torch-tf32"), discipline)
+    standard = [Shape(channels, side, batch=options.batch_size or batch) for channels, side, batch in IMAGES]
+    shapes = options.layers.get("convolution") or standard
+    for shape, density in product(shapes, options.densities or DENSITIES):
+        batch = shape.batch or options.batch_size or IMAGES[0][2]
+        layer = ImageLayer(*shape.sizes, batch, density, shape.outputs, shape.kernel or 3)
+        yield from _compare(layer.name, layer, options, peers.among("torch", "torch-tf32"), discipline)
 
 
 def _compare(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.image_layer import KERNEL, PADDING, ImageLayer
+from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Layer, Results
 from tinyticket.compiler.cuda.choice import break_even
 from tinyticket.compiler.cuda.layout import Plans
@@ -37,8 +37,10 @@ class OwnLayer:
             self.x_image, self.y_image = Image(layer.inputs, 1, 1), Image(layer.outputs, 1, 1)
             window = make_window(1, self.x_image, self.y_image, (1, 1))
         else:
-            self.x_image = self.y_image = Image(layer.channels, layer.side, layer.side, PADDING)
-            window = make_window(1, self.x_image, self.y_image, KERNEL, padding=PADDING)
+            self.x_image, self.y_image = (
+                Image(channels, layer.side, layer.side, layer.padding) for channels in (layer.channels, len(layer.mask))
+            )
+            window = make_window(1, self.x_image, self.y_image, layer.mask.shape[2:], padding=layer.padding)
         start, border = origin(self.x_image), self.x_image.border
         g = Geometry.of(window, lanes, start, start)
         x, dy = (upload(pack(array, border, lanes)) for array in (layer.x, layer.dy))

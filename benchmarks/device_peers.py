@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.image_layer import PADDING, ImageLayer
+from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Layer, Results
 
 TF32_TOLERANCE = 5e-3
@@ -50,14 +50,14 @@ class TorchLayer:
             if self.w.ndim == 2:
                 self.y = self.torch.mm(self.x, self.w.T)
             else:
-                self.y = self.torch.nn.functional.conv2d(self.x, self.w, padding=PADDING)
+                self.y = self.torch.nn.functional.conv2d(self.x, self.w, padding=self.layer.padding)
 
     def backward(self) -> None:
         with tf32(self.allow_tf32):
             if self.w.ndim == 2:
                 self.dx, self.dw = self.torch.mm(self.dy, self.w), self.torch.mm(self.dy.T, self.x)
                 return
-            same, pads = [1, 1], [PADDING, PADDING]
+            same, pads = [1, 1], [self.layer.padding] * 2
             self.dx, self.dw, _ = self.torch.ops.aten.convolution_backward(
                 self.dy, self.x, self.w, None, same, pads, same, False, [0, 0], 1, [True, True, False]
             )

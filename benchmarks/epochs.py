@@ -3,9 +3,9 @@
     python -m benchmarks.epochs                       # lenet-300-100 at 0.1%, 50 epochs
     python -m benchmarks.epochs --density 0.02 --optimizer sgd --weight-decay 0.01
 
-Two networks train in turns on the same batches: in one subnormal numbers are zeros, as everywhere, in the other they are kept
-(`tt.compile(subnormals="kept")`). Then come networks of which some numbers are forced to be near 1e-40, and trained with a
-learning rate that leaves them there.
+Three networks take turns on the same batches: in one subnormal numbers are zeros, as everywhere, in one they are kept
+(`tt.compile(subnormals="kept")`), and one stands still, which shows how the machine's own speed changed. Then come networks of which
+some numbers are forced to be near 1e-40, and trained with a learning rate that leaves them there.
 """
 
 import time
@@ -91,17 +91,17 @@ class Training:
 
 
 def epochs(training: Training, count: int, learning_rate: float) -> dict[str, np.ndarray]:
-    """Return the seconds of a step in each epoch, by way."""
+    """Return the seconds of a step in each epoch, by way and of the network that stands still."""
     data, batches = training.problem.data, np.array(list(training.problem.once()))
-    steps = {way: training.step(way, learning_rate) for way in WAYS}
-    found = {way: np.zeros(count) for way in WAYS}
+    steps = {way: training.step(way, learning_rate) for way in WAYS} | {"still": training.step("zero", STILL)}
+    found = {name: np.zeros(count) for name in steps}
     for step in steps.values():
         step.run(data, batches[:STEPS])
     for epoch in range(count):
-        for way, step in steps.items():
+        for name, step in steps.items():
             began = time.perf_counter()
             step.run(data, batches)
-            found[way][epoch] = (time.perf_counter() - began) / len(batches)
+            found[name][epoch] = (time.perf_counter() - began) / len(batches)
     return found
 
 
@@ -119,7 +119,12 @@ def forced(training: Training, times: int = 7) -> Iterator[tuple[str, dict[str, 
         yield name, least
 
 
-@click.command(help=__doc__)
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """Return the medians of the first and of the last ten."""
+    return float(np.median(values[:10])), float(np.median(values[-10:]))
+
+
+@click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.option("--model", default="lenet-300-100", show_default=True)
 @click.option("--density", type=click.FloatRange(0, 1, min_open=True), default=0.001, show_default=True)
 @click.option("--epochs", "count", type=click.IntRange(10), default=50, show_default=True)
@@ -136,10 +141,11 @@ def main(
         print(
             f"{model} at {density:.1%}, {optimizer}, {threads} thread(s): microseconds of a step, median of ten epochs"
         )
-        print(f"{'subnormals':12}{'first':>9}{'last':>9}{'last / first':>14}")
-        for way, seconds in found.items():
-            first, last = np.median(seconds[:10]), np.median(seconds[-10:])
-            print(f"{way:12}{1e6 * first:9.1f}{1e6 * last:9.1f}{last / first:14.3f}", flush=True)
+        print(f"{'subnormals':12}{'first':>9}{'last':>9}{'last / first':>14}{'over still':>12}")
+        for name, seconds in found.items():
+            (first, last), relative = _ends(seconds), _ends(seconds / found["still"])
+            row = f"{name:12}{1e6 * first:9.1f}{1e6 * last:9.1f}{last / first:14.3f}{relative[1] / relative[0]:12.3f}"
+            print(row, flush=True)
         print(f"\n{'near 1e-40':26}" + "".join(f"{way:>9}" for way in WAYS))
         for name, least in forced(training):
             print(f"{name:26}" + "".join(f"{1e6 * least[way]:9.1f}" for way in WAYS), flush=True)

@@ -1,4 +1,4 @@
-"""One masked 3 x 3 convolution as a problem: the numbers, what is exact, and what work it is."""
+"""One masked convolution as a problem: the numbers, what is exact, and what work it is."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,34 +11,42 @@ from benchmarks.masks import uniform_mask
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.reference import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 
-PADDING = 1
-KERNEL = (3, 3)
 CHECKED = 4
 """Images whose outputs and input gradients are computed in float64 too; the weight gradient sums over all of them."""
 
 
 @dataclass
 class ImageLayer:
-    """A convolution of as many channels as it has, with padding, so that images keep their size; and an upstream gradient."""
+    """A convolution whose padding lets images keep their size, and an upstream gradient; as many channels out as in if not told."""
 
     channels: int
     side: int
     batch: int
     density: float
+    outputs: int | None = None
+    kernel: int = 3  # rows and columns, odd
 
     def __post_init__(self):
         rng = np.random.default_rng(self.channels + self.side)
-        self.mask = uniform_mask((self.channels, self.channels, *KERNEL), self.density, rng)
+        made = self.outputs or self.channels
+        self.mask = uniform_mask((made, self.channels, self.kernel, self.kernel), self.density, rng)
         scale = np.float32(np.sqrt(2 / (self.mask[0].size * self.density)))
         self.weight = rng.standard_normal(self.mask.shape, np.float32) * scale * self.mask
-        shape = self.batch, self.channels, self.side, self.side
-        self.x = np.maximum(rng.standard_normal(shape, np.float32), 0)
-        self.dy = rng.standard_normal(shape, np.float32)
+        image = self.side, self.side
+        self.x = np.maximum(rng.standard_normal((self.batch, self.channels, *image), np.float32), 0)
+        self.dy = rng.standard_normal((self.batch, made, *image), np.float32)
 
     @property
     def name(self) -> str:
         """What its rows are called."""
-        return f"convolution-{self.channels}x{self.side}x{self.side}-b{self.batch}"
+        made = f"-{self.outputs}" if self.outputs else ""
+        kernel = f"-k{self.kernel}" if self.kernel != 3 else ""
+        return f"convolution-{self.channels}x{self.side}x{self.side}{made}{kernel}-b{self.batch}"
+
+    @property
+    def padding(self) -> int:
+        """Rows and columns of zeros around an image."""
+        return self.kernel // 2
 
     @property
     def survivors(self) -> int:
@@ -49,11 +57,11 @@ class ImageLayer:
     def exact(self) -> Results:
         """The three passes in float64: y and dx of the first images, the survivors' gradients of all."""
         w, x, dy = (a.astype(np.float64) for a in (self.weight, self.x, self.dy))
-        padding, some = (PADDING, PADDING), slice(CHECKED)
+        padding, some = (self.padding, self.padding), slice(CHECKED)
         return Results(
             conv2d(x[some], w, None, padding=padding),
             conv2d_input_gradient(dy[some], w, x[some].shape, padding=padding),
-            conv2d_weight_gradient(dy, x, KERNEL, padding=padding)[self.mask],
+            conv2d_weight_gradient(dy, x, w.shape[2:], padding=padding)[self.mask],
         )
 
     def check(self, side: str, results: Results, tolerance: float = TOLERANCE) -> float:

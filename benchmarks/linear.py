@@ -1,6 +1,6 @@
 """Linear layers, forward and backward, from dense to 2%: our two kinds of kernels and the peers'.
 
-Three peers are compared with one thread a side (peers.SERIAL); the others, and tinyticket alone, with --threads.
+Some peers are compared with one thread a side (peers.SERIAL); the others, and tinyticket alone, with --threads.
 """
 
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from benchmarks import environment
-from benchmarks.arguments import Options
+from benchmarks.arguments import Options, Shape
 from benchmarks.layer import Layer
 from benchmarks.own_layer import OwnDense, OwnSparse, OwnSparsePacking, chosen
 from benchmarks.peer_layers import LAYERS
@@ -24,9 +24,9 @@ WIDE_DENSITIES = (0.1, 0.02)
 
 def square(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     """1024 to 1024, batch 128, or other layers: dense and sparse kernels at each density, forward and all three passes."""
-    *shape, batch = SQUARE
-    for (inputs, outputs), density in product(options.layers.get("linear", [shape]), options.densities or DENSITIES):
-        layer = Layer(inputs, outputs, options.batch_size or batch, density)
+    *sizes, batch = SQUARE
+    for shape, density in product(options.layers.get("linear", [Shape(*sizes)]), options.densities or DENSITIES):
+        layer = Layer(*shape.sizes, shape.batch or options.batch_size or batch, density)
         owns = {"sparse": OwnSparse(layer), "dense": OwnDense(layer)}
         for backward in (True, False):
             yield from _compare(layer, owns, {chosen(layer): ""}, backward, options, peers, discipline)
@@ -39,7 +39,9 @@ def wide(options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row
         layer = Layer(inputs, outputs, options.batch_size or batch, density)
         owns = {"sparse": OwnSparse(layer), "packing": OwnSparsePacking(layer)}
         cases = {"sparse": "", "packing": "-packing"}
-        yield from _compare(layer, owns, cases, True, options, peers.among("torch", "sparseprop"), discipline)
+        yield from _compare(
+            layer, owns, cases, True, options, peers.among("torch", "sparseprop", "sparselab"), discipline
+        )
 
 
 def _compare(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.image_layer import KERNEL, PADDING, ImageLayer
+from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Results
 from tinyticket.kernels import cpu
 from tinyticket.kernels.cpu import convolution as c
@@ -27,10 +27,12 @@ class _Own:
 
     def __init__(self, layer: ImageLayer):
         self.layer = layer
-        self.x, self.dy = (cpu.pack_images(array, PADDING) for array in (layer.x, layer.dy))
+        self.x, self.dy = (cpu.pack_images(array, layer.padding) for array in (layer.x, layer.dy))
         self.y, self.dx = (cpu.Images.zeros(images.tiles, images.geometry) for images in (self.dy, self.x))
-        self.window = make_window(self.x.tiles, self.x.geometry, self.y.geometry, KERNEL, padding=PADDING)
-        self.bias = np.zeros(layer.channels, np.float32)
+        self.window = make_window(
+            self.x.tiles, self.x.geometry, self.y.geometry, layer.mask.shape[2:], padding=layer.padding
+        )
+        self.bias = np.zeros(len(layer.mask), np.float32)
         self._forward: list[Prepared] = []
         self._backward: list[Prepared] = []
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.image_layer import PADDING, ImageLayer
+from benchmarks.image_layer import ImageLayer
 from benchmarks.layer import Results
 
 
@@ -21,10 +21,10 @@ class TorchImages:
         self.w, self.x, self.dy = (torch.from_numpy(a).contiguous(memory_format=self.format) for a in arrays)
 
     def forward(self) -> None:
-        self.y = self.torch.nn.functional.conv2d(self.x, self.w, padding=PADDING)
+        self.y = self.torch.nn.functional.conv2d(self.x, self.w, padding=self.layer.padding)
 
     def backward(self) -> None:
-        same, pads = [1, 1], [PADDING, PADDING]
+        same, pads = [1, 1], [self.layer.padding] * 2
         self.dx, self.dw, _ = self.torch.ops.aten.convolution_backward(
             self.dy, self.x, self.w, None, same, pads, same, False, [0, 0], 1, [True, True, False]
         )
@@ -42,7 +42,7 @@ class SparsePropImages:
 
         self.layer = layer
         weight = torch.from_numpy(layer.weight)
-        self.convolution = SparseConv2d(weight, padding=PADDING, vectorizing_over_on=over == "over-pixels")
+        self.convolution = SparseConv2d(weight, padding=layer.padding, vectorizing_over_on=over == "over-pixels")
         self.x, self.dy = torch.from_numpy(layer.x).requires_grad_(), torch.from_numpy(layer.dy)
 
     def forward(self) -> None:

@@ -114,10 +114,81 @@ class SparsePropLayer:
         return Results(self.y.detach().numpy(), self.x.grad.numpy(), self.linear.W_val.grad.numpy())
 
 
+class SparseLabLayer:
+    """sparselab's products in padded CSR, features by samples, without the transposes and the tape of its Linear.
+
+    Of its kernels those called simd, in no case the slower ones; rows are not padded, but for those without survivors.
+    """
+
+    def __init__(self, layer: Layer):
+        import sparselab
+        import torch
+        from sparselab import _core, layout
+
+        self.core = _core
+        self.w = sparselab.PaddedCSR.from_dense(torch.from_numpy(layer.weight), padding_ratio=0.0)
+        self.w_transposed, _ = layout.transpose_with_perm(self.w, padding_ratio=0.0)
+        self.x, self.dy = (np.ascontiguousarray(a.T) for a in (layer.x, layer.dy))
+
+    def forward(self) -> None:
+        self.y = self.core.spmm_simd(self.w, self.x)
+
+    def backward(self) -> None:
+        self.dx = self.core.spmm_simd(self.w_transposed, self.dy)
+        self.dw = self.core.spmm_grad_w_simd(self.w, self.dy, self.x)
+
+    def results(self) -> Results:
+        return Results(self.y.T, self.dx.T, self.dw[np.asarray(self.w.col_indices) >= 0])
+
+
+class MklCSR:
+    """MKL's CSR product, features by samples, into an array that exists; it has none for the gradient of survivors only."""
+
+    backward = None
+
+    def __init__(self, layer: Layer):
+        from scipy.sparse import csr_matrix
+        from sparse_dot_mkl import dot_product_mkl
+
+        self.dot = dot_product_mkl
+        self.w, self.x = csr_matrix(layer.weight), np.ascontiguousarray(layer.x.T)
+        self.y = np.zeros((layer.outputs, layer.batch), np.float32)
+
+    def forward(self) -> None:
+        self.dot(self.w, self.x, out=self.y, out_scalar=0.0)
+
+    def results(self) -> Results:
+        return Results(self.y.T)
+
+
+class NervaLayer:
+    """The linear layer of nerva_torch, which has no sparse ones: dense products and a bias, samples by features."""
+
+    def __init__(self, layer: Layer):
+        import torch
+        from nerva_torch.layers import LinearLayer
+
+        self.layer, self.linear = layer, LinearLayer(layer.inputs, layer.outputs)
+        self.x, self.dy, weight = (torch.from_numpy(a) for a in (layer.x, layer.dy, layer.weight))
+        self.linear.W[:] = weight
+
+    def forward(self) -> None:
+        self.y = self.linear.feedforward(self.x)
+
+    def backward(self) -> None:
+        self.linear.backpropagate(self.y, self.dy)
+
+    def results(self) -> Results:
+        return Results(self.y.numpy(), self.linear.DX.numpy(), self.linear.DW.numpy()[self.layer.mask])
+
+
 LAYERS: dict[str, Any] = {
     "numpy": NumpyDense,
     "scipy": ScipyCSR,
     "torch": TorchDense,
     "torch-sparse": TorchCSR,
     "sparseprop": SparsePropLayer,
+    "sparselab": SparseLabLayer,
+    "sparse-dot-mkl": MklCSR,
+    "nerva": NervaLayer,
 }

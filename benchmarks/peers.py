@@ -18,10 +18,13 @@ PACKAGES = {
     "scipy": "scipy",  # CSR products, serial
     "jax": "jax",  # dense, jit
     "sparseprop": "sparseprop",  # its SparseLinear in place of torch's Linear, with the fused Adam
+    "sparselab": "sparselab",  # the same with its own; in `kernels` without PyTorch's tape
+    "sparse-dot-mkl": "sparse_dot_mkl",  # CSR products of Intel's MKL; MKL_RT is the path of libmkl_rt where it is not found
+    "nerva": "nerva_torch",  # its linear layer, which is dense
 }
 COMPARED = {
-    "kernels": ("numpy", "torch", "torch-sparse", "scipy", "sparseprop"),
-    "step": ("torch", "torch-masked", "torch-compile", "jax", "sparseprop"),
+    "kernels": ("numpy", "torch", "torch-sparse", "scipy", "sparseprop", "sparselab", "sparse-dot-mkl", "nerva"),
+    "step": ("torch", "torch-masked", "torch-compile", "jax", "sparseprop", "sparselab"),
     "run": ("torch-masked",),
     "memory": ("torch", "torch-masked"),
 }

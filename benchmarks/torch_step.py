@@ -1,6 +1,7 @@
 """PyTorch's side of `step` and `run`, four ways.
 
-Dense with the fused optimizer, eager or compiled; masked as lottery repositories do it; with sparseprop's layers for its own.
+Dense with the fused optimizer, eager or compiled; masked as lottery repositories do it; with the layers of
+sparseprop or sparselab for its own.
 Networks of images run in the memory layout, NCHW or channels last, in which they are faster here.
 Everything that is unpaid work for a fair comparison is done before the clock runs: data and indices are tensors, and
 the loss is not read.
@@ -33,7 +34,7 @@ class TorchStep:
     ----------
     problem
     way
-        "torch", "torch-tf32", "torch-masked", "torch-compile" or "sparseprop".
+        "torch", "torch-tf32", "torch-masked", "torch-compile", "sparseprop" or "sparselab".
     masks
         "torch" and "torch-compile" are dense whatever the masks: the fastest that PyTorch has.
     layout : {"NCHW", "NHWC"}, optional
@@ -62,8 +63,8 @@ class TorchStep:
         self._network = twin(model)
         self._network = self._network.to(device)
         self._masks = _pairs(model, self._network, masks, device) if masked and masks else []
-        if way == "sparseprop":
-            self._network = _with_sparse_layers(self._network)
+        if way in SPARSE:
+            self._network = _with_layers(self._network, SPARSE[way])
         self._forward = torch.compile(self._loss) if way == "torch-compile" else self._loss
         # The masked way is what people's repositories do, default optimizer and all.
         fused = {} if masked else {"fused": True}
@@ -146,13 +147,32 @@ def _seconds(step: TorchStep) -> float:
     return min(times)
 
 
-def _with_sparse_layers(network: Any) -> Any:
+def _with_layers(network: Any, made: Callable[[Any], Any]) -> Any:
     import torch
+
+    return torch.nn.Sequential(*(made(layer) if isinstance(layer, torch.nn.Linear) else layer for layer in network))
+
+
+def _sparseprop(layer: Any) -> Any:
     from sparseprop.modules import SparseLinear
 
-    return torch.nn.Sequential(
-        *(SparseLinear.from_dense(layer) if isinstance(layer, torch.nn.Linear) else layer for layer in network)
-    )
+    return SparseLinear.from_dense(layer)
+
+
+def _sparselab(layer: Any) -> Any:
+    """Return sparselab's layer, which draws its own weights, with those of another in their place and no padding."""
+    import sparselab
+    import torch
+
+    made = sparselab.SparseLinear(layer.in_features, layer.out_features, padding_ratio=0.0)
+    made._csr = sparselab.PaddedCSR.from_dense(layer.weight.detach(), padding_ratio=0.0)
+    made._values = torch.nn.Parameter(torch.from_numpy(np.asarray(made._csr.values)))
+    made.bias.data = layer.bias.data
+    return made
+
+
+SPARSE = {"sparseprop": _sparseprop, "sparselab": _sparselab}
+"""How a linear layer becomes one of another library, by way."""
 
 
 def _pairs(model: Module, network: Any, masks: dict[str, np.ndarray], device: str) -> list[tuple[Any, Any]]:

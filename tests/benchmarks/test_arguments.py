@@ -1,10 +1,16 @@
 """Bad input gets one sentence and exit code 2, before anything is measured."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import benchmarks
 from benchmarks.arguments import CASES, parse
 from benchmarks.kernels import PARTS
 from benchmarks.program import main
+
+FOLDER = Path(benchmarks.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -30,10 +36,11 @@ from benchmarks.program import main
         (["step", "--processes", "0"], "--processes is 0"),
         (["step", "--cases", "linear"], "belongs to kernels"),
         (["kernels", "--cases", "lineal"], "did you mean 'linear'"),
-        (["kernels", "--layers", "linear-20"], "holds 'linear-20'; expected such as linear-784x300"),
+        (["kernels", "--layers", "linear-20"], "holds 'linear-20'; expected such as linear-784x300-b60"),
         (["kernels", "--layers", "linear-9x9", "--cases", "softmax"], "shapes of linear, which --cases leaves out"),
         (["kernels", "--layers", "linear-0x9"], "holds 'linear-0x9'"),
         (["kernels", "--layers", "convolution-8x9x7"], "holds 'convolution-8x9x7'"),
+        (["kernels", "--layers", "convolution-8x9x9-k4"], "holds 'convolution-8x9x9-k4'"),
         (["memory", "--plot", "pictures"], "--plot belongs to kernels and step and run, not to memory"),
         (["kernels", "--models", "lenet-300-100"], "belongs to step"),
     ],
@@ -72,7 +79,11 @@ def test_help_says_what_there_is(capsys):
     with pytest.raises(SystemExit) as leaving:
         main(["--help"])
     assert leaving.value.code == 0
-    assert "--densities" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "--densities" in said
+    named = set(re.findall(r"benchmarks\.\w+", said))
+    own = {f"benchmarks.{path.stem}" for path in FOLDER.glob("*.py") if "\nif __name__" in path.read_text()}
+    assert named == own - {"benchmarks.__main__"}
 
 
 def test_the_help_lists_the_cases(capsys):

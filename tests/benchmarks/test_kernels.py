@@ -73,11 +73,11 @@ def test_alone_every_case_has_one_row(small_sizes, tiny, tmp_path):
 
 
 def test_layers_of_ones_own_are_said_as_they_are_measured(tiny, tmp_path, capsys):
-    layers = "linear-20x12,convolution-2x6x6,linear-12x20"
+    layers = "linear-20x12,convolution-2x6x6,linear-12x20-b9,convolution-2x6x6-5-k5-b3"
     given = ["--layers", layers, "--densities", "0.3", "--threads", "1", "--batch-size", "16"]
     cases = [r["case"] for r in rows_of(given, tiny, tmp_path / "rows.json")]
-    linear = [f"linear-{shape}-b16{end}" for shape in ("20x12", "12x20") for end in ("", "-forward")]
-    assert cases == [*linear, "convolution-2x6x6-b16"]
+    linear = [f"linear-{shape}{end}" for shape in ("20x12-b16", "12x20-b9") for end in ("", "-forward")]
+    assert cases == [*linear, "convolution-2x6x6-b16", "convolution-2x6x6-5-k5-b3"]
     said = capsys.readouterr().err.splitlines()
     assert [line.split(" at 0.3: ")[0] for line in said] == cases
 
