@@ -6,8 +6,8 @@ of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET
 them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new weights drawn as the initial ones were.
 SRigL gives the neurons of a layer equally many weights, and may ablate some (`prune.fan_in`); CHT grows by the shape of the mask
 alone (`prune.link_prediction`). RigL and SRigL spend an iteration on an update, as RigL's paper says; the others update after one.
-`rigl-original` is RigL as its authors' code runs it: it rounds down what it drops, and updates at the first iteration and at the last
-one of the schedule too.
+`rigl-original` is RigL as its authors' code runs it: it rounds down what it drops, and updates at the first iteration and at the
+last one of the schedule too.
 """
 
 from __future__ import annotations
