@@ -69,8 +69,10 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
                 for name, found in _of_round(again, trial, round):
                     held.setdefault((round.number, name), []).append(found)
     rows: list[dict[str, Any]] = []
-    for (number, name), found in sorted(held.items(), key=lambda item: item[0][0]):
-        rows.append({"round": number, "network": name, **{key: mean(each[key] for each in found) for key in found[0]}})
+    for (number, name), several in sorted(held.items(), key=lambda item: item[0][0]):
+        rows.append(
+            {"round": number, "network": name, **{key: mean(each[key] for each in several) for key in several[0]}}
+        )
     title = "Largest error above the line between the errors of two networks"
     y = ("before_over_line", "dense_over_line")
     return Analysis(title, rows, "density", y, "network", metric=result.metric)

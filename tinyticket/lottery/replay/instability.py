@@ -111,8 +111,8 @@ def _train(again: Again, missing: list[tuple[int, Round]]) -> None:
         with archive.locked():
             for (trial, number), job in jobs.items():
                 copies = [again.do(_copy(job, purpose)) for purpose in COPIES]
-                ends = [copy.trained for copy in copies]
-                curve = curve_between(again.workshop, job.plan, job.start.masks, *ends, job.start.frozen)
+                first, second = (copy.trained for copy in copies)
+                curve = curve_between(again.workshop, job.plan, job.start.masks, first, second, job.start.frozen)
                 _write(archive, trial, number, curve, job.start)
     finally:
         callback.run_ended()

@@ -26,8 +26,8 @@ def signs(result: Result) -> Analysis:
         for network, round, found in _flips(result, trial):
             held.setdefault((round.number, network), []).append({"density": round.density, **found})
     rows: list[dict[str, Any]] = []
-    for (number, network), found in sorted(held.items(), key=lambda item: item[0][0]):
-        means = {name: mean([each[name] for each in found]) for name in ("density", *COLUMNS)}
+    for (number, network), several in sorted(held.items(), key=lambda item: item[0][0]):
+        means = {name: mean([each[name] for each in several]) for name in ("density", *COLUMNS)}
         rows.append({"round": number, "network": network, **means})
     return Analysis("Share of surviving weights whose sign changed", rows, "density", COLUMNS, "network")
 
