@@ -223,7 +223,7 @@ def _settled(config: Mapping[str, Any], ticket: Round) -> int:
     if config.get("gradual"):
         begin, end, every = config["gradual"]
         return begin + (end - begin) // every * every
-    return ticket.origin.get("drawn", 0) if ticket.origin.get("mask") == "early-bird" else 0
+    return ticket.origin.get("drawn", 0) if config.get("method", "").startswith("early-bird") else 0
 
 
 def _accuracies(found: Iterable[float]) -> np.ndarray:
