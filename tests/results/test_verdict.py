@@ -288,7 +288,9 @@ def test_a_dense_network_that_never_improves_has_no_ratio():
     assert found["sooner_rounds"] == []
 
 
-@pytest.mark.parametrize("setting", [{"gradual": [1000, 6050, 500]}, {"method": "early-bird"}])
+@pytest.mark.parametrize(
+    "setting", [{"gradual": [1000, 6050, 500]}, {"method": "early-bird"}, {"method": "early-bird-original"}]
+)
 def test_a_network_that_has_its_mask_only_later_cannot_match_in_as_many_iterations(setting):
     assert standings(judge(*five((0.98, 7000), (0.983, 3000)), **setting)) == ["winning"]
     assert standings(judge(*five((0.98, 3000), (0.983, 3000)), **setting)) == ["undecided"]
