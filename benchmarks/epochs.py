@@ -4,8 +4,8 @@
     python -m benchmarks.epochs --density 0.02 --optimizer sgd --weight-decay 0.01
 
 Three networks take turns on the same batches: in one subnormal numbers are zeros, as everywhere, in one they are kept
-(`tt.compile(subnormals="kept")`), and one stands still, which shows how the machine's own speed changed. Then come networks of
-which some numbers are forced to be near 1e-40, and trained with a learning rate that leaves them there.
+(`tt.compile(subnormals="kept")`), and one stands still, which shows how the machine's own speed changed. Then come networks
+of which some numbers are forced to be near 1e-40, and trained with a learning rate that leaves them there.
 """
 
 import time
