@@ -64,9 +64,9 @@ def compile(
     input_shape : tuple of int, optional
         Of one example, such as (3, 32, 32). If not given, the first batch tells.
     turns : {"batch", "tiles"}, optional
-        Whether a training step on the CPU takes its batch at once, or sixteen samples after the other through all layers and
-        back; if not given, tiles where they then stay in a cache. Gradients differ in their last bits, so result files say which
-        it was.
+        Whether a training step on the CPU takes its batch at once, or tile after tile (16 samples of images, 64 of features)
+        through all layers and back; if not given, tiles where they then stay in a cache. Gradients differ in their last bits, so
+        result files say which it was.
     exact_convolutions : bool
         Choose no "winograd": direct sums, whose errors are a fourth to a tenth (`kernels.reference.winograd_error_bound`).
     subnormals : {"zero", "kept"}, optional

@@ -103,6 +103,8 @@ class Layout:
         assert mask is not None
         blocks: dict[str, int] = {"row_blocks": 1, "column_blocks": 1} if self.plain else {}
         if operation.kind == "linear":
+            if self.tiles * self.lanes == LANES:
+                blocks["row_blocks"] = 1  # all that rows read for a single vector of samples is near
             return Pattern.from_mask(mask, self.lanes, **blocks)
         return ConvPattern.from_mask(mask, window_of(operation, 1, self.shared), shared=bool(self.shared), **blocks)
 

@@ -58,7 +58,8 @@ class Pattern(LinearPattern, Orders):
 
     def of(self, mask: np.ndarray) -> "Pattern":
         """Return the pattern of another mask for as many lanes."""
-        return Pattern.from_mask(mask, self.lanes)
+        blocks = {"row_blocks": self.row_blocks, "column_blocks": self.column_blocks}
+        return Pattern.from_mask(mask, self.lanes, **blocks)
 
     def _lines(self) -> tuple[Lines, Lines, np.ndarray]:
         if len(self.shape) != 2:

@@ -234,11 +234,13 @@ class Program:
     def _words_for(self, threads: int) -> np.ndarray:
         """Return the words of a `Walk` of the program on some threads."""
         tables, alone, shared = self._table(threads), self._table(1), self._threads
-        updates: tuple[Any, ...] = 0, 0, 0
+        updates: tuple[int, Any, Any] = 0, 0, 0
         if (last := self.updating) is not None:
             updates = len(last.ops), last._table(threads).addresses, last._table(1).addresses
         given = threads, self._apart, len(self.ops), tables.addresses, alone.addresses, *updates
-        job = Walk(*[0] * len(_CHANGING), *given, shared.addresses, WORDS, self._base, shared.meeting, shared.flushes)
+        job = Walk(
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, *given, shared.addresses, WORDS, self._base, shared.meeting, shared.flushes
+        )
         self._words[threads] = to_words(job, [])
         return self._words[threads]
 

@@ -35,6 +35,55 @@ def _forward(width):
     return strip
 
 
+_ONE = (1, 1, 1)
+
+
+@device
+def _begun(bias, y, lanes, block, row):
+    """Return what a row's sum over one vector of samples begins with."""
+    return tile_fill(at(bias, row), 1) if block == 0 else patches.load(advance(y, row * lanes), 0, _ONE)
+
+
+@device
+def _finish(rows, values, x, y, lanes, block, row, i, tile, relu):
+    """Add the survivors of a row from the i-th on, and store its sum."""
+    for n in range(i, at(rows.starts, row * rows.blocks + block + 1)):
+        tile = patches.axpy(values, rows.offsets, n, x, 0, _ONE, tile)
+    if relu and block == rows.blocks - 1:
+        tile = tile_relu(tile)
+    tile_store(advance(y, row * lanes), 0, tile)
+
+
+@device
+def _forward_single(rows, values, bias, x, y, lanes, first, last, relu):
+    """Take the forward pass over a strip of one vector, four rows at a time: a sum alone would wait for its last addition."""
+    offsets, blocks = rows.offsets, rows.blocks
+    for block in range(blocks):
+        row = first
+        while row + 4 <= last:
+            k, q = row * blocks + block, (row + 1) * blocks + block
+            m, n = (row + 2) * blocks + block, (row + 3) * blocks + block
+            e, f, g, h = at(rows.starts, k), at(rows.starts, q), at(rows.starts, m), at(rows.starts, n)
+            both = min(at(rows.starts, k + 1) - e, at(rows.starts, q + 1) - f)
+            shared = min(both, at(rows.starts, m + 1) - g, at(rows.starts, n + 1) - h)
+            a, b = _begun(bias, y, lanes, block, row), _begun(bias, y, lanes, block, row + 1)
+            c, d = _begun(bias, y, lanes, block, row + 2), _begun(bias, y, lanes, block, row + 3)
+            for i in range(shared):
+                a = patches.axpy(values, offsets, e + i, x, 0, _ONE, a)
+                b = patches.axpy(values, offsets, f + i, x, 0, _ONE, b)
+                c = patches.axpy(values, offsets, g + i, x, 0, _ONE, c)
+                d = patches.axpy(values, offsets, h + i, x, 0, _ONE, d)
+            _finish(rows, values, x, y, lanes, block, row, e + shared, a, relu)
+            _finish(rows, values, x, y, lanes, block, row + 1, f + shared, b, relu)
+            _finish(rows, values, x, y, lanes, block, row + 2, g + shared, c, relu)
+            _finish(rows, values, x, y, lanes, block, row + 3, h + shared, d, relu)
+            row += 4
+        for left in range(row, last):
+            start = at(rows.starts, left * blocks + block)
+            begun = _begun(bias, y, lanes, block, left)
+            _finish(rows, values, x, y, lanes, block, left, start, begun, relu)
+
+
 def _backward(width):
     """Make the fused backward pass over a strip; `add` to the gradients of earlier strips."""
     shape = (1, width, 1)
@@ -99,7 +148,7 @@ def _gradient(width):
 
 # Numba folds names of a module into constants, but not attributes of a tuple.
 _WIDE, _FUSED = TILES.sparse_width * LANES, TILES.fused_width * LANES
-_forward_wide, _forward_single = _forward(TILES.sparse_width), _forward(1)
+_forward_wide = _forward(TILES.sparse_width)
 _backward_wide, _backward_single = _backward(TILES.fused_width), _backward(1)
 _gradient_wide, _gradient_single = _gradient(TILES.sparse_width), _gradient(1)
 
