@@ -103,8 +103,8 @@ def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:
         linear[-2].weight.mask = rng.random(shapes[-2]) < density
     layers: list[Module] = [part for each in linear for part in (each, ReLU())]
     network = Network(Sequential(*layers[:-1]), (shapes[0][1],))
-    sparse = {name: weight.mask is not None for name, weight in network.weights.items()}
-    step = network.step(sparse, batch_size=SAMPLES, threads=1)
+    kernels = {name: "dense" if weight.mask is None else "sparse" for name, weight in network.weights.items()}
+    step = network.step(kernels, batch_size=SAMPLES, threads=1)
     step.write({parameter: [parameter.data] for parameter in network.parameters})
     data = step.bind(rng.random((SAMPLES, shapes[0][1]), np.float32), rng.integers(0, CLASSES, SAMPLES))
     indices = np.arange(SAMPLES)

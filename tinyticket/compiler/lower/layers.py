@@ -81,7 +81,8 @@ def _conv2d_backward(lower: Lowering, operation: Operation, known: dict[str, Any
     lower.update(operation, "weight", shares.times(rows * (weights.count // weights.shape[0]), weights.count))
     if operation.inputs[0].needs_gradient:
         back, x, dy, dx = (known[name] for name in ("packed_back", "x", "dy", "dx"))
-        kernel, shares = convolution.Conv2dInputGradient, even(convolution.conv2d_input_gradient_shares(window))
+        kernel: Any = convolution.Conv2dInputGradient
+        shares = even(convolution.conv2d_input_gradient_shares(window))
         if weights.winograd:
             kernel = convolution.WinogradConv2dInputGradient
             shares = even(convolution.winograd_conv2d_input_gradient_shares(window))

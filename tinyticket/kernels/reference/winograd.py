@@ -41,15 +41,14 @@ def winograd_error_bound(x, weight, padding: Pair = (0, 0), bias=None):
     are some hundred times smaller, and four to eleven times those of the direct sum.
     """
     roundings = (x.shape[1] + ROUNDINGS) * 2.0**-24
-    absolute = _transformed(
-        *map(np.abs, (x.astype(np.float64), weight.astype(np.float64))), padding, *map(np.abs, (A, B, G))
-    )
+    x, weight, *matrices = (np.abs(array).astype(np.float64) for array in (x, weight, A, B, G))
+    absolute = _transformed(x, weight, padding, *matrices)
     if bias is not None:
         absolute += np.abs(bias.astype(np.float64))[:, np.newaxis, np.newaxis]
     return roundings / (1 - roundings) * absolute
 
 
-def _transformed(x, weight, padding, a, b, g):
+def _transformed(x, weight, padding: Pair, a, b, g):
     """Return the convolution with such matrices of the transforms; images are filled up with zeros to whole patches."""
     height, width = (size + 2 * zeros - 2 for size, zeros in zip(x.shape[2:], padding, strict=True))
     padded = with_border(x, padding, room=(-height % 4, -width % 4))
