@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks import environment
 from benchmarks.arguments import Options, Shape
 from benchmarks.image_layer import ImageLayer
-from benchmarks.own_image_layer import OwnDenseImages, OwnSparseImages, OwnWinogradImages, chosen
+from benchmarks.own_image_layer import OwnDenseImages, OwnSparseImages, OwnWinogradImages, chosen, takes_winograd
 from benchmarks.peer_image_layers import WAYS, able
 from benchmarks.peers import Peers
 from benchmarks.rows import Row, row
@@ -38,10 +38,9 @@ def measure(options: Options, peers: Peers, discipline: Discipline) -> Iterator[
 
 def _at_density(layer: ImageLayer, options: Options, peers: Peers, discipline: Discipline) -> Iterator[Row]:
     with environment.threads(options.threads):
-        sides: dict[tuple[str, str], Any] = {
-            ("", "dense"): OwnDenseImages(layer),
-            ("", "winograd"): OwnWinogradImages(layer),
-        }
+        sides: dict[tuple[str, str], Any] = {("", "dense"): OwnDenseImages(layer)}
+        if takes_winograd(layer):
+            sides["", "winograd"] = OwnWinogradImages(layer)
         if layer.density < 1:
             sides["", "sparse"] = OwnSparseImages(layer)
         for peer in peers.present:

@@ -12,6 +12,7 @@ from benchmarks.layer import Results
 from tinyticket.kernels import cpu
 from tinyticket.kernels.cpu import convolution as c
 from tinyticket.kernels.cpu.arguments import even_shares
+from tinyticket.kernels.cpu.convolution.winograd.transforms import KERNEL
 from tinyticket.kernels.cpu.job import Prepared
 from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.sparse_convolution import SparseConv2d, SparseConv2dGradient
@@ -19,7 +20,7 @@ from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.geometry import make_window
 from tinyticket.sparse import ConvPattern
-from tinyticket.sparse.choice import fastest_convolution
+from tinyticket.sparse.choice import PATCH, fastest_convolution
 
 
 class _Own:
@@ -124,6 +125,12 @@ def _prepared(job: Any, count: int) -> Prepared:
     return Prepared(job, even_shares(count, None), None)
 
 
+def takes_winograd(layer: ImageLayer) -> bool:
+    """Return whether Winograd's algorithm computes a convolution."""
+    return layer.kernel == KERNEL and layer.side >= PATCH
+
+
 def chosen(layer: ImageLayer) -> str:
     """Return the kernels that the library would use for a convolution: "sparse", "dense" or "winograd"."""
-    return fastest_convolution(layer.mask.shape, layer.density, (layer.side, layer.side), first=False, winograd=True)
+    able, size = takes_winograd(layer), (layer.side, layer.side)
+    return fastest_convolution(layer.mask.shape, layer.density, size, first=False, winograd=able)

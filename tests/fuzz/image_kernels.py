@@ -55,6 +55,34 @@ def _conv_weight_gradient(d):
     return {"x": x, "dy": dy, "kernel": d.kernel, "stride": d.stride, "padding": d.padding}
 
 
+def _winograd(d):
+    """Return what `convolution` does, for a convolution that Winograd's algorithm computes."""
+    d.window = d.kernel, d.stride, d.padding = (3, 3), 1, d.pick(0, 1, 2)
+    d.size = tuple(max(n, 4, 6 - 2 * d.padding) for n in d.size)
+    return d.convolution()
+
+
+def _winograd_conv(d):
+    weight, x, _, _ = _winograd(d)
+    given = {"weight": weight, "bias": d.floats(len(weight)), "x": x, "padding": d.padding}
+    return given | {"relu": d.flag(), "border": d.pick(0, 1)}
+
+
+def _winograd_input_gradient(d):
+    weight, x, dy, _ = _winograd(d)
+    return _of_images(d, x, weight=weight, dy=dy, padding=d.padding)
+
+
+def _winograd_weight_gradient(d):
+    _, x, dy, _ = _winograd(d)
+    return {"x": x, "dy": dy, "padding": d.padding}
+
+
+def _one_step(a):
+    """Return stride and padding as the specification takes them."""
+    return (1, 1), pair(a.padding)
+
+
 def _steps(a):
     """Return stride and padding as the specification takes them."""
     return pair(a.stride), pair(a.padding)
@@ -231,6 +259,22 @@ IMAGES = {
     "conv2d_weight_gradient": (
         _conv_weight_gradient,
         lambda a: [reference.conv2d_weight_gradient(images(a.dy), images(a.x), pair(a.kernel), *_steps(a))],
+    ),
+    "winograd_conv2d": (
+        _winograd_conv,
+        lambda a: [relu(reference.conv2d(images(a.x), plain(a.weight), plain(a.bias), *_one_step(a)), a.relu)],
+    ),
+    "winograd_conv2d_input_gradient": (
+        _winograd_input_gradient,
+        lambda a: [
+            finished(
+                reference.conv2d_input_gradient(images(a.dy), plain(a.weight), images(a.x).shape, *_one_step(a)), a
+            )
+        ],
+    ),
+    "winograd_conv2d_weight_gradient": (
+        _winograd_weight_gradient,
+        lambda a: [reference.conv2d_weight_gradient(images(a.dy), images(a.x), (3, 3), *_one_step(a))],
     ),
     "conv2d_bias_gradient": (lambda d: {"dy": d.images()}, lambda a: [images(a.dy).sum((0, 2, 3))]),
     "sparse_conv2d": (

@@ -111,8 +111,9 @@ def test_steps_update_by_their_rule_and_the_gradients_that_they_say_they_have(ar
         eager.optimizer.step()
         rewind(generators)
         assert step.step(data, chosen, eager.optimizer.lr) == pytest.approx(loss, rel=1e-6)
-        # Dense and sparse kernels, and tiles taken one by one, add the same products up in another order.
-        assert_one_update_agrees(state(step, model), eager, noise=1e-5)
+        # Dense and sparse kernels, and tiles taken one by one, add the same products up in another order, and in front of a batch
+        # normalisation gradients are differences of larger sums.
+        assert_one_update_agrees(state(step, model), eager, noise=4e-5)
         hand_over(state(step, model), eager)
 
 
