@@ -30,12 +30,10 @@ from tinyticket.compiler.assembly import assembly_of, innermost_loops
 
 register, *names = sys.argv[1:]
 for name in names:
-    best = (0, 0, 0)
     for loop in innermost_loops(assembly_of(name), r"\s+j\w+\s+(\.L\w+)"):
         fused = [line for line in loop if re.search(rf"vfmadd\d+ps.*%{register}\d+$", line)]
         spills = sum("(%rsp)" in line and register in line for line in loop)
-        best = max(best, (len(fused), sum("(%" in line for line in fused), -spills))
-    print(name, *best)
+        print(name, len(fused), sum("(%" in line for line in fused), -spills)
 """
 
 
@@ -56,11 +54,12 @@ def run(code, *arguments, **environment):
     ("target", "register", "per_survivor"), [(SKYLAKE, "zmm", 4), (HASWELL, "ymm", 8)], ids=["avx512", "avx2"]
 )
 def test_hot_loops_are_fused_multiply_adds(target, register, per_survivor):
-    loops = {}
+    loops, all_loops = {}, []
     names = "linear", "sparse_linear", "sparse_linear_gradient", "winograd_conv2d", "winograd_sums"
     for line in run(COMPILE, register, *names, **target).splitlines():
         name, *counts = line.split()
-        loops[name] = tuple(map(int, counts))
+        all_loops.append((name, *map(int, counts)))
+        loops[name] = max(loops.get(name, (0, 0, 0)), all_loops[-1][1:])
     fused, from_memory, spills = loops["sparse_linear"]
     assert fused >= per_survivor
     assert from_memory == fused, "each multiply-add of the sparse forward pass reads its activations itself"
@@ -70,8 +69,8 @@ def test_hot_loops_are_fused_multiply_adds(target, register, per_survivor):
     assert spills == 0, "the dense panel fits into the register file"
     assert loops["sparse_linear_gradient"][0] >= 4 * per_survivor - 8
     for name, registers in (("winograd_conv2d", {4: 24, 8: 12}), ("winograd_sums", {4: 16, 8: 8})):
-        fused, _, spills = loops[name]
-        assert (fused, spills) == (registers[per_survivor], 0), name
+        products = [(fused, spills) for other, fused, _, spills in all_loops if other == name]
+        assert (registers[per_survivor], 0) in products, "transforms have other loops"
 
 
 @pytest.mark.skipif(not host_has("avx2", "fma"), reason="runs what it compiles")

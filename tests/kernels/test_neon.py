@@ -114,7 +114,9 @@ def test_kernels_call_no_mathematical_function(compiled, sizes):
 @pytest.mark.parametrize("name", ADDING)
 def test_a_tile_stays_in_registers_and_each_vector_is_four_fused_multiply_adds(compiled, sizes, name):
     loops, expected = compiled[name]["loops"], 4 * ADDING[name](sizes)
-    assert max(loop["fused"] for loop in loops) == expected
+    found = [loop["fused"] for loop in loops]
+    # Winograd's transforms add as well, in loops of their own.
+    assert expected in found if name.startswith("winograd") else max(found) == expected
     for loop in loops:
         if loop["fused"] == expected:
             assert loop["products"] == loop["sums"] == loop["scalars"] == loop["calls"] == 0

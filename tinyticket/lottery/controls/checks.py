@@ -46,15 +46,15 @@ def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, in
         if claim.same_signs:
             same = np.array_equal(np.signbit(mine[own]), np.signbit(theirs[own]))
             _hold(same, name, layer, "has other signs")
-        if claim.trained_signs:
-            same = np.array_equal(np.signbit(mine[own]), np.signbit(ticket.trained[layer][own]))
-            _hold(same, name, layer, "has other signs than the trained weights")
     if not ((claim.other_mask and changed["mask"]) or (claim.other_weights and changed["weights"])):
         weights = sum(ticket.start.counts.values())
         raise InputError(
             f"the control {name} came out equal to its ticket ({weights} weights): it would show nothing; "
             "leave it out, or prune another number of weights"
         )
+    for layer, own in start.masks.items() if claim.trained_signs else ():
+        same = np.array_equal(np.signbit(start.weights[layer][own]), np.signbit(ticket.trained[layer][own]))
+        _hold(same, name, layer, "has other signs than the trained weights")
     return changed
 
 
