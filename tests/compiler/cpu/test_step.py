@@ -285,7 +285,9 @@ def test_a_step_needs_no_memory_beside_its_own():
             now, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert now - held < 2_000
+        assert now - held < 5_000, (
+            "what a tracer of coverage notes is some of it; a number kept at each call would be more"
+        )
         assert peak - held < 20_000, "a batch of inputs alone has more"
         assert step.nbytes == before
 
