@@ -100,8 +100,8 @@ def compile(
     """
 
     def made(shape: tuple[int, ...] | None) -> CompiledStep | EagerStep:
-        exact = exact_convolutions
-        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, turns, exact, subnormals)
+        how = turns, exact_convolutions, subnormals
+        step = choose(model, loss, optimizer, batch_size, threads, kernels, shape, device, *how)
         if isinstance(step, EagerStep):
             _announce(step.reason)
         return step

@@ -129,11 +129,10 @@ def refreshed(weights: Weights, operation: Operation) -> list[Op]:
         return [Op(job, shares, [weights.master], [weights.values], [weights.master], [], operation)]
     if weights.packed is not weights.master:
         packed, back, window = weights.packed, weights.packed_back, window_of(operation, 1)
-        pack: Any = PackConv2d(weights.master, packed, back, window)
-        shares = even(pack_conv2d_shares(window))
-        if weights.winograd:
-            pack, shares = PackWinograd(*pack), even(pack_winograd_shares(window))
-        return [Op(pack, shares, [weights.master], [packed, back], [], [], operation)]
+        direct, transformed = (PackConv2d, pack_conv2d_shares), (PackWinograd, pack_winograd_shares)
+        kind, count = transformed if weights.winograd else direct
+        pack = kind(weights.master, packed, back, window)
+        return [Op(pack, even(count(window)), [weights.master], [packed, back], [], [], operation)]
     return []
 
 

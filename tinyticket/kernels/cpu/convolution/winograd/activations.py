@@ -53,7 +53,7 @@ _ROOM = 1 << 18  # floats of transformed patches and of their products: a megaby
 
 @jitable
 def _strip_width(inputs, outputs):
-    """Return how many patches are done together."""
+    """Return the number of patches in a strip."""
     each = PLACES * LANES * (inputs + blocks_of(outputs) * ROWS)
     return min(_MOST, max(WIDTH, _ROOM // each // WIDTH * WIDTH))
 

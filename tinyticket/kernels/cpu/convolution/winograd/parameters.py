@@ -55,7 +55,7 @@ _NINE = _TAPS * LANES
 
 @jitable
 def _groups(w):
-    """Return how many blocks of outputs, vectors of outputs and groups of vectors of inputs there are."""
+    """Return the numbers of blocks of outputs, of vectors of outputs and of groups of vectors of inputs."""
     return (
         (w.outputs + ROWS - 1) // ROWS,
         (w.outputs + LANES - 1) // LANES,
@@ -65,7 +65,7 @@ def _groups(w):
 
 @jitable
 def _together(w):
-    """Return how many patches are transformed together."""
+    """Return the number of patches in a strip."""
     _, above, groups = _groups(w)
     return max(1, min(LANES, _ROOM // (SIDE * LANES * LANES * (above + groups * WIDTH))))
 

@@ -14,14 +14,14 @@ __all__ = ["takes_winograd"]
 
 
 def takes_winograd(window: Window) -> bool:
-    """Return whether a convolution can be computed so."""
+    """Return whether Winograd's algorithm can compute a convolution."""
     kernel = window.kernel_height, window.kernel_width
     sizes = window.height, window.width, window.x_height, window.x_width
     return kernel == (KERNEL, KERNEL) and window.stride == 1 and window.padding < KERNEL and min(sizes) >= PATCH
 
 
 def check_winograd(window: Window) -> None:
-    """Raise an InputError if a convolution cannot be computed so."""
+    """Raise an InputError if Winograd's algorithm cannot compute a convolution."""
     if not takes_winograd(window):
         what = "a kernel of 3 by 3, a stride of 1, a padding below 3 and images of 4 by 4 pixels at least"
         raise InputError(f"Winograd's convolution needs {what}; got {window}")
