@@ -134,6 +134,14 @@ def _products(work, weights, source, strip, together, sources, room):
     return products
 
 
+@device
+def _own_room(work, room, parts, first):
+    """Return the patches of a strip, the distance of two places among their products, and the part of the room of a share."""
+    together = _strip_width(work.channels, work.others)
+    own = advance(room, part_of(first, parts, _strips(work)) * _room(work.channels, work.others))
+    return together, _apart(blocks_of(work.others) * ROWS, together), own
+
+
 class WinogradConv2d(NamedTuple):
     """The job of `winograd_conv2d`, whose share counts strips of patches: `winograd_conv2d_shares`."""
 
@@ -151,9 +159,7 @@ class WinogradConv2d(NamedTuple):
 def _winograd_conv2d(job, first, last):
     bias, y, relu, w = job.bias, job.y, job.relu, job.window
     work = forward_work(w)
-    together = _strip_width(work.channels, work.others)
-    room = advance(job.room, part_of(first, job.parts, _strips(work)) * _room(work.channels, work.others))
-    apart = _apart(blocks_of(work.others) * ROWS, together)
+    together, apart, room = _own_room(work, job.room, job.parts, first)
     sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
     corner = advance(job.x, -w.padding * (w.x_row + LANES))
     for strip in range(first, last):
@@ -187,9 +193,7 @@ class WinogradConv2dInputGradient(NamedTuple):
 def _winograd_conv2d_input_gradient(job, first, last):
     x, dx, add, x_is_relu_output, w = job.x, job.dx, job.add, job.x_is_relu_output, job.window
     work = backward_work(w)
-    together = _strip_width(work.channels, work.others)
-    room = advance(job.room, part_of(first, job.parts, _strips(work)) * _room(work.channels, work.others))
-    apart = _apart(blocks_of(work.others) * ROWS, together)
+    together, apart, room = _own_room(work, job.room, job.parts, first)
     sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
     corner = advance(job.dy, (w.padding - KERNEL + 1) * (w.y_row + LANES))
     for strip in range(first, last):
