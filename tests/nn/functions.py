@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.autograd.problems import SEEDS, elementwise, of_one_array, off_kinks, problem
 from tests.nn.image_functions import IMAGE_FUNCTIONS
+from tinyticket.nn import Connections
 from tinyticket.nn import functional as F
 
 FROM_ONE_AXIS = hnp.array_shapes(min_dims=1, max_dims=3, max_side=4)
@@ -101,6 +102,22 @@ def linear(draw, bias):
     )
 
 
+@st.composite
+def sparse_linear(draw):
+    """A random part of the connections, none of some outputs, against the dense layer in PyTorch."""
+    inputs, outputs, seed = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(SEEDS)
+    graph = Connections.random(inputs, outputs, draw(st.integers(1, inputs * outputs)), seed)
+    before = draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=3))
+    places = tuple(np.array(each, np.int64) for each in (graph.rows(), graph.columns))
+
+    def theirs(torch, x, weight, bias):
+        dense = torch.zeros(outputs, inputs, dtype=weight.dtype).index_put(tuple(map(torch.tensor, places)), weight)
+        return torch.nn.functional.linear(x, dense, bias)
+
+    shapes = [(*before, inputs), (graph.count,), (outputs,)]
+    return problem(off_kinks(shapes, seed), lambda x, weight, bias: F.sparse_linear(x, weight, graph, bias), theirs)
+
+
 def dropout(draw, shape):
     p, seed = draw(st.sampled_from([0.2, 0.5, 0.9])), draw(SEEDS)
     scale = F.dropout(np.ones(shape), p, rng=seed).data
@@ -159,6 +176,7 @@ FUNCTIONS = {
     **{f"mse_loss, {reduction}": mse_loss(reduction) for reduction in REDUCTIONS},
     **{f"binary_cross_entropy, {reduction}": binary_cross_entropy(reduction) for reduction in REDUCTIONS},
     "linear": linear(bias=True),
+    "sparse_linear": sparse_linear(),
     "linear without bias": linear(bias=False),
     "dropout": of_one_array(dropout),
     "flatten": of_one_array(flatten, FROM_ONE_AXIS),

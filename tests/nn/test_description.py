@@ -20,6 +20,7 @@ def one_of_each() -> nn.Sequential:
             "drop": nn.Dropout(0.3),
             "normal": nn.LayerNorm(4, eps=0.1),
             "smooth": nn.GELU("tanh"),
+            "some": nn.SparseLinear(4, 4, 0.5, rng=3, output_names="abcd"),
             "output": nn.Linear(4, 2, rng=2),
         }
     )

@@ -170,6 +170,8 @@ def choose(
             raise InputError(
                 f"{name!r} cannot run by Winograd's algorithm: that is for 3 x 3 convolutions of stride 1 on a CPU"
             )
+        if kernel != "sparse" and network.layers[name].connected:
+            raise InputError(f"{name!r} has weights of some connections alone: its kernel is 'sparse', not {kernel!r}")
     asked, rest = kernels or {}, (turns, exact_convolutions, subnormals)
     return CompiledStep(model, network, optimizer, rule, options, batch_size, threads, asked, *rest)
 

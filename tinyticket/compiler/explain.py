@@ -26,11 +26,11 @@ def explain(network: Network, kernels: Mapping[str, str], batch_size: int) -> li
         if name is None:
             cells = [operation.where.split(" ")[0], f"{y.channels} x {y.height} x {y.width}", "", operation.kind, ""]
         else:
-            weight, kernel = network.weights[name], kernels[name]
-            density = 1.0 if weight.mask is None else float(weight.mask.mean())
+            kernel = kernels[name]
+            density = network.density(name)
             expected = network.expected(name, density, kernel)
             words = "" if expected is None else f"{expected / 1e3 * max(1.0, batch_size / 64):.0f}"
-            cells = [name, " x ".join(map(str, weight.shape)), f"{density:.1%}", kernel, words]
+            cells = [name, " x ".join(map(str, operation.weight_shape)), f"{density:.1%}", kernel, words]
         rows.append((*cells, f"{1e6 * measured.get(operation, 0.0):.0f}"))
     return rows
 

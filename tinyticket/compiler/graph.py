@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinyticket.nn import Buffer, Parameter
+from tinyticket.nn import Buffer, Parameter, SparseLinear
 from tinyticket.nn.losses import CrossEntropy, Loss
 
 ACTIVATIONS = ("leaky_relu", "tanh", "sigmoid")
@@ -48,6 +48,16 @@ class Operation:
     parameters: dict[str, Parameter] = field(default_factory=dict)  # "weight" and "bias", where it has them
     attributes: dict[str, Any] = field(default_factory=dict)  # kernel sizes, running statistics ...
     relu: bool = False  # whether a ReLU is part of it
+
+    @property
+    def connected(self) -> SparseLinear | None:
+        """The layer whose connections alone have weights, if it is one of those."""
+        return self.attributes.get("connected")
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """The shape of the weight, outputs and inputs first, whether or not there is a number for every pair of them."""
+        return self.connected.connections.shape if self.connected else self.parameters["weight"].shape
 
 
 @dataclass(eq=False)

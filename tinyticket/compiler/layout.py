@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.op import Block
-from tinyticket.compiler.weights import AnyPattern, Mask, Weights
+from tinyticket.compiler.weights import AnyPattern, ConnectedWeights, Mask, Weights
 from tinyticket.kernels.cpu.convolution import (
     packed_back_size,
     packed_size,
@@ -63,7 +63,8 @@ class Layout:
                 pattern = self._pattern(operation, mask) if parameter in sparse else None
                 by_column = pattern is not None and operation.inputs[0].needs_gradient and not self.plain
                 parts = self._gradient_parts(operation, pattern) if name == "weight" else 1
-                weights = self.weights[parameter] = Weights(parameter.shape, mask, pattern, by_column, slots, parts)
+                kind = ConnectedWeights if name == "weight" and operation.connected else Weights
+                weights = self.weights[parameter] = kind(parameter.shape, mask, pattern, by_column, slots, parts)
                 if operation.kind == "conv2d" and name == "weight" and pattern is None and not self.plain:
                     window = window_of(operation, 1)
                     weights.winograd = parameter in winograd
@@ -100,12 +101,17 @@ class Layout:
         return 1
 
     def _pattern(self, operation: Operation, mask: Mask) -> AnyPattern:
-        assert mask is not None
         blocks: dict[str, int] = {"row_blocks": 1, "column_blocks": 1} if self.plain else {}
         if operation.kind == "linear":
             if self.tiles * self.lanes == LANES:
                 blocks["row_blocks"] = 1  # all that rows read for a single vector of samples is near
+            if operation.connected:
+                connections = operation.connected.connections
+                positions = connections.positions()
+                return Pattern(connections.shape, positions if mask is None else positions[mask], self.lanes, **blocks)
+            assert mask is not None
             return Pattern.from_mask(mask, self.lanes, **blocks)
+        assert mask is not None
         return ConvPattern.from_mask(mask, window_of(operation, 1, self.shared), shared=bool(self.shared), **blocks)
 
 
@@ -168,7 +174,7 @@ class Values:
 
     def shape(self, operation: Operation) -> Shape:
         """Return the work of a linear layer."""
-        outputs, inputs = operation.parameters["weight"].shape
+        outputs, inputs = operation.weight_shape
         return Shape(self.tiles, inputs, outputs, self.lanes)
 
     def features(self, value: Value) -> Shape:

@@ -10,7 +10,7 @@ from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.read import read_graph
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.errors import InputError, near
-from tinyticket.nn import Module
+from tinyticket.nn import Module, Prunable
 from tinyticket.nn.losses import Loss
 
 
@@ -56,6 +56,8 @@ class Network:
         self.input_shape, self.graph = _read(model, input_shape)
         self.graph.loss = loss or self.graph.loss
         lay_out(self.graph)
+        if device != "cpu" and (connected := [o for o in self.graph.weighted() if o.connected]):
+            raise UnsupportedError(f"{connected[0].where}: there is no kernel there for layers of some connections")
         self._any_shape = device == "cpu" and self.graph.is_mlp
         self.layers = {self.graph.names[id(o.parameters["weight"])]: o for o in self.graph.weighted()}
         self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}
@@ -73,8 +75,10 @@ class Network:
         """
         from tinyticket.sparse import choice  # which needs Numba
 
-        operation, mask, shape = self.layers[name], self.weights[name].mask, self.weights[name].shape
-        density = 1.0 if mask is None else float(mask.mean())
+        operation, mask = self.layers[name], self.weights[name].mask
+        if operation.connected:
+            return "sparse"
+        shape, density = operation.weight_shape, self.density(name)
         if self.device != "cpu":
             from tinyticket.compiler.cuda.choice import runs_sparse
 
@@ -84,6 +88,12 @@ class Network:
             return "sparse" if mask is not None and choice.sparse_is_faster(shape, density, first) else "dense"
         winograd = not exact and self.takes_winograd(name)
         return choice.fastest_convolution(shape, density, (y.height, y.width), first, winograd)
+
+    def density(self, name: str) -> float:
+        """Return the share of all pairs of a layer's inputs and outputs that have a weight under its present mask."""
+        operation, weight = self.layers[name], self.weights[name]
+        kept = 1.0 if weight.mask is None else float(weight.mask.mean())
+        return kept * operation.connected.connections.density if operation.connected else kept
 
     def takes_winograd(self, name: str) -> bool:
         """Whether Winograd's algorithm computes a layer."""
@@ -100,7 +110,7 @@ class Network:
     def _cost(self, name: str, density: float, kernel: str) -> float:
         from tinyticket.sparse import choice
 
-        operation, shape = self.layers[name], self.weights[name].shape
+        operation, shape = self.layers[name], self.layers[name].weight_shape
         first, y = not operation.inputs[0].needs_gradient, operation.output
         if operation.kind == "linear":
             return choice.expected(shape, density, first, kernel == "sparse")
@@ -129,11 +139,11 @@ def _read(model: Module, input_shape: tuple[int, ...] | None) -> tuple[tuple[int
     """Return the shape of an example, and the graph that the model is for such examples."""
     if input_shape is not None:
         return input_shape, read_graph(model, input_shape)
-    weight = next(iter(model.prunable().values()), None)
-    if weight is None:
+    layer = next((module for _, module in model.named_modules() if isinstance(module, Prunable)), None)
+    if layer is None:
         raise UnsupportedError("the model has no convolution and no linear layer")
-    shapes: list[tuple[int, ...]] = [(weight.shape[1], side, side) for side in SIDES]
-    for shape in shapes if weight.ndim > 2 else [weight.shape[1:]]:
+    features, channels = getattr(layer, "in_features", None), layer.weight.shape[:2][-1]
+    for shape in [(channels, side, side) for side in SIDES] if features is None else [(features,)]:
         try:
             return shape, read_graph(model, shape)
         except UnsupportedError:

@@ -9,7 +9,7 @@ from tinyticket.autograd.tape import Node
 from tinyticket.compiler.fuse import fuse
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.tape import Tape, UnsupportedError, record
-from tinyticket.nn import Dropout, Module
+from tinyticket.nn import Dropout, Module, SparseLinear
 
 Shape = tuple[int, ...]
 Attributes = dict[str, Any]
@@ -80,6 +80,13 @@ def _linear(tape: Tape, node: Node, shape: Shape) -> Attributes:
     return {}
 
 
+def _sparse_linear(tape: Tape, node: Node, shape: Shape) -> Attributes:
+    _, module = tape.module_of(node)
+    if not isinstance(module, SparseLinear):
+        raise tape.refusal(node, "compiled steps know the connections of nn.SparseLinear only")
+    return {"connected": module, **_linear(tape, node, shape)}
+
+
 def _batch_norm(tape: Tape, node: Node, shape: Shape) -> Attributes:
     running = node.attributes["running"] or ()
     if any(id(buffer) not in tape.names for buffer in running):
@@ -122,6 +129,7 @@ def _dropout(tape: Tape, node: Node, shape: Shape) -> Attributes:
 _READERS: dict[str, Callable[[Tape, Node, Shape], Attributes]] = {
     "conv2d": _conv2d,
     "linear": _linear,
+    "sparse_linear": _sparse_linear,
     "batch_norm": _batch_norm,
     "max_pool2d": _pool,
     "avg_pool2d": _pool,
@@ -138,7 +146,7 @@ _READERS: dict[str, Callable[[Tape, Node, Shape], Attributes]] = {
 }
 """By the name of a node, what returns the attributes of its operation, given the shape of its result."""
 
-_KINDS = {"global_avg_pool2d": "avg_pool2d", "reshape": "flatten"}
+_KINDS = {"global_avg_pool2d": "avg_pool2d", "reshape": "flatten", "sparse_linear": "linear"}
 """Kinds of operations that are not called as their nodes are."""
 
 

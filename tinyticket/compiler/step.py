@@ -21,7 +21,7 @@ from tinyticket.compiler.rule import penalties_of
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.data import Pixels
 from tinyticket.errors import InputError
-from tinyticket.nn import Module, Parameter
+from tinyticket.nn import Connections, Module, Parameter
 from tinyticket.optim import Optimizer
 
 KERNELS, TURNS = ("dense", "sparse", "winograd"), ("batch", "tiles")
@@ -135,7 +135,8 @@ class CompiledStep(Step):
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         # The autograd computes those of MLPs as fast, and those of networks on a device.
         check_some(x)
-        compiled = self.network.device == "cpu" and not self.network.graph.is_mlp
+        graph, cpu = self.network.graph, self.network.device == "cpu"
+        compiled = cpu and not graph.is_mlp and not any(o.connected for o in graph.weighted())
         if not (self._arena_is_newer and compiled) or len(x) > self.batch_size:
             return super().backward(x, y)
         program = self._current(x.shape[1:])
@@ -202,7 +203,7 @@ class CompiledStep(Step):
             name: self._kernels.get(name) or self.network.fastest(name, self._exact) for name in self.network.weights
         }
         for name, weight in self.network.weights.items():
-            if chosen[name] == "sparse" and weight.mask is None:
+            if chosen[name] == "sparse" and weight.mask is None and not self.network.layers[name].connected:
                 chosen[name] = "dense"
         return chosen
 
@@ -257,7 +258,8 @@ class CompiledStep(Step):
         masks = {weight: weight.mask for weight in self.network.weights.values()}
         penalties = penalties_of(self._optimizer, self.network.device)
         changed = {weight: mask for weight, mask in masks.items() if mask is not self._masks.get(weight)}
-        options = self._turns, self._subnormals, self.threads, penalties
+        connections = tuple(o.connected.connections for o in self.network.graph.weighted() if o.connected)
+        options = self._turns, self._subnormals, self.threads, penalties, connections
         if self._program is None or changed or options != self._made_for[1:]:
             made_for = self._chosen(), *options
             if self._program is None or made_for != self._made_for or self._program.change_masks(changed) != {*changed}:
@@ -268,7 +270,10 @@ class CompiledStep(Step):
         return self._program
 
     def _make(
-        self, made_for: tuple[dict[str, str], str | None, str | None, int | None, dict[Parameter, float]]
+        self,
+        made_for: tuple[
+            dict[str, str], str | None, str | None, int | None, dict[Parameter, float], tuple[Connections, ...]
+        ],
     ) -> None:
         """Make the program for the present masks."""
         if self._program is None and self.network.device == "cpu":
@@ -276,7 +281,7 @@ class CompiledStep(Step):
 
             announce_compiling()
         self._program = None  # so that its memory is free before the next one's is taken
-        (chosen, turns, subnormals, threads, penalties), self._made_for = made_for, made_for
+        (chosen, turns, subnormals, threads, penalties, _), self._made_for = made_for, made_for
         options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
         if self.network.device == "cpu":
             options |= {"threads": threads, "penalties": penalties, "gradients": self._gradients}

@@ -76,7 +76,7 @@ class Weights:
 
         def cut(threads: int) -> np.ndarray:
             lines = self._pattern.columns if self.by_column else self._pattern.rows
-            per_line = (lines.starts.size - 1) // self.shape[1 if self.by_column else 0]
+            per_line = (lines.starts.size - 1) // self._pattern.shape[1 if self.by_column else 0]
             return lines.starts[shares.cut(threads) * per_line].astype(np.int64)
 
         return Shares(shares.key, cut)
@@ -87,6 +87,14 @@ class Weights:
         return self.pattern
 
     # -- values
+
+    def survivors(self, array: np.ndarray) -> np.ndarray:
+        """Take what survives, row by row, out of an array like the parameter."""
+        return self._pattern.values(array)
+
+    def whole(self, survivors: np.ndarray) -> np.ndarray:
+        """Put what survives, row by row, into an array like the parameter, +0.0 elsewhere."""
+        return self._pattern.dense(survivors)
 
     def write_pattern(self, view: View) -> None:
         """Write what kernels read of the mask."""
@@ -100,7 +108,7 @@ class Weights:
         """Take over the values and the slots; what is pruned becomes +0.0."""
         for block, array in zip(self.slot_blocks, arrays, strict=False):
             if self.pattern is not None:
-                survivors = self.pattern.values(array)
+                survivors = self.survivors(array)
                 view(block)[:] = self.pattern.by_column(survivors) if self.by_column else survivors
             elif self.mask is not None:
                 view(block)[:] = np.where(self.mask, array, np.float32(0)).reshape(-1)
@@ -136,7 +144,24 @@ class Weights:
     def _dense(self, values: np.ndarray) -> np.ndarray:
         if self.pattern is None:
             return values.reshape(self.shape).copy()
-        return self.pattern.dense(self.pattern.by_row(values) if self.by_column else values)
+        return self.whole(self.pattern.by_row(values) if self.by_column else values)
+
+
+class ConnectedWeights(Weights):
+    """The same of a layer that has some connections alone: the parameter is a number for each of them, row by row."""
+
+    def survivors(self, array: np.ndarray) -> np.ndarray:
+        return array if self.mask is None else array[self.mask]
+
+    def whole(self, survivors: np.ndarray) -> np.ndarray:
+        if self.mask is None:
+            return survivors.copy()
+        values = np.zeros(self.shape, survivors.dtype)
+        values[self.mask] = survivors
+        return values
+
+    def change_mask(self, mask: Mask, view: View) -> bool:
+        return False  # the program is made anew
 
 
 def _blocks_of(lines: Lines) -> Any:

@@ -1,6 +1,7 @@
 """Layers, their functions, initial weights, and networks by name; names and shapes are PyTorch's."""
 
 from tinyticket.nn import functional, init, models
+from tinyticket.nn.connections import Connections
 from tinyticket.nn.description import build, describe, described_weights, own_class
 from tinyticket.nn.layers import (
     GELU,
@@ -20,6 +21,7 @@ from tinyticket.nn.layers import (
     Residual,
     Sequential,
     Sigmoid,
+    SparseLinear,
     Tanh,
     ZeroPad2d,
     ZeroPadChannels,
@@ -33,6 +35,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
+    "Connections",
     "Conv1d",
     "Conv2d",
     "Dropout",
@@ -49,6 +52,7 @@ __all__ = [
     "Residual",
     "Sequential",
     "Sigmoid",
+    "SparseLinear",
     "Tanh",
     "ZeroPad2d",
     "ZeroPadChannels",

@@ -49,6 +49,8 @@ def described_weights(description: dict[str, Any]) -> int:
         return sum(map(described_weights, description["parts"].values()))
     if kind == "Linear":
         return given("in_features", 0) * given("out_features", 0)
+    if kind == "SparseLinear":
+        return given("connections", 0)
     if kind == "Conv2d":
         rows, columns = pair(given("kernel_size"), "Conv2d: kernel_size")
         return given("in_channels", 0) * given("out_channels", 0) * rows * columns

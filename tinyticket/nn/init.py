@@ -1,11 +1,12 @@
 """Initial weights. Every function takes a shape and a generator (or seed) and returns a float32 array.
 
 fan_in is the number of inputs of one output, fan_out the number of outputs that one input reaches; a convolution's kernel
-positions count for both.
+positions count for both. Connections of a sparse layer have fans of their own: `by_fans`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,48 @@ def signed_constant(shape: Shape, rng: Any = None) -> np.ndarray:
     return (signs * np.sqrt(2 / fans(shape)[0])).astype(np.float32)
 
 
+def _standard_normal(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.standard_normal(count, np.float32)
+
+
+def _standard_uniform(rng: np.random.Generator, count: int) -> np.ndarray:
+    return (rng.random(count, np.float32) * 2 - 1) * np.float32(np.sqrt(3))
+
+
+def _signs(rng: np.random.Generator, count: int) -> np.ndarray:
+    return np.where(rng.random(count, np.float32) < 0.5, np.float32(-1), np.float32(1))
+
+
 INITIALISERS = {f.__name__: f for f in (glorot_normal, glorot_uniform, he_normal, he_uniform, zeros, signed_constant)}
+
+
+GLOROT, HE = (lambda fan_in, fan_out: 2 / (fan_in + fan_out)), (lambda fan_in, fan_out: 2 / fan_in)
+BY_FANS: dict[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
+    "glorot_normal": (_standard_normal, GLOROT),
+    "glorot_uniform": (_standard_uniform, GLOROT),
+    "he_normal": (_standard_normal, HE),
+    "he_uniform": (_standard_uniform, HE),
+    "signed_constant": (_signs, HE),
+    "zeros": (lambda rng, count: np.zeros(count, np.float32), HE),
+}
+"""By the name of an initialiser, what draws numbers of variance 1, and the variance that weights get from their fans."""
+
+
+def by_fans(name: str, fan_in: np.ndarray, fan_out: np.ndarray, rng: Any = None) -> np.ndarray:
+    """Draw a weight for each connection of a sparse layer by an initialiser's rule for the connection's own two fans.
+
+    Parameters
+    ----------
+    name : str
+        One of INITIALISERS.
+    fan_in, fan_out : array of shape (connections,)
+        How many connections its output and its input have.
+    rng : Generator, int or None
+    """
+    draw, variance = BY_FANS[name]
+    values = draw(np.random.default_rng(rng), fan_in.size)
+    values *= np.sqrt(variance(fan_in.astype(np.float32), fan_out.astype(np.float32)), dtype=np.float32)
+    return values
 
 
 def check_init(name: str) -> None:

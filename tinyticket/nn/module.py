@@ -75,8 +75,8 @@ class Module:
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return copies of all parameters and buffers, by name."""
-        return {name: owned.data.copy() for name, owned in self._named_state().items()}
+        """Return copies of all parameters and buffers, by name; of a Structure the array itself, which never changes."""
+        return {name: owned.snapshot() for name, owned in self._named_state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set all parameters and buffers; pruned weights stay zero.

@@ -109,6 +109,10 @@ class Parameter(Held, Tensor):
                 bits = array.view(self._bits.dtype)
                 np.bitwise_and(bits, self._bits, out=bits)
 
+    def snapshot(self) -> np.ndarray:
+        """Return the newest values, which stay as they are while the parameter changes."""
+        return self.data.copy()
+
     def convert(self, dtype: Any) -> None:
         """Turn the values into float32 or float64; a gradient is forgotten."""
         self._data, self.grad = self.data.astype(dtype), None
@@ -138,6 +142,10 @@ class Buffer(Held):
         self.fetch()
         self._data[...] = value
 
+    def snapshot(self) -> np.ndarray:
+        """Return the newest values, which stay as they are while the buffer changes."""
+        return self.data.copy()
+
     def convert(self, dtype: Any) -> None:
         """Turn floating numbers into float32 or float64; others stay."""
         if self._data.dtype.kind == "f":
@@ -150,3 +158,32 @@ class Buffer(Held):
 
     def __repr__(self) -> str:
         return f"Buffer({self.data!r})"
+
+
+class Structure(Buffer):
+    """A buffer of whole numbers that nobody writes into: another array takes its place. States and copies of a model share it."""
+
+    def __init__(self, data: np.ndarray):
+        self.data = data
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array, read-only; assigning puts another one in its place."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data = frozen(value)
+
+    def snapshot(self) -> np.ndarray:
+        """Return the array itself: it never changes."""
+        return self._data
+
+
+def frozen(array: Any) -> np.ndarray:
+    """Return an array that nobody can write: itself if it is one, else a copy."""
+    array = np.asarray(array)
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array

@@ -147,3 +147,20 @@ def test_what_is_no_image_is_refused(name, shape):
 
 def test_models_are_reached_from_the_top():
     assert tt.models is models
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"), [("@0.1", [120, 60, 60]), ("@e2", [2 * 70, 2 * 50, 2 * 23]), ("@e7", [490, 350, 60])]
+)
+def test_a_network_that_was_never_dense_has_the_connections_in_its_name(name, counts):
+    model = models.create("sparse-mlp-40-30-20-3" + name, (40,), 3, rng=0)
+    assert [weight.size for weight in model.prunable().values()] == counts
+    assert model(np.ones((2, 40), np.float32)).shape == (2, 3)
+    same, other = (models.create("sparse-mlp-40-30-20-3" + name, (40,), 3, rng=seed) for seed in (0, 1))
+    assert model.fc1.connections == same.fc1.connections != other.fc1.connections
+    assert model.fc1.weight.data.tobytes() == same.fc1.weight.data.tobytes()
+
+
+def test_a_network_of_more_connections_than_memory_holds_is_refused():
+    with pytest.raises(InputError, match="memory are too little"):
+        models.create("sparse-mlp-1000000-1000000-1000000-2@0.5", (1_000_000,), 2)

@@ -187,7 +187,7 @@ def _known(lower: Lowering, operation: Operation) -> dict[str, Any]:
     known |= {"dx": values.gradient(below), "dy": values.gradient(y), "gradient": lower.gradient(weights)}
     known |= {"weight": weights.master, "values": weights.master}
     known |= {"packed": weights.packed, "packed_back": weights.packed_back}
-    known["bias"] = Block(weights.shape[0]) if bias is None else lower.layout.weights[bias].master
+    known["bias"] = Block(operation.output.channels) if bias is None else lower.layout.weights[bias].master
     if weights.pattern is not None:
         known |= {"rows": weights.rows, "columns": weights.columns}
     if operation.kind == "linear":

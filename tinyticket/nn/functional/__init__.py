@@ -17,6 +17,7 @@ from tinyticket.nn.functional.losses import (
 from tinyticket.nn.functional.normalisation import batch_norm, layer_norm
 from tinyticket.nn.functional.padding import pad
 from tinyticket.nn.functional.pooling import avg_pool2d, global_avg_pool2d, max_pool2d
+from tinyticket.nn.functional.sparse_linear import sparse_linear
 
 __all__ = [
     "avg_pool2d",
@@ -41,5 +42,6 @@ __all__ = [
     "relu",
     "sigmoid",
     "softmax",
+    "sparse_linear",
     "tanh",
 ]

@@ -8,6 +8,7 @@ from tinyticket.nn.layers.linear import Linear
 from tinyticket.nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from tinyticket.nn.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from tinyticket.nn.layers.shapes import Flatten, ZeroPad2d, ZeroPadChannels
+from tinyticket.nn.layers.sparse_linear import SparseLinear
 
 __all__ = [
     "GELU",
@@ -27,6 +28,7 @@ __all__ = [
     "Residual",
     "Sequential",
     "Sigmoid",
+    "SparseLinear",
     "Tanh",
     "ZeroPad2d",
     "ZeroPadChannels",

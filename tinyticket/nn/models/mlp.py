@@ -1,15 +1,17 @@
-"""Fully-connected networks with ReLU between the layers."""
+"""Fully-connected networks with ReLU between the layers, dense ones and such as never were."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.nn.layers import Dropout, Flatten, Linear, ReLU, Sequential
+from tinyticket.nn.connections import Connections
+from tinyticket.nn.layers import Dropout, Flatten, Linear, ReLU, Sequential, SparseLinear
 from tinyticket.nn.module import Module
 
 
@@ -21,16 +23,48 @@ def lenet_300_100(name: str, input_shape: tuple[int, ...], classes: int, rng: np
 def mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
     """Make the network whose layer sizes stand in its name, "mlp-784-200-50-10"; they must fit the data."""
     sizes = [int(size) for size in name.split("-")[1:]]
+    _check(name, sizes, input_shape, classes, sum(map(math.prod, pairwise(sizes))))
+    return Sequential(fully_connected(sizes, rng))
+
+
+def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
+    """Make a network of sparse layers with connections at random, which are drawn first, before all weights.
+
+    "sparse-mlp-784-300-100-10@0.05" has 5% of the connections in all layers but the last, which is dense; with "@e20" a layer has
+    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20).
+    """
+    layers, _, amount = name.removeprefix("sparse-mlp-").partition("@")
+    sizes = [int(size) for size in layers.split("-")]
+    pairs = list(pairwise(sizes))
+    counts = [math.prod(pair) for pair in pairs]
+    if amount.startswith("e"):
+        counts = [min(count, round(float(amount[1:]) * sum(pair))) for count, pair in zip(counts, pairs, strict=True)]
+    else:
+        counts[:-1] = [round(float(amount) * count) for count in counts[:-1]]
+    _check(name, sizes, input_shape, classes, 3 * sum(counts))  # each has a column and a place in the drawing too
+    graphs = [
+        Connections.random(*pair, count, rng) if count < math.prod(pair) else None
+        for pair, count in zip(pairs, counts, strict=True)
+    ]
+
+    def make(inputs: int, outputs: int, rng: np.random.Generator) -> Module:
+        graph = graphs.pop(0)
+        return Linear(inputs, outputs, rng=rng) if graph is None else SparseLinear(inputs, outputs, graph, rng=rng)
+
+    return Sequential(fully_connected(sizes, rng, make=make))
+
+
+def _check(name: str, sizes: list[int], input_shape: tuple[int, ...], classes: int, weights: int) -> None:
+    """Raise InputError unless a network of these sizes has units, fits into memory, and fits the data."""
     if min(sizes) < 1:
         raise InputError(f"{name}: every layer has at least one unit")
-    if 4 * (weights := sum(map(math.prod, pairwise(sizes)))) > (memory := _memory()):
+    if 4 * weights > (memory := _memory()):
         raise InputError(f"{name} has {weights:,} weights, for which {memory / 1e9:.1f} GB of memory are too little")
     if (sizes[0], sizes[-1]) != (math.prod(input_shape), classes):
         raise InputError(
             f"{name} has {sizes[0]} inputs and {sizes[-1]} outputs, but the data have "
             f"{math.prod(input_shape)} features and {classes} classes"
         )
-    return Sequential(fully_connected(sizes, rng))
 
 
 def _memory() -> float:
@@ -42,13 +76,17 @@ def _memory() -> float:
 
 
 def fully_connected(
-    sizes: list[int], rng: np.random.Generator, relu: str = "relu", dropout: float = 0.0
+    sizes: list[int],
+    rng: np.random.Generator,
+    relu: str = "relu",
+    dropout: float = 0.0,
+    make: Callable[..., Module] = Linear,
 ) -> dict[str, Module]:
-    """Return, by name, Flatten, then Linear layers fc1, fc2, ... and `output`, with ReLU and, if wanted, dropout between them."""
+    """Return, by name, Flatten, then linear layers fc1, fc2, ... and `output`, with ReLU and, if wanted, dropout between them."""
     layers: dict[str, Module] = {"flatten": Flatten()}
     for i, (inputs, outputs) in enumerate(pairwise(sizes[:-1]), start=1):
-        layers |= {f"fc{i}": Linear(inputs, outputs, rng=rng), f"{relu}{i}": ReLU()}
+        layers |= {f"fc{i}": make(inputs, outputs, rng=rng), f"{relu}{i}": ReLU()}
         if dropout:  # from a stream of its own, so that the weights are those of the network without
             layers[f"dropout{i}"] = Dropout(dropout, rng=rng.spawn(1)[0])
-    layers["output"] = Linear(sizes[-2], sizes[-1], rng=rng)
+    layers["output"] = make(sizes[-2], sizes[-1], rng=rng)
     return layers

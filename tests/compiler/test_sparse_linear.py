@@ -1,0 +1,113 @@
+"""Layers of some connections in compiled steps: they agree with eager ones, under masks and with other connections."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import tinyticket as tt
+from tests.compiler.networks import OPTIMIZERS
+from tinyticket import nn
+from tinyticket.compiler import CompiledStep, EagerStep
+from tinyticket.errors import InputError
+
+X, Y = np.random.default_rng(1).standard_normal((100, 50), dtype=np.float32), np.arange(100) % 5
+
+
+def network(rng=0):
+    rng = np.random.default_rng(rng)
+    return nn.Sequential(
+        {
+            "fc1": nn.SparseLinear(50, 40, 0.1, rng=rng),
+            "relu1": nn.ReLU(),
+            "fc2": nn.SparseLinear(40, 30, 0.2, rng=rng, bias=False),
+            "relu2": nn.ReLU(),
+            "output": nn.Linear(30, 5, rng=rng),
+        }
+    )
+
+
+def steps(model, make, eager=False, **options):
+    optimizer = OPTIMIZERS[make](model.parameters())
+    return EagerStep(model, optimizer) if eager else tt.compile(model, optimizer=optimizer, batch_size=100, **options)
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_steps_agree_with_eager_ones_under_masks_and_with_other_connections(make):
+    pair, found = [network(), network()], []
+    both = [steps(pair[0], make, turns="batch"), steps(pair[1], make, eager=True)]
+    assert isinstance(both[0], CompiledStep)
+    assert {*both[0].plan()["kernels"].values()} == {"sparse", "dense"}
+    for model, step in zip(pair, both, strict=True):
+        losses = [step(X, Y) for _ in range(3)]
+        model.fc2.weight.mask = np.arange(model.fc2.weight.size) % 3 > 0
+        losses += [step(X[:70], Y[:70]) for _ in range(3)]
+        model.fc1.connections = nn.Connections.random(50, 40, model.fc1.weight.size, 9)
+        losses += [step(X, Y) for _ in range(3)]
+        found.append((losses, model.state_dict(), step.evaluate((X, Y)), step.predict(X)))
+    (losses, state, score, logits), expected = found
+    np.testing.assert_allclose(losses, expected[0], rtol=1e-5)
+    for name, value in state.items():
+        np.testing.assert_allclose(value, expected[1][name], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(score, expected[2], rtol=1e-5)
+    np.testing.assert_allclose(logits, expected[3], rtol=1e-4, atol=1e-5)
+    assert not state["fc2.weight"][::3].any()
+
+
+@pytest.mark.parametrize("turns", ["batch", "tiles"])
+def test_threads_change_no_bit(turns):
+    states = []
+    for threads in (1, 2):
+        model = network()
+        step = steps(model, "adam", threads=threads, turns=turns)
+        step.run((X, Y), np.arange(100).reshape(1, 100).repeat(5, 0))
+        states.append(model.state_dict())
+    for name, value in states[0].items():
+        assert value.tobytes() == states[1][name].tobytes()
+
+
+def test_connections_that_are_equal_make_nothing_anew():
+    model = network()
+    step = steps(model, "momentum")
+    step(X, Y)
+    program, state = step._program, model.state_dict()
+    state["fc1.columns"] = state["fc1.columns"].copy()
+    model.load_state_dict(state)
+    step(X, Y)
+    assert step._program is program
+
+
+def test_images_may_come_before_and_gradients_of_all_connections_are_to_be_had():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, rng=rng), nn.ReLU(), nn.Flatten(), nn.SparseLinear(4 * 36, 5, 0.1, rng=rng)
+    )
+    weight = model.prunable()["3.weight"]
+    weight.mask = np.arange(weight.size) % 2 > 0
+    step, x = steps(model, "sgd"), rng.standard_normal((10, 1, 8, 8), dtype=np.float32)
+    y = np.arange(10) % 5
+    loss = step(x, y)
+    expected = EagerStep(model, OPTIMIZERS["sgd"](model.parameters()))
+    for before, (found, gradients) in ((loss, step.backward(x, y)), (loss, expected.backward(x, y))):
+        assert found < before
+        assert gradients["3.weight"].shape == weight.shape
+        assert gradients["3.weight"][::2].any(), "of pruned connections too"
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(InputError, match="some connections alone"):
+        steps(network(), "sgd", kernels={"fc1.weight": "dense"})
+
+
+def test_no_array_of_all_pairs_is_made():
+    model = nn.Sequential(
+        nn.SparseLinear(50, 60_000, 60_000, rng=0), nn.ReLU(), nn.SparseLinear(60_000, 60_000, 60_000, rng=1),
+        nn.ReLU(), nn.SparseLinear(60_000, 5, 60_000, rng=2),
+    )  # fmt: skip
+    step = tt.compile(model, optimizer=tt.optim.SGD(model.parameters(), 0.1), batch_size=4)
+    tracemalloc.start()
+    step(X[:4], Y[:4])
+    model.state_dict()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 60e6, "a bit for each pair would be 450 MB"

@@ -1,0 +1,251 @@
+"""Which inputs of a layer are connected with which outputs: what a sparse layer has in the place of a dense weight's shape."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyticket.errors import InputError
+
+Names = Sequence[str] | None
+
+LARGEST = 2**31 - 1
+"""Inputs, outputs, and connections that a layer may have: SciPy's matrices count that far in 32 bits."""
+
+
+class Connections:
+    """Connections between inputs and outputs, output by output (compressed sparse rows); they never change.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Outputs and inputs, as of a dense layer's weight.
+    starts : array of int64, shape (outputs + 1,)
+        The connections to output i are those from starts[i] to before starts[i + 1].
+    columns : array of int32, shape (connections,)
+        The input of each connection, ascending for each output.
+    input_names, output_names : sequence of str, optional
+        What inputs and outputs are called.
+
+    Raises
+    ------
+    InputError
+        If these are no connections, or one is there twice.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], starts: Any, columns: Any, input_names: Names = None, output_names: Names = None
+    ):
+        self.shape = outputs, inputs = _sizes(shape)
+        self.starts, self.columns = _frozen(starts, np.int64), _frozen(columns, np.int32)
+        if self.starts.shape != (outputs + 1,) or self.columns.ndim != 1 or self.columns.size > LARGEST:
+            raise InputError(
+                f"connections of {outputs} outputs have {outputs + 1} starts and up to {LARGEST} columns in a row, not arrays of "
+                f"shapes {self.starts.shape} and {self.columns.shape}"
+            )
+        if self.starts[0] or self.starts[-1] != self.columns.size or (self.starts[1:] < self.starts[:-1]).any():
+            raise InputError(f"starts of connections ascend from 0 to their number, {self.columns.size}")
+        if self.columns.size and not 0 <= self.columns.min() <= self.columns.max() < inputs:
+            raise InputError(f"columns of connections are numbers of inputs, 0 to {inputs - 1}")
+        same_output = np.ones(max(0, self.columns.size - 1), bool)
+        inner = self.starts[1:-1]
+        same_output[inner[(inner > 0) & (inner < self.columns.size)] - 1] = False
+        if (same_output & (self.columns[1:] <= self.columns[:-1])).any():
+            raise InputError("columns of the connections to one output ascend, and none is there twice")
+        self.input_names, self.output_names = _names(input_names, inputs), _names(output_names, outputs)
+
+    # -- how they are made
+
+    @classmethod
+    def random(cls, inputs: int, outputs: int, density: float | int, rng: Any = None) -> Connections:
+        """Draw connections at random, every set of so many with equal probability (Erdos and Renyi's G(n, m)).
+
+        Parameters
+        ----------
+        inputs, outputs : int
+        density : float or int
+            Share of all pairs that are connected, above 0 and at most 1; or, as an int, the number of connections.
+        rng : Generator, int or None
+        """
+        outputs, inputs = _sizes((outputs, inputs))
+        total = outputs * inputs
+        count = _count(density, total)
+        positions = _distinct(total, count, np.random.default_rng(rng))
+        return cls._at((outputs, inputs), positions)
+
+    @classmethod
+    def from_matrix(cls, matrix: Any, input_names: Names = None, output_names: Names = None) -> Connections:
+        """Take the places that are stored in a scipy.sparse matrix (outputs, inputs); its numbers do not matter."""
+        if getattr(matrix, "ndim", 2) != 2:
+            raise InputError(f"connections are a matrix (outputs, inputs), not an array of shape {matrix.shape}")
+        given = matrix.tocsr()
+        rows = type(given)((np.ones(given.nnz, np.int8), given.indices.copy(), given.indptr.copy()), shape=given.shape)
+        rows.sum_duplicates()  # places that stand twice are one
+        return cls(rows.shape, rows.indptr, rows.indices, input_names, output_names)
+
+    @classmethod
+    def from_mask(cls, mask: Any, input_names: Names = None, output_names: Names = None) -> Connections:
+        """Take the places where a bool array of shape (outputs, inputs) is true."""
+        mask = np.asarray(mask)
+        if mask.ndim != 2 or mask.dtype != bool:
+            raise InputError(f"a mask is a bool array (outputs, inputs), not {mask.dtype} of shape {mask.shape}")
+        starts = np.concatenate(([0], np.cumsum(mask.sum(1))))
+        return cls(mask.shape, starts, np.nonzero(mask)[1], input_names, output_names)
+
+    @classmethod
+    def from_edges(cls, edges: Iterable[tuple[Any, Any]], shape: tuple[int, int] | None = None) -> Connections:
+        """Take pairs (input, output) of numbers, or of names, which are then kept in the order of their first appearance.
+
+        Parameters
+        ----------
+        edges : iterable of pairs
+            A pair that comes twice counts once.
+        shape : (int, int), optional
+            Outputs and inputs of numbered pairs; as many as there are numbers if not given.
+        """
+        pairs = edges if isinstance(edges, np.ndarray) else list(edges)
+        if not len(pairs) or any(len(pair) != 2 for pair in pairs):
+            raise InputError("edges are pairs (input, output), at least one")
+        ends = np.asarray(pairs)
+        names: list[Names] = [None, None]
+        if ends.dtype.kind not in "iu":
+            found = [_numbered(str(pair[side]) for pair in pairs) for side in (0, 1)]
+            ends, names = np.stack([places for places, _ in found], 1), [called for _, called in found]
+        inputs, outputs = (int(side) + 1 for side in ends.max(0))
+        outputs, inputs = _sizes(shape if shape is not None and names[0] is None else (outputs, inputs))
+        if ends.min() < 0 or ends[:, 0].max() >= inputs or ends[:, 1].max() >= outputs:
+            raise InputError(f"an edge lies outside of {inputs} inputs and {outputs} outputs")
+        positions = np.unique(ends[:, 1].astype(np.int64) * inputs + ends[:, 0])
+        return cls._at((outputs, inputs), positions, *names)
+
+    @classmethod
+    def _at(
+        cls, shape: tuple[int, int], positions: np.ndarray, input_names: Names = None, output_names: Names = None
+    ) -> Connections:
+        """Take flat positions in a weight of a shape, ascending."""
+        starts = np.searchsorted(positions, np.arange(shape[0] + 1, dtype=np.int64) * shape[1])
+        columns = np.empty(positions.size, np.int32)
+        np.remainder(positions, shape[1], out=columns, casting="unsafe")
+        return cls(shape, starts, columns, input_names, output_names)
+
+    # -- what is asked of them
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.columns.size
+
+    @property
+    def density(self) -> float:
+        """Share of all pairs that are connected."""
+        return self.count / math.prod(self.shape)
+
+    def rows(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Return the output (int32) of each connection, or of those from `first` to before `last`."""
+        last = self.count if last is None else last
+        low, high = (int(np.searchsorted(self.starts, place, side="right")) for place in (first, last))
+        bounds = np.clip(self.starts[max(0, low - 1) : high + 1], first, last)
+        return np.repeat(np.arange(low - 1, low - 2 + bounds.size, dtype=np.int32), np.diff(bounds))
+
+    def fan_in(self) -> np.ndarray:
+        """Return how many connections each output has."""
+        return np.diff(self.starts)
+
+    def fan_out(self) -> np.ndarray:
+        """Return how many connections each input has."""
+        return np.bincount(self.columns, minlength=self.shape[1])
+
+    def positions(self) -> np.ndarray:
+        """Return the flat position (int64) of each in a dense weight, ascending."""
+        return self.rows().astype(np.int64) * self.shape[1] + self.columns
+
+    def matrix(self, values: np.ndarray) -> Any:
+        """Return a scipy.sparse.csr_array (outputs, inputs) of a number for each connection."""
+        from scipy.sparse import csr_array
+
+        return csr_array((values, self.columns, self.starts), shape=self.shape)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Connections) and (
+            self.shape == other.shape
+            and np.array_equal(self.starts, other.starts)
+            and np.array_equal(self.columns, other.columns)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        outputs, inputs = self.shape
+        return f"Connections({self.count:,} of {inputs:,} inputs with {outputs:,} outputs)"
+
+
+def _sizes(shape: Any) -> tuple[int, int]:
+    outputs, inputs = map(operator.index, shape)
+    if not (1 <= inputs <= LARGEST and 1 <= outputs < LARGEST):
+        raise InputError(
+            f"connections have 1 to {LARGEST} inputs and outputs, not {inputs} inputs and {outputs} outputs"
+        )
+    return outputs, inputs
+
+
+def _count(density: float | int, total: int) -> int:
+    """Return how many connections are meant by a number of them or a share of all pairs."""
+    whole = isinstance(density, int | np.integer) and not isinstance(density, bool)
+    if not whole and not 0 < density <= 1:
+        raise InputError(f"a density of connections lies above 0 and is at most 1; got {density}")
+    count = int(density) if whole else round(density * total)
+    if not 1 <= count <= min(total, LARGEST):
+        raise InputError(f"a layer with {total:,} pairs of inputs and outputs cannot have {count:,} connections")
+    return count
+
+
+def _distinct(total: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw `count` of the numbers below `total`, ascending."""
+    if 2 * count > total:
+        kept = np.ones(total, bool)
+        if count < total:
+            kept[_distinct(total, total - count, rng)] = False
+        return np.flatnonzero(kept)
+    found = _distinct_of(np.sort(rng.integers(0, total, count)))
+    while found.size < count:  # a few at a time: merged into what is in order
+        more = np.concatenate((found, np.sort(rng.integers(0, total, count - found.size))))
+        more.sort(kind="stable")
+        found = _distinct_of(more)
+    return found
+
+
+def _distinct_of(ascending: np.ndarray) -> np.ndarray:
+    """Leave one of each of equal numbers: `np.unique`, which hashes them, takes ten times as long."""
+    again = np.flatnonzero(ascending[1:] == ascending[:-1])
+    return np.delete(ascending, again) if again.size else ascending
+
+
+def _frozen(array: Any, dtype: type) -> np.ndarray:
+    """Return an array of whole numbers that nobody can write: itself, if it is one already."""
+    given = np.asarray(array)
+    if given.dtype.kind not in "iu":
+        raise InputError(f"connections are whole numbers, not {given.dtype}")
+    kept = given if given.dtype == dtype and not given.flags.writeable else given.astype(dtype)
+    if kept is not given and (kept != given).any():
+        raise InputError(f"connections are numbers that {np.dtype(dtype)} holds")
+    kept.flags.writeable = False
+    return kept
+
+
+def _names(names: Names, count: int) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    names = tuple(map(str, names))
+    if len(names) != count:
+        raise InputError(f"{len(names)} names were given for {count}")
+    return names
+
+
+def _numbered(names: Iterable[str]) -> tuple[np.ndarray, list[str]]:
+    """Number names in the order of their first appearance."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names]), list(numbers)

@@ -1,0 +1,135 @@
+"""The fully-connected layer that was never dense: weights of some connections, and nothing for the others."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from tinyticket.errors import InputError
+from tinyticket.nn import functional
+from tinyticket.nn.connections import Connections
+from tinyticket.nn.init import by_fans, check_init, zeros
+from tinyticket.nn.module import Prunable
+from tinyticket.nn.parameter import Parameter, Structure
+
+
+class SparseLinear(Prunable):
+    """y = x W^T + b, where W has a weight for each of some connections; memory and time are those of the connections.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    connections
+        Which there are: a share of all pairs, above 0 and at most 1, or a number of them (int), drawn at random; `Connections`; a
+        scipy.sparse matrix or a bool array, both of shape (out_features, in_features).
+    bias : bool
+        Whether there is a b; it starts at zero.
+    rng : Generator, int or None
+        Where random connections, and then the initial weights, come from.
+    init : str
+        Name of the distribution of initial weights, a function of `nn.init`, whose fans are those of each connection's two ends.
+    input_names, output_names : sequence of str, optional
+        What inputs and outputs are called, if `connections` do not say it.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (connections,)
+        Output by output. A mask of it prunes connections, as it prunes weights of a dense layer.
+    bias : Parameter, shape (out_features,), or None
+    starts, columns : Structure
+        The connections as in a compressed sparse row matrix: with `weight`, `state_dict` is that matrix.
+    """
+
+    group = "fc"
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        connections: Any,
+        bias: bool = True,
+        rng: Any = None,
+        init: str = "glorot_normal",
+        input_names: Any = None,
+        output_names: Any = None,
+    ):
+        in_features, out_features = operator.index(in_features), operator.index(out_features)
+        check_init(init)
+        rng = np.random.default_rng(rng)
+        found = _connections(connections, in_features, out_features, rng)
+        if found.shape != (out_features, in_features):
+            raise InputError(
+                f"the connections are of {found.shape[1]} inputs with {found.shape[0]} outputs, but the layer has "
+                f"{in_features} and {out_features}"
+            )
+        if input_names is not None or output_names is not None:
+            found = Connections(found.shape, found.starts, found.columns, input_names, output_names)
+        self.in_features, self.out_features, self.init = in_features, out_features, init
+        self.weight = Parameter(np.zeros(found.count, np.float32))
+        self.bias = Parameter(zeros((out_features,))) if bias else None
+        self.starts, self.columns, self._connections = Structure(found.starts), Structure(found.columns), found
+        self.reset_parameters(rng)
+
+    @property
+    def connections(self) -> Connections:
+        """Which connections there are. Others take their place as an array of as many columns, and one of starts."""
+        known = self._connections
+        if self.starts.data is not known.starts or self.columns.data is not known.columns:
+            names = known.input_names, known.output_names
+            known = self._connections = Connections(known.shape, self.starts.data, self.columns.data, *names)
+            self.starts.data, self.columns.data = known.starts, known.columns
+        return known
+
+    @connections.setter
+    def connections(self, connections: Connections) -> None:
+        if connections.shape != self._connections.shape or connections.count != self.weight.size:
+            raise InputError(f"{connections} cannot take the place of {self._connections}")
+        self.weight.fetch()
+        self.starts.data, self.columns.data, self._connections = connections.starts, connections.columns, connections
+
+    def forward(self, x):
+        """Map (..., in_features) to (..., out_features)."""
+        return functional.sparse_linear(x, self.weight, self.connections, self.bias)
+
+    def reset_parameters(self, rng: Any) -> None:
+        """Draw the weights anew, for the connections that there are; the bias starts at zero."""
+        connections = self.connections
+        fan_in = np.repeat(connections.fan_in().astype(np.int32), connections.fan_in())
+        self.weight.data = by_fans(self.init, fan_in, connections.fan_out()[connections.columns], rng)
+        if self.bias is not None:
+            self.bias.data = zeros(self.bias.shape)
+
+    def matrix(self) -> Any:
+        """Return the weights as a scipy.sparse.csr_array (out_features, in_features); pruned ones stand in it as zeros."""
+        return self.connections.matrix(self.weight.data.copy())
+
+    def settings(self):
+        """Return the constructor's arguments, with the number of connections in their place."""
+        names = {"input_names": self._connections.input_names, "output_names": self._connections.output_names}
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "connections": self.weight.size,
+            "bias": self.bias is not None,
+            "init": self.init,
+            **{name: list(called) for name, called in names.items() if called},
+        }
+
+
+def _connections(given: Any, inputs: int, outputs: int, rng: np.random.Generator) -> Connections:
+    """Return the connections that a layer was asked to have."""
+    if isinstance(given, Connections):
+        return given
+    if hasattr(given, "tocsr"):
+        return Connections.from_matrix(given)
+    if isinstance(given, np.ndarray) and given.ndim:
+        return Connections.from_mask(given)
+    if isinstance(given, int | np.integer) and not isinstance(given, bool):
+        return Connections.random(inputs, outputs, int(given), rng)
+    if isinstance(given, float | np.floating):
+        return Connections.random(inputs, outputs, float(given), rng)
+    raise InputError(
+        f"connections are a density, a number, Connections, a sparse matrix or a bool array, not {given!r:.60}"
+    )
