@@ -62,9 +62,9 @@ def of_file(header: Mapping[str, Any], last: Mapping[int, str]) -> str:
 
 def seal(group: h5py.Group, held: Contents, covered: Mapping[str, str]) -> str:
     """Write contents into a new group together with their digest, and return that."""
-    contents.write(group, held)
     value = digest(group.name.strip("/"), held, covered)
-    record(group, value)
+    attributes = {**held.attributes, "": {**held.attributes.get("", {}), DIGEST: value}}
+    contents.write(group, Contents(held.arrays, attributes))
     return value
 
 
