@@ -142,7 +142,8 @@ class Record:
             write(file, digests)
             layout.write_diverged(file, self._diverged)
             if not self._fills:
-                digest.record(file, digest.of_file({**self._header, "diverged": self._diverged}, digests))
+                whole = digest.of_file({**self._header, "diverged": self._diverged}, self._experiment_digest, digests)
+                digest.record(file, whole)
 
         self._experiment.archive.commit(write_all)
         self._has_header, self._digests = True, digests  # not before: they are those of what is in the file
@@ -150,7 +151,7 @@ class Record:
     def _write(
         self, file: h5py.File, digests: dict[int, str], trial: int, round: int, initial: State, runs: Runs
     ) -> None:
-        before = None if self._fills else digests.get(trial, digest.of_experiment(self._header))
+        before = None if self._fills else digests.get(trial, self._experiment_digest)
         digests[trial] = write_round(file, trial, round, initial, runs, before)
 
     @cached_property
@@ -164,6 +165,10 @@ class Record:
             "seed": experiment.settings.seed,
         }
 
+    @cached_property
+    def _experiment_digest(self) -> str:
+        return digest.of_experiment(self._header)
+
     def _sealed(self, file: h5py.File, header: dict[str, Any]) -> dict[int, str]:
         """Return the digests of the trials of a file that was begun before.
 
@@ -171,7 +176,7 @@ class Record:
         """
         if self._result is None:
             return {}
-        if digest.DIGEST in file.attrs and digest.of_experiment(self._result.header) == digest.of_experiment(header):
+        if digest.DIGEST in file.attrs and digest.of_experiment(self._result.header) == self._experiment_digest:
             with self._experiment.archive.read() as root:
                 paths = {trial: layout.round_path(trial, len(rounds) - 1) for trial, rounds in self._trials.items()}
                 return {trial: root.group(path).text(digest.DIGEST) for trial, path in paths.items()}

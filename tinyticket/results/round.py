@@ -128,16 +128,16 @@ def read_rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
     """Return the rounds of a trial, in their order; InputError if one is missing."""
     groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
 
-    def read(path: str, number: int, *beside: Any) -> Round:
-        return Round(archive, path, number, layout.read_scalars(root.group(path)), *beside)
+    def read(group: Group, path: str, number: int, *beside: Any) -> Round:
+        return Round(archive, path, number, layout.read_scalars(group), *beside)
 
     for number in layout.read_numbers(groups, digits=2):
-        path = layout.round_path(trial, number)
-        group = root.group(path)
-        names = group.group("controls").names() if "controls" in group else []
-        controls = {name: read(f"{path}/controls/{name}", number) for name in names}
-        continued = read(f"{path}/continued", number) if "continued" in group else None
-        rounds.append(read(path, number, controls, continued))
+        path, group = layout.round_path(trial, number), groups.group(f"{number:02d}")
+        beside = group.group("controls") if "controls" in group else None
+        names = beside.names() if beside else []
+        controls = {name: read(beside.group(name), f"{path}/controls/{name}", number) for name in names}
+        continued = read(group.group("continued"), f"{path}/continued", number) if "continued" in group else None
+        rounds.append(read(group, path, number, controls, continued))
     if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
         raise groups.damage(f"round {min(missing)} is missing")
     return rounds

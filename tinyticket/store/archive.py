@@ -27,11 +27,11 @@ from tinyticket.store.lock import held
 from tinyticket.store.reading import Group, Ledger, Source
 from tinyticket.store.replacing import check_writable, first_line, identity, put, remove_partial, system_errors
 
-JOURNAL_FROM = 32 << 20
+JOURNAL_FROM = 4 << 20
 """Size of a file, in bytes, from which on commits go into a journal."""
 
-MOST_ENTRIES = 64
-"""How many commits wait in a journal at most: a reader opens as many files."""
+MOST_ENTRIES = 16
+"""How many commits wait in a journal at most: every reader, and every commit, opens as many files."""
 
 
 class Archive:
@@ -133,14 +133,14 @@ class Archive:
                 with self._opened(image) as file:
                     Source(file, image, self.name, Ledger(image.size)).root.check()
             with system_errors(self.name):
-                before = image.mark()
+                size, before = image.size, image.mark() if self._may_journal(image) else []
             try:
                 with h5py.File(image, "r+" if image.size else "w") as file:
                     write(file)
             except (KeyError, OSError, RuntimeError, ValueError) as error:
                 image.check(self.name)
                 # So HDF5 begins what it has to say against damage that no reader meets.
-                if before[0] and "Unable to" in str(error):
+                if size and "Unable to" in str(error):
                     raise InputError(f"{self.name} is damaged: {first_line(error)}") from error
                 raise
             image.check(self.name)
@@ -148,14 +148,17 @@ class Archive:
                 self._bring_to_disk(image, before)
         self._checked = True
 
+    def _may_journal(self, image: FileImage) -> bool:
+        """Whether a commit goes into a journal unless it doubles the file."""
+        return bool(image.waiting) or (self._held and image.packed > JOURNAL_FROM)
+
     def _bring_to_disk(self, image: FileImage, before: list) -> None:
         if self.path is None:
-            buffer = io.BytesIO()
-            image.copy_to(buffer)
+            buffer = io.BytesIO(self._memory)  # which copies at the first change
+            image.change(buffer)
             self._memory = buffer.getvalue()
             return
-        small = image.packed <= max(JOURNAL_FROM, len(image.tail))
-        if not image.waiting and (small or not self._held):
+        if not self._may_journal(image) or (not image.waiting and image.packed <= len(image.tail)):
             _replace(self._file, image.copy_to)
         else:
             with _written(self._file):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+from h5py import h5a, h5d, h5g, h5p, h5s, h5t
 
 from tinyticket.store.reading import Group
 
 LONGEST_FIXED = 60_000  # of the 64 KiB that HDF5 has for an attribute
+
+# How h5py's methods create datasets, groups and links.
+_UNTIMED, _IN_ORDER, _UTF8 = map(h5p.create, (h5p.DATASET_CREATE, h5p.GROUP_CREATE, h5p.LINK_CREATE))
+_UTF8.set_char_encoding(h5t.CSET_UTF8)
+for _created in (_UNTIMED, _IN_ORDER):
+    _created.set_obj_track_times(False)
+_IN_ORDER.set_link_creation_order(h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED)
+_IN_ORDER.set_attr_creation_order(h5p.CRT_ORDER_TRACKED | h5p.CRT_ORDER_INDEXED)
 
 
 class Contents(NamedTuple):
@@ -25,19 +35,38 @@ class Contents(NamedTuple):
 
 
 def write(group: h5py.Group, contents: Contents) -> None:
-    """Write contents into a new group; groups in it keep the order of their members, which for states is the model's."""
+    """Write contents into a new group; groups in it keep the order of their members, which for states is the model's.
+
+    A round is many small arrays and attributes, and h5py's methods check and look up several times for each what is known here:
+    HDF5's own functions take a fifth of the time.
+    """
+    made: dict[str, Any] = {"": group.id}
     for path, value in contents.arrays.items():
         inner, _, name = path.rpartition("/")
-        if inner and inner not in group:
-            ordered_group(group, inner)
-        (group[inner] if inner else group).create_dataset(name, data=value)
+        if inner not in made:
+            made[inner] = h5g.create(group.id, inner.encode(), gcpl=_IN_ORDER)
+        kind, space, value = _type_of(value.dtype), h5s.create_simple(value.shape), np.asarray(value, order="C")
+        made[path] = h5d.create(made[inner], name.encode(), kind, space, _UNTIMED, None if name.isascii() else _UTF8)
+        made[path].write(h5s.ALL, h5s.ALL, value, kind)
     for path, attributes in contents.attributes.items():
-        target = group[path] if path else group
-        for name, value in attributes.items():
-            if isinstance(value, dict):
-                write_json(target, name, value)
-            else:
-                target.attrs[name] = np.bytes_(value) if isinstance(value, str) else value
+        for name, held in attributes.items():
+            _write_attribute(made[path], name, json.dumps(held) if isinstance(held, dict) else held)
+
+
+def _write_attribute(id: h5g.GroupID | h5d.DatasetID, name: str, value: Any) -> None:
+    """Write a new attribute; text that fits there is of fixed length, for that lies in its group's header and needs no heap."""
+    if isinstance(value, str) and len(value) > LONGEST_FIXED:
+        h5py.Group(id).attrs[name] = value
+        return
+    array = np.asarray(value.encode() if isinstance(value, str) else value)
+    kind, space = _type_of(array.dtype), h5s.create_simple(array.shape) if array.shape else h5s.create(h5s.SCALAR)
+    h5a.create(id, name.encode(), kind, space).write(array, kind)
+
+
+@functools.cache
+def _type_of(dtype: np.dtype) -> h5t.TypeID:
+    """Return HDF5's type of the elements of an array."""
+    return h5t.py_create(dtype, logical=True)
 
 
 def read(group: Group, tables: Mapping[str, np.dtype], without: Collection[str] = ()) -> Contents:
@@ -65,6 +94,6 @@ def ordered_group(parent: h5py.Group, name: str) -> h5py.Group:
 
 
 def write_json(group: h5py.Group, name: str, value: Any) -> None:
-    """Write an attribute as JSON: of fixed length, for that lies in the header of its group and needs no heap, if it fits there."""
-    text = json.dumps(value)
-    group.attrs[name] = np.bytes_(text) if len(text) <= LONGEST_FIXED else text
+    """Write an attribute as JSON, in the place of what it held."""
+    group.attrs.pop(name, None)
+    _write_attribute(group.id, name, json.dumps(value))

@@ -51,20 +51,20 @@ def of_experiment(header: Mapping[str, Any]) -> str:
     return digest("", Contents({}, {"": {"config": config, **shared}}), {})
 
 
-def of_file(header: Mapping[str, Any], last: Mapping[int, str]) -> str:
-    """Return the digest of a file, given those of the last rounds of its trials."""
+def of_file(header: Mapping[str, Any], experiment: str, last: Mapping[int, str]) -> str:
+    """Return the digest of a file, given that of its experiment and those of the last rounds of its trials."""
     reached = {name: header["config"][name] for name in ASKED}
     if header.get(layout.DIVERGED):
         reached[layout.DIVERGED] = header[layout.DIVERGED]
     trials = {layout.trial_path(trial): value for trial, value in last.items()}
-    return digest(FILE, Contents({}, {"": reached}), {"experiment": of_experiment(header), **trials})
+    return digest(FILE, Contents({}, {"": reached}), {"experiment": experiment, **trials})
 
 
 def seal(group: h5py.Group, held: Contents, covered: Mapping[str, str]) -> str:
     """Write contents into a new group together with their digest, and return that."""
-    contents.write(group, held)
     value = digest(group.name.strip("/"), held, covered)
-    record(group, value)
+    attributes = {**held.attributes, "": {**held.attributes.get("", {}), DIGEST: value}}
+    contents.write(group, Contents(held.arrays, attributes))
     return value
 
 
@@ -96,7 +96,8 @@ class Examined(NamedTuple):
 
 def examine(root: Group, header: Mapping[str, Any]) -> Examined:
     """Read a whole file and compute its digests; raise InputError where it is damaged."""
-    examined, last = Examined({"": of_experiment(header)}, {}, {}, {}), dict[int, str]()
+    experiment, last = of_experiment(header), dict[int, str]()
+    examined = Examined({"": experiment}, {}, {}, {})
     for trial in layout.read_numbers(root.group("trials")):
         for place, held, covered in _links(root, trial):
             examined.recorded[place] = held.attributes.get("", {}).get(DIGEST)
@@ -107,7 +108,8 @@ def examine(root: Group, header: Mapping[str, Any]) -> Examined:
             examined.expected[place] = _of_document(place, *plain, stands)
             last[trial] = examined.recorded[place] or examined.found[place]
     examined.recorded[FILE] = root.attributes().get(DIGEST)
-    examined.found[FILE], examined.expected[FILE] = of_file(header, examined.last), of_file(header, last)
+    examined.found[FILE] = of_file(header, experiment, examined.last)
+    examined.expected[FILE] = of_file(header, experiment, last)
     return examined
 
 

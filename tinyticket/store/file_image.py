@@ -129,12 +129,16 @@ class FileImage(io.RawIOBase):
         """Write everything into a new file, and close the streams: some systems let no open file be replaced."""
         for part in self._parts:
             filesystem.copy_bytes(part.stream, part.place, target, part.end - part.start)
+        self.change(target)
+        self.close()
+
+    def change(self, target: IO[bytes]) -> None:
+        """Write what is not in the parts into a file that holds them."""
         for number, page in sorted(self._pages.items()):
             target.seek(number * PAGE)
             target.write(page)
         target.seek(self.before)
         target.write(self.tail)
-        self.close()
 
     def close(self) -> None:
         """Close the streams."""
