@@ -4,6 +4,9 @@
 
 makes the cases FIRST to LAST - 1 of the files in FOLDER, and prints a line for each before it is read and one for how that went.
 Case i is the same whenever it is made. If HDF5 takes the process with it, the program is started again behind that case.
+
+A file is asked what its damage can reach (`readings`). One of sixteen is asked all that it might be, and if then something is
+refused that no damage seemed to reach, that is a bug too.
 """
 
 import contextlib
@@ -23,10 +26,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.fuzz.damage import damage
+from tests.fuzz.readings import Answers, readings
 from tests.lottery.experiments import DATA, SMALL
 from tinyticket import report
 from tinyticket.errors import InputError
 from tinyticket.lottery import extend, find, merge
+from tinyticket.lottery.record import write_round
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.transfer import Given, Network, OfResult, label
@@ -35,6 +40,7 @@ from tinyticket.report.export import export
 from tinyticket.report.table import comparison_table, table, title
 from tinyticket.results import Result, compare, load
 from tinyticket.results.analyses import ANALYSES
+from tinyticket.store import Archive, layout
 
 SECONDS = 20
 """A case that takes longer hangs."""
@@ -43,10 +49,15 @@ MEMORY = 400 << 20
 """Bytes that reading a file of 50 KB may take, all that Python, NumPy and HDF5 hold besides included."""
 
 
+WRITING = ("resume", "extend")
+"""What adds to the file: where it reads nothing that has changed, only the adding is left to do ("commit")."""
+
+
 def seeds(folder: Path) -> None:
-    """Write small files of several methods."""
+    """Write small files of several methods, and in another folder for each one of a trial that may be merged with it."""
     eager = {"eager": True, "rounds": 1, "iterations": 10}
     one_shot = {"rounds": None, "one_shot": [0.5]}
+    (folder / "others").mkdir()
     for name, settings in {
         "tickets": {"controls": "reinit,random", "trials": 2},
         "rewound": {"rewind_to": 5, "controls": "none"},
@@ -57,7 +68,10 @@ def seeds(folder: Path) -> None:
         "popup": {**one_shot, "method": "edge-popup", "controls": "none"},
         "compiled": {"eager": False, "controls": "none"},
     }.items():
-        find("mlp-12-8-3", DATA, **{**SMALL, **eager, **settings}, out=folder / f"{name}.h5")
+        settings = {**SMALL, **eager, **settings}
+        find("mlp-12-8-3", DATA, **settings, out=folder / f"{name}.h5")
+        settings |= {"first_trial": settings["trials"], "trials": 1}
+        find("mlp-12-8-3", DATA, **settings, out=folder / "others" / f"{name}.h5")
     with h5py.File(folder / "tickets.h5", "r+") as file:  # one with text as it was written before
         for group in (file, file["trials/0/rounds/00"], file["trials/1/rounds/01/controls/random"]):
             for key, value in group.attrs.items():
@@ -78,7 +92,6 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
             f"export {end}": lambda end=end: export(result, folder / f"export.{end}", trial, last)
             for end in ("npz", "onnx", "c")
         },
-        "merge": lambda: merged([whole, path], folder / "merged.h5"),
         "model": lambda: result.model(trial, last, weights="start"),
         "rewind": lambda: result.rewind(trial),
         "label": lambda: (label(result), Network(result)(np.random.default_rng(0))),
@@ -94,9 +107,12 @@ def merged(files: list[Path], out: Path) -> None:
     merge(files, out)
 
 
-def long_questions(result: Result, path: Path, folder: Path) -> dict[str, Callable]:
+def long_questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str, Callable]:
     """Return what takes longer, of which every other case is asked one."""
-    asked = {"verify": lambda: verify(result, data=DATA, threads=1)}
+    asked = {
+        "verify": lambda: verify(result, data=DATA, threads=1),
+        "merge": lambda: merged([path, whole.parent / "others" / whole.name], folder / "merged.h5"),
+    }
     settings = Settings.from_plain(result.config)
     if max(settings.iterations, settings.rounds, settings.trials) > 60:
         return asked  # what would take hours with an undamaged file too
@@ -123,54 +139,101 @@ def shown(what: list[Table]) -> str:
     return out.getvalue()
 
 
-def refused(path: Path, folder: Path, whole: Path, case: int | None = None) -> set[str]:
-    """Ask a file everything, of what takes long all or the one that a case is asked, and return what was refused."""
-    found = set()
-    try:
+class Whole:
+    """A file as it was written: what each question reads there, and which are refused anyway."""
+
+    def __init__(self, file: Path, folder: Path):
+        self.path, self.content, path = file, file.read_bytes(), folder / "case.h5"
+        path.write_bytes(self.content)
+        self.reads, self.refused = {"load": readings(lambda: load(path))[0]}, set[str]()
         result = load(path)
-        long = long_questions(result, path, folder)
+        self.names = [*questions(result, path, folder, file)], [*long_questions(result, path, folder, file)]
+        for name in (*self.names[0], *self.names[1]):
+            path.write_bytes(self.content)  # which the question before may have added to
+            result = load(path)
+            asked = questions(result, path, folder, file) | long_questions(result, path, folder, file)
+            self.reads[name], is_refused = readings(asked[name])
+            self.refused |= {name} if is_refused else set()
+        path.write_bytes(self.content)
+        with Archive(path).read() as root:
+            self.answers = Answers(root)
+            self.answers.all_as(self.answers, set().union(*self.reads.values()))
+        result = load(path)
+        self.header = {name: value for name, value in result.header.items() if name != "diverged"}
+        self.initial, self.runs = result.init(0), [round.run() for round in result.trials[0].rounds]
+
+
+def commit(path: Path, whole: Whole) -> None:
+    """Add what a whole file holds of a trial as another one, and as a control to each later round."""
+
+    def write(file: h5py.File) -> None:
+        layout.write_header(file, **whole.header)
+        for number, run in enumerate(whole.runs):
+            write_round(file, 90, number, whole.initial, {None: run}, before="")
+            if number:
+                write_round(file, 0, number, whole.initial, {None: run, "more": run}, before="")
+
+    Archive(path).commit(write)
+
+
+def reached(path: Path, whole: Whole, names: list[str]) -> set[str]:
+    """Return those of some questions that read something which has changed."""
+    try:
+        with Archive(path).read() as root:
+            now = Answers(root)
+            if not now.all_as(whole.answers, whole.reads["load"]):
+                return {"load", *names}
+            return {name for name in names if not now.all_as(whole.answers, whole.reads[name])}
     except InputError:
         return {"load"}
-    if case is not None:
-        chosen = list(long)[case // 2 % len(long)]
-        long = {} if case % 2 else {chosen: long[chosen]}
-    for name, ask in {**questions(result, path, folder, whole), **long}.items():
+
+
+def examine(path: Path, folder: Path, whole: Whole, case: int, all_asked: bool) -> str:
+    """Ask a damaged file what its damage reaches, of what takes long at most the one that a case is asked."""
+    short, long = whole.names
+    names = short if case % 2 else [*short, long[case // 2 % len(long)]]
+    changed, found = reached(path, whole, names), set[str]()
+    try:
+        result = load(path)
+        asked = questions(result, path, folder, whole.path) | long_questions(result, path, folder, whole.path)
+    except InputError:
+        assert "load" in changed, "it reads nothing that has changed"
+        return "refused"
+    for name in names:
         try:
-            ask()
+            if name in asked and (all_asked or name in changed):
+                asked[name]()
+            elif name in WRITING:
+                commit(path, whole)
         except InputError:
             found.add(name)
-    return found
+    found -= whole.refused
+    assert found <= changed | {*WRITING}, f"{found - changed} read nothing that has changed"
+    return "refused" if found else "read"
 
 
 def main(folder: Path, first: int, last: int) -> None:
     """Make and read cases."""
-    files = sorted(folder.glob("*.h5"))
-    contents = [file.read_bytes() for file in files]
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
     with contextlib.redirect_stdout(io.StringIO()):
-        work = folder / "work"
-        work.mkdir(exist_ok=True)
-        usual = []
-        for file, content in zip(files, contents, strict=True):  # which imports all there is to import
-            (work / "case.h5").write_bytes(content)
-            usual.append(refused(work / "case.h5", work, file))
-            for left in work.iterdir():
-                left.unlink()
+        wholes = [Whole(file, work) for file in sorted(folder.glob("*.h5"))]  # which imports all there is to import
+        commit(work / "case.h5", wholes[-1])
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for case in range(first, last):
         dice = random.Random(case)
-        which = dice.randrange(len(files))
+        whole = wholes[dice.randrange(len(wholes))]
         for left in work.iterdir():
             left.unlink()
         print(f"making {case}", flush=True)
-        how, content = damage(contents[which], dice, work)
+        how, content = damage(whole.content, dice, work)
         (work / "case.h5").write_bytes(content)
-        print(f"case {case} {files[which].stem} {how!a}", flush=True)
+        print(f"case {case} {whole.path.stem} {how!a}", flush=True)
         signal.alarm(SECONDS)
         try:
-            new = refused(work / "case.h5", work, files[which], case) - usual[which]
-            outcome = "refused" if new else "read"
+            outcome = examine(work / "case.h5", work, whole, case, dice.random() < 1 / 16)
         except Exception:
             outcome = "bug " + traceback.format_exc().replace("\n", "\x1f")
         signal.alarm(0)

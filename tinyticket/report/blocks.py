@@ -27,12 +27,13 @@ def blocks(lead: Sequence[Column], groups: Iterable[Sequence[Column]], width: in
 
     Each has the lead columns and as many groups as there is room for, one at least.
     """
-    tables, taken = [], [*lead]
+    tables, taken, needed = [], [*lead], (least := sum(map(_needs, lead)))
     for group in groups:
-        if len(taken) > len(lead) and _needs([*taken, *group]) > width:
+        more = sum(map(_needs, group))
+        if len(taken) > len(lead) and needed + more + 1 > width:
             tables.append(_table(taken))
-            taken = [*lead]
-        taken += group
+            taken, needed = [*lead], least
+        taken, needed = [*taken, *group], needed + more
     return [*tables, _table(taken)]
 
 
@@ -44,5 +45,6 @@ def _table(columns: Sequence[Column]) -> Table:
     return table
 
 
-def _needs(columns: Sequence[Column]) -> int:
-    return Console(width=10_000, height=1).measure(_table(columns)).maximum
+def _needs(column: Column) -> int:
+    """Return the characters of a line that a column takes, with the space before it; one more stands behind the last."""
+    return Console(width=10_000, height=1).measure(_table([column])).maximum - 1
