@@ -10,6 +10,7 @@ from tests.compiler.networks import OPTIMIZERS
 from tinyticket import nn
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.errors import InputError
+from tinyticket.sparse import blocks
 
 X, Y = np.random.default_rng(1).standard_normal((100, 50), dtype=np.float32), np.arange(100) % 5
 
@@ -27,23 +28,27 @@ def network(rng=0):
     )
 
 
-def steps(model, make, eager=False, **options):
+def steps(model, make, eager=False, batch_size=100, **options):
     optimizer = OPTIMIZERS[make](model.parameters())
-    return EagerStep(model, optimizer) if eager else tt.compile(model, optimizer=optimizer, batch_size=100, **options)
+    if eager:
+        return EagerStep(model, optimizer)
+    return tt.compile(model, optimizer=optimizer, batch_size=batch_size, **options)
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
-def test_steps_agree_with_eager_ones_under_masks_and_with_other_connections(make):
-    pair, found = [network(), network()], []
-    both = [steps(pair[0], make, turns="batch"), steps(pair[1], make, eager=True)]
+@pytest.mark.parametrize("batch_size", [100, 10, 8, 3, 2, 1])
+def test_steps_agree_with_eager_ones_under_masks_and_with_other_connections(make, batch_size):
+    pair, found, (x, y) = [network(), network()], [], (X[:batch_size], Y[:batch_size])
+    both = [steps(pair[0], make, batch_size=batch_size, turns="batch"), steps(pair[1], make, eager=True)]
     assert isinstance(both[0], CompiledStep)
     assert {*both[0].plan()["kernels"].values()} == {"sparse", "dense"}
     for model, step in zip(pair, both, strict=True):
-        losses = [step(X, Y) for _ in range(3)]
+        losses = [step(x, y) for _ in range(3)]
         model.fc2.weight.mask = np.arange(model.fc2.weight.size) % 3 > 0
-        losses += [step(X[:70], Y[:70]) for _ in range(3)]
+        fewer = max(1, batch_size * 7 // 10)
+        losses += [step(x[:fewer], y[:fewer]) for _ in range(3)]
         model.fc1.connections = nn.Connections.random(50, 40, model.fc1.weight.size, 9)
-        losses += [step(X, Y) for _ in range(3)]
+        losses += [step(x, y) for _ in range(3)]
         found.append((losses, model.state_dict(), step.evaluate((X, Y)), step.predict(X)))
     (losses, state, score, logits), expected = found
     np.testing.assert_allclose(losses, expected[0], rtol=1e-5)
@@ -54,16 +59,34 @@ def test_steps_agree_with_eager_ones_under_masks_and_with_other_connections(make
     assert not state["fc2.weight"][::3].any()
 
 
-@pytest.mark.parametrize("turns", ["batch", "tiles"])
-def test_threads_change_no_bit(turns):
+@pytest.mark.parametrize(("turns", "batch_size"), [("batch", 100), ("tiles", 100), ("batch", 4)])
+def test_threads_change_no_bit(turns, batch_size, monkeypatch):
+    monkeypatch.setattr(blocks, "FEW", 100)
     states = []
     for threads in (1, 2):
         model = network()
-        step = steps(model, "adam", threads=threads, turns=turns)
-        step.run((X, Y), np.arange(100).reshape(1, 100).repeat(5, 0))
+        step = steps(model, "adam", threads=threads, turns=turns, batch_size=batch_size)
+        step.run((X, Y), np.arange(100).reshape(-1, batch_size))
         states.append(model.state_dict())
     for name, value in states[0].items():
         assert value.tobytes() == states[1][name].tobytes()
+
+
+def test_layers_of_few_samples_meet_other_operations_and_penalties():
+    """An activation between them that is no ReLU, dense layers before and behind, and an L1 penalty of a bias."""
+    found, (x, y) = [], (X[:2], Y[:2])
+    for eager in (False, True):
+        rng = np.random.default_rng(0)
+        model = nn.Sequential(
+            nn.Linear(50, 20, rng=rng), nn.ReLU(), nn.SparseLinear(20, 30, 0.3, rng=rng), nn.Tanh(),
+            nn.SparseLinear(30, 20, 0.3, rng=rng), nn.ReLU(), nn.Linear(20, 5, rng=rng),
+        )  # fmt: skip
+        step = steps(model, "momentum", eager=eager, batch_size=2)
+        step.optimizer.penalise([dict(model.named_parameters())["4.bias"]], 0.01)
+        found.append(([step(x, y) for _ in range(5)], model.state_dict()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    for name, value in found[0][1].items():
+        np.testing.assert_allclose(value, found[1][1][name], rtol=1e-4, atol=1e-5)
 
 
 def test_connections_that_are_equal_make_nothing_anew():

@@ -5,6 +5,7 @@ import numpy as np
 from tests.fuzz.draws import RULES, finished, padded, plain, relu, rows, without
 from tinyticket.kernels import reference
 from tinyticket.kernels.geometry import lanes_for
+from tinyticket.sparse import Blocks
 
 
 def _updated(a, weights, gradient):
@@ -91,6 +92,31 @@ def _forward(a, read):
     return [relu(reference.linear(read(a.x), a.pattern.dense(plain(a.values)), plain(a.bias)), a.relu)]
 
 
+def _narrow(d):
+    mask, lanes = np.asarray(d.mask), d.pick(2, 4, 8, 16)
+    blocks = Blocks(mask.shape, np.concatenate(([0], np.cumsum(mask.sum(1)))), np.nonzero(mask)[1], lanes)
+    return {"blocks": blocks, "values": d.floats(blocks.count), "x": d.floats(d.inputs, lanes)}
+
+
+def _narrow_weight(a, values):
+    weight = np.zeros(a.blocks.shape)
+    weight[np.repeat(np.arange(weight.shape[0]), np.diff(a.blocks.row_starts)), a.blocks.row_columns] = a.blocks.by_row(
+        values
+    )
+    return weight
+
+
+def _narrow_gradient(a):
+    dense = reference.linear_weight_gradient(plain(a.dy).T, plain(a.x).T)
+    rows = np.repeat(np.arange(dense.shape[0]), np.diff(a.blocks.row_starts))
+    return a.blocks.by_block(dense[rows, a.blocks.row_columns])
+
+
+def _narrow_gradients(a):
+    dx = reference.linear_input_gradient(plain(a.dy).T, _narrow_weight(a, plain(a.values))).T
+    return [np.where(plain(a.x) <= 0, 0, dx) if a.x_is_relu_output else dx, _narrow_gradient(a)]
+
+
 def _cross_entropy(a):
     labels = np.asarray(a.labels).astype(int)
     used = rows(a.logits)[: len(labels)]
@@ -164,6 +190,20 @@ FEATURES = {
     "sparse_linear_samples_gradient": (
         lambda d: _as_samples(d, _sparse_gradient(d)),
         lambda a: _sparse_gradients(a, plain),
+    ),
+    "sparse_linear_narrow": (
+        lambda d: _narrow(d) | {"bias": d.floats(d.outputs), "relu": d.flag()},
+        lambda a: [relu(reference.linear(plain(a.x).T, _narrow_weight(a, plain(a.values)), plain(a.bias)), a.relu).T],
+    ),
+    "sparse_linear_narrow_gradient": (
+        lambda d: (
+            (given := _narrow(d)) | {"dy": d.floats(d.outputs, given["x"].shape[1]), "x_is_relu_output": d.flag()}
+        ),
+        _narrow_gradients,
+    ),
+    "sparse_linear_narrow_weight_gradient": (
+        lambda d: without(["values"], given := _narrow(d)) | {"dy": d.floats(d.outputs, given["x"].shape[1])},
+        lambda a: [_narrow_gradient(a)],
     ),
     "cross_entropy": (
         lambda d: {"logits": d.layer()[2], "labels": d.rng.integers(0, d.outputs, d.samples)},

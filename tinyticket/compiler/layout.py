@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import numpy as np
+
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.op import Block
-from tinyticket.compiler.weights import AnyPattern, ConnectedWeights, Mask, Weights
+from tinyticket.compiler.weights import AnyPattern, ConnectedWeights, Mask, NarrowWeights, Weights
 from tinyticket.kernels.cpu.convolution import (
     packed_back_size,
     packed_size,
@@ -15,9 +17,10 @@ from tinyticket.kernels.cpu.convolution import (
     winograd_room,
     winograd_size,
 )
+from tinyticket.kernels.cpu.vector.narrow import WIDTHS
 from tinyticket.kernels.geometry import LANES, Image, Shape, Window, lanes_for, make_window, origin, plane, room, row
-from tinyticket.nn import Buffer, Parameter
-from tinyticket.sparse import ConvPattern, Pattern
+from tinyticket.nn import Buffer, Connections, Parameter
+from tinyticket.sparse import Blocks, ConvPattern, Pattern
 
 Masks = Mapping[Parameter, Mask]
 
@@ -54,12 +57,18 @@ class Layout:
         self.shared = int(not self.plain)  # 1 if neighbouring images share the zeros between them
         self.lanes = self._lanes(batch_size)  # samples beside each other ...
         self.tiles = -(-batch_size // self.lanes)  # ... and tiles of so many that hold a batch
+        # Samples beside each other where layers of some connections take fewer than a vector, else 0.
+        self.narrow = next((width for width in WIDTHS[:-1] if batch_size <= width and self.is_mlp), 0)
         self.weights: dict[Parameter, Weights] = {}
         self.room = Block(0, private=True)  # what a thread needs within an operation
         self.buffers: dict[Buffer, Block] = {buffer: Block(buffer.data.size) for buffer in graph.buffers()}
         for operation in graph.operations:
             for name, parameter in operation.parameters.items():
                 mask = masks.get(parameter) if name == "weight" else None
+                if self.narrow and name == "weight" and operation.connected:
+                    blocks = _blocks(operation.connected.connections, mask, self.narrow)
+                    self.weights[parameter] = NarrowWeights(parameter.shape, mask, blocks, slots)
+                    continue
                 pattern = self._pattern(operation, mask) if parameter in sparse else None
                 by_column = pattern is not None and operation.inputs[0].needs_gradient and not self.plain
                 parts = self._gradient_parts(operation, pattern) if name == "weight" else 1
@@ -200,6 +209,14 @@ class Values:
         if last.kind == "linear" and layout.weights[last.parameters["weight"]].count * self.vectors <= SMALL:
             own.add(last.output.root)
         return own
+
+
+def _blocks(connections: Connections, mask: Mask, lanes: int) -> Blocks:
+    """Return the survivors of connections, cut for so many samples."""
+    if mask is None:
+        return Blocks(connections.shape, connections.starts, connections.columns, lanes)
+    starts = np.concatenate(([0], np.cumsum(mask)))[connections.starts]
+    return Blocks(connections.shape, starts, connections.columns[mask], lanes)
 
 
 def image(value: Value, shared: int = 1) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from tinyticket.compiler.op import Block, Shares
 from tinyticket.kernels.cpu.lines import Lines
+from tinyticket.kernels.cpu.sparse_narrow import Blocked
 from tinyticket.kernels.cpu.update import State
-from tinyticket.sparse import ConvPattern, Pattern
+from tinyticket.sparse import Blocks, ConvPattern, Pattern
 
 View = Callable[[Block], np.ndarray]
 """From a block to the array that it is in an arena."""
@@ -42,6 +44,11 @@ class Weights:
         if pattern is not None:
             self.rows, self.columns = _blocks_of(pattern.rows), _blocks_of(pattern.columns)
             self.to_row = Block(self.count, dtype=np.uint32)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a number for every pair of the layer's inputs and outputs."""
+        return self.pattern is None
 
     @property
     def state(self) -> State:
@@ -162,6 +169,46 @@ class ConnectedWeights(Weights):
 
     def change_mask(self, mask: Mask, view: View) -> bool:
         return False  # the program is made anew
+
+
+class NarrowWeights(Weights):
+    """The same for batches of few samples: survivors in one order for all passes, which the parameter's are brought into."""
+
+    def __init__(self, shape: tuple[int, ...], mask: Mask, blocks: Blocks, slots: int):
+        super().__init__((blocks.count,), None, None, False, slots, 1)
+        self.blocks, self._parameter, self._kept = blocks, shape, mask
+        count, height = blocks.bounds.size - 1, blocks.tiles.size - 1
+        numbers = (Block(size, dtype=np.int64) for size in (count + 1, height + 1, count * height + 1))
+        places = (Block(self.count, dtype=np.uint16) for _ in range(2))
+        self.survivors = Blocked(*numbers, *places, count, height)
+
+    @property
+    def is_whole(self) -> bool:
+        return False
+
+    @property
+    def pattern_blocks(self) -> list[Block]:
+        return list(self.survivors[:5])
+
+    def write_pattern(self, view: View) -> None:
+        fresh = dataclasses.replace(self.blocks)  # whose arrays nobody keeps: the arena has them
+        for name, block in zip(Blocked._fields, self.pattern_blocks, strict=False):
+            view(block)[:] = getattr(fresh, name)
+
+    def write(self, view: View, arrays: Sequence[np.ndarray]) -> None:
+        for block, array in zip(self.slot_blocks, arrays, strict=False):
+            self.blocks.by_block(array if self._kept is None else array[self._kept], out=view(block))
+
+    def change_mask(self, mask: Mask, view: View) -> bool:
+        return False  # the program is made anew
+
+    def _dense(self, values: np.ndarray) -> np.ndarray:
+        by_row = self.blocks.by_row(values)
+        if self._kept is None:
+            return by_row
+        whole = np.zeros(self._parameter, values.dtype)
+        whole[self._kept] = by_row
+        return whole
 
 
 def _blocks_of(lines: Lines) -> Any:

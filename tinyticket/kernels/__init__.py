@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["cpu", "reference"]
 
 
-PATTERNS = ("ConvPattern", "Pattern")
+PATTERNS = ("Blocks", "ConvPattern", "Pattern")
 """What sparse kernels read of a mask; these are made in `tinyticket.sparse`, which is built on kernels."""
 
 

@@ -38,8 +38,8 @@ class Adam(Optimizer):
         if not all(0 <= beta < 1 for beta in betas) or eps < 0:
             raise ValueError(f"betas lie in [0, 1) and eps is at least 0; got {betas} and {eps}")
         self.betas, self.eps = (float(betas[0]), float(betas[1])), float(eps)
-        self.means = [np.zeros_like(p.data) for p in self.params]
-        self.squares = [np.zeros_like(p.data) for p in self.params]
+        self.means = [np.zeros(p.shape, p.dtype) for p in self.params]
+        self.squares = [np.zeros(p.shape, p.dtype) for p in self.params]
 
     def _update(self, i, weight, gradient):
         adam_update(

@@ -37,7 +37,7 @@ class SGD(Optimizer):
         if momentum < 0 or (nesterov and momentum == 0):
             raise ValueError(f"momentum is at least 0, and above 0 with nesterov; got {momentum}")
         self.momentum, self.nesterov = float(momentum), nesterov
-        self.velocities = [np.zeros_like(p.data) if momentum else None for p in self.params]
+        self.velocities = [np.zeros(p.shape, p.dtype) if momentum else None for p in self.params]
 
     def _update(self, i, weight, gradient):
         first = self.steps[i] == 1

@@ -24,7 +24,7 @@ def gather(lower: Lowering) -> None:
         lower.emit(GatherImages(x, image, FEED), even(values.tiles * image.channels), [], [x])
         return
     first, blocks = lower.layout.graph.operations[0], -(-start.size // LANES)
-    both = lower.training and lower.updates and lower.weights(first).pattern is None
+    both = lower.training and lower.updates and lower.weights(first).is_whole
     turned = x
     if both:
         turned = Block(values.tiles * values.lanes * blocks * LANES, private=values.is_private(start))

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler.graph import Operation
+from tinyticket.compiler.lower import narrow
 from tinyticket.compiler.lower.lowering import Lowering, filled
 from tinyticket.compiler.op import FEED, Block, Op, Shares, even
+from tinyticket.compiler.weights import NarrowWeights
 from tinyticket.kernels.cpu import convolution
 from tinyticket.kernels.cpu.convolution.parameters import ROWS as GRADIENT_ROWS
 from tinyticket.kernels.cpu.gather import TransposeSamples
@@ -28,6 +30,9 @@ SPARSE = {
 
 def layer(lower: Lowering, operation: Operation) -> None:
     """Write down a layer's forward pass."""
+    if isinstance(lower.weights(operation), NarrowWeights):
+        narrow.layer(lower, operation)
+        return
     weights, known, own = lower.weights(operation), _known(lower, operation), list[Block]()
     if weights.pattern is not None:
         kernel, source, shares = SPARSE[operation.kind][0], weights.values, weights.row_shares()
@@ -47,6 +52,9 @@ def layer(lower: Lowering, operation: Operation) -> None:
 
 def layer_backward(lower: Lowering, operation: Operation) -> None:
     """Write down a layer's gradients, and the update of its weights."""
+    if isinstance(lower.weights(operation), NarrowWeights):
+        narrow.layer_backward(lower, operation)
+        return
     known, (below,) = _known(lower, operation), operation.inputs
     if below.needs_gradient:
         known["add"], known["x_is_relu_output"] = lower.begin(below)

@@ -46,6 +46,9 @@ class Lowering(Program):
     layer: Operation | None = None  # what is being written down
     # The inputs of dense linear layers sample by sample, as their weight gradients read them.
     turned: dict[Operation, Block] = field(default_factory=dict)
+    # Values, and gradients, of few samples beside each other: what layers of some connections make and read.
+    narrow_values: dict[Value, Block] = field(default_factory=dict)
+    narrow_gradients: dict[Value, Block] = field(default_factory=dict)
     # What batch normalisations leave for their backward pass.
     statistics: dict[Operation, tuple[Block, ...]] = field(default_factory=dict)
 

@@ -43,9 +43,10 @@ numbers = types.CPointer(types.int64)
 Floats = Annotated[Any, floats]
 Numbers = Annotated[Any, numbers]
 Offsets = Annotated[Any, types.CPointer(types.uint32)]
+Halves = Annotated[Any, types.CPointer(types.uint16)]
 Bytes = Annotated[Any, types.CPointer(types.uint8)]
 Doubles = Annotated[Any, types.CPointer(types.float64)]
-"""Fields that hold the address of float32, int64, uint32, uint8 and float64."""
+"""Fields that hold the address of float32, int64, uint32, uint16, uint8 and float64."""
 
 
 class RowOf(NamedTuple):

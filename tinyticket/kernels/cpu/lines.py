@@ -54,3 +54,22 @@ class ConvPattern(Survivors):
 
     window: Window  # the geometry of both images
     shared: bool  # whether neighbouring rows and images share the zeros between them
+
+
+class BlockedPattern:
+    """What kernels for few samples read of a matrix, of which `tinyticket.sparse` makes sure likewise.
+
+    Survivors come block after block of columns, and in each block tile after tile of rows, both of at most 2^16.
+    """
+
+    shape: tuple[int, int]  # outputs and inputs
+    bounds: np.ndarray  # int64, where each block of columns begins, and where the last one ends
+    tiles: np.ndarray  # int64, where each tile of rows begins, and where the last one ends
+    starts: np.ndarray  # int64, where the survivors of each tile in each block begin, block by block, and where all end
+    columns: np.ndarray  # uint16, of each survivor, counted from its block's first
+    rows: np.ndarray  # uint16, from its tile's first
+
+    @property
+    def count(self) -> int:
+        """Number of survivors."""
+        raise NotImplementedError
