@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tinyticket.errors import InputError
 from tinyticket.kernels import reference
 
-MOST_FEATURES = 1 << 28
-"""Features beyond which no batch has room in memory."""
+MOST_FEATURES = 10_000_000
+"""As many as examples may have in a result file; a batch of a hundred then takes gigabytes."""
 
 
 class CsrMatrix(NamedTuple):
