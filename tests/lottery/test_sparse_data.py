@@ -24,7 +24,10 @@ def found(tmp_path_factory):
     return find(data=SPARSE, out=tmp_path_factory.mktemp("sparse") / "found.h5")
 
 
-@pytest.mark.parametrize("settings", [{}, {"eager": True}, {"method": "rigl", "rounds": None, "one_shot": [0.5], "update_every": 5}], ids=str)
+RIGL = {"method": "rigl", "rounds": None, "one_shot": [0.5], "update_every": 5}
+
+
+@pytest.mark.parametrize("settings", [{}, {"eager": True}, RIGL], ids=["compiled", "eager", "rigl"])
 def test_results_have_the_bits_of_dense_arrays(settings, found):
     ours, dense = find(data=SPARSE, **settings) if settings else found, find(data=ARRAYS, **settings)
     assert "sparse" not in dense.data
