@@ -136,6 +136,12 @@ def test_a_data_set_that_is_refused(x, y, more, words):
         from_arrays(x, y, **more)
 
 
+def test_a_data_set_takes_a_matrix_of_scipy_by_from_arrays():
+    x = sparse.csr_array(DENSE)
+    with pytest.raises(InputError, match=r"from_arrays converts"):
+        Dataset("toy", x, Y, x, Y, 2)
+
+
 def test_the_fingerprint_follows_the_documented_recipe(inputs):
     content = b"csr <f4 (4, 4)\n" + np.array([0, 2, 2, 3, 6], "<i8").tobytes()
     content += np.array([1, 3, 0, 0, 2, 3], "<i4").tobytes() + np.array([1.5, -2, 3, 0.5, 7, 1], "<f4").tobytes()

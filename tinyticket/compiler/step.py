@@ -134,9 +134,9 @@ class CompiledStep(Step):
             return program.predict(x)
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        x = array_of(x)
         # The autograd computes those of MLPs as fast, and those of networks on a device.
         check_some(x)
-        x = array_of(x)
         compiled = self.network.device == "cpu" and not self.network.graph.is_mlp
         if not (self._arena_is_newer and compiled) or len(x) > self.batch_size:
             return super().backward(x, y)

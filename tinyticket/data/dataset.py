@@ -55,7 +55,10 @@ class Dataset:
             wanted = (np.int64, 1) if self.classes else (np.float32, 2)
             fits = x.dtype == np.float32 and (values.dtype, values.ndim) == wanted
             fits = fits and x.ndim >= 2 and values.shape[:1] == x.shape[:1]
-            if not (fits and (isinstance(x, Pixels | SparseInputs) or x.flags.c_contiguous) and y.flags.c_contiguous):
+            fits = fits and (
+                isinstance(x, Pixels | SparseInputs) or (isinstance(x, np.ndarray) and x.flags.c_contiguous)
+            )
+            if not (fits and y.flags.c_contiguous):
                 kind = "int64 (N,)" if self.classes else "float32 (N, outputs) of numbers"
                 raise InputError(
                     f"{self.name}: x_{part} is {x.dtype} {x.shape} and y_{part} is {y.dtype} {y.shape}, but a Dataset "

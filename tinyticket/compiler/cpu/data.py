@@ -30,9 +30,7 @@ class Data:
     labels: np.ndarray | None = None  # float32
     mean: np.ndarray | None = None  # float32, of each channel's pixels, as is the deviation
     std: np.ndarray | None = None
-    starts: np.ndarray | None = (
-        None  # of sparse examples: int64, where the non-zeros of each begin and those of the last end
-    )
+    starts: np.ndarray | None = None  # int64, of sparse examples: where the non-zeros of each begin, and the last's end
     columns: np.ndarray | None = None  # int32, of each non-zero
 
     @property
