@@ -38,7 +38,7 @@ def whole_numbers(numbers: Any, name: str, dimensions: int) -> np.ndarray:
 
 def array_of(examples: Any) -> Any:
     """Return examples as an array, or as what indexes like one: `Pixels` as they are, and `SparseInputs` of a sparse matrix."""
-    if isinstance(examples, Pixels | SparseInputs):
+    if type(examples) in (np.ndarray, Pixels, SparseInputs):
         return examples
     if is_sparse(examples):
         return SparseInputs(examples, "examples")

@@ -41,13 +41,11 @@ class Data:
     @cached_property
     def words(self) -> tuple[int, ...]:
         """The words of a feed that name the data set, in the order of `FIELDS`."""
-        is_sparse, numbers = self.starts is not None, address_of(self.examples)
-        places = dict.fromkeys(FIELDS, 0) | {"as_pixels": int(self.as_pixels), "as_sparse": int(is_sparse)}
-        places["values" if is_sparse else "pixels" if self.as_pixels else "examples"] = numbers
-        for name in ("mean", "std", "labels", "starts", "columns"):
-            if (array := getattr(self, name)) is not None:
-                places[name] = address_of(array)
-        return tuple(places.values())
+        numbers, as_pixels, as_sparse = address_of(self.examples), int(self.as_pixels), int(self.starts is not None)
+        others = self.mean, self.std, self.labels, self.starts, self.columns
+        mean, std, labels, starts, columns = [0 if array is None else address_of(array) for array in others]
+        examples, pixels, values = numbers * (1 - as_pixels - as_sparse), numbers * as_pixels, numbers * as_sparse
+        return examples, pixels, as_pixels, mean, std, labels, as_sparse, starts, columns, values
 
 
 def bind(graph: Graph, features: bool, examples: Any, labels: np.ndarray) -> Data:
