@@ -3,8 +3,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from scipy import sparse
 
-from tinyticket.data import files, zipped
+from tinyticket.data import SparseInputs, files, zipped
 from tinyticket.data.arrays import from_arrays
 from tinyticket.data.npz import load_npz
 from tinyticket.errors import InputError
@@ -277,3 +278,66 @@ def test_holding_out_takes_no_more_memory(path, code):
     np.testing.assert_array_equal(found.x_train, expected.x_train)
     np.testing.assert_array_equal(found.x_test, expected.x_test)
     assert found.x_train.flags.c_contiguous
+
+
+# -- sparse matrices
+
+SPARSE = sparse.random_array((20, 30), density=0.1, format="csr", rng=0)
+
+
+def parts(matrix, prefix=""):
+    return {prefix + name: getattr(matrix, name) for name in ("data", "indices", "indptr", "shape")}
+
+
+def test_what_save_npz_writes_with_labels_beside(path):
+    sparse.save_npz(path, SPARSE)
+    with zipfile.ZipFile(path, "a") as archive, archive.open("y.npy", "w") as file:
+        np.save(file, Y)
+    found = load_npz(path)
+    assert isinstance(found.x_train, SparseInputs)
+    np.testing.assert_array_equal(found.x_test[:], from_arrays(SPARSE.toarray(), Y).x_test)
+
+
+def test_sparse_matrices_under_names(path):
+    np.savez(path, x_train=SPARSE.toarray(), **parts(SPARSE[:5], "x_test."), y_train=Y, y_test=Y[:5])
+    found = load_npz(path)
+    np.testing.assert_array_equal(found.x_test[:], found.x_train[:5])
+    np.savez(path, **parts(SPARSE, "x."), y=Y)
+    assert load_npz(path).sizes == {"train": 16, "test": 4}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"format": np.array(b"csc")}, "sparse matrix in another format than csr"),
+        ({"format": np.array("coo")}, "sparse matrix in another format than csr"),
+        ({"format": np.array(3)}, "holds format with dtype int64; expected text"),
+        ({"shape": np.array([20, 2**50])}, "sparse matrix of shape"),
+        ({"shape": np.array([20.0, 30.0])}, "shape of dtype float64"),
+        ({"shape": np.array(20)}, "expected two integers"),
+        ({"indices": SPARSE.indices.astype("i8") + 2**40}, "names the column 1099511627"),
+        ({"indptr": SPARSE.indptr.astype("u8") - 1}, "does not rise from 0"),
+        ({"data": SPARSE.data[:-1]}, "expected 60 of each"),
+        ({"data": np.array([b"a"])}, r"holds data with dtype \|S1"),
+        ({"y": Y[:3]}, "20 examples but y_train 3 labels"),
+    ],
+)
+def test_sparse_matrices_that_are_none(path, change, sentence):
+    np.savez(path, **parts(SPARSE) | {"y": Y, "format": np.array(b"csr")} | change)
+    with pytest.raises(InputError, match=rf"mine\.npz.*{sentence}"):
+        load_npz(path)
+
+
+def test_a_sparse_matrix_lacks_a_part(path):
+    given = parts(SPARSE) | {"y": Y}
+    del given["indptr"]
+    np.savez(path, **given)
+    with pytest.raises(InputError, match="holds the keys data, indices, shape, y; expected"):
+        load_npz(path)
+
+
+def test_a_sparse_matrix_is_never_dense(path):
+    wide = sparse.random_array((200, 1 << 20), density=1e-5, format="csr", rng=0)  # 800 MB if it were dense
+    np.savez(path, **parts(wide), y=np.arange(200) % 2)
+    with memory_below(1 << 22):
+        assert load_npz(path).input_shape == (1 << 20,)

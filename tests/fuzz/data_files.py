@@ -182,6 +182,61 @@ def _changed_entry(content, rng):
     return bytes(content)
 
 
+# -- sparse matrices in .npz files
+
+NUMBERS = (0, 1, 2, 3, 5, -1, 127, 255, 2**31 - 1, 2**31, 2**40, 2**63 - 1, 1.5, np.nan, np.inf, 1e300)
+
+
+def sparse(rng):
+    """Return an .npz file of a CSR matrix and labels, with something wrong in a part of it, or anywhere."""
+    rows, width = rng.choice((1, 2, 4, 9)), rng.choice((1, 3, 7, 10**7))
+    columns = [sorted(rng.sample(range(width), rng.randrange(min(width, 5) + 1))) for _ in range(rows)]
+    starts = np.cumsum([0, *map(len, columns)])
+    parts = {
+        "data": np.arange(starts[-1]).astype(rng.choice(("<f4", "<f8", "u1", ">i8", "<f2", "?"))),
+        "indices": np.array(list(itertools.chain(*columns))).astype(rng.choice(("<i4", "<i8", ">i4"))),
+        "indptr": starts.astype(rng.choice(("<i4", "<i8", "<u8"))),
+        "shape": np.array([rows, width]),
+        "format": np.array(rng.choice((b"csr", "csr"))),
+    }
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 3))):
+        name = rng.choice(list(parts))
+        parts[name] = _changed_part(parts[name], rng)
+        if rng.random() < 0.1:
+            del parts[name]
+        if not parts:
+            break
+    if rng.random() < 0.3:
+        parts |= {f"x_test.{name}": part for name, part in parts.items()} | {"y_test": np.arange(rows)}
+        parts = {name if "test" in name else f"x_train.{name}": part for name, part in parts.items()}
+    stream, labels = io.BytesIO(), "y_train" if "y_test" in parts else "y"
+    rng.choice((np.savez, np.savez_compressed))(stream, **parts, **{labels: np.arange(rows) % 3})
+    return {"mine.npz": maybe_mangled(stream.getvalue(), rng, 0.15)}
+
+
+def _changed_part(part, rng):
+    if not part.size or part.dtype.kind not in "buif":
+        return rng.choice(
+            (np.array(b"csc"), np.array("\x1b[31m"), np.zeros(0), np.zeros((0, 3), "<i4"), np.array([b"csr"] * 3))
+        )
+    flat, kind = part.reshape(-1).tolist(), rng.randrange(6)
+    place = rng.randrange(len(flat))
+    if kind < 3:
+        flat[place] = rng.choice(NUMBERS)
+    elif kind == 3:
+        del flat[place]
+    elif kind == 4:
+        flat[place:place] = flat[: rng.choice((1, 2))]
+    else:
+        rng.shuffle(flat)
+    kind = rng.choice((None, None, "<f8", "<u8", "<i8"))
+    try:
+        changed = np.array(flat, kind, ndmin=1)
+    except (OverflowError, ValueError):  # of numbers that the kind does not have
+        changed = np.array(flat, "<f8", ndmin=1)
+    return changed.reshape(rng.choice(((-1,), (-1,), (-1,), (1, -1), (-1, 1)))) if flat else changed
+
+
 # -- CIFAR
 
 

@@ -1,5 +1,7 @@
 """What kernels of packed features, losses and updates are given in a fuzz, and what has to come of it, in float64."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from tests.fuzz.draws import RULES, finished, padded, plain, relu, rows, without
@@ -40,6 +42,20 @@ def _gathered(a):
     count = -(-len(x) // lanes_for(len(x), a.lanes)) * lanes_for(len(x), a.lanes)
     by_sample = np.pad(padded(x, count, np.nan), ((0, 0), (0, -x.shape[1] % 16)))
     return [padded(x, count), *([by_sample] if a.sample_major else [])]
+
+
+def _gather_sparse(d):
+    kept = d.rng.random((9, d.inputs)) < d.pick(0, 0.3, 1)
+    given = {"starts": np.append(0, kept.sum(axis=1).cumsum()), "columns": kept.nonzero()[1]}
+    values = {"values": d.floats(kept.sum()), "features": d.inputs, "indices": d.rng.integers(0, 9, d.samples)}
+    return given | values | {"lanes": d.pick(None, 16, 64), "sample_major": d.flag()}
+
+
+def _gathered_sparse(a):
+    if a.features > 1000:  # of which there are no such batches for comparison
+        return None
+    data = reference.gather_sparse(a.starts, a.columns, plain(a.values), a.features, range(len(a.starts) - 1))
+    return _gathered(SimpleNamespace(data=data, **vars(a)))
 
 
 def _packed(a):
@@ -168,6 +184,7 @@ FEATURES = {
     ),
     "unpack": (lambda d: {"packed": d.layer()[1], "samples": d.samples}, lambda a: [rows(a.packed)[: a.samples]]),
     "gather": (_gather, _gathered),
+    "gather_sparse": (_gather_sparse, _gathered_sparse),
     "transpose_samples": (
         lambda d: {"x": d.layer()[1]},
         lambda a: [np.pad(rows(a.x), ((0, 0), (0, -np.shape(a.x)[1] % 16)))],

@@ -2,12 +2,13 @@
 
 import random
 
-from tests.fuzz.data_files import idx, npz, pickles, records, table, tar
+from tests.fuzz.data_files import idx, npz, pickles, records, sparse, table, tar
 from tests.fuzz.weight_files import weights
 
 FORMATS = {
     "idx": idx,
     "npz": npz,
+    "sparse": sparse,
     "tar": tar,
     "records": records,
     "pickles": pickles,

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.compiler.graph import Graph, Operation
+from tinyticket.data import Pixels, SparseInputs
+from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError, near
 from tinyticket.nn.losses import Loss
 from tinyticket.nn.targets import split_weights
@@ -34,8 +36,12 @@ def whole_numbers(numbers: Any, name: str, dimensions: int) -> np.ndarray:
     return np.ascontiguousarray(array, np.int64)
 
 
-def array_of(examples: Any) -> np.ndarray:
-    """Return examples as an array."""
+def array_of(examples: Any) -> Any:
+    """Return examples as an array, or as what indexes like one: `Pixels` as they are, and `SparseInputs` of a sparse matrix."""
+    if type(examples) in (np.ndarray, Pixels, SparseInputs):
+        return examples
+    if is_sparse(examples):
+        return SparseInputs(examples, "examples")
     try:
         return np.asarray(examples)
     except ValueError:
@@ -50,7 +56,7 @@ def check_numbers(examples: Any) -> None:
 
 def check_some(examples: Any) -> None:
     """Raise an error where there are no examples, of which there is no mean."""
-    if not np.ndim(examples) or not len(examples):
+    if not np.ndim(examples) or not np.shape(examples)[0]:
         raise InputError(f"expected one example at least, not an array of shape {np.shape(examples)}")
 
 

@@ -19,7 +19,9 @@ from tinyticket.compiler.calls import (
     check_targets,
     whole_numbers,
 )
-from tinyticket.data import Dataset, Pixels, augment
+from tinyticket.data import Dataset, augment
+from tinyticket.data.dataset import Inputs
+from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError
 from tinyticket.nn import Module, Parameter
 from tinyticket.nn.losses import CrossEntropy, Loss
@@ -33,7 +35,7 @@ CHUNK = 500  # examples evaluated at once: a fixed size, so that results do not 
 
 QUIETLY = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # training reports a loss that is no number
 
-Pair = tuple[np.ndarray | Pixels, np.ndarray]
+Pair = tuple[Any, np.ndarray]  # of `Inputs`, or a matrix of scipy.sparse, and targets
 Source = Dataset | Pair
 
 
@@ -61,8 +63,11 @@ class Step:
         self.model, self._optimizer, self.loss = model, optimizer, loss or CrossEntropy()
         self._places = {id(parameter): i for i, parameter in enumerate(optimizer.params if optimizer else [])}
 
-    def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
-        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices)."""
+    def __call__(self, source: Inputs | Source, which: np.ndarray) -> float:
+        """Train on one batch and return its loss before the update: step(x, y), or step(dataset, indices).
+
+        x is an array or a sparse matrix, which is never dense in compiled steps.
+        """
         raise NotImplementedError
 
     def explain(self) -> str:
@@ -103,6 +108,7 @@ class Step:
             Each step's loss before its update.
         """
         (x, y), (batches, rates, draws) = training_part(source), check_run(batches, rates, draws)
+        x = array_of(x)
         check_indices(batches, len(x))
         losses, targets = np.zeros(len(batches)), check_targets(self.loss, y, len(x))
         for i, batch in enumerate(batches):
@@ -118,6 +124,7 @@ class Step:
     @QUIETLY
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
         """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
+        x = array_of(x)
         statistics = [(buffer, buffer.data.copy()) for _, buffer in self.model.named_buffers()]
         loss = self._backward(x, y)
         for buffer, before in statistics:
@@ -129,6 +136,7 @@ class Step:
     def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
         check_numbers(x)
         check_some(x)
+        x = np.asarray(x)
         y = check_targets(self.loss, y, len(x))
         self.model.train()
         self.optimizer.zero_grad()
@@ -197,9 +205,12 @@ class EagerStep(Step):
         self.threads, self.reason = threads, reason
 
     @QUIETLY
-    def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
-        if not isinstance(source, np.ndarray):
+    def __call__(self, source: Inputs | Source, which: np.ndarray) -> float:
+        if is_sparse(source):
+            source = array_of(source)
+        elif not isinstance(source, np.ndarray):
             (x, y), chosen = training_part(source), whole_numbers(which, "indices", 1)
+            x = array_of(x)
             check_indices(chosen, len(x))
             source, which = x[chosen], check_targets(self.loss, y, len(x))[chosen]
         loss = self._backward(source, which)
@@ -213,17 +224,18 @@ class EagerStep(Step):
         """
         x, y = test_part(source)
         check_some(x)
+        x = array_of(x)
         y = check_targets(self.loss, y, len(x))
         self.model.eval()
         losses, right = zip(*self._chunks(self._score, x, y), strict=True)
         return self.loss.report(sum(losses), sum(right), y)
 
-    def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
+    def predict(self, x: Inputs) -> np.ndarray:
         """Return the logits (examples, classes) of examples (examples, ...), in the model's dtype, computed in evaluation mode.
 
         The model stays in the mode that it is in.
         """
-        examples: Any = x if isinstance(x, Pixels) else array_of(x)
+        examples = array_of(x)
         check_numbers(examples)
         before = [(module, module.training) for _, module in self.model.named_modules()]
         self.model.eval()

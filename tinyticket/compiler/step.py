@@ -19,7 +19,8 @@ from tinyticket.compiler.explain import explain
 from tinyticket.compiler.network import Network
 from tinyticket.compiler.rule import penalties_of
 from tinyticket.compiler.tape import UnsupportedError
-from tinyticket.data import Pixels
+from tinyticket.data.dataset import Inputs
+from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError
 from tinyticket.nn import Connections, Module, Parameter
 from tinyticket.optim import Optimizer
@@ -67,11 +68,11 @@ class CompiledStep(Step):
 
     # -- training, evaluation and prediction
 
-    def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
+    def __call__(self, source: Inputs | Source, which: np.ndarray) -> float:
         program: Any
         rate = self.optimizer.lr
-        if isinstance(source, np.ndarray):
-            program = self._current(source.shape[1:])
+        if isinstance(source, np.ndarray) or is_sparse(source):
+            program = self._current(source.shape[1:])  # type: ignore[union-attr]
             data, indices = program.bind(source, which), np.arange(len(which))
         else:
             program, data = self._bound(training_part(source))
@@ -104,7 +105,7 @@ class CompiledStep(Step):
             return self.loss.report(score.loss * pair[1].size, 0, pair[1])
         return score.loss, score.correct / score.examples
 
-    def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
+    def predict(self, x: Inputs) -> np.ndarray:
         """Return the logits of examples, as the model computes them in evaluation mode.
 
         A call costs some microseconds besides its arithmetic, so single examples may be asked for. An example's logits have the
@@ -112,7 +113,7 @@ class CompiledStep(Step):
 
         Parameters
         ----------
-        x : array of shape (examples, ...)
+        x : array of shape (examples, ...), or sparse matrix (examples, features)
             Any number of them, taken as float32; nothing of it is kept.
 
         Returns
@@ -124,7 +125,7 @@ class CompiledStep(Step):
         InputError
             If the network does not take examples of that shape.
         """
-        if not isinstance(x, np.ndarray | Pixels):
+        if not isinstance(x, np.ndarray):
             x = array_of(x)
         with self._lock:
             program, shape = self._program, x.shape[1:]
@@ -133,6 +134,7 @@ class CompiledStep(Step):
             return program.predict(x)
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+        x = array_of(x)
         # The autograd computes those of MLPs as fast, and those of networks on a device.
         check_some(x)
         graph, cpu = self.network.graph, self.network.device == "cpu"

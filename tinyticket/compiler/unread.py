@@ -10,7 +10,8 @@ import numpy as np
 from tinyticket.compiler.calls import array_of
 from tinyticket.compiler.eager import EagerStep, Source, test_part, training_part
 from tinyticket.compiler.step import CompiledStep
-from tinyticket.data import Pixels
+from tinyticket.data.dataset import Inputs
+from tinyticket.data.sparse_inputs import is_sparse
 
 AnyStep = CompiledStep | EagerStep
 
@@ -33,8 +34,9 @@ class UnreadStep:
             self.step, self._make = self._make(examples.shape[1:]), None
         return self.step
 
-    def __call__(self, source: np.ndarray | Source, which: np.ndarray) -> float:
-        return self._read(source if isinstance(source, np.ndarray) else training_part(source)[0])(source, which)
+    def __call__(self, source: Inputs | Source, which: np.ndarray) -> float:
+        alone = isinstance(source, np.ndarray) or is_sparse(source)
+        return self._read(source if alone else training_part(source)[0])(source, which)
 
     def run(self, source: Source, *batches: Any, **options: Any) -> np.ndarray:
         return self._read(training_part(source)[0]).run(source, *batches, **options)
@@ -42,8 +44,8 @@ class UnreadStep:
     def evaluate(self, source: Source) -> tuple[float, float]:
         return self._read(test_part(source)[0]).evaluate(source)
 
-    def predict(self, x: np.ndarray | Pixels) -> np.ndarray:
-        x = x if isinstance(x, Pixels) else array_of(x)
+    def predict(self, x: Inputs) -> np.ndarray:
+        x = array_of(x)
         return self._read(x).predict(x)
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:

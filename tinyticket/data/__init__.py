@@ -5,7 +5,8 @@ Every road ends in a `Dataset`: four checked arrays (float32 inputs and int64 la
 * `load` takes a name (`names` lists them) or the path of an .npz file. The table of names is catalogue.py; digits.py,
   mnist.py and cifar.py know one kind of published data each, idx.py, npz.py, archive.py and restricted_pickle.py (with
   pickle_machine.py) one kind of file each. Files may come from anybody: files.py bounds what is read of them.
-* Large images stay bytes in memory: `Pixels` (pixels.py) index like the normalised float32 array.
+* Large images stay bytes in memory: `Pixels` (pixels.py) index like the normalised float32 array. Of examples that are mostly zeros
+  only the others are in memory: `SparseInputs` (sparse_inputs.py) index like the float32 array of a sparse matrix.
 * `from_arrays` takes arrays that are already in memory. All bad input is noticed there and named in one sentence.
 * Published files are looked for on this machine (folders.py, published.py) and only `fetch` downloads them: fetch.py
   goes through the mirrors, download.py gets a file from one of them, connection.py keeps the patience with it bounded.
@@ -21,6 +22,7 @@ from tinyticket.data.catalogue import describe, load, names, path
 from tinyticket.data.dataset import Dataset
 from tinyticket.data.fetch import fetch
 from tinyticket.data.pixels import Pixels
+from tinyticket.data.sparse_inputs import SparseInputs
 from tinyticket.data.splits import split_validation
 from tinyticket.nn.targets import weighted
 
@@ -28,6 +30,7 @@ __all__ = [
     "Augmentation",
     "Dataset",
     "Pixels",
+    "SparseInputs",
     "augment",
     "batches",
     "describe",

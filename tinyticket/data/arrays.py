@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyticket.data.dataset import Dataset
+from tinyticket.data.pixels import select
+from tinyticket.data.sparse_inputs import SparseInputs, is_sparse
 from tinyticket.errors import InputError
 from tinyticket.nn.targets import split_weights, weighted
 
@@ -16,9 +18,9 @@ HELD_OUT = 0.2  # the share of the examples that become the test part where none
 
 
 def from_arrays(
-    x_train: ArrayLike,
+    x_train: Any,
     y_train: ArrayLike,
-    x_test: ArrayLike | None = None,
+    x_test: Any = None,
     y_test: ArrayLike | None = None,
     name: str = "arrays",
     classes: int | None = None,
@@ -28,10 +30,11 @@ def from_arrays(
 
     Parameters
     ----------
-    x_train, x_test : array_like
+    x_train, x_test : array_like, or sparse matrix
         Inputs of shape (N, ...), at least two-dimensional; convolutions expect (N, channels, height, width). uint8 is
         taken for pixels and divided by 255; every other number, bools included, becomes float32 as it is. An array that
-        is C-contiguous float32 already is used without a copy.
+        is C-contiguous float32 already is used without a copy. A matrix of scipy.sparse (N, features) becomes `SparseInputs`,
+        which are never dense as a whole.
     y_train, y_test : array_like
         Labels of shape (N,): whole numbers from 0, of any numeric dtype. With weights they are what `weighted` makes of them.
     name : str, optional
@@ -95,7 +98,7 @@ def assemble(
     for part in parts:
         given = arrays.pop(f"x_{part}")
         x, y = _inputs(given, f"x_{part}"), _targets(arrays.pop(f"y_{part}"), f"y_{part}", numbers)
-        overwrite |= not np.may_share_memory(x, given)
+        overwrite |= not (isinstance(x, np.ndarray) and np.may_share_memory(x, given))
         del given
         _check_lengths(x, y, part)
         found.append((x, y))
@@ -114,7 +117,9 @@ def assemble(
     return Dataset(name, x_train, y_train, x_test, y_test, _count_classes(classes, **labels))
 
 
-def _array(values: Any, called: str) -> NDArray:
+def _array(values: Any, called: str) -> Any:
+    if called.startswith("x") and is_sparse(values):
+        return values
     try:
         array = np.asarray(values)
     except ValueError:  # lists of unequal length
@@ -142,8 +147,10 @@ def _numbers(y: NDArray, called: str) -> NDArray[np.float32]:
     return _inputs(y.reshape(len(y), -1).astype(np.float64), called)
 
 
-def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:
-    """Return the inputs as C-contiguous float32."""
+def _inputs(x: Any, called: str) -> Any:
+    """Return the inputs as C-contiguous float32, or as `SparseInputs`."""
+    if is_sparse(x):
+        return _sparse_inputs(x, called)
     if x.ndim < 2:
         raise InputError(f"{called} has shape {x.shape}; expected (N, ...), one example a row")
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is reported below, by its place
@@ -156,6 +163,16 @@ def _inputs(x: NDArray, called: str) -> NDArray[np.float32]:
             raise InputError(f"{called} holds {x[place]} at index {_words(place)}, which is too large for float32")
         raise InputError(f"{called} holds {x[place]} at index {_words(place)}; expected finite numbers")
     return converted
+
+
+def _sparse_inputs(x: Any, called: str) -> SparseInputs:
+    """Return a sparse matrix as inputs, whose numbers become float32 as those of arrays do."""
+    if isinstance(x, SparseInputs):
+        return x
+    inputs = SparseInputs(x, called)
+    if x.dtype == np.uint8:
+        inputs.values /= 255  # its own copy, as the dtypes differ
+    return inputs
 
 
 @np.errstate(invalid="ignore")  # NaN is reported by its place
@@ -174,12 +191,12 @@ def _labels(y: NDArray, called: str) -> NDArray[np.int64]:
     return np.ascontiguousarray(y, dtype=np.int64)
 
 
-def _check_lengths(x: NDArray, y: NDArray, part: str) -> None:
+def _check_lengths(x: Any, y: NDArray, part: str) -> None:
     if len(x) != len(y):
         raise InputError(f"x_{part} has {len(x)} examples but y_{part} {len(y)} labels; expected one label an example")
 
 
-def _hold_out(x: NDArray, y: NDArray, overwrite: bool) -> list[tuple[NDArray, NDArray]]:
+def _hold_out(x: Any, y: NDArray, overwrite: bool) -> list[tuple[Any, NDArray]]:
     """Return the training and the test part of examples that came as one."""
     if len(x) < 2:
         raise InputError(
@@ -188,10 +205,10 @@ def _hold_out(x: NDArray, y: NDArray, overwrite: bool) -> list[tuple[NDArray, ND
     count = max(1, round(HELD_OUT * len(x)))
     held_out = np.zeros(len(x), dtype=bool)
     held_out[np.random.default_rng(0).permutation(len(x))[:count]] = True
-    test = x[held_out], y[held_out]
+    test = select(x, held_out), y[held_out]
     kept = np.flatnonzero(~held_out)
-    if not overwrite:
-        return [(x[kept], y[kept]), test]
+    if isinstance(x, SparseInputs) or not overwrite:
+        return [(select(x, kept), y[kept]), test]
     step = max(1, BLOCK * len(x) // x.nbytes)
     for first in range(0, len(kept), step):  # moved towards the front, where nothing is that has still to move
         rows = kept[first : first + step]

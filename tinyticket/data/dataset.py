@@ -2,15 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyticket.data.pixels import Pixels
+from tinyticket.data.sparse_inputs import SparseInputs
 from tinyticket.errors import InputError
 from tinyticket.nn.targets import split_weights
 
-Inputs = NDArray[np.float32] | Pixels
+Inputs = NDArray[np.float32] | Pixels | SparseInputs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,9 +26,9 @@ class Dataset:
     ----------
     name : str
         What to call it in tables and messages.
-    x_train, x_test : ndarray of float32, or Pixels
+    x_train, x_test : ndarray of float32, Pixels or SparseInputs
         Inputs, C-contiguous, shape (N, ...): one example a row, images as (N, channels, height, width). `Pixels` are images
-        kept as bytes, whose batches x[indices] are float32 too.
+        kept as bytes and `SparseInputs` the rows of a sparse matrix; their batches x[indices] are float32 arrays too.
     y_train, y_test : ndarray of int64 or float32
         Labels, shape (N,), from 0 to classes - 1; or numbers, shape (N, outputs). With a weight for each example they are as
         `nn.targets.weighted` makes them.
@@ -53,7 +55,10 @@ class Dataset:
             wanted = (np.int64, 1) if self.classes else (np.float32, 2)
             fits = x.dtype == np.float32 and (values.dtype, values.ndim) == wanted
             fits = fits and x.ndim >= 2 and values.shape[:1] == x.shape[:1]
-            if not (fits and (isinstance(x, Pixels) or x.flags.c_contiguous) and y.flags.c_contiguous):
+            fits = fits and (
+                isinstance(x, Pixels | SparseInputs) or (isinstance(x, np.ndarray) and x.flags.c_contiguous)
+            )
+            if not (fits and y.flags.c_contiguous):
                 kind = "int64 (N,)" if self.classes else "float32 (N, outputs) of numbers"
                 raise InputError(
                     f"{self.name}: x_{part} is {x.dtype} {x.shape} and y_{part} is {y.dtype} {y.shape}, but a Dataset "
@@ -89,7 +94,8 @@ class Dataset:
             For each of the four arrays "sha256:" and 64 hexadecimal digits: the digest of a line of text with dtype and
             shape, such as "<f4 (1437, 1, 8, 8)" and a line feed, followed by the array's bytes in C order. Of `Pixels` it
             is the bytes that they keep, and the line goes on with mean and std, such as
-            "|u1 (50000, 3, 32, 32) mean [0.4914, 0.4822, 0.4465] std [0.247, 0.2435, 0.2616]".
+            "|u1 (50000, 3, 32, 32) mean [0.4914, 0.4822, 0.4465] std [0.247, 0.2435, 0.2616]". Of `SparseInputs` the line
+            starts with "csr", such as "csr <f4 (1437, 20000)", and starts (<i8), columns (<i4) and values follow.
         """
         return {name: _fingerprint(getattr(self, name)) for name in ("x_train", "y_train", "x_test", "y_test")}
 
@@ -99,12 +105,15 @@ class Dataset:
         return f"Dataset({self.name}: {sizes}, input {self.input_shape}, {targets})"
 
 
-def _fingerprint(array: NDArray | Pixels) -> str:
-    kept = array.pixels if isinstance(array, Pixels) else array
-    line = f"{kept.dtype.str} {kept.shape}"
+def _fingerprint(array: Inputs) -> str:
+    kept: Any = array.pixels if isinstance(array, Pixels) else array
+    line, parts = f"{kept.dtype.str} {kept.shape}", [kept]
     if isinstance(array, Pixels):
         mean, std = ([float(str(number)) for number in numbers] for numbers in (array.mean, array.std))
         line += f" mean {mean} std {std}"
+    elif isinstance(array, SparseInputs):
+        line, parts = f"csr {line}", [array.starts, array.columns, array.values]
     digest = hashlib.sha256(f"{line}\n".encode())
-    digest.update(kept.data)
+    for part in parts:
+        digest.update(part.data)
     return f"sha256:{digest.hexdigest()}"

@@ -89,6 +89,6 @@ class Pixels:
         return f"Pixels({self.shape}, mean {self.mean.tolist()}, std {self.std.tolist()})"
 
 
-def select(x: NDArray | Pixels, which: Any) -> Any:
-    """Return chosen examples in the form they are kept in: an array of an array, `Pixels` of `Pixels`."""
-    return x.select(which) if isinstance(x, Pixels) else x[which]
+def select(x: Any, which: Any) -> Any:
+    """Return chosen examples in the form they are kept in: an array of an array, `Pixels` of `Pixels`, and so on."""
+    return x[which] if isinstance(x, np.ndarray) else x.select(which)

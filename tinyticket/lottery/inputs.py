@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor, no_grad
-from tinyticket.data import Dataset, Pixels, from_arrays, load, split_validation
+from tinyticket.data import Dataset, Pixels, SparseInputs, from_arrays, load, split_validation
 from tinyticket.data.noise import noisy_labels
 from tinyticket.data.pixels import select
 from tinyticket.data.tables import from_frame, is_frame
@@ -125,7 +125,9 @@ def check_model(model: Module, dataset: Dataset, outputs: int) -> None:
 
 def remark_on_scale(dataset: Dataset) -> str:
     """Return what there is to say of examples whose numbers are so large that a training on them diverges."""
-    largest = 0.0 if isinstance(dataset.x_train, Pixels) else float(np.abs(dataset.x_train).max())
+    x = dataset.x_train
+    numbers = x.values if isinstance(x, SparseInputs) else x
+    largest = 0.0 if isinstance(numbers, Pixels) else float(np.abs(numbers).max(initial=0))
     return "" if largest <= LARGE else f"; examples reach {largest:g}: scale them to about 1"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from tinyticket.data import SparseInputs
 from tinyticket.errors import DivergenceError, InputError
 from tinyticket.interruption import deferred
 from tinyticket.lottery import keeper
@@ -239,6 +240,7 @@ def data_record(experiment: Experiment) -> dict[str, Any]:
         "classes": dataset.classes,
         **({} if dataset.classes else {"outputs": dataset.outputs}),
         **({"weighted": True} if dataset.y_train.dtype.names else {}),
+        **({"sparse": True} if isinstance(dataset.x_train, SparseInputs) else {}),
         "input_shape": list(dataset.input_shape),
         "examples": {part: len(y) for part, (_, y) in parts.items()},
         "fingerprints": experiment.workshop.fingerprints,

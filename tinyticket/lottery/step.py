@@ -9,6 +9,7 @@ from typing import Any
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.compiler.choose import choose
 from tinyticket.compiler.eager import Pair
+from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module, own_class
@@ -46,6 +47,10 @@ def make_step(
             compiled = f"device {settings.device} runs compiled networks only"
             raise InputError(f"{compiled}, and {own} is a class of your own, which trains through the autograd")
         return EagerStep(model, optimizer, threads, f"{own} is a class of your own", loss)
+    if is_sparse(examples[0]) and settings.device != "cpu":
+        raise InputError(
+            f"device {settings.device} trains on dense examples, not on a sparse matrix, which the CPU takes"
+        )
     if examples[1].dtype.names:
         if settings.device != "cpu":
             raise InputError(f"device {settings.device} trains examples that count the same; leave their weights out")

@@ -103,15 +103,15 @@ class LotteryTicketClassifier(ClassifierMixin, LotteryTicketEstimator):
         sample_weight : array_like, shape (samples,), optional
             What the loss of each example counts; those of weight 0 are left out.
         """
-        dense, labels = self._checked(X, column_or_1d(y, warn=True), ensure_min_samples=3)
+        inputs, labels = self._checked(X, column_or_1d(y, warn=True), ensure_min_samples=3)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        weights = self._weights(sample_weight, dense)
+        weights = self._weights(sample_weight, inputs)
         if self.class_weight is not None:
             by_class = compute_sample_weight(self.class_weight, labels)
             weights = by_class if weights is None else by_class * weights
         smoothing = {"label_smoothing": self.label_smoothing}
-        self._fit(dense, codes.astype(np.int64), weights, len(self.classes_), **smoothing)
+        self._fit(inputs, codes.astype(np.int64), weights, len(self.classes_), **smoothing)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray:

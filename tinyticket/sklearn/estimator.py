@@ -19,7 +19,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tinyticket import compiler
-from tinyticket.data import Dataset, weighted
+from tinyticket.data import Dataset, SparseInputs, weighted
+from tinyticket.data.dataset import Inputs
+from tinyticket.data.pixels import select
 from tinyticket.errors import InputError
 from tinyticket.lottery import find
 from tinyticket.lottery.settings.table import SETTINGS
@@ -169,19 +171,19 @@ class LotteryTicketEstimator(BaseEstimator):
             self._step = self._predicting()
 
     def _checked(self, X: Any, *y: Any, **options: Any) -> Any:
-        """Return examples as dense float32, and targets if they are given; `validate_data` says what is wrong with them."""
+        """Return examples as float32 or `SparseInputs`, and targets if there are any; `validate_data` says what is wrong."""
         several = validate_data(self, X, *y, accept_sparse="csr", dtype=np.float32, reset=bool(y), **options)
         examples, *targets = several if y else (several,)
-        dense = np.ascontiguousarray(examples.toarray() if sparse.issparse(examples) else examples)
-        return (dense, *targets) if y else dense
+        inputs = SparseInputs(examples, "X") if sparse.issparse(examples) else np.ascontiguousarray(examples)
+        return (inputs, *targets) if y else inputs
 
-    def _fit(self, X: NDArray, targets: NDArray, weights: NDArray | None, outputs: int, **loss: Any) -> None:
+    def _fit(self, X: Inputs, targets: NDArray, weights: NDArray | None, outputs: int, **loss: Any) -> None:
         """Run the experiment on targets as a `Dataset` holds them, and choose the network that predicts."""
         self._check_choice()
         classes = 0 if targets.ndim == 2 else outputs
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if weights is not None and not (counted := weights > 0).all():
-            X, targets, weights = X[counted], targets[counted], weights[counted]
+            X, targets, weights = select(X, counted), targets[counted], weights[counted]
         if weights is not None and len(weights) and (weights != weights[0]).any():
             targets = weighted(targets, weights / weights.mean())
         tested, validated = (self._share(name, len(X)) for name in ("test_fraction", "validation_fraction"))
@@ -191,7 +193,7 @@ class LotteryTicketEstimator(BaseEstimator):
             )
         chosen = np.random.default_rng(seed).permutation(len(X))
         test, rest = np.sort(chosen[:tested]), np.sort(chosen[tested:])
-        dataset = Dataset("table", X[rest], targets[rest], X[test], targets[test], classes)
+        dataset = Dataset("table", select(X, rest), targets[rest], select(X, test), targets[test], classes)
         network = {} if self.ticket is not None else self._network(X.shape[1], outputs)
         options = {
             **network,

@@ -42,13 +42,13 @@ class LotteryTicketRegressor(RegressorMixin, LotteryTicketEstimator):
         sample_weight : array_like, shape (samples,), optional
             What the squared error of each example counts; those of weight 0 are left out.
         """
-        dense, targets = self._checked(X, y, ensure_min_samples=3, y_numeric=True, multi_output=True)
+        inputs, targets = self._checked(X, y, ensure_min_samples=3, y_numeric=True, multi_output=True)
         numbers = np.asarray(targets, np.float64).reshape(len(targets), -1)
         self.target_mean_, scale = numbers.mean(axis=0), numbers.std(axis=0)
         self.target_scale_ = np.where(scale > 0, scale, 1.0)
         self._one_target = targets.ndim == 1
         scaled = np.ascontiguousarray((numbers - self.target_mean_) / self.target_scale_, np.float32)
-        self._fit(dense, scaled, self._weights(sample_weight, dense), scaled.shape[1], loss="mse")
+        self._fit(inputs, scaled, self._weights(sample_weight, inputs), scaled.shape[1], loss="mse")
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -29,7 +29,9 @@ def read_header(root: Group) -> dict[str, Any]:
     """
     header: dict[str, Any] = {name: root.json(name) for name in ("config", "model", "data", "versions", "machine")}
     _check(root, "config", header["config"], CONFIG, LATER)
-    _check(root, "data", header["data"], DATA, {"outputs": _count(1), "weighted": lambda value: value is True})
+    _check(
+        root, "data", header["data"], DATA, {"outputs": _count(1), **dict.fromkeys(("weighted", "sparse"), _is_true)}
+    )
     _check(root, "data", header["data"]["examples"], dict.fromkeys(("train", "validation", "test"), _count(1)))
     _check_lengths(root, header["config"], header["data"])
     networks = root.json("networks") if root.has("networks") else {}
@@ -85,6 +87,10 @@ def _list(of: Check, lengths: tuple[int, ...] | range = range(LARGEST)) -> Check
 
 def _mapping(of: Check) -> Check:
     return lambda value: isinstance(value, dict) and all(map(of, value.values()))
+
+
+def _is_true(value: Any) -> bool:
+    return value is True
 
 
 def _shape(value: Any) -> bool:

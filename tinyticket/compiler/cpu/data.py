@@ -1,4 +1,4 @@
-"""A data set in the form that compiled steps read: flat float32, or bytes where its numbers are pixels."""
+"""A data set in the form that compiled steps read: flat float32, bytes where its numbers are pixels, or the non-zeros of CSR."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.calls import check_data
+from tinyticket.compiler.calls import array_of, check_data
 from tinyticket.compiler.graph import Graph
+from tinyticket.data import Pixels, SparseInputs
+from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.geometry import LANES
+
+FIELDS = ("examples", "pixels", "as_pixels", "mean", "std", "labels", "as_sparse", "starts", "columns", "values")
+"""Fields of a feed that name a data set."""
 
 _CHUNK = 2**18  # numbers of a data set that are compared with pixels at a time
 
@@ -20,11 +25,13 @@ _CHUNK = 2**18  # numbers of a data set that are compared with pixels at a time
 class Data:
     """Examples and their labels."""
 
-    examples: np.ndarray  # flat: float32, or uint8 with sixteen bytes behind the last
+    examples: np.ndarray  # flat: float32, or uint8 with sixteen bytes behind the last; of sparse ones the non-zeros
     size: int  # the number of examples
     labels: np.ndarray | None = None  # float32
     mean: np.ndarray | None = None  # float32, of each channel's pixels, as is the deviation
     std: np.ndarray | None = None
+    starts: np.ndarray | None = None  # int64, of sparse examples: where the non-zeros of each begin, and the last's end
+    columns: np.ndarray | None = None  # int32, of each non-zero
 
     @property
     def as_pixels(self) -> bool:
@@ -33,10 +40,12 @@ class Data:
 
     @cached_property
     def words(self) -> tuple[int, ...]:
-        """The words of a feed that name the data set: examples, pixels, as_pixels, mean, std, labels."""
-        examples, pixels = (0, address_of(self.examples)) if self.as_pixels else (address_of(self.examples), 0)
-        others = (0 if array is None else address_of(array) for array in (self.mean, self.std, self.labels))
-        return examples, pixels, int(self.as_pixels), *others
+        """The words of a feed that name the data set, in the order of `FIELDS`."""
+        numbers, as_pixels, as_sparse = address_of(self.examples), int(self.as_pixels), int(self.starts is not None)
+        others = self.mean, self.std, self.labels, self.starts, self.columns
+        mean, std, labels, starts, columns = [0 if array is None else address_of(array) for array in others]
+        examples, pixels, values = numbers * (1 - as_pixels - as_sparse), numbers * as_pixels, numbers * as_sparse
+        return examples, pixels, as_pixels, mean, std, labels, as_sparse, starts, columns, values
 
 
 def bind(graph: Graph, features: bool, examples: Any, labels: np.ndarray) -> Data:
@@ -44,11 +53,12 @@ def bind(graph: Graph, features: bool, examples: Any, labels: np.ndarray) -> Dat
 
     Gathering a batch is a good part of a sparse step, and bytes are a quarter of the memory traffic; the bits of a step are the
     same. Images become bytes if they come as `Pixels`; examples that are gathered as `features` become bytes if all their numbers
-    are pixels divided by 255.
+    are pixels divided by 255. A sparse matrix stays one.
     """
+    examples = array_of(examples)
     check_data(graph, examples, labels)
     labels = np.array(labels, np.float32)
-    data = pixels_of(graph, features, examples, labels)
+    data = kept_form(graph, features, examples, labels)
     if data is not None:
         return data
     flat = np.ascontiguousarray(examples, np.float32).reshape(-1)
@@ -56,11 +66,15 @@ def bind(graph: Graph, features: bool, examples: Any, labels: np.ndarray) -> Dat
     return Data(flat if pixels is None else pixels, len(examples), labels)
 
 
-def pixels_of(graph: Graph, features: bool, examples: Any, labels: np.ndarray | None = None) -> Data | None:
-    """Return examples that are `Pixels` as bytes, or None where they are not, or are gathered as features."""
-    pixels = getattr(examples, "pixels", None)
-    if features or not isinstance(pixels, np.ndarray) or graph.start.height * graph.start.width == 1:
+def kept_form(graph: Graph, features: bool, examples: Any, labels: np.ndarray | None = None) -> Data | None:
+    """Return examples that are no array in the form that they are kept in, or None where kernels read their numbers."""
+    if isinstance(examples, SparseInputs):
+        if not features and (graph.start.height * graph.start.width > 1 or graph.start.border):
+            raise InputError(f"sparse examples are features {examples.shape[1:]}, but the network takes images")
+        return Data(examples.values, len(examples), labels, starts=examples.starts, columns=examples.columns)
+    if not isinstance(examples, Pixels) or features or graph.start.height * graph.start.width == 1:
         return None
+    pixels = examples.pixels
     mean, std = (np.ascontiguousarray(part, np.float32) for part in (examples.mean, examples.std))
     return Data(np.ascontiguousarray(pixels, np.uint8).reshape(-1), len(examples), labels, mean, std)
 

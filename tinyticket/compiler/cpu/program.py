@@ -17,7 +17,7 @@ import numpy as np
 
 from tinyticket.compiler import lower
 from tinyticket.compiler.cpu.arena import Arena
-from tinyticket.compiler.cpu.data import Data
+from tinyticket.compiler.cpu.data import FIELDS, Data
 from tinyticket.compiler.cpu.pace import Pace
 from tinyticket.compiler.cpu.table import Tables
 from tinyticket.compiler.cpu.walk import MEETING_SIZE, Walk, predict, walk
@@ -32,7 +32,7 @@ from tinyticket.kernels.cpu.threads import available_threads, is_forked, limited
 FEED, WALK = places(Feed), places(Walk)
 WORDS = len(FEED)
 
-DATA = tuple(FEED[name] for name in ("examples", "pixels", "as_pixels", "mean", "std", "labels"))
+DATA = tuple(FEED[name] for name in FIELDS)
 """Words of a feed that name a data set."""
 
 _CHANGING = ("begin", "turns", "samples", "total", "strides", "indices", "checked", "size", "tiles", "steps")
@@ -116,7 +116,7 @@ class Program:
 
     def feed_examples(self, x: np.ndarray) -> None:
         """Let feeds name examples, float32 in C order, that have no labels."""
-        self.base[FEED["examples"]], self.base[FEED["as_pixels"]] = address_of(x), 0
+        self.base[FEED["examples"]], self.base[FEED["as_pixels"]], self.base[FEED["as_sparse"]] = address_of(x), 0, 0
         self._data, self._predicts = None, False
 
     def feed(self, data: Data) -> None:
@@ -163,7 +163,8 @@ class Program:
             return False
         if not self._predicts:
             self._words_for(1)
-            self.base[FEED["as_pixels"]], self._data, self._predicts = 0, None, True
+            self.base[FEED["as_pixels"]] = self.base[FEED["as_sparse"]] = 0
+            self._data, self._predicts = None, True
             strides = self._strides_for(self.samples)[1]
             _TURNS.pack_into(self._words[1], 0, 0, 0, self.samples, 0, strides, 0, 0, 0, ENDLESS, _UNCHANGED_AT)
         predict(self._words[1], x, logits)

@@ -65,7 +65,7 @@ class Programs:
         self.gradients = Program(lower.gradients(layout, together), batch_size, shared) if gradients else None
         self.evaluation = Program(lower.evaluation(layout, evaluated), samples, shared, apart, work * tiles)
         size, classes = layout.graph.start.size, layout.graph.output.channels
-        ahead = {"examples": 4 * size, "pixels": size, "logits": 4 * classes}
+        ahead = {"examples": 4 * size, "pixels": size, "starts": 8, "logits": 4 * classes}
         self.prediction = Program(lower.prediction(layout, evaluated), samples, shared, apart, work * tiles, ahead)
         self.few = self.prediction
         if layout.tiles > 1 and not layout.is_mlp:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler.calls import Score, check_batch, check_examples, check_indices, check_numbers, draw_masks
-from tinyticket.compiler.cpu.data import Data, bind, pixels_of
+from tinyticket.compiler.cpu.data import Data, bind, kept_form
 from tinyticket.compiler.cpu.program import FEED, Program
 from tinyticket.compiler.cpu.programs import Programs
 from tinyticket.compiler.graph import Graph
@@ -247,19 +247,19 @@ class CpuStep:
             check_examples(self.graph, x)
         if self._stale:
             self._renew()
-        pixels = pixels_of(self.graph, self._layout.is_mlp, x)
+        data = kept_form(self.graph, self._layout.is_mlp, x)
         count = len(x)
         program = self._programs.few if count <= LANES else self._programs.prediction
         logits = np.empty((count, self._classes), np.float32)
-        if pixels is None:
+        if data is None:
             if x.ndim != 2 or x.dtype != _FLOAT32 or not x.flags.carray:  # for which nothing is compiled
                 check_numbers(x)
                 x = np.require(x, np.float32, ("C", "A", "W")).reshape(count, self._size)
             if program.predict(x, logits):
                 return logits
         base = program.base
-        if pixels is not None:
-            program.feed(pixels)
+        if data is not None:
+            program.feed(data)
         else:
             program.feed_examples(x)
         base[_INDICES], base[_LOGITS] = self._first_address, address_of(logits)

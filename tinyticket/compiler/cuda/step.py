@@ -18,6 +18,8 @@ from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import Values
 from tinyticket.compiler.op import Block, Op
 from tinyticket.compiler.schedule import Places, held, place
+from tinyticket.data.sparse_inputs import is_sparse
+from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.cuda.memory import device_memory, upload, zeros
 from tinyticket.kernels.cuda.toolkit import simulated
@@ -117,6 +119,8 @@ class CudaStep:
 
     def bind(self, examples: Any, labels: np.ndarray) -> CudaData:
         """Bring a data set to the device: float32, or bytes with each channel's mean and deviation."""
+        if is_sparse(examples):
+            raise InputError("a device takes dense examples, not a sparse matrix, with which the CPU trains")
         check_data(self.graph, examples, labels)
         return CudaData(examples, labels, images=self.graph.start.height * self.graph.start.width > 1)
 

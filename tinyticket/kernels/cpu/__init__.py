@@ -16,6 +16,7 @@ What a call needs, and what comes of it:
       transpose_samples(x)                                                  packed activations to x_samples
       gather(data, indices)                                                 a batch of a data set, packed
       gather_images(data, indices)                                          the same of images, perhaps cropped and mirrored
+      gather_sparse(starts, columns, values, features, indices)             the same of rows of a CSR matrix
 
     Fully-connected layers
       linear(weight, bias, x)                                               y
@@ -96,6 +97,7 @@ FAMILIES = {
     "packing": ("Images", "pack", "pack_images", "pack_samples", "unpack", "unpack_images"),
     "gather": ("gather", "transpose_samples"),
     "gather_images": ("gather_images",),
+    "gather_sparse": ("gather_sparse",),
     "linear": ("linear", "linear_input_gradient"),
     "linear_weight": ("linear_bias_gradient", "linear_update", "linear_weight_gradient"),
     "sparse_linear": (

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple
 
-from tinyticket.kernels.cpu.job import Bytes, Doubles, Floats, Numbers, RowOf
+from tinyticket.kernels.cpu.job import Bytes, Doubles, Floats, Numbers, Offsets, RowOf
 
 
 class Feed(NamedTuple):
@@ -17,6 +17,10 @@ class Feed(NamedTuple):
     as_pixels: bool = False
     mean: Floats = 0  # of each channel's pixels, on the scale from 0 to 1
     std: Floats = 0
+    as_sparse: bool = False  # whether the data set is a CSR matrix, whose rows are examples of features:
+    starts: Numbers = 0  # where the entries of each row begin, and those of the last end
+    columns: Offsets = 0  # of all entries, rising within a row
+    values: Floats = 0  # of all entries
     labels: Floats = 0  # of the data set
     indices: Numbers = 0  # of the batch's examples
     draws: Numbers = 0  # three for each sample: rows down, columns right, and whether to mirror

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
+from tinyticket.kernels.cpu.gather_sparse import gather_rows
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import empty, packed_shape
 from tinyticket.kernels.cpu.vector.jit import device
@@ -92,14 +93,16 @@ class Gather(NamedTuple):
     x_samples: Floats
     sample_major: bool  # whether x_samples is written
     shape: Shape
-    feed: Fed  # samples, indices, and examples, or pixels, which are divided by 255
+    feed: Fed  # samples, indices, and examples, pixels, which are divided by 255, or a CSR matrix
 
 
 @kernel(Gather)
 def _gather(job, first, last):
     x, x_samples, both, shape, feed = job.x, job.x_samples, job.sample_major, job.shape, job.feed
     indices, samples = feed.indices, feed.samples
-    if feed.as_pixels:
+    if feed.as_sparse:
+        gather_rows(feed, x, x_samples, both, shape, np.int64(0), shape.tiles, first, last)
+    elif feed.as_pixels:
         gather_blocks(None, indices, x, x_samples, both, shape, samples, first, last, feed.pixels)
     else:
         gather_blocks(feed.examples, indices, x, x_samples, both, shape, samples, first, last)

@@ -13,6 +13,7 @@ from numba import types
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
+from tinyticket.kernels.cpu.gather_sparse import gather_rows
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images
@@ -22,7 +23,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_starts, store_square, transposed
-from tinyticket.kernels.geometry import Image, tiles_for
+from tinyticket.kernels.geometry import Image, Shape, tiles_for
 
 _numbers = ir.Constant(BITS, [I32(lane) for lane in range(LANES)])
 _mirror = ir.Constant(BITS, [I32(LANES - 1 - lane) for lane in range(LANES)])
@@ -115,6 +116,12 @@ class GatherImages(NamedTuple):
 @kernel(GatherImages)
 def _gather_images(job, first, last):
     feed, image = job.feed, job.image
+    if (
+        feed.as_sparse
+    ):  # features, each an image of one pixel: a row of columns is then the packed layout of sixteen lanes
+        shape, blocks = Shape(last, image.width, image.width, LANES), (image.width + LANES - 1) // LANES
+        gather_rows(feed, job.x, job.x, False, shape, first, last, np.int64(0), blocks)
+        return
     as_pixels, samples = feed.as_pixels, feed.samples
     bases, downs, rights, flips, starts = stack_starts(), stack_starts(), stack_starts(), stack_starts(), stack_starts()
     area, center, scale = image.height * image.width, np.float32(0), np.float32(1)

@@ -4,6 +4,7 @@
 from tinyticket.kernels.reference.activations import *
 from tinyticket.kernels.reference.batch_norm import *
 from tinyticket.kernels.reference.convolution import *
+from tinyticket.kernels.reference.gather_sparse import *
 from tinyticket.kernels.reference.linear import *
 from tinyticket.kernels.reference.optimizers import *
 from tinyticket.kernels.reference.pooling import *

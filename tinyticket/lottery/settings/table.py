@@ -52,7 +52,8 @@ class Settings(Declared):
     data: str = setting(
         "Experiment", "digits", "A data set's name (see tinyticket data list), an .npz or a .csv file.",
         takes="str, Dataset, tuple or frame",
-        python="Or a Dataset, a data frame of pandas or polars, or a tuple of arrays (x_train, y_train, x_test, y_test).",
+        python="Or a Dataset, a data frame of pandas or polars, or a tuple of arrays (x_train, y_train, x_test, y_test), inputs "
+        "perhaps as sparse matrices.",
         common=True)
     model: str = setting(
         "Experiment", "lenet-300-100", f"{', '.join(models.names())}, or FILE.py:FUNCTION.", takes="str, Module or function",
