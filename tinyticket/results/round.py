@@ -133,10 +133,10 @@ def read_rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
 
     for number in layout.read_numbers(groups, digits=2):
         path, group = layout.round_path(trial, number), groups.group(f"{number:02d}")
+        beside = group.group("controls") if "controls" in group else None
         controls = {}
-        if "controls" in group:
-            beside = group.group("controls")
-            controls = {name: read(beside.group(name), f"{path}/controls/{name}", number) for name in beside.names()}
+        if beside is not None:
+            controls = {n: read(beside.group(n), f"{path}/controls/{n}", number) for n in beside.names()}
         continued = read(group.group("continued"), f"{path}/continued", number) if "continued" in group else None
         rounds.append(read(group, path, number, controls, continued))
     if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
