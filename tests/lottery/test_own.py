@@ -102,6 +102,7 @@ def test_a_control_is_a_function_of_the_ticket(out):
     assert list(ticket.controls) == ["reinit", "shifted"]
     for name, mask in ticket.masks.items():
         np.testing.assert_array_equal(ticket.controls["shifted"].masks[name].ravel(), np.roll(mask.ravel(), 1))
+        np.testing.assert_array_equal(ticket.controls["shifted"].start_masks[name].ravel(), np.roll(mask.ravel(), 1))
     assert all(check.standing != "failed" for check in verify(result, data=DATA))
     assert replay(result, 0, 1, "shifted", data=DATA).agrees
 

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from tinyticket.results.naming import TICKETS
+from tinyticket.results.naming import ACCURACY, TICKETS
 from tinyticket.store.layout import SCALARS
 
 
@@ -39,6 +39,7 @@ def two_trials():
         config={"model": "mlp-[b]", "data": "mine[0].npz"},
         verdict={"text": "a verdict"},
         networks=TICKETS,
+        metric=ACCURACY,
         seed=7,
     )
 

@@ -41,16 +41,28 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.version_option(__version__, message="tinyticket %(version)s")(with_logging)
 
 
-def watched(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --log and --tensorboard to a command, for `callbacks`."""
-    for option in (
-        click.option(
-            "--tensorboard", metavar="FOLDER", help="Write TensorBoard's event files (needs the extra tensorboard)."
-        ),
-        click.option("--log", metavar="FILE", help="Append a line to a CSV file for every evaluation."),
-    ):
-        command = option(command)
-    return command
+OPTIONS = {
+    name: click.option(f"--{name}", *more, help=help, **how)
+    for name, more, help, how in (
+        ("threads", (), "Threads; never changes a result.  [all cores]", {"type": int}),
+        ("workers", (), "Processes that train side by side.  [as many as there are threads]", {"type": int}),
+        ("scheduler", ("executor",), "Train on a Dask scheduler's workers.", {"metavar": "tcp://HOST:PORT"}),
+        ("data-folder", (), "Where data sets lie: looked for there alone.", {"type": click.Path()}),
+        ("log", (), "Append a line to a CSV file for every evaluation.", {"metavar": "FILE"}),
+        ("tensorboard", (), "Write TensorBoard's event files (needs the extra tensorboard).", {"metavar": "FOLDER"}),
+    )
+}
+
+
+def takes(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add some of the options that several commands have; a scheduler is received as `executor`."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            command = OPTIONS[name](command)
+        return command
+
+    return add
 
 
 def callbacks(quiet: bool, log: str | None = None, tensorboard: str | None = None, out: str = "") -> list[Callback]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import callbacks, common, watched
+from tinyticket.cli.common import callbacks, common, takes
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.show import show_result
 from tinyticket.cli.waiting import waiting
@@ -145,7 +145,7 @@ def _show_all(ctx: click.Context, parameter: click.Parameter, asked: bool) -> No
 
 @click.command(cls=_Find, epilog=EXAMPLES)
 @click.option("--config", metavar="FILE.toml", help=CONFIG)
-@watched
+@takes("log", "tensorboard")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, how large it is and how long it takes.")
 @click.option("--help-all", is_flag=True, is_eager=True, expose_value=False, callback=_show_all, help=WHOLE)
 @common

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from tinyticket.cli.common import common, print_table
+from tinyticket.cli.common import common, print_table, result_files
 from tinyticket.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -29,11 +29,8 @@ def list_(folder: str, quiet: bool) -> None:
 
     if not Path(folder).is_dir():
         raise InputError(f"{folder} is no folder")
-    files = sorted(Path(folder).glob("*.h5"))
-    if not files:
-        raise InputError(f"the folder {folder} holds no result files (*.h5)")
     shown = Table("file", "model", "data", "trials", "rounds", "verdict", header_style="bold", box=SIMPLE_HEAD)
-    for file in files:
+    for file in map(Path, result_files([folder])):
         try:
             cells = _cells(load(file))
         except InputError as error:

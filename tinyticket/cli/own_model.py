@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from tinyticket.cli.common import takes
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 
@@ -76,11 +77,6 @@ def from_file(command: Callable[..., Any]) -> Callable[..., Any]:
             model = load_model(model, data)
         return command(*args, data=data, data_folder=data_folder, model=model, **options)
 
-    for option in (
-        click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]"),
-        click.option("--model", metavar="FILE.py:FUNCTION", help="The network, if it has a class of your own."),
-        click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone."),
-        click.option("--data", help="The data set, if its name in the file does not say where it is."),
-    ):
-        with_model = option(with_model)
-    return with_model
+    model = click.option("--model", metavar="FILE.py:FUNCTION", help="The network, if it has a class of your own.")
+    data = click.option("--data", help="The data set, if its name in the file does not say where it is.")
+    return data(takes("data-folder")(model(takes("threads")(with_model))))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tinyticket.cli.common import callbacks, common, watched
+from tinyticket.cli.common import callbacks, common, takes
 from tinyticket.cli.own_model import from_file
 from tinyticket.cli.show import show_result
 
@@ -27,13 +27,8 @@ def _goes_on(command: Callable[..., Any]) -> Callable[..., Any]:
         else:
             show_result(result)
 
-    for option in (
-        click.option("--scheduler", "executor", metavar="tcp://HOST:PORT", help="Train on a Dask scheduler's workers."),
-        click.option("--workers", type=int, help="Processes that train side by side.  [as many as there are threads]"),
-        click.option("--masks-from", metavar="FILE", help="Where the masks are from, if the file's were given."),
-    ):
-        run = option(run)
-    return common(watched(from_file(run)))
+    run = click.option("--masks-from", metavar="FILE", help="Where the masks are from, if the file's were given.")(run)
+    return common(takes("log", "tensorboard")(from_file(takes("workers", "scheduler")(run))))
 
 
 @click.command(epilog="\b\nExample:\n  tinyticket resume ticket.h5")

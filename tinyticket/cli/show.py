@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 def show_result(result: Result) -> None:
     """Print title, table and verdict."""
     from tinyticket.report.table import key, table, title
-    from tinyticket.results.naming import metric_of
 
     click.echo(title(result))
-    click.echo(key(metric_of(result.config)))
+    click.echo(key(result.metric))
     print_table(*table(result, width()))
     with waiting(False, "working out the verdict"):
         text = result.verdict["text"]

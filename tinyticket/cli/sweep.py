@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tinyticket.cli.common import callbacks, common, print_table, watched
+from tinyticket.cli.common import callbacks, common, print_table, takes
 from tinyticket.cli.own_model import load_model
 from tinyticket.cli.waiting import waiting
 from tinyticket.errors import InputError, near
@@ -44,13 +44,7 @@ Run the same command again to go on after an interruption, or when experiments h
 @click.command(epilog=EXAMPLE)
 @click.argument("file", type=click.Path())
 @click.option("--out", type=click.Path(), required=True, help="The folder of the result files.")
-@click.option("--threads", type=int, help="Threads; never changes a result.  [all cores]")
-@click.option("--workers", type=int, help="Processes that train side by side.  [as many as there are threads]")
-@click.option(
-    "--scheduler", "executor", metavar="tcp://HOST:PORT", help="Train on the workers of a Dask scheduler instead."
-)
-@click.option("--data-folder", type=click.Path(), help="Where data sets lie: looked for there alone.")
-@watched
+@takes("threads", "workers", "scheduler", "data-folder", "log", "tensorboard")
 @click.option("--dry-run", is_flag=True, help="Only list the experiments.")
 @common
 def sweep(

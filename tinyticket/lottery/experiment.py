@@ -13,19 +13,10 @@ from threadpoolctl import threadpool_limits
 from tinyticket.compiler.eager import ASKED
 from tinyticket.data import Dataset
 from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
-from tinyticket.lottery import dense, keeper, recipes
+from tinyticket.lottery import dense, inputs, keeper, recipes
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.callbacks import in_order
 from tinyticket.lottery.foreign import open_tickets
-from tinyticket.lottery.inputs import (
-    check_draws,
-    check_model,
-    load_dataset,
-    model_factory,
-    remark_on_scale,
-    usable_threads,
-    usable_workers,
-)
 from tinyticket.lottery.jobs.executors import run_trials
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs
@@ -33,14 +24,14 @@ from tinyticket.lottery.losses import CROSS_ENTROPY, outputs_for
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
-from tinyticket.lottery.record import Record
+from tinyticket.lottery.record import Record, reached
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.settings.defaults import read, separate
 from tinyticket.lottery.settings.document import takes_settings
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
 from tinyticket.lottery.transfer import Given
-from tinyticket.lottery.trial import Memory, TrialRun, reached
+from tinyticket.lottery.trial import Memory, TrialRun
 from tinyticket.results.result import Result
 from tinyticket.store import Archive, Run
 
@@ -122,7 +113,7 @@ class Experiment:
         self.name, self.callback = "", in_order(running.callbacks or ())
         self.added: tuple[str, ...] = ()
         self.archive, self.dense, self.executor = Archive(running.out), running.dense_from, running.executor
-        self.threads = usable_threads(running.threads)
+        self.threads = inputs.usable_threads(running.threads)
         masks_from = options.pop("masks_from", None)
         self.source = None if masks_from is None else open_tickets(masks_from)
         options = {"model": model, "data": data, **read(options)}
@@ -130,25 +121,25 @@ class Experiment:
             options = self.source.adopt(options)
         options = recipes.fill(options.get("recipe"), options)
         loss = settings.loss if settings else options.get("loss", CROSS_ENTROPY)
-        self.dataset = load_dataset(options.pop("data"), running.data_folder, loss, options.get("target", ""))
+        self.dataset = inputs.load_dataset(options.pop("data"), running.data_folder, loss, options.get("target", ""))
         if self.source:
             self.source.check_data(self.dataset)
         self.factory = options.pop("model")
         if load_model and isinstance(self.factory, str) and ":" in self.factory:
             self.factory = load_model(self.factory, self.dataset)
         outputs = outputs_for(loss, self.dataset)
-        model_name, make = model_factory(self.factory, self.dataset, outputs)
+        model_name, make = inputs.model_factory(self.factory, self.dataset, outputs)
         if self.source:
             options |= self.source.decided(lambda: make(np.random.default_rng(0)))
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options
         )
         self.workers_given = running.workers is not None
-        self.workers = usable_workers(running.workers, self.threads, self.settings.device)
+        self.workers = inputs.usable_workers(running.workers, self.threads, self.settings.device)
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
         self.model, self.examples = self.workshop.model, self.workshop.examples
-        check_model(self.model, self.dataset, outputs)
-        check_draws(self.workshop.draw, self.model, self.settings)
+        inputs.check_model(self.model, self.dataset, outputs)
+        inputs.check_draws(self.workshop.draw, self.model, self.settings)
         self.method = method_of(self.settings)
         self.plan: Plan = self.method.plan(self.model, self.settings)
         if self.source:
@@ -191,7 +182,8 @@ class Experiment:
                 self.callback.run_ended()
         if diverged:
             also = "".join(f"; {str(error).partition(':')[0]} diverged too" for error in diverged[1:])
-            raise DivergenceError(f"{diverged[0]}{also}{remark_on_scale(self.dataset)}; {record.kept()}".rstrip("."))
+            also += inputs.remark_on_scale(self.dataset)
+            raise DivergenceError(f"{diverged[0]}{also}; {record.kept()}".rstrip("."))
         return Result(self.archive)
 
     def draw_initial(self, trial: int) -> State:

@@ -8,23 +8,16 @@ of them where the file has masks alone.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinyticket.data import Dataset
 from tinyticket.errors import InputError
-from tinyticket.lottery.algorithm import Masks, State
-from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.readers import open_result
 from tinyticket.lottery.settings.table import SETTINGS
-from tinyticket.lottery.transfer import Draw, OfResult, Tickets, unmasked
-from tinyticket.nn import Module
+from tinyticket.lottery.transfer import OfResult, Tickets, digest, unmasked
 from tinyticket.store.weights import ENDINGS, Weights, fitted, read_weights
 
 
@@ -35,21 +28,19 @@ def open_tickets(given: Any) -> Tickets:
     return OfResult(open_result(SETTINGS["masks_from"], "masks from", given))
 
 
-class OfWeights:
-    """The ticket in a file of weights and masks."""
+class OfWeights(Tickets):
+    """The ticket in a file of weights and masks, which fits data and model once `decided` has fitted it."""
 
     def __init__(self, path: Path):
         self._path, self._weights = path, read_weights(path)
 
-    def adopt(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options that are given; raise InputError if they ask for other masks, or for several rounds."""
+    def adopt(self, options):
         given = unmasked(str(self._path), options)
         if given.pop("rounds", 1) != 1:
             raise InputError(f"{self._path} holds one mask, so there is one round: leave rounds out")
         return {**given, "masks_from": label(self._weights)}
 
-    def decided(self, network: Callable[[], Module]) -> dict[str, Any]:
-        """Return the density of the mask; raise InputError if it is none of the network's."""
+    def decided(self, network):
         try:
             self._weights = fitted(self._weights, network())
         except InputError as error:
@@ -61,18 +52,10 @@ class OfWeights:
             )
         return {"one_shot": (density,), "scope": "global"}
 
-    def check_data(self, dataset: Dataset) -> None:
-        """Check nothing: the network that the mask fits takes them."""
-
-    def check_model(self, model: Module, settings: Settings) -> None:
-        """Check nothing: the mask has been fitted to it."""
-
-    def planned(self, plan: Plan) -> Plan:
-        """Return a plan with the mask's count."""
+    def planned(self, plan):
         return dataclasses.replace(plan, weights_left=[plan.weights_left[0], self._left()])
 
-    def initial(self, trial: int, draw: Draw) -> State:
-        """Return the file's weights, and drawn ones where it has none."""
+    def initial(self, trial, draw):
         drawn = draw(trial)
         for name, value in self._weights.state.items():
             mask = self._weights.masks.get(name)
@@ -80,8 +63,7 @@ class OfWeights:
             drawn[name] = there.astype(drawn[name].dtype)
         return drawn
 
-    def masks(self, trial: int, round: int) -> Masks:
-        """Return the mask."""
+    def masks(self, trial, round):
         return {name: np.array(mask) for name, mask in self._weights.masks.items()}
 
     def _left(self) -> int:
@@ -90,7 +72,5 @@ class OfWeights:
 
 def label(weights: Weights) -> str:
     """Return what identifies a file's masks and weights, wherever it lies and in whichever format: a digest."""
-    digest = hashlib.sha256()
-    for name, value in sorted(weights.arrays().items()):
-        digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + np.ascontiguousarray(value).tobytes())
-    return f"{'weights and ' if weights.state else ''}masks of a file, sha256:{digest.hexdigest()[:16]}"
+    what = "weights and masks" if weights.state else "masks"
+    return f"{what} of a file, sha256:{digest(sorted(weights.arrays().items()))}"

@@ -20,7 +20,7 @@ from tinyticket.lottery import keeper
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.jobs.job import CONTINUED, Training
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.trial import Runs
+from tinyticket.lottery.trial import Memory, Runs
 from tinyticket.nn import describe
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
 
 
-class Record:
+class Record(Memory):
     """What the file of an experiment holds, and how more comes to it; InputError if it holds another experiment.
 
     `added` are controls that the experiment has and the file does not know of yet.
@@ -91,7 +91,6 @@ class Record:
         return recorded
 
     def checkpoint(self, trial: int) -> Checkpoint:
-        """Return what the tickets of a trial rewind to."""
         assert self._result is not None
         return self._result.rewind(trial)
 
@@ -191,6 +190,12 @@ class Record:
         with self._lock, deferred():
             if self._fills and self._has_header:
                 renew_digests(self._experiment.archive, {**self._header, "diverged": self._diverged})
+
+
+def reached(rounds: list[Round]) -> int:
+    """Return how many trainings these rounds are."""
+    runs = [run for round in rounds for run in (round, *round.beside.values())]
+    return sum(run.origin.get("training") != "none" for run in runs)
 
 
 def renew_digests(archive: Archive, header: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.store import Checkpoint
+from tinyticket.store.layout import begins_dense
 
 if TYPE_CHECKING:
     from tinyticket.lottery.methods.learned import Untrained
@@ -80,6 +81,13 @@ class Start:
     def counts(self) -> dict[str, int]:
         """How many weights survive in each layer."""
         return {name: int(np.count_nonzero(mask)) for name, mask in self.masks.items()}
+
+    @property
+    def hidden_masks(self) -> Masks | None:
+        """The masks, where the file would not tell them from `origin` and from those at the end of the training."""
+        origin = self.origin.get("mask")
+        keeps = not (self.revision or self.untrained)
+        return self.masks if (begins_dense(origin) if keeps else isinstance(origin, dict)) else None
 
     def record(self) -> dict[str, Any]:
         """Return what the file says about it, in JSON values."""

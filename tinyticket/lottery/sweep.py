@@ -27,11 +27,10 @@ from tinyticket.lottery.inputs import load_dataset, usable_threads, usable_worke
 from tinyticket.lottery.jobs.executors import WORTH, open_jobs, tended, work
 from tinyticket.lottery.jobs.job import Job, Workshop
 from tinyticket.lottery.jobs.submission import Jobs, Submit, UnshareableError
-from tinyticket.lottery.record import Record
+from tinyticket.lottery.record import Record, reached
 from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.lottery.settings.defaults import Options
 from tinyticket.lottery.settings.table import Running
-from tinyticket.lottery.trial import reached
 from tinyticket.nn import describe
 from tinyticket.results import Result, load
 from tinyticket.store import Run

@@ -134,10 +134,11 @@ class Trainer:
                 keeper.look()
         seconds = time.perf_counter() - began
         plan, settled = executed(course.plans, step.plan()), revision.settled
-        begun = start.masks if start.revision and isinstance(start.origin["mask"], dict) else None  # drawn
         state, history, origin = self.model.state_dict(), np.array(course.rows, HISTORY), start.record()
         more: dict[str, Any] = {"frozen": start.frozen, "metric": step.loss.metric}
-        return Run(course.masks, state, history, origin, plan, seconds, course.checkpoint, settled, begun, **more)
+        return Run(
+            course.masks, state, history, origin, plan, seconds, course.checkpoint, settled, start.hidden_masks, **more
+        )
 
     def _step_of(self, start: Start) -> Step:
         """Return the step to train with: where pruned weights are not zero, kernels that skip them are of no use."""

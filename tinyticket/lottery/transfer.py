@@ -11,8 +11,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -30,14 +30,16 @@ Draw = Callable[[int], State]
 """From a trial to the theta_0 that it would have."""
 
 
-class Tickets(Protocol):
+class Tickets:
     """Masks, and weights to start them from, that an experiment is given."""
 
     def adopt(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return options of `find` with those that the masks decide; raise InputError if they say otherwise."""
+        raise NotImplementedError
 
     def decided(self, network: Callable[[], Module]) -> dict[str, Any]:
         """Return options that depend on the network which is trained."""
+        return {}
 
     def check_data(self, dataset: Dataset) -> None:
         """Raise InputError unless the tickets take examples of a data set."""
@@ -47,22 +49,24 @@ class Tickets(Protocol):
 
     def planned(self, plan: Plan) -> Plan:
         """Return a plan with the counts of the tickets."""
+        raise NotImplementedError
 
     def initial(self, trial: int, draw: Draw) -> State:
         """Return theta_0 of a trial."""
+        raise NotImplementedError
 
     def masks(self, trial: int, round: int) -> Masks:
         """Return the masks of a round."""
+        raise NotImplementedError
 
 
-class OfResult:
-    """The tickets of a result."""
+class OfResult(Tickets):
+    """The tickets of a result: those of a trial and round are of its trial and round of that number."""
 
     def __init__(self, source: Result):
         self._source = source
 
-    def adopt(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return options of `find` with those that the masks decide; raise InputError if they say otherwise."""
+    def adopt(self, options):
         source, given = self._source, unmasked(self._source.archive.name, options)
         config, adopted = source.config, {"trials": len(source.trials), "model": Network(source)}
         adopted["first_trial"] = source.trials[0].number
@@ -71,12 +75,7 @@ class OfResult:
         decided = {"one_shot": config["one_shot"] or None, "scope": config["scope"], "masks_from": label(source)}
         return {**adopted, **given, **decided}
 
-    def decided(self, network: Callable[[], Module]) -> dict[str, Any]:
-        """Return nothing: the file has decided all."""
-        return {}
-
-    def check_data(self, dataset: Dataset) -> None:
-        """Raise InputError unless the file's tickets take examples of a data set."""
+    def check_data(self, dataset):
         theirs, classes = tuple(self._source.data["input_shape"]), self._source.data["classes"]
         if (theirs, classes) != (dataset.input_shape, dataset.classes):
             raise InputError(
@@ -84,25 +83,21 @@ class OfResult:
                 f"{dataset.name} has {dataset.input_shape} of {dataset.classes}"
             )
 
-    def check_model(self, model: Module, settings: Settings) -> None:
-        """Raise InputError unless the file has tickets of this network for all trials and rounds."""
+    def check_model(self, model, settings):
         if describe(model) != self._source.model_description:
             name = f"{self._source.archive.name}, {self._source.config['model']}"
             raise InputError(f"the model {settings.model} is not the network of {name}")
         for trial in settings.trial_numbers:
             self._source.round(trial, settings.rounds)  # says that there is none
 
-    def planned(self, plan: Plan) -> Plan:
-        """Return a plan with the counts of the file's tickets."""
+    def planned(self, plan):
         rounds = self._source.trials[0].rounds[: len(plan.weights_left)]
         return dataclasses.replace(plan, weights_left=[round.weights_left for round in rounds])
 
-    def initial(self, trial: int, draw: Draw) -> State:
-        """Return theta_0 of the file's trial."""
+    def initial(self, trial, draw):
         return self._source.init(trial)
 
-    def masks(self, trial: int, round: int) -> Masks:
-        """Return the masks of the file's round."""
+    def masks(self, trial, round):
         return {name: np.array(mask) for name, mask in self._source.round(trial, round).masks.items()}
 
 
@@ -131,13 +126,17 @@ class Network:
 
 def label(source: Result) -> str:
     """Return what identifies a file's tickets, wherever it lies and when it has grown: model, data, seed, a digest."""
-    digest = hashlib.sha256()
-    first = source.trials[0]
-    for state in (source.init(first.number), first.rounds[:2][-1].masks):
-        for name, value in state.items():
-            digest.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
-    config = source.config
-    return f"{config['model']} on {config['data']}, seed {config['seed']}, sha256:{digest.hexdigest()[:16]}"
+    first, config = source.trials[0], source.config
+    arrays = (*source.init(first.number).items(), *first.rounds[:2][-1].masks.items())
+    return f"{config['model']} on {config['data']}, seed {config['seed']}, sha256:{digest(arrays)}"
+
+
+def digest(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
+    """Return the first 16 digits of the SHA-256 of arrays and their names."""
+    found = hashlib.sha256()
+    for name, value in arrays:
+        found.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
+    return found.hexdigest()[:16]
 
 
 class Given(Pruner):

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,22 +32,24 @@ from tinyticket.store import Checkpoint, Run
 Runs = dict[str | None, Run]
 """The trainings of a round by control: None for its ticket (in round 0 the dense network), CONTINUED for what is pruned next."""
 
-
 Trainings = dict[str | None, Future[Run]]
 """The same while they are under way."""
 
 
-class Memory(Protocol):
-    """What was trained before: the result file."""
+class Memory:
+    """What was trained before: the result file. This one holds nothing, and keeps nothing."""
 
     def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
         """Return a finished round, or None; it has these masks, or with `begun` its training begins with them."""
+        return None
 
     def trained(self, trial: int, round: int, control: str | None) -> Run | None:
         """Return a training of a round that is not finished, or None: controls may come to a round later."""
+        return None
 
     def checkpoint(self, trial: int) -> Checkpoint:
         """Return the checkpoint to rewind to, of a trial whose round 0 is finished."""
+        raise NotImplementedError
 
     def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
         """Keep a finished round of a trial whose theta_0 is `initial`."""
@@ -236,9 +238,3 @@ class TrialRun:
             draw=self.draw,
             trained=masked_by,
         )
-
-
-def reached(rounds: list[Round]) -> int:
-    """Return how many trainings these rounds are."""
-    runs = [run for round in rounds for run in (round, *round.beside.values())]
-    return sum(run.origin.get("training") != "none" for run in runs)

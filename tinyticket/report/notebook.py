@@ -5,7 +5,6 @@ from __future__ import annotations
 from tinyticket.notebook import table
 from tinyticket.report.series import controls, series
 from tinyticket.results import Result
-from tinyticket.results.naming import metric_of
 
 
 def result_html(result: Result) -> str:
@@ -26,7 +25,7 @@ def result_html(result: Result) -> str:
         ]
         for left in series(result, "ticket", lambda run: run.weights_left)
     ]
-    metric = metric_of(result.config).title
+    metric = result.metric.title
     others = (f"{name}: {metric} %" for name in names[1:])
     headings = ["round", "weights left", "density", "early stop", f"test {metric} %", *others]
     return table(headings, rows, result.verdict["text"])

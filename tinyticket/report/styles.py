@@ -22,6 +22,7 @@ LAYERS_DARK = ("#a99af0", "#8f9cf2", "#7db4ec", "#72cbe0", "#74dcc0", "#98e39a",
 INK, POSITIVE, NEGATIVE = (0x2F, 0x74, 0xC0), (0x0B, 0x9A, 0x8F), (0xC2, 0x3B, 0x90)
 """Of masks, and of positive and negative weights, on white and on black."""
 
+STAMP = "Seconds as measured while trainings may have run side by side and kernels were compiled: not a benchmark."
 MARKERS = ("", "o", "s", "^", "D", "v", "P", "X")
 KINDS = ("dense", "ticket", "reinit", "random", "reshuffle", "reinit-signed", "static", "rewound")
 

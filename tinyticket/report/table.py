@@ -11,7 +11,7 @@ from tinyticket.report.compared import short_names
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
 from tinyticket.results.comparison import Comparison, Side
-from tinyticket.results.naming import TICKETS, Metric, metric_of
+from tinyticket.results.naming import TICKETS, Metric
 
 
 def title(result: Result) -> str:
@@ -46,9 +46,7 @@ def table(result: Result, width: int = WIDTH) -> list[Table]:
         groups.append(
             [
                 Column(f"{escape(label)}:\nstop", [_cell(stops, each.round, ".0f", ".0f") for each in rounds]),
-                Column(
-                    metric_of(result.config).title, [_cell(accuracies, each.round, ".2f", ".1f") for each in rounds]
-                ),
+                Column(result.metric.title, [_cell(accuracies, each.round, ".2f", ".1f") for each in rounds]),
             ]
         )
     return blocks(lead, groups, width)

@@ -110,19 +110,13 @@ CONFIG: dict[str, Check] = {
     "eager": lambda value: isinstance(value, bool),
 }
 LATER: dict[str, Check] = {
-    **dict.fromkeys(("rewind", "strategy", "criterion", "masks_from", "method", "augment", "recipe", "mask_0"), _text),
-    **dict.fromkeys(
-        ("early_bird_by", "device", "test_at", "loss", "class_weights", "target", "ties", "rewind_optimizer"), _text
-    ),
-    **dict.fromkeys(("drop", "score_lr", "scale_penalty", "margin", "label_smoothing", "label_noise"), _number),
-    **dict.fromkeys(("salient", "score_start", "score_penalty"), _number),
-    **dict.fromkeys(("signed_constant", "rescale", "exact_convolutions"), lambda value: isinstance(value, bool)),
-    "rewind_to": _count(0),
+    **dict.fromkeys(("rewind", "method", "loss", "target"), _text),
+    "margin": _number,
     "update_every": _count(1),
-    "first_trial": _count(0),
-    "samples_per_class": _count(0),
     "gradual": lambda value: _list(_count(0), (0, 3))(value) and all(value[2:]),
 }
+"""Of the settings that the first files did not have, those that are read without `Settings`, which checks all."""
+
 NETWORKS: dict[str, Check] = {
     **dict.fromkeys(("label", "sought", "how"), _text),
     **dict.fromkeys(("timed", "trained"), lambda value: isinstance(value, bool)),

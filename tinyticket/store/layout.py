@@ -190,9 +190,13 @@ def read_start_masks(group: Group, outline: Outline) -> dict[str, np.ndarray]:
     if "start_mask" in group:
         return read_masks(group, outline, "start_mask")
     masks = read_masks(group, outline)
-    origin = group.json("start").get("mask")
-    dense = isinstance(origin, str) and origin not in MASK_STAYS
+    dense = begins_dense(group.json("start").get("mask"))
     return {name: np.ones(mask.shape, bool) if dense else mask for name, mask in masks.items()}
+
+
+def begins_dense(origin: Any) -> bool:
+    """Whether a training whose mask comes from there is taken to begin with a dense network, unless the file has its mask then."""
+    return isinstance(origin, str) and origin not in MASK_STAYS
 
 
 def read_masks(group: Group, outline: Outline, which: str = "mask") -> dict[str, np.ndarray]:

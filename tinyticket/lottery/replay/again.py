@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset, catalogue
 from tinyticket.errors import InputError
-from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.experiment import Experiment
@@ -22,7 +21,7 @@ from tinyticket.lottery.jobs.submission import Here
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.trial import Runs
+from tinyticket.lottery.trial import Memory
 from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round
@@ -124,21 +123,17 @@ class Again:
             )
 
 
-class _Recalled:
+class _Recalled(Memory):
     """The memory of a trial in which one round is not finished, whatever the file holds, or no round is."""
 
     def __init__(self, result: Result, missing: int | None):
         self._result, self._missing = result, missing
-        self.checkpoint = result.rewind
 
-    def recall(self, trial: int, round: int, masks: Masks, begun: bool = False) -> Round | None:
+    def checkpoint(self, trial):
+        return self._result.rewind(trial)
+
+    def recall(self, trial, round, masks, begun=False):
         return None if self._missing in (round, None) else self._result.round(trial, round)
-
-    def trained(self, trial: int, round: int, control: str | None) -> Run | None:
-        return None
-
-    def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
-        """Keep nothing: it is in the file."""
 
 
 def data_of(

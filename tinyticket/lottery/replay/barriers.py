@@ -14,7 +14,7 @@ import numpy as np
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.replay.instability import STABLE, barrier, curve_between
-from tinyticket.results.analyses.analysis import Analysis, mean
+from tinyticket.results.analyses.analysis import Analysis, Found, means
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -62,17 +62,13 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
     for number in chosen or ():
         result.round(result.trials[0].number, number)  # says that there is none
     again = Again(result, **options)
-    held: dict[tuple[int, str], list[dict[str, float | None]]] = {}
+    held: dict[tuple[int, str], list[Found]] = {}
     for trial in result.trials:
         for round in trial.rounds[1:]:
             if chosen is None or round.number in chosen:
                 for name, found in _of_round(again, trial, round):
                     held.setdefault((round.number, name), []).append(found)
-    rows: list[dict[str, Any]] = []
-    for (number, name), several in sorted(held.items(), key=lambda item: item[0][0]):
-        rows.append(
-            {"round": number, "network": name, **{key: mean(each[key] for each in several) for key in several[0]}}
-        )
+    rows = [{"round": number, "network": name, **found} for number, name, found in means(held)]
     title = "Largest error above the line between the errors of two networks"
     y = ("before_over_line", "dense_over_line")
     return Analysis(title, rows, "density", y, "network", metric=result.metric)
@@ -83,7 +79,7 @@ def over_line(errors: np.ndarray) -> float:
     return float(np.max(errors - np.linspace(errors[0], errors[-1], len(errors))))
 
 
-def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, dict[str, float | None]]]:
+def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, Found]]:
     """Yield the ticket of a round and its controls, with what is measured on their lines."""
     dense = _network(trial.rounds[0])
     follows = not again.result.config.get("one_shot")
@@ -93,7 +89,7 @@ def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, d
         to_dense = _between(again, network, dense)
         to_before = to_dense if before is dense else _between(again, network, before)
         error = 1 - run.final_test_accuracy
-        found: dict[str, float | None] = {"density": run.density, "error": error}
+        found: Found = {"density": run.density, "error": error}
         found["over_dense"] = error - (1 - trial.rounds[0].final_test_accuracy)
         found |= {f"before_{key}": value if follows else None for key, value in to_before.items()}
         yield name, found | {f"dense_{key}": value for key, value in to_dense.items()}

@@ -6,7 +6,7 @@ import re
 
 from tinyticket.errors import InputError
 from tinyticket.lottery.replay.check import Check
-from tinyticket.lottery.replay.file import DAMAGE
+from tinyticket.lottery.replay.file import DAMAGE, in_a_line
 from tinyticket.results.result import Result
 from tinyticket.store.digest import FILE, Examined
 
@@ -21,7 +21,7 @@ def digest_checks(result: Result, published: str | None) -> list[Check]:
     try:
         examined = result.digests
     except DAMAGE as error:
-        damaged = [f"damaged: {(str(error) or type(error).__name__).splitlines()[0]}"]
+        damaged = [f"damaged: {in_a_line(error)}"]
         return [Check(what, 1, damaged) for what in (RECORDED, PUBLISHED)[: 1 if published is None else 2]]
     checks = [_recorded(examined)]
     if published is not None:

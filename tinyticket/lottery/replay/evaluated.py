@@ -7,7 +7,7 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.jobs.job import Job
-from tinyticket.lottery.replay.file import DAMAGE, File, Training, Wrong
+from tinyticket.lottery.replay.file import DAMAGE, File, Training, Wrong, in_a_line
 from tinyticket.results.result import fill
 from tinyticket.results.round import Round
 
@@ -35,7 +35,7 @@ def _starts(file: File, trial: int) -> Wrong:
     try:
         file.again.go_through(trial, see)
     except DAMAGE as error:
-        reason = f"its trial cannot be gone through: {(str(error) or type(error).__name__).splitlines()[0]}"
+        reason = f"its trial cannot be gone through: {in_a_line(error)}"
         for found in file.trainings:
             if found.trial == trial:
                 wrong.setdefault((found.run.number, found.control), reason)

@@ -33,6 +33,19 @@ Wrong = dict[tuple[int, str | None], str | None]
 """What is wrong with the trainings of a trial, by round and control; None if nothing is."""
 
 
+def unless_damaged(look: Callable[..., str | None], *at: Any) -> str | None:
+    """Return what looking at a file finds to be wrong; that is damage where it cannot be looked at."""
+    try:
+        return look(*at)
+    except DAMAGE as error:
+        return f"damaged: {in_a_line(error)}"
+
+
+def in_a_line(error: Exception) -> str:
+    """Return what an error says, in a line."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 @dataclass(frozen=True)
 class Training:
     """One training of the file, and the ticket beside which it ran if it is a control."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from tinyticket.lottery.replay import claims, evaluated, whole
 from tinyticket.lottery.replay.again import OtherDataError
 from tinyticket.lottery.replay.check import Check
 from tinyticket.lottery.replay.digests import digest_checks
-from tinyticket.lottery.replay.file import DAMAGE, File, Training
+from tinyticket.lottery.replay.file import File, Training, unless_damaged
 from tinyticket.lottery.replay.replay import repeat
 from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.results.result import Result
@@ -33,16 +34,7 @@ class Claim(NamedTuple):
     otherwise: str = "nothing to check"
 
 
-def _everything(file: File) -> Sequence[Training]:
-    return file.trainings
-
-
-def _dense(file: File) -> Sequence[Training]:
-    return file.dense
-
-
-def _controls(file: File) -> Sequence[Training]:
-    return file.controls
+_EVERYTHING, _DENSE, _CONTROLS = map(attrgetter, ("trainings", "dense", "controls"))
 
 
 def _planned(file: File) -> Sequence[Training]:
@@ -66,21 +58,21 @@ def _pruned(file: File) -> Sequence[Training]:
 THETA_0 = "they go back to theta_0, or not at all"
 DENSE, GIVEN = "each round was pruned from the dense network", "they were given, or chosen by examples or in training"
 CLAIMS = (
-    Claim("trials are counted from 0 without a gap", _dense, claims.numbered),
-    Claim("no trial is another one again", _dense, claims.distinct),
-    Claim("theta_0 is what the seed draws", _dense, claims.drawn, "draw"),
-    Claim("masks and weights are complete, and survivors finite", _everything, claims.complete),
-    Claim("what tickets rewind to is of the iteration that the settings say", _dense, claims.rewound),
-    Claim("density and weights left are those of the masks", _everything, claims.counts),
-    Claim("the history goes from the start to the last iteration", _everything, claims.history),
-    Claim("early stop and accuracies follow from the history", _everything, claims.scalars),
+    Claim("trials are counted from 0 without a gap", _DENSE, claims.numbered),
+    Claim("no trial is another one again", _DENSE, claims.distinct),
+    Claim("theta_0 is what the seed draws", _DENSE, claims.drawn, "draw"),
+    Claim("masks and weights are complete, and survivors finite", _EVERYTHING, claims.complete),
+    Claim("what tickets rewind to is of the iteration that the settings say", _DENSE, claims.rewound),
+    Claim("density and weights left are those of the masks", _EVERYTHING, claims.counts),
+    Claim("the history goes from the start to the last iteration", _EVERYTHING, claims.history),
+    Claim("early stop and accuracies follow from the history", _EVERYTHING, claims.scalars),
     Claim("every round has as many weights as planned", _planned, claims.as_planned, "plan", "training decides it"),
     Claim("a ticket's weights are among those of the round before", _nested, claims.nested, otherwise=DENSE),
     Claim("masks follow from the weights before them", _pruned, claims.follows, "plan", GIVEN),
-    Claim("controls differ from their tickets in what they claim", _controls, claims.differs, otherwise="no controls"),
-    Claim("networks start as the settings and the rounds before say", _everything, evaluated.start, "again"),
+    Claim("controls differ from their tickets in what they claim", _CONTROLS, claims.differs, otherwise="no controls"),
+    Claim("networks start as the settings and the rounds before say", _EVERYTHING, evaluated.start, "again"),
     Claim("what tickets rewind to is the dense network then", _rewound, evaluated.rewound, "again", THETA_0),
-    Claim("the final accuracies are those of the networks", _everything, evaluated.end, "again"),
+    Claim("the final accuracies are those of the networks", _EVERYTHING, evaluated.end, "again"),
 )
 
 
@@ -120,19 +112,13 @@ def verify(result: Result, retrain: int = 0, seed: int = 0, digest: str | None =
 
 
 def _check(file: File, claim: Claim) -> Check:
-    failures = []
     try:
         getattr(file, claim.needs)
         trainings = claim.where(file)
     except InputError as error:
         return Check(claim.what, 0, [], str(error))
-    for found in trainings:
-        try:
-            wrong = claim.wrong(file, found)
-        except DAMAGE as error:
-            wrong = f"damaged: {(str(error) or type(error).__name__).splitlines()[0]}"
-        if wrong:
-            failures.append(f"{found}: {wrong}")
+    found = [(training, unless_damaged(claim.wrong, file, training)) for training in trainings]
+    failures = [f"{training}: {wrong}" for training, wrong in found if wrong]
     return Check(claim.what, len(trainings), failures, "" if trainings else claim.otherwise)
 
 
@@ -143,10 +129,7 @@ def _check_whole(file: File, what: str, wrong: Callable[[File], str | None], nee
         return Check(what, 1, [str(error)])
     except InputError as error:
         return Check(what, 0, [], str(error))
-    try:
-        found = wrong(file)
-    except DAMAGE as error:
-        found = f"damaged: {(str(error) or type(error).__name__).splitlines()[0]}"
+    found = unless_damaged(wrong, file)
     return Check(what, 1, [found] if found else [])
 
 
@@ -159,6 +142,5 @@ def _retrained(file: File, found: Training) -> Check:
     except InputError as error:
         return Check(what, 0, [], str(error))
     differences = [f"{one.what} ({one.places})" for one in again.differences]
-    return Check(
-        what, 1, [f"{', '.join(differences)} differ; {'; '.join(again.remarks)}".rstrip("; ")] * bool(differences)
-    )
+    words = f"{', '.join(differences)} differ; {'; '.join(again.remarks)}".rstrip("; ")
+    return Check(what, 1, [words] if differences else [])

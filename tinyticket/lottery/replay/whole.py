@@ -14,19 +14,8 @@ from tinyticket.store.layout import SCALARS
 
 TRAINING = r"trials/\d+/rounds/\d+(/controls/[^/]+|/continued)?"
 PLACES = {
-    "": {
-        "format",
-        "format_version",
-        "config",
-        "model",
-        "data",
-        "networks",
-        "versions",
-        "machine",
-        "seed",
-        "digest",
-        "diverged",
-    },
+    "": {"format", "format_version", "seed", "config", "model", "data", "networks", "versions", "machine"}
+    | {"digest", "diverged"},
     r"trials(/\d+(/rounds(/\d+/controls)?)?)?": set(),
     r"trials/\d+/init": {"digest"},
     r"trials/\d+/init/[^/]+": set(),

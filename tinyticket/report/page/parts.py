@@ -11,6 +11,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.settings.toml import to_toml
 from tinyticket.report.series import controls, series
+from tinyticket.report.styles import STAMP
 from tinyticket.report.summary import rows
 from tinyticket.results import Result
 from tinyticket.results.analyses import layers
@@ -143,7 +144,7 @@ def times_table(result: Result) -> Table:
             Cell(f"{seconds / total:.0%}", seconds),
         ])  # fmt: skip
     return Table(
-        "Seconds as measured while trainings may have run side by side and kernels were compiled: not a benchmark.",
+        STAMP,
         ["network", "trainings", "seconds", "seconds each", "share"],
         found,
     )

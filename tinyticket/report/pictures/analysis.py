@@ -45,15 +45,8 @@ WORDS = {
     "initial_test_accuracy": "initial weights: test accuracy (%)",
     "constant_test_accuracy": "signed constants: test accuracy (%)",
 }
-WORDS_OF_R2 = {
-    "barrier": "error barrier (% of the variance)",
-    "before_over_line": "to the ticket before: above both ends (% of the variance)",
-    "dense_over_line": "to the dense network: above both ends (% of the variance)",
-    "test_error": "test error, 1 - R2 (%)",
-    "initial_test_accuracy": "initial weights: test R2 (%)",
-    "constant_test_accuracy": "signed constants: test R2 (%)",
-}
-"""Where targets are numbers."""
+OF_R2 = {"test examples": "the variance", "test accuracy": "test R2", "test error (": "test error, 1 - R2 ("}
+"""What stands for these words where targets are numbers."""
 
 NULL = {"over_chance": 1.0, "locality": 1.0, "adjacency": 1.0}
 """Columns that have a value which means nothing was found."""
@@ -138,5 +131,7 @@ def _frame(axis: Any, found: Analysis, column: str) -> None:
 
 
 def _words(found: Analysis, column: str) -> str:
-    words = WORDS | (WORDS_OF_R2 if found.metric == R2 else {})
-    return words.get(column, column.replace("_", " "))
+    words = WORDS.get(column, column.replace("_", " "))
+    for of_accuracy, of_r2 in OF_R2.items() if found.metric == R2 else ():
+        words = words.replace(of_accuracy, of_r2)
+    return words

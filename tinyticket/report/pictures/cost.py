@@ -6,11 +6,9 @@ from matplotlib import colormaps
 
 from tinyticket.report.pictures.figure import Picture, against_density, dodged, finish, picture, plain, style
 from tinyticket.report.series import controls, mean_seconds
-from tinyticket.report.styles import COLOURS, label_of, title_of
+from tinyticket.report.styles import COLOURS, STAMP, label_of, title_of
 from tinyticket.results import Result
 from tinyticket.results.analyses import cost as costs
-
-STAMP = "Seconds as measured while trainings may have run side by side and kernels were compiled: not a benchmark."
 
 
 def cost(result: Result) -> Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,16 @@ class Analysis:
     log_x: bool = True  # whether x is a density, shown as the papers do: logarithmic, from dense to sparse
     picture: Analysis | None = None  # what a picture shows instead of this table
     metric: Metric = ACCURACY  # what its columns of accuracies and errors, which are 1 - accuracy, are
+
+
+Found = dict[str, float | None]
+"""What was found of one network, by column."""
+
+
+def means(held: Mapping[tuple[int, str], list[Found]]) -> Iterator[tuple[int, str, Found]]:
+    """Yield round, name and means over trials of what was found, by round and name, in the order of the rounds."""
+    for (number, name), several in sorted(held.items(), key=lambda item: item[0][0]):
+        yield number, name, {key: mean(each[key] for each in several) for key in several[0]}
 
 
 def mean(values: Iterable[float | None]) -> float | None:

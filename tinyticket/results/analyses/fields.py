@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tinyticket.errors import InputError
 from tinyticket.prune.locality import adjacency, locality
-from tinyticket.results.analyses.analysis import Analysis, mean
+from tinyticket.results.analyses.analysis import Analysis, Found, means
 from tinyticket.results.analyses.signs import with_other_masks
 from tinyticket.results.result import Result
 
@@ -20,20 +19,16 @@ def fields(result: Result) -> Analysis:
     by round, and that one-shot pruning to the same density does not make them so: compare a result with one of `--one-shot`.
     "inputs" is how many pixels a unit sees on average.
     """
-    held: dict[tuple[int, str], list[dict[str, float | None]]] = {}
+    held: dict[tuple[int, str], list[Found]] = {}
     first, shape = first_layer(result)
     for trial in result.trials:
         for round in trial.rounds:
             for network, run in {"ticket": round, **with_other_masks(round)}.items():
-                found: dict[str, float | None] = {"density": run.density}
                 mask = run.masks[first]
-                found |= {"inputs": float(mask.sum(axis=1).mean()), "locality": locality(mask, shape)}
-                found["adjacency"] = adjacency(mask, shape)
+                found: Found = {"density": run.density, "inputs": float(mask.sum(axis=1).mean())}
+                found |= {"locality": locality(mask, shape), "adjacency": adjacency(mask, shape)}
                 held.setdefault((round.number, network), []).append(found)
-    rows: list[dict[str, Any]] = []
-    for (number, network), several in sorted(held.items(), key=lambda item: item[0][0]):
-        means = {name: mean(each[name] for each in several) for name in several[0]}
-        rows.append({"round": number, "network": network, **means})
+    rows = [{"round": number, "network": network, **found} for number, network, found in means(held)]
     title = "How close two pixels of one unit lie, relative to those of two units"
     return Analysis(title, rows, "density", ("locality", "adjacency"), "network")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tinyticket.results.analyses.analysis import Analysis, mean
+from tinyticket.results.analyses.analysis import Analysis, Found, means
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -18,20 +16,16 @@ def movement(result: Result) -> Analysis:
     it prunes, the former's share of changed signs, and the magnitudes that both started from. Frankle and Carbin (2019,
     appendix F) find that winning-ticket weights move more than others; Zhou et al. (2019) that their signs are what matters.
     """
-    held: dict[tuple[int, str], list[dict[str, float | None]]] = {}
-    densities: dict[int, list[float]] = {}
+    held: dict[tuple[int, str], list[Found]] = {}
     for trial in result.trials:
         initial = result.init(trial.number)
         for round, after in _successors(result, trial):
-            densities.setdefault(round.number, []).append(round.density)
             trained = round.trained
             for name, mask in round.masks.items():
                 keeps = after.masks[name] if after else mask
-                held.setdefault((round.number, name), []).append(_of(initial[name], trained[name], mask, keeps))
-    rows: list[dict[str, Any]] = []
-    for (number, name), found in sorted(held.items(), key=lambda item: item[0][0]):
-        means = {key: mean([each[key] for each in found]) for key in found[0]}
-        rows.append({"round": number, "density": float(np.mean(densities[number])), "layer": name, **means})
+                found: Found = {"density": round.density, **_of(initial[name], trained[name], mask, keeps)}
+                held.setdefault((round.number, name), []).append(found)
+    rows = [{"round": n, "density": found.pop("density"), "layer": name, **found} for n, name, found in means(held)]
     title = "Mean distance from the initial value, of weights that stay and that the next pruning removes"
     return Analysis(title, rows, "density", ("kept_moved", "pruned_moved", "kept_flipped"), "layer")
 
@@ -44,7 +38,7 @@ def _successors(result: Result, trial: Trial) -> list[tuple[Round, Round | None]
     return list(zip(rounds, [*rounds[1:], None], strict=True))
 
 
-def _of(initial: np.ndarray, trained: np.ndarray, mask: np.ndarray, keeps: np.ndarray) -> dict[str, float | None]:
+def _of(initial: np.ndarray, trained: np.ndarray, mask: np.ndarray, keeps: np.ndarray) -> Found:
     moved, pruned = np.abs(trained - initial), mask & ~keeps
     return {
         "kept_moved": _average(moved[keeps]),

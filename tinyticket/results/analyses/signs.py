@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from tinyticket import prune
-from tinyticket.results.analyses.analysis import Analysis, mean
+from tinyticket.results.analyses.analysis import Analysis, Found, means
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -21,18 +20,15 @@ def signs(result: Result) -> Analysis:
     change early, while many weights are left, and then stay, more than where weights are rewound. The control `random` would
     refute that the mask has to do with it: its survivors are any weights.
     """
-    held: dict[tuple[int, str], list[dict[str, float | None]]] = {}
+    held: dict[tuple[int, str], list[Found]] = {}
     for trial in result.trials:
         for network, round, found in _flips(result, trial):
             held.setdefault((round.number, network), []).append({"density": round.density, **found})
-    rows: list[dict[str, Any]] = []
-    for (number, network), several in sorted(held.items(), key=lambda item: item[0][0]):
-        means = {name: mean([each[name] for each in several]) for name in ("density", *COLUMNS)}
-        rows.append({"round": number, "network": network, **means})
+    rows = [{"round": number, "network": network, **found} for number, network, found in means(held)]
     return Analysis("Share of surviving weights whose sign changed", rows, "density", COLUMNS, "network")
 
 
-def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, dict[str, float | None]]]:
+def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, Found]]:
     initial, before = result.init(trial.number), None
     for round in trial.rounds:
         ended = round.trained
