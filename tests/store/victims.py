@@ -82,9 +82,7 @@ class Life:
         return int(self.said.read_text()), time.monotonic() - began
 
     def finish(self, whole: dict) -> None:
-        """Let the program come to its end, and compare."""
-        code = ended(self.start())
-        assert code == 0, (code, self.said.read_text())
+        """Compare what a run that came to its end has left."""
         assert differing(contents(self.path), whole) == []
         assert os.listdir(self.path.parent) == [self.path.name]
 
@@ -137,7 +135,7 @@ def main(signals: int, first: int = 0) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         npz = save_npz(folder / "mine.npz")
-        while counts.total() < signals:
+        while counts.total() < signals:  # and as many more as the last file's end takes
             kind, has_journal, seed = dice.choice([*KINDS]), dice.random() < 0.5, dice.random()
             if kind not in known:
                 undisturbed = find(data=str(npz), out=folder / f"{kind}.h5", **COMMON | KINDS[kind])
@@ -149,7 +147,7 @@ def main(signals: int, first: int = 0) -> None:
                     known[kind, has_journal] = life.measure()
                     life = Life(folder / "life", npz, kind, has_journal)
                 own = random.Random(seed)
-                while counts.total() < signals and (number := disturb(life, own, *known[kind, has_journal])):
+                while number := disturb(life, own, *known[kind, has_journal]):
                     counts[number.name] += 1
                 life.finish(known[kind])
             except BaseException:
