@@ -36,10 +36,10 @@ METHODS = {"read", "readline", "readinto", "seek", "write", "writelines", "flush
 
 
 class Faults:
-    """Patches the calls of this process; the fault comes at the one of a number."""
+    """Patches the calls of this process; the fault comes at the one of a number. "count" counts calls, and no fault comes."""
 
-    def __init__(self, kind: str, at: int):
-        self.kind, self.at, self.count = kind, at, 0
+    def __init__(self, kind: str, at: int, number: int = signal.SIGKILL):
+        self.kind, self.at, self.count, self.signal = kind, at, 0, number
 
     def install(self) -> None:
         for name in (CHANGING | READING) - METHODS - {"flock"}:
@@ -60,10 +60,10 @@ class Faults:
             if self.kind == "full" and self.count > self.at and name not in ("unlink", "rmdir"):
                 raise OSError(errno.ENOSPC, "a fault")
             if self.kind == "before" and mine:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.signal)
             found = call(*given, **more)
             if self.kind == "after" and mine:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.signal)
             return found
 
         return patched

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 from tests.store.test_archive import add, names_in
+from tinyticket import filesystem
 from tinyticket.errors import InputError
 from tinyticket.report.export import export
 from tinyticket.results import load
@@ -21,6 +23,17 @@ def on_disk(path):
     archive = Archive(path)
     archive.commit(add("first"))
     return archive
+
+
+def test_a_signal_while_the_lock_is_taken_leaves_none(on_disk, tmp_path, monkeypatch):
+    def lock(file, plain=filesystem.lock):
+        signal.raise_signal(signal.SIGINT)
+        return plain(file)
+
+    monkeypatch.setattr(filesystem, "lock", lock)
+    with pytest.raises(KeyboardInterrupt), on_disk.locked():
+        pytest.fail("the signal was not heard")
+    assert os.listdir(tmp_path) == ["ticket.h5"]
 
 
 # -- what lies where the lock and the new content will be

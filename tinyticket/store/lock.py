@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tinyticket import filesystem
 from tinyticket.errors import InputError, printable
+from tinyticket.interruption import deferred
 
 
 @contextlib.contextmanager
@@ -27,6 +28,14 @@ def held(file: Path) -> Iterator[None]:
     OSError
         If nothing can be written beside it.
     """
+    with contextlib.ExitStack() as stack:
+        with deferred():  # a signal is heard when the lock is sure to be given back
+            stack.enter_context(_taken(file))
+        yield
+
+
+@contextlib.contextmanager
+def _taken(file: Path) -> Iterator[None]:
     beside = file.with_name(f".{file.name}.lock")
     while True:
         lock, locked = filesystem.open_own(beside), True
@@ -46,7 +55,7 @@ def held(file: Path) -> Iterator[None]:
         with contextlib.nullcontext() if locked else _owned(file):
             yield
     finally:
-        with contextlib.suppress(OSError), lock:  # left behind, it harms nobody
+        with deferred(), contextlib.suppress(OSError), lock:  # left behind, it harms nobody
             filesystem.remove_open(lock, beside)
 
 
