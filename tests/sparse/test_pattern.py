@@ -104,7 +104,7 @@ def test_rows_and_columns_follow_from_the_positions_and_cannot_be_given():
     pattern = Pattern.from_mask(np.eye(4, dtype=bool), 16)
     assert dataclasses.replace(pattern, lanes=32).rows.offsets.tolist() == [0, 32, 64, 96]
     beyond = pattern.rows._replace(offsets=pattern.rows.offsets + np.uint32(16))
-    with pytest.raises(ValueError, match="rows"):
+    with pytest.raises(TypeError, match="rows"):
         dataclasses.replace(pattern, rows=beyond)
 
 
@@ -120,9 +120,45 @@ def test_what_kernels_read_cannot_be_written(copied):
             array[...] = 0
 
 
-@pytest.mark.parametrize(("cpu", "cut"), [("emeraldrapids", False), ("znver4", True)])
-def test_columns_stay_whole_where_the_second_level_cache_is_quick(cpu, cut, monkeypatch):
-    monkeypatch.setattr("tinyticket.sparse.pattern.target", lambda: (cpu, ""))
+@pytest.mark.parametrize(("quick", "blocks"), [(True, (3, 1)), (False, (3, 8))])
+def test_columns_stay_whole_where_the_second_level_cache_is_quick(quick, blocks, monkeypatch):
+    monkeypatch.setattr("tinyticket.sparse.pattern.QUICK", quick)
     pattern = Pattern.from_mask(np.ones((1024, 300), bool), 64)
-    assert (pattern.columns.blocks > 1) == cut
-    assert pattern.rows.blocks > 1
+    assert (pattern.rows.blocks, pattern.columns.blocks) == blocks
+
+
+@pytest.mark.parametrize("outputs", [100, 4000])
+def test_rows_are_cut_less_where_the_cache_is_quick_and_least_where_there_are_many(outputs, monkeypatch):
+    pattern = Pattern.from_mask(np.arange(outputs * 1000).reshape(outputs, 1000) % 5 == 0, 64)  # 200 survivors a row
+    monkeypatch.setattr("tinyticket.sparse.pattern.QUICK", True)
+    assert dataclasses.replace(pattern).rows.blocks == {100: 4, 4000: 1}[outputs]
+    monkeypatch.setattr("tinyticket.sparse.pattern.QUICK", False)
+    assert dataclasses.replace(pattern).rows.blocks == 8
+
+
+@pytest.mark.parametrize(("per_line", "blocks"), [(100, 4), (16, 2), (7, 1)])
+def test_lines_over_more_than_the_second_level_cache_holds_are_cut_for_it(per_line, blocks):
+    mask = np.zeros((16, 16384), bool)
+    mask[:, :: 16384 // per_line] = True
+    assert Pattern.from_mask(mask, 64).rows.blocks == blocks
+    assert Pattern.from_mask(np.ascontiguousarray(mask.T), 64).columns.blocks == blocks
+
+
+def test_a_matrix_may_have_more_positions_than_32_bits_count():
+    shape, places = (70_000, 100_000), [(0, 3), (43_000, 99_999), (69_999, 0), (69_999, 3)]
+    pattern = Pattern(shape, np.array([r * shape[1] + c for r, c in places]), 32, row_blocks=1, column_blocks=2)
+    assert pattern.rows.offsets.tolist() == [32 * c for _, c in places]
+    by_column = sorted(places, key=lambda place: place[::-1])
+    assert pattern.columns.offsets.tolist() == [32 * r for r, _ in by_column]
+    assert [places[i] for i in pattern.to_row] == by_column
+    ends = pattern.columns.starts[1:].reshape(-1, 2)
+    assert ends[[0, 3, 99_999]].tolist() == [[0, 1], [2, 3], [3, 4]]
+
+
+def test_values_move_to_a_pattern_of_other_places():
+    before, after = Pattern((3, 4), np.array([1, 5, 11]), 16), Pattern((3, 4), np.array([0, 5, 6, 11]), 16)
+    values = np.array([7, 8, 9], np.float32)
+    assert after.moved(values, before, by_column=False).tolist() == [0, 8, 0, 9]
+    moved = after.moved(before.by_column(values), before, by_column=True)
+    assert after.by_row(moved).tolist() == [0, 8, 0, 9]
+    assert after.moved(values[:0], Pattern((3, 4), np.zeros(0, int), 16), by_column=False).tolist() == [0] * 4

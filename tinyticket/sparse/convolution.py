@@ -65,7 +65,7 @@ class ConvPattern(lines.ConvPattern, Orders):
         """Return the pattern of another mask for the same images."""
         return ConvPattern.from_mask(mask, self.window, shared=self.shared)
 
-    def _lines(self) -> tuple[Lines, Lines, np.ndarray]:
+    def _check(self) -> None:
         window = self.window
         _check_window(window, self.shared)
         expected = window.outputs, window.inputs, window.kernel_height, window.kernel_width
@@ -73,21 +73,28 @@ class ConvPattern(lines.ConvPattern, Orders):
             raise InputError(f"the window needs a weight or mask of shape {expected}, not {self.shape}")
         if max(window.inputs * window.x_plane, window.outputs * window.y_plane) >= 2**32:
             raise InputError(f"images of {window} need offsets beyond 32 bits")
-        forward, line, back = _taps(window)
+
+    def _row_lines(self) -> Lines:
+        window, blocks = self.window, self.row_blocks
+        forward, line, _ = _taps(window)
         output, tap = np.divmod(self.positions, line.size)
         channel = tap // (window.kernel_height * window.kernel_width)
+        if blocks is None:
+            per_line = output.size // window.outputs
+            blocks = min(-(-_strip(window) * window.inputs // CACHE), per_line // WORTHWHILE)
+        return lines_of(output, forward[tap], window.outputs, channel, window.inputs, blocks)
+
+    def _column_lines(self) -> tuple[Lines, np.ndarray]:
+        window, blocks = self.window, self.column_blocks
+        _, line, back = _taps(window)
+        output, tap = np.divmod(self.positions, line.size)
         keys, count = line[tap], window.inputs * window.stride**2
         order = order_of(keys, count)
-        above, row_blocks, column_blocks = output[order], self.row_blocks, self.column_blocks
-        if row_blocks is None:
-            per_line = output.size // window.outputs
-            row_blocks = min(-(-_strip(window) * window.inputs // CACHE), per_line // WORTHWHILE)
-        if column_blocks is None:  # they do two multiply-adds for each load, which the second-level cache keeps up with
-            column_blocks = -(-_strip(window) * window.outputs // LARGE_CACHE)
-        rows = lines_of(output, forward[tap], window.outputs, channel, window.inputs, row_blocks)
+        above = output[order]
+        if blocks is None:  # they do two multiply-adds for each load, which the second-level cache keeps up with
+            blocks = -(-_strip(window) * window.outputs // LARGE_CACHE)
         offsets = back[tap[order]] + (above * window.y_plane).astype(np.uint32)
-        columns = lines_of(keys[order], offsets, count, above, window.outputs, column_blocks)
-        return rows, columns, order
+        return lines_of(keys[order], offsets, count, above, window.outputs, blocks), order
 
 
 def _axis(kernel: int, length: int, window: Window) -> tuple[np.ndarray, np.ndarray]:

@@ -25,24 +25,54 @@ class Orders(Survivors):
     positions: np.ndarray  # int64, ascending: flat index in the weight of each survivor in the order of rows
     row_blocks: int | None = field(default=None, kw_only=True)  # as asked for; `rows.blocks` is what came of it
     column_blocks: int | None = field(default=None, kw_only=True)
-    rows: Lines = field(init=False, repr=False)
-    columns: Lines = field(init=False, repr=False)
-    to_row: np.ndarray = field(init=False, repr=False)
     _bounds: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self):
         check_fields(self)
         positions, size = self.positions.astype(np.int64), math.prod(self.shape)
-        steps = np.diff(positions, prepend=-1, append=size) if positions.ndim == 1 else np.zeros(1)
-        if not size or self.positions.dtype.kind not in "iu" or steps.min() < 1:
+        ascending = positions.ndim == 1 and (positions[:-1] < positions[1:]).all()
+        ends = positions[[0, -1]] if positions.size else np.zeros(0)
+        if not size or self.positions.dtype.kind not in "iu" or not ascending or ((ends < 0) | (ends >= size)).any():
             raise InputError(f"positions of a pattern are whole numbers that ascend, from 0 to {size - 1}")
+        if positions.size >= 2**32:
+            raise InputError(f"a pattern of {positions.size} survivors needs places beyond 32 bits")
         vars(self)["positions"] = frozen(positions)
-        rows, columns, order = self._lines()
-        vars(self).update(rows=rows, columns=columns, to_row=frozen(order.astype(np.uint32)))
+        self._check()
 
-    def _lines(self) -> tuple[Lines, Lines, np.ndarray]:
-        """Return rows, columns, and the order that makes rows columns."""
+    def _check(self) -> None:
+        """Raise InputError for a weight of which there is no such pattern."""
         raise NotImplementedError
+
+    def _row_lines(self) -> Lines:
+        """Return the survivors row by row."""
+        raise NotImplementedError
+
+    def _column_lines(self) -> tuple[Lines, np.ndarray]:
+        """Return the survivors column by column, and the order that makes rows columns."""
+        raise NotImplementedError
+
+    # Ordering a hundred million survivors takes seconds, so each order is made when it is first asked for.
+
+    @functools.cached_property
+    def rows(self) -> Lines:  # type: ignore[override]  # kernels know an attribute
+        return self._row_lines()
+
+    @functools.cached_property
+    def _by_column(self) -> tuple[Lines, np.ndarray]:
+        columns, order = self._column_lines()
+        return columns, frozen(order.astype(np.uint32))
+
+    @property
+    def columns(self) -> Lines:  # type: ignore[override]
+        return self._by_column[0]
+
+    @property
+    def to_row(self) -> np.ndarray:  # type: ignore[override]
+        return self._by_column[1]
+
+    @property
+    def count(self) -> int:
+        return self.positions.size
 
     def __reduce__(self):  # copies are made anew, since copies of arrays can be written
         given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
@@ -81,10 +111,12 @@ class Orders(Survivors):
 
     def moved(self, values: np.ndarray, before: "Orders", by_column: bool) -> np.ndarray:
         """Return another pattern's values, in either order, for this one's survivors: those that were not there have +0.0."""
-        places = np.full(int(np.prod(self.shape)), before.count, np.int32)
-        places[before.positions] = np.arange(before.count, dtype=np.int32)
-        known = np.append(before.by_row(values) if by_column else values, values.dtype.type(0))
-        by_row = known[places[self.positions]]
+        known = before.by_row(values) if by_column else values
+        by_row = np.zeros(self.count, values.dtype)
+        if before.count:
+            places = np.searchsorted(before.positions, self.positions).clip(max=before.count - 1)
+            there = before.positions[places] == self.positions
+            by_row[there] = known[places[there]]
         return self.by_column(by_row) if by_column else by_row
 
     def of(self, mask: np.ndarray) -> "Orders":

@@ -12,8 +12,9 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.checked import checked
 from tinyticket.kernels.cpu.lines import LinearPattern, Lines
+from tinyticket.kernels.cpu.ordering import order_columns, order_rows
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
-from tinyticket.sparse.orders import CACHE, Orders, lines_of, order_of
+from tinyticket.sparse.orders import CACHE, Orders, frozen
 
 STRIP = 64
 """Lanes that kernels work through at a time."""
@@ -21,12 +22,15 @@ STRIP = 64
 WORTHWHILE_ROW, WORTHWHILE_COLUMN = 15, 64
 """Survivors of a line in a block below which cutting lines costs more than the cache saves (measured; columns do more for each)."""
 
-WORTHWHILE_LONG = 100
-"""The same for lines over more activations than the large cache holds: their pieces lie pages apart, so each begins with a wait."""
+QUICK = target()[0] in ("sapphirerapids", "emeraldrapids")
+"""Whether the second-level cache delivers nearly as fast as a core multiplies (measured on the second of these). Columns are then
+better left whole, since the backward pass makes two products of what it reads ..."""
 
-WHOLE_COLUMNS = ("sapphirerapids", "emeraldrapids")
-"""CPUs on which columns are better left whole (measured on the second): the backward pass makes two products of what it reads,
-and from their second-level cache it gets that fast enough."""
+WORTHWHILE_QUICK, WORTHWHILE_TALL = 50, 150
+"""... and rows need so many survivors in a block, or so many where what rows write fills half of that cache."""
+
+WORTHWHILE_FAR = 8
+"""The same for lines over more activations than the second-level cache holds, which are cut for that one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,31 +65,43 @@ class Pattern(LinearPattern, Orders):
         blocks = {"row_blocks": self.row_blocks, "column_blocks": self.column_blocks}
         return Pattern.from_mask(mask, self.lanes, **blocks)
 
-    def _lines(self) -> tuple[Lines, Lines, np.ndarray]:
+    def _check(self) -> None:
         if len(self.shape) != 2:
             raise InputError(f"a pattern is one of a matrix (outputs, inputs), not of shape {self.shape}")
-        (outputs, inputs), lanes, column_blocks = self.shape, self.lanes, self.column_blocks
-        if lanes < LANES or lanes % LANES:
-            raise InputError(f"lanes must be a positive multiple of {LANES}, not {lanes}")
-        if max(self.shape) * lanes >= 2**32 or outputs * inputs >= 2**32:
-            raise InputError(f"a mask of shape {self.shape} with {lanes} lanes needs offsets beyond 32 bits")
-        if column_blocks is None and target()[0] in WHOLE_COLUMNS:
-            column_blocks = 1
-        row, column = np.divmod(self.positions, inputs)
-        order = order_of(column, inputs)
-        rows = _cut(row, column, self.shape, lanes, self.row_blocks, WORTHWHILE_ROW)
-        columns = _cut(column[order], row[order], self.shape[::-1], lanes, column_blocks, WORTHWHILE_COLUMN)
-        return rows, columns, order
+        if self.lanes < LANES or self.lanes % LANES:
+            raise InputError(f"lanes must be a positive multiple of {LANES}, not {self.lanes}")
+        if max(self.shape) * self.lanes >= 2**32:
+            raise InputError(f"a mask of shape {self.shape} with {self.lanes} lanes needs offsets beyond 32 bits")
 
+    def _row_lines(self) -> Lines:
+        (outputs, inputs), lanes = self.shape, self.lanes
+        worthwhile = WORTHWHILE_ROW
+        if QUICK:
+            worthwhile = WORTHWHILE_TALL if 2 * self._strip(outputs) > LARGE_CACHE else WORTHWHILE_QUICK
+        blocks = self._blocks(outputs, inputs, self.row_blocks, worthwhile)
+        starts, offsets = np.zeros(outputs * blocks + 1, np.uint32), np.empty(self.count, np.uint32)
+        order_rows(self.positions, inputs, blocks, lanes, starts, offsets)
+        return Lines(frozen(starts), frozen(offsets), blocks)
 
-def _cut(
-    line: np.ndarray, place: np.ndarray, shape: tuple[int, ...], lanes: int, blocks: int | None, worthwhile: int
-) -> Lines:
-    """Cut lines into blocks of places, as many as are worthwhile if not given."""
-    count, length = shape
-    if blocks is None:
+    def _column_lines(self) -> tuple[Lines, np.ndarray]:
+        (outputs, inputs), lanes = self.shape, self.lanes
+        worthwhile = self.count + 1 if QUICK else WORTHWHILE_COLUMN
+        blocks = self._blocks(inputs, outputs, self.column_blocks, worthwhile)
+        starts, heads = np.zeros(inputs * blocks + 1, np.uint32), np.empty(inputs, np.uint32)
+        offsets, to_row = (np.empty(self.count, np.uint32) for _ in range(2))
+        order_columns(self.positions, outputs, inputs, blocks, lanes, starts, heads, offsets, to_row)
+        return Lines(frozen(starts), frozen(offsets), blocks), to_row
+
+    def _blocks(self, lines: int, length: int, asked: int | None, worthwhile: int) -> int:
+        """Return into how many blocks of places lines are cut: as many as are worthwhile if not asked for."""
+        if asked is None:
+            strip, cache = self._strip(length), CACHE
+            if strip > LARGE_CACHE:
+                cache, worthwhile = LARGE_CACHE, WORTHWHILE_FAR
+            asked = min(-(-strip // cache), self.count // (lines * worthwhile))
+        return max(1, min(asked, length))
+
+    def _strip(self, length: int) -> int:
+        """Return the bytes of what kernels work through at a time of so many inputs or outputs."""
         # Tiles of one vector are done four at a time, so a strip is as wide there.
-        strip = length * (STRIP if lanes == LANES else min(lanes, STRIP)) * 4
-        per_block = worthwhile if strip <= LARGE_CACHE else WORTHWHILE_LONG
-        blocks = min(-(-strip // CACHE), line.size // (count * per_block))
-    return lines_of(line, (place * lanes).astype(np.uint32), count, place, length, blocks)
+        return length * (STRIP if self.lanes == LANES else min(self.lanes, STRIP)) * 4

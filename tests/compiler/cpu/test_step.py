@@ -259,6 +259,9 @@ def test_tiles_are_taken_one_by_one_only_where_nothing_needs_the_whole_batch():
     assert cpu_step(images(("conv3",), "linear"), IMAGES, batch_size=16).turns == "batch"
     assert cpu_step(lenet(), (50,), batch_size=65).turns == "tiles"
     assert cpu_step(lenet(), (50,), batch_size=64).turns == "batch"
+    wide = masked(mlp(500, 500, CLASSES), 0.15)  # more than few weights, and a tile of many values
+    assert cpu_step(wide, (500,), kernels="sparse", batch_size=128).turns == "tiles"
+    assert cpu_step(masked(wide, 0.5), (500,), kernels="sparse", batch_size=128).turns == "batch"
     network = Network(images(), IMAGES)
     with pytest.raises(InputError, match="or with batch normalisation"):
         network.step(dict.fromkeys(network.weights, "dense"), batch_size=32, turns="tiles")

@@ -24,6 +24,10 @@ the tiles of a batch apart, from the first layer to the loss and back. The value
 than it costs to read weights and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole
 batches."""
 
+LIGHT = 3
+"""How many times as many bytes as the weights a tile of features and their gradients have at least for the same, however many
+there are: threads that share a layer read half of its input from another core's cache, which at 1% density is a third of a step."""
+
 
 class Programs:
     """What is done in a step's calls; parameters as for `CpuStep`."""
@@ -110,4 +114,6 @@ def _choose_turns(layout: Layout, asked: str | None, penalised: bool) -> str:
         return asked
     weights = _weights(layout)
     few = weights <= FEW_OF_FEATURES if layout.is_mlp else layout.tiles * weights <= FEW
-    return "tiles" if apart and layout.tiles > 1 and few and layout.tile_bytes() <= NEAR else "batch"
+    near = few and layout.tile_bytes() <= NEAR
+    light = layout.is_mlp and LIGHT * 4 * weights <= layout.tile_bytes()
+    return "tiles" if apart and layout.tiles > 1 and (near or light) else "batch"
