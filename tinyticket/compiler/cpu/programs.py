@@ -18,11 +18,10 @@ APART = 1 << 20
 """Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the
 next turn finds them. More are read once for several tiles by threads that do a batch together."""
 
-NEAR, FEW, FEW_OF_FEATURES = 2 * 1024 * 1024, 1 << 16, 1 << 15
-"""Bytes of values and gradients of a tile, and weights times tiles, of images, or weights, of features, up to which training takes
-the tiles of a batch apart, from the first layer to the loss and back. The values are in a second-level cache then, which saves more
-than it costs to read weights and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole
-batches."""
+NEAR, FEW = 2 * 1024 * 1024, 1 << 15
+"""Bytes of values and gradients of a tile, and weights, up to which training takes the tiles of a batch apart, however many, from
+the first layer to the loss and back. The values are in a second-level cache then, which saves more than it costs to read weights
+and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole batches."""
 
 
 class Programs:
@@ -108,6 +107,5 @@ def _choose_turns(layout: Layout, asked: str | None, penalised: bool) -> str:
         raise InputError("tiles of a batch are not taken one by one under L1 penalties or with batch normalisation")
     if asked is not None:
         return asked
-    weights = _weights(layout)
-    few = weights <= FEW_OF_FEATURES if layout.is_mlp else layout.tiles * weights <= FEW
-    return "tiles" if apart and layout.tiles > 1 and few and layout.tile_bytes() <= NEAR else "batch"
+    near = _weights(layout) <= FEW and layout.tile_bytes() <= NEAR
+    return "tiles" if apart and layout.tiles > 1 and near else "batch"
