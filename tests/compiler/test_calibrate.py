@@ -24,12 +24,12 @@ def test_convolutions_cost_what_their_layers_took(monkeypatch):
     assert _convolutions(((3, 4), (3, 8)), first=True) == pytest.approx((4.0, 3.0, 0.5))
 
 
-def test_winograds_algorithm_costs_its_products_and_its_transforms(monkeypatch):
-    monkeypatch.setattr(
-        calibrate.Convolution, "winograd", lambda layer: 1.5 * layer.products + 100 * 256 * layer.channels
-    )
-    monkeypatch.setattr(calibrate.Convolution, "channels", property(lambda layer: sum(layer.shape[:2])), raising=False)
-    assert _winograd(((3, 4), (3, 8))) == pytest.approx((1.5, 100.0))
+def test_winograds_algorithm_costs_its_products_its_transforms_and_its_weights(monkeypatch):
+    def time(layer):
+        return 1.5 * layer.products + 100 * layer.side**2 * layer.channels + 20 * layer.weights
+
+    monkeypatch.setattr(calibrate.Convolution, "winograd", time)
+    assert _winograd(((3, 4, 16), (3, 8, 16), (16, 16, 4))) == pytest.approx((1.5, 100.0, 20.0))
 
 
 @pytest.mark.parametrize("first", [True, False])

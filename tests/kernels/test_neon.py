@@ -114,14 +114,16 @@ def test_kernels_call_no_mathematical_function(compiled, sizes):
 @pytest.mark.parametrize("name", ADDING)
 def test_a_tile_stays_in_registers_and_each_vector_is_four_fused_multiply_adds(compiled, sizes, name):
     loops, expected = compiled[name]["loops"], 4 * ADDING[name](sizes)
-    found = [loop["fused"] for loop in loops]
-    # Winograd's transforms add as well, in loops of their own.
-    assert expected in found if name.startswith("winograd") else max(found) == expected
-    for loop in loops:
-        if loop["fused"] == expected:
-            assert loop["products"] == loop["sums"] == loop["scalars"] == loop["calls"] == 0
-            # The gradient of a convolution's weights has places of pixels to hold too.
-            assert loop["spills"] <= (4 if name == "conv2d_weight_gradient" else 0)
+    hot = [loop for loop in loops if loop["fused"] == expected]
+    if name.startswith("winograd"):  # its transforms add as well, in loops of their own
+        hot = [loop for loop in hot if not loop["products"] + loop["sums"]]
+    else:
+        assert max(loop["fused"] for loop in loops) == expected
+    assert hot
+    for loop in hot:
+        assert loop["products"] == loop["sums"] == loop["scalars"] == loop["calls"] == 0
+        # The gradient of a convolution's weights has places of pixels to hold too.
+        assert loop["spills"] <= (4 if name == "conv2d_weight_gradient" else 0)
 
 
 @pytest.mark.parametrize("name", FOUR_SURVIVORS)

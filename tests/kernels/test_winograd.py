@@ -91,6 +91,21 @@ def test_errors_stay_below_the_bound_and_near_those_of_the_direct_sum(channels):
     assert errors[0].max() <= 1e-5 * np.abs(exact).max()
 
 
+@pytest.mark.parametrize(("channels", "samples", "size"), [(2, 16, (7, 6)), (9, 80, (16, 12))])
+def test_errors_of_the_weight_gradient_do_so_too(channels, samples, size):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((samples, channels, *size), np.float32)
+    dy = rng.standard_normal((samples, 8, *size), np.float32)
+    images, gradients = kernels.pack_images(x, 1), kernels.pack_images(dy, 1)
+    exact = reference.conv2d_weight_gradient(dy.astype(np.float64), x.astype(np.float64), (3, 3), padding=(1, 1))
+    found = kernels.winograd_conv2d_weight_gradient(images, gradients, padding=1)
+    error = np.abs(found - exact)
+    assert (error <= reference.winograd_weight_gradient_error_bound(dy, x, (1, 1))).all()
+    direct_error = np.abs(kernels.conv2d_weight_gradient(images, gradients, (3, 3), padding=1) - exact)
+    assert error.mean() <= 16 * direct_error.mean()
+    assert error.max() <= 1e-5 * np.abs(exact).max()
+
+
 @pytest.mark.parametrize("size", [(4, 4), (5, 7)])
 def test_the_plain_one_is_the_convolution(size):
     rng = np.random.default_rng(0)
@@ -100,6 +115,10 @@ def test_the_plain_one_is_the_convolution(size):
         np.testing.assert_allclose(
             reference.winograd_conv2d(x, weight, bias, padding), expected, rtol=1e-10, atol=1e-12
         )
+        dy = rng.standard_normal(expected.shape)
+        gradient = reference.conv2d_weight_gradient(dy, x, (3, 3), padding=padding)
+        found = reference.winograd_conv2d_weight_gradient(dy, x, padding)
+        np.testing.assert_allclose(found, gradient, rtol=1e-10, atol=1e-12)
 
 
 def test_other_convolutions_are_refused():

@@ -26,6 +26,7 @@ STEPS, PASSES = 25, 8
 WIDTHS, DENSITIES = (100, 200, 300), (0.1, 0.3, 0.6)
 WIDE = (1024, 1024)
 CONVOLUTIONS, FIRST_CONVOLUTIONS = ((32, 32), (64, 64)), ((3, 32), (3, 64))
+WINOGRAD = ((32, 32, 16), (64, 64, 16), (256, 256, 4))  # the last of many weights, on small images
 
 
 def calibrate() -> Rates:
@@ -38,13 +39,13 @@ def calibrate() -> Rates:
     sparse_first, lines_first = _sparse(784, first=True, after=after)
     sparse, line = _sparse(256, first=False, after=after)
     convolution, sparse_convolution, base = _convolutions(CONVOLUTIONS, first=False)
-    winograd, channel = _winograd(CONVOLUTIONS)
+    winograd = _winograd(WINOGRAD)
     convolution_first, sparse_convolution_first, _ = _convolutions(FIRST_CONVOLUTIONS, first=True)
     line = (line + lines_first / 2) / 2  # a first layer passes its rows twice
     dense_wide, sparse_wide = (rate / doublings(WIDE) for rate in _wide(dense, sparse))
     linear = dense, sparse, dense_first, sparse_first, line, dense_wide, sparse_wide
     direct = convolution, sparse_convolution, convolution_first, sparse_convolution_first, base
-    return Rates(*linear, *direct, winograd, channel)
+    return Rates(*linear, *direct, *winograd)
 
 
 def _dense(inputs: int, first: bool) -> float:
@@ -77,14 +78,16 @@ def _convolutions(channels: tuple[tuple[int, int], ...], first: bool) -> tuple[f
     return dense, float(rate), max(0.0, float(base))
 
 
-def _winograd(channels: tuple[tuple[int, int], ...]) -> tuple[float, float]:
-    """Return the nanoseconds of a product that Winograd's algorithm stands for, and of a channel's transforms at a pixel."""
-    layers = [(Convolution(inputs, outputs, first=False), inputs + outputs) for inputs, outputs in channels]
-    table = np.array([(layer.products, both * SIDE**2, layer.winograd()) for layer, both in layers])
-    product, channel = nnls(table[:, :2] / table[:, 2:], np.ones(len(table)))[
-        0
-    ]  # small layers count as much as large ones
-    return float(product), float(channel)
+def _winograd(sizes: tuple[tuple[int, int, int], ...]) -> tuple[float, float, float]:
+    """Return the nanoseconds of a product that Winograd's algorithm stands for, of a channel at a pixel, and of a weight.
+
+    Sizes are inputs, outputs and rows of images.
+    """
+    layers = [Convolution(inputs, outputs, first=False, side=side) for inputs, outputs, side in sizes]
+    table = np.array([(each.products, each.channels * each.side**2, each.weights, each.winograd()) for each in layers])
+    costs, _ = nnls(table[:, :-1] / table[:, -1:], np.ones(len(table)))  # small layers count as much as large ones
+    product, channel, weight = (float(cost) for cost in costs)
+    return product, channel, weight
 
 
 def _fit(measured: list[tuple[float, ...]]) -> list[float]:
@@ -114,9 +117,9 @@ def _layer_time(width: int, inputs: int, first: bool, density: float) -> float:
 class Convolution:
     """A 3 x 3 convolution of so many channels, of which dense and sparse passes can be timed; a first layer needs no dx."""
 
-    def __init__(self, inputs: int, outputs: int, first: bool):
-        self.first, self.rng = first, np.random.default_rng(0)
-        shapes = ((SAMPLES, channels, SIDE, SIDE) for channels in (inputs, outputs))
+    def __init__(self, inputs: int, outputs: int, first: bool, side: int = SIDE):
+        self.first, self.side, self.rng = first, side, np.random.default_rng(0)
+        shapes = ((SAMPLES, channels, side, side) for channels in (inputs, outputs))
         x, dy = (pack_images(self.rng.standard_normal(shape, np.float32), PADDING) for shape in shapes)
         y, dx = (Images.zeros(images.tiles, images.geometry) for images in (dy, x))
         self.window = make_window(x.tiles, x.geometry, y.geometry, (3, 3), padding=PADDING)
@@ -124,9 +127,19 @@ class Convolution:
         self.shape, self.bias = (outputs, inputs, 3, 3), np.zeros(outputs, np.float32)
 
     @property
+    def channels(self) -> int:
+        """Inputs and outputs."""
+        return self.shape[0] + self.shape[1]
+
+    @property
+    def weights(self) -> int:
+        """How many there are."""
+        return int(np.prod(self.shape))
+
+    @property
     def products(self) -> int:
         """Weights times the pixels of an image."""
-        return int(np.prod(self.shape)) * SIDE**2
+        return self.weights * self.side**2
 
     def dense(self) -> float:
         """Return the nanoseconds of packing the weights and of all passes."""

@@ -68,7 +68,7 @@ def compile(
         through all layers and back; if not given, tiles where they then stay in a cache. Gradients differ in their last bits, so
         result files say which it was.
     exact_convolutions : bool
-        Choose no "winograd": direct sums, whose errors are a fourth to a tenth (`kernels.reference.winograd_error_bound`).
+        Choose no "winograd": direct sums, whose errors are a half to a thirteenth (`kernels.reference.winograd_error_bound`).
     subnormals : {"zero", "kept"}, optional
         Whether steps on the CPU take numbers nearer to zero than 1.2e-38 for zeros, as they do if it is not given, or compute with
         them, which takes up to fifty times as long. Result files say which it was.

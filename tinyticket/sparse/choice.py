@@ -42,14 +42,15 @@ class Rates:
     convolution_base: float = (
         0.2  # for each weight of a sparse one at every pixel, survivor or not: images pass by anyway
     )
-    winograd: float = 1.2  # for each weight of one by Winograd's algorithm at every pixel of its patches ...
-    winograd_channel: float = 80.0  # ... and for each of its channels, inputs and outputs, there
+    winograd: float = 1.0  # for each weight of one by Winograd's algorithm at every pixel of its patches ...
+    winograd_channel: float = 80.0  # ... for each of its channels, inputs and outputs, there ...
+    winograd_weight: float = 10.0  # ... and for transforming each weight, and its gradient, whatever the images
 
 
 MEASURED = {
     "znver4": Rates(dense=4.4, sparse=4.8, dense_first=2.7, sparse_first=3.3, line=33.0),
     "emeraldrapids": Rates(
-        3.4, 5.2, 2.4, 4.2, 25.0, 0.35, 1.1, 2.6, 3.7, 1.8, 2.8, winograd=0.85, winograd_channel=80.0
+        3.4, 5.2, 2.4, 4.2, 25.0, 0.35, 1.1, 2.4, 2.9, 1.8, 2.8, 0.15, winograd=0.75, winograd_channel=80.0
     ),
 }
 """Rates of the CPUs that were measured, by the names that LLVM gives them; convolutions were on the first alone."""
@@ -97,8 +98,9 @@ def expected_convolution(
         return (rates.convolution_first if first else rates.convolution) * products
     if kernel == "winograd":  # two of three passes in a first layer
         pixels = math.prod(-(-side // PATCH) * PATCH for side in size)
-        whole = (rates.winograd * math.prod(shape) + rates.winograd_channel * (shape[0] + shape[1])) * pixels
-        return whole * 2 / 3 if first else whole
+        weights = math.prod(shape)
+        passes = (rates.winograd * weights + rates.winograd_channel * (shape[0] + shape[1])) * pixels
+        return (passes * 2 / 3 if first else passes) + rates.winograd_weight * weights
     rate = rates.sparse_convolution_first if first else rates.sparse_convolution
     return (rate * density + rates.convolution_base) * products
 

@@ -257,6 +257,8 @@ def test_tiles_one_by_one_are_the_batch_to_rounding(shape, kernels, batch_size):
 def test_tiles_are_taken_one_by_one_only_where_nothing_needs_the_whole_batch():
     assert cpu_step(images(("conv3",), "linear"), IMAGES, batch_size=32).turns == "tiles"
     assert cpu_step(images(("conv3",), "linear"), IMAGES, batch_size=16).turns == "batch"
+    assert cpu_step(images(("conv3",), "linear"), IMAGES, batch_size=2048).turns == "tiles", "however many"
+    assert cpu_step(mlp(50, 700, 10), (50,), batch_size=65).turns == "batch", "too many weights"
     assert cpu_step(lenet(), (50,), batch_size=65).turns == "tiles"
     assert cpu_step(lenet(), (50,), batch_size=64).turns == "batch"
     wide = masked(mlp(500, 500, CLASSES), 0.15)  # more than few weights, and a tile of many values

@@ -18,11 +18,10 @@ APART = 1 << 20
 """Weights up to which evaluations and predictions take turns apart, a turn a thread: they stay in a second-level cache, where the
 next turn finds them. More are read once for several tiles by threads that do a batch together."""
 
-NEAR, FEW, FEW_OF_FEATURES = 2 * 1024 * 1024, 1 << 16, 1 << 15
-"""Bytes of values and gradients of a tile, and weights times tiles, of images, or weights, of features, up to which training takes
-the tiles of a batch apart, from the first layer to the loss and back. The values are in a second-level cache then, which saves more
-than it costs to read weights and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole
-batches."""
+NEAR, FEW = 2 * 1024 * 1024, 1 << 15
+"""Bytes of values and gradients of a tile, and weights, up to which training takes the tiles of a batch apart, however many, from
+the first layer to the loss and back. The values are in a second-level cache then, which saves more than it costs to read weights
+and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole batches."""
 
 LIGHT = 3
 """How many times as many bytes as the weights a tile of features and their gradients have at least for the same, however many
@@ -113,7 +112,6 @@ def _choose_turns(layout: Layout, asked: str | None, penalised: bool) -> str:
     if asked is not None:
         return asked
     weights = _weights(layout)
-    few = weights <= FEW_OF_FEATURES if layout.is_mlp else layout.tiles * weights <= FEW
-    near = few and layout.tile_bytes() <= NEAR
+    near = weights <= FEW and layout.tile_bytes() <= NEAR
     light = layout.is_mlp and LIGHT * 4 * weights <= layout.tile_bytes()
     return "tiles" if apart and layout.tiles > 1 and (near or light) else "batch"

@@ -190,7 +190,7 @@ class Settings(Declared):
         absent="", form="COLUMN")
     exact_convolutions: bool = setting(
         "Training", False, "Compute all convolutions as direct sums, none by Winograd's algorithm, which has fewer products and "
-        "errors four to eleven times as large.", later=True)
+        "errors two to thirteen times as large.", later=True)
     label_noise: float = setting(
         "Training", 0.0, "Share of the training labels that are another class, at random; validation and test labels stay right.",
         later=True, least=0, below=1, expected="the share of wrong labels is at least 0 and below 1")

@@ -1,9 +1,11 @@
-"""The gradient of a convolution's weights by Winograd's algorithm, F(3x3, 2x2).
+"""The gradient of a convolution's weights by Winograd's algorithm, F(3x3, 4x4).
 
-Patches of x and of dy are transformed to four by four places, each of which is a product of matrices, summed over patches and
-samples; the sums are transformed to the nine weights. A row of places needs two rows of a patch only, weighted and added before
-channels are turned to lie beside each other: threads that take rows of places share no work. The sums are added in the order of
-the patches, whoever owns them.
+Patches of x and of dy are transformed to six by six places, each of which is a product of matrices, summed over patches and
+samples; the sums are transformed to the nine weights. A row of places needs weighted sums of some rows of a patch, which are added
+before channels are turned to lie beside each other: threads that take rows of places share no work. The upper three rows of
+places read the same rows of pixels, and so do the lower three, so that these are transformed together. A strip's products are
+summed in registers and then added to those of the strips before, in the order of the patches whoever owns them: summed one by one,
+errors would be four times as large.
 """
 
 from typing import NamedTuple
@@ -21,16 +23,24 @@ from tinyticket.kernels.cpu.convolution.winograd.patches import (
     put_patches,
 )
 from tinyticket.kernels.cpu.convolution.winograd.sums import (
-    PATCH,
-    PLACES,
-    SIDE,
-    tile_load,
+    FIRST_ROWS_DY,
+    FIRST_ROWS_X,
+    WEIGHTS_DY,
+    WEIGHTS_X,
     transform_columns_dy,
     transform_columns_x,
     transform_sums,
     weighted_channels,
 )
-from tinyticket.kernels.cpu.convolution.winograd.transforms import KERNEL
+from tinyticket.kernels.cpu.convolution.winograd.transforms import (
+    KERNEL,
+    PATCH,
+    PLACES,
+    SIDE,
+    TAPS,
+    tile_load,
+    tile_sum,
+)
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images, empty
 from tinyticket.kernels.cpu.threads import thread_count
@@ -44,13 +54,14 @@ from tinyticket.kernels.geometry import Window
 __all__ = ["WinogradConv2dWeightGradient", "WinogradSums", "winograd_conv2d_weight_gradient"]
 __all__ += ["winograd_gradient_room", "winograd_sums_shares", "winograd_sums_size"]
 
+HALF = SIDE // 2  # rows of places that are transformed together
 ROWS, WIDTH = TILES.winograd_outer_rows, TILES.winograd_outer_width
 _SIZE = ROWS * WIDTH
 _ROOM = 1 << 18  # floats of a strip's transformed rows: a megabyte of the second-level cache
 _SQUARE = LANES * LANES
-_PAIR, _TWO_PAIRS = PATCH * _SQUARE, 2 * PATCH * _SQUARE
-_TAPS = KERNEL * KERNEL
-_NINE = _TAPS * LANES
+_FOUR, _TWO_FOURS = PATCH * _SQUARE, 2 * PATCH * _SQUARE
+_HELD = HALF * _TWO_FOURS
+_NINE = TAPS * LANES
 
 
 @jitable
@@ -67,7 +78,7 @@ def _groups(w):
 def _together(w):
     """Return the number of patches in a strip."""
     _, above, groups = _groups(w)
-    return max(1, min(LANES, _ROOM // (SIDE * LANES * LANES * (above + groups * WIDTH))))
+    return max(1, min(LANES, _ROOM // (HALF * SIDE * LANES * LANES * (above + groups * WIDTH))))
 
 
 @jitable
@@ -79,7 +90,7 @@ def _apart(w, together):
 
 
 def winograd_sums_shares(window: Window) -> int:
-    """Count the smallest shares of `winograd_sums`: a block of outputs in one of four rows of places each."""
+    """Count the smallest shares of `winograd_sums`: a block of outputs in one of six rows of places each."""
     return SIDE * _groups(window)[0]
 
 
@@ -91,7 +102,7 @@ def winograd_sums_size(window: Window) -> int:
 
 def winograd_gradient_room(window: Window) -> int:
     """Count the floats that a thread needs besides for `winograd_sums`."""
-    return SIDE * sum(_apart(window, _together(window)))
+    return HALF * SIDE * sum(_apart(window, _together(window)))
 
 
 class WinogradSums(NamedTuple):
@@ -106,54 +117,59 @@ class WinogradSums(NamedTuple):
 
 
 @device
-def _transform_x(x, row, w, together, sources, out, apart):
-    """Write a row of places of all channels' patches: [place][group of vectors][sample of a patch][vector]."""
-    upper = row
-    lower = 2 if row < 2 else 1
-    sign = np.float32(1 if row == 1 else -1)
-    one, pairs = np.float32(1), stack_floats(_TWO_PAIRS)
-    above, below = advance(x, upper * w.x_row), advance(x, lower * w.x_row)
+def _transform_x(x, begin, end, w, together, sources, out, apart):
+    """Write some rows of places of all channels' patches: [row][place][group of vectors][sample of a patch][vector]."""
+    squares = stack_floats(_HELD)
     for v in range((w.inputs + LANES - 1) // LANES):
         plane, left = v * LANES * w.x_plane, min(LANES, w.inputs - v * LANES)
         to = advance(out, (v // WIDTH * together * LANES * WIDTH + v % WIDTH) * LANES)
         turn = 0
         for j in range(together):
-            start = plane + at(sources, j)
-            begin = PATCH if j > 0 and at(sources, j) == at(sources, j - 1) + PATCH * LANES else 0
-            for column in range(begin, SIDE):
-                place = start + column * LANES
-                square = weighted_channels(advance(above, place), advance(below, place), one, sign, w.x_plane, left)
-                pair = turn if column < PATCH else 1 - turn
-                tile_store(pairs, (pair * PATCH + column % PATCH) * _SQUARE, square)
-            first, second = advance(pairs, turn * PATCH * _SQUARE), advance(pairs, (1 - turn) * PATCH * _SQUARE)
-            for lane in range(LANES):
-                sample = advance(to, (j * LANES + lane) * WIDTH * LANES)
-                transform_columns_x(advance(first, lane * LANES), advance(second, lane * LANES), sample, apart)
+            corner = advance(x, plane + at(sources, j))
+            known = SIDE - PATCH if j > 0 and at(sources, j) == at(sources, j - 1) + PATCH * LANES else 0
+            for row in range(begin, end):
+                start, step, present = FIRST_ROWS_X[row]
+                own, places = advance(squares, (row - begin) * _TWO_FOURS), advance(to, (row - begin) * SIDE * apart)
+                for column in range(known, SIDE):
+                    pixel = advance(corner, start * w.x_row + column * LANES)
+                    square = weighted_channels(pixel, step * w.x_row, present, WEIGHTS_X[row], w.x_plane, left)
+                    four = turn if column < PATCH else 1 - turn
+                    tile_store(own, (four * PATCH + column % PATCH) * _SQUARE, square)
+                first, second = advance(own, turn * _FOUR), advance(own, (1 - turn) * _FOUR)
+                for lane in range(LANES):
+                    sample = advance(places, (j * LANES + lane) * WIDTH * LANES)
+                    transform_columns_x(advance(first, lane * LANES), advance(second, lane * LANES), sample, apart)
             turn = 1 - turn
 
 
 @device
-def _transform_dy(dy, row, w, begin, end, together, targets, rows, columns, out, apart):
-    """Write a row of places of the patches of some vectors of outputs: [place][vector][sample of a patch]."""
-    upper, lower = np.float32(0.5), np.float32(0.5)
-    if row == 0 or row == SIDE - 1:
-        upper, lower = np.float32(row == 0), np.float32(row != 0)
-    if row == 2:
-        lower = -lower
-    pair, none = stack_floats(_PAIR), np.float32(0)
-    for v in range(begin, end):
+def _weights_from(weights, row):
+    """Return the weights of four rows of pixels, zeros for those before a row, which are another patch's."""
+    a, b, c, d = weights
+    none = np.float32(0)
+    return a if row <= 0 else none, b if row <= 1 else none, c if row <= 2 else none, d if row <= 3 else none
+
+
+@device
+def _transform_dy(dy, begin, end, w, vectors, together, targets, rows, columns, out, apart):
+    """Write some rows of places of the patches of some vectors of outputs: [row][place][vector][sample of a patch]."""
+    squares = stack_floats(_FOUR)
+    for v in range(vectors[0], vectors[1]):
         plane, left = v * LANES * w.y_plane, min(LANES, w.outputs - v * LANES)
         for j in range(together):
-            first, place = advance(dy, plane + at(targets, j)), (v * together + j) * _SQUARE
-            for column in range(PATCH):
-                counts = at(columns, j) <= column
-                a = upper if counts and at(rows, j) <= 0 else none
-                b = lower if counts and at(rows, j) <= 1 else none
-                pixel = advance(first, column * LANES)
-                square = weighted_channels(pixel, advance(pixel, w.y_row), a, b, w.y_plane, left)
-                tile_store(pair, column * _SQUARE, square)
-            for lane in range(LANES):
-                transform_columns_dy(advance(pair, lane * LANES), advance(out, place + lane * LANES), apart)
+            corner = advance(dy, plane + at(targets, j))
+            for row in range(begin, end):
+                start, present = FIRST_ROWS_DY[row]
+                places = advance(out, (row - begin) * SIDE * apart + (v * together + j) * _SQUARE)
+                first = advance(corner, start * w.y_row)
+                for column in range(PATCH):
+                    new = at(rows, j) - start if at(columns, j) <= column else PATCH
+                    weights = _weights_from(WEIGHTS_DY[row], new)
+                    pixel = advance(first, column * LANES)
+                    square = weighted_channels(pixel, w.y_row, present, weights, w.y_plane, left)
+                    tile_store(squares, column * _SQUARE, square)
+                for lane in range(LANES):
+                    transform_columns_dy(advance(squares, lane * LANES), advance(places, lane * LANES), apart)
 
 
 @device
@@ -164,10 +180,10 @@ def _add_products(x, dy, samples, w, block, begins, sums):
     for group in range(groups):
         place, before = (block * groups + group) * _SIZE * LANES, advance(x, group * samples * WIDTH * LANES)
         tile = tile_fill(np.float32(0), _SIZE)
-        if not begins:
-            tile = tile_load(advance(sums, place), _SIZE)
         for s in range(samples):
             tile = tile_outer(advance(above, s * LANES), 1, ROWS, advance(before, s * WIDTH * LANES), WIDTH, ROWS, tile)
+        if not begins:
+            tile = tile_sum(tile, tile_load(advance(sums, place), _SIZE))
         tile_store(sums, place, tile)
 
 
@@ -177,21 +193,24 @@ def _winograd_sums(job, first, last):
     blocks, _, groups = _groups(w)
     together = _together(w)
     y_apart, x_apart = _apart(w, together)
-    above = advance(job.room, part_of(first, job.parts, SIDE * blocks) * SIDE * (x_apart + y_apart))
-    before = advance(above, SIDE * y_apart)
+    above = advance(job.room, part_of(first, job.parts, SIDE * blocks) * HALF * SIDE * (x_apart + y_apart))
+    before = advance(above, HALF * SIDE * y_apart)
     sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
     corner, work = advance(job.x, -w.padding * (w.x_row + LANES)), forward_work(w)
-    patches = patch_count(work, PATCH)
-    for row in range(first // blocks, (last + blocks - 1) // blocks):
-        begin, end = max(first - row * blocks, 0), min(last - row * blocks, blocks)
-        some = begin * ROWS // LANES, (end * ROWS + LANES - 1) // LANES
+    patches, last_row = patch_count(work, PATCH), (last + blocks - 1) // blocks
+    for row in range(first // blocks, last_row, HALF):
+        stop, vectors = min(row + HALF, last_row), (0, (w.outputs + LANES - 1) // LANES)
+        if stop == row + 1:  # of which blocks of outputs may belong to others
+            begin, end = max(first - row * blocks, 0), min(last - row * blocks, blocks)
+            vectors = begin * ROWS // LANES, (end * ROWS + LANES - 1) // LANES
         for strip in range((patches + together - 1) // together):
             put_patches(work, PATCH, strip, together, sources, targets, rows, columns)
-            _transform_x(corner, row, w, together, sources, before, x_apart)
-            _transform_dy(job.dy, row, w, *some, together, targets, rows, columns, above, y_apart)
-            for place in range(SIDE):
-                own = advance(sums, (row * SIDE + place) * blocks * groups * _SIZE * LANES)
-                x, dy = advance(before, place * x_apart), advance(above, place * y_apart)
+            _transform_x(corner, row, stop, w, together, sources, before, x_apart)
+            _transform_dy(job.dy, row, stop, w, vectors, together, targets, rows, columns, above, y_apart)
+            for place in range(row * SIDE, stop * SIDE):
+                own, here = advance(sums, place * blocks * groups * _SIZE * LANES), place - row * SIDE
+                x, dy = advance(before, here * x_apart), advance(above, here * y_apart)
+                begin, end = max(first - place // SIDE * blocks, 0), min(last - place // SIDE * blocks, blocks)
                 for block in range(begin, end):
                     _add_products(x, dy, together * LANES, w, block, strip == 0, own)
 
@@ -214,8 +233,8 @@ def _winograd_conv2d_weight_gradient(job, first, last):
             place = ((k // ROWS * groups + v // WIDTH) * ROWS + k % ROWS) * WIDTH + v % WIDTH
             transform_sums(advance(sums, place * LANES), apart, taps)
             for i in range(min(LANES, w.inputs - v * LANES)):
-                for t in range(_TAPS):
-                    put(gradient, (k * w.inputs + v * LANES + i) * _TAPS + t, at(taps, t * LANES + i))
+                for t in range(TAPS):
+                    put(gradient, (k * w.inputs + v * LANES + i) * TAPS + t, at(taps, t * LANES + i))
 
 
 def winograd_conv2d_weight_gradient(
@@ -223,7 +242,8 @@ def winograd_conv2d_weight_gradient(
 ) -> np.ndarray:
     """Compute `conv2d_weight_gradient` of a kernel of 3 by 3 at a stride of 1 by Winograd's algorithm.
 
-    Arguments, result and errors are as there and in `winograd_conv2d`.
+    Its errors are two to thirteen times those of `conv2d_weight_gradient`, and bounded by
+    `reference.winograd_weight_gradient_error_bound`. Arguments, result and errors are as there and in `winograd_conv2d`.
     """
     shape = dy.geometry.channels, x.geometry.channels, KERNEL, KERNEL
     window, after = convolution_window(shape, x, 1, padding, dy.border)

@@ -8,11 +8,12 @@ from llvmlite import ir
 from numba import types
 
 from tinyticket.kernels.cpu.vector import emit
-from tinyticket.kernels.cpu.vector.instruction import I32, I64, floats, instruction
+from tinyticket.kernels.cpu.vector.instruction import I32, I64, floats, instruction, vector
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.tiles import tile_of
 
 KERNEL = 3  # rows and columns of the kernel
+TAPS = KERNEL * KERNEL
 SIDE = 6  # of a transformed patch
 PLACES = SIDE * SIDE
 PATCH = 4  # pixels of y along each side of a patch
@@ -23,7 +24,7 @@ def scaled(builder, factor, x, y):
     return emit.fused(builder, emit.splat(factor), x, y)
 
 
-def _before(builder, d):
+def before(builder, d):
     """Emit B'd of six vectors of x."""
     a, b = scaled(builder, -4.0, d[2], d[4]), scaled(builder, -4.0, d[1], d[3])
     c, e = builder.fsub(d[4], d[2]), builder.fsub(d[3], d[1])
@@ -52,7 +53,7 @@ def transform_x(builder, x, row, out, apart):
     """out[p * apart ...] = the vectors p of B'dB, d the patch of x at an address."""
     starts = [builder.gep(x, [builder.mul(row, I64(i))]) for i in range(SIDE)]
     patch = [[emit.load(builder, start, LANES * j) for j in range(SIDE)] for start in starts]
-    for i, transformed in enumerate(both_ways(builder, _before, patch)):
+    for i, transformed in enumerate(both_ways(builder, before, patch)):
         for j, value in enumerate(transformed):
             emit.store(builder, value, builder.gep(out, [builder.mul(apart, I64(SIDE * i + j))]))
 
@@ -63,6 +64,12 @@ def transform_products(builder, products, apart):
     held = [emit.load(builder, builder.gep(products, [builder.mul(apart, I64(p))])) for p in range(PLACES)]
     pixels = both_ways(builder, _after, [held[SIDE * i : SIDE * (i + 1)] for i in range(SIDE)])
     return [pixel for row in pixels for pixel in row]
+
+
+@instruction(lambda place, count: tile_of(count.literal_value)(floats, count))
+def tile_load(builder, place, count):
+    """Return the tile of `count` vectors that lie beside each other."""
+    return [emit.load(builder, place, LANES * j) for j in range(count)]
 
 
 @instruction(lambda place, apart, rows, tile: types.void(floats, types.intp, rows, tile))
@@ -81,12 +88,19 @@ def tile_sum(builder, a, b):
     return [builder.fadd(x, y) for x, y in zip(a, b, strict=True)]
 
 
-@instruction(lambda weights, count, turned: tile_of(PLACES)(floats, types.intp, turned))
-def transform_kernels(builder, weights, count, turned):
-    """Return the vectors of GgG', g the kernels of sixteen inputs, turned by half a circle if `turned` is 1.
+@instruction(types.UniTuple(vector, TAPS)(floats, types.intp))
+def gather_kernels(builder, weights, count):
+    """Return the taps of the kernels of sixteen inputs, a vector of inputs each; from input `count` on the last is repeated."""
+    last = emit.spread(builder, builder.trunc(builder.sub(count, I64(1)), I32), I32)
+    lanes = emit.numbers(range(LANES))
+    inputs = builder.select(builder.icmp_signed("<", lanes, last), lanes, last)
+    offsets = builder.mul(inputs, emit.splat(TAPS, I32))
+    return [_gathered(builder, builder.gep(weights, [I64(t)]), offsets) for t in range(TAPS)]
 
-    From input `count` on the last is repeated.
-    """
+
+@instruction(lambda taps, turned: tile_of(PLACES)(taps, turned))
+def transform_kernels(builder, g, turned):
+    """Return the vectors of GgG', g the taps of kernels, turned by half a circle if `turned` is 1."""
 
     def along(builder, g):
         def times(factor, x):
@@ -97,12 +111,6 @@ def transform_kernels(builder, weights, count, turned):
         middle = builder.fadd(u, v), builder.fsub(u, v), builder.fadd(w, z), builder.fsub(w, z)
         return [times(1 / 4, g[0]), *middle, g[2]]
 
-    taps = KERNEL * KERNEL
-    last = emit.spread(builder, builder.trunc(builder.sub(count, I64(1)), I32), I32)
-    lanes = emit.numbers(range(LANES))
-    inputs = builder.select(builder.icmp_signed("<", lanes, last), lanes, last)
-    offsets = builder.mul(inputs, emit.splat(taps, I32))
-    g = [_gathered(builder, builder.gep(weights, [I64(t)]), offsets) for t in range(taps)]
     g = g[::-1] if turned else g
     places = both_ways(builder, along, [g[KERNEL * i : KERNEL * (i + 1)] for i in range(KERNEL)])
     return [value for row in places for value in row]

@@ -13,9 +13,11 @@ from tinyticket.kernels.cpu.arguments import even_shares, flat
 from tinyticket.kernels.cpu.convolution.strips import jitable
 from tinyticket.kernels.cpu.convolution.winograd.patches import check_winograd
 from tinyticket.kernels.cpu.convolution.winograd.transforms import (
-    KERNEL,
     PLACES,
+    TAPS,
+    gather_kernels,
     store_blocks,
+    tile_load,
     transform_kernels,
 )
 from tinyticket.kernels.cpu.job import Floats, kernel, run
@@ -29,8 +31,8 @@ from tinyticket.kernels.geometry import Window
 __all__ = ["PackWinograd", "pack_winograd_shares", "winograd_back_size", "winograd_size"]
 
 ROWS = TILES.winograd_rows
-_TAPS, _SQUARE = KERNEL * KERNEL, PLACES * LANES
-_HELD = LANES * _SQUARE
+_SQUARE = PLACES * LANES
+_HELD, _TAPS = LANES * _SQUARE, LANES * TAPS * LANES
 
 
 @jitable
@@ -62,24 +64,27 @@ class PackWinograd(NamedTuple):
 def _pack_winograd(job, first, last):
     weight, packed, back, w = job.weight, job.packed, job.packed_back, job.window
     forth_apart, back_apart = blocks_of(w.outputs) * ROWS * w.inputs, blocks_of(w.inputs) * ROWS * w.outputs
-    held = stack_floats(_HELD)
+    held, taps = stack_floats(_HELD), stack_floats(_TAPS)
     for above in range(first * LANES, min(last * LANES, w.outputs), LANES):
         for before in range(0, w.inputs, LANES):
-            left = min(LANES, w.inputs - before)
-            for i in range(LANES):
-                k = min(above + i, w.outputs - 1)
-                kernels = advance(weight, (k * w.inputs + before) * _TAPS)
-                tile_store(held, i * _SQUARE, transform_kernels(kernels, left, 0))
-                place, blocks = (before * w.outputs + k * ROWS), blocks_of(w.inputs) - before // ROWS
-                place_of = advance(back, place)
-                store_blocks(
-                    transform_kernels(kernels, left, 1), place_of, back_apart, w.outputs * ROWS, ROWS, PLACES, blocks
-                )
+            rows, columns = min(LANES, w.outputs - above), min(LANES, w.inputs - before)
+            for i in range(rows):
+                kernels = advance(weight, ((above + i) * w.inputs + before) * TAPS)
+                tile_store(taps, i * TAPS * LANES, gather_kernels(kernels, columns))
+            for i in range(rows):
+                tile_store(held, i * _SQUARE, transform_kernels(tile_load(advance(taps, i * TAPS * LANES), TAPS), 0))
             blocks = blocks_of(w.outputs) - above // ROWS
             for place in range(PLACES):
-                square = transposed(square_of_lines(advance(held, place * LANES), _SQUARE, LANES), LANES)
+                square = transposed(square_of_lines(advance(held, place * LANES), _SQUARE, rows), LANES)
                 to = advance(packed, place * forth_apart + above * w.inputs + before * ROWS)
-                store_blocks(square, to, ROWS, w.inputs * ROWS, ROWS, left, blocks)
+                store_blocks(square, to, ROWS, w.inputs * ROWS, ROWS, columns, blocks)
+            for i in range(rows):
+                tile_store(held, i * _SQUARE, transform_kernels(tile_load(advance(taps, i * TAPS * LANES), TAPS), 1))
+            blocks = blocks_of(w.inputs) - before // ROWS
+            for place in range(PLACES):
+                square = square_of_lines(advance(held, place * LANES), _SQUARE, rows)
+                to = advance(back, place * back_apart + before * w.outputs + above * ROWS)
+                store_blocks(square, to, ROWS, w.outputs * ROWS, ROWS, rows, blocks)
 
 
 def pack_winograd_shares(window: Window) -> int:
