@@ -205,7 +205,7 @@ class EagerStep(Step):
         self.threads, self.reason = threads, reason
 
     @QUIETLY
-    def __call__(self, source: Inputs | Source, which: np.ndarray) -> float:
+    def __call__(self, source: Any, which: np.ndarray) -> float:
         if is_sparse(source):
             source = array_of(source)
         elif not isinstance(source, np.ndarray):

@@ -68,11 +68,11 @@ class CompiledStep(Step):
 
     # -- training, evaluation and prediction
 
-    def __call__(self, source: Inputs | Source, which: np.ndarray) -> float:
+    def __call__(self, source: Any, which: np.ndarray) -> float:
         program: Any
         rate = self.optimizer.lr
         if isinstance(source, np.ndarray) or is_sparse(source):
-            program = self._current(source.shape[1:])  # type: ignore[union-attr]
+            program = self._current(source.shape[1:])
             data, indices = program.bind(source, which), np.arange(len(which))
         else:
             program, data = self._bound(training_part(source))

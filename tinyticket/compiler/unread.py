@@ -34,7 +34,7 @@ class UnreadStep:
             self.step, self._make = self._make(examples.shape[1:]), None
         return self.step
 
-    def __call__(self, source: Inputs | Source, which: np.ndarray) -> float:
+    def __call__(self, source: Any, which: np.ndarray) -> float:
         alone = isinstance(source, np.ndarray) or is_sparse(source)
         return self._read(source if alone else training_part(source)[0])(source, which)
 

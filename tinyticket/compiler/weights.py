@@ -178,9 +178,9 @@ class NarrowWeights(Weights):
         super().__init__((blocks.count,), None, None, False, slots, 1)
         self.blocks, self._parameter, self._kept = blocks, shape, mask
         count, height = blocks.bounds.size - 1, blocks.tiles.size - 1
-        numbers = (Block(size, dtype=np.int64) for size in (count + 1, height + 1, count * height + 1))
-        places = (Block(self.count, dtype=np.uint16) for _ in range(2))
-        self.survivors = Blocked(*numbers, *places, count, height)
+        bounds, tiles, starts = (Block(n, dtype=np.int64) for n in (count + 1, height + 1, count * height + 1))
+        columns, rows = (Block(self.count, dtype=np.uint16) for _ in range(2))
+        self.blocked = Blocked(bounds, tiles, starts, columns, rows, count, height)
 
     @property
     def is_whole(self) -> bool:
@@ -188,7 +188,7 @@ class NarrowWeights(Weights):
 
     @property
     def pattern_blocks(self) -> list[Block]:
-        return list(self.survivors[:5])
+        return list(self.blocked[:5])
 
     def write_pattern(self, view: View) -> None:
         fresh = dataclasses.replace(self.blocks)  # whose arrays nobody keeps: the arena has them

@@ -30,8 +30,8 @@ def layer(lower: Lowering, operation: Operation) -> None:
     x = _narrowed(lower, below, lower.narrow_values, lower.values.value(below))
     narrow = _place(lower, y, lower.narrow_values, lower.values.value(y))
     shift = Block(y.channels) if bias is None else lower.layout.weights[bias].master
-    job = SparseLinearNarrow(weights.survivors, weights.master, shift, x, narrow, operation.relu, lanes)
-    lower.emit(job, even(weights.survivors.height), [weights.master, shift, x], [narrow])
+    job = SparseLinearNarrow(weights.blocked, weights.master, shift, x, narrow, operation.relu, lanes)
+    lower.emit(job, even(weights.blocked.height), [weights.master, shift, x], [narrow])
     if lanes < LANES and not _is_narrow(lower, _reader(lower, y)):
         wide = lower.values.value(y)
         lower.emit(Widen(narrow, wide, lanes), even(y.size), [narrow], [wide])
@@ -53,19 +53,19 @@ def layer_backward(lower: Lowering, operation: Operation) -> None:
         add, masks = lower.begin(below)
         assert not add, "nothing else reads what a layer of a chain reads"
         dx = _place(lower, below, lower.narrow_gradients, lower.values.gradient(below))
-        arrays, blocks = (weights.master, x, dy, dx), even(weights.survivors.blocks)
-        job: Any = SparseLinearNarrowGradient(weights.survivors, *arrays, gradient, masks, lanes)
+        arrays, blocks = (weights.master, x, dy, dx), even(weights.blocked.blocks)
+        job: Any = SparseLinearNarrowGradient(weights.blocked, *arrays, gradient, masks, lanes)
         if fuses:
-            job = SparseLinearNarrowUpdate(weights.survivors, *arrays, masks, lanes, *step)
+            job = SparseLinearNarrowUpdate(weights.blocked, *arrays, masks, lanes, *step)
         lower.emit(job, blocks, [*written, x, dy], [dx, *(written if fuses else [gradient])])
         if lanes < LANES and not _is_narrow(lower, _maker(lower, below)):
             wide = lower.values.gradient(below)
             lower.emit(Widen(dx, wide, lanes), even(below.size), [dx], [wide])
     else:
-        job = SparseLinearNarrowWeightGradient(weights.survivors, x, dy, gradient, lanes)
+        job = SparseLinearNarrowWeightGradient(weights.blocked, x, dy, gradient, lanes)
         if fuses:
-            job = SparseLinearNarrowWeightUpdate(weights.survivors, x, dy, lanes, *step)
-        lower.emit(job, even(weights.survivors.height), [*written, x, dy], written if fuses else [gradient])
+            job = SparseLinearNarrowWeightUpdate(weights.blocked, x, dy, lanes, *step)
+        lower.emit(job, even(weights.blocked.height), [*written, x, dy], written if fuses else [gradient])
     if not fuses:
         lower.update(operation, "weight", even(weights.count, LANES))
 
@@ -82,7 +82,7 @@ def _weights(lower: Lowering, operation: Operation) -> NarrowWeights:
 
 def _is_narrow(lower: Lowering, operation: Operation | None) -> bool:
     """Whether an operation is a layer that reads and writes narrow activations."""
-    weight = operation and operation.parameters.get("weight")
+    weight = operation.parameters.get("weight") if operation else None
     return weight is not None and isinstance(lower.layout.weights[weight], NarrowWeights)
 
 

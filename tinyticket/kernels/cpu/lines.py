@@ -63,11 +63,31 @@ class BlockedPattern:
     """
 
     shape: tuple[int, int]  # outputs and inputs
-    bounds: np.ndarray  # int64, where each block of columns begins, and where the last one ends
-    tiles: np.ndarray  # int64, where each tile of rows begins, and where the last one ends
-    starts: np.ndarray  # int64, where the survivors of each tile in each block begin, block by block, and where all end
-    columns: np.ndarray  # uint16, of each survivor, counted from its block's first
-    rows: np.ndarray  # uint16, from its tile's first
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Where each block of columns begins (int64), and where the last one ends."""
+        raise NotImplementedError
+
+    @property
+    def tiles(self) -> np.ndarray:
+        """The same of tiles of rows."""
+        raise NotImplementedError
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where the survivors of each tile in each block begin (int64), block by block, and where all end."""
+        raise NotImplementedError
+
+    @property
+    def columns(self) -> np.ndarray:
+        """The column of each survivor (uint16), counted from its block's first."""
+        raise NotImplementedError
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The row of each survivor (uint16), counted from its tile's first."""
+        raise NotImplementedError
 
     @property
     def count(self) -> int:

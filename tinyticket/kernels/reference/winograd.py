@@ -66,9 +66,8 @@ def winograd_weight_gradient_error_bound(dy, x, padding: Pair = (0, 0)):
     """
     patches = len(dy) * -(-dy.shape[2] // 4) * -(-dy.shape[3] // 4)
     roundings = (patches + GRADIENT_ROUNDINGS) * 2.0**-24
-    absolute = _transformed_gradient(
-        *(np.abs(array).astype(np.float64) for array in (dy, x)), padding, *map(np.abs, (A, B, G))
-    )
+    above, below = np.abs(dy).astype(np.float64), np.abs(x).astype(np.float64)
+    absolute = _transformed_gradient(above, below, padding, np.abs(A), np.abs(B), np.abs(G))
     return roundings / (1 - roundings) * absolute
 
 
