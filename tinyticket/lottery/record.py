@@ -218,16 +218,17 @@ def write_round(file: h5py.File, trial: int, round: int, initial: State, runs: R
         theta_0 = ordered_group(file, f"{layout.trial_path(trial)}/init")
         after = write(theta_0, Contents(initial, {}), {"before": after})
         if ticket.checkpoint:
-            rewind, held = ordered_group(file, layout.rewind_path(trial)), checkpoint.contents_of(ticket.checkpoint)
-            after = write(rewind, held, {"before": after})
+            rewind, kept = ordered_group(file, layout.rewind_path(trial)), ticket.checkpoint
+            kept = dataclasses.replace(kept, state=layout.without_whole(kept.state, initial))
+            after = write(rewind, checkpoint.contents_of(kept), {"before": after})
     group, covered = file.require_group(path), {"before": after}
     if is_new:
         ordered_group(group, "controls")
     beside = {f"controls/{name}": run for name, run in runs.items()} | ({CONTINUED: continued} if continued else {})
     for name, run in beside.items():
         if name not in group:
-            covered[name] = write(group.create_group(name), layout.contents_of(run), {"before": after})
-    return write(group, layout.contents_of(ticket), covered) if is_new else ""
+            covered[name] = write(group.create_group(name), layout.contents_of(run, initial), {"before": after})
+    return write(group, layout.contents_of(ticket, initial), covered) if is_new else ""
 
 
 def data_record(experiment: Experiment) -> dict[str, Any]:

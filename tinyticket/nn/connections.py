@@ -151,6 +151,16 @@ class Connections:
         bounds = np.clip(self.starts[max(0, low - 1) : high + 1], first, last)
         return np.repeat(np.arange(low - 1, low - 2 + bounds.size, dtype=np.int32), np.diff(bounds))
 
+    def fans(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return, for each connection, how many its output has and how many its input has."""
+        fan_in = np.repeat(self.fan_in().astype(np.int32), self.fan_in())
+        if self.shape[1] <= 8 * self.count:
+            return fan_in, self.fan_out()[self.columns]
+        _, which, counts = np.unique(
+            self.columns, return_inverse=True, return_counts=True
+        )  # not a count for each input
+        return fan_in, counts[which]
+
     def fan_in(self) -> np.ndarray:
         """Return how many connections each output has."""
         return np.diff(self.starts)
@@ -177,6 +187,13 @@ class Connections:
         )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __deepcopy__(self, memo: dict) -> Connections:
+        return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.starts.flags.writeable = self.columns.flags.writeable = False
 
     def __repr__(self) -> str:
         outputs, inputs = self.shape
