@@ -7,6 +7,7 @@ Every road ends in a `Dataset`: four checked arrays (float32 inputs and int64 la
   pickle_machine.py) one kind of file each. Files may come from anybody: files.py bounds what is read of them.
 * Large images stay bytes in memory: `Pixels` (pixels.py) index like the normalised float32 array.
 * `from_arrays` takes arrays that are already in memory. All bad input is noticed there and named in one sentence.
+* `read_connections` (connections.py) reads a graph, for layers that have some connections alone.
 * Published files are looked for on this machine (folders.py, published.py) and only `fetch` downloads them: fetch.py
   goes through the mirrors, download.py gets a file from one of them, connection.py keeps the patience with it bounded.
 
@@ -18,6 +19,7 @@ from tinyticket.data.arrays import from_arrays
 from tinyticket.data.augmentation import Augmentation, augment
 from tinyticket.data.batches import batches
 from tinyticket.data.catalogue import describe, load, names, path
+from tinyticket.data.connections import read_connections
 from tinyticket.data.dataset import Dataset
 from tinyticket.data.fetch import fetch
 from tinyticket.data.pixels import Pixels
@@ -36,6 +38,7 @@ __all__ = [
     "load",
     "names",
     "path",
+    "read_connections",
     "split_validation",
     "weighted",
 ]

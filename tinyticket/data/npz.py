@@ -59,8 +59,12 @@ def load_npz(path: str | PathLike[str], numbers: bool = False) -> Dataset:
         raise InputError(f"{path}: {error}") from None
 
 
-def read_npz(path: str | PathLike[str], choose: Callable[[list[str]], Mapping[str, str]]) -> dict[str, NDArray]:
+def read_npz(
+    path: str | PathLike[str], choose: Callable[[list[str]], Mapping[str, str]], kinds: str = "buif"
+) -> dict[str, NDArray]:
     """Return arrays of an .npz file, whichever `choose` names: from all its keys to a mapping from names to keys.
+
+    `kinds` are those that their dtypes may be of, in NumPy's letters.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def read_npz(path: str | PathLike[str], choose: Callable[[list[str]], Mapping[st
         known = {member.filename.removesuffix(".npy"): member for member in archive.members}
         chosen = {name: (key, known[key]) for name, key in choose(list(known)).items()}
         archive.check_unpacked([member for _, member in chosen.values()])
-        return {name: _member(archive, printable(key), member) for name, (key, member) in chosen.items()}
+        return {name: _member(archive, printable(key), member, kinds) for name, (key, member) in chosen.items()}
 
 
 def _choose(keys: list[str]) -> dict[str, str]:
@@ -83,7 +87,7 @@ def _choose(keys: list[str]) -> dict[str, str]:
     raise InputError(f"holds the keys {printable(', '.join(sorted(keys))) or '(none)'}; expected {EXPECTED}")
 
 
-def _member(archive: Zip, key: str, member: ZipInfo) -> NDArray:
+def _member(archive: Zip, key: str, member: ZipInfo, kinds: str) -> NDArray:
     with archive.open(member, key) as stream:
         start = io.BytesIO(stream.read(MOST_HEADER))
         try:
@@ -94,7 +98,7 @@ def _member(archive: Zip, key: str, member: ZipInfo) -> NDArray:
             raise InputError(
                 f"holds pickled Python objects under {key}, which are not read for safety; expected a numeric array"
             )
-        if dtype.kind not in "buif":
+        if dtype.kind not in kinds:
             raise InputError(f"holds {key} with dtype {printable(dtype)}; expected integers, floats or bools")
         announced = start.tell() + math.prod(shape) * dtype.itemsize
         if not all(type(size) is int and size >= 0 for size in shape) or announced != member.file_size:
