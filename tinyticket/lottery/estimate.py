@@ -82,11 +82,19 @@ def _state(experiment: Experiment) -> int:
     return sum(parameter.data.nbytes for parameter in experiment.model.parameters())
 
 
+def _structure(experiment: Experiment) -> int:
+    return sum(array.nbytes for array in experiment.model.structure().values())
+
+
 def _memory(experiment: Experiment, workers: int) -> int:
     """Return bytes of memory at the least: all processes have the parts of the data; the whole they share."""
     examples, dataset, copies = experiment.examples, experiment.dataset, workers + 1 if workers > 1 else 1
     parts = sum(x.nbytes for part in (examples.train, examples.validation, examples.test) for x in part)
-    return copies * (parts + 8 * _state(experiment)) + dataset.x_train.nbytes + dataset.y_train.nbytes
+    return (
+        copies * (parts + 8 * _state(experiment) + _structure(experiment))
+        + dataset.x_train.nbytes
+        + dataset.y_train.nbytes
+    )
 
 
 def _file(experiment: Experiment) -> int:
@@ -95,7 +103,9 @@ def _file(experiment: Experiment) -> int:
     dense, *tickets = (4 * weights + left[0] // 8 + 48 * _evaluations(settings) for weights in left)
     rewound = 3 * state if kept_iteration(settings) else 0  # weights and what an optimizer remembers of each
     scores = 0 if experiment.method.trains_weights else settings.rounds * 4 * left[0]
-    return settings.trials * (state + dense + _per_ticket(settings) * sum(tickets) + rewound + scores)
+    return settings.trials * (
+        state + _structure(experiment) + dense + _per_ticket(settings) * sum(tickets) + rewound + scores
+    )
 
 
 def _seconds_a_step(step: CompiledStep | EagerStep, train: Pair, feed: Iterator[np.ndarray]) -> float:

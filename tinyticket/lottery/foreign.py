@@ -19,6 +19,7 @@ import numpy as np
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.readers import open_result
@@ -65,7 +66,8 @@ class OfWeights:
         """Check nothing: the network that the mask fits takes them."""
 
     def check_model(self, model: Module, settings: Settings) -> None:
-        """Check nothing: the mask has been fitted to it."""
+        """Raise InputError unless the masks of sparse layers are of the model's connections; all else has been fitted to it."""
+        check_connections(model, self._weights.state, str(self._path))
 
     def planned(self, plan: Plan) -> Plan:
         """Return a plan with the mask's count."""

@@ -17,6 +17,7 @@ from tinyticket.errors import DivergenceError, InputError
 from tinyticket.interruption import deferred
 from tinyticket.lottery import keeper
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.jobs.job import CONTINUED, Training
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Runs
@@ -254,5 +255,6 @@ def _check_continues(experiment: Experiment, recorded: Result, added: tuple[str,
     elif recorded.data["fingerprints"] != experiment.workshop.fingerprints:
         other = f"on other data: {experiment.dataset.name} has changed since"
     else:
+        check_connections(experiment.model, recorded.trials[0].whole, where)
         return
     raise InputError(f"{where} holds an experiment {other}; choose another file")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError, printable
-from tinyticket.nn import Module, build, described_weights
+from tinyticket.nn import Connections, Module, SparseLinear, build, described_weights
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.frame import frame, rows
@@ -138,6 +138,31 @@ class Result(Shown):
                 f"{', '.join(found.beside) or 'none'}"
             )
         return found.beside[control]
+
+    @cached_property
+    def _sparse(self) -> dict[str, tuple[int, int]]:
+        """Outputs and inputs of layers that have some connections alone, by name."""
+        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].whole) else ()
+        return {name: layer.connections.shape for name, layer in layers if isinstance(layer, SparseLinear)}
+
+    def connections(self, trial: int, round: int, control: str | None = None) -> dict[str, Connections]:
+        """Return the connections of a network's sparse layers after its training, of which masks keep some, by weight.
+
+        InputError says that the network cannot be made, or these are no connections.
+        """
+        run = self.round(trial, round, control)
+        return self.connections_in(run.structure) if self._sparse else {}
+
+    def connections_in(self, state: Mapping[str, np.ndarray]) -> dict[str, Connections]:
+        """Return the connections of sparse layers in a state of the network, by weight; InputError if they are none."""
+        found = {}
+        for layer, shape in self._sparse.items():
+            prefix = f"{layer}." if layer else ""
+            try:
+                found[f"{prefix}weight"] = Connections(shape, state[f"{prefix}starts"], state[f"{prefix}columns"])
+            except InputError as error:
+                raise InputError(f"{self.archive.name} is damaged: {layer}: {error}") from None
+        return found
 
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""

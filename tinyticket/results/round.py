@@ -65,6 +65,11 @@ class Round:
         return self._read_arrays(layout.read_trained, self._whole)
 
     @property
+    def structure(self) -> dict[str, np.ndarray]:
+        """The arrays of whole numbers, such as connections, after the last iteration, by name."""
+        return self._read_arrays(layout.read_whole, self._whole)
+
+    @property
     def frozen(self) -> dict[str, np.ndarray]:
         """What pruned weights are where they are not zero, by weight, 0 under survivors; empty where all are zero."""
         return self._read_arrays(layout.read_beside, "frozen")

@@ -252,6 +252,12 @@ def read_trained(group: Group, outline: Outline, whole: State) -> State:
     return with_whole(state, outline.shapes, whole)
 
 
+def read_whole(group: Group, outline: Outline, whole: State) -> State:
+    """Return the arrays of whole numbers of a training, given theta_0's."""
+    trained = group.group("trained")
+    return {n: trained.array(n, outline.shapes[n]) if n in trained else whole[n] for n in outline.whole}
+
+
 def with_whole(state: State, names: Iterable[str], whole: State) -> State:
     """Return a state with theta_0's arrays of whole numbers where it has none, in an order of names."""
     return {name: state[name] if name in state else whole[name] for name in names}
