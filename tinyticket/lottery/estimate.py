@@ -13,11 +13,13 @@ from threadpoolctl import threadpool_limits
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
+from tinyticket.lottery import size
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.jobs.executors import processes
 from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.methods.learned import LearnedMask
 from tinyticket.lottery.rewinding import kept_iteration
+from tinyticket.nn import SparseLinear
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -86,12 +88,18 @@ def _structure(experiment: Experiment) -> int:
     return sum(array.nbytes for array in experiment.model.structure().values())
 
 
+def _connections(experiment: Experiment) -> int:
+    return sum(
+        layer.connections.count for _, layer in experiment.model.named_modules() if isinstance(layer, SparseLinear)
+    )
+
+
 def _memory(experiment: Experiment, workers: int) -> int:
     """Return bytes of memory at the least: all processes have the parts of the data; the whole they share."""
     examples, dataset, copies = experiment.examples, experiment.dataset, workers + 1 if workers > 1 else 1
     parts = sum(x.nbytes for part in (examples.train, examples.validation, examples.test) for x in part)
     return (
-        copies * (parts + 8 * _state(experiment) + _structure(experiment))
+        copies * (parts + 8 * _state(experiment) + size.BYTES * _connections(experiment))
         + dataset.x_train.nbytes
         + dataset.y_train.nbytes
     )

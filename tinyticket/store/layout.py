@@ -163,13 +163,13 @@ def read_numbers(group: Group, digits: int = 1) -> list[int]:
     return sorted(map(int, names))
 
 
-def read_theta_0(group: Group, outline: Outline, whole: State) -> State:
+def read_theta_0(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
     """Return parameters and buffers in the order of the file, which is the model's; arrays of whole numbers are given."""
     names = _names(group, outline.shapes)
     return {name: whole[name] if name in outline.whole else group.array(name, outline.shapes[name]) for name in names}
 
 
-def without_whole(state: State, initial: State) -> State:
+def without_whole(state: State, initial: State) -> dict[str, np.ndarray]:
     """Return a state without the arrays of whole numbers, such as connections, that are the same in theta_0."""
 
     def is_same(value: np.ndarray, other: np.ndarray) -> bool:
@@ -236,7 +236,7 @@ def read_masks(group: Group, outline: Outline, which: str = "mask") -> dict[str,
     return masks
 
 
-def read_trained(group: Group, outline: Outline, whole: State) -> State:
+def read_trained(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
     """Return all trained parameters and buffers in their full shapes, with zeros where weights were pruned.
 
     `whole` are theta_0's arrays of whole numbers, in the place of those that are not there.
@@ -252,13 +252,13 @@ def read_trained(group: Group, outline: Outline, whole: State) -> State:
     return with_whole(state, outline.shapes, whole)
 
 
-def read_whole(group: Group, outline: Outline, whole: State) -> State:
+def read_whole(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
     """Return the arrays of whole numbers of a training, given theta_0's."""
     trained = group.group("trained")
     return {n: trained.array(n, outline.shapes[n]) if n in trained else whole[n] for n in outline.whole}
 
 
-def with_whole(state: State, names: Iterable[str], whole: State) -> State:
+def with_whole(state: State, names: Iterable[str], whole: State) -> dict[str, np.ndarray]:
     """Return a state with theta_0's arrays of whole numbers where it has none, in an order of names."""
     return {name: state[name] if name in state else whole[name] for name in names}
 
