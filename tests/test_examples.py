@@ -61,3 +61,11 @@ def test_lessons_leave_the_file_of_the_readmes_first_command_alone():
     file = command.split("--out ")[1]
     assert file == "ticket.h5"
     assert not [lesson.name for lesson in LESSONS if f'"{file}"' in lesson.read_text()]
+
+
+def test_a_network_from_a_graph_finds_the_pathways_that_decide(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, ROOT / "examples" / "network_from_a_graph.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"([5-9]|10) of the 10 strongest edges lead to .*", done.stdout.splitlines()[-1])

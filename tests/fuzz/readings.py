@@ -15,7 +15,7 @@ from tinyticket.errors import InputError
 from tinyticket.store.reading import Group
 
 METHODS = (
-    *("names", "__contains__", "group", "array", "shape", "is_group", "attributes"),
+    *("names", "__contains__", "group", "array", "outline", "is_group", "attributes"),
     *("has", "number", "sizes", "text", "json", "check"),
 )
 
@@ -49,7 +49,7 @@ def readings(ask: Callable) -> tuple[set[Reading], bool]:
         except InputError:
             refused = True
     arrays = {(path, arguments[0]) for path, method, arguments, _ in found if method == "array"}
-    implied = {one for one in found if one[1] in ("is_group", "shape") and (one[0], one[2][0]) in arrays}
+    implied = {one for one in found if one[1] in ("is_group", "outline") and (one[0], one[2][0]) in arrays}
     return found - implied, refused
 
 

@@ -49,6 +49,9 @@ MEMORY = 400 << 20
 """Bytes that reading a file of 50 KB may take, all that Python, NumPy and HDF5 hold besides included."""
 
 
+MODEL = "mlp-12-8-3"
+MODELS = {"connected": "sparse-mlp-12-8-3@0.3"}
+
 WRITING = ("resume", "extend")
 """What adds to the file: where it reads nothing that has changed, only the adding is left to do ("commit")."""
 
@@ -67,16 +70,26 @@ def seeds(folder: Path) -> None:
         "early": {**one_shot, "method": "early-bird", "iterations": 60, "controls": "none"},
         "popup": {**one_shot, "method": "edge-popup", "controls": "none"},
         "compiled": {"eager": False, "controls": "none"},
+        "connected": {"controls": "none", "rewind_to": 5},
     }.items():
-        settings = {**SMALL, **eager, **settings}
-        find("mlp-12-8-3", DATA, **settings, out=folder / f"{name}.h5")
+        settings, model = {**SMALL, **eager, **settings}, MODELS.get(name, MODEL)
+        find(model, DATA, **settings, out=folder / f"{name}.h5")
         settings |= {"first_trial": settings["trials"], "trials": 1}
-        find("mlp-12-8-3", DATA, **settings, out=folder / "others" / f"{name}.h5")
+        find(model, DATA, **settings, out=folder / "others" / f"{name}.h5")
+    move_connections(folder / "connected.h5")
     with h5py.File(folder / "tickets.h5", "r+") as file:  # one with text as it was written before
         for group in (file, file["trials/0/rounds/00"], file["trials/1/rounds/01/controls/random"]):
             for key, value in group.attrs.items():
                 if isinstance(value, bytes):
                     group.attrs[key] = value.decode()
+
+
+def move_connections(path: Path) -> None:
+    """Let the last network of a file have other connections than theta_0, as methods that move them do."""
+    with h5py.File(path, "r+") as file:
+        columns = file["trials/0/init/fc1.columns"][()]
+        file["trials/0/rounds/01/trained/fc1.columns"] = 11 - columns[::-1]
+        file["trials/0/rounds/01/trained/fc1.starts"] = columns.size - file["trials/0/init/fc1.starts"][()][::-1]
 
 
 def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str, Callable]:
@@ -116,7 +129,12 @@ def long_questions(result: Result, path: Path, folder: Path, whole: Path) -> dic
     settings = Settings.from_plain(result.config)
     if max(settings.iterations, settings.rounds, settings.trials) > 60:
         return asked  # what would take hours with an undamaged file too
-    options = {**settings.to_plain(), "data": DATA, "model": "mlp-12-8-3", "schedule": settings.schedule}
+    options = {
+        **settings.to_plain(),
+        "data": DATA,
+        "model": MODELS.get(whole.stem, MODEL),
+        "schedule": settings.schedule,
+    }
     options |= {"prune": None, "rounds": None} if settings.one_shot else {"one_shot": None}
     options.pop("masks_from", None)
     options["threads"] = 1

@@ -1,5 +1,7 @@
 """Connections: where they come from, what they refuse, and what they tell."""
 
+import copy
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -42,6 +44,22 @@ def test_edges_with_names_keep_them_in_the_order_of_their_first_appearance():
     assert graph.input_names == ("TP53", "MYC")
     assert graph.output_names == ("apoptosis", "growth")
     assert dense(graph).tolist() == [[True, False], [True, True]]
+
+
+def test_copies_are_the_same_connections_and_nobody_writes_into_what_is_unpickled():
+    graph = Connections.random(9, 8, 0.3, 0)
+    assert copy.deepcopy(graph) is graph
+    again = pickle.loads(pickle.dumps(graph))
+    assert again == graph
+    assert not again.columns.flags.writeable
+
+
+@pytest.mark.parametrize("inputs", [5, 5000])
+def test_fans_of_connections_are_those_of_their_ends(inputs):
+    graph = Connections.random(inputs, 4, 15, 0)
+    fan_in, fan_out = graph.fans()
+    np.testing.assert_array_equal(fan_in, graph.fan_in()[graph.rows()])
+    np.testing.assert_array_equal(fan_out, graph.fan_out()[graph.columns])
 
 
 @pytest.mark.parametrize(("density", "count"), [(0.4, 14), (0.9, 32), (1.0, 35), (3, 3), (34, 34)])
@@ -98,6 +116,7 @@ def test_arrays_stay_as_they_are_and_are_not_copied_again():
         (lambda: Connections.from_mask(np.ones((2, 3))), "bool"),
         (lambda: Connections.from_edges([]), "at least one"),
         (lambda: Connections.from_edges([(1, 2, 3)]), "pairs"),
+        (lambda: Connections.from_edges([("a", "b")], input_names="aa"), "two inputs or two outputs have one name"),
         (lambda: Connections.from_edges(np.array([(3, 0)]), shape=(1, 3)), "outside of 3 inputs"),
     ],
 )

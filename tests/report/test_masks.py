@@ -5,15 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tinyticket.nn import Connections
 from tinyticket.report.masks import mask_images
 from tinyticket.results.analyses.fields import picture_shape
 
 
-def images(masks, shape, side=128):
+def images(masks, shape, side=128, graphs=None):
     rng = np.random.default_rng(0)
     trained = {name: rng.normal(size=mask.shape) for name, mask in masks.items()}
-    result = SimpleNamespace(data={"input_shape": shape})
-    (found,) = mask_images(result, [SimpleNamespace(number=3, masks=masks, trained=trained)], side).values()
+    result = SimpleNamespace(data={"input_shape": shape}, connections=lambda trial, round: graphs or {})
+    (found,) = mask_images(result, 0, [SimpleNamespace(number=3, masks=masks, trained=trained)], side).values()
     return {image.name: image for image in found}
 
 
@@ -25,6 +26,17 @@ def test_of_an_image_every_pixel_has_the_connections_that_it_keeps():
     assert pixels.shape == (3, 4)
     assert (pixels[1, 3], pixels[0, 0], np.count_nonzero(pixels)) == (1, 1 / 3, 2)
     assert "3 at most; 10 of 12 pixels keep none" in found["input pixels"].words
+
+
+def test_a_layer_that_was_never_dense_is_shown_as_the_dense_one_of_its_survivors():
+    graph, rng = Connections.random(12, 300, 0.2, 0), np.random.default_rng(1)
+    mask, whole = rng.random(graph.count) < 0.5, np.zeros(300 * 12, bool)
+    whole[graph.positions()[mask]] = True
+    found = images({"fc1.weight": mask}, [1, 3, 4], 60, {"fc1.weight": graph})
+    dense = images({"fc1.weight": whole.reshape(300, 12)}, [1, 3, 4], 60)
+    for name in ("input pixels", "fc1"):
+        np.testing.assert_array_equal(found[name].values, dense[name].values)
+    assert f"{mask.mean():.1%} of its weights left" in found["fc1"].words
 
 
 def test_receptive_fields_are_trained_weights_side_by_side_scaled_each():

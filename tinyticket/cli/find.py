@@ -136,6 +136,15 @@ def _option(setting: Any) -> click.Option:
     return click.Option([f"--{name}", setting.name], type=kind, required=name == "out", help=help, **more)
 
 
+def say_size(given: dict[str, Any]) -> None:
+    """Print how large a network by name is before it is made, where its name says that it was never dense."""
+    from tinyticket.lottery.settings.table import SETTINGS
+    from tinyticket.lottery.size import words
+
+    if found := words(str(given.get("model", "")), int(given.get("batch_size") or SETTINGS["batch_size"].default)):
+        click.echo(f"{given['model']}: {found}")
+
+
 def _show_all(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
     if asked:
         ctx.meta[ALL] = True
@@ -163,6 +172,8 @@ def find(
             given = merge(from_toml(config), given)
         given.setdefault("workers", None)  # as many as there are threads
         watchers = callbacks(quiet, log, tensorboard, given["out"])
+        if dry_run:
+            say_size(given)
         experiment = Experiment(**given, callbacks=watchers, load_model=load_model)
     if dry_run:
         from tinyticket.cli.dry_run import show_plan

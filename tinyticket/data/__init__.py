@@ -8,6 +8,7 @@ Every road ends in a `Dataset`: four checked arrays (float32 inputs and int64 la
 * Large images stay bytes in memory: `Pixels` (pixels.py) index like the normalised float32 array. Of examples that are mostly zeros
   only the others are in memory: `SparseInputs` (sparse_inputs.py) index like the float32 array of a sparse matrix.
 * `from_arrays` takes arrays that are already in memory. All bad input is noticed there and named in one sentence.
+* `read_connections` (connections.py) reads a graph, for layers that have some connections alone.
 * Published files are looked for on this machine (folders.py, published.py) and only `fetch` downloads them: fetch.py
   goes through the mirrors, download.py gets a file from one of them, connection.py keeps the patience with it bounded.
 
@@ -19,6 +20,7 @@ from tinyticket.data.arrays import from_arrays
 from tinyticket.data.augmentation import Augmentation, augment
 from tinyticket.data.batches import batches
 from tinyticket.data.catalogue import describe, load, names, path
+from tinyticket.data.connections import read_connections
 from tinyticket.data.dataset import Dataset
 from tinyticket.data.fetch import fetch
 from tinyticket.data.pixels import Pixels
@@ -39,6 +41,7 @@ __all__ = [
     "load",
     "names",
     "path",
+    "read_connections",
     "split_validation",
     "weighted",
 ]

@@ -120,7 +120,7 @@ def _is_number(value: Any) -> bool:
 
 def _read(content: Content, path: str, target: str, numbers: bool) -> tuple[NDArray, NDArray]:
     """Return the table without its target, and the target."""
-    lines = _lines(io.TextIOWrapper(content, "utf-8-sig", newline=""), path)
+    lines = lines_of(io.TextIOWrapper(content, "utf-8-sig", newline=""), path)
     first = next(lines, "")
     rows = csv.reader(itertools.chain([first], lines), delimiter=max(DELIMITERS, key=first.count), strict=True)
     names = [name.strip() for name in next(rows, [])]
@@ -148,7 +148,7 @@ def _read(content: Content, path: str, target: str, numbers: bool) -> tuple[NDAr
     return columns, answers if numbers else _ordered(answers.astype(np.int64), [*labels], f"{path}: column {called!r}")
 
 
-def _lines(text: io.TextIOWrapper, path: str) -> Iterator[str]:
+def lines_of(text: io.TextIOWrapper, path: str) -> Iterator[str]:
     """Yield a text's lines, none of which is so long that it would fill the memory."""
     while line := text.readline(LONGEST_LINE):
         if len(line) == LONGEST_LINE:

@@ -13,11 +13,13 @@ from threadpoolctl import threadpool_limits
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
+from tinyticket.lottery import size
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.jobs.executors import processes
 from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.methods.learned import LearnedMask
 from tinyticket.lottery.rewinding import kept_iteration
+from tinyticket.nn import SparseLinear
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -82,11 +84,25 @@ def _state(experiment: Experiment) -> int:
     return sum(parameter.data.nbytes for parameter in experiment.model.parameters())
 
 
+def _structure(experiment: Experiment) -> int:
+    return sum(array.nbytes for array in experiment.model.structure().values())
+
+
+def _connections(experiment: Experiment) -> int:
+    return sum(
+        layer.connections.count for _, layer in experiment.model.named_modules() if isinstance(layer, SparseLinear)
+    )
+
+
 def _memory(experiment: Experiment, workers: int) -> int:
     """Return bytes of memory at the least: all processes have the parts of the data; the whole they share."""
     examples, dataset, copies = experiment.examples, experiment.dataset, workers + 1 if workers > 1 else 1
     parts = sum(x.nbytes for part in (examples.train, examples.validation, examples.test) for x in part)
-    return copies * (parts + 8 * _state(experiment)) + dataset.x_train.nbytes + dataset.y_train.nbytes
+    return (
+        copies * (parts + 8 * _state(experiment) + size.BYTES * _connections(experiment))
+        + dataset.x_train.nbytes
+        + dataset.y_train.nbytes
+    )
 
 
 def _file(experiment: Experiment) -> int:
@@ -95,7 +111,9 @@ def _file(experiment: Experiment) -> int:
     dense, *tickets = (4 * weights + left[0] // 8 + 48 * _evaluations(settings) for weights in left)
     rewound = 3 * state if kept_iteration(settings) else 0  # weights and what an optimizer remembers of each
     scores = 0 if experiment.method.trains_weights else settings.rounds * 4 * left[0]
-    return settings.trials * (state + dense + _per_ticket(settings) * sum(tickets) + rewound + scores)
+    return settings.trials * (
+        state + _structure(experiment) + dense + _per_ticket(settings) * sum(tickets) + rewound + scores
+    )
 
 
 def _seconds_a_step(step: CompiledStep | EagerStep, train: Pair, feed: Iterator[np.ndarray]) -> float:

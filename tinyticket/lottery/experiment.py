@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -16,6 +18,7 @@ from tinyticket.errors import DeviceMemoryError, DivergenceError, WorkerError
 from tinyticket.lottery import dense, inputs, keeper, recipes
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.callbacks import in_order
+from tinyticket.lottery.controls import check_controls
 from tinyticket.lottery.foreign import open_tickets
 from tinyticket.lottery.jobs.executors import run_trials
 from tinyticket.lottery.jobs.job import Job, Workshop
@@ -28,6 +31,7 @@ from tinyticket.lottery.record import Record, reached
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.settings.defaults import read, separate
 from tinyticket.lottery.settings.document import takes_settings
+from tinyticket.lottery.size import check_fits
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
 from tinyticket.lottery.transfer import Given
@@ -128,12 +132,15 @@ class Experiment:
         if load_model and isinstance(self.factory, str) and ":" in self.factory:
             self.factory = load_model(self.factory, self.dataset)
         outputs = outputs_for(loss, self.dataset)
-        model_name, make = inputs.model_factory(self.factory, self.dataset, outputs)
+        seed = settings.seed if settings else options.get("seed")
+        model_name, make = inputs.model_factory(self.factory, self.dataset, outputs, seed)
         if self.source:
             options |= self.source.decided(lambda: make(np.random.default_rng(0)))
         self.settings: Settings = settings or resolve(
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options
         )
+        if isinstance(self.factory, str):
+            check_fits(self.factory)
         self.workers_given = running.workers is not None
         self.workers = inputs.usable_workers(running.workers, self.threads, self.settings.device)
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
@@ -141,6 +148,8 @@ class Experiment:
         inputs.check_model(self.model, self.dataset, outputs)
         inputs.check_draws(self.workshop.draw, self.model, self.settings)
         self.method = method_of(self.settings)
+        check_controls(self.settings.controls, self.model)
+        inputs.check_method(self.settings.method, self.model)
         self.plan: Plan = self.method.plan(self.model, self.settings)
         if self.source:
             self.source.check_model(self.model, self.settings)
@@ -209,4 +218,5 @@ class Experiment:
         pruner = Pruner(settings, plan, trial, initial, self.model, self.examples.train)
         if source:
             pruner = Given(source, trial)
-        return TrialRun(trial, settings, plan, initial, pruner, draw, submit, memory, rounds, self.name)
+        network = functools.partial(copy.deepcopy, self.model)
+        return TrialRun(trial, settings, plan, initial, pruner, draw, network, submit, memory, rounds, self.name)

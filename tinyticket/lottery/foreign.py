@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.settings.readers import open_result
 from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.transfer import OfResult, Tickets, digest, unmasked
@@ -51,6 +52,9 @@ class OfWeights(Tickets):
                 f"{self._path} holds no mask: {'no' if density else 'every'} weight of its layers is pruned"
             )
         return {"one_shot": (density,), "scope": "global"}
+
+    def check_model(self, model, settings):
+        check_connections(model, self._weights.state, str(self._path))
 
     def planned(self, plan):
         return dataclasses.replace(plan, weights_left=[plan.weights_left[0], self._left()])

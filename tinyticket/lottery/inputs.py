@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from tinyticket.nn import Module, models
 
 LARGE = 100.0
 """Up to which numbers of examples are as a training copes with them."""
+
+MATRICES = ("srigl", "cht", "cht-soft", "edge-popup")
+"""Methods that ask which weights are of one neuron, or how many inputs it has, of a matrix."""
 
 Factory = Callable[[np.random.Generator], Module]
 
@@ -76,22 +80,55 @@ def load_dataset(data: Any, folder: str | os.PathLike | None, loss: str = CROSS_
     )
 
 
-def model_factory(model: str | Module | Factory, dataset: Dataset, outputs: int) -> tuple[str, Factory]:
-    """Return how the model is called, and a function from a generator to a freshly drawn one with so many outputs."""
+def model_factory(
+    model: str | Module | Factory, dataset: Dataset, outputs: int, seed: int | None
+) -> tuple[str, Factory]:
+    """Return how the model is called, and a function from a generator to a freshly drawn one with so many outputs.
+
+    The connections of a network by name are drawn once for an experiment, by its seed, and weights are drawn anew for them.
+    """
+    if isinstance(model, str) and models.layers_of(model):
+        return model, redrawn(lambda: models.create(model, dataset.input_shape, outputs, connections_of(seed)))
     if isinstance(model, str):
         return model, lambda rng: models.create(model, dataset.input_shape, outputs, rng)
     if isinstance(model, Module):
-
-        def redraw(rng: np.random.Generator) -> Module:
-            twin = copy.deepcopy(model)
-            twin.reset_parameters(rng)
-            return twin
-
-        return type(model).__name__, redraw
+        return type(model).__name__, redrawn(lambda: model)
     if callable(model) and not isinstance(model, type):
         check_takes(model, "the model's function", "rng")
         return getattr(model, "__name__", type(model).__name__), model
     raise refuse("the model is a name, a Module, or a function from a generator to a Module", model)
+
+
+def redrawn(make: Callable[[], Module]) -> Factory:
+    """Return a function from a generator to a copy, with weights of its own, of a network that is made when it is first called."""
+    made = functools.cache(make)
+
+    def redraw(rng: np.random.Generator) -> Module:
+        twin = copy.deepcopy(made())
+        twin.reset_parameters(rng)
+        return twin
+
+    return redraw
+
+
+def connections_of(seed: int | None) -> np.random.Generator:
+    """Return the generator that draws the connections of a network by name."""
+    return stream(seed or 0, 0, "connections")
+
+
+def check_connections(model: Module, state: Mapping[str, np.ndarray], where: str) -> None:
+    """Raise InputError unless the sparse layers of a model have the connections of a state."""
+    for name, own in model.structure().items():
+        if name not in state or not np.array_equal(own, state[name]):
+            raise InputError(f"the model has other connections ({name}) than the network of {where}")
+
+
+def check_method(name: str, model: Module) -> None:
+    """Raise InputError if a method is about rows and columns of matrices, and a model has layers that were never dense."""
+    if name in MATRICES and model.structure():
+        raise InputError(
+            f"the method {name} works on whole matrices of weights, which sparse layers (nn.SparseLinear) lack"
+        )
 
 
 def check_takes(function: Callable, name: str, *given: str) -> None:
@@ -139,6 +176,12 @@ def check_draws(draw: Callable[[np.random.Generator], State], model: Module, set
             f"the model {settings.model!r} draws the same initial weights whatever its rng is: trials and "
             "re-initialised controls would all be equal; pass the rng on to its layers"
         )
+    for name in model.structure():
+        if not np.array_equal(one[name], other[name]):
+            raise InputError(
+                f"the model {settings.model!r} draws other connections ({name}) each time, so that masks of one network would "
+                "not fit the next: draw them once, outside of the function"
+            )
 
 
 def usable_threads(threads: int | None) -> int:

@@ -18,6 +18,7 @@ from tinyticket.errors import DivergenceError, InputError
 from tinyticket.interruption import deferred
 from tinyticket.lottery import keeper
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.jobs.job import CONTINUED, Training
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Memory, Runs
@@ -224,16 +225,17 @@ def write_round(file: h5py.File, trial: int, round: int, initial: State, runs: R
         theta_0 = ordered_group(file, f"{layout.trial_path(trial)}/init")
         after = write(theta_0, Contents(initial, {}), {"before": after})
         if ticket.checkpoint:
-            rewind, held = ordered_group(file, layout.rewind_path(trial)), checkpoint.contents_of(ticket.checkpoint)
-            after = write(rewind, held, {"before": after})
+            rewind, kept = ordered_group(file, layout.rewind_path(trial)), ticket.checkpoint
+            kept = dataclasses.replace(kept, state=layout.without_whole(kept.state, initial))
+            after = write(rewind, checkpoint.contents_of(kept), {"before": after})
     group, covered = file.require_group(path), {"before": after}
     if is_new:
         ordered_group(group, "controls")
     beside = {f"controls/{name}": run for name, run in runs.items()} | ({CONTINUED: continued} if continued else {})
     for name, run in beside.items():
         if name not in group:
-            covered[name] = write(group.create_group(name), layout.contents_of(run), {"before": after})
-    return write(group, layout.contents_of(ticket), covered) if is_new else ""
+            covered[name] = write(group.create_group(name), layout.contents_of(run, initial), {"before": after})
+    return write(group, layout.contents_of(ticket, initial), covered) if is_new else ""
 
 
 def data_record(experiment: Experiment) -> dict[str, Any]:
@@ -260,5 +262,6 @@ def _check_continues(experiment: Experiment, recorded: Result, added: tuple[str,
     elif recorded.data["fingerprints"] != experiment.workshop.fingerprints:
         other = f"on other data: {experiment.dataset.name} has changed since"
     else:
+        check_connections(experiment.model, recorded.trials[0].whole, where)
         return
     raise InputError(f"{where} holds an experiment {other}; choose another file")

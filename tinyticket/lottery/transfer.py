@@ -19,6 +19,7 @@ import numpy as np
 from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.settings import Settings
@@ -89,6 +90,8 @@ class OfResult(Tickets):
             raise InputError(f"the model {settings.model} is not the network of {name}")
         for trial in settings.trial_numbers:
             self._source.round(trial, settings.rounds)  # says that there is none
+        for found in self._source.trials:
+            check_connections(model, found.whole, f"{self._source.archive.name}, trial {found.number}")
 
     def planned(self, plan):
         rounds = self._source.trials[0].rounds[: len(plan.weights_left)]

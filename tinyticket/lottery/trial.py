@@ -25,6 +25,7 @@ from tinyticket.lottery.rewinding import Rewinding, kept_iteration
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.lottery.streams import stream
+from tinyticket.nn import Module
 from tinyticket.results.naming import metric_of
 from tinyticket.results.round import Round
 from tinyticket.store import Checkpoint, Run
@@ -77,6 +78,7 @@ class TrialRun:
         initial: State,  # theta_0
         pruner: Pruner,  # chooses the masks
         draw: Callable[[np.random.Generator], State],  # -> another theta_0
+        network: Callable[[], Module],  # -> one of the networks, with whatever weights
         submit: Callable[[Job], Future[Run]],
         memory: Memory,  # where finished rounds are
         rounds: int | None = None,  # after which to stop, if not after the last one
@@ -84,6 +86,7 @@ class TrialRun:
     ):
         self.number, self.settings, self.plan, self.initial = number, settings, plan, initial
         self.pruner, self.draw, self._submit, self._memory = pruner, draw, submit, memory
+        self.network = network
         self.rounds = settings.rounds if rounds is None else rounds
         self.method, self._experiment = method_of(settings), experiment
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, initial, settings.rewind_optimizer)
@@ -237,4 +240,5 @@ class TrialRun:
             initial=self.initial,
             draw=self.draw,
             trained=masked_by,
+            network=self.network,
         )

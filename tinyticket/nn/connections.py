@@ -16,6 +16,9 @@ Names = Sequence[str] | None
 LARGEST = 2**31 - 1
 """Inputs, outputs, and connections that a layer may have: SciPy's matrices count that far in 32 bits."""
 
+SWAPS = 20
+"""How often each connection may exchange its input with another one's where a graph is rewired."""
+
 
 class Connections:
     """Connections between inputs and outputs, output by output (compressed sparse rows); they never change.
@@ -97,7 +100,13 @@ class Connections:
         return cls(mask.shape, starts, np.nonzero(mask)[1], input_names, output_names)
 
     @classmethod
-    def from_edges(cls, edges: Iterable[tuple[Any, Any]], shape: tuple[int, int] | None = None) -> Connections:
+    def from_edges(
+        cls,
+        edges: Iterable[tuple[Any, Any]],
+        shape: tuple[int, int] | None = None,
+        input_names: Names = None,
+        output_names: Names = None,
+    ) -> Connections:
         """Take pairs (input, output) of numbers, or of names, which are then kept in the order of their first appearance.
 
         Parameters
@@ -105,18 +114,21 @@ class Connections:
         edges : iterable of pairs
             A pair that comes twice counts once.
         shape : (int, int), optional
-            Outputs and inputs of numbered pairs; as many as there are numbers if not given.
+            Outputs and inputs of numbered pairs; as many as there are numbers or names if not given.
+        input_names, output_names : sequence of str, optional
+            What inputs and outputs are called, in their order; names of edges are among them.
         """
         pairs = edges if isinstance(edges, np.ndarray) else list(edges)
-        if not len(pairs) or any(len(pair) != 2 for pair in pairs):
+        if not len(pairs) or any(len(pair) != 2 for pair in (pairs[:1] if isinstance(edges, np.ndarray) else pairs)):
             raise InputError("edges are pairs (input, output), at least one")
-        ends = np.asarray(pairs)
-        names: list[Names] = [None, None]
+        ends, names = np.asarray(pairs), [input_names, output_names]
         if ends.dtype.kind not in "iu":
-            found = [_numbered(str(pair[side]) for pair in pairs) for side in (0, 1)]
-            ends, names = np.stack([places for places, _ in found], 1), [called for _, called in found]
-        inputs, outputs = (int(side) + 1 for side in ends.max(0))
-        outputs, inputs = _sizes(shape if shape is not None and names[0] is None else (outputs, inputs))
+            found = [_numbered([str(pair[side]) for pair in pairs], names[side]) for side in (0, 1)]
+            ends, names, shape = np.stack([places for places, _ in found], 1), [called for _, called in found], None
+        inputs, outputs = (
+            len(called) if called else int(most) + 1 for called, most in zip(names, ends.max(0), strict=True)
+        )
+        outputs, inputs = _sizes(shape if shape is not None else (outputs, inputs))
         if ends.min() < 0 or ends[:, 0].max() >= inputs or ends[:, 1].max() >= outputs:
             raise InputError(f"an edge lies outside of {inputs} inputs and {outputs} outputs")
         positions = np.unique(ends[:, 1].astype(np.int64) * inputs + ends[:, 0])
@@ -131,6 +143,38 @@ class Connections:
         columns = np.empty(positions.size, np.int32)
         np.remainder(positions, shape[1], out=columns, casting="unsafe")
         return cls(shape, starts, columns, input_names, output_names)
+
+    def rewired(self, rng: Any = None) -> Connections:
+        """Draw another graph at random in which every input and every output has as many connections as in this one.
+
+        Pairs of connections exchange their inputs where that makes no connection twice, up to `SWAPS` times each (Maslov and
+        Sneppen 2002); of a graph with more than half of all pairs, those that are not connected are rewired.
+
+        Parameters
+        ----------
+        rng : Generator, int or None
+        """
+        generator, total = np.random.default_rng(rng), math.prod(self.shape)
+        is_dense = 2 * self.count > total
+        positions = _others(self.positions(), total) if is_dense else self.positions()
+        for _ in range(SWAPS):
+            _swap(positions, self.shape[1], generator)
+        return self._at(
+            self.shape, _others(positions, total) if is_dense else positions, self.input_names, self.output_names
+        )
+
+    def rewired_under(self, mask: np.ndarray, rng: Any = None) -> tuple[Connections, np.ndarray]:
+        """Rewire those connections that a mask keeps, and return them among as many as before, with their mask.
+
+        The others are drawn from those that there were.
+        """
+        generator = np.random.default_rng(rng)
+        kept = self._at(self.shape, self.positions()[mask]).rewired(generator).positions()
+        rest = np.setdiff1d(self.positions(), kept, assume_unique=True)
+        rest = generator.permutation(rest)[: self.count - kept.size]
+        positions = np.sort(np.concatenate((kept, rest)))
+        found = self._at(self.shape, positions, self.input_names, self.output_names)
+        return found, np.isin(positions, kept, assume_unique=True)
 
     # -- what is asked of them
 
@@ -150,6 +194,16 @@ class Connections:
         low, high = (int(np.searchsorted(self.starts, place, side="right")) for place in (first, last))
         bounds = np.clip(self.starts[max(0, low - 1) : high + 1], first, last)
         return np.repeat(np.arange(low - 1, low - 2 + bounds.size, dtype=np.int32), np.diff(bounds))
+
+    def fans(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return, for each connection, how many its output has and how many its input has."""
+        fan_in = np.repeat(self.fan_in().astype(np.int32), self.fan_in())
+        if self.shape[1] <= 8 * self.count:
+            return fan_in, self.fan_out()[self.columns]
+        _, which, counts = np.unique(
+            self.columns, return_inverse=True, return_counts=True
+        )  # not a count for each input
+        return fan_in, counts[which]
 
     def fan_in(self) -> np.ndarray:
         """Return how many connections each output has."""
@@ -178,9 +232,43 @@ class Connections:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __deepcopy__(self, memo: dict) -> Connections:
+        return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.starts.flags.writeable = self.columns.flags.writeable = False
+
     def __repr__(self) -> str:
         outputs, inputs = self.shape
         return f"Connections({self.count:,} of {inputs:,} inputs with {outputs:,} outputs)"
+
+
+def _swap(positions: np.ndarray, inputs: int, rng: np.random.Generator) -> None:
+    """Let connections at flat positions, ascending, exchange their inputs by pairs at random, where none comes twice of it."""
+    # So many at random that neither an odd nor an even number of exchanges is certain, which not all graphs are away.
+    count = int(rng.integers(positions.size // 4, positions.size // 2, endpoint=True))
+    pairs = rng.permutation(positions.size)[: 2 * count].reshape(2, -1)
+    outputs, columns = np.divmod(positions[pairs], inputs)
+    proposed = outputs * inputs + columns[::-1]
+    order = np.argsort(proposed, axis=None)
+    ascending = proposed.reshape(-1)[order]
+    place = np.minimum(np.searchsorted(positions, ascending), positions.size - 1)
+    is_taken = positions[place] == ascending
+    again = np.flatnonzero(ascending[1:] == ascending[:-1])
+    is_taken[again] = is_taken[again + 1] = True
+    refused = np.empty(proposed.size, bool)
+    refused[order] = is_taken
+    swapped = ~refused.reshape(proposed.shape).any(axis=0)
+    positions[pairs[:, swapped]] = proposed[:, swapped]
+    positions.sort()
+
+
+def _others(positions: np.ndarray, total: int) -> np.ndarray:
+    """Return the numbers below `total` that are not among some."""
+    is_other = np.ones(total, bool)
+    is_other[positions] = False
+    return np.flatnonzero(is_other)
 
 
 def _sizes(shape: Any) -> tuple[int, int]:
@@ -245,7 +333,11 @@ def _names(names: Names, count: int) -> tuple[str, ...] | None:
     return names
 
 
-def _numbered(names: Iterable[str]) -> tuple[np.ndarray, list[str]]:
-    """Number names in the order of their first appearance."""
-    numbers: dict[str, int] = {}
+def _numbered(names: Sequence[str], known: Names) -> tuple[np.ndarray, list[str]]:
+    """Number names by their places among those that are known, or else in the order of their first appearance."""
+    numbers = {} if known is None else {str(name): place for place, name in enumerate(known)}
+    if known is not None and len(numbers) < len(known):
+        raise InputError("two inputs or two outputs have one name")
+    if known is not None and (other := next((name for name in names if name not in numbers), None)) is not None:
+        raise InputError(f"an edge ends at {other!r:.60}, which is not among the {len(numbers)} names that were given")
     return np.array([numbers.setdefault(name, len(numbers)) for name in names]), list(numbers)

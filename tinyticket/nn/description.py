@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tinyticket.errors import InputError, near
 from tinyticket.nn import layers
+from tinyticket.nn.connections import Connections
 from tinyticket.nn.functional.windows import pair
 from tinyticket.nn.module import Module, Prunable
 
@@ -43,14 +44,17 @@ def own_class(model: Module) -> str | None:
 
 
 def described_weights(description: dict[str, Any]) -> int:
-    """Return how many weights the layers of a described model have, biases not counted, without making them."""
+    """Return how many weights the layers of a described model have, without making them.
+
+    Biases are not counted, but the starts of sparse layers: a few words may describe a layer of so many outputs and no weights.
+    """
     given, kind = description.get, description["layer"]
     if kind in CONTAINERS:
         return sum(map(described_weights, description["parts"].values()))
     if kind == "Linear":
-        return given("in_features", 0) * given("out_features", 0)
+        return max(0, given("in_features", 0) * given("out_features", 0))
     if kind == "SparseLinear":
-        return given("connections", 0)
+        return max(0, operator.index(given("connections", 0))) + max(0, given("out_features", 0))
     if kind == "Conv2d":
         rows, columns = pair(given("kernel_size"), "Conv2d: kernel_size")
         return given("in_channels", 0) * given("out_channels", 0) * rows * columns
@@ -61,18 +65,33 @@ def described_weights(description: dict[str, Any]) -> int:
     return given("num_features", 0)
 
 
-def build(description: dict[str, Any]) -> Module:
+def build(description: dict[str, Any], state: Mapping[str, Any] | None = None) -> Module:
     """Build the model that `describe` described, with initial weights of seed 0 (load a state over them).
+
+    Parameters
+    ----------
+    description : dict
+    state : dict of arrays, optional
+        A state of the model, whose connections its sparse layers get; otherwise as many are drawn at random.
 
     Raises
     ------
     InputError
         If a part is of a class that is not the library's own.
+    ValueError
+        If the state's connections are none of the described layer.
     """
+    return _build(description, state, "")
+
+
+def _build(description: dict[str, Any], state: Mapping[str, Any] | None, name: str) -> Module:
     arguments = dict(description)
     kind = arguments.pop("layer")
     if kind in CONTAINERS:
-        return CONTAINERS[kind]({name: build(part) for name, part in arguments["parts"].items()})
+        prefix = f"{name}." if name else ""
+        return CONTAINERS[kind](
+            {part: _build(inner, state, prefix + part) for part, inner in arguments["parts"].items()}
+        )
     if kind == "custom":
         raise InputError(
             f"the file describes a model of the class {arguments['class']}, which is not one of tinyticket's: "
@@ -82,4 +101,18 @@ def build(description: dict[str, Any]) -> Module:
         raise InputError(f"the file describes a layer {kind!r} that this version does not know{near(kind, LAYERS)}")
     if issubclass(LAYERS[kind], Prunable):
         arguments["rng"] = 0
+    if kind == "SparseLinear" and state is not None:
+        arguments["connections"] = _connections(arguments, state, name)
     return LAYERS[kind](**arguments)
+
+
+def _connections(arguments: Mapping[str, Any], state: Mapping[str, Any], name: str) -> Connections:
+    """Return the connections of a sparse layer of this name in a state."""
+    shape, prefix = (arguments["out_features"], arguments["in_features"]), f"{name}." if name else ""
+    try:
+        found = Connections(shape, state[f"{prefix}starts"], state[f"{prefix}columns"])
+        if found.count != arguments["connections"]:
+            raise InputError(f"it is described with {arguments['connections']} connections and has {found.count}")
+    except InputError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return found

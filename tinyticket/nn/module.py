@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.autograd import Tensor
-from tinyticket.nn.parameter import Buffer, Parameter
+from tinyticket.nn.parameter import Buffer, Parameter, Structure
 from tinyticket.notebook import table
 
 
@@ -63,6 +63,10 @@ class Module:
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         """Yield (name, buffer) of all buffers."""
         return self._owned(Buffer)
+
+    def structure(self) -> dict[str, np.ndarray]:
+        """Return the read-only arrays of whole numbers that say what weights are of, such as connections, by name."""
+        return {name: buffer.data for name, buffer in self._owned(Structure)}
 
     def prunable(self) -> dict[str, Parameter]:
         """Return the weights that pruning may touch, by name: those of layers that declare one, never biases or normalisation."""

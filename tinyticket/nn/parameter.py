@@ -179,6 +179,10 @@ class Structure(Buffer):
         """Return the array itself: it never changes."""
         return self._data
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._data.flags.writeable = False
+
 
 def frozen(array: Any) -> np.ndarray:
     """Return an array that nobody can write: itself if it is one, else a copy."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinyticket.nn import Connections
 from tinyticket.results import Result, Round
+from tinyticket.results.analyses.degrees import degrees_of
 from tinyticket.results.analyses.fields import picture_shape
 
 SIDE, UNITS, ACROSS = 128, 24, 8
@@ -24,7 +26,7 @@ class Image:
     of_layer: bool = True
 
 
-def mask_images(result: Result, rounds: list[Round], side: int = SIDE) -> dict[int, list[Image]]:
+def mask_images(result: Result, trial: int, rounds: list[Round], side: int = SIDE) -> dict[int, list[Image]]:
     """Return the images of one trial's rounds by number: input pixels and receptive fields where there are some, then layers.
 
     The units whose fields are shown are those that keep most weights in the last round: the same ones in every round.
@@ -33,17 +35,21 @@ def mask_images(result: Result, rounds: list[Round], side: int = SIDE) -> dict[i
     chosen = np.argsort(-rounds[-1].masks[first].reshape(len(rounds[-1].masks[first]), -1).sum(axis=1), kind="stable")
     found = {}
     for round in rounds:
-        mask, images = round.masks[first], []
+        mask, images, graphs = round.masks[first], [], result.connections(trial, round.number)
+        if shape and first in graphs and graphs[first].shape[1] == math.prod(shape):
+            images.append(_pixels(degrees_of(mask, graphs[first])[1], shape))
         if shape and mask.ndim == 2 and mask.shape[1] == math.prod(shape):
-            images.append(_pixels(mask, shape))
-        if shape and (mask.ndim == 4 or images):
+            images.append(_pixels(mask.sum(axis=0), shape))
+        if shape and (mask.ndim == 4 or (images and first not in graphs)):
             images.append(_fields(round.trained[first] * mask, shape, np.sort(chosen[:UNITS])))
-        found[round.number] = images + [_layer(name, mask, side) for name, mask in round.masks.items()]
+        found[round.number] = images + [
+            _layer(name, *_cells(mask, side, graphs.get(name)), mask.mean()) for name, mask in round.masks.items()
+        ]
     return found
 
 
-def _pixels(mask: np.ndarray, shape: tuple[int, ...]) -> Image:
-    degrees = mask.sum(axis=0).reshape(shape).sum(axis=0)
+def _pixels(degrees: np.ndarray, shape: tuple[int, ...]) -> Image:
+    degrees = degrees.reshape(shape).sum(axis=0)
     unseen, most = int(np.count_nonzero(degrees == 0)), int(degrees.max())
     words = f"connections that each input pixel keeps, {most} at most; {unseen:,} of {degrees.size:,} pixels keep none"
     return Image("input pixels", degrees / max(most, 1), words, of_layer=False)
@@ -65,15 +71,24 @@ def _fields(weight: np.ndarray, shape: tuple[int, ...], chosen: np.ndarray) -> I
     return Image(f"{what} of the first layer", values, words, of_layer=False)
 
 
-def _layer(name: str, mask: np.ndarray, side: int) -> Image:
-    matrix = mask.reshape(len(mask), -1)
-    steps = [-(-size // side) for size in matrix.shape]
-    padded = np.pad(matrix.astype(float), [(0, -size % step) for size, step in zip(matrix.shape, steps, strict=True)])
-    rows, columns = (size // step for size, step in zip(padded.shape, steps, strict=True))
-    counts = padded.reshape(rows, steps[0], columns, steps[1]).sum(axis=(1, 3))
-    inside = np.outer(*(_inside(size, step) for size, step in zip(matrix.shape, steps, strict=True)))
+def _cells(mask: np.ndarray, side: int, graph: Connections | None) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Return how many survivors are in each cell of a layer, outputs down and inputs across, and the layer's shape."""
+    shape = (len(mask), mask.size // len(mask)) if graph is None else graph.shape
+    steps = [-(-size // side) for size in shape]
+    rows, columns = (-(-size // step) for size, step in zip(shape, steps, strict=True))
+    if graph is not None:
+        cells = graph.rows()[mask].astype(np.int64) // steps[0] * columns + graph.columns[mask] // steps[1]
+        return np.bincount(cells, minlength=rows * columns).reshape(rows, columns), shape
+    padded = np.zeros((rows * steps[0], columns * steps[1]))
+    padded[: shape[0], : shape[1]] = mask.reshape(shape)
+    return padded.reshape(rows, steps[0], columns, steps[1]).sum(axis=(1, 3)), shape
+
+
+def _layer(name: str, counts: np.ndarray, shape: tuple[int, ...], density: float) -> Image:
+    steps = [-(-size // cells) for size, cells in zip(shape, counts.shape, strict=True)]
+    inside = np.outer(*(_inside(size, step) for size, step in zip(shape, steps, strict=True)))
     cell = f", a cell for {steps[0]} by {steps[1]} weights" if math.prod(steps) > 1 else ""
-    words = f"{len(matrix):,} outputs down, {matrix.shape[1]:,} inputs across{cell}; {matrix.mean():.1%} of its weights left"
+    words = f"{shape[0]:,} outputs down, {shape[1]:,} inputs across{cell}; {density:.1%} of its weights left"
     return Image(name.removesuffix(".weight"), np.sqrt(counts / inside), words)
 
 

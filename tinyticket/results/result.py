@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError, printable
-from tinyticket.nn import Module, build, described_weights
+from tinyticket.nn import Connections, Module, SparseLinear, build, described_weights
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.frame import frame, rows
 from tinyticket.results.naming import Metric, Networks, metric_of, networks_of
-from tinyticket.results.round import Round, Trial, read_rounds
+from tinyticket.results.round import Round, Trial, read_trial
 from tinyticket.results.shown import Shown
 from tinyticket.results.verdict import verdict
 from tinyticket.store import Archive, Checkpoint, layout, read_checkpoint, read_header
@@ -64,7 +64,7 @@ class Result(Shown):
         with archive.read() as root:
             header = read_header(root)
             groups = root.group("trials")
-            self.trials = [Trial(t, read_rounds(archive, root, t)) for t in layout.read_numbers(groups)]
+            self.trials = [read_trial(archive, root, t) for t in layout.read_numbers(groups)]
             if not self.trials:
                 raise groups.damage("there is no trial")
         self.seed, self.model_description = header.pop("seed"), header.pop("model")
@@ -84,11 +84,11 @@ class Result(Shown):
         InputError says that it has a class of its own, which is not in the file, or is not that of theta_0.
         """
         with self.archive.read() as root:
-            shapes, masked = layout.read_outline(root)
+            shapes, masked, _ = layout.read_outline(root)
             try:
                 if described_weights(self.model_description) > sum(map(math.prod, shapes.values())):
                     raise ValueError("it has more weights than theta_0")  # a few words can describe terabytes
-                network = build(self.model_description)
+                network = build(self.model_description, self.trials[0].whole)
                 if {name: value.shape for name, value in network.state_dict().items()} != shapes:
                     raise ValueError("theta_0 has other shapes")
                 if network.prunable().keys() != {*masked}:
@@ -139,11 +139,37 @@ class Result(Shown):
             )
         return found.beside[control]
 
+    @cached_property
+    def _sparse(self) -> dict[str, tuple[int, int]]:
+        """Outputs and inputs of layers that have some connections alone, by name."""
+        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].whole) else ()
+        return {name: layer.connections.shape for name, layer in layers if isinstance(layer, SparseLinear)}
+
+    def connections(self, trial: int, round: int, control: str | None = None) -> dict[str, Connections]:
+        """Return the connections of a network's sparse layers after its training, of which masks keep some, by weight.
+
+        InputError says that the network cannot be made, or these are no connections.
+        """
+        run = self.round(trial, round, control)
+        return self.connections_in(run.structure) if self._sparse else {}
+
+    def connections_in(self, state: Mapping[str, np.ndarray]) -> dict[str, Connections]:
+        """Return the connections of sparse layers in a state of the network, by weight; InputError if they are none."""
+        found = {}
+        for layer, shape in self._sparse.items():
+            prefix = f"{layer}." if layer else ""
+            try:
+                found[f"{prefix}weight"] = Connections(shape, state[f"{prefix}starts"], state[f"{prefix}columns"])
+            except InputError as error:
+                raise InputError(f"{self.archive.name} is damaged: {layer}: {error}") from None
+        return found
+
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""
-        self._trial(trial)
+        whole = self._trial(trial).whole
         with self.archive.read() as root:
-            return layout.read_state(root.group(f"{layout.trial_path(trial)}/init"), layout.read_outline(root))
+            group = root.group(f"{layout.trial_path(trial)}/init")
+            return layout.read_theta_0(group, layout.read_outline(root), whole)
 
     def has_rewind(self, trial: int) -> bool:
         """Whether the tickets of a trial go back to something else than theta_0, which `rewind` returns."""
@@ -155,11 +181,11 @@ class Result(Shown):
 
         InputError says that the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
         """
-        self._trial(trial)
+        whole = self._trial(trial).whole
         with self.archive.read() as root:
             if layout.rewind_path(trial) not in root:
                 raise InputError(f"{self.archive.name} has nothing to rewind to but theta_0, which is init({trial})")
-            return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes)
+            return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes, whole)
 
     def start(self, trial: int, round: int, control: str | None = None) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, under the mask that it began with.
@@ -206,7 +232,10 @@ class Result(Shown):
         masks, state = chosen.masks, chosen.trained if weights == "trained" else self.init(trial)
         if weights == "start":
             masks, state = chosen.start_masks, self.start(trial, round)
-        fill(model, masks, state, chosen.frozen)
+        try:
+            fill(model, masks, state, chosen.frozen)
+        except InputError as error:
+            raise InputError(f"{self.archive.name} is damaged: trial {trial}, round {round}: {error}") from None
         return model.eval()
 
     def to_frame(self) -> Any:
@@ -260,3 +289,8 @@ def fill(model: Module, masks: Mapping, state: Mapping, frozen: Mapping) -> None
         parameter.mask = None if name in frozen else masks.get(name)
     held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
     model.load_state_dict({**state, **held})
+    for name, layer in model.named_modules():
+        try:
+            getattr(layer, "connections", None)  # those of the state are looked at
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None

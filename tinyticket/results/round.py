@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.results.whole import WholeNumbers
 from tinyticket.store import Archive, Group, Run, layout
 
 
@@ -29,12 +30,13 @@ class Round:
         self,
         archive: Archive,
         path: str,
+        whole: WholeNumbers,
         number: int,
         scalars: Mapping[str, Any],
         controls: Mapping[str, Round] | None = None,
         continued: Round | None = None,
     ):
-        self._archive, self._path = archive, path
+        self._archive, self._path, self._whole = archive, path, whole
         self.number, self.controls, self.continued = number, dict(controls or {}), continued
         vars(self).update(scalars)
 
@@ -60,7 +62,12 @@ class Round:
     @property
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""
-        return self._read_arrays(layout.read_trained)
+        return self._read_arrays(layout.read_trained, self._whole)
+
+    @property
+    def structure(self) -> dict[str, np.ndarray]:
+        """The arrays of whole numbers, such as connections, after the last iteration, by name."""
+        return self._read_arrays(layout.read_whole, self._whole)
 
     @property
     def frozen(self) -> dict[str, np.ndarray]:
@@ -103,7 +110,7 @@ class Round:
         with self._archive.read() as root:
             return reader(root.group(self._path))
 
-    def _read_arrays(self, reader, *which: str):
+    def _read_arrays(self, reader, *which: Any):
         with self._archive.read() as root:
             return reader(root.group(self._path), layout.read_outline(root), *which)
 
@@ -117,19 +124,21 @@ class Round:
 class Trial:
     """One initialisation and everything trained from it."""
 
-    def __init__(self, number: int, rounds: list[Round]):
+    def __init__(self, number: int, rounds: list[Round], whole: WholeNumbers):
         self.number, self.rounds = number, rounds  # the dense network first; those that are finished
+        self.whole = whole  # what theta_0 and trained networks have in common
 
     def __repr__(self) -> str:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"
 
 
-def read_rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
-    """Return the rounds of a trial, in their order; InputError if one is missing."""
+def read_trial(archive: Archive, root: Group, trial: int) -> Trial:
+    """Return a trial with its rounds, in their order; InputError if one is missing."""
+    whole = WholeNumbers(archive, trial)
     groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
 
     def read(group: Group, path: str, number: int, *beside: Any) -> Round:
-        return Round(archive, path, number, layout.read_scalars(group), *beside)
+        return Round(archive, path, whole, number, layout.read_scalars(group), *beside)
 
     for number in layout.read_numbers(groups, digits=2):
         path, group = layout.round_path(trial, number), groups.group(f"{number:02d}")
@@ -141,4 +150,4 @@ def read_rounds(archive: Archive, root: Group, trial: int) -> list[Round]:
         rounds.append(read(group, path, number, controls, continued))
     if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
         raise groups.damage(f"round {min(missing)} is missing")
-    return rounds
+    return Trial(trial, rounds, whole)

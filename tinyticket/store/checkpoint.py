@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +43,10 @@ def contents_of(checkpoint: Checkpoint) -> Contents:
     return Contents({**checkpoint.state, **slots}, {"": {"iteration": checkpoint.iteration}, **steps})
 
 
-def read_checkpoint(group: Group, shapes: Shapes) -> Checkpoint:
+def read_checkpoint(group: Group, shapes: Shapes, whole: Mapping[str, np.ndarray] | None = None) -> Checkpoint:
     """Return a checkpoint from its contents in the file, given the shapes of parameters and buffers by name.
+
+    `whole` are theta_0's arrays of whole numbers, in the place of those that are not there.
 
     Raises
     ------
@@ -65,8 +68,9 @@ def read_checkpoint(group: Group, shapes: Shapes) -> Checkpoint:
         if group.has("steps", key):
             steps[name] = group.number("steps", int, key)
             slots.setdefault(name, {})
-    if missing := shapes.keys() - state.keys():
+    if missing := shapes.keys() - state.keys() - (whole or {}).keys():
         raise group.damage("it is missing", min(missing))
     if slots.keys() != steps.keys():
         raise group.damage("what the optimizer remembers is not there for all parameters")
+    state = {name: state[name] if name in state else (whole or {})[name] for name in shapes}
     return Checkpoint(group.number("iteration", int), state, slots, steps)

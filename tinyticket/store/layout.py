@@ -7,7 +7,7 @@ import functools
 import math
 import os
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from tinyticket.errors import InputError
 from tinyticket.store.contents import Contents, write_json
 from tinyticket.store.reading import Group, Shapes
 from tinyticket.store.run import HISTORY, Run
+
+State = Mapping[str, np.ndarray]
 
 FORMAT_VERSION = 1
 MASK_STAYS = ("ticket", "init", "inverted")
@@ -130,6 +132,9 @@ class Outline(NamedTuple):
 
     shapes: Shapes
     masked: list[str]
+    whole: Collection[
+        str
+    ] = ()  # of whole numbers, such as connections: other networks have them only where not theta_0's
 
 
 def read_outline(root: Group) -> Outline:
@@ -139,7 +144,10 @@ def read_outline(root: Group) -> Outline:
     if first is None:
         raise trials.damage("there is no trial")
     init, masks = root.group(f"{trial_path(first)}/init"), root.group(f"{round_path(first, 0)}/mask")
-    outline = Outline({name: init.shape(name) for name in init.names()}, masks.names())
+    found = {name: init.outline(name) for name in init.names()}
+    masked = masks.names()
+    whole = [name for name, (_, kind) in found.items() if kind in "iu" and name not in masked]
+    outline = Outline({name: shape for name, (shape, _) in found.items()}, masked, whole)
     for name in outline.masked:
         if name not in outline.shapes:
             raise masks.damage("theta_0 has no such array", name)
@@ -155,14 +163,30 @@ def read_numbers(group: Group, digits: int = 1) -> list[int]:
     return sorted(map(int, names))
 
 
-def read_state(group: Group, outline: Outline) -> dict[str, np.ndarray]:
-    """Return parameters and buffers, such as theta_0, in the order of the file, which is the model's."""
-    return {name: group.array(name, outline.shapes[name]) for name in _names(group, outline.shapes)}
+def read_theta_0(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
+    """Return parameters and buffers in the order of the file, which is the model's; arrays of whole numbers are given."""
+    names = _names(group, outline.shapes)
+    return {name: whole[name] if name in outline.whole else group.array(name, outline.shapes[name]) for name in names}
 
 
-def contents_of(run: Run) -> Contents:
-    """Return what stands in the file of a training: masks as packed bits, survivors of the trained weights, history and scalars."""
-    survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in run.trained.items()}
+def without_whole(state: State, initial: State) -> dict[str, np.ndarray]:
+    """Return a state without the arrays of whole numbers, such as connections, that are the same in theta_0."""
+
+    def is_same(value: np.ndarray, other: np.ndarray) -> bool:
+        if value.dtype.kind not in "iu":
+            return False
+        return value is other or (value.dtype == other.dtype and np.array_equal(value, other))
+
+    return {name: value for name, value in state.items() if not is_same(value, initial[name])}
+
+
+def contents_of(run: Run, initial: State) -> Contents:
+    """Return what stands in the file of a training that follows from theta_0.
+
+    Masks are packed bits, of trained weights there are the survivors, and of whole numbers what is not theta_0's.
+    """
+    trained = without_whole(run.trained, initial)
+    survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in trained.items()}
     found = Contents({}, {"": {**run.scalars(), "start": run.origin, "plan": run.plan}})
     for which, masks in (("mask", run.masks), ("start_mask", run.start_masks or {})):
         packed = contents_of_masks(which, masks)
@@ -216,17 +240,31 @@ def read_masks(group: Group, outline: Outline, which: str = "mask") -> dict[str,
     return masks
 
 
-def read_trained(group: Group, outline: Outline) -> dict[str, np.ndarray]:
-    """Return all trained parameters and buffers in their full shapes, with zeros where weights were pruned."""
+def read_trained(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
+    """Return all trained parameters and buffers in their full shapes, with zeros where weights were pruned.
+
+    `whole` are theta_0's arrays of whole numbers, in the place of those that are not there.
+    """
     masks, trained, state = read_masks(group, outline), group.group("trained"), {}
-    for name in _names(trained, outline.shapes):
+    for name in _names(trained, outline.shapes, outline.whole):
         if name not in masks:
             state[name] = trained.array(name, outline.shapes[name])
             continue
         survivors = trained.array(name, (int(np.count_nonzero(masks[name])),))
         state[name] = np.zeros(outline.shapes[name], survivors.dtype)
         state[name][masks[name]] = survivors
-    return state
+    return with_whole(state, outline.shapes, whole)
+
+
+def read_whole(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
+    """Return the arrays of whole numbers of a training, given theta_0's."""
+    trained = group.group("trained")
+    return {n: trained.array(n, outline.shapes[n]) if n in trained else whole[n] for n in outline.whole}
+
+
+def with_whole(state: State, names: Iterable[str], whole: State) -> dict[str, np.ndarray]:
+    """Return a state with theta_0's arrays of whole numbers where it has none, in an order of names."""
+    return {name: state[name] if name in state else whole[name] for name in names}
 
 
 def read_beside(group: Group, outline: Outline, which: str) -> dict[str, np.ndarray]:
@@ -306,10 +344,10 @@ def read_scalars(group: Group) -> dict[str, Any]:
     return scalars
 
 
-def _names(group: Group, expected: Collection[str]) -> list[str]:
-    """Return the names in a group, all that are expected and no others."""
+def _names(group: Group, expected: Collection[str], optional: Collection[str] = ()) -> list[str]:
+    """Return the names in a group, all that are expected, except for some that are optional, and no others."""
     names = group.names()
-    if others := set(names) ^ set(expected):
+    if others := {*names, *optional} ^ {*expected}:
         name = min(others)
         raise group.damage("it is missing" if name in expected else "theta_0 has no such array", name)
     return names

@@ -158,9 +158,10 @@ class Group:
         return values if table is None else values.astype(table)
 
     @_checked
-    def shape(self, name: str) -> tuple[int, ...]:
-        """Return the shape of a dataset."""
-        return self._dataset(name)[1]
+    def outline(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Return the shape of a dataset, and the kind of its numbers in a letter, as NumPy has it: "i" and "u" for whole ones."""
+        _, shape, dtype = self._dataset(name)
+        return shape, dtype.kind
 
     @_checked
     def is_group(self, name: str) -> bool:
@@ -237,7 +238,7 @@ class Group:
             if isinstance(found := self._open(name), h5g.GroupID):
                 Group(self._source, found, self._join(name)).check()
             elif isinstance(found, h5d.DatasetID):
-                self.shape(name)
+                self.outline(name)
 
     def _open(self, name: str, kind: type = object, words: str = "") -> Any:
         encoded = name.encode()

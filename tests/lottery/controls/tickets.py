@@ -17,6 +17,10 @@ def draw(rng):
     return models.create(MODEL, (12,), 3, rng).state_dict()
 
 
+def network():
+    return models.create(MODEL, (12,), 3, 0)
+
+
 THETA_0 = draw(np.random.default_rng(0))
 TRAINED = {name: value + np.float32(0.1) for name, value in draw(np.random.default_rng(7)).items()}
 PRUNABLE = ["fc1.weight", "fc2.weight", "output.weight"]
@@ -34,14 +38,14 @@ def smallest(among):
 def ticket():
     """Return one that starts from theta_0."""
     start = Start(MASKS, reset(THETA_0, MASKS), {"weights": "init", "statistics": "init", "mask": "ticket"})
-    return Ticket(start, THETA_0, ALL, smallest(ALL), THETA_0, draw, TRAINED)
+    return Ticket(start, THETA_0, ALL, smallest(ALL), THETA_0, draw, TRAINED, network)
 
 
 def rewound():
     """Return one that starts from a later iteration."""
     origin = {"weights": "rewind", "statistics": "rewind", "mask": "ticket"}
     start = Start(MASKS, reset(TRAINED, MASKS), origin, iteration=7, optimizer=CHECKPOINT)
-    return Ticket(start, TRAINED, ALL, smallest(ALL), THETA_0, draw, TRAINED)
+    return Ticket(start, TRAINED, ALL, smallest(ALL), THETA_0, draw, TRAINED, network)
 
 
 def kept():
@@ -50,7 +54,7 @@ def kept():
     source = reset(TRAINED, before)
     origin = {"weights": "trained", "statistics": "trained", "mask": "ticket"}
     start = Start(MASKS, reset(source, MASKS), origin, iteration=3)
-    return Ticket(start, source, before, smallest(before), THETA_0, draw, TRAINED)
+    return Ticket(start, source, before, smallest(before), THETA_0, draw, TRAINED, network)
 
 
 TICKETS = {"init": ticket, "rewound": rewound, "kept": kept}

@@ -1,7 +1,8 @@
 """Controls: networks that share everything with a ticket but one thing. If they do as well, that thing did not matter.
 
-`redrawn` (new weights under the ticket's mask), `rearranged` (the ticket's own weights, permuted or with noise) and `masks` (other
-masks of the same counts) are the families; `checks` makes sure that each differs from its ticket in what it claims alone.
+`redrawn` (new weights under the ticket's mask), `rearranged` (the ticket's own weights, permuted or with noise), `masks` (other
+masks of the same counts) and `rewiring` (other connections of sparse layers) are the families; `checks` makes sure that each
+differs from its ticket in what it claims alone.
 A control of a mask shuffled inside each layer and one of a random mask of the layer's count are the same thing: both draw every
 mask of that count with equal probability. It is called `random`.
 """
@@ -18,9 +19,11 @@ import numpy as np
 from tinyticket.errors import InputError, near
 from tinyticket.lottery.controls import masks, rearranged, redrawn
 from tinyticket.lottery.controls.checks import Claim, check
+from tinyticket.lottery.controls.rewiring import rewired
 from tinyticket.lottery.controls.ticket import Ticket
 from tinyticket.lottery.registry import Registry, takes
 from tinyticket.lottery.start import Start
+from tinyticket.nn import Module
 from tinyticket.results.naming import kind_of
 
 Origin = dict[str, Any]
@@ -64,6 +67,11 @@ _OWN = {
         )
         for size in (0.5, 1, 2, 3)
     },
+    "rewired": Kind(
+        rewired,
+        Claim(other_mask=True, other_weights=True, other_connections=True),
+        "of sparse layers: another random graph of as many connections at every input and output, new initial weights",
+    ),
     "random": Kind(
         masks.random, MASK, "its weights under a random mask of each layer's count, which is the mask shuffled"
     ),
@@ -136,6 +144,16 @@ def parse_controls(names: str | Control | Iterable[str | Control]) -> tuple[str,
     return names
 
 
+def check_controls(names: Iterable[str], model: Module) -> None:
+    """Raise InputError where a control is of connections, and a model has none that could be others."""
+    found = [name for name in names if kind_of(name) == "rewired"]
+    if found and not model.structure():
+        raise InputError(
+            f"the control {found[0]} draws another graph for sparse layers (nn.SparseLinear), and the model has none: of dense "
+            "layers the control random draws another mask"
+        )
+
+
 def starts_anew(name: str) -> bool:
     """Whether a control of this name always starts at iteration 0, however late its ticket does."""
-    return kind_of(name) in ("reinit", "reinit-signed", "reinit-trained-signs", "constant-signed")
+    return kind_of(name) in ("reinit", "reinit-signed", "reinit-trained-signs", "constant-signed", "rewired")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ class Claim:
     other_weights: bool = False
     same_values: bool = False  # in each layer, at other places
     same_signs: bool = False
+    other_connections: bool = False  # of sparse layers, as many at every input and output
     trained_signs: bool = False  # those of the weights at the end of the training that the mask came of
 
 
@@ -32,10 +34,16 @@ def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, in
     for layer, mask in ticket.start.masks.items():
         theirs, mine, own = ticket.start.weights[layer], start.weights[layer], start.masks[layer]
         both = mask & own
-        changed["mask"] += int(np.count_nonzero(mask != own))
+        mine_at, theirs_at = (graph_of(layer, state) for state in (start.weights, ticket.start.weights))
+        changed["mask"] += differing(own, mine_at, mask, theirs_at)
         changed["weights"] += int(np.count_nonzero(mine[both] != theirs[both]))
         _hold(np.count_nonzero(own) == np.count_nonzero(mask), name, layer, "has another number of survivors")
-        _hold(not np.any(own & ~ticket.among[layer]), name, layer, "keeps weights that were gone before")
+        if mine_at is None or theirs_at is None or all(map(np.array_equal, mine_at, theirs_at)):
+            _hold(not np.any(own & ~ticket.among[layer]), name, layer, "keeps weights that were gone before")
+        else:
+            _hold(claim.other_connections, name, layer, "is of other connections")
+            same = all(map(np.array_equal, _degrees(own, mine_at), _degrees(mask, theirs_at)))
+            _hold(same, name, layer, "has another number of survivors at an input or output")
         pruned = mine[~own]
         _hold(not pruned.any() and not np.signbit(pruned).any(), name, layer, "has pruned weights that are not 0")
         _hold(claim.other_mask or np.array_equal(own, mask), name, layer, "has another mask")
@@ -56,6 +64,36 @@ def check(name: str, claim: Claim, ticket: Ticket, start: Start) -> dict[str, in
         same = np.array_equal(np.signbit(start.weights[layer][own]), np.signbit(ticket.trained[layer][own]))
         _hold(same, name, layer, "has other signs than the trained weights")
     return changed
+
+
+Graph = tuple[np.ndarray, np.ndarray]
+"""Starts and columns of connections."""
+
+
+def graph_of(weight: str, state: Mapping[str, np.ndarray]) -> Graph | None:
+    """Return the connections that a layer's weight is of in a state; None of a dense layer."""
+    prefix = weight.removesuffix("weight")
+    return (state[f"{prefix}starts"], state[f"{prefix}columns"]) if f"{prefix}starts" in state else None
+
+
+def differing(mask: np.ndarray, graph: Graph | None, other: np.ndarray, other_graph: Graph | None) -> int:
+    """Return at how many places, or with which of their connections, two masks differ."""
+    if graph is None or other_graph is None or all(map(np.array_equal, graph, other_graph)):
+        return int(np.count_nonzero(mask != other))
+    both = np.intersect1d(_pairs(mask, graph), _pairs(other, other_graph), assume_unique=True).size
+    return int(np.count_nonzero(mask) + np.count_nonzero(other)) - 2 * both
+
+
+def _pairs(mask: np.ndarray, graph: Graph) -> np.ndarray:
+    """Return a number for each connection that a mask keeps: its output times 2^32, plus its input."""
+    rows = np.repeat(np.arange(graph[0].size - 1, dtype=np.int64), np.diff(graph[0]))
+    return (rows[mask] << 32) + graph[1][mask]
+
+
+def _degrees(mask: np.ndarray, graph: Graph) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many connections a mask keeps at each output, and at each input up to the last that has one."""
+    outputs, inputs = np.divmod(_pairs(mask, graph), 1 << 32)
+    return np.bincount(outputs), np.bincount(inputs)
 
 
 def _hold(condition: object, name: str, layer: str, what: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.start import Start
+from tinyticket.nn import Module
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,4 @@ class Ticket:
     initial: State  # theta_0
     draw: Callable[[np.random.Generator], State]  # generator -> another theta_0
     trained: State  # the weights at the end of the training that the mask came of
+    network: Callable[[], Module]  # -> one of the experiment's networks, with whatever weights, to be changed

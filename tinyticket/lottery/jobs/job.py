@@ -94,7 +94,7 @@ class Workshop:
     def __init__(self, factory: str | Module | Factory, dataset: Dataset, settings: Settings):
         self.factory, self.dataset, self.settings = factory, dataset, settings
         self.examples = split(dataset, settings)
-        _, self._make = model_factory(factory, dataset, outputs_for(settings.loss, dataset))
+        _, self._make = model_factory(factory, dataset, outputs_for(settings.loss, dataset), settings.seed)
         self._loss = make_loss(settings, dataset, self.examples.train[1])
         # A copy: training leaves masks in it, and a function may hand out one and the same object again and again.
         self.model = copy.deepcopy(self._make(stream(settings.seed, 0, "init")))

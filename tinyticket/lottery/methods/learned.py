@@ -130,6 +130,7 @@ class LearnedMask(Method):
             initial=trial.initial,
             draw=lambda rng: how.rescaled(how.weights(trial.draw(rng)), run.masks),
             trained=start.weights,
+            network=trial.network,
         )
 
     def strength(self, score: np.ndarray) -> np.ndarray:

@@ -64,6 +64,8 @@ class Method:
             raise InputError(
                 f"the control reinit-trained-signs takes signs of trained weights, and {self.name} trains none"
             )
+        if not self.trains_weights and any(name.startswith("rewired") for name in settings.controls):
+            raise InputError(f"the control rewired draws weights and trains them, and {self.name} trains none")
         if not self.has_scores and any(name.startswith("inverted") for name in settings.controls):
             raise InputError(f"the control inverted keeps the smallest scores of a criterion, and {self.name} has none")
 

@@ -15,7 +15,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.experiment import Experiment
-from tinyticket.lottery.inputs import Factory, load_dataset
+from tinyticket.lottery.inputs import Factory, check_connections, load_dataset
 from tinyticket.lottery.jobs.job import Job
 from tinyticket.lottery.jobs.submission import Here
 from tinyticket.lottery.settings import Settings
@@ -67,6 +67,7 @@ class Again:
         self.callback = self.experiment.callback
         if describe(self.workshop.model) != result.model_description:
             raise InputError(f"the model is not of the architecture that {result.archive.name} describes")
+        check_connections(self.workshop.model, result.trials[0].whole, result.archive.name)
 
     def job(self, trial: int, round: int, control: str | None = None) -> Job:
         """Return a training of the file as a job, executed as it was then.

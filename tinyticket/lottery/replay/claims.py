@@ -6,11 +6,12 @@ import numpy as np
 
 from tinyticket.compiler.step import KERNELS
 from tinyticket.lottery.algorithm import State
-from tinyticket.lottery.controls import known
+from tinyticket.lottery.controls import KINDS, known
+from tinyticket.lottery.controls.checks import differing, graph_of
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.replay.file import File, Training
 from tinyticket.lottery.rewinding import kept_iteration
-from tinyticket.results.naming import ACCURACY, METHODS
+from tinyticket.results.naming import ACCURACY, METHODS, kind_of
 from tinyticket.results.round import Round
 from tinyticket.store import layout, summary
 from tinyticket.store.layout import MASK_STAYS
@@ -74,7 +75,17 @@ def complete(file: File, found: Training) -> str | None:
             return f"{name} has values that are no numbers, trained or in theta_0"
         if name in masks and value[~masks[name]].any():
             return f"{name} has pruned weights that are not 0"
-    return _beside(file, found.run, initial) or _untrained(file, found)
+    return _connected(file, found, initial) or _beside(file, found.run, initial) or _untrained(file, found)
+
+
+def _connected(file: File, found: Training, initial: State) -> str | None:
+    """Connections are theta_0's, unless the method moves them or the control claims to have others."""
+    control = found.control or ""
+    others = kind_of(control) in KINDS and known(control).claim.other_connections
+    if others or file.settings.method != "tickets":
+        return None
+    moved = [name for name, value in found.run.structure.items() if not np.array_equal(value, initial[name])]
+    return f"{', '.join(moved)} are not theta_0's" if moved else None
 
 
 def _untrained(file: File, found: Training) -> str | None:
@@ -223,14 +234,17 @@ def differs(file: File, found: Training) -> str | None:
     for drawn_from in (value.get("stream", key) for value in origin.values() if isinstance(value, dict)):
         if drawn_from != key:
             return f"it was drawn from the stream {drawn_from}, not {key}"
-    pairs = [(mask, found.ticket.masks[name]) for name, mask in found.run.masks.items()]
-    places = sum(int(np.count_nonzero(own != ticket)) for own, ticket in pairs)
+    own, theirs = found.run.structure, found.ticket.structure
+    places = sum(
+        differing(mask, graph_of(name, own), found.ticket.masks[name], graph_of(name, theirs))
+        for name, mask in found.run.masks.items()
+    )
     recorded = origin.get("differs", {"mask": places, "weights": 1})
     if places != recorded["mask"]:
         return f"its mask differs in {places} places, by the file in {recorded['mask']}"
     if bool(places) > claim.other_mask:
         return "it has another mask"
-    if sum(int(own.sum()) for own, _ in pairs) != found.ticket.weights_left:
+    if sum(int(mask.sum()) for mask in found.run.masks.values()) != found.ticket.weights_left:
         return "it has another number of weights"
     if not ((claim.other_mask and places) or (claim.other_weights and recorded["weights"])):
         return "it is the ticket again"

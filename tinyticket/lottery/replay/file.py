@@ -15,6 +15,7 @@ from tinyticket.data import Dataset
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.controls import KINDS
+from tinyticket.lottery.inputs import connections_of
 from tinyticket.lottery.losses import BINARY
 from tinyticket.lottery.methods import Method, method_of
 from tinyticket.lottery.plan import Plan
@@ -102,7 +103,7 @@ class File:
     def _create(self, name: str) -> Module:
         data = self.result.data
         outputs = 1 if self.settings.loss == BINARY else data["classes"] or data.get("outputs", 1)
-        return models.create(name, tuple(data["input_shape"]), outputs)
+        return models.create(name, tuple(data["input_shape"]), outputs, connections_of(self.settings.seed))
 
     @cached_property
     def plan(self) -> Plan:

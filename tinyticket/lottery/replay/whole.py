@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from tinyticket.lottery.inputs import split
 from tinyticket.lottery.replay.file import File
 from tinyticket.nn import describe
@@ -70,9 +72,18 @@ def consistent(file: File) -> str | None:
 
 
 def named(file: File) -> str | None:
-    """The architecture is that of the network of this name."""
-    other = describe(file.named) != file.result.model_description
-    return f"{file.settings.model} has another architecture" if other else None
+    """The architecture is that of the network of this name, and its connections are those that the seed draws."""
+    named = file.named
+    if describe(named) != file.result.model_description:
+        return f"{file.settings.model} has another architecture"
+    if file.settings.masks_from == "none":  # else they are those of the file from which the masks are
+        for trial in file.result.trials:
+            for name, own in named.structure().items():
+                if not np.array_equal(own, trial.whole[name]):
+                    return (
+                        f"{name} of trial {trial.number} are not the connections that seed {file.settings.seed} draws"
+                    )
+    return None
 
 
 def described(file: File) -> str | None:

@@ -95,9 +95,7 @@ class SparseLinear(Prunable):
 
     def reset_parameters(self, rng: Any) -> None:
         """Draw the weights anew, for the connections that there are; the bias starts at zero."""
-        connections = self.connections
-        fan_in = np.repeat(connections.fan_in().astype(np.int32), connections.fan_in())
-        self.weight.data = by_fans(self.init, fan_in, connections.fan_out()[connections.columns], rng)
+        self.weight.data = by_fans(self.init, *self.connections.fans(), rng)
         if self.bias is not None:
             self.bias.data = zeros(self.bias.shape)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyticket.errors import InputError, near
 from tinyticket.nn.models.conv import conv, lenet_5
-from tinyticket.nn.models.mlp import lenet_300_100, mlp, sparse_mlp
+from tinyticket.nn.models.mlp import SparseLayer, lenet_300_100, mlp, sparse_layers, sparse_mlp
 from tinyticket.nn.models.resnet import resnet
 from tinyticket.nn.models.vgg import CONVOLUTIONS, vgg
 from tinyticket.nn.module import Module
@@ -36,6 +36,14 @@ FAMILIES: dict[str, tuple[str, Callable[..., Module]]] = {
 def names() -> list[str]:
     """Return the names that `create` knows, families by their pattern."""
     return list(FAMILIES)
+
+
+def layers_of(name: str) -> list[SparseLayer]:
+    """Return inputs, outputs and connections of each layer of a network whose name says them, such as "sparse-mlp-64-30-10@0.1".
+
+    Nothing is drawn. Of other networks, which begin with all their weights, the list is empty.
+    """
+    return sparse_layers(name) if re.fullmatch(FAMILIES["sparse-mlp-IN-HIDDEN-...-OUT@DENSITY"][0], name) else []
 
 
 def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int = 10, rng: Any = None) -> Module:

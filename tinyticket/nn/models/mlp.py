@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,19 +34,11 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
     "sparse-mlp-784-300-100-10@0.05" has 5% of the connections in all layers but the last, which is dense; with "@e20" a layer has
     20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20).
     """
-    layers, _, amount = name.removeprefix("sparse-mlp-").partition("@")
-    sizes = [int(size) for size in layers.split("-")]
-    pairs = list(pairwise(sizes))
-    counts = [math.prod(pair) for pair in pairs]
-    if amount.startswith("e"):
-        counts = [min(count, round(float(amount[1:]) * sum(pair))) for count, pair in zip(counts, pairs, strict=True)]
-    else:
-        counts[:-1] = [round(float(amount) * count) for count in counts[:-1]]
-    _check(name, sizes, input_shape, classes, 3 * sum(counts))  # each has a column and a place in the drawing too
-    graphs = [
-        Connections.random(*pair, count, rng) if count < math.prod(pair) else None
-        for pair, count in zip(pairs, counts, strict=True)
-    ]
+    layers = sparse_layers(name)
+    sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
+    weights = 3 * sum(layer.connections for layer in layers)  # each has a column and a place in the drawing too
+    _check(name, sizes, input_shape, classes, weights)
+    graphs = [None if layer.is_dense else Connections.random(*layer, rng) for layer in layers]
 
     def make(inputs: int, outputs: int, rng: np.random.Generator) -> Module:
         graph = graphs.pop(0)
@@ -54,12 +47,40 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
     return Sequential(fully_connected(sizes, rng, make=make))
 
 
+class SparseLayer(NamedTuple):
+    """How large a layer is of which the name of its network says how many connections it has."""
+
+    inputs: int
+    outputs: int
+    connections: int
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether every input is connected with every output."""
+        return self.connections == self.inputs * self.outputs
+
+
+def sparse_layers(name: str) -> list[SparseLayer]:
+    """Return the sizes of the layers of "sparse-mlp-IN-...-OUT@DENSITY", by its name alone."""
+    sizes, _, amount = name.removeprefix("sparse-mlp-").partition("@")
+    layers = [SparseLayer(*pair, math.prod(pair)) for pair in pairwise(map(int, sizes.split("-")))]
+    if amount.startswith("e"):
+        return [
+            layer._replace(connections=min(layer.connections, round(float(amount[1:]) * sum(layer[:2]))))
+            for layer in layers
+        ]
+    return [
+        *(layer._replace(connections=round(float(amount) * layer.connections)) for layer in layers[:-1]),
+        layers[-1],
+    ]
+
+
 def _check(name: str, sizes: list[int], input_shape: tuple[int, ...], classes: int, weights: int) -> None:
     """Raise InputError unless a network of these sizes has units, fits into memory, and fits the data."""
     if min(sizes) < 1:
         raise InputError(f"{name}: every layer has at least one unit")
-    if 4 * weights > (memory := _memory()):
-        raise InputError(f"{name} has {weights:,} weights, for which {memory / 1e9:.1f} GB of memory are too little")
+    if 4 * weights > (there := memory()):
+        raise InputError(f"{name} has {weights:,} weights, for which {there / 1e9:.1f} GB of memory are too little")
     if (sizes[0], sizes[-1]) != (math.prod(input_shape), classes):
         raise InputError(
             f"{name} has {sizes[0]} inputs and {sizes[-1]} outputs, but the data have "
@@ -67,7 +88,7 @@ def _check(name: str, sizes: list[int], input_shape: tuple[int, ...], classes: i
         )
 
 
-def _memory() -> float:
+def memory() -> float:
     """Return the bytes of memory of this machine, as far as it tells."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

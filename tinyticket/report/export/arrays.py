@@ -43,14 +43,24 @@ def to_scipy(network: Network) -> bytes:
     The shape is the weight's: of a convolution, whose matrix has (in, rows, columns) in its columns, it has four numbers.
     """
     arrays = dict(network.weights.state)
+    graphs = network.result.connections_in(arrays)
     for name in network.weights.masks:
-        weight = arrays.pop(name)
-        matrix = csr_array(weight.reshape(len(weight), -1))
+        weight, graph = arrays.pop(name), graphs.get(name)
+        matrix = csr_array(weight.reshape(len(weight), -1)) if graph is None else graph.matrix(weight).copy()
+        if graph is not None:
+            matrix.eliminate_zeros()
+            arrays = {key: value for key, value in arrays.items() if key not in _places(name)}
         parts = {
             "data": matrix.data,
             "indices": matrix.indices,
             "indptr": matrix.indptr,
-            "shape": np.array(weight.shape),
+            "shape": np.array(weight.shape if graph is None else graph.shape),
         }
         arrays |= {f"{name}/{part}": value for part, value in parts.items()}
     return weights.WRITERS[".npz"](arrays)
+
+
+def _places(weight: str) -> tuple[str, str]:
+    """Return the names of the connections of a sparse layer's weight, which its matrix says again."""
+    prefix = weight.removesuffix("weight")
+    return f"{prefix}starts", f"{prefix}columns"

@@ -127,10 +127,10 @@ def _curves(result: Result, found: list[learning.Curve], label: str, y: tuple[fl
 
 def mask_frames(result: Result) -> list[Frame]:
     """Return the images of the first trial's masks, round by round."""
-    rounds = result.trials[0].rounds
+    trial, rounds = result.trials[0].number, result.trials[0].rounds
     side = SIDE if len(rounds[0].masks) <= MANY_LAYERS else SIDE // 2
     frames = []
-    for number, images in mask_images(result, rounds, side).items():
+    for number, images in mask_images(result, trial, rounds, side).items():
         shown = [[_shown(image) for image in images if image.of_layer == of_layer] for of_layer in (False, True)]
         frames.append(Frame(round_words(number, rounds[number].density), [], shown))
     return frames

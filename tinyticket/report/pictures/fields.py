@@ -36,7 +36,9 @@ def fields(result: Result) -> Picture:
     rows = analysis(result).rows
     _draw_adjacency(figure.add_subplot(grid[:, 0]), rows)
     axes = [figure.add_subplot(grid[place // ACROSS, 1 + place % ACROSS]) for place in range(len(chosen))]
-    for axis, round, images in zip(axes, chosen, mask_images(result, chosen).values(), strict=True):
+    for axis, round, images in zip(
+        axes, chosen, mask_images(result, result.trials[0].number, chosen).values(), strict=True
+    ):
         (values,) = [image.values for image in images if image.name.startswith("receptive fields")]
         axis.imshow(_ruled(values, shape), cmap=RULED, vmin=-1, vmax=1, interpolation="nearest")
         axis.set_axis_off()

@@ -28,7 +28,7 @@ def masks(result: Result, round: int | None = None, trial: int | None = None) ->
     number = telling_round(result) if round is None else round
     which = result.trials[0].number if trial is None else trial
     chosen = result.round(which, number)
-    (images,) = mask_images(result, [chosen]).values()
+    (images,) = mask_images(result, which, [chosen]).values()
     layers = [image for image in images if image.of_layer]
     rows = [[image for image in images if not image.of_layer], *batched(layers, ACROSS)]
     rows = [row for row in rows if row]
