@@ -75,7 +75,7 @@ class Connections:
         total = outputs * inputs
         count = _count(density, total)
         positions = _distinct(total, count, np.random.default_rng(rng))
-        return cls._at((outputs, inputs), positions)
+        return cls.at((outputs, inputs), positions)
 
     @classmethod
     def from_matrix(cls, matrix: Any, input_names: Names = None, output_names: Names = None) -> Connections:
@@ -120,16 +120,17 @@ class Connections:
         if ends.min() < 0 or ends[:, 0].max() >= inputs or ends[:, 1].max() >= outputs:
             raise InputError(f"an edge lies outside of {inputs} inputs and {outputs} outputs")
         positions = np.unique(ends[:, 1].astype(np.int64) * inputs + ends[:, 0])
-        return cls._at((outputs, inputs), positions, *names)
+        return cls.at((outputs, inputs), positions, *names)
 
     @classmethod
-    def _at(
+    def at(
         cls, shape: tuple[int, int], positions: np.ndarray, input_names: Names = None, output_names: Names = None
     ) -> Connections:
-        """Take flat positions in a weight of a shape, ascending."""
+        """Take flat positions (int64) in a dense weight of a shape (outputs, inputs), ascending."""
         starts = np.searchsorted(positions, np.arange(shape[0] + 1, dtype=np.int64) * shape[1])
         columns = np.empty(positions.size, np.int32)
         np.remainder(positions, shape[1], out=columns, casting="unsafe")
+        columns.flags.writeable = False  # so that it is not copied
         return cls(shape, starts, columns, input_names, output_names)
 
     # -- what is asked of them
@@ -140,9 +141,14 @@ class Connections:
         return self.columns.size
 
     @property
+    def pairs(self) -> int:
+        """How many there could be: all pairs of an input and an output."""
+        return math.prod(self.shape)
+
+    @property
     def density(self) -> float:
         """Share of all pairs that are connected."""
-        return self.count / math.prod(self.shape)
+        return self.count / self.pairs
 
     def rows(self, first: int = 0, last: int | None = None) -> np.ndarray:
         """Return the output (int32) of each connection, or of those from `first` to before `last`."""
@@ -159,9 +165,12 @@ class Connections:
         """Return how many connections each input has."""
         return np.bincount(self.columns, minlength=self.shape[1])
 
-    def positions(self) -> np.ndarray:
-        """Return the flat position (int64) of each in a dense weight, ascending."""
-        return self.rows().astype(np.int64) * self.shape[1] + self.columns
+    def positions(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Return the flat position (int64) of each in a dense weight, ascending, or of those from `first` to before `last`."""
+        positions = self.rows(first, last).astype(np.int64)
+        positions *= self.shape[1]
+        positions += self.columns[first:last]
+        return positions
 
     def matrix(self, values: np.ndarray) -> Any:
         """Return a scipy.sparse.csr_array (outputs, inputs) of a number for each connection."""
@@ -210,15 +219,15 @@ def _distinct(total: int, count: int, rng: np.random.Generator) -> np.ndarray:
         if count < total:
             kept[_distinct(total, total - count, rng)] = False
         return np.flatnonzero(kept)
-    found = _distinct_of(np.sort(rng.integers(0, total, count)))
+    found = distinct(np.sort(rng.integers(0, total, count)))
     while found.size < count:  # a few at a time: merged into what is in order
         more = np.concatenate((found, np.sort(rng.integers(0, total, count - found.size))))
         more.sort(kind="stable")
-        found = _distinct_of(more)
+        found = distinct(more)
     return found
 
 
-def _distinct_of(ascending: np.ndarray) -> np.ndarray:
+def distinct(ascending: np.ndarray) -> np.ndarray:
     """Leave one of each of equal numbers: `np.unique`, which hashes them, takes ten times as long."""
     again = np.flatnonzero(ascending[1:] == ascending[:-1])
     return np.delete(ascending, again) if again.size else ascending
