@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -179,8 +179,9 @@ class Connections:
         return csr_array((values, self.columns, self.starts), shape=self.shape)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Connections) and (
-            self.shape == other.shape
+        return self is other or (
+            isinstance(other, Connections)
+            and self.shape == other.shape
             and np.array_equal(self.starts, other.starts)
             and np.array_equal(self.columns, other.columns)
         )
@@ -190,6 +191,25 @@ class Connections:
     def __repr__(self) -> str:
         outputs, inputs = self.shape
         return f"Connections({self.count:,} of {inputs:,} inputs with {outputs:,} outputs)"
+
+
+class Move(NamedTuple):
+    """Connections in the place of as many others."""
+
+    connections: Connections
+    origins: np.ndarray
+    """int32, for each of them: which of those before it is, or -1 for a new one."""
+
+    @property
+    def grown(self) -> int:
+        """How many are new."""
+        return int(np.count_nonzero(self.origins < 0))
+
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """Return numbers of the connections before for those after: +0.0 for new ones."""
+        taken = values[self.origins]
+        taken[self.origins < 0] = 0
+        return taken
 
 
 def _sizes(shape: Any) -> tuple[int, int]:

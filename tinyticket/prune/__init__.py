@@ -42,7 +42,7 @@ from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.link_prediction import ch3_l3_scores, cht_masks
 from tinyticket.prune.locality import adjacency, locality
 from tinyticket.prune.magnitude import magnitude
-from tinyticket.prune.moving import Move, candidates, rigl_move, set_move, srigl_move
+from tinyticket.prune.moving import candidates, rigl_move, set_move, srigl_move
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
 from tinyticket.prune.random import random, random_masks
 from tinyticket.prune.saliency import grasp, grasp_scores, snip, snip_scores, synflow_scores
@@ -62,7 +62,6 @@ __all__ = [
     "Criterion",
     "EarlyBird",
     "Event",
-    "Move",
     "adjacency",
     "allocate",
     "apply_masks",

@@ -18,36 +18,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.nn.connections import Connections, distinct
+from tinyticket.nn.connections import Connections, Move, distinct
 from tinyticket.prune.counts import removed
 from tinyticket.prune.selection import all_but_smallest, checked_fraction, largest
 
 PIECE = 1 << 16
 """Connections whose positions are held at a time: memory that is used again is several times faster than new."""
-
-
-class Move(NamedTuple):
-    """Connections in the place of as many others."""
-
-    connections: Connections
-    origins: np.ndarray
-    """int32, for each of them: which of those before it is, or -1 for a new one."""
-
-    @property
-    def grown(self) -> int:
-        """How many are new."""
-        return int(np.count_nonzero(self.origins < 0))
-
-    def take(self, values: np.ndarray) -> np.ndarray:
-        """Return numbers of the connections before for those after: +0.0 for new ones."""
-        taken = values[self.origins]
-        taken[self.origins < 0] = 0
-        return taken
 
 
 def set_move(connections: Connections, values: np.ndarray, fraction: float, rng: Any) -> Move:
