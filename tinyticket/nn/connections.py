@@ -78,6 +78,24 @@ class Connections:
         return cls.at((outputs, inputs), positions)
 
     @classmethod
+    def constant_fan_in(cls, inputs: int, outputs: int, fan_in: int, rng: Any = None) -> Connections:
+        """Draw connections of which each output has `fan_in`, every such set with equal probability."""
+        (outputs, inputs), rng = _sizes((outputs, inputs)), np.random.default_rng(rng)
+        if not 1 <= fan_in <= inputs:
+            raise InputError(f"an output has 1 to {inputs} of {inputs} inputs, not {fan_in}")
+        drawn = min(fan_in, inputs - fan_in)  # or those that it does not have
+        columns = np.sort(rng.integers(0, inputs, (outputs, drawn), np.int32), axis=1)
+        while (twice := columns[:, 1:] == columns[:, :-1]).any():
+            rows, places = np.nonzero(twice)
+            columns[rows, places] = rng.integers(0, inputs, rows.size, np.int32)
+            columns[rows] = np.sort(columns[rows], axis=1)
+        if drawn < fan_in:
+            kept = np.ones((outputs, inputs), bool)
+            np.put_along_axis(kept, columns.astype(np.intp), False, axis=1)
+            columns = np.nonzero(kept)[1]
+        return cls((outputs, inputs), np.arange(outputs + 1, dtype=np.int64) * fan_in, columns.reshape(-1))
+
+    @classmethod
     def from_matrix(cls, matrix: Any, input_names: Names = None, output_names: Names = None) -> Connections:
         """Take the places that are stored in a scipy.sparse matrix (outputs, inputs); its numbers do not matter."""
         if getattr(matrix, "ndim", 2) != 2:
