@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.compiler.networks import OPTIMIZERS
-from tinyticket import nn
+from tests.compiler.compiling import nothing_compiled
+from tests.compiler.networks import OPTIMIZERS, state
+from tinyticket import nn, prune
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.errors import InputError
 from tinyticket.sparse import blocks
@@ -66,6 +67,8 @@ def test_threads_change_no_bit(turns, batch_size, monkeypatch):
     for threads in (1, 2):
         model = network()
         step = steps(model, "adam", threads=threads, turns=turns, batch_size=batch_size)
+        step.run((X, Y), np.arange(100).reshape(-1, batch_size))
+        step.change_connections(moves_of(step, np.random.default_rng(0)))
         step.run((X, Y), np.arange(100).reshape(-1, batch_size))
         states.append(model.state_dict())
     for name, value in states[0].items():
@@ -130,7 +133,126 @@ def test_no_array_of_all_pairs_is_made():
     step = tt.compile(model, optimizer=tt.optim.SGD(model.parameters(), 0.1), batch_size=4)
     tracemalloc.start()
     step(X[:4], Y[:4])
+    weights, layers = step.weights(), nn.sparse_layers(model)
+    step.change_connections(
+        {name: prune.set_move(each.connections, weights[name], 0.3, 0) for name, each in layers.items()}
+    )
+    step(X[:4], Y[:4])
     model.state_dict()
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 60e6, "a bit for each pair would be 450 MB"
+
+
+# -- connections that move
+
+
+def moves_of(step, rng):
+    """Move 30% of the connections of every layer: by SET in the first, by gradients of candidates in the second."""
+    weights, layers = step.weights(), nn.sparse_layers(step.model)
+    candidates = {"fc2.weight": prune.candidates(layers["fc2.weight"].connections, 5, rng)}
+    gradients = step.gradients(X, Y, candidates)
+    found = {"fc1.weight": prune.set_move(layers["fc1.weight"].connections, weights["fc1.weight"], 0.3, rng)}
+    given = candidates["fc2.weight"], gradients["fc2.weight"]
+    found["fc2.weight"] = prune.rigl_move(layers["fc2.weight"].connections, weights["fc2.weight"], 0.3, *given)
+    return found
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize("masked", [False, True])
+def test_moves_in_place_are_those_of_eager_steps_and_of_programs_made_anew(make, masked):
+    results, moves = [], []
+    for kind in ("place", "parameters", "anew", "eager"):
+        model = network()
+        if masked:
+            model.fc1.weight.mask = np.ones(model.fc1.weight.size, bool)
+        step, losses = steps(model, make, eager=kind == "eager"), []
+        for update in range(2):
+            losses += [step(X, Y) for _ in range(3)]
+            if kind == "place":
+                moves.append(moves_of(step, np.random.default_rng(update)))
+            losses.append(step(X, Y))  # values are in the arena again
+            if kind == "parameters":
+                step.fetch()
+            step.change_connections(moves[update])
+            if kind == "anew":
+                step.fetch()
+                step._program = None
+        losses += [step(X, Y) for _ in range(3)]
+        results.append((losses, state(step), step.predict(X), model.state_dict()))
+    place, others = results[0], results[1:]
+    for losses, arrays, logits, _ in others[:2]:  # the same kernels: the same bits
+        assert losses == place[0]
+        for name, several in arrays.items():
+            assert [array.tobytes() for array in several] == [array.tobytes() for array in place[1][name]]
+        assert logits.tobytes() == place[2].tobytes()
+    for losses, _, logits, structure in others:
+        np.testing.assert_allclose(losses, place[0], rtol=1e-4)
+        np.testing.assert_allclose(logits, place[2], rtol=1e-3, atol=1e-4)
+        for name in ("fc1.starts", "fc1.columns", "fc2.columns"):
+            np.testing.assert_array_equal(structure[name], place[3][name])
+
+
+def test_a_move_takes_values_and_slots_along_and_fetches_and_compiles_nothing(monkeypatch):
+    model = network()
+    step = steps(model, "adam")
+    step(X, Y)
+    step.change_connections(moves_of(step, np.random.default_rng(0)))
+    step(X, Y)
+    before, values = step._program, step.weights()["fc1.weight"]
+    move = prune.set_move(model.fc1.connections, values, 0.4, 1)
+    with monkeypatch.context() as patch, nothing_compiled():
+        patch.setattr(step, "fetch", lambda: pytest.fail("the step's values were fetched"))
+        step.change_connections({"fc1.weight": move})
+        found = step.weights()["fc1.weight"]
+        assert model.fc1.connections is move.connections
+        loss = step(X, Y)
+    assert step._program is before
+    assert found.tobytes() == move.take(values).tobytes()
+    assert not found[move.origins < 0].view(np.uint32).any()
+    assert np.isfinite(loss)
+
+
+def test_gradients_of_candidates_are_those_of_the_dense_layer():
+    model = network()
+    step = steps(model, "sgd")
+    step(X, Y)
+    candidates = {"fc2.weight": prune.candidates(model.fc2.connections, 9, 0)}
+    loss, gradients = step.backward(X, Y, candidates)
+    dense = nn.Sequential({"fc1": nn.SparseLinear(50, 40, model.fc1.connections), "relu1": nn.ReLU(),
+                           "fc2": nn.Linear(40, 30, bias=False), "relu2": nn.ReLU(), "output": nn.Linear(30, 5)})  # fmt: skip
+    given = {name: value for name, value in model.state_dict().items() if name not in ("fc2.starts", "fc2.columns")}
+    dense.load_state_dict({**given, "fc2.weight": model.fc2.matrix().toarray()})
+    expected, all_pairs = EagerStep(dense, OPTIMIZERS["sgd"](dense.parameters())).backward(X, Y)
+    assert loss == pytest.approx(expected)
+    places = candidates["fc2.weight"]
+    found = all_pairs["fc2.weight"][places.rows(), places.columns]
+    np.testing.assert_allclose(gradients["fc2.weight"], found, rtol=1e-3, atol=1e-6)
+    assert step.backward(X, Y)[0] == loss, "candidates are gone"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: {"fc3.weight": m}, "no layer of connections has a weight called 'fc3.weight'"),
+        (lambda m: {"fc2.weight": m}, "cannot take the place of"),
+        (lambda m: {"fc1.weight": m._replace(origins=m.origins[1:])}, "cannot take the place of"),
+        (lambda m: {"fc1.weight": m._replace(origins=m.origins + 1)}, "from 0 to 199, or -1"),
+    ],
+)
+def test_moves_that_do_not_fit_are_refused(change, words):
+    model = network()
+    step, move = steps(model, "sgd"), prune.set_move(model.fc1.connections, model.fc1.weight.data, 0.3, 0)
+    with pytest.raises(InputError, match=words):
+        step.change_connections(change(move))
+    step(X, Y)
+    with pytest.raises(InputError, match=words):
+        step.change_connections(change(move))
+
+
+def test_pruned_connections_do_not_move():
+    model = network()
+    step, move = steps(model, "sgd"), prune.set_move(model.fc1.connections, model.fc1.weight.data, 0.3, 0)
+    model.fc1.weight.mask = np.arange(model.fc1.weight.size) > 0
+    with pytest.raises(InputError, match="its mask has pruned some"):
+        step.change_connections({"fc1.weight": move})

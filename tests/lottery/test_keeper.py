@@ -61,6 +61,13 @@ WAYS = {
     },
     "snfs": {**ONCE, "method": "snfs", "one_shot": [0.3], "update_every": 10, "model": dropping, "data": IMAGES},
     "set-original": {**ONCE, "method": "set-original", "one_shot": [0.3]},
+    "rigl-sampled": {
+        **ONCE,
+        "method": "rigl-sampled",
+        "one_shot": [1],
+        "update_every": 4,
+        "model": "sparse-mlp-12-16-8-3@0.4",
+    },
     "gradual": {**ONCE, "gradual": "3,17,2", "one_shot": [0.2], "criterion": "random"},
     "gradual, images": {**ONCE, "gradual": "3,17,2", "one_shot": [0.1], "model": dropping, "data": IMAGES},
     "early-bird": {**ONCE, "method": "early-bird", "one_shot": [0.5], "iterations": 64},

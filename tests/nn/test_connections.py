@@ -1,6 +1,7 @@
 """Connections: where they come from, what they refuse, and what they tell."""
 
 import copy
+import math
 import pickle
 from collections import Counter
 
@@ -17,6 +18,18 @@ from tinyticket.nn import Connections
 
 def dense(connections):
     return connections.matrix(np.ones(connections.count)).toarray() == 1
+
+
+@pytest.mark.parametrize("fan_in", [1, 2, 3, 4])
+def test_a_constant_fan_in_is_drawn_with_equal_probability(fan_in):
+    connections = Connections.constant_fan_in(4, 3000, fan_in, 0)
+    assert {*connections.fan_in()} == {fan_in}
+    sets = Counter(map(tuple, connections.columns.reshape(-1, fan_in).tolist()))
+    expected = 3000 / math.comb(4, fan_in)
+    assert len(sets) == math.comb(4, fan_in)
+    assert max(abs(count - expected) for count in sets.values()) < 5 * math.sqrt(expected)
+    with pytest.raises(InputError, match="an output has 1 to 4 of 4 inputs"):
+        Connections.constant_fan_in(4, 3, fan_in + 4)
 
 
 @EXAMPLES

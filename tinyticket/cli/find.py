@@ -71,6 +71,8 @@ Methods whose masks are found while one network trains (--one-shot gives the den
                    weights between layers; snfs-grow does not); the control static runs beside it
   srigl            rigl with equally many weights in each neuron of a layer; neurons of which less than
                    --salient is worth keeping lose all of theirs to the others
+  rigl-sampled     rigl among some places drawn for each update, without the dense gradient. With
+                   --one-shot 1 it, set and srigl move connections of layers that were never dense
   cht, cht-soft    grown where many paths of three links lead, without gradients: the highest scores, or
                    drawn in proportion to them
   set-original     SET as first published: once an epoch, by sign, with new random weights

@@ -12,6 +12,7 @@ from tinyticket.compiler.graph import Graph, Operation
 from tinyticket.data import Pixels, SparseInputs
 from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError, near
+from tinyticket.nn import Move, SparseLinear
 from tinyticket.nn.losses import Loss
 from tinyticket.nn.targets import split_weights
 
@@ -118,6 +119,20 @@ def check_masks(masks: Mapping[str, Any], weights: Mapping[str, Any]) -> None:
         if mask.dtype != np.bool_ or mask.shape != weights[name].shape:
             wanted = f"{name} is bool of shape {weights[name].shape}"
             raise InputError(f"the mask of {wanted}, not {mask.dtype} of shape {mask.shape}")
+
+
+def check_moves(moves: Mapping[str, Move], layers: Mapping[str, SparseLinear]) -> None:
+    """Raise an error unless these are moves of the connections of layers, by the names of their weights."""
+    for name, (connections, origins) in moves.items():
+        if name not in layers:
+            raise InputError(f"no layer of connections has a weight called {name!r}{near(name, layers)}")
+        before, mask = layers[name].connections, layers[name].weight.mask
+        if (connections.shape, connections.count, origins.shape) != (before.shape, before.count, (before.count,)):
+            raise InputError(f"{connections} with {origins.size} origins cannot take the place of {before}, of {name}")
+        if before.count and not -1 <= origins.min() <= origins.max() < before.count:
+            raise InputError(f"origins of connections of {name} are from 0 to {before.count - 1}, or -1")
+        if mask is not None and not mask.all():
+            raise InputError(f"connections of {name} cannot move, since its mask has pruned some of them")
 
 
 def check_run(batches: Any, rates: Any, draws: Any) -> tuple[np.ndarray, list[float] | None, np.ndarray | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tinyticket.compiler.calls import (
     array_of,
     check_indices,
     check_masks,
+    check_moves,
     check_numbers,
     check_run,
     check_some,
@@ -23,7 +25,7 @@ from tinyticket.data import Dataset, augment
 from tinyticket.data.dataset import Inputs
 from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError
-from tinyticket.nn import Module, Parameter
+from tinyticket.nn import Connections, Module, Move, Parameter, sparse_layers
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.notebook import lines
 from tinyticket.optim import Optimizer
@@ -117,19 +119,31 @@ class Step:
             losses[i] = self(x[batch] if draws is None else augment(x[batch], draws[i]), targets[batch])
         return losses
 
-    def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the dense gradients of the loss of a batch, by parameter; nothing is updated."""
-        return self.backward(x, y)[1]
+    def gradients(
+        self, x: np.ndarray, y: np.ndarray, candidates: Mapping[str, Connections] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the dense gradients of the loss of a batch, by parameter; nothing is updated.
+
+        Of layers that were never dense it is the gradients of their connections, or by the name of a layer's weight those of
+        `candidates`, which are none (`prune.candidates`).
+        """
+        return self.backward(x, y, candidates)[1]
 
     @QUIETLY
-    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
-        """Return the loss of a batch and its dense gradients, by parameter; nothing is updated."""
+    def backward(
+        self, x: np.ndarray, y: np.ndarray, candidates: Mapping[str, Connections] | None = None
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        """Return the loss of a batch and what `gradients` returns; nothing is updated."""
         x = array_of(x)
-        statistics = [(buffer, buffer.data.copy()) for _, buffer in self.model.named_buffers()]
-        loss = self._backward(x, y)
+        statistics = [(buffer, buffer.snapshot()) for _, buffer in self.model.named_buffers()]
+        with ExitStack() as stack:
+            layers = sparse_layers(self.model) if candidates else {}
+            own = {name: layers[name].with_candidates(given) for name, given in (candidates or {}).items()}
+            weights = {name: stack.enter_context(context) for name, context in own.items()}
+            loss = self._backward(x, y)
         for buffer, before in statistics:
             buffer.data = before
-        named = {name: parameter.grad for name, parameter in self.model.named_parameters()}
+        named = {name: weights.get(name, parameter).grad for name, parameter in self.model.named_parameters()}
         self.optimizer.zero_grad()
         return loss, {name: gradient for name, gradient in named.items() if gradient is not None}
 
@@ -157,6 +171,21 @@ class Step:
         for name, mask in masks.items():
             weights[name].mask = mask
             weights[name].apply_mask(*self._slots(weights[name]))
+
+    def change_connections(self, moves: Mapping[str, Move]) -> None:
+        """Go on with other connections: what stays keeps value and slots, what is new starts at +0.0, slots too.
+
+        Parameters
+        ----------
+        moves : mapping of str to Move
+            By the name of a layer's weight, for instance from `prune.set_move`; no connection of these layers is pruned.
+        """
+        layers = sparse_layers(self.model)
+        check_moves(moves, layers)
+        for name, move in moves.items():
+            for array in (layers[name].weight.data, *self._slots(layers[name].weight)):
+                array[...] = move.take(array)
+            layers[name].connections = move.connections
 
     # -- a training that is interrupted
 

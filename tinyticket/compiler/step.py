@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.calls import array_of, check_masks, check_run, check_some, whole_numbers
+from tinyticket.compiler.calls import array_of, check_masks, check_moves, check_run, check_some, whole_numbers
 from tinyticket.compiler.eager import Pair, Source, Step, test_part, training_part
 from tinyticket.compiler.explain import explain
 from tinyticket.compiler.network import Network
@@ -22,7 +22,7 @@ from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.data.dataset import Inputs
 from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError
-from tinyticket.nn import Connections, Module, Parameter
+from tinyticket.nn import Connections, Module, Move, Parameter, sparse_layers
 from tinyticket.optim import Optimizer
 
 KERNELS, TURNS = ("dense", "sparse", "winograd"), ("batch", "tiles")
@@ -59,6 +59,7 @@ class CompiledStep(Step):
         self._exact = exact_convolutions
         self._program: Any = None  # the back end's step for the masks that there were
         self._masks: dict[Parameter, np.ndarray | None] = {}
+        self._connections: dict[Parameter, Connections] = {}
         self._made_for: Any = None  # what else decides a program
         self._arena_is_newer = False  # than the parameters
         self._arena_is_current = False  # it holds what the parameters hold, which have not been asked for since
@@ -133,14 +134,16 @@ class CompiledStep(Step):
                 program = self._ready(shape)
             return program.predict(x)
 
-    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
+    def backward(
+        self, x: np.ndarray, y: np.ndarray, candidates: Mapping[str, Connections] | None = None
+    ) -> tuple[float, dict[str, np.ndarray]]:
         x = array_of(x)
         # The autograd computes those of MLPs as fast, and those of networks on a device.
         check_some(x)
         graph, cpu = self.network.graph, self.network.device == "cpu"
         compiled = cpu and not graph.is_mlp and not any(o.connected for o in graph.weighted())
         if not (self._arena_is_newer and compiled) or len(x) > self.batch_size:
-            return super().backward(x, y)
+            return super().backward(x, y, candidates)
         program = self._current(x.shape[1:])
         if not self._gradients:  # made anew, once: without a call of this there is no memory for them
             self.fetch()
@@ -173,6 +176,18 @@ class CompiledStep(Step):
                     self._masks[weight] = weight.mask
         if left:
             super().change_masks(left)
+
+    def change_connections(self, moves: Mapping[str, Move]) -> None:
+        layers, weights = sparse_layers(self.model), self.network.weights
+        check_moves(moves, layers)
+        newest = self._program if self._arena_is_newer else None
+        if newest is None or not newest.moves_in_place([weights[name] for name in moves]):
+            super().change_connections(moves)
+            return
+        self._program.change_connections({weights[name]: (move.connections, move) for name, move in moves.items()})
+        for name, move in moves.items():
+            layers[name].set_connections_only(move.connections)
+            self._connections[weights[name]] = move.connections
 
     # -- what it does
 
@@ -260,22 +275,27 @@ class CompiledStep(Step):
         masks = {weight: weight.mask for weight in self.network.weights.values()}
         penalties = penalties_of(self._optimizer, self.network.device)
         changed = {weight: mask for weight, mask in masks.items() if mask is not self._masks.get(weight)}
-        connections = tuple(o.connected.connections for o in self.network.graph.weighted() if o.connected)
-        options = self._turns, self._subnormals, self.threads, penalties, connections
+        layers = self.network.layers.values()
+        connections = {o.parameters["weight"]: o.connected.connections for o in layers if o.connected}
+        moved = {weight: each for weight, each in connections.items() if each != self._connections.get(weight)}
+        options = self._turns, self._subnormals, self.threads, penalties
         if self._program is None or changed or options != self._made_for[1:]:
             made_for = self._chosen(), *options
             if self._program is None or made_for != self._made_for or self._program.change_masks(changed) != {*changed}:
                 self._make(made_for)
+                moved = {}
             self._masks = masks
+        if moved and not self._program.moves_in_place(moved):
+            self._make(self._made_for)
+        elif moved:
+            self._program.change_connections({weight: (each, None) for weight, each in moved.items()})
+        self._connections = connections
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
         self._program.write(state, self._optimizer.steps[0] if self._optimizer else 0)
         return self._program
 
     def _make(
-        self,
-        made_for: tuple[
-            dict[str, str], str | None, str | None, int | None, dict[Parameter, float], tuple[Connections, ...]
-        ],
+        self, made_for: tuple[dict[str, str], str | None, str | None, int | None, dict[Parameter, float]]
     ) -> None:
         """Make the program for the present masks."""
         if self._program is None and self.network.device == "cpu":
@@ -283,7 +303,7 @@ class CompiledStep(Step):
 
             announce_compiling()
         self._program = None  # so that its memory is free before the next one's is taken
-        (chosen, turns, subnormals, threads, penalties, _), self._made_for = made_for, made_for
+        (chosen, turns, subnormals, threads, penalties), self._made_for = made_for, made_for
         options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
         if self.network.device == "cpu":
             options |= {"threads": threads, "penalties": penalties, "gradients": self._gradients}

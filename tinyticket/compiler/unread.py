@@ -48,8 +48,8 @@ class UnreadStep:
         x = array_of(x)
         return self._read(x).predict(x)
 
-    def backward(self, x: np.ndarray, y: np.ndarray) -> tuple[float, dict[str, np.ndarray]]:
-        return self._read(x).backward(x, y)
+    def backward(self, x: np.ndarray, y: np.ndarray, *candidates: Any) -> tuple[float, dict[str, np.ndarray]]:
+        return self._read(x).backward(x, y, *candidates)
 
-    def gradients(self, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-        return self.backward(x, y)[1]
+    def gradients(self, x: np.ndarray, y: np.ndarray, *candidates: Any) -> dict[str, np.ndarray]:
+        return self.backward(x, y, *candidates)[1]

@@ -12,6 +12,7 @@ from tinyticket.compiler.op import Block, Shares
 from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cpu.sparse_narrow import Blocked
 from tinyticket.kernels.cpu.update import State
+from tinyticket.nn import Connections, Move
 from tinyticket.sparse import Blocks, ConvPattern, Pattern
 
 View = Callable[[Block], np.ndarray]
@@ -169,6 +170,20 @@ class ConnectedWeights(Weights):
 
     def change_mask(self, mask: Mask, view: View) -> bool:
         return False  # the program is made anew
+
+    def change_connections(self, connections: Connections, move: Move | None, view: View) -> None:
+        """Put connections in the place of as many; a move takes values and slots along, without one they are to be written."""
+        before, positions = self.pattern, connections.positions()
+        assert isinstance(before, Pattern)
+        blocks = {"row_blocks": before.row_blocks, "column_blocks": before.column_blocks}
+        places = positions if self.mask is None else positions[self.mask]
+        self.pattern = after = Pattern(before.shape, places, before.lanes, **blocks)
+        if move is not None:
+            for block in self.slot_blocks:
+                values = view(block)
+                by_row = move.take(before.by_row(values) if self.by_column else values)
+                values[:] = after.by_column(by_row) if self.by_column else by_row
+        self.write_pattern(view)
 
 
 class NarrowWeights(Weights):

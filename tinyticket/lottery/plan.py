@@ -27,6 +27,7 @@ class Plan:
         int
     ]  # dense network first; a guess where the mask is learned, or channels are chosen in training
     channels: dict[str, Channels] = field(default_factory=dict)  # where masks are of channels: those that there are
+    connected: tuple[str, ...] = ()  # weights of the layers whose connections move
 
     @property
     def densities(self) -> list[float]:

@@ -1,14 +1,15 @@
-"""Where a training starts, and how its masks change while it goes on."""
+"""Where a training starts, and how its masks and connections change while it goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinyticket.lottery.algorithm import Masks, State
+from tinyticket.nn import Connections, Move
 from tinyticket.store import Checkpoint
 from tinyticket.store.layout import begins_dense
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Revision:
-    """How masks change while a training goes on."""
+    """How masks, and connections of layers that were never dense, change while a training goes on."""
 
-    iterations: tuple[int, ...] = ()  # of the training, after which masks change
+    iterations: tuple[int, ...] = ()  # of the training, after which they change
     gradients = 0  # of how many steps before each change `see` is shown the dense gradients
     reads: tuple[str, ...] = ()  # parameters that are looked at besides the weights that can be pruned
     takes_step = False  # whether the change takes the place of the last step before it
@@ -39,12 +40,20 @@ class Revision:
         """Whether the steps up to an iteration, of a call that begins within no window, are shown to `see`."""
         return any(change - self.gradients < iteration <= change for change in self.iterations)
 
+    def candidates(self, connections: Mapping[str, Connections]) -> Mapping[str, Connections]:
+        """Return places without a connection, of layers by the names of their weights, whose gradients `see` wants instead."""
+        return {}
+
     def see(self, gradients: State) -> None:
         """Take in the dense gradients of one step."""
 
     def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
         """Return the masks with which training goes on. A weight that they revive starts at 0, and so do its optimizer slots."""
         raise NotImplementedError
+
+    def moves(self, iteration: int, weights: State, connections: Mapping[str, Connections]) -> Mapping[str, Move]:
+        """Return how connections move, of layers by the names of their weights; those of others stay."""
+        return {}
 
     def fresh(self) -> State | None:
         """Return where revived weights start, if not at 0."""

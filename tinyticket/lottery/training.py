@@ -25,7 +25,7 @@ from tinyticket.lottery.keeper import Keeper
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.lottery.step import Step, executed, make_optimizer, make_step
-from tinyticket.nn import Module, Parameter
+from tinyticket.nn import Connections, Module, Parameter, sparse_layers
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.store import HISTORY, Course, Progress, Run, by_column
@@ -172,14 +172,17 @@ class Trainer:
         return found.course
 
     def _revise(self, revision: Revision, iteration: int, course: Course) -> None:
-        """Change the masks after an iteration if that is due."""
+        """Change masks and connections after an iteration if that is due."""
         if iteration not in revision.iterations:
             return
         weights = self.step.weights() | {name: self._parameters[name].data for name in revision.reads}
+        if moves := revision.moves(iteration, weights, self._connections()):
+            course.since = len(course.rows)  # from now on it is another network
+            self.step.change_connections(moves)
         masks, revised = course.masks, revision(iteration, weights, course.masks)
         if revised is masks:
             return
-        course.masks, course.since = revised, len(course.rows)  # from now on it is another network
+        course.masks, course.since = revised, len(course.rows)
         self._follow(iteration)
         self.step.change_masks(revised)
         self._penalise(revision.penalties)
@@ -187,6 +190,9 @@ class Trainer:
             for name, weight in self.model.prunable().items():
                 grown = revised[name] & ~masks[name]
                 weight.data[grown] = values[name][grown]
+
+    def _connections(self) -> dict[str, Connections]:
+        return {name: layer.connections for name, layer in sparse_layers(self.model).items()}
 
     def _draws(self, augment: np.random.Generator | None) -> Iterator[np.ndarray | None]:
         """Return what happens to the images of batch after batch."""
@@ -202,7 +208,8 @@ class Trainer:
         for i in iterations:
             batch, draws = next(feed)
             x, y = (part[batch] for part in self.examples.train)
-            loss, gradients = step.backward(x if draws is None else augment(x, draws), y)
+            candidates = revision.candidates(self._connections())
+            loss, gradients = step.backward(x if draws is None else augment(x, draws), y, candidates)
             if not math.isfinite(loss):
                 raise_diverged("training loss", np.array([loss]), i + 1, self.settings)
             revision.see(gradients)

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -153,7 +153,7 @@ class TrialRun:
         """Iterations in which every training example is seen once."""
         return self.pruner.examples // self.settings.batch_size
 
-    def dense_start(self, mask: str, revision: Revision) -> Start:
+    def dense_start(self, mask: str | dict[str, Any], revision: Revision) -> Start:
         """Return a start at theta_0 of all weights, some of which a revision takes away; `mask` names the way in the file."""
         dense = self._dense_masks()
         origin = {"weights": "init", "mask": mask, "statistics": "init"}

@@ -1,7 +1,7 @@
 """Layers, their functions, initial weights, and networks by name; names and shapes are PyTorch's."""
 
 from tinyticket.nn import functional, init, models
-from tinyticket.nn.connections import Connections
+from tinyticket.nn.connections import Connections, Move
 from tinyticket.nn.description import build, describe, described_weights, own_class
 from tinyticket.nn.layers import (
     GELU,
@@ -26,6 +26,7 @@ from tinyticket.nn.layers import (
     ZeroPad2d,
     ZeroPadChannels,
 )
+from tinyticket.nn.layers.sparse_linear import sparse_layers
 from tinyticket.nn.module import Module, Prunable
 from tinyticket.nn.parameter import Buffer, Parameter
 
@@ -46,6 +47,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Module",
+    "Move",
     "Parameter",
     "Prunable",
     "ReLU",
@@ -63,4 +65,5 @@ __all__ = [
     "init",
     "models",
     "own_class",
+    "sparse_layers",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,7 +78,25 @@ class Connections:
         total = outputs * inputs
         count = _count(density, total)
         positions = _distinct(total, count, np.random.default_rng(rng))
-        return cls._at((outputs, inputs), positions)
+        return cls.at((outputs, inputs), positions)
+
+    @classmethod
+    def constant_fan_in(cls, inputs: int, outputs: int, fan_in: int, rng: Any = None) -> Connections:
+        """Draw connections of which each output has `fan_in`, every such set with equal probability."""
+        (outputs, inputs), rng = _sizes((outputs, inputs)), np.random.default_rng(rng)
+        if not 1 <= fan_in <= inputs:
+            raise InputError(f"an output has 1 to {inputs} of {inputs} inputs, not {fan_in}")
+        drawn = min(fan_in, inputs - fan_in)  # or those that it does not have
+        columns = np.sort(rng.integers(0, inputs, (outputs, drawn), np.int32), axis=1)
+        while (twice := columns[:, 1:] == columns[:, :-1]).any():
+            rows, places = np.nonzero(twice)
+            columns[rows, places] = rng.integers(0, inputs, rows.size, np.int32)
+            columns[rows] = np.sort(columns[rows], axis=1)
+        if drawn < fan_in:
+            kept = np.ones((outputs, inputs), bool)
+            np.put_along_axis(kept, columns.astype(np.intp), False, axis=1)
+            columns = np.nonzero(kept)[1]
+        return cls((outputs, inputs), np.arange(outputs + 1, dtype=np.int64) * fan_in, columns.reshape(-1))
 
     @classmethod
     def from_matrix(cls, matrix: Any, input_names: Names = None, output_names: Names = None) -> Connections:
@@ -132,16 +150,17 @@ class Connections:
         if ends.min() < 0 or ends[:, 0].max() >= inputs or ends[:, 1].max() >= outputs:
             raise InputError(f"an edge lies outside of {inputs} inputs and {outputs} outputs")
         positions = np.unique(ends[:, 1].astype(np.int64) * inputs + ends[:, 0])
-        return cls._at((outputs, inputs), positions, *names)
+        return cls.at((outputs, inputs), positions, *names)
 
     @classmethod
-    def _at(
+    def at(
         cls, shape: tuple[int, int], positions: np.ndarray, input_names: Names = None, output_names: Names = None
     ) -> Connections:
-        """Take flat positions in a weight of a shape, ascending."""
+        """Take flat positions (int64) in a dense weight of a shape (outputs, inputs), ascending."""
         starts = np.searchsorted(positions, np.arange(shape[0] + 1, dtype=np.int64) * shape[1])
         columns = np.empty(positions.size, np.int32)
         np.remainder(positions, shape[1], out=columns, casting="unsafe")
+        columns.flags.writeable = False  # so that it is not copied
         return cls(shape, starts, columns, input_names, output_names)
 
     def rewired(self, rng: Any = None) -> Connections:
@@ -159,7 +178,7 @@ class Connections:
         positions = _others(self.positions(), total) if is_dense else self.positions()
         for _ in range(SWAPS):
             _swap(positions, self.shape[1], generator)
-        return self._at(
+        return self.at(
             self.shape, _others(positions, total) if is_dense else positions, self.input_names, self.output_names
         )
 
@@ -169,11 +188,11 @@ class Connections:
         The others are drawn from those that there were.
         """
         generator = np.random.default_rng(rng)
-        kept = self._at(self.shape, self.positions()[mask]).rewired(generator).positions()
+        kept = self.at(self.shape, self.positions()[mask]).rewired(generator).positions()
         rest = np.setdiff1d(self.positions(), kept, assume_unique=True)
         rest = generator.permutation(rest)[: self.count - kept.size]
         positions = np.sort(np.concatenate((kept, rest)))
-        found = self._at(self.shape, positions, self.input_names, self.output_names)
+        found = self.at(self.shape, positions, self.input_names, self.output_names)
         return found, np.isin(positions, kept, assume_unique=True)
 
     # -- what is asked of them
@@ -184,9 +203,14 @@ class Connections:
         return self.columns.size
 
     @property
+    def pairs(self) -> int:
+        """How many there could be: all pairs of an input and an output."""
+        return math.prod(self.shape)
+
+    @property
     def density(self) -> float:
         """Share of all pairs that are connected."""
-        return self.count / math.prod(self.shape)
+        return self.count / self.pairs
 
     def rows(self, first: int = 0, last: int | None = None) -> np.ndarray:
         """Return the output (int32) of each connection, or of those from `first` to before `last`."""
@@ -213,9 +237,12 @@ class Connections:
         """Return how many connections each input has."""
         return np.bincount(self.columns, minlength=self.shape[1])
 
-    def positions(self) -> np.ndarray:
-        """Return the flat position (int64) of each in a dense weight, ascending."""
-        return self.rows().astype(np.int64) * self.shape[1] + self.columns
+    def positions(self, first: int = 0, last: int | None = None) -> np.ndarray:
+        """Return the flat position (int64) of each in a dense weight, ascending, or of those from `first` to before `last`."""
+        positions = self.rows(first, last).astype(np.int64)
+        positions *= self.shape[1]
+        positions += self.columns[first:last]
+        return positions
 
     def matrix(self, values: np.ndarray) -> Any:
         """Return a scipy.sparse.csr_array (outputs, inputs) of a number for each connection."""
@@ -224,8 +251,9 @@ class Connections:
         return csr_array((values, self.columns, self.starts), shape=self.shape)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Connections) and (
-            self.shape == other.shape
+        return self is other or (
+            isinstance(other, Connections)
+            and self.shape == other.shape
             and np.array_equal(self.starts, other.starts)
             and np.array_equal(self.columns, other.columns)
         )
@@ -271,6 +299,25 @@ def _others(positions: np.ndarray, total: int) -> np.ndarray:
     return np.flatnonzero(is_other)
 
 
+class Move(NamedTuple):
+    """Connections in the place of as many others."""
+
+    connections: Connections
+    origins: np.ndarray
+    """int32, for each of them: which of those before it is, or -1 for a new one."""
+
+    @property
+    def grown(self) -> int:
+        """How many are new."""
+        return int(np.count_nonzero(self.origins < 0))
+
+    def take(self, values: np.ndarray) -> np.ndarray:
+        """Return numbers of the connections before for those after: +0.0 for new ones."""
+        taken = values[self.origins]
+        taken[self.origins < 0] = 0
+        return taken
+
+
 def _sizes(shape: Any) -> tuple[int, int]:
     outputs, inputs = map(operator.index, shape)
     if not (1 <= inputs <= LARGEST and 1 <= outputs < LARGEST):
@@ -298,15 +345,15 @@ def _distinct(total: int, count: int, rng: np.random.Generator) -> np.ndarray:
         if count < total:
             kept[_distinct(total, total - count, rng)] = False
         return np.flatnonzero(kept)
-    found = _distinct_of(np.sort(rng.integers(0, total, count)))
+    found = distinct(np.sort(rng.integers(0, total, count)))
     while found.size < count:  # a few at a time: merged into what is in order
         more = np.concatenate((found, np.sort(rng.integers(0, total, count - found.size))))
         more.sort(kind="stable")
-        found = _distinct_of(more)
+        found = distinct(more)
     return found
 
 
-def _distinct_of(ascending: np.ndarray) -> np.ndarray:
+def distinct(ascending: np.ndarray) -> np.ndarray:
     """Leave one of each of equal numbers: `np.unique`, which hashes them, takes ten times as long."""
     again = np.flatnonzero(ascending[1:] == ascending[:-1])
     return np.delete(ascending, again) if again.size else ascending

@@ -10,6 +10,7 @@ Any framework's arrays will do. What each file answers:
     during training   schedules       gradual pruning: which density when
                       dynamic         SET, RigL, SNFS: masks that move and keep their size
                       fan_in          SRigL: the same with a constant fan-in, and neurons that are ablated
+                      moving          SET, RigL among sampled candidates, SRigL, of layers that were never dense
                       link_prediction CHT: the same, grown by the shape of the mask alone
                       early_bird      when masks drawn in training stop changing
     whole units       structured      neurons and channels by norm, and consistent masks of weights
@@ -41,6 +42,7 @@ from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.link_prediction import ch3_l3_scores, cht_masks
 from tinyticket.prune.locality import adjacency, locality
 from tinyticket.prune.magnitude import magnitude
+from tinyticket.prune.moving import candidates, rigl_move, set_move, srigl_move
 from tinyticket.prune.overlap import expected_overlap, hamming_distance, overlap
 from tinyticket.prune.random import random, random_masks
 from tinyticket.prune.saliency import grasp, grasp_scores, snip, snip_scores, synflow_scores
@@ -63,6 +65,7 @@ __all__ = [
     "adjacency",
     "allocate",
     "apply_masks",
+    "candidates",
     "ch3_l3_scores",
     "channel_masks",
     "cht_masks",
@@ -96,14 +99,17 @@ __all__ = [
     "random_masks",
     "removed",
     "rigl_masks",
+    "rigl_move",
     "scores_by",
     "set_masks",
+    "set_move",
     "shrink",
     "sign_flips",
     "snfs_masks",
     "snip",
     "snip_scores",
     "srigl_masks",
+    "srigl_move",
     "synflow_scores",
     "unit_masks",
     "unit_norms",

@@ -110,12 +110,19 @@ def drop_smallest(scores: np.ndarray, mask: np.ndarray, count: int) -> np.ndarra
     """Return a copy of a flat mask without `count` survivors of the smallest scores; of equal ones the higher index goes."""
     kept = mask.copy()
     if count:
-        survivors = np.flatnonzero(mask)
-        alive = scores[survivors]
-        last = np.partition(alive, count - 1)[count - 1]  # the largest score that goes: a full sort would say no more
-        below, equal = alive < last, np.flatnonzero(alive == last)
-        kept[survivors[below]] = False
-        kept[survivors[equal[len(equal) - (count - np.count_nonzero(below)) :]]] = False
+        kept[mask] = all_but_smallest(scores[mask], count)
+    return kept
+
+
+def all_but_smallest(scores: np.ndarray, count: int) -> np.ndarray:
+    """Return where flat scores stay if `count` of the smallest go; of equal ones the higher index goes."""
+    if not count:
+        return np.ones(scores.size, bool)
+    ordered = scores.copy()
+    ordered.partition(count - 1)
+    last = ordered[count - 1]  # the largest score that goes: a full sort would say no more
+    kept, equal = scores >= last, np.flatnonzero(scores == last)
+    kept[equal[equal.size - (count - (scores.size - np.count_nonzero(kept))) :]] = False
     return kept
 
 

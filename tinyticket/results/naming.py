@@ -55,7 +55,9 @@ EARLY_BIRD = Networks("early bird", "winning network", "which was dense until it
 
 METHODS = {
     **dict.fromkeys(("supermask", "edge-popup"), UNTOUCHED),
-    **dict.fromkeys(("set", "set-original", "rigl", "rigl-original", "srigl", "snfs", "snfs-grow"), MOVING),
+    **dict.fromkeys(
+        ("set", "set-original", "rigl", "rigl-original", "rigl-sampled", "srigl", "snfs", "snfs-grow"), MOVING
+    ),
     **dict.fromkeys(("cht", "cht-soft"), MOVING),
     "continuous": CONTINUOUS,
     **dict.fromkeys(("early-bird", "early-bird-original"), EARLY_BIRD),

@@ -14,13 +14,13 @@ from tinyticket.compiler.cpu.programs import Programs
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import Layout, Masks
 from tinyticket.compiler.op import Op
-from tinyticket.compiler.weights import Mask
+from tinyticket.compiler.weights import ConnectedWeights, Mask
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
 from tinyticket.kernels.cpu.vector.subnormals import CAN_FLUSH
 from tinyticket.kernels.geometry import LANES, tiles_for
-from tinyticket.nn import Buffer, Parameter
+from tinyticket.nn import Buffer, Connections, Move, Parameter
 
 FROM_ZERO = -scalars_of("sgd", 1, 1.0)
 """The scalars with which SGD makes a gradient of a zero."""
@@ -133,9 +133,26 @@ class CpuStep:
         changed = {parameter for parameter, mask in masks.items() if weights[parameter].change_mask(mask, self._view)}
         self._stale |= bool(changed)
         if any(weights[parameter].pattern for parameter in changed):
-            for program in self._programs.all:
-                program.cut()
+            self._cut()
         return changed
+
+    def moves_in_place(self, parameters: Collection[Parameter]) -> bool:
+        """Whether other connections of these weights have room where theirs are."""
+        return all(isinstance(self._layout.weights[parameter], ConnectedWeights) for parameter in parameters)
+
+    def change_connections(self, moved: Mapping[Parameter, tuple[Connections, Move | None]]) -> None:
+        """Put connections in the place of as many; a move takes values and slots along, without one they are written next."""
+        for parameter, (connections, move) in moved.items():
+            weights = self._layout.weights[parameter]
+            assert isinstance(weights, ConnectedWeights)
+            weights.change_connections(connections, move, self._view)
+        self._cut()
+
+    def _cut(self) -> None:
+        """Share the work out anew under another pattern."""
+        self._stale = True
+        for program in self._programs.all:
+            program.cut()
 
     def bind(self, examples: Any, labels: np.ndarray) -> Data:
         """Bring a data set into the form that steps read: float32, or bytes."""

@@ -88,7 +88,7 @@ KINDS = Registry(
 
 
 BESIDE = {
-    "static": "where --method moves a mask: the random one that it starts with, kept",
+    "static": "where --method moves a mask or connections: those that it starts with, kept",
     "rewound": "where a mask is found while training: theta_0 under it, from the start",
 }
 """Controls of networks whose mask changes while they train. They draw nothing, so there is one of each."""
@@ -101,7 +101,8 @@ def beside(name: str, ticket: Ticket, begun: Start | None) -> Start | None:
     assert begun is not None
     if name == "rewound":
         return ticket.start
-    stays = {"stream": begun.origin["mask"]["stream"]}
+    drawn = begun.origin["mask"]
+    stays = {"stream": drawn["stream"]} if "stream" in drawn else "ticket"  # all weights
     return dataclasses.replace(begun, revision=None, origin={**begun.origin, "mask": stays})
 
 

@@ -3,6 +3,7 @@
     tickets      the paper's: prune what has been trained, reset, train again
     gradual      prune in the course of a training (the setting `gradual`)
     dynamic      SET, RigL, SRigL, SNFS, CHT: a sparse mask that moves
+    moving       the same of connections, where layers were never dense
     early_bird   dense training until masks drawn in its course stop changing
     learned      supermask, edge-popup: masks of weights that are never trained
     continuous   continuous sparsification: a soft mask, trained with the weights, that hardens
@@ -24,6 +25,7 @@ from tinyticket.lottery.methods.dynamic import (
     OriginalRigL,
     OriginalSET,
     RigL,
+    SampledRigL,
     SoftCHT,
     SRigL,
 )
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Method", "check_method", "method_of"]
 
 _OWN = (
-    *(Tickets(), SET(), OriginalSET(), RigL(), OriginalRigL(), SRigL(), SNFS(), LayerwiseSNFS(), CHT(), SoftCHT()),
+    *(Tickets(), SET(), OriginalSET(), RigL(), OriginalRigL(), SampledRigL(), SRigL(), SNFS(), LayerwiseSNFS()),
+    *(CHT(), SoftCHT()),
     *(EarlyBird(), OriginalEarlyBird(), SupermaskMethod(), EdgePopupMethod(), ContinuousSparsification()),
 )
 METHODS = Registry(

@@ -8,6 +8,8 @@ SRigL gives the neurons of a layer equally many weights, and may ablate some (`p
 alone (`prune.link_prediction`). RigL and SRigL spend an iteration on an update, as RigL's paper says; the others update after one.
 `rigl-original` is RigL as its authors' code runs it: it rounds down what it drops, and updates at the first iteration and at the
 last one of the schedule too.
+
+Where a network has layers that were never dense, SET, SRigL and `rigl-sampled` move their connections (`methods.moving`).
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.methods.method import REST, Method, layer_densities
+from tinyticket.lottery.methods.moving import MOVING_CONNECTIONS, Moves, moves_connections, plan_moves
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.start import Revision, Start
 from tinyticket.lottery.streams import stream
-from tinyticket.nn import Module
+from tinyticket.nn import Connections, Module, Move
+from tinyticket.results.naming import Networks
 
 if TYPE_CHECKING:
     from tinyticket.lottery.settings import Settings
@@ -96,9 +100,16 @@ class Dynamic(Method):
     starts_sparse = True
     gradients, takes_step = 0, False
     draws_weights = False  # whether grown weights are drawn as the initial ones were, instead of starting at 0
+    moves_masks, moves_masks_of_connections, moves_all_connections = True, True, False  # what it can do
 
     def move(self, weights: State, masks: Masks, momentum: State, fraction: float, rng: np.random.Generator) -> Masks:
         """Return masks of as many weights, of which a fraction has been dropped and as many grown."""
+        raise NotImplementedError
+
+    def move_connections(
+        self, connections: Connections, values: np.ndarray, fraction: float, rng: np.random.Generator, *found: Any
+    ) -> Move:
+        """Return as many connections of a layer; `found` are candidates and their gradients if `gradients` is not 0."""
         raise NotImplementedError
 
     def mover(self, settings: Settings, masks: Masks) -> Callable[..., Masks]:
@@ -123,6 +134,12 @@ class Dynamic(Method):
         prune.drop_fraction(0, 1, settings.drop)  # raises InputError for a fraction that is none
         self.check_layerwise(settings)
 
+    def networks(self, settings: Settings) -> Networks:
+        return MOVING_CONNECTIONS if moves_connections(settings) else super().networks(settings)
+
+    def plan(self, model: Module, settings: Settings) -> Plan:
+        return plan_moves(self, model, settings) or super().plan(model, settings)
+
     def check_length(self, settings: Settings, epoch: int) -> None:
         if not self.moments(settings, epoch)[0]:
             raise InputError(
@@ -130,9 +147,16 @@ class Dynamic(Method):
             )
 
     def start(self, trial: TrialRun, round: int) -> Start:
-        """Return theta_0 under a random mask, one for the static network beside it and for all methods that draw alike."""
+        """Return theta_0 under a random mask, one for the static network beside it and for all methods that draw alike.
+
+        Where connections move it is theta_0 itself.
+        """
         settings, plan = trial.settings, trial.plan
         when, rest = self.moments(settings, trial.epoch)
+        if plan.connected:
+            moved = settings.seed, trial.number, self.name, round
+            moves = Moves(self, plan.connected, when, rest, settings.drop, stream(*moved))
+            return trial.dense_start({"moved": list(moved)}, moves)
         key, first = ((settings.seed, trial.number, purpose, round) for purpose in (self.name, "sparse"))
         shapes = {name: trial.initial[name].shape for name in plan.sizes}
         masks = self.first(shapes, layer_densities(plan, round), stream(*first))
@@ -144,10 +168,13 @@ class Dynamic(Method):
 class SET(Dynamic):
     """Grows at random (Mocanu et al. 2018)."""
 
-    name = "set"
+    name, moves_all_connections = "set", True
 
     def move(self, weights, masks, momentum, fraction, rng):
         return prune.set_masks(weights, masks, fraction, rng)
+
+    def move_connections(self, connections, values, fraction, rng, *found):
+        return prune.set_move(connections, values, fraction, rng)
 
 
 class OriginalSET(Dynamic):
@@ -189,6 +216,16 @@ class OriginalRigL(RigL):
         return tuple(sorted({1, *range(settings.update_every, last + 1, settings.update_every)})), last
 
 
+class SampledRigL(Dynamic):
+    """Grows where the gradient of a batch is largest among candidates that are drawn: RigL of layers that were never dense."""
+
+    name, gradients, takes_step = "rigl-sampled", 1, True
+    moves_masks, moves_all_connections = False, True
+
+    def move_connections(self, connections, values, fraction, rng, *found):
+        return prune.rigl_move(connections, values, fraction, *found)
+
+
 class SNFS(Dynamic):
     """Grows where the momentum of the gradient is largest, and moves weights between layers (Dettmers and Zettlemoyer 2019)."""
 
@@ -208,9 +245,13 @@ class SRigL(RigL):
     """RigL in which the neurons of a layer have equally many weights, or none (Lasby et al. 2024, section 3)."""
 
     name, own = "srigl", ("update_every", "drop", "salient")
+    moves_masks_of_connections, moves_all_connections = False, True
 
     def move(self, weights, masks, momentum, fraction, rng, salient=0.3, budget=None):
         return prune.srigl_masks(weights, masks, momentum, fraction, salient, budget)
+
+    def move_connections(self, connections, values, fraction, rng, *found):
+        return prune.srigl_move(connections, values, fraction, *found)
 
     def mover(self, settings, masks):
         budget = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
@@ -222,6 +263,8 @@ class SRigL(RigL):
     def plan(self, model: Module, settings: Settings) -> Plan:
         """Return the rounds for a model, whose layers keep a whole number of weights for each neuron."""
         planned = super().plan(model, settings)
+        if planned.connected:
+            return planned
         shapes = {name: weight.shape for name, weight in model.prunable().items()}
         fractions = []
         for by_layer in planned.fractions:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from tinyticket.autograd import Tensor
 from tinyticket.errors import InputError
 from tinyticket.nn import functional
 from tinyticket.nn.connections import Connections
 from tinyticket.nn.init import by_fans, check_init, zeros
-from tinyticket.nn.module import Prunable
+from tinyticket.nn.module import Module, Prunable
 from tinyticket.nn.parameter import Parameter, Structure
 
 
@@ -43,6 +46,7 @@ class SparseLinear(Prunable):
     """
 
     group = "fc"
+    _candidates: tuple[Connections, Tensor] | None = None
 
     def __init__(
         self,
@@ -87,11 +91,29 @@ class SparseLinear(Prunable):
         if connections.shape != self._connections.shape or connections.count != self.weight.size:
             raise InputError(f"{connections} cannot take the place of {self._connections}")
         self.weight.fetch()
+        self.set_connections_only(connections)
+
+    def set_connections_only(self, connections: Connections) -> None:
+        """Record connections to which the compiled step that holds the weights has already moved them."""
         self.starts.data, self.columns.data, self._connections = connections.starts, connections.columns, connections
 
     def forward(self, x):
         """Map (..., in_features) to (..., out_features)."""
-        return functional.sparse_linear(x, self.weight, self.connections, self.bias)
+        y = functional.sparse_linear(x, self.weight, self.connections, self.bias)
+        if self._candidates is not None:
+            connections, weight = self._candidates
+            y = y + functional.sparse_linear(x, weight, connections)
+        return y
+
+    @contextmanager
+    def with_candidates(self, candidates: Connections) -> Iterator[Tensor]:
+        """Have further connections with weights of 0 for a while; yield these weights, of which `backward` leaves the gradient."""
+        weight = Tensor(np.zeros(candidates.count, self.weight.dtype), requires_grad=True)
+        self._candidates = candidates, weight
+        try:
+            yield weight
+        finally:
+            self._candidates = None
 
     def reset_parameters(self, rng: Any) -> None:
         """Draw the weights anew, for the connections that there are; the bias starts at zero."""
@@ -114,6 +136,12 @@ class SparseLinear(Prunable):
             "init": self.init,
             **{name: list(called) for name, called in names.items() if called},
         }
+
+
+def sparse_layers(model: Module) -> dict[str, SparseLinear]:
+    """Return the layers of a model that have some connections alone, by the names of their weights."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {names[id(each.weight)]: each for _, each in model.named_modules() if isinstance(each, SparseLinear)}
 
 
 def _connections(given: Any, inputs: int, outputs: int, rng: np.random.Generator) -> Connections:
