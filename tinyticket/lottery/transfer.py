@@ -89,13 +89,17 @@ class OfResult:
         if describe(model) != self._source.model_description:
             name = f"{self._source.archive.name}, {self._source.config['model']}"
             raise InputError(f"the model {settings.model} is not the network of {name}")
+        self._check_rounds(settings)
+
+    def _check_rounds(self, settings: Settings) -> None:
         for trial in settings.trial_numbers:
             self._source.round(trial, settings.rounds)  # says that there is none
 
     def planned(self, plan: Plan) -> Plan:
         """Return a plan with the counts of the file's tickets."""
-        rounds = self._source.trials[0].rounds[: len(plan.weights_left)]
-        return dataclasses.replace(plan, weights_left=[round.weights_left for round in rounds])
+        longest = max((trial.rounds for trial in self._source.trials), key=len)
+        left = [round.weights_left for round in longest][: len(plan.weights_left)]
+        return dataclasses.replace(plan, weights_left=[*left, *plan.weights_left[len(left) :]])
 
     def initial(self, trial: int, draw: Draw) -> State:
         """Return theta_0 of the file's trial."""
@@ -104,6 +108,13 @@ class OfResult:
     def masks(self, trial: int, round: int) -> Masks:
         """Return the masks of the file's round."""
         return {name: np.array(mask) for name, mask in self._source.round(trial, round).masks.items()}
+
+
+class OfItself(OfResult):
+    """The tickets that an experiment was given, from its own file, whose last trials and rounds may not have been trained."""
+
+    def _check_rounds(self, settings: Settings) -> None:
+        """Take those that are there."""
 
 
 def unmasked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ PLACES = {
         "seed",
         "digest",
         "diverged",
+        "earlier",
     },
     r"trials(/\d+(/rounds(/\d+/controls)?)?)?": set(),
     r"trials/\d+/init": {"digest"},
