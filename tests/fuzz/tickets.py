@@ -217,7 +217,8 @@ def examine(path: Path, folder: Path, whole: Whole, case: int, all_asked: bool) 
     except InputError:
         assert "load" in changed, "it reads nothing that has changed"
         return "refused"
-    for name in names:
+    # First those that shall not notice anything, last what writes.
+    for name in sorted(names, key=lambda name: (name in WRITING, name in changed)):
         try:
             if name in asked and (all_asked or name in changed):
                 asked[name]()

@@ -1,13 +1,16 @@
 """Going on with a file by its own settings, and with more of what it has."""
 
+from dataclasses import replace
+
+import h5py
 import numpy as np
 import pytest
 
 import tinyticket as tt
 from tests.lottery.experiments import DATA, Interrupt, InterruptAt, clusters, contents, differing, find
 from tests.lottery.networks import Counting
-from tinyticket.errors import InputError
-from tinyticket.lottery import extend, resume
+from tinyticket.errors import DivergenceError, InputError
+from tinyticket.lottery import controls, extend, resume
 from tinyticket.lottery.replay.verify import verify
 
 EAGER = {"eager": True, "iterations": 5, "workers": 1}
@@ -32,6 +35,26 @@ def test_what_has_grown_is_sound(out):
     find(**EAGER, rounds=1, controls="random", out=out)
     result = extend(out, data=DATA, trials=2, rounds=2, controls="reinit", threads=1)
     assert not any(check.failures for check in verify(result, data=DATA))
+
+
+def test_a_file_to_which_a_control_came_that_diverged_is_sound(out, monkeypatch):
+    find(**EAGER, controls="random", out=out)
+
+    def begin(name, *given, plain=controls.begin):
+        start = plain(name, *given)
+        far = {at: value * np.float32(1e30) for at, value in start.weights.items()}
+        return replace(start, weights=far) if name == "reinit" else start
+
+    monkeypatch.setattr(controls, "begin", begin)
+    with pytest.raises(DivergenceError, match="trial 0, round 1"):
+        extend(out, data=DATA, controls="reinit")
+    monkeypatch.undo()
+    result = tt.load(out)
+    assert (result.diverged, [*result.round(0, 1).controls]) == ({"0": 1}, ["random"])
+    assert [check for check in verify(result, retrain=5, data=DATA) if check.failures] == []
+    with h5py.File(out, "r+") as file:
+        del file["trials/0/rounds/02"], file.attrs["diverged"]
+    assert [check.failures for check in verify(tt.load(out), data=DATA) if check.failures]
 
 
 def test_only_what_is_missing_is_trained_and_an_interruption_loses_nothing(out, tmp_path):

@@ -1,7 +1,9 @@
 """Trials of several machines in one file."""
 
 import json
+import os
 import shutil
+import sys
 
 import h5py
 import pytest
@@ -12,6 +14,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery import extend, merge
 from tinyticket.lottery.replay.replay import replay
 from tinyticket.lottery.replay.verify import verify
+from tinyticket.store import Archive, layout
 
 EAGER = {"eager": True, "iterations": 5, "controls": "random", "rounds": 1}
 
@@ -30,6 +33,30 @@ def test_they_are_the_trials_of_one_run(changes, out, tmp_path):
     result = merge(files[::-1], out)
     assert differing(contents(out), whole) == []
     assert [trial.number for trial in result.trials] == [0, 1]
+
+
+def test_few_rounds_are_in_memory_at_once_and_nothing_is_left_of_what_does_not_end(out, tmp_path, monkeypatch):
+    files, whole = parts(tmp_path, rewind_to=2)
+    monkeypatch.setattr(sys.modules[merge.__module__], "AT_ONCE", 1)
+    commits, plain = [], Archive.commit
+
+    def commit(archive, write):
+        commits.append(archive)
+        if len(commits) == 3:
+            raise KeyboardInterrupt
+        plain(archive, write)
+
+    monkeypatch.setattr(Archive, "commit", commit)
+    (out.parent / f".{out.name}.merging").mkdir()  # of a program that was killed
+    before = {*os.listdir(out.parent)}
+    with pytest.raises(KeyboardInterrupt):
+        merge(files, out)
+    assert {*os.listdir(out.parent)} == before - {f".{out.name}.merging"}
+    commits.clear()
+    commits.extend("   ")
+    assert not any(check.failures for check in verify(merge(files, out), data=DATA))
+    assert len(commits) == 3 + 1 + 4 + 1
+    assert differing(contents(out), whole) == []
 
 
 def test_masks_that_moved_are_taken_over(out, tmp_path):
@@ -79,6 +106,23 @@ def test_another_machine_is_named(out, tmp_path):
     assert [result.round(trial, 1).cpu for trial in (0, 1)] == ["", "z80 of cp/m ? 2"]
     assert result.round(1, 1).controls["random"].cpu == "z80 of cp/m ? 2"
     assert "a CPU of the kind z80 of cp/m" in str(replay(result, 1, 1, data=DATA))
+
+
+def test_a_file_says_which_machine_trained_which_rounds(out, tmp_path, monkeypatch):
+    files = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    z80 = {"system": "cp/m", "processor": "z80", "cores": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "machine", lambda: z80)
+        find(**EAGER, trials=1, out=files[0])
+    here = extend(files[0], rounds=2, data=DATA)
+    assert (here.machine, here.trained_by(0, 1)) == (layout.machine(), (here.versions, z80))
+    assert here.trained_by(0, 2) == (here.versions, here.machine)
+    assert not any(check.failures for check in verify(here, data=DATA))
+    assert "trained on another machine (z80)" in str(replay(here, 0, 1, data=DATA))
+    assert "another machine" not in str(replay(here, 0, 2, data=DATA))
+    find(**{**EAGER, "rounds": 2}, trials=1, first_trial=1, out=files[1])
+    merged = merge(files[::-1], out)
+    assert [merged.trained_by(trial, 0)[1] for trial in (0, 1)] == [z80, layout.machine()]
 
 
 def test_what_does_not_belong_together(out, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import SMALL, clusters, contents, differing, find
+from tests.lottery.experiments import SMALL, Interrupt, InterruptAt, clusters, contents, differing, find
 from tinyticket.errors import InputError
 from tinyticket.lottery.replay.replay import replay
 from tinyticket.lottery.replay.verify import verify
@@ -46,6 +46,17 @@ def test_it_says_where_its_masks_are_from_and_can_be_checked_and_repeated(small,
     assert not any(check.failures for check in verify(moved, data=OTHER))
     for control in (None, "reinit", "random"):
         assert replay(moved, 1, 2, control, data=OTHER).agrees
+
+
+def test_an_unfinished_one_can_be_checked_and_repeated_as_far_as_it_goes(small, out):
+    with pytest.raises(Interrupt):
+        transferred(small, controls="random", callbacks=InterruptAt("committed", 1), workers=1, out=out)
+    unfinished = tt.load(out)
+    assert [len(trial.rounds) for trial in unfinished.trials] == [2]
+    assert replay(unfinished, 0, 1, "random", data=OTHER).agrees
+    standing = {check.what: check.standing for check in verify(unfinished, data=OTHER)}
+    assert "failed" not in standing.values()
+    assert standing["networks start as the settings and the rounds before say"] == "passed"
 
 
 def test_the_source_may_grow_but_not_be_another(out, tmp_path):

@@ -38,9 +38,10 @@ def decides(settings: Settings, architecture: Mapping[str, Any], fingerprints: M
 
 def made_here(source: Result) -> bool:
     """Whether this program on this machine did the dense trainings of a file, and would come to the same bits."""
-    theirs, ours = ({**versions, "commit": ""} for versions in (source.versions, layout.versions()))
+    ours = {**layout.versions(), "commit": ""}, layout.machine()
+    trained = [source.trained_by(trial.number, 0) for trial in source.trials]
     elsewhere = any(trial.rounds[0].cpu for trial in source.trials if trial.rounds)
-    return (source.machine, theirs) == (layout.machine(), ours) and not elsewhere
+    return all(({**versions, "commit": ""}, machine) == ours for versions, machine in trained) and not elsewhere
 
 
 def copy(source: Result, experiment: Experiment, record: Record) -> bool:

@@ -26,6 +26,8 @@ def open_tickets(given: Any) -> Tickets:
     """Return the tickets of a result, of the file of one, or of a file of weights and masks, which its ending tells."""
     if isinstance(given, str | os.PathLike) and Path(given).suffix in ENDINGS:
         return OfWeights(Path(given))
+    if isinstance(given, OfResult):
+        return given
     return OfResult(open_result(SETTINGS["masks_from"], "masks from", given))
 
 

@@ -6,14 +6,17 @@ Trials are independent of each other and drawn by their numbers, so that machine
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 
+from tinyticket import filesystem
 from tinyticket.errors import InputError
 from tinyticket.lottery.jobs.job import CONTINUED
 from tinyticket.lottery.record import renew_digests, write_round
@@ -23,9 +26,13 @@ from tinyticket.results.result import Result, load
 from tinyticket.results.round import Round, Trial
 from tinyticket.store import Archive, Run, layout
 from tinyticket.store.contents import write_json
+from tinyticket.store.replacing import system_errors
 
 APART = ("trials", "first_trial")
 """Settings in which the files of one experiment differ."""
+
+AT_ONCE = 16 << 20
+"""Bytes of weights that are committed together."""
 
 
 def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
@@ -63,35 +70,67 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
     numbers = _check_trials(results)
     settings = dataclasses.replace(settings, trials=len(numbers), first_trial=numbers[0])
     diverged = {trial: round for result in results for trial, round in result.diverged.items()}
-    archive = Archive(out)
-
     shared = {name: value for name, value in first.header.items() if name != "diverged"}
     header = {**shared, "config": settings.to_plain()}
 
-    def write(file: h5py.File) -> None:
+    def write_header(file: h5py.File) -> None:
         layout.write_header(file, **header)
         write_json(file, "versions", first.versions)
         write_json(file, "machine", first.machine)
+        if earlier := [run for result in results for run in result.earlier]:
+            write_json(file, layout.EARLIER, {"runs": earlier})
         layout.write_diverged(file, diverged)
-        for _, (result, trial) in sorted(trials.items()):
-            _write_trial(file, result, trial, "" if result.machine == first.machine else _kind(result.machine))
 
-    with archive.locked():
-        archive.commit(write)
+    with Archive(out).locked(), _written_beside(Path(os.path.realpath(out))) as archive:
+        archive.commit(write_header)
+        for batch in _batches([trials[number] for number in sorted(trials)]):
+            archive.commit(lambda file, batch=batch: _write(file, batch, first.machine))
         renew_digests(archive, {**header, "diverged": diverged})
-    return Result(archive)
+    return Result(Archive(out))
 
 
-def _write_trial(file: h5py.File, result: Result, trial: Trial, cpu: str) -> None:
-    initial = result.init(trial.number)
-    checkpoint = result.rewind(trial.number) if result.has_rewind(trial.number) else None
-    for round in trial.rounds:
+@contextlib.contextmanager
+def _written_beside(out: Path) -> Iterator[Archive]:
+    """Yield a file that takes a name when it has been written to its end, and is removed if it is not."""
+    folder = out.with_name(f".{out.name}.merging")
+    with system_errors(folder, "written"):
+        if folder.exists():  # of a program that was killed
+            shutil.rmtree(folder)
+        folder.mkdir()
+    try:
+        archive = Archive(folder / out.name)
+        with archive.locked():
+            yield archive
+        with system_errors(out, "written"):
+            os.replace(folder / out.name, out)
+            filesystem.sync_folder(out.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _batches(trials: Iterable[tuple[Result, Trial]]) -> Iterator[list[tuple[Result, int, Round]]]:
+    """Yield all rounds in lists of which each takes about so much memory: a commit has what it writes in memory."""
+    batch, size = [], 0
+    for result, trial in trials:
+        for round in trial.rounds:
+            batch.append((result, trial.number, round))
+            size += 4 * sum(run.weights_left for run in (round, *round.beside.values()))
+            if size >= AT_ONCE:
+                yield batch
+                batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _write(file: h5py.File, batch: list[tuple[Result, int, Round]], machine: Mapping[str, Any]) -> None:
+    for result, trial, round in batch:
+        cpu = "" if result.machine == machine else _kind(result.machine)
         runs: Runs = {None: _run(round, cpu), **{name: _run(run, cpu) for name, run in round.controls.items()}}
         if round.continued:
             runs[CONTINUED] = _run(round.continued, cpu)
-        if not round.number:
-            runs[None] = dataclasses.replace(runs[None], checkpoint=checkpoint)
-        write_round(file, trial.number, round.number, initial, runs)
+        if not round.number and result.has_rewind(trial):
+            runs[None] = dataclasses.replace(runs[None], checkpoint=result.rewind(trial))
+        write_round(file, trial, round.number, {} if round.number else result.init(trial), runs)
 
 
 def _run(round: Round, cpu: str) -> Run:

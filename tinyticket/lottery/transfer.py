@@ -88,20 +88,31 @@ class OfResult(Tickets):
         if describe(model) != self._source.model_description:
             name = f"{self._source.archive.name}, {self._source.config['model']}"
             raise InputError(f"the model {settings.model} is not the network of {name}")
+        self._check_rounds(settings)
+
+    def _check_rounds(self, settings: Settings) -> None:
         for trial in settings.trial_numbers:
             self._source.round(trial, settings.rounds)  # says that there is none
         for found in self._source.trials:
             check_connections(model, found.whole, f"{self._source.archive.name}, trial {found.number}")
 
     def planned(self, plan):
-        rounds = self._source.trials[0].rounds[: len(plan.weights_left)]
-        return dataclasses.replace(plan, weights_left=[round.weights_left for round in rounds])
+        longest = max((trial.rounds for trial in self._source.trials), key=len)
+        left = [round.weights_left for round in longest][: len(plan.weights_left)]
+        return dataclasses.replace(plan, weights_left=[*left, *plan.weights_left[len(left) :]])
 
     def initial(self, trial, draw):
         return self._source.init(trial)
 
     def masks(self, trial, round):
         return {name: np.array(mask) for name, mask in self._source.round(trial, round).masks.items()}
+
+
+class OfItself(OfResult):
+    """The tickets that an experiment was given, from its own file, whose last trials and rounds may not have been trained."""
+
+    def _check_rounds(self, settings: Settings) -> None:
+        """Take those that are there."""
 
 
 def unmasked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Result(Shown):
         The words for those after the dense one.
     metric : Metric
         What `test_accuracy` and the columns of accuracies are: the accuracy, or R2 where targets are numbers.
+    earlier : list of dict
+        Runs of other versions or machines that trained the first rounds: `versions`, `machine` and, by trial, how many `rounds`.
     diverged : dict
         Trials that ended early because a training diverged, as text, and in which round.
     seed : int
@@ -68,7 +70,7 @@ class Result(Shown):
             if not self.trials:
                 raise groups.damage("there is no trial")
         self.seed, self.model_description = header.pop("seed"), header.pop("model")
-        words, self.diverged = header.pop("networks"), header.pop("diverged")
+        words, self.diverged, self.earlier = header.pop("networks"), header.pop("diverged"), header.pop("earlier")
         self.config, self.data, self.versions, self.machine = header.values()
         self.networks = Networks(**words) if words else networks_of(self.config)
         self.metric: Metric = metric_of(self.config)
@@ -163,6 +165,13 @@ class Result(Shown):
             except InputError as error:
                 raise InputError(f"{self.archive.name} is damaged: {layer}: {error}") from None
         return found
+
+    def trained_by(self, trial: int, round: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the versions and the machine of the run that trained a round's ticket, before another one may have gone on."""
+        for run in self.earlier:
+            if round < run["rounds"].get(str(trial), 0):
+                return run["versions"], run["machine"]
+        return self.versions, self.machine
 
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""

@@ -20,7 +20,7 @@ Check = Callable[[Any], bool]
 
 
 def read_header(root: Group) -> dict[str, Any]:
-    """Return config, model, data, versions, machine, networks (empty in the first files), diverged and seed.
+    """Return config, model, data, versions, machine, networks (empty in the first files), diverged, earlier and seed.
 
     Raises
     ------
@@ -41,7 +41,13 @@ def read_header(root: Group) -> dict[str, Any]:
     diverged = root.json("diverged") if root.has("diverged") else {}
     if not all(trial.isdecimal() and _count(0)(round) for trial, round in diverged.items()):
         raise root.damage(f"it cannot be {diverged!r:.60}", "diverged")
-    return {**header, "networks": networks, "diverged": diverged, "seed": root.number("seed", int)}
+    earlier = root.json("earlier").get("runs") if root.has("earlier") else []
+    if not (isinstance(earlier, list) and all(map(_mapping(_mapping(_anything)), earlier))):
+        raise root.damage(f"it cannot be {earlier!r:.60}", "earlier")
+    for run in earlier:
+        _check(root, "earlier", run, EARLIER)
+    more = {"networks": networks, "diverged": diverged, "earlier": earlier}
+    return {**header, **more, "seed": root.number("seed", int)}
 
 
 def _check(
@@ -67,6 +73,10 @@ def _check_lengths(root: Group, config: Mapping, data: Mapping) -> None:
     for name, step in steps.items():
         if config["iterations"] // step > MOST_STOPS:
             raise root.damage(f"{name} cannot be {config.get(name)!r} in {config['iterations']} iterations", "config")
+
+
+def _anything(value: Any) -> bool:
+    return True
 
 
 def _text(value: Any) -> bool:
@@ -120,6 +130,10 @@ LATER: dict[str, Check] = {
 NETWORKS: dict[str, Check] = {
     **dict.fromkeys(("label", "sought", "how"), _text),
     **dict.fromkeys(("timed", "trained"), lambda value: isinstance(value, bool)),
+}
+EARLIER: dict[str, Check] = {
+    **dict.fromkeys(("versions", "machine"), _mapping(_anything)),
+    "rounds": _mapping(_count(0)),
 }
 DATA: dict[str, Check] = {
     "name": _text,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import math
 import os
 import platform
@@ -28,6 +29,9 @@ MASK_STAYS = ("ticket", "init", "inverted")
 """Origins of masks with which a training begins and ends; other names are of methods that begin with a dense network."""
 
 DIVERGED = "diverged"
+
+EARLIER = "earlier"
+"""The attribute that says which versions and machines trained the first rounds, where they are not those of the last run."""
 
 LARGEST = 10**9  # iterations
 METRICS = {"accuracy": 0.0, "r2": -math.inf}
@@ -58,6 +62,7 @@ def write_header(
     """Write (or renew) what the whole experiment shares, as attributes of the root."""
     if "format" not in file.attrs:
         file.attrs["format"] = "tinyticket"
+    _keep_earlier(file)
     file.attrs["format_version"] = FORMAT_VERSION
     file.attrs["seed"] = seed
     texts = {
@@ -70,6 +75,18 @@ def write_header(
     }
     for name, value in texts.items():
         write_json(file, name, value)
+
+
+def _keep_earlier(file: h5py.File) -> None:
+    """Keep which versions and machine trained the rounds that are there, if others go on with the file."""
+    if "trials" not in file:
+        return
+    before = {name: json.loads(file.attrs[name]) for name in ("versions", "machine")}
+    if before == {"versions": versions(), "machine": machine()}:
+        return
+    kept = json.loads(file.attrs[EARLIER])["runs"] if EARLIER in file.attrs else []
+    rounds = {trial: len(group["rounds"]) for trial, group in file["trials"].items()}
+    write_json(file, EARLIER, {"runs": [*kept, {**before, "rounds": rounds}]})
 
 
 def write_diverged(file: h5py.File, diverged: Mapping[str, int]) -> None:

@@ -21,6 +21,7 @@ from tinyticket.lottery.jobs.submission import Here
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.streams import stream
+from tinyticket.lottery.transfer import OfItself
 from tinyticket.lottery.trial import Memory
 from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result
@@ -59,7 +60,7 @@ class Again:
         settings = Settings.from_plain(result.config)
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else result.network()
-        given = result if settings.masks_from != "none" else None  # the masks are in this file too
+        given = OfItself(result) if settings.masks_from != "none" else None  # the masks are in this file too
         self.experiment = Experiment(
             made, dataset, settings=settings, masks_from=given, threads=threads, callbacks=callbacks
         )
@@ -95,8 +96,12 @@ class Again:
         last = len(self._rounds(trial)) - 1 if round is None else round
 
         def submit(job: Job) -> Future[Run]:
+            done, control = Future[Run](), job.training.control
+            if control and control not in (ticket := self.recorded(trial, job.training.round)).beside:
+                done.set_result(ticket.run())  # which nothing follows from: the control came later, and not so far
+                return done
             see(job)
-            run, done = self.recorded(*job.training[:3]).run(), Future[Run]()
+            run = self.recorded(*job.training[:3]).run()
             done.set_result(replace(run, checkpoint=self.result.rewind(trial)) if job.keep_at else run)
             return done
 

@@ -62,7 +62,8 @@ def drawn(file: File, found: Training) -> str | None:
 def complete(file: File, found: Training) -> str | None:
     """All controls, masks and weights are there, and weights are numbers."""
     missing = set(file.result.config["controls"]) - set(found.run.controls)
-    if missing and found in file.tickets:
+    # Controls that came later are trained up to the one that diverged.
+    if missing and found in file.tickets and found.run.number < file.result.diverged.get(str(found.trial), np.inf):
         return f"its controls {', '.join(sorted(missing))} are missing"
     initial, masks = file.result.init(found.trial), found.run.masks
     trained = found.run.trained  # raises if there are not as many survivors as ones in a mask

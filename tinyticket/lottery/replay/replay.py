@@ -71,7 +71,7 @@ def repeat(again: Again, trial: int, round: int, control: str | None) -> Replay:
     finally:
         callback.run_ended()
     title = f"trial {trial}, round {round}, {job.training.network}"
-    found = remarks(again.result)
+    found = remarks(again.result, trial, round)
     if recorded.cpu and recorded.cpu != cpu():
         found.append(f"it was trained on a CPU of the kind {recorded.cpu}, and this is {cpu()}, whose bits may differ")
     kept = again.result.rewind(trial) if run.checkpoint else None
@@ -101,15 +101,15 @@ def compare(run: Run, recorded: Round, kept: Checkpoint | None = None) -> list[D
     return found
 
 
-def remarks(result: Result) -> list[str]:
-    """Return in what this program and machine differ from those that wrote a file, if at all."""
-    now, before = layout.versions(), result.versions
+def remarks(result: Result, trial: int, round: int) -> list[str]:
+    """Return in what this program and machine differ from those that trained a round, if at all."""
+    now, (before, machine) = layout.versions(), result.trained_by(trial, round)
     changed = [name for name in now if before.get(name, now[name]) != now[name]]
     other = [f"{name} was {before[name]} and is {now[name]}" for name in changed]
-    found = [f"the file was written by other versions, whose bits may differ: {', '.join(other)}"] if other else []
-    processor = result.machine.get("processor")
+    found = [f"it was trained by other versions, whose bits may differ: {', '.join(other)}"] if other else []
+    processor = machine.get("processor")
     if processor != layout.machine()["processor"]:
-        found.append(f"the file was written on another machine ({processor}), whose bits may differ")
+        found.append(f"it was trained on another machine ({processor}), whose bits may differ")
     return found
 
 
