@@ -41,7 +41,7 @@ Pair = tuple[Any, np.ndarray]  # of `Inputs`, or a matrix of scipy.sparse, and t
 Source = Dataset | Pair
 
 
-def training_part(source: Source) -> Pair:
+def training_part(source: Any) -> Pair:
     """Return inputs and labels to train on: a data set's training part, or the pair itself."""
     return (source.x_train, source.y_train) if isinstance(source, Dataset) else _pair(source)
 
@@ -147,7 +147,7 @@ class Step:
         self.optimizer.zero_grad()
         return loss, {name: gradient for name, gradient in named.items() if gradient is not None}
 
-    def _backward(self, x: np.ndarray, y: np.ndarray) -> float:
+    def _backward(self, x: Any, y: np.ndarray) -> float:
         check_numbers(x)
         check_some(x)
         x = np.asarray(x)
