@@ -66,9 +66,8 @@ def winograd_weight_gradient_error_bound(dy, x, padding: Pair = (0, 0)):
     """
     patches = len(dy) * -(-dy.shape[2] // 4) * -(-dy.shape[3] // 4)
     roundings = (patches + GRADIENT_ROUNDINGS) * 2.0**-24
-    absolute = _transformed_gradient(
-        *(np.abs(array).astype(np.float64) for array in (dy, x)), padding, *map(np.abs, (A, B, G))
-    )
+    dy, x, *matrices = (np.abs(array).astype(np.float64) for array in (dy, x, A, B, G))
+    absolute = _transformed_gradient(dy, x, padding, *matrices)
     return roundings / (1 - roundings) * absolute
 
 
