@@ -61,8 +61,8 @@ def winograd_conv2d_weight_gradient(dy, x, padding: Pair = (0, 0)):
 def winograd_weight_gradient_error_bound(dy, x, padding: Pair = (0, 0)):
     """Return by how much `winograd_conv2d_weight_gradient` in float32 may differ from the exact one, (O, C, 3, 3) in float64.
 
-    It is that of `winograd_error_bound`, for sums over as many products as there are patches in all images. Errors seen are a
-    thousand times smaller, and two to thirteen times those of the direct sum, for its products are summed strip by strip.
+    It is that of `winograd_error_bound`, for sums over as many products as there are patches in all images. Errors seen are
+    thousands of times smaller, and two to thirteen times those of the direct sum, for its products are summed strip by strip.
     """
     patches = len(dy) * -(-dy.shape[2] // 4) * -(-dy.shape[3] // 4)
     roundings = (patches + GRADIENT_ROUNDINGS) * 2.0**-24
