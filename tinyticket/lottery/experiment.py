@@ -159,7 +159,7 @@ class Experiment:
         check_draws(self.workshop.draw, self.model, self.settings)
         self.method = method_of(self.settings)
         check_controls(self.settings.controls, self.model)
-        check_method(self.settings.method, self.model)
+        check_method(self.settings, self.model)
         self.plan: Plan = self.method.plan(self.model, self.settings)
         if self.source:
             self.source.check_model(self.model, self.settings)
