@@ -123,9 +123,10 @@ def check_connections(model: Module, state: Mapping[str, np.ndarray], where: str
             raise InputError(f"the model has other connections ({name}) than the network of {where}")
 
 
-def check_method(name: str, model: Module) -> None:
-    """Raise InputError if a method is about rows and columns of matrices, and a model has layers that were never dense."""
-    if name in MATRICES and model.structure():
+def check_method(settings: Settings, model: Module) -> None:
+    """Raise InputError if a method prunes by rows and columns of matrices, and a model has layers that were never dense."""
+    name, prunes = settings.method, any(density < 1 for density in settings.one_shot)
+    if name in MATRICES and prunes and model.structure():
         raise InputError(
             f"the method {name} works on whole matrices of weights, which sparse layers (nn.SparseLinear) lack"
         )

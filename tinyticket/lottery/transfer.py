@@ -89,12 +89,12 @@ class OfResult(Tickets):
             name = f"{self._source.archive.name}, {self._source.config['model']}"
             raise InputError(f"the model {settings.model} is not the network of {name}")
         self._check_rounds(settings)
+        for found in self._source.trials:
+            check_connections(model, found.whole, f"{self._source.archive.name}, trial {found.number}")
 
     def _check_rounds(self, settings: Settings) -> None:
         for trial in settings.trial_numbers:
             self._source.round(trial, settings.rounds)  # says that there is none
-        for found in self._source.trials:
-            check_connections(model, found.whole, f"{self._source.archive.name}, trial {found.number}")
 
     def planned(self, plan):
         longest = max((trial.rounds for trial in self._source.trials), key=len)
