@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -84,7 +85,7 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
     with Archive(out).locked(), _written_beside(Path(os.path.realpath(out))) as archive:
         archive.commit(write_header)
         for batch in _batches([trials[number] for number in sorted(trials)]):
-            archive.commit(lambda file, batch=batch: _write(file, batch, first.machine))
+            archive.commit(functools.partial(_write, batch=batch, machine=first.machine))
         renew_digests(archive, {**header, "diverged": diverged})
     return Result(Archive(out))
 
