@@ -46,7 +46,7 @@ def set_move(connections: Connections, values: np.ndarray, fraction: float, rng:
         Where the new places come from.
     """
     left = _drop(connections, values, fraction, connections.pairs - connections.count)
-    grown = _draw(connections, left.size - int(np.count_nonzero(left)), np.random.default_rng(rng))
+    grown = _draw(connections, int(np.count_nonzero(~left)), np.random.default_rng(rng))
     return _merged(connections, left, grown)
 
 
@@ -88,7 +88,7 @@ def rigl_move(
     """
     sizes = _sizes(candidates, gradients)
     left = _drop(connections, values, fraction, sizes.size)
-    grown = candidates.positions()[largest(sizes, left.size - int(np.count_nonzero(left)))]
+    grown = candidates.positions()[largest(sizes, int(np.count_nonzero(~left)))]
     return _merged(connections, left, grown)
 
 

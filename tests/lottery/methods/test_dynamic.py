@@ -264,7 +264,7 @@ def test_set_as_first_published_draws_new_weights():
         ({"update_every": 30}, "rigl would never move its mask in 40 iterations"),
         (
             {"method": "tickets"},
-            "update-every is a setting of the method set or rigl or rigl-original or srigl or",
+            "update-every is a setting of the method set or rigl or rigl-original or rigl-sampled or srigl or",
         ),
         ({"salient": 0.5}, "salient is a setting of the method srigl, not of rigl"),
         ({"method": "srigl", "salient": 1.0}, "the share of salient weights is at least 0 and below 1"),

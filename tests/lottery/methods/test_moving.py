@@ -12,6 +12,7 @@ from tinyticket.compiler import EagerStep
 from tinyticket.data import batches
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment
+from tinyticket.lottery.replay.replay import replay
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.streams import stream
 
@@ -98,6 +99,10 @@ def test_connections_move_and_networks_keep_their_size(result):
 def test_all_claims_of_the_file_hold(result):
     failures = {check.what: check.failures for check in verify(result, data=DATA) if check.failures}
     assert failures.keys() <= {"theta_0 is what the seed draws"}, failures  # which draws connections, too
+
+
+def test_a_moving_network_replays_to_the_bit(result):
+    assert replay(result, 0, 1, data=DATA).agrees
 
 
 def test_a_run_that_was_interrupted_goes_on_to_the_same_bits_with_any_number_of_threads(result, out):
