@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from tinyticket.results.naming import ACCURACY, TICKETS
-from tinyticket.store.layout import SCALARS
+from tinyticket.store.facts import SCALARS
 
 
 def run(number, density, accuracy, stop, controls=None):

@@ -10,14 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.nn import positions as places
 
 Names = Sequence[str] | None
 
 LARGEST = 2**31 - 1
 """Inputs, outputs, and connections that a layer may have: SciPy's matrices count that far in 32 bits."""
-
-SWAPS = 20
-"""How often each connection may exchange its input with another one's where a graph is rewired."""
 
 
 class Connections:
@@ -77,7 +75,7 @@ class Connections:
         outputs, inputs = _sizes((outputs, inputs))
         total = outputs * inputs
         count = _count(density, total)
-        positions = _distinct(total, count, np.random.default_rng(rng))
+        positions = places.draw(total, count, np.random.default_rng(rng))
         return cls.at((outputs, inputs), positions)
 
     @classmethod
@@ -166,7 +164,7 @@ class Connections:
     def rewired(self, rng: Any = None) -> Connections:
         """Draw another graph at random in which every input and every output has as many connections as in this one.
 
-        Pairs of connections exchange their inputs where that makes no connection twice, up to `SWAPS` times each (Maslov and
+        Pairs of connections exchange their inputs where that makes no connection twice, up to twenty times each (Maslov and
         Sneppen 2002); of a graph with more than half of all pairs, those that are not connected are rewired.
 
         Parameters
@@ -175,11 +173,11 @@ class Connections:
         """
         generator, total = np.random.default_rng(rng), math.prod(self.shape)
         is_dense = 2 * self.count > total
-        positions = _others(self.positions(), total) if is_dense else self.positions()
-        for _ in range(SWAPS):
-            _swap(positions, self.shape[1], generator)
+        positions = places.others(self.positions(), total) if is_dense else self.positions()
+        for _ in range(places.SWAPS):
+            places.swap(positions, self.shape[1], generator)
         return self.at(
-            self.shape, _others(positions, total) if is_dense else positions, self.input_names, self.output_names
+            self.shape, places.others(positions, total) if is_dense else positions, self.input_names, self.output_names
         )
 
     def rewired_under(self, mask: np.ndarray, rng: Any = None) -> tuple[Connections, np.ndarray]:
@@ -272,33 +270,6 @@ class Connections:
         return f"Connections({self.count:,} of {inputs:,} inputs with {outputs:,} outputs)"
 
 
-def _swap(positions: np.ndarray, inputs: int, rng: np.random.Generator) -> None:
-    """Let connections at flat positions, ascending, exchange their inputs by pairs at random, where none comes twice of it."""
-    # So many at random that neither an odd nor an even number of exchanges is certain, which not all graphs are away.
-    count = int(rng.integers(positions.size // 4, positions.size // 2, endpoint=True))
-    pairs = rng.permutation(positions.size)[: 2 * count].reshape(2, -1)
-    outputs, columns = np.divmod(positions[pairs], inputs)
-    proposed = outputs * inputs + columns[::-1]
-    order = np.argsort(proposed, axis=None)
-    ascending = proposed.reshape(-1)[order]
-    place = np.minimum(np.searchsorted(positions, ascending), positions.size - 1)
-    is_taken = positions[place] == ascending
-    again = np.flatnonzero(ascending[1:] == ascending[:-1])
-    is_taken[again] = is_taken[again + 1] = True
-    refused = np.empty(proposed.size, bool)
-    refused[order] = is_taken
-    swapped = ~refused.reshape(proposed.shape).any(axis=0)
-    positions[pairs[:, swapped]] = proposed[:, swapped]
-    positions.sort()
-
-
-def _others(positions: np.ndarray, total: int) -> np.ndarray:
-    """Return the numbers below `total` that are not among some."""
-    is_other = np.ones(total, bool)
-    is_other[positions] = False
-    return np.flatnonzero(is_other)
-
-
 class Move(NamedTuple):
     """Connections in the place of as many others."""
 
@@ -336,27 +307,6 @@ def _count(density: float | int, total: int) -> int:
     if not 1 <= count <= min(total, LARGEST):
         raise InputError(f"a layer with {total:,} pairs of inputs and outputs cannot have {count:,} connections")
     return count
-
-
-def _distinct(total: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw `count` of the numbers below `total`, ascending."""
-    if 2 * count > total:
-        kept = np.ones(total, bool)
-        if count < total:
-            kept[_distinct(total, total - count, rng)] = False
-        return np.flatnonzero(kept)
-    found = distinct(np.sort(rng.integers(0, total, count)))
-    while found.size < count:  # a few at a time: merged into what is in order
-        more = np.concatenate((found, np.sort(rng.integers(0, total, count - found.size))))
-        more.sort(kind="stable")
-        found = distinct(more)
-    return found
-
-
-def distinct(ascending: np.ndarray) -> np.ndarray:
-    """Leave one of each of equal numbers: `np.unique`, which hashes them, takes ten times as long."""
-    again = np.flatnonzero(ascending[1:] == ascending[:-1])
-    return np.delete(ascending, again) if again.size else ascending
 
 
 def _frozen(array: Any, dtype: type) -> np.ndarray:

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.nn.connections import Connections, Move, distinct
+from tinyticket.nn.connections import Connections, Move
+from tinyticket.nn.positions import distinct
 from tinyticket.prune.counts import removed
 from tinyticket.prune.selection import all_but_smallest, checked_fraction, largest
 

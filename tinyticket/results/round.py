@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.results.whole import WholeNumbers
-from tinyticket.store import Archive, Group, Run, layout
+from tinyticket.store import Archive, Group, Run, facts, layout
 
 
 class Round:
@@ -42,12 +42,12 @@ class Round:
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers of this training by name."""
-        return {name: getattr(self, name) for name in layout.SCALARS}
+        return {name: getattr(self, name) for name in facts.SCALARS}
 
     @cached_property
     def history(self) -> np.ndarray:
         """The evaluations: a table with iteration, train_loss, validation_loss, validation_accuracy, test_loss, test_accuracy."""
-        return self._read(layout.read_history)
+        return self._read(facts.read_history)
 
     @cached_property
     def masks(self) -> dict[str, np.ndarray]:
@@ -82,12 +82,12 @@ class Round:
     @cached_property
     def origin(self) -> dict[str, Any]:
         """Where the training started, and where its weights, mask and statistics came from."""
-        return self._read(layout.read_origin)
+        return self._read(facts.read_origin)
 
     @cached_property
     def plan(self) -> dict[str, Any]:
         """How it was executed: eagerly, or with which kernel for each layer."""
-        return self._read(layout.read_plan)
+        return self._read(facts.read_plan)
 
     @property
     def cpu(self) -> str:
@@ -103,7 +103,7 @@ class Round:
         """Return the training as it was when it ended, as files hold it."""
         trained = self.masks, self.trained, self.history, self.origin, self.plan, float(self.seconds)
         begun = self.start_masks if self._read(lambda group: "start_mask" in group) else None
-        more = {"frozen": self.frozen, "scores": self.scores, "cpu": self.cpu, "metric": self._read(layout.read_metric)}
+        more = {"frozen": self.frozen, "scores": self.scores, "cpu": self.cpu, "metric": self._read(facts.read_metric)}
         return Run(*trained, start_masks=begun, **more)
 
     def _read(self, reader):
@@ -138,7 +138,7 @@ def read_trial(archive: Archive, root: Group, trial: int) -> Trial:
     groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
 
     def read(group: Group, path: str, number: int, *beside: Any) -> Round:
-        return Round(archive, path, whole, number, layout.read_scalars(group), *beside)
+        return Round(archive, path, whole, number, facts.read_scalars(group), *beside)
 
     for number in layout.read_numbers(groups, digits=2):
         path, group = layout.round_path(trial, number), groups.group(f"{number:02d}")

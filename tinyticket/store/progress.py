@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.store import contents, layout
+from tinyticket.store import contents, facts, layout
 from tinyticket.store.archive import Archive, replace
 from tinyticket.store.checkpoint import Checkpoint, contents_of, read_checkpoint
 from tinyticket.store.contents import Contents
@@ -152,8 +152,8 @@ def read_progress(path: Path, key: str, outline: layout.Outline, last: int) -> P
     with Archive(path).read() as root:
         if root.text("key") != key:
             raise InputError(f"{path} is of another training")
-        plan, network = layout.read_plan(root), read_checkpoint(root.group("network"), outline.shapes)
-        history = layout.read_history(root)
+        plan, network = facts.read_plan(root), read_checkpoint(root.group("network"), outline.shapes)
+        history = facts.read_history(root)
         if network.iteration > last:
             raise root.damage(f"it is beyond iteration {last}", "network")
         course = Course(

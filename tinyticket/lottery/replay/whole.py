@@ -12,7 +12,7 @@ from tinyticket.lottery.replay.file import File
 from tinyticket.nn import describe
 from tinyticket.results.naming import METHODS
 from tinyticket.store import Group
-from tinyticket.store.layout import SCALARS
+from tinyticket.store.facts import SCALARS
 
 TRAINING = r"trials/\d+/rounds/\d+(/controls/[^/]+|/continued)?"
 PLACES = {
