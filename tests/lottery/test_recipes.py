@@ -56,7 +56,33 @@ def test_every_number_is_the_papers(name):
 
 
 def test_no_recipe_is_left_out_of_the_test_above():
-    assert {f"frankle-carbin/{name}" for name in PAPER} == set(recipes.RECIPES)
+    assert {f"frankle-carbin/{name}" for name in PAPER} | NEVER_DENSE.keys() == set(recipes.RECIPES)
+
+
+NEVER_DENSE = {  # model, connections, epochs of 450 batches, optimizer
+    "mocanu/set-cifar10": (
+        "sparse-mlp-3072-4000-1000-4000-10@e20",
+        [141_440, 100_000, 100_000, 40_000],
+        1000,
+        "momentum",
+    ),
+    "wesselink/nerva-cifar10": (
+        "sparse-mlp-3072-1024-1024-1024-10@0.01",
+        [31_457, 10_486, 10_486, 10_240],
+        100,
+        "nesterov",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NEVER_DENSE)
+def test_networks_that_were_never_dense_move_their_connections_once_an_epoch(name):
+    model, connections, epochs, optimizer = NEVER_DENSE[name]
+    found = resolve(training_examples=50_000, **recipes.fill(name, {}))
+    assert (found.model, found.iterations, found.optimizer) == (model, 450 * epochs, optimizer)
+    assert (found.batch_size, found.lr, found.update_every, found.method) == (100, 0.01, 450, "set")
+    assert (found.one_shot, found.controls) == ((1.0,), ("static",))
+    assert [weight.size for weight in models.create(model, (3072,), 10, rng=0).prunable().values()] == connections
 
 
 @pytest.mark.parametrize(

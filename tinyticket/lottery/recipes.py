@@ -3,6 +3,10 @@
 Frankle and Carbin 2019 (arXiv 1803.03635): figure 2 has networks, optimizers and pruning, section 4 the lower and the warmed-up
 learning rates of the two deep networks. Their "Resnet-18" is the residual network of 20 layers. The number of rounds is ours: down
 to below 2% of the weights, where the paper's claims end, and in the residual network, of 271,000 weights in all, to 7%.
+
+Mocanu et al. 2018 (SET, arXiv 1707.04780) and Wesselink et al. 2024 (Nerva, arXiv 2407.17437): networks that were never dense, with
+the batches, learning rates and lengths of their experiments. SET's have SReLU, dropout and augmented images, and Nerva's connections
+rest: ours have ReLU, and both kinds beside each other.
 """
 
 from __future__ import annotations
@@ -47,6 +51,14 @@ _VGG: Options = {  # 703 whole batches an epoch: the drops are after 80 and 120 
     **_DEEP, "model": "vgg-19", "iterations": 112_480, "batch_size": 64, "schedule": "step:56240,84360", "rounds": 18,
 }  # fmt: skip
 
+
+def _never_dense(sizes: str, density: str, optimizer: str, epochs: int) -> Options:
+    """Return the settings of a network of 450 batches an epoch whose connections move, beside the same ones at rest."""
+    model = {"model": f"sparse-mlp-{sizes}@{density}", "data": "cifar10", "method": "set", "one_shot": "1"}
+    trained = {"batch_size": 100, "lr": 0.01, "optimizer": optimizer, "iterations": 450 * epochs}
+    return {**_EVERYWHERE, **model, **trained, "evaluate_every": 450, "update_every": 450, "controls": "static"}
+
+
 _OWN: dict[str, Options] = {
     "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),
     "frankle-carbin/conv-2": _small("conv-2", 20_000, 2e-4, "conv=0.1,fc=0.2,output=0.1", 18),
@@ -58,6 +70,8 @@ _OWN: dict[str, Options] = {
     "frankle-carbin/vgg-19": _VGG,
     "frankle-carbin/vgg-19-low": {**_VGG, "lr": 0.01},
     "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
+    "mocanu/set-cifar10": _never_dense("3072-4000-1000-4000-10", "e20", "momentum", 1000),
+    "wesselink/nerva-cifar10": _never_dense("3072-1024-1024-1024-10", "0.01", "nesterov", 100),
 }
 RECIPES = Registry("recipe", _OWN, lambda recipe: isinstance(recipe, Mapping), "a table of options of find")
 
