@@ -5,8 +5,8 @@ learning rates of the two deep networks. Their "Resnet-18" is the residual netwo
 to below 2% of the weights, where the paper's claims end, and in the residual network, of 271,000 weights in all, to 7%.
 
 Mocanu et al. 2018 (SET, arXiv 1707.04780) and Wesselink et al. 2024 (Nerva, arXiv 2407.17437): networks that were never dense, with
-the batches, learning rates and lengths of their experiments. SET's have SReLU, dropout and augmented images, and Nerva's connections
-rest: ours have ReLU, and both kinds beside each other.
+the batches, learning rates and lengths of their experiments. SET's have SReLU, dropout and augmented images, and Nerva's
+connections rest: ours have ReLU, and both kinds beside each other.
 """
 
 from __future__ import annotations
