@@ -1,7 +1,7 @@
 """The result file: HDF5, one file an experiment, readable without this library (docs/format.md).
 
 `run` is what one training leaves, `progress` a training under way, `checkpoint` what late rewinding goes back to. `layout` says
-where everything stands in the file, `facts` what it says of a training besides arrays, and `header` what the whole experiment shares.
+where everything stands in the file, `facts` what it says of a training besides arrays, `header` what the whole experiment shares.
 `contents` is what stands in a group, in plain values, and `digest` what tells whether it was changed. `reading` reads a file that
 anybody may have written, `archive` replaces one safely, one run at a time (`lock`).
 What a reader gets from it is `tinyticket.results.result`.
