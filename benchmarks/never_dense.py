@@ -84,8 +84,8 @@ def in_a_process(name: str, batch_size: int, threads: int) -> dict[str, Any]:
 
 
 def of_connections(count: float) -> str:
-    """Return the name of a network with two layers that have so many connections together."""
-    side = max(10, round(count / (4 * FAN)))
+    """Return the name of a network with two hidden layers that has so many connections, its output layer's among them."""
+    side = max(10, round(count / (5 * FAN)))
     return f"sparse-mlp-{side}-{side}-{side}-10@e{FAN}"
 
 
@@ -101,7 +101,12 @@ def plot(rows: Sequence[dict[str, Any]], path: str) -> None:
     axes.loglog(
         counts, [seconds[middle] * n / counts[middle] for n in counts], ":", color="gray", label="in proportion"
     )
-    axes.set(xlabel="connections", ylabel="seconds a step", title=f"Two layers, batches of {rows[0]['batch_size']}")
+    each = [1e9 * row["seconds"] / row["connections"] for row in rows]
+    axes.set(
+        xlabel="connections of the network",
+        ylabel="seconds",
+        title=f"A step takes {min(each):.2g} to {max(each):.2g} ns a connection, in batches of {rows[0]['batch_size']}",
+    )
     axes.legend()
     figure.savefig(path, dpi=150)
 
