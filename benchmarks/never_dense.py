@@ -3,6 +3,7 @@
     python -m benchmarks.never_dense                                      # NETWORKS, each in a process of its own
     python -m benchmarks.never_dense --connections 1e5,1e6,1e7,1e8 --plot steps.png
     python -m benchmarks.never_dense --models sparse-mlp-784-1000-10@0.01 --batch-size 60
+    python -m benchmarks.never_dense --models sparse-mlp-100000-1000-1000-10@e20 --batch-size 60 --nonzero 0.01  # sparse examples
 
 Seconds are medians of single steps by SGD with momentum, on examples that were bound before. Memory is the process's high-water
 mark, everything in it: the interpreter, libraries, the network and its optimizer in Python, and what the step holds. Times that
@@ -22,6 +23,7 @@ from typing import Any
 
 import click
 import numpy as np
+import scipy.sparse
 
 import tinyticket as tt
 from benchmarks import environment
@@ -41,8 +43,8 @@ SECONDS, STEPS = 5.0, 50
 """Steps are timed so long, or so many."""
 
 
-def one(name: str, batch_size: int, threads: int) -> dict[str, Any]:
-    """Return what a network takes in this process, which does nothing else."""
+def one(name: str, batch_size: int, threads: int, nonzero: float | None = None) -> dict[str, Any]:
+    """Return what a network takes in this process, which does nothing else; examples are sparse if a share of them is told."""
     sizes = [int(size) for size in name.removeprefix("sparse-mlp-").split("@")[0].split("-")]
     began = time.perf_counter()
     model = tt.models.create(name, (sizes[0],), sizes[-1], rng=0)
@@ -50,7 +52,13 @@ def one(name: str, batch_size: int, threads: int) -> dict[str, Any]:
     optimizer = tt.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     step = tt.compile(model, optimizer=optimizer, batch_size=batch_size, threads=threads)
     rng = np.random.default_rng(0)
-    data = rng.standard_normal((4 * batch_size, sizes[0]), dtype=np.float32), rng.integers(0, sizes[-1], 4 * batch_size)
+    shape = (4 * batch_size, sizes[0])
+    x = (
+        rng.standard_normal(shape, np.float32)
+        if nonzero is None
+        else scipy.sparse.random(*shape, nonzero, "csr", np.float32, rng=rng)
+    )
+    data = x, rng.integers(0, sizes[-1], 4 * batch_size)
     batches = rng.permutation(4 * batch_size).reshape(4, batch_size)
     step(data, batches[0])
     ready, seconds = time.perf_counter(), list[float]()
@@ -72,9 +80,9 @@ def one(name: str, batch_size: int, threads: int) -> dict[str, Any]:
     }
 
 
-def in_a_process(name: str, batch_size: int, threads: int) -> dict[str, Any]:
+def in_a_process(name: str, batch_size: int, threads: int, nonzero: float | None) -> dict[str, Any]:
     """Return what `one` finds out in a process of its own."""
-    call = f"never_dense.one({name!r}, {batch_size}, {threads})"
+    call = f"never_dense.one({name!r}, {batch_size}, {threads}, {nonzero})"
     script = f"import json; from benchmarks import never_dense; print(json.dumps({call}))"
     settings = {**os.environ, "NUMBA_NUM_THREADS": str(max(threads, environment.cores()))}
     done = subprocess.run([sys.executable, "-c", script], env=settings, capture_output=True, text=True, check=False)
@@ -84,8 +92,8 @@ def in_a_process(name: str, batch_size: int, threads: int) -> dict[str, Any]:
 
 
 def of_connections(count: float) -> str:
-    """Return the name of a network with two layers that have so many connections together."""
-    side = max(10, round(count / (4 * FAN)))
+    """Return the name of a network with two hidden layers that has so many connections, its output layer's among them."""
+    side = max(10, round(count / (5 * FAN)))
     return f"sparse-mlp-{side}-{side}-{side}-10@e{FAN}"
 
 
@@ -101,7 +109,12 @@ def plot(rows: Sequence[dict[str, Any]], path: str) -> None:
     axes.loglog(
         counts, [seconds[middle] * n / counts[middle] for n in counts], ":", color="gray", label="in proportion"
     )
-    axes.set(xlabel="connections", ylabel="seconds a step", title=f"Two layers, batches of {rows[0]['batch_size']}")
+    each = [1e9 * row["seconds"] / row["connections"] for row in rows]
+    axes.set(
+        xlabel="connections of the network",
+        ylabel="seconds",
+        title=f"A step takes {min(each):.2g} to {max(each):.2g} ns a connection, in batches of {rows[0]['batch_size']}",
+    )
     axes.legend()
     figure.savefig(path, dpi=150)
 
@@ -111,9 +124,22 @@ def plot(rows: Sequence[dict[str, Any]], path: str) -> None:
 @click.option("--connections", default="", help="Networks of so many connections, comma-separated.")
 @click.option("--batch-size", type=click.IntRange(1), help="Examples in a batch.  [that of the network, or 2]")
 @click.option("--threads", type=click.IntRange(1), default=environment.cores, help="Threads of a step.")
+@click.option(
+    "--nonzero",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Examples in scipy.sparse, of which this share is not 0.",
+)
 @click.option("--plot", "picture", metavar="PNG", help="Draw seconds against connections.")
 @click.option("--json", "file", metavar="FILE", help="Write the rows.")
-def main(models: str, connections: str, batch_size: int | None, threads: int, picture: str | None, file: str | None):
+def main(
+    models: str,
+    connections: str,
+    batch_size: int | None,
+    threads: int,
+    nonzero: float | None,
+    picture: str | None,
+    file: str | None,
+):
     """Time steps of networks that were never dense."""
     names = [*filter(None, models.split(",")), *(of_connections(float(n)) for n in connections.split(",") if n)]
     rows = []
@@ -121,7 +147,7 @@ def main(models: str, connections: str, batch_size: int | None, threads: int, pi
         f"{'network':52} {'connections':>12} {'batch':>5} {'step':>9} {'drawn':>7} {'first':>7} {'memory':>8} {'step holds':>12}"
     )
     for name in names or NETWORKS:
-        row = in_a_process(name, batch_size or NETWORKS.get(name, 2), threads)
+        row = in_a_process(name, batch_size or NETWORKS.get(name, 2), threads, nonzero)
         rows.append(row)
         print(
             f"{name:52} {row['connections']:12,} {row['batch_size']:5} {_time(row['seconds']):>9} {row['drawn_seconds']:5.1f} s "

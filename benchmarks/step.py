@@ -1,8 +1,6 @@
 """`step`: one whole training step of a model, batch gathering included, at each density."""
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -50,10 +48,8 @@ def measure(options: Options, peers: Peers, discipline: Discipline, probe: Probe
         choices = masks_for(problem.model(), densities, options.masks)
         with environment.threads(options.threads):
             dense: dict[str, Contestant | str] = {}
-            # A block of steps has all its calls, however slow; those of networks of images take seconds for seven.
-            kept = discipline if problem.convolutional else replace(discipline, longest=math.inf)
             for density, masks in choices:
-                yield from _at_density(problem, density, masks, options, peers, dense, kept)
+                yield from _at_density(problem, density, masks, options, peers, dense, discipline)
                 probe.read()
 
 

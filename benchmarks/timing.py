@@ -32,7 +32,7 @@ class Discipline:
         A block keeps at least so many calls and at least so much time ...
     longest : float
         ... but stops when it has kept this many seconds and seven calls: calls of 0.3 s outlast whatever spins beside
-        them. Infinite for training steps, which always come in fifties.
+        them, and fifty steps of a wide dense network take half a minute. Infinite in `run`.
     settle_calls, settle_seconds : int, float
         What is thrown away first is at least so many calls and at least so much time (of slow calls, one).
     rest : float

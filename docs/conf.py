@@ -21,7 +21,8 @@ html_theme, html_title = "furo", "tinyticket"
 exclude_patterns = ["_build", "package_index.md", "sg_execution_times.rst", "lessons/*.ipynb", "lessons/*.py", "lessons/*.md5", "lessons/*.zip"]
 
 # Links to files of the checkout that are no pages (sources, examples) stay links to files.
-suppress_warnings = ["myst.xref_missing", "config.cache"]
+# Words of a type in a docstring, such as the shape of an array, are no references to attributes of that name.
+suppress_warnings = ["myst.xref_missing", "config.cache", "ref.python"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["deflist"]
 
