@@ -80,7 +80,8 @@ def parser() -> argparse.ArgumentParser:
         "Ratios above 1: tinyticket is faster. Modules of their own: benchmarks.epochs, whether steps stay quick for 50 epochs; "
         "benchmarks.checkouts, this checkout beside another, or on a busy machine; benchmarks.commits, what commits of large files "
         "cost; benchmarks.overhead, what the program around small trainings costs; benchmarks.verdict, how often verdicts err; "
-        "benchmarks.device_passes, passes of layers on a GPU. Each has --help.",
+        "benchmarks.never_dense, networks that were never dense; benchmarks.device_passes, passes of layers on a GPU. "
+        "Each has --help.",
         allow_abbrev=False,
     )
     p.add_argument("benchmark", metavar="{kernels,step,run,memory}")

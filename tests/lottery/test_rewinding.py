@@ -228,7 +228,8 @@ def test_the_result_gives_every_start_and_its_first_accuracy(mode):
 
 @modes
 def test_every_control_can_run_beside_every_mode(mode):
-    names = [name for name in tt.lottery.controls.KINDS if name not in ("noise-1", "noise-2", "noise-3")]
+    left_out = "noise-1", "noise-2", "noise-3", "rewired"  # the last is one of networks that were never dense
+    names = [name for name in tt.lottery.controls.KINDS if name not in left_out]
     result = find(controls=names, trials=1, **mode)
     for _, round in numbers(result):
         assert list(round.controls) == names

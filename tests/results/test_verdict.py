@@ -13,7 +13,7 @@ from tinyticket.lottery import verdict
 from tinyticket.results.intervals import holm
 from tinyticket.results.naming import networks_of
 from tinyticket.results.verdict import judged, read
-from tinyticket.store.layout import HISTORY
+from tinyticket.store import HISTORY
 
 DENSITIES = (1.0, 0.8, 0.64, 0.51, 0.41, 0.33, 0.26, 0.21, 0.17, 0.13, 0.11, 0.086, 0.069)
 

@@ -129,6 +129,7 @@ def check_method(settings: Settings, model: Module) -> None:
     if name in MATRICES and prunes and model.structure():
         raise InputError(
             f"the method {name} works on whole matrices of weights, which sparse layers (nn.SparseLinear) lack"
+            + (": to move their connections and keep all of them, give one-shot 1" if name == "srigl" else "")
         )
 
 

@@ -109,12 +109,12 @@ def _written_beside(out: Path) -> Iterator[Archive]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _batches(trials: Iterable[tuple[Result, Trial]]) -> Iterator[list[tuple[Result, int, Round]]]:
+def _batches(trials: Iterable[tuple[Result, Trial]]) -> Iterator[list[tuple[Result, Trial, Round]]]:
     """Yield all rounds in lists of which each takes about so much memory: a commit has what it writes in memory."""
     batch, size = [], 0
     for result, trial in trials:
         for round in trial.rounds:
-            batch.append((result, trial.number, round))
+            batch.append((result, trial, round))
             size += 4 * sum(run.weights_left for run in (round, *round.beside.values()))
             if size >= AT_ONCE:
                 yield batch
@@ -123,15 +123,17 @@ def _batches(trials: Iterable[tuple[Result, Trial]]) -> Iterator[list[tuple[Resu
         yield batch
 
 
-def _write(file: h5py.File, batch: list[tuple[Result, int, Round]], machine: Mapping[str, Any]) -> None:
+def _write(file: h5py.File, batch: list[tuple[Result, Trial, Round]], machine: Mapping[str, Any]) -> None:
     for result, trial, round in batch:
         cpu = "" if result.machine == machine else _kind(result.machine)
         runs: Runs = {None: _run(round, cpu), **{name: _run(run, cpu) for name, run in round.controls.items()}}
         if round.continued:
             runs[CONTINUED] = _run(round.continued, cpu)
-        if not round.number and result.has_rewind(trial):
-            runs[None] = dataclasses.replace(runs[None], checkpoint=result.rewind(trial))
-        write_round(file, trial, round.number, {} if round.number else result.init(trial), runs)
+        if not round.number and result.has_rewind(trial.number):
+            runs[None] = dataclasses.replace(runs[None], checkpoint=result.rewind(trial.number))
+        # Of theta_0 later rounds need to know what they have in common with it.
+        initial = dict(trial.whole) if round.number else result.init(trial.number)
+        write_round(file, trial.number, round.number, initial, runs)
 
 
 def _run(round: Round, cpu: str) -> Run:

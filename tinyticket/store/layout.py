@@ -172,7 +172,7 @@ def without_whole(state: State, initial: State) -> dict[str, np.ndarray]:
             return False
         return value is other or (value.dtype == other.dtype and np.array_equal(value, other))
 
-    return {name: value for name, value in state.items() if not is_same(value, initial[name])}
+    return {name: value for name, value in state.items() if name not in initial or not is_same(value, initial[name])}
 
 
 def contents_of(run: Run, initial: State) -> Contents:

@@ -52,7 +52,7 @@ WIDE = "mlp-12-48-40-3"  # whose inner layer runs dense or sparse, depending on 
 @pytest.mark.parametrize("case", range(CASES))
 def test_methods_drawn_at_random_come_out_the_same(case):
     rng = np.random.default_rng(case)
-    methods = [*METHODS, "gradual"]
+    methods = [*(name for name in METHODS if name != "rigl-sampled"), "gradual"]  # which is one of networks never dense
     method = methods[case % len(methods)]
     options = {"one_shot": [rng.uniform(0.03, 0.6)], "iterations": rng.integers(60, 90), "seed": case, "rounds": None}
     if method == "gradual":
