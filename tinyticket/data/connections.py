@@ -33,8 +33,8 @@ def read_connections(
     ----------
     path : path-like
         A CSV file, gzipped or not, with a heading and two columns: the name of an input and that of an output, or their numbers
-        from 0 on. (Where all are numbers, they are names if a name that is given is a number.) Or what `scipy.sparse.save_npz` wrote of a matrix (outputs, inputs) of the format csr, csc or coo, whose numbers
-        do not matter.
+        from 0 on, which are taken for names if a name that is given is a number. Or what `scipy.sparse.save_npz` wrote of a matrix
+        (outputs, inputs) of the format csr, csc or coo, whose numbers do not matter.
     input_names, output_names : sequence of str, optional
         What there is and in which order, such as the columns of your data; without it names come in the order of their first edges.
 
