@@ -39,6 +39,15 @@ def test_edges_by_number(write):
     assert graph.columns.tolist() == [2, 0]
 
 
+def test_numbers_are_names_where_a_given_name_is_one(write):
+    path = write("entrez,pathway\n2,0\n0,1\n")
+    graph = read_connections(path, input_names=["7157", "0", "2"])
+    assert graph.input_names == ("7157", "0", "2")
+    assert graph.output_names == ("0", "1")
+    assert graph.matrix(np.ones(2)).todense().tolist() == [[0, 0, 1], [0, 1, 0]]
+    assert read_connections(path, input_names=["a", "b", "c"]).columns.tolist() == [2, 0]
+
+
 @pytest.mark.parametrize("format", ["csr", "csc", "coo"])
 @pytest.mark.parametrize("kind", [sparse.coo_array, sparse.coo_matrix])
 def test_a_matrix_of_scipy(tmp_path, format, kind):
@@ -48,6 +57,13 @@ def test_a_matrix_of_scipy(tmp_path, format, kind):
     assert graph.shape == (2, 5)
     assert graph.positions().tolist() == [2, 5, 8]
     assert graph.output_names == ("a", "b")
+
+
+def test_whole_numbers_of_any_type_are_numbers(tmp_path):
+    np.savez(tmp_path / "m.npz", **{**WHOLE, "indices": WHOLE["indices"].astype(np.uint64)})
+    graph = read_connections(tmp_path / "m.npz")
+    assert graph.input_names is None
+    assert graph.positions().tolist() == [0, 5]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +103,7 @@ WHOLE = {
         ({"shape": np.array([2, 2**40])}, "more rows and columns"),
         ({"shape": np.array([2, 3, 4])}, "whole numbers"),
         ({"format": np.array(b"dia")}, "the format dia"),
+        ({"format": np.array("cs\u0159")}, "the format cs"),
         ({"format": np.array(b"coo")}, "the format coo"),
         ({"indptr": None}, "holds the keys"),
     ],

@@ -88,6 +88,10 @@ def test_entries_are_brought_in_order_and_zeros_left_out_without_changing_what_w
         (csr([1, 2.0], [0, 1], [0, 2]), "indptr that does not rise from 0 in 3 steps"),
         (csr([1, 2.0], [0, 1], [1, 2, 2]), "indptr that does not rise"),
         (csr([1, 2.0], [0, 1], [0, 2, 1]), "indptr that does not rise"),
+        (
+            csr([1, 2.0], [0, 1], [0, 2**62, -(2**63), -(2**62), 0, 2], (5, 3)),
+            "does not rise",
+        ),  # by differences it does
         (csr([1, 2.0], [0, 1], [0, 2, 3]), "2 indices and 2 numbers; expected 3"),
         (csr([1.0], [0, 1], [0, 1, 2]), "2 indices and 1 numbers; expected 2"),
         (csr([1, 2.0], [0.0, 1], [0, 1, 2]), "indices of dtype float64"),

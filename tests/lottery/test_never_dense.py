@@ -12,6 +12,7 @@ from tests.lottery.experiments import DATA, SMALL, contents, differing, find
 from tinyticket import nn
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, size
+from tinyticket.lottery.replay.barriers import barriers
 from tinyticket.lottery.replay.replay import replay
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.nn import models
@@ -70,6 +71,19 @@ def test_other_connections_than_the_seed_draws_are_found(path, tmp_path, place, 
         file[place] = columns
     checks = verify(tt.load(tmp_path / "forged.h5"))
     assert words in str([check.failures for check in checks])
+
+
+def test_connections_of_a_stranger_take_no_more_memory_than_they_are_long(path, tmp_path):
+    place = "trials/0/rounds/01/controls/rewired/trained/fc1.starts"
+    with h5py.File(shutil.copy(path, tmp_path / "forged.h5"), "r+") as file:
+        file[place][1:] = np.arange(1, file[place].size) * 2**60
+    checks = verify(tt.load(tmp_path / "forged.h5"))
+    assert "starts of connections ascend from 0 to their number" in str([check.failures for check in checks])
+
+
+def test_a_control_with_other_connections_is_on_no_line(result):
+    networks = {row["network"] for row in barriers(result, data=DATA, threads=1).rows}
+    assert networks == {"ticket", "reinit", "random"}
 
 
 def test_a_rewired_control_has_the_degrees_of_its_ticket_and_other_connections(result):

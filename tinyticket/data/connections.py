@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,8 @@ def read_connections(
     ----------
     path : path-like
         A CSV file, gzipped or not, with a heading and two columns: the name of an input and that of an output, or their numbers
-        from 0 on. Or what `scipy.sparse.save_npz` wrote of a matrix (outputs, inputs) of the format csr, csc or coo, whose numbers
-        do not matter.
+        from 0 on, which are taken for names if a name that is given is a number. Or what `scipy.sparse.save_npz` wrote of a matrix
+        (outputs, inputs) of the format csr, csc or coo, whose numbers do not matter.
     input_names, output_names : sequence of str, optional
         What there is and in which order, such as the columns of your data; without it names come in the order of their first edges.
 
@@ -53,13 +53,14 @@ def read_connections(
         if path.suffix.lower() == ".npz":
             edges, shape = _of_matrix(read_npz(path, _choose, words=("format",)))
             return Connections.from_edges(edges, shape, input_names, output_names)
-        return Connections.from_edges(_of_table(path), None, input_names, output_names)
+        names = [*(input_names or ()), *(output_names or ())]
+        return Connections.from_edges(_of_table(path, names), None, input_names, output_names)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _of_table(path: Path) -> Any:
-    """Return pairs of numbers as an array, or of names as a list."""
+def _of_table(path: Path, names: Iterable[str]) -> Any:
+    """Return pairs of numbers as an array, or of names as a list; `names` are those that are known beforehand."""
     with open_content(path, "a CSV file of edges") as content:
         try:
             edges = list(_rows(io.TextIOWrapper(content, "utf-8-sig", newline=""), str(path)))
@@ -67,9 +68,13 @@ def _of_table(path: Path) -> Any:
             raise InputError(f"it is no text in UTF-8 ({error.reason}); expected a CSV file of edges") from None
         except csv.Error as error:
             raise InputError(f"it is no CSV file: {printable(error)}") from None
-    if not all(name.isascii() and name.isdecimal() and len(name) < 10 for edge in edges for name in edge):
+    if any(_is_number(str(name)) for name in names) or not all(_is_number(name) for edge in edges for name in edge):
         return edges
     return _not_alone(np.array(edges, np.int64).reshape(-1, 2))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and len(name) < 10
 
 
 def _rows(text: io.TextIOWrapper, path: str) -> Iterator[tuple[str, str]]:
@@ -104,7 +109,7 @@ def _choose(keys: list[str]) -> Mapping[str, str]:
 
 def _of_matrix(arrays: Mapping[str, NDArray]) -> tuple[NDArray, tuple[int, int]]:
     """Return edges as pairs (input, output) of numbers, and the shape (outputs, inputs)."""
-    format, places = bytes(arrays["format"].reshape(-1)[:1].astype("S")), [*arrays.values()][2:]
+    format, places = arrays["format"].reshape(-1)[:1].tobytes().replace(b"\0", b""), [*arrays.values()][2:]
     if format not in ((b"coo",) if "row" in arrays else (b"csr", b"csc")):
         raise InputError(
             f"it is a matrix of the format {printable(format.decode('latin-1'))}; expected csr, csc or coo"
@@ -129,7 +134,7 @@ def _of_matrix(arrays: Mapping[str, NDArray]) -> tuple[NDArray, tuple[int, int]]
         raise InputError(
             f"its shape is {shape} for {first.size} places; expected at most {MOST_ALONE:,} more rows and columns"
         )
-    return np.stack([second, first], axis=1), (shape[0], shape[1])
+    return np.stack([second.astype(np.int64), first.astype(np.int64)], axis=1), (shape[0], shape[1])
 
 
 def _not_alone(edges: NDArray) -> NDArray:

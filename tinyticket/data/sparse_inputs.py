@@ -148,7 +148,7 @@ def _checked_arrays(csr: Any, shape: tuple[int, int], called: str) -> tuple[NDAr
                 f"{called} has {name} of dtype {array.dtype} and shape {array.shape}; expected {wanted} in one row"
             )
     starts = starts.astype(np.int64)  # its own: indices of a data set fit into 63 bits
-    if starts.size != shape[0] + 1 or starts[0] != 0 or (np.diff(starts) < 0).any():
+    if starts.size != shape[0] + 1 or starts[0] != 0 or (starts[1:] < starts[:-1]).any():
         raise InputError(f"{called} has an indptr that does not rise from 0 in {shape[0] + 1} steps, one a row")
     count = int(starts[-1])
     if count > min(columns.size, values.size):

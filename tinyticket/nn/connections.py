@@ -87,8 +87,8 @@ class Connections:
         drawn = min(fan_in, inputs - fan_in)  # or those that it does not have
         columns = np.sort(rng.integers(0, inputs, (outputs, drawn), np.int32), axis=1)
         while (twice := columns[:, 1:] == columns[:, :-1]).any():
-            rows, places = np.nonzero(twice)
-            columns[rows, places] = rng.integers(0, inputs, rows.size, np.int32)
+            rows, drawn_again = np.nonzero(twice)
+            columns[rows, drawn_again] = rng.integers(0, inputs, rows.size, np.int32)
             columns[rows] = np.sort(columns[rows], axis=1)
         if drawn < fan_in:
             kept = np.ones((outputs, inputs), bool)
@@ -99,8 +99,8 @@ class Connections:
     @classmethod
     def from_matrix(cls, matrix: Any, input_names: Names = None, output_names: Names = None) -> Connections:
         """Take the places that are stored in a scipy.sparse matrix (outputs, inputs); its numbers do not matter."""
-        if getattr(matrix, "ndim", 2) != 2:
-            raise InputError(f"connections are a matrix (outputs, inputs), not an array of shape {matrix.shape}")
+        if not hasattr(matrix, "tocsr") or getattr(matrix, "ndim", 2) != 2:
+            raise InputError(f"connections are a sparse matrix (outputs, inputs) of scipy, not {matrix!r:.60}")
         given = matrix.tocsr()
         rows = type(given)((np.ones(given.nnz, np.int8), given.indices.copy(), given.indptr.copy()), shape=given.shape)
         rows.sum_duplicates()  # places that stand twice are one
@@ -130,24 +130,27 @@ class Connections:
         edges : iterable of pairs
             A pair that comes twice counts once.
         shape : (int, int), optional
-            Outputs and inputs of numbered pairs; as many as there are numbers or names if not given.
+            Outputs and inputs; as many as there are numbers or names if not given.
         input_names, output_names : sequence of str, optional
             What inputs and outputs are called, in their order; names of edges are among them.
         """
         pairs = edges if isinstance(edges, np.ndarray) else list(edges)
-        if not len(pairs) or any(len(pair) != 2 for pair in (pairs[:1] if isinstance(edges, np.ndarray) else pairs)):
-            raise InputError("edges are pairs (input, output), at least one")
-        ends, names = np.asarray(pairs), [input_names, output_names]
+        try:
+            ends, names = np.asarray(pairs), [input_names, output_names]
+        except ValueError:  # of pairs of which some are longer
+            ends = np.zeros(0)
+        if ends.ndim != 2 or ends.shape[1] != 2 or not ends.size or ends.dtype.kind not in "iuUSO":
+            raise InputError("edges are pairs (input, output) of whole numbers or of names, at least one")
         if ends.dtype.kind not in "iu":
             found = [_numbered([str(pair[side]) for pair in pairs], names[side]) for side in (0, 1)]
-            ends, names, shape = np.stack([places for places, _ in found], 1), [called for _, called in found], None
+            ends, names = np.stack([numbers for numbers, _ in found], 1), [called for _, called in found]
         inputs, outputs = (
             len(called) if called else int(most) + 1 for called, most in zip(names, ends.max(0), strict=True)
         )
         outputs, inputs = _sizes(shape if shape is not None else (outputs, inputs))
         if ends.min() < 0 or ends[:, 0].max() >= inputs or ends[:, 1].max() >= outputs:
             raise InputError(f"an edge lies outside of {inputs} inputs and {outputs} outputs")
-        positions = np.unique(ends[:, 1].astype(np.int64) * inputs + ends[:, 0])
+        positions = np.unique(ends[:, 1].astype(np.int64) * inputs + ends[:, 0].astype(np.int64))
         return cls.at((outputs, inputs), positions, *names)
 
     @classmethod
@@ -283,7 +286,7 @@ class Move(NamedTuple):
         return int(np.count_nonzero(self.origins < 0))
 
     def take(self, values: np.ndarray) -> np.ndarray:
-        """Return numbers of the connections before for those after: +0.0 for new ones."""
+        """Return an array for the connections after the move, of one for those before: numbers go along, new ones are +0.0."""
         taken = values[self.origins]
         taken[self.origins < 0] = 0
         return taken

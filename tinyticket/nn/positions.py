@@ -30,8 +30,11 @@ def distinct(ascending: np.ndarray) -> np.ndarray:
 
 
 def swap(positions: np.ndarray, inputs: int, rng: np.random.Generator) -> None:
-    """Let connections at flat positions, ascending, exchange their inputs by pairs at random, where none comes twice of it."""
-    # So many at random that neither an odd nor an even number of exchanges is certain, which not all graphs are away.
+    """Let pairs of connections, drawn at random, exchange their inputs in place where no connection is then there twice.
+
+    Positions are flat and ascend.
+    """
+    # How many pairs is drawn too: after a fixed number of exchanges, always odd or always even, not all graphs could come out.
     count = int(rng.integers(positions.size // 4, positions.size // 2, endpoint=True))
     pairs = rng.permutation(positions.size)[: 2 * count].reshape(2, -1)
     outputs, columns = np.divmod(positions[pairs], inputs)

@@ -70,6 +70,14 @@ class Round:
         return self._read_arrays(layout.read_whole, self._whole)
 
     @property
+    def moved(self) -> list[str]:
+        """The arrays of connections that are others after the last iteration than in theta_0, by name."""
+        prefixes, others = [weight.removesuffix("weight") for weight in self.masks], self._whole
+        places = {f"{prefix}{end}" for prefix in prefixes for end in ("starts", "columns")}
+        own = {name: value for name, value in self.structure.items() if name in places}
+        return [n for n, value in own.items() if value is not others[n] and not np.array_equal(value, others[n])]
+
+    @property
     def frozen(self) -> dict[str, np.ndarray]:
         """What pruned weights are where they are not zero, by weight, 0 under survivors; empty where all are zero."""
         return self._read_arrays(layout.read_beside, "frozen")

@@ -10,6 +10,7 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.lottery.controls.ticket import Ticket
 from tinyticket.lottery.start import Start
+from tinyticket.nn.connections import LARGEST, Connections
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ def differing(mask: np.ndarray, graph: Graph | None, other: np.ndarray, other_gr
 
 
 def _pairs(mask: np.ndarray, graph: Graph) -> np.ndarray:
-    """Return a number for each connection that a mask keeps: its output times 2^32, plus its input."""
-    rows = np.repeat(np.arange(graph[0].size - 1, dtype=np.int64), np.diff(graph[0]))
-    return (rows[mask] << 32) + graph[1][mask]
+    """Return a number for each connection that a mask keeps: its output times 2^32, plus its input; InputError if it is none."""
+    connections = Connections((graph[0].size - 1, LARGEST), *graph)  # which a file may say are where none can be
+    return (connections.rows()[mask].astype(np.int64) << 32) + connections.columns[mask]
 
 
 def _degrees(mask: np.ndarray, graph: Graph) -> tuple[np.ndarray, np.ndarray]:

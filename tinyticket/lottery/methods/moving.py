@@ -108,6 +108,11 @@ def plan_moves(method: Dynamic, model: Module, settings: Settings) -> Plan | Non
             f"{method.name} moves masks, of densities below 1; connections of layers that were never dense move with the methods "
             "set, rigl-sampled and srigl"
         )
+    if settings.scope != "erk" or settings.salient != type(settings).salient:
+        raise InputError(
+            f"{method.name} keeps all connections, so that no layer gets another density and no neuron is ablated: leave scope and "
+            "salient out"
+        )
     if others := [name for name in settings.controls if name != "static"]:
         raise InputError(
             f"the control {others[0]} wants weights of theta_0 that connections which have grown do not have: leave it out"

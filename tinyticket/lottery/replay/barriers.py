@@ -14,7 +14,7 @@ import numpy as np
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.replay.instability import STABLE, barrier, curve_between
-from tinyticket.results.analyses.analysis import Analysis, Found, means
+from tinyticket.results.analyses.analysis import Analysis, Found, check_connections, means
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -36,7 +36,8 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
     `instability` has it, and above the straight line between the errors of both ends by "over_line",
     max_a [E(a w + (1 - a) w') - a E(w) - (1 - a) E(w')]. A network that has got worse has a barrier to a good one even where
     the error only falls on the way, and nothing over the line. A control stands where its ticket does, on lines to the same
-    networks: if `reinit` or `random` were as well connected, weights or mask would have nothing to do with it.
+    networks: if `reinit` or `random` were as well connected, weights or mask would have nothing to do with it. A control with other
+    connections (`rewired`) is on no line: its weights belong to other places.
 
     Parameters
     ----------
@@ -56,8 +57,9 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
     Raises
     ------
     InputError
-        If there is no such round, or data or network cannot be had any more.
+        If there is no such round, connections of a ticket moved, or data or network cannot be had any more.
     """
+    check_connections(result, "barriers")
     chosen = None if rounds is None else {*rounds}
     for number in chosen or ():
         result.round(result.trials[0].number, number)  # says that there is none
@@ -85,6 +87,8 @@ def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, F
     follows = not again.result.config.get("one_shot")
     before = _network(trial.rounds[round.number - 1]) if follows and round.number > 1 else dense
     for name, run in {"ticket": round, **round.controls}.items():
+        if run.moved:
+            continue
         network = _network(run)
         to_dense = _between(again, network, dense)
         to_before = to_dense if before is dense else _between(again, network, before)

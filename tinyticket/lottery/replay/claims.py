@@ -8,6 +8,7 @@ from tinyticket.compiler.step import KERNELS
 from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.controls import KINDS, known
 from tinyticket.lottery.controls.checks import differing, graph_of
+from tinyticket.lottery.methods.moving import moves_connections
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.replay.file import File, Training
 from tinyticket.lottery.rewinding import kept_iteration
@@ -76,16 +77,18 @@ def complete(file: File, found: Training) -> str | None:
             return f"{name} has values that are no numbers, trained or in theta_0"
         if name in masks and value[~masks[name]].any():
             return f"{name} has pruned weights that are not 0"
-    return _connected(file, found, initial) or _beside(file, found.run, initial) or _untrained(file, found)
+    return _connected(file, found) or _beside(file, found.run, initial) or _untrained(file, found)
 
 
-def _connected(file: File, found: Training, initial: State) -> str | None:
+def _connected(file: File, found: Training) -> str | None:
     """Connections are theta_0's, unless the method moves them or the control claims to have others."""
-    control = found.control or ""
-    others = kind_of(control) in KINDS and known(control).claim.other_connections
-    if others or file.settings.method != "tickets":
+    control, settings = found.control or "", file.settings
+    if settings.method not in ("tickets", *METHODS):
+        return None  # of the user's own, which may do anything
+    moves = moves_connections(settings) and getattr(file.method, "moves_all_connections", False)
+    if (moves and found in file.tickets) or (kind_of(control) in KINDS and known(control).claim.other_connections):
         return None
-    moved = [name for name, value in found.run.structure.items() if not np.array_equal(value, initial[name])]
+    moved = found.run.moved
     return f"{', '.join(moved)} are not theta_0's" if moved else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyticket.results.analyses.analysis import Analysis, Found, means
+from tinyticket.results.analyses.analysis import Analysis, Found, check_connections, means
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -16,6 +16,7 @@ def movement(result: Result) -> Analysis:
     it prunes, the former's share of changed signs, and the magnitudes that both started from. Frankle and Carbin (2019,
     appendix F) find that winning-ticket weights move more than others; Zhou et al. (2019) that their signs are what matters.
     """
+    check_connections(result, "movement")
     held: dict[tuple[int, str], list[Found]] = {}
     for trial in result.trials:
         initial = result.init(trial.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyticket import prune
-from tinyticket.results.analyses.analysis import Analysis, Found, means
+from tinyticket.results.analyses.analysis import Analysis, Found, check_connections, means
 from tinyticket.results.result import Result
 from tinyticket.results.round import Round, Trial
 
@@ -20,6 +20,7 @@ def signs(result: Result) -> Analysis:
     change early, while many weights are left, and then stay, more than where weights are rewound. The control `random` would
     refute that the mask has to do with it: its survivors are any weights.
     """
+    check_connections(result, "signs")
     held: dict[tuple[int, str], list[Found]] = {}
     for trial in result.trials:
         for network, round, found in _flips(result, trial):
