@@ -11,10 +11,14 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.checked import checked
+from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import LinearPattern, Lines
-from tinyticket.kernels.cpu.ordering import order_columns, order_rows
+from tinyticket.kernels.cpu.ordering import OrderColumns, OrderRows
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
 from tinyticket.sparse.orders import CACHE, Orders, frozen
+
+ONE = np.array([0, 1])
+"""The bounds of work that is not shared."""
 
 STRIP = 64
 """Lanes that kernels work through at a time."""
@@ -80,7 +84,7 @@ class Pattern(LinearPattern, Orders):
             worthwhile = WORTHWHILE_TALL if 2 * self._strip(outputs) > LARGE_CACHE else WORTHWHILE_QUICK
         blocks = self._blocks(outputs, inputs, self.row_blocks, worthwhile)
         starts, offsets = np.zeros(outputs * blocks + 1, np.uint32), np.empty(self.count, np.uint32)
-        order_rows(self.positions, inputs, blocks, lanes, starts, offsets)
+        run(OrderRows(self.positions, self.count, inputs, blocks, lanes, starts, outputs * blocks, offsets), ONE)
         return Lines(frozen(starts), frozen(offsets), blocks)
 
     def _column_lines(self) -> tuple[Lines, np.ndarray]:
@@ -89,7 +93,8 @@ class Pattern(LinearPattern, Orders):
         blocks = self._blocks(inputs, outputs, self.column_blocks, worthwhile)
         starts, heads = np.zeros(inputs * blocks + 1, np.uint32), np.empty(inputs, np.uint32)
         offsets, to_row = (np.empty(self.count, np.uint32) for _ in range(2))
-        order_columns(self.positions, outputs, inputs, blocks, lanes, starts, heads, offsets, to_row)
+        counts = self.count, outputs, inputs, blocks, lanes
+        run(OrderColumns(self.positions, *counts, starts, inputs * blocks, offsets, heads, to_row), ONE)
         return Lines(frozen(starts), frozen(offsets), blocks), to_row
 
     def _blocks(self, lines: int, length: int, asked: int | None, worthwhile: int) -> int:

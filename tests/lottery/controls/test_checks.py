@@ -10,9 +10,11 @@ from tinyticket.errors import InputError
 from tinyticket.lottery import controls, reset
 from tinyticket.lottery.controls import KINDS
 
+OF_MASKS = [name for name in KINDS if name != "rewired"]  # which is one of networks that were never dense
+
 
 @pytest.mark.parametrize("make", TICKETS.values(), ids=TICKETS)
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", OF_MASKS)
 def test_every_control_differs_from_its_ticket_and_says_in_how_many_places(name, make):
     start, of = control(name, make()), make().start
     masks = sum(np.count_nonzero(start.masks[layer] != mask) for layer, mask in MASKS.items())

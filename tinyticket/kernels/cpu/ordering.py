@@ -4,48 +4,90 @@ NumPy would make a dozen arrays of their size on the way, and a layer may have a
 column) is cut into pieces by `blocks` of equal length of what it reads; starts[piece + 1] becomes the end of a piece.
 """
 
-from tinyticket.kernels.cpu.vector.jit import compile_serial, device
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyticket.kernels.cpu.job import Numbers, Offsets, kernel
+from tinyticket.kernels.cpu.vector.jit import device
+from tinyticket.kernels.cpu.vector.simd import at
+from tinyticket.kernels.cpu.vector.transpose import put
+
+
+class OrderRows(NamedTuple):
+    """The job of `order_rows`: the pieces of rows, and column * lanes of each survivor. It has one share."""
+
+    positions: Numbers  # flat, ascending
+    count: int
+    inputs: int
+    blocks: int
+    lanes: int
+    starts: Offsets  # outputs * blocks + 1, zeros before
+    pieces: int  # outputs * blocks
+    offsets: Offsets
+
+
+class OrderColumns(NamedTuple):
+    """The job of `order_columns`: the pieces of columns, and row * lanes of each survivor with its place row by row."""
+
+    positions: Numbers
+    count: int
+    outputs: int
+    inputs: int
+    blocks: int
+    lanes: int
+    starts: Offsets  # inputs * blocks + 1, zeros before
+    pieces: int  # inputs * blocks
+    offsets: Offsets
+    heads: Offsets  # room for a number a column
+    to_row: Offsets
 
 
 @device
-def _cumulate(starts):
-    for piece in range(1, starts.size):
-        starts[piece] += starts[piece - 1]
+def _count(starts, piece):
+    put(starts, piece + 1, np.uint32(at(starts, piece + 1) + 1))
 
 
-@compile_serial
-def order_rows(positions, inputs, blocks, lanes, starts, offsets):
-    """Write the pieces of rows, and column * lanes of each survivor; positions are flat and ascend, starts are zeros."""
-    row, first = 0, 0
-    for survivor in range(positions.size):
-        while positions[survivor] - first >= inputs:
+@device
+def _cumulate(starts, pieces):
+    for piece in range(1, pieces + 1):
+        put(starts, piece, np.uint32(at(starts, piece) + at(starts, piece - 1)))
+
+
+@kernel(OrderRows)
+def _order_rows(job, first, last):
+    positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
+    row, begin = 0, 0
+    for survivor in range(job.count):
+        while at(positions, survivor) - begin >= inputs:
             row += 1
-            first += inputs
-        column = positions[survivor] - first
-        starts[row * blocks + (column * blocks // inputs if blocks > 1 else 0) + 1] += 1
-        offsets[survivor] = column * lanes
-    _cumulate(starts)
+            begin += inputs
+        column = at(positions, survivor) - begin
+        _count(starts, row * blocks + (column * blocks // inputs if blocks > 1 else 0))
+        put(job.offsets, survivor, np.uint32(column * job.lanes))
+    _cumulate(starts, job.pieces)
 
 
-@compile_serial
-def order_columns(positions, outputs, inputs, blocks, lanes, starts, heads, offsets, to_row):
-    """Write the pieces of columns, row * lanes of each survivor, and its place row by row; heads are room for a number a column."""
-    row, first = 0, 0
-    for survivor in range(positions.size):
-        while positions[survivor] - first >= inputs:
+@kernel(OrderColumns)
+def _order_columns(job, first, last):
+    positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
+    row, begin = 0, 0
+    for survivor in range(job.count):
+        while at(positions, survivor) - begin >= inputs:
             row += 1
-            first += inputs
-        column = positions[survivor] - first
-        starts[column * blocks + (row * blocks // outputs if blocks > 1 else 0) + 1] += 1
-    _cumulate(starts)
+            begin += inputs
+        column = at(positions, survivor) - begin
+        _count(starts, column * blocks + (row * blocks // job.outputs if blocks > 1 else 0))
+    _cumulate(starts, job.pieces)
     for column in range(inputs):
-        heads[column] = starts[column * blocks]
-    row, first = 0, 0
-    for survivor in range(positions.size):
-        while positions[survivor] - first >= inputs:
+        put(job.heads, column, np.uint32(at(starts, column * blocks)))
+    row, begin = 0, 0
+    for survivor in range(job.count):
+        while at(positions, survivor) - begin >= inputs:
             row += 1
-            first += inputs
-        column = positions[survivor] - first
-        place = heads[column]
-        heads[column] = place + 1
-        offsets[place], to_row[place] = row * lanes, survivor
+            begin += inputs
+        column = at(positions, survivor) - begin
+        place = at(job.heads, column)
+        put(job.heads, column, np.uint32(place + 1))
+        put(job.offsets, place, np.uint32(row * job.lanes))
+        put(job.to_row, place, np.uint32(survivor))
