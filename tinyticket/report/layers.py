@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tinyticket.errors import printable
 from tinyticket.results import Result
-from tinyticket.results.analyses import layers
+from tinyticket.results.analyses.layers import layers
 
 ALIKE = 0.01
 """Densities that lie closer than this are one line."""

@@ -18,7 +18,7 @@ class OrderRows(NamedTuple):
     """The job of `order_rows`: the pieces of rows, and column * lanes of each survivor. It has one share."""
 
     positions: Numbers  # flat, ascending
-    count: int
+    survivors: int
     inputs: int
     blocks: int
     lanes: int
@@ -31,7 +31,7 @@ class OrderColumns(NamedTuple):
     """The job of `order_columns`: the pieces of columns, and row * lanes of each survivor with its place row by row."""
 
     positions: Numbers
-    count: int
+    survivors: int
     outputs: int
     inputs: int
     blocks: int
@@ -58,7 +58,7 @@ def _cumulate(starts, pieces):
 def _order_rows(job, first, last):
     positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
     row, begin = 0, 0
-    for survivor in range(job.count):
+    for survivor in range(job.survivors):
         while at(positions, survivor) - begin >= inputs:
             row += 1
             begin += inputs
@@ -72,7 +72,7 @@ def _order_rows(job, first, last):
 def _order_columns(job, first, last):
     positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
     row, begin = 0, 0
-    for survivor in range(job.count):
+    for survivor in range(job.survivors):
         while at(positions, survivor) - begin >= inputs:
             row += 1
             begin += inputs
@@ -82,7 +82,7 @@ def _order_columns(job, first, last):
     for column in range(inputs):
         put(job.heads, column, np.uint32(at(starts, column * blocks)))
     row, begin = 0, 0
-    for survivor in range(job.count):
+    for survivor in range(job.survivors):
         while at(positions, survivor) - begin >= inputs:
             row += 1
             begin += inputs

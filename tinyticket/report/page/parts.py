@@ -14,7 +14,7 @@ from tinyticket.report.series import controls, series
 from tinyticket.report.styles import STAMP
 from tinyticket.report.summary import rows
 from tinyticket.results import Result
-from tinyticket.results.analyses import layers
+from tinyticket.results.analyses.layers import layers
 from tinyticket.results.naming import TICKETS
 from tinyticket.results.result import runs_of
 
