@@ -92,6 +92,16 @@ def test_layers_of_few_samples_meet_other_operations_and_penalties():
         np.testing.assert_allclose(value, found[1][1][name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch_size", [100, 4])
+def test_arrays_that_take_the_place_of_connections_are_seen_at_once(batch_size):
+    model = network()
+    step = steps(model, "sgd", batch_size=batch_size)
+    step(X[:batch_size], Y[:batch_size])
+    other = nn.Connections.random(50, 40, model.fc1.weight.size, 9)
+    model.fc1.starts.data, model.fc1.columns.data = other.starts, other.columns
+    np.testing.assert_allclose(step.predict(X), EagerStep(model, None).predict(X), rtol=1e-4, atol=1e-5)
+
+
 def test_connections_that_are_equal_make_nothing_anew():
     model = network()
     step = steps(model, "momentum")

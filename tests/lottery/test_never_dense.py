@@ -119,6 +119,12 @@ def test_other_connections_do_not_continue_a_file(tmp_path):
         find(make, **settings)
 
 
+def test_names_that_no_file_could_hold_are_refused_before_anything_is_trained():
+    layer = nn.SparseLinear(12, 3, 0.5, rng=0, input_names=[f"{i}{'x' * 400_000}" for i in range(12)])
+    with pytest.raises(InputError, match="shorter names of inputs and outputs, or none"):
+        Experiment(nn.Sequential(layer), DATA, **SMALL)
+
+
 def test_masks_of_a_file_are_of_its_connections(result, path, tmp_path):
     taken = {"masks_from": path, "iterations": 5, "evaluate_every": 5, "controls": "none", "batch_size": 20}
     again = tt.lottery.find(data=DATA, **taken, validation=40)

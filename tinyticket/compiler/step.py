@@ -270,7 +270,9 @@ class CompiledStep(Step):
 
     def _take_over(self) -> Any:
         """Take parameters, masks and slots as they are now; new masks bring new patterns, and compile nothing."""
-        for held in (*self.network.parameters, *self.network.buffers):
+        sparse = [o.connected for o in self.network.layers.values() if o.connected]
+        places = [structure for layer in sparse for structure in (layer.starts, layer.columns)]
+        for held in (*self.network.parameters, *self.network.buffers, *places):
             held.held_by(self)
         masks = {weight: weight.mask for weight in self.network.weights.values()}
         penalties = penalties_of(self._optimizer, self.network.device)

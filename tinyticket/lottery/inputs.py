@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +24,8 @@ from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.readers import refuse
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Examples
-from tinyticket.nn import Module, models
+from tinyticket.nn import Module, describe, models
+from tinyticket.store.reading import LONGEST_TEXT
 
 LARGE = 100.0
 """Up to which numbers of examples are as a training copes with them."""
@@ -149,6 +151,11 @@ def check_model(model: Module, dataset: Dataset, outputs: int) -> None:
     """Raise InputError unless the model maps examples to so many outputs, one per class or number."""
     if not isinstance(model, Module):
         raise InputError(f"the model's function returned {type(model).__name__}, not a Module")
+    if (long := len(json.dumps(describe(model)))) > LONGEST_TEXT:
+        raise InputError(
+            f"the model's description takes {long:,} characters, of which a result file holds {LONGEST_TEXT:,}: give its layers "
+            "shorter names of inputs and outputs, or none"
+        )
     few = dataset.x_train[:2]
     try:
         with no_grad():

@@ -173,6 +173,11 @@ class Structure(Buffer):
 
     @data.setter
     def data(self, value: Any) -> None:
+        self.fetch()  # so that a compiled step sees it
+        self._data = frozen(value)
+
+    def set_only(self, value: Any) -> None:
+        """Put an array in its place that the compiled step which holds the weights has taken over already."""
         self._data = frozen(value)
 
     def snapshot(self) -> np.ndarray:

@@ -14,8 +14,8 @@ import numpy as np
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.replay.instability import STABLE, barrier, curve_between
-from tinyticket.results.analyses.analysis import Analysis, Found, check_connections, means
-from tinyticket.results.result import Result
+from tinyticket.results.analyses.analysis import Analysis, Found, means
+from tinyticket.results.result import Result, check_connections
 from tinyticket.results.round import Round, Trial
 
 POINTS = 11

@@ -83,7 +83,8 @@ class SparseLinear(Prunable):
         if self.starts.data is not known.starts or self.columns.data is not known.columns:
             names = known.input_names, known.output_names
             known = self._connections = Connections(known.shape, self.starts.data, self.columns.data, *names)
-            self.starts.data, self.columns.data = known.starts, known.columns
+            self.starts.set_only(known.starts)  # the same numbers
+            self.columns.set_only(known.columns)
         return known
 
     @connections.setter
@@ -95,7 +96,9 @@ class SparseLinear(Prunable):
 
     def set_connections_only(self, connections: Connections) -> None:
         """Record connections to which the compiled step that holds the weights has already moved them."""
-        self.starts.data, self.columns.data, self._connections = connections.starts, connections.columns, connections
+        self.starts.set_only(connections.starts)
+        self.columns.set_only(connections.columns)
+        self._connections = connections
 
     def forward(self, x):
         """Map (..., in_features) to (..., out_features)."""

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.errors import InputError
 from tinyticket.results.naming import ACCURACY, Metric
-from tinyticket.results.result import Result
 
 
 @dataclass(frozen=True)
@@ -25,17 +23,6 @@ class Analysis:
     log_x: bool = True  # whether x is a density, shown as the papers do: logarithmic, from dense to sparse
     picture: Analysis | None = None  # what a picture shows instead of this table
     metric: Metric = ACCURACY  # what its columns of accuracies and errors, which are 1 - accuracy, are
-
-
-def check_connections(result: Result, what: str) -> None:
-    """Raise InputError if connections of a ticket moved, whose weights cannot be compared one by one with other networks'."""
-    for trial in result.trials:
-        for round in trial.rounds:
-            if moved := round.moved:
-                raise InputError(
-                    f"{what} compares weights at the same places, and those of {result.archive.name}, trial {trial.number}, round "
-                    f"{round.number}, are of other connections ({moved[0]}) than theta_0's"
-                )
 
 
 Found = dict[str, float | None]

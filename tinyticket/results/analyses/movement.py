@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyticket.results.analyses.analysis import Analysis, Found, check_connections, means
-from tinyticket.results.result import Result
+from tinyticket.results.analyses.analysis import Analysis, Found, means
+from tinyticket.results.result import Result, check_connections
 from tinyticket.results.round import Round, Trial
 
 

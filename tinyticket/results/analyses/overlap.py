@@ -8,9 +8,9 @@ import numpy as np
 
 from tinyticket import prune
 from tinyticket.errors import InputError
-from tinyticket.results.analyses.analysis import Analysis, check_connections
+from tinyticket.results.analyses.analysis import Analysis
 from tinyticket.results.analyses.layers import by_layer
-from tinyticket.results.result import Result
+from tinyticket.results.result import Result, check_connections
 
 
 def overlap(result: Result) -> Analysis:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tinyticket import prune
-from tinyticket.results.analyses.analysis import Analysis, Found, check_connections, means
-from tinyticket.results.result import Result
+from tinyticket.results.analyses.analysis import Analysis, Found, means
+from tinyticket.results.result import Result, check_connections
 from tinyticket.results.round import Round, Trial
 
 COLUMNS = ("in_training", "since_initial", "since_before")
