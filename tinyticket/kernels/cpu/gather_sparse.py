@@ -145,11 +145,11 @@ def _checked_entries(starts: np.ndarray, columns: np.ndarray, values: np.ndarray
             f"a CSR matrix needs starts and columns, whole numbers, and 1 to 2^31 - 1 features, not {given}"
         )
     starts = np.ascontiguousarray(starts, np.int64)
-    counts = np.diff(starts)
-    if starts[0] != 0 or (counts < 0).any() or starts[-1] != columns.size:
+    if starts[0] != 0 or (starts[1:] < starts[:-1]).any() or starts[-1] != columns.size:  # a difference may overflow
         raise InputError(f"starts must rise from 0 to the number of entries, which is {columns.size}")
     if columns.size and not 0 <= columns.min() <= columns.max() < features:
         raise InputError(f"columns must be from 0 to {features - 1}, not {columns.min()} to {columns.max()}")
+    counts = np.diff(starts)
     places = np.repeat(np.arange(counts.size) * features, counts) + columns.astype(np.int64)
     if (np.diff(places) <= 0).any():
         raise InputError("columns must rise within each row")
