@@ -44,6 +44,15 @@ class OrderColumns(NamedTuple):
 
 
 @device
+def _row_at(position, row, begin, inputs):
+    """Go on from a row, which begins at a position, to the row of a later position; return that row and where it begins."""
+    while position - begin >= inputs:
+        row += 1
+        begin += inputs
+    return row, begin
+
+
+@device
 def _count(starts, piece):
     put(starts, piece + 1, np.uint32(at(starts, piece + 1) + 1))
 
@@ -59,9 +68,7 @@ def _order_rows(job, first, last):
     positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
     row, begin = 0, 0
     for survivor in range(job.survivors):
-        while at(positions, survivor) - begin >= inputs:
-            row += 1
-            begin += inputs
+        row, begin = _row_at(at(positions, survivor), row, begin, inputs)
         column = at(positions, survivor) - begin
         _count(starts, row * blocks + (column * blocks // inputs if blocks > 1 else 0))
         put(job.offsets, survivor, np.uint32(column * job.lanes))
@@ -73,9 +80,7 @@ def _order_columns(job, first, last):
     positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
     row, begin = 0, 0
     for survivor in range(job.survivors):
-        while at(positions, survivor) - begin >= inputs:
-            row += 1
-            begin += inputs
+        row, begin = _row_at(at(positions, survivor), row, begin, inputs)
         column = at(positions, survivor) - begin
         _count(starts, column * blocks + (row * blocks // job.outputs if blocks > 1 else 0))
     _cumulate(starts, job.pieces)
@@ -83,9 +88,7 @@ def _order_columns(job, first, last):
         put(job.heads, column, np.uint32(at(starts, column * blocks)))
     row, begin = 0, 0
     for survivor in range(job.survivors):
-        while at(positions, survivor) - begin >= inputs:
-            row += 1
-            begin += inputs
+        row, begin = _row_at(at(positions, survivor), row, begin, inputs)
         column = at(positions, survivor) - begin
         place = at(job.heads, column)
         put(job.heads, column, np.uint32(place + 1))
