@@ -1,4 +1,4 @@
-"""What networks cost that were never dense: `python -m benchmarks.never_dense`, the time and the memory of training steps.
+"""Time and memory of training steps of networks that were never dense: `python -m benchmarks.never_dense`.
 
     python -m benchmarks.never_dense                                      # NETWORKS, each in a process of its own
     python -m benchmarks.never_dense --connections 1e5,1e6,1e7,1e8 --plot steps.png
@@ -81,7 +81,7 @@ def one(name: str, batch_size: int, threads: int, nonzero: float | None = None) 
 
 
 def in_a_process(name: str, batch_size: int, threads: int, nonzero: float | None) -> dict[str, Any]:
-    """Return what `one` finds out in a process of its own."""
+    """Run `one` in a process of its own, and return its row."""
     call = f"never_dense.one({name!r}, {batch_size}, {threads}, {nonzero})"
     script = f"import json; from benchmarks import never_dense; print(json.dumps({call}))"
     settings = {**os.environ, "NUMBA_NUM_THREADS": str(max(threads, environment.cores()))}

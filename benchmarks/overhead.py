@@ -1,4 +1,4 @@
-"""What the program around a training costs: milliseconds for each of 1,000 trainings of one iteration of a tiny network.
+"""The overhead of the program around a training: milliseconds for each of 1,000 trainings of one iteration of a tiny network.
 
     python -m benchmarks.overhead                   # in one process, with a result file, and with two processes
     python -m benchmarks.overhead ../old            # another checkout first, then this one

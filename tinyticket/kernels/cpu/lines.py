@@ -57,7 +57,7 @@ class ConvPattern(Survivors):
 
 
 class BlockedPattern:
-    """What kernels for few samples read of a matrix, of which `tinyticket.sparse` makes sure likewise.
+    """The places of a matrix's survivors as kernels for few samples read them; `tinyticket.sparse` makes and checks them.
 
     Survivors come block after block of columns, and in each block tile after tile of rows, both of at most 2^16.
     """
