@@ -11,7 +11,7 @@ import tinyticket as tt
 from tests.lottery.experiments import DATA, equal_bytes, find
 from tinyticket import nn
 from tinyticket.errors import InputError
-from tinyticket.store import layout
+from tinyticket.store import contents
 
 INIT, TRAINED = "trials/0/init/fc1.columns", "trials/0/rounds/01/trained"
 SETTINGS = {"rounds": 1, "iterations": 10, "controls": "none", "rewind_to": 5, "threads": 1}
@@ -81,9 +81,9 @@ def moved(initial: dict) -> dict:
 def test_connections_that_moved_are_written_with_the_network_that_has_them(whole, tmp_path):
     result = tt.load(whole)
     initial, run = result.init(0), result.round(0, 1).run()
-    assert layout.without_whole(run.trained, initial).keys() == initial.keys() - {"fc1.starts", "fc1.columns"}
+    assert contents.without_structure(run.trained, initial).keys() == initial.keys() - {"fc1.starts", "fc1.columns"}
     other = {**moved(run.trained), "fc1.starts": run.trained["fc1.starts"].copy()}
-    assert layout.without_whole(other, initial).keys() == initial.keys() - {"fc1.starts"}
+    assert contents.without_structure(other, initial).keys() == initial.keys() - {"fc1.starts"}
 
 
 def test_connections_that_moved_are_those_of_the_model(copy):

@@ -64,8 +64,8 @@ def estimate(experiment: Experiment) -> Estimate:
     networks = 1 + settings.rounds * _per_ticket(settings)
     evaluations = trainings * _evaluations(settings) + (networks - trainings)  # untrained ones are evaluated once
     steps = settings.iterations * (pruned * per_pruned_step + (trainings - pruned) * per_step)
-    whole = 1 + settings.rounds * sum(starts_anew(name) for name in settings.controls)
-    late = (trainings - whole) * settings.rewind_to  # iterations that networks rewound to a later one are spared
+    from_0 = 1 + settings.rounds * sum(starts_anew(name) for name in settings.controls)
+    late = (trainings - from_0) * settings.rewind_to  # iterations that networks rewound to a later one are spared
     of_trial = steps + evaluations * per_evaluation
     everything = settings.trials * (of_trial - late * (per_step + per_evaluation / settings.evaluate_every))
     seconds = max(everything / workers, of_trial * chain / trainings if workers > 1 else 0)

@@ -29,7 +29,6 @@ from tinyticket.nn import Connections, Module, Parameter, sparse_layers
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.store import HISTORY, Course, Progress, Run, by_column
-from tinyticket.store.layout import Outline
 
 Watch = Callable[[dict[str, Any]], None]
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
@@ -157,8 +156,7 @@ class Trainer:
 
     def _resumed(self, start: Start, step: Step, dropout: np.random.Generator, keeper: Keeper) -> Course | None:
         """Return the course of a training that was interrupted, with the network, its masks and its streams as they were."""
-        shapes, revision = {name: value.shape for name, value in start.weights.items()}, start.revision or Revision()
-        found = keeper.found(Outline(shapes, [*start.masks]), self.settings.iterations)
+        revision, found = start.revision or Revision(), keeper.found(start, self.settings.iterations)
         if found is None:
             return None
         try:

@@ -90,7 +90,7 @@ class OfResult(Tickets):
             raise InputError(f"the model {settings.model} is not the network of {name}")
         self._check_rounds(settings)
         for found in self._source.trials:
-            check_connections(model, found.whole, f"{self._source.archive.name}, trial {found.number}")
+            check_connections(model, found.structure, f"{self._source.archive.name}, trial {found.number}")
 
     def _check_rounds(self, settings: Settings) -> None:
         for trial in settings.trial_numbers:

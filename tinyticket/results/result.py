@@ -90,7 +90,7 @@ class Result(Shown):
             try:
                 if described_weights(self.model_description) > sum(map(math.prod, shapes.values())):
                     raise ValueError("it has more weights than theta_0")  # a few words can describe terabytes
-                network = build(self.model_description, self.trials[0].whole)
+                network = build(self.model_description, self.trials[0].structure)
                 if {name: value.shape for name, value in network.state_dict().items()} != shapes:
                     raise ValueError("theta_0 has other shapes")
                 if network.prunable().keys() != {*masked}:
@@ -144,7 +144,7 @@ class Result(Shown):
     @cached_property
     def _sparse(self) -> dict[str, tuple[int, int]]:
         """Outputs and inputs of layers that have some connections alone, by name."""
-        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].whole) else ()
+        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].structure) else ()
         return {name: layer.connections.shape for name, layer in layers if isinstance(layer, SparseLinear)}
 
     def connections(self, trial: int, round: int, control: str | None = None) -> dict[str, Connections]:
@@ -175,10 +175,10 @@ class Result(Shown):
 
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""
-        whole = self._trial(trial).whole
+        structure = self._trial(trial).structure
         with self.archive.read() as root:
             group = root.group(f"{layout.trial_path(trial)}/init")
-            return layout.read_theta_0(group, layout.read_outline(root), whole)
+            return layout.read_theta_0(group, layout.read_outline(root), structure)
 
     def has_rewind(self, trial: int) -> bool:
         """Whether the tickets of a trial go back to something else than theta_0, which `rewind` returns."""
@@ -190,11 +190,11 @@ class Result(Shown):
 
         InputError says that the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
         """
-        whole = self._trial(trial).whole
+        structure = self._trial(trial).structure
         with self.archive.read() as root:
             if layout.rewind_path(trial) not in root:
                 raise InputError(f"{self.archive.name} has nothing to rewind to but theta_0, which is init({trial})")
-            return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes, whole)
+            return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes, structure)
 
     def start(self, trial: int, round: int, control: str | None = None) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, under the mask that it began with.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.results.whole import WholeNumbers
+from tinyticket.results.structure import Structure
 from tinyticket.store import Archive, Group, Run, facts, layout
 
 
@@ -30,13 +30,13 @@ class Round:
         self,
         archive: Archive,
         path: str,
-        whole: WholeNumbers,
+        structure: Structure,
         number: int,
         scalars: Mapping[str, Any],
         controls: Mapping[str, Round] | None = None,
         continued: Round | None = None,
     ):
-        self._archive, self._path, self._whole = archive, path, whole
+        self._archive, self._path, self._initial = archive, path, structure
         self.number, self.controls, self.continued = number, dict(controls or {}), continued
         vars(self).update(scalars)
 
@@ -62,17 +62,17 @@ class Round:
     @property
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""
-        return self._read_arrays(layout.read_trained, self._whole)
+        return self._read_arrays(layout.read_trained, self._initial)
 
     @property
     def structure(self) -> dict[str, np.ndarray]:
         """The arrays of whole numbers, such as connections, after the last iteration, by name."""
-        return self._read_arrays(layout.read_whole, self._whole)
+        return self._read_arrays(layout.read_structure, self._initial)
 
     @property
     def moved(self) -> list[str]:
         """The arrays of connections that are others after the last iteration than in theta_0, by name."""
-        prefixes, others = [weight.removesuffix("weight") for weight in self.masks], self._whole
+        prefixes, others = [weight.removesuffix("weight") for weight in self.masks], self._initial
         places = {f"{prefix}{end}" for prefix in prefixes for end in ("starts", "columns")}
         own = {name: value for name, value in self.structure.items() if name in places}
         return [n for n, value in own.items() if value is not others[n] and not np.array_equal(value, others[n])]
@@ -132,9 +132,9 @@ class Round:
 class Trial:
     """One initialisation and everything trained from it."""
 
-    def __init__(self, number: int, rounds: list[Round], whole: WholeNumbers):
+    def __init__(self, number: int, rounds: list[Round], structure: Structure):
         self.number, self.rounds = number, rounds  # the dense network first; those that are finished
-        self.whole = whole  # what theta_0 and trained networks have in common
+        self.structure = structure  # theta_0's, which trained networks share unless connections move
 
     def __repr__(self) -> str:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"
@@ -142,11 +142,11 @@ class Trial:
 
 def read_trial(archive: Archive, root: Group, trial: int) -> Trial:
     """Return a trial with its rounds, in their order; InputError if one is missing."""
-    whole = WholeNumbers(archive, trial)
+    structure = Structure(archive, trial)
     groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
 
     def read(group: Group, path: str, number: int, *beside: Any) -> Round:
-        return Round(archive, path, whole, number, facts.read_scalars(group), *beside)
+        return Round(archive, path, structure, number, facts.read_scalars(group), *beside)
 
     for number in layout.read_numbers(groups, digits=2):
         path, group = layout.round_path(trial, number), groups.group(f"{number:02d}")
@@ -158,4 +158,4 @@ def read_trial(archive: Archive, root: Group, trial: int) -> Trial:
         rounds.append(read(group, path, number, controls, continued))
     if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
         raise groups.damage(f"round {min(missing)} is missing")
-    return Trial(trial, rounds, whole)
+    return Trial(trial, rounds, structure)

@@ -101,8 +101,8 @@ def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, F
 
 def _network(round: Round) -> Network:
     masks, state, frozen = round.masks, round.trained, round.frozen
-    whole = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
-    return Network({name: mask | (name in frozen) for name, mask in masks.items()}, {**state, **whole})
+    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
+    return Network({name: mask | (name in frozen) for name, mask in masks.items()}, {**state, **held})
 
 
 def _between(again: Again, first: Network, second: Network) -> dict[str, float]:
