@@ -149,7 +149,7 @@ class Experiment:
         inputs.check_draws(self.workshop.draw, self.model, self.settings)
         self.method = method_of(self.settings)
         check_controls(self.settings.controls, self.model)
-        inputs.check_method(self.settings, self.model)
+        self.method.check_model(self.settings, self.model)
         self.plan: Plan = self.method.plan(self.model, self.settings)
         if self.source:
             self.source.check_model(self.model, self.settings)

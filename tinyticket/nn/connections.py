@@ -82,8 +82,8 @@ class Connections:
     def constant_fan_in(cls, inputs: int, outputs: int, fan_in: int, rng: Any = None) -> Connections:
         """Draw connections of which each output has `fan_in`, every such set with equal probability."""
         (outputs, inputs), rng = _sizes((outputs, inputs)), np.random.default_rng(rng)
-        if not 1 <= fan_in <= inputs:
-            raise InputError(f"an output has 1 to {inputs} of {inputs} inputs, not {fan_in}")
+        if not _is_whole(fan_in) or not 1 <= fan_in <= inputs:
+            raise InputError(f"an output has 1 to {inputs} of {inputs} inputs, not {fan_in!r:.60}")
         drawn = min(fan_in, inputs - fan_in)  # or those that it does not have
         columns = np.sort(rng.integers(0, inputs, (outputs, drawn), np.int32), axis=1)
         while (twice := columns[:, 1:] == columns[:, :-1]).any():
@@ -303,13 +303,16 @@ def _sizes(shape: Any) -> tuple[int, int]:
 
 def _count(density: float | int, total: int) -> int:
     """Return how many connections are meant by a number of them or a share of all pairs."""
-    whole = isinstance(density, int | np.integer) and not isinstance(density, bool)
-    if not whole and not 0 < density <= 1:
-        raise InputError(f"a density of connections lies above 0 and is at most 1; got {density}")
-    count = int(density) if whole else round(density * total)
+    if not _is_whole(density) and not (isinstance(density, float | np.floating) and 0 < density <= 1):
+        raise InputError(f"a density of connections lies above 0 and is at most 1; got {density!r:.60}")
+    count = int(density) if _is_whole(density) else round(float(density) * total)
     if not 1 <= count <= min(total, LARGEST):
         raise InputError(f"a layer with {total:,} pairs of inputs and outputs cannot have {count:,} connections")
     return count
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _frozen(array: Any, dtype: type) -> np.ndarray:

@@ -286,13 +286,13 @@ def runs_of(result: Result, network: str = "ticket") -> dict[int, dict[int, Roun
     return dict(sorted(found.items()))
 
 
-def check_connections(result: Result, what: str) -> None:
-    """Raise InputError if connections of a ticket moved, whose weights cannot be compared one by one with other networks'."""
+def check_unmoved(result: Result, why: str) -> None:
+    """Raise InputError if connections of a ticket moved, whose weights and masks belong to no others; `why` begins the sentence."""
     for trial in result.trials:
         for round in trial.rounds:
             if moved := round.moved:
                 raise InputError(
-                    f"{what} compares weights at the same places, and those of {result.archive.name}, trial {trial.number}, round "
+                    f"{why}, and those of {result.archive.name}, trial {trial.number}, round "
                     f"{round.number}, are of other connections ({moved[0]}) than theta_0's"
                 )
 

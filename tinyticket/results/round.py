@@ -100,7 +100,7 @@ class Round:
     @property
     def cpu(self) -> str:
         """The kind of CPU that trained it, if that is another than that of the machine that wrote the file."""
-        return self._read(lambda group: group.text("cpu") if group.has("cpu") else "")
+        return self._read(facts.read_cpu)
 
     @property
     def beside(self) -> dict[str, Round]:
@@ -109,10 +109,21 @@ class Round:
 
     def run(self) -> Run:
         """Return the training as it was when it ended, as files hold it."""
-        trained = self.masks, self.trained, self.history, self.origin, self.plan, float(self.seconds)
-        begun = self.start_masks if self._read(lambda group: "start_mask" in group) else None
-        more = {"frozen": self.frozen, "scores": self.scores, "cpu": self.cpu, "metric": self._read(facts.read_metric)}
-        return Run(*trained, start_masks=begun, **more)
+        with self._archive.read() as root:
+            group, outline = root.group(self._path), layout.read_outline(root)
+            return Run(
+                layout.read_masks(group, outline),
+                layout.read_trained(group, outline, self._initial),
+                facts.read_history(group),
+                facts.read_origin(group),
+                facts.read_plan(group),
+                float(self.seconds),
+                start_masks=layout.read_masks(group, outline, "start_mask") if "start_mask" in group else None,
+                frozen=layout.read_beside(group, outline, "frozen"),
+                scores=layout.read_beside(group, outline, "scores"),
+                cpu=facts.read_cpu(group),
+                metric=facts.read_metric(group),
+            )
 
     def _read(self, reader):
         with self._archive.read() as root:

@@ -15,7 +15,7 @@ from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.replay.instability import STABLE, barrier, curve_between
 from tinyticket.results.analyses.analysis import Analysis, Found, means
-from tinyticket.results.result import Result, check_connections
+from tinyticket.results.result import Result, check_unmoved
 from tinyticket.results.round import Round, Trial
 
 POINTS = 11
@@ -59,7 +59,7 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
     InputError
         If there is no such round, connections of a ticket moved, or data or network cannot be had any more.
     """
-    check_connections(result, "barriers")
+    check_unmoved(result, "barriers compares weights at the same places")
     chosen = None if rounds is None else {*rounds}
     for number in chosen or ():
         result.round(result.trials[0].number, number)  # says that there is none

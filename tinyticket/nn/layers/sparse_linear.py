@@ -155,10 +155,8 @@ def _connections(given: Any, inputs: int, outputs: int, rng: np.random.Generator
         return Connections.from_matrix(given)
     if isinstance(given, np.ndarray) and given.ndim:
         return Connections.from_mask(given)
-    if isinstance(given, int | np.integer) and not isinstance(given, bool):
-        return Connections.random(inputs, outputs, int(given), rng)
-    if isinstance(given, float | np.floating):
-        return Connections.random(inputs, outputs, float(given), rng)
+    if isinstance(given, int | float | np.number) and not isinstance(given, bool):
+        return Connections.random(inputs, outputs, given, rng)
     raise InputError(
         f"connections are a density, a number, Connections, a sparse matrix or a bool array, not {given!r:.60}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinyticket.results.analyses.analysis import Analysis, Found, means
-from tinyticket.results.result import Result, check_connections
+from tinyticket.results.result import Result, check_unmoved
 from tinyticket.results.round import Round, Trial
 
 
@@ -16,7 +16,7 @@ def movement(result: Result) -> Analysis:
     it prunes, the former's share of changed signs, and the magnitudes that both started from. Frankle and Carbin (2019,
     appendix F) find that winning-ticket weights move more than others; Zhou et al. (2019) that their signs are what matters.
     """
-    check_connections(result, "movement")
+    check_unmoved(result, "movement compares weights at the same places")
     held: dict[tuple[int, str], list[Found]] = {}
     for trial in result.trials:
         initial = result.init(trial.number)

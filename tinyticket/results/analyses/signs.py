@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tinyticket import prune
 from tinyticket.results.analyses.analysis import Analysis, Found, means
-from tinyticket.results.result import Result, check_connections
+from tinyticket.results.result import Result, check_unmoved
 from tinyticket.results.round import Round, Trial
 
 COLUMNS = ("in_training", "since_initial", "since_before")
@@ -20,7 +20,7 @@ def signs(result: Result) -> Analysis:
     change early, while many weights are left, and then stay, more than where weights are rewound. The control `random` would
     refute that the mask has to do with it: its survivors are any weights.
     """
-    check_connections(result, "signs")
+    check_unmoved(result, "signs compares weights at the same places")
     held: dict[tuple[int, str], list[Found]] = {}
     for trial in result.trials:
         for network, round, found in _flips(result, trial):
