@@ -119,13 +119,13 @@ def test_arrays_stay_as_they_are_and_are_not_copied_again():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Connections((2, 3), [0, 1], [0]), "3 starts"),
-        (lambda: Connections((2, 3), [0, 2, 1], [0]), "ascend from 0"),
-        (lambda: Connections((2, 3), [1, 1, 1], [0]), "ascend from 0"),
+        (lambda: Connections((2, 3), [0, 1], [0]), "in 3 steps"),
+        (lambda: Connections((2, 3), [0, 2, 1], [0]), "do not rise from 0"),
+        (lambda: Connections((2, 3), [1, 1, 1], [0]), "do not rise from 0"),
         (lambda: Connections((2, 3), [0, 1, 1], [3]), "0 to 2"),
         (lambda: Connections((2, 3), [0, 1, 1], [-1]), "0 to 2"),
-        (lambda: Connections((2, 3), [0, 2, 2], [1, 1]), "none is there twice"),
-        (lambda: Connections((2, 3), [0, 2, 2], [2, 1]), "ascend"),
+        (lambda: Connections((2, 3), [0, 2, 2], [1, 1]), "twice or behind"),
+        (lambda: Connections((2, 3), [0, 2, 2], [2, 1]), "behind a later one"),
         (lambda: Connections((2, 3), [0, 1, 1], [0.5]), "whole numbers"),
         (lambda: Connections((2, 3), [0, 1, 1], [2**33]), "int32"),
         (lambda: Connections((2, 3), [0, 1, 1], [0], input_names=["a"]), "1 names were given for 3"),

@@ -102,17 +102,17 @@ def test_connections_that_moved_are_those_of_the_model(copy):
 @pytest.mark.parametrize(
     ("place", "change", "words"),
     [
-        (INIT, lambda columns: columns + 12, "the model: fc1: columns of connections are numbers of inputs"),
-        (INIT, lambda columns: columns[::-1].copy(), "the model: fc1: columns of the connections to one output ascend"),
+        (INIT, lambda columns: columns + 12, "the model: fc1: the graph.* names the column"),
+        (INIT, lambda columns: columns[::-1].copy(), "the model: fc1: the graph.* twice or behind a later one"),
         (
             INIT.replace("columns", "starts"),
             lambda starts: starts[::-1].copy(),
-            "the model: fc1: starts of connections ascend",
+            "the model: fc1: the graph.* row starts that do not rise from 0",
         ),
         (
             f"{TRAINED}/fc1.columns",
             lambda columns: columns - 12,
-            "is damaged: trial 0, round 1: fc1: columns of connections",
+            "is damaged: trial 0, round 1: fc1: the graph.* names the column",
         ),
         (f"{TRAINED}/fc1.columns", lambda columns: columns[:-1], "has the shape"),
         (f"{TRAINED}/fc1.columns", lambda columns: columns + 0.5, "connections are whole numbers"),
