@@ -98,8 +98,9 @@ def _memory(experiment: Experiment, workers: int) -> int:
     """Return bytes of memory at the least: all processes have the parts of the data; the whole they share."""
     examples, dataset, copies = experiment.examples, experiment.dataset, workers + 1 if workers > 1 else 1
     parts = sum(x.nbytes for part in (examples.train, examples.validation, examples.test) for x in part)
+    each = size.bytes_each(experiment.settings.controls, experiment.settings.method)
     return (
-        copies * (parts + 8 * _state(experiment) + size.BYTES * _connections(experiment))
+        copies * (parts + 8 * _state(experiment) + each * _connections(experiment))
         + dataset.x_train.nbytes
         + dataset.y_train.nbytes
     )

@@ -31,7 +31,7 @@ from tinyticket.lottery.record import Record, reached
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.settings.defaults import read, separate
 from tinyticket.lottery.settings.document import takes_settings
-from tinyticket.lottery.size import check_fits
+from tinyticket.lottery.size import bytes_each, check_fits
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
 from tinyticket.lottery.transfer import Given
@@ -140,7 +140,7 @@ class Experiment:
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options
         )
         if isinstance(self.factory, str):
-            check_fits(self.factory)
+            check_fits(self.factory, bytes_each(self.settings.controls, self.settings.method))
         self.workers_given = running.workers is not None
         self.workers = inputs.usable_workers(running.workers, self.threads, self.settings.device)
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
