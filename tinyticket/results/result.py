@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError, printable
-from tinyticket.nn import Connections, Module, SparseLinear, build, described_weights
+from tinyticket.nn import Connections, Module, SparseLinear, build, described_weights, structure_names
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.frame import frame, rows
@@ -159,9 +159,10 @@ class Result(Shown):
         """Return the connections of sparse layers in a state of the network, by weight; InputError if they are none."""
         found = {}
         for layer, shape in self._sparse.items():
-            prefix = f"{layer}." if layer else ""
+            weight = f"{layer}.weight" if layer else "weight"
             try:
-                found[f"{prefix}weight"] = Connections(shape, state[f"{prefix}starts"], state[f"{prefix}columns"])
+                starts, columns = structure_names(weight)
+                found[weight] = Connections(shape, state[starts], state[columns])
             except InputError as error:
                 raise InputError(f"{self.archive.name} is damaged: {layer}: {error}") from None
         return found
@@ -303,12 +304,16 @@ def _fits(model: Any, round: Round) -> bool:
     return isinstance(model, Module) and {name: weight.shape for name, weight in model.prunable().items()} == shapes
 
 
+def with_frozen(state: Mapping, masks: Mapping, frozen: Mapping) -> dict[str, np.ndarray]:
+    """Return a state in which pruned weights have the values at which they are frozen."""
+    return {**state, **{name: np.where(masks[name], state[name], value) for name, value in frozen.items()}}
+
+
 def fill(model: Module, masks: Mapping, state: Mapping, frozen: Mapping) -> None:
     """Give a model masks and weights, the frozen values of pruned ones included, whose layers then have no masks."""
     for name, parameter in model.named_parameters():
         parameter.mask = None if name in frozen else masks.get(name)
-    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
-    model.load_state_dict({**state, **held})
+    model.load_state_dict(with_frozen(state, masks, frozen))
     for name, layer in model.named_modules():
         try:
             getattr(layer, "connections", None)  # those of the state are looked at

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyticket.nn import structure_names
 from tinyticket.results.structure import Structure
 from tinyticket.store import Archive, Group, Run, facts, layout
+from tinyticket.store.contents import without_structure
 
 
 class Round:
@@ -72,10 +74,9 @@ class Round:
     @property
     def moved(self) -> list[str]:
         """The arrays of connections that are others after the last iteration than in theta_0, by name."""
-        prefixes, others = [weight.removesuffix("weight") for weight in self.masks], self._initial
-        places = {f"{prefix}{end}" for prefix in prefixes for end in ("starts", "columns")}
+        places = {name for weight in self.masks for name in structure_names(weight)}
         own = {name: value for name, value in self.structure.items() if name in places}
-        return [n for n, value in own.items() if value is not others[n] and not np.array_equal(value, others[n])]
+        return [*without_structure(own, self._initial)]
 
     @property
     def frozen(self) -> dict[str, np.ndarray]:

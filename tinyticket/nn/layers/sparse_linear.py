@@ -141,6 +141,12 @@ class SparseLinear(Prunable):
         }
 
 
+def structure_names(weight: str) -> tuple[str, str]:
+    """Return what starts and columns are called in a state, given the name of the weight."""
+    prefix = weight.removesuffix("weight")
+    return f"{prefix}starts", f"{prefix}columns"
+
+
 def sparse_layers(model: Module) -> dict[str, SparseLinear]:
     """Return the layers of a model that have some connections alone, by the names of their weights."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from tinyticket.results.analyses.analysis import Analysis, Found, means
@@ -17,18 +19,20 @@ def movement(result: Result) -> Analysis:
     appendix F) find that winning-ticket weights move more than others; Zhou et al. (2019) that their signs are what matters.
     """
     check_unmoved(result, "movement compares weights at the same places")
-    held: dict[tuple[int, str], list[Found]] = {}
+    found = means(_by_layer(result))
+    rows = [{"round": n, "density": moved.pop("density"), "layer": name, **moved} for n, name, moved in found]
+    title = "Mean distance from the initial value, of weights that stay and that the next pruning removes"
+    return Analysis(title, rows, "density", ("kept_moved", "pruned_moved", "kept_flipped"), "layer")
+
+
+def _by_layer(result: Result) -> Iterator[tuple[int, str, Found]]:
     for trial in result.trials:
         initial = result.init(trial.number)
         for round, after in _successors(result, trial):
             trained = round.trained
             for name, mask in round.masks.items():
                 keeps = after.masks[name] if after else mask
-                found: Found = {"density": round.density, **_of(initial[name], trained[name], mask, keeps)}
-                held.setdefault((round.number, name), []).append(found)
-    rows = [{"round": n, "density": found.pop("density"), "layer": name, **found} for n, name, found in means(held)]
-    title = "Mean distance from the initial value, of weights that stay and that the next pruning removes"
-    return Analysis(title, rows, "density", ("kept_moved", "pruned_moved", "kept_flipped"), "layer")
+                yield round.number, name, {"density": round.density, **_of(initial[name], trained[name], mask, keeps)}
 
 
 def _successors(result: Result, trial: Trial) -> list[tuple[Round, Round | None]]:

@@ -21,15 +21,12 @@ def signs(result: Result) -> Analysis:
     refute that the mask has to do with it: its survivors are any weights.
     """
     check_unmoved(result, "signs compares weights at the same places")
-    held: dict[tuple[int, str], list[Found]] = {}
-    for trial in result.trials:
-        for network, round, found in _flips(result, trial):
-            held.setdefault((round.number, network), []).append({"density": round.density, **found})
-    rows = [{"round": number, "network": network, **found} for number, network, found in means(held)]
+    flips = (flip for trial in result.trials for flip in _flips(result, trial))
+    rows = [{"round": number, "network": network, **found} for number, network, found in means(flips)]
     return Analysis("Share of surviving weights whose sign changed", rows, "density", COLUMNS, "network")
 
 
-def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, Found]]:
+def _flips(result: Result, trial: Trial) -> Iterator[tuple[int, str, Found]]:
     initial, before = result.init(trial.number), None
     for round in trial.rounds:
         ended = round.trained
@@ -39,7 +36,7 @@ def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, Found]]:
             start = result.start(trial.number, round.number, None if is_ticket else name)
             pairs = (start, initial, before if is_ticket else None)
             shares = [None if first is None else prune.sign_flips(first, trained, run.masks) for first in pairs]
-            yield name, run, dict(zip(COLUMNS, shares, strict=True))
+            yield round.number, name, {"density": run.density, **dict(zip(COLUMNS, shares, strict=True))}
         if round.number == 0 or not result.config.get("one_shot"):
             before = round.continued.trained if round.continued else ended
 
