@@ -7,6 +7,7 @@ import tinyticket as tt
 from tests.lottery.experiments import DATA, MODEL, SMALL, contents, differing
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, recipes
+from tinyticket.lottery.methods import METHODS
 from tinyticket.lottery.plan import layer_groups
 from tinyticket.lottery.settings import resolve
 from tinyticket.nn import models
@@ -82,7 +83,9 @@ def test_networks_that_were_never_dense_move_their_connections_once_an_epoch(nam
     assert (found.model, found.iterations, found.optimizer) == (model, 450 * epochs, optimizer)
     assert (found.batch_size, found.lr, found.update_every, found.method) == (100, 0.01, 450, "set")
     assert (found.one_shot, found.controls) == ((1.0,), ("static",))
-    assert [weight.size for weight in models.create(model, (3072,), 10, rng=0).prunable().values()] == connections
+    network = models.create(model, (3072,), 10, rng=0)
+    assert [weight.size for weight in network.prunable().values()] == connections
+    assert METHODS[found.method].plan(network, found).weights_left == [sum(connections)] * 2
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ def _never_dense(sizes: str, density: str, optimizer: str, epochs: int) -> Optio
     """Return the settings of a network of 450 batches an epoch whose connections move, beside the same ones at rest."""
     model = {"model": f"sparse-mlp-{sizes}@{density}", "data": "cifar10", "method": "set", "one_shot": "1"}
     trained = {"batch_size": 100, "lr": 0.01, "optimizer": optimizer, "iterations": 450 * epochs}
-    return {**_EVERYWHERE, **model, **trained, "evaluate_every": 450, "update_every": 450, "controls": "static"}
+    once_an_epoch = {"update_every": 450, "evaluate_every": 450}
+    return {**_EVERYWHERE, **model, **trained, **once_an_epoch, "scope": "erk", "controls": "static"}
 
 
 _OWN: dict[str, Options] = {
