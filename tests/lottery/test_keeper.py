@@ -264,7 +264,7 @@ def test_what_a_strangers_generator_is_does_no_harm(at_once, interrupt, out, cap
 
 
 def test_a_disk_without_room_for_it_is_one_remark(at_once, out, caplog, monkeypatch):
-    def full(path, key, progress):
+    def full(path, *_):
         raise InputError(f"{path} cannot be written: No space left on device; what it held before is untouched")
 
     monkeypatch.setattr(keeper, "write_progress", full)

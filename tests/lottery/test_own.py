@@ -16,7 +16,8 @@ from tinyticket.lottery.recipes import RECIPES
 from tinyticket.lottery.registry import _installed
 from tinyticket.lottery.replay.replay import replay
 from tinyticket.lottery.replay.verify import verify
-from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.revision import Revision
+from tinyticket.lottery.start import Start
 from tinyticket.results.naming import Networks
 
 

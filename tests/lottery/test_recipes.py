@@ -7,6 +7,7 @@ import tinyticket as tt
 from tests.lottery.experiments import DATA, MODEL, SMALL, contents, differing
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, recipes
+from tinyticket.lottery.methods import METHODS
 from tinyticket.lottery.plan import layer_groups
 from tinyticket.lottery.settings import resolve
 from tinyticket.nn import models
@@ -59,30 +60,32 @@ def test_no_recipe_is_left_out_of_the_test_above():
     assert {f"frankle-carbin/{name}" for name in PAPER} | NEVER_DENSE.keys() == set(recipes.RECIPES)
 
 
-NEVER_DENSE = {  # model, connections, epochs of 450 batches, optimizer
+SET_MNIST = [35_680, 40_000, 40_000, 10_000]  # 20 connections for each input and output, or all
+NEVER_DENSE = {  # model, connections, epochs, batches of an epoch, optimizer, augment
+    "mocanu/set-mnist": ("784-1000-1000-1000-10@e20-dropout0.3", SET_MNIST, 1000, 550, "momentum", "none"),
+    "mocanu/set-fashion-mnist": ("784-1000-1000-1000-10@e20-dropout0.3", SET_MNIST, 1000, 550, "momentum", "none"),
     "mocanu/set-cifar10": (
-        "sparse-mlp-3072-4000-1000-4000-10@e20",
-        [141_440, 100_000, 100_000, 40_000],
-        1000,
-        "momentum",
+        *("3072-4000-1000-4000-10@e20-dropout0.3", [141_440, 100_000, 100_000, 40_000]),
+        *(1000, 450, "momentum", "flip-crop"),
     ),
     "wesselink/nerva-cifar10": (
-        "sparse-mlp-3072-1024-1024-1024-10@0.01",
-        [31_457, 10_486, 10_486, 10_240],
-        100,
-        "nesterov",
+        *("3072-1024-1024-1024-10@0.01", [31_457, 10_486, 10_486, 10_240]),
+        *(100, 450, "nesterov", "none"),
     ),
 }
 
 
 @pytest.mark.parametrize("name", NEVER_DENSE)
 def test_networks_that_were_never_dense_move_their_connections_once_an_epoch(name):
-    model, connections, epochs, optimizer = NEVER_DENSE[name]
+    model, connections, epochs, epoch, optimizer, augment = NEVER_DENSE[name]
     found = resolve(training_examples=50_000, **recipes.fill(name, {}))
-    assert (found.model, found.iterations, found.optimizer) == (model, 450 * epochs, optimizer)
-    assert (found.batch_size, found.lr, found.update_every, found.method) == (100, 0.01, 450, "set")
+    assert (found.model, found.iterations) == (f"sparse-mlp-{model}", epoch * epochs)
+    assert (found.optimizer, found.augment) == (optimizer, augment)
+    assert (found.batch_size, found.lr, found.update_every, found.method) == (100, 0.01, epoch, "set")
     assert (found.one_shot, found.controls) == ((1.0,), ("static",))
-    assert [weight.size for weight in models.create(model, (3072,), 10, rng=0).prunable().values()] == connections
+    network = models.create(found.model, (int(model.partition("-")[0]),), 10, rng=0)
+    assert [weight.size for weight in network.prunable().values()] == connections
+    assert METHODS[found.method].plan(network, found).weights_left == [sum(connections)] * 2
 
 
 @pytest.mark.parametrize(

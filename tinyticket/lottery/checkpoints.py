@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.errors import InputError
-from tinyticket.lottery.start import Revision
+from tinyticket.lottery.revision import Revision
 from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
 from tinyticket.store import Checkpoint, Course, Progress

@@ -21,8 +21,9 @@ from tinyticket.lottery import checkpoints
 from tinyticket.lottery.calls import calls
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.keeper import Keeper
+from tinyticket.lottery.revision import Revision
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.start import Start
 from tinyticket.lottery.step import ADAMS, Step, executed, make_optimizer, make_step
 from tinyticket.nn import Connections, Module, Parameter, sparse_layers
 from tinyticket.nn.losses import CrossEntropy, Loss

@@ -21,9 +21,10 @@ from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.methods.tickets import Tickets
 from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
+from tinyticket.lottery.revision import Revision
 from tinyticket.lottery.rewinding import Rewinding, kept_iteration
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module
 from tinyticket.results.naming import metric_of

@@ -22,7 +22,8 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, stream
 from tinyticket.lottery.methods.gradual import Gradual, parse_gradual
-from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.revision import Revision
+from tinyticket.lottery.start import Start
 
 WHEN = (2, 14, 3)  # 2, 5, 8, 11, 14 of 20 iterations
 DENSITIES = [0.5, 0.2]

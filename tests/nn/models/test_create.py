@@ -8,7 +8,7 @@ import pytest
 import tinyticket as tt
 from tests.nn.bits import same_bits
 from tinyticket.errors import InputError
-from tinyticket.nn import Linear, Module, ReLU, build, describe, models
+from tinyticket.nn import Dropout, Linear, Module, ReLU, build, describe, models
 
 
 def weight_counts(model) -> list[int]:
@@ -36,6 +36,16 @@ def test_an_mlp_has_the_sizes_in_its_name_with_relu_between_them():
     ]
     assert sum(isinstance(part, ReLU) for part in model) == 2
     assert isinstance(model[-1], Linear)
+
+
+@pytest.mark.parametrize("name", ["mlp-40-30-20-3", "sparse-mlp-40-30-20-3@0.1"])
+def test_dropout_comes_after_hidden_layers_and_leaves_the_weights(name):
+    plain, dropping = (models.create(name + dropout, (40,), 3, rng=0) for dropout in ("", "-dropout0.3"))
+    assert [part.p for part in dropping if isinstance(part, Dropout)] == [0.3, 0.3]
+    assert isinstance(dropping[-1], type(plain[-1]))
+    assert isinstance(dropping[-2], Dropout)
+    state = dropping.state_dict()
+    assert all(np.array_equal(value, state[key]) for key, value in plain.state_dict().items())
 
 
 def test_an_mlp_without_hidden_layers_is_one_linear_layer():

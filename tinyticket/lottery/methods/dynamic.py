@@ -27,7 +27,8 @@ from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.methods.method import REST, Method, layer_densities
 from tinyticket.lottery.methods.moving import MOVING_CONNECTIONS, Moves, moves_connections, plan_moves
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.revision import Revision
+from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Connections, Module, Move
 from tinyticket.results.naming import Networks

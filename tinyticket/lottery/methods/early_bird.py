@@ -12,7 +12,8 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.methods.method import REST, Method, layer_densities
 from tinyticket.lottery.plan import Plan, channel_plan
-from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.revision import Revision
+from tinyticket.lottery.start import Start
 from tinyticket.nn import Module
 from tinyticket.prune.channels import Channels, weights_of_channels
 from tinyticket.results import naming

@@ -10,8 +10,9 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.methods.method import Method, layer_counts
 from tinyticket.lottery.pruning import AT_INIT, Scores
+from tinyticket.lottery.revision import Revision
 from tinyticket.lottery.rewinding import changes_reset
-from tinyticket.lottery.start import Revision, Start
+from tinyticket.lottery.start import Start
 from tinyticket.results import naming
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.plan import Plan, prunable_sizes
-from tinyticket.lottery.start import Revision
+from tinyticket.lottery.revision import Revision
 from tinyticket.nn import Connections, Module, Move, sparse_layers
 from tinyticket.results.naming import Networks
 

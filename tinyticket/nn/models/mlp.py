@@ -22,17 +22,21 @@ def lenet_300_100(name: str, input_shape: tuple[int, ...], classes: int, rng: np
 
 
 def mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
-    """Make the network whose layer sizes stand in its name, "mlp-784-200-50-10"; they must fit the data."""
-    sizes = [int(size) for size in name.split("-")[1:]]
+    """Make the network whose layer sizes stand in its name, "mlp-784-200-50-10"; they must fit the data.
+
+    "mlp-784-200-50-10-dropout0.3" drops 30% of the activations of each hidden layer while it trains.
+    """
+    plain, dropout = _dropout(name)
+    sizes = [int(size) for size in plain.split("-")[1:]]
     _check(name, sizes, input_shape, classes, sum(map(math.prod, pairwise(sizes))))
-    return Sequential(fully_connected(sizes, rng))
+    return Sequential(fully_connected(sizes, rng, dropout=dropout))
 
 
 def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
     """Make a network of sparse layers with connections at random, which are drawn first, before all weights.
 
     "sparse-mlp-784-300-100-10@0.05" has 5% of the connections in all layers but the last, which is dense; with "@e20" a layer has
-    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20).
+    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Dropout as in `mlp`.
     """
     layers = layer_sizes(name)
     sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
@@ -44,7 +48,7 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
         graph = graphs.pop(0)
         return Linear(inputs, outputs, rng=rng) if graph is None else SparseLinear(inputs, outputs, graph, rng=rng)
 
-    return Sequential(fully_connected(sizes, rng, make=make))
+    return Sequential(fully_connected(sizes, rng, dropout=_dropout(name)[1], make=make))
 
 
 class SparseLayer(NamedTuple):
@@ -62,7 +66,7 @@ class SparseLayer(NamedTuple):
 
 def layer_sizes(name: str) -> list[SparseLayer]:
     """Return the sizes of the layers of "sparse-mlp-IN-...-OUT@DENSITY", by its name alone."""
-    sizes, _, amount = name.removeprefix("sparse-mlp-").partition("@")
+    sizes, _, amount = _dropout(name)[0].removeprefix("sparse-mlp-").partition("@")
     layers = [SparseLayer(*pair, math.prod(pair)) for pair in pairwise(map(int, sizes.split("-")))]
     if amount.startswith("e"):
         return [
@@ -73,6 +77,12 @@ def layer_sizes(name: str) -> list[SparseLayer]:
         *(layer._replace(connections=round(float(amount) * layer.connections)) for layer in layers[:-1]),
         layers[-1],
     ]
+
+
+def _dropout(name: str) -> tuple[str, float]:
+    """Return a name without its "-dropout0.3", and that number, or 0."""
+    plain, _, rate = name.partition("-dropout")
+    return plain, float(rate or 0)
 
 
 def _check(name: str, sizes: list[int], input_shape: tuple[int, ...], classes: int, weights: int) -> None:
