@@ -42,7 +42,8 @@ def test_an_mlp_has_the_sizes_in_its_name_with_relu_between_them():
 def test_dropout_comes_after_hidden_layers_and_leaves_the_weights(name):
     plain, dropping = (models.create(name + dropout, (40,), 3, rng=0) for dropout in ("", "-dropout0.3"))
     assert [part.p for part in dropping if isinstance(part, Dropout)] == [0.3, 0.3]
-    assert isinstance(dropping[-1], type(plain[-1])) and isinstance(dropping[-2], Dropout)
+    assert isinstance(dropping[-1], type(plain[-1]))
+    assert isinstance(dropping[-2], Dropout)
     state = dropping.state_dict()
     assert all(np.array_equal(value, state[key]) for key, value in plain.state_dict().items())
 

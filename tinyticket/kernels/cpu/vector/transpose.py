@@ -87,8 +87,8 @@ def square_of_pixels(builder, data, starts, offset):
 def columns_of_pixels(builder, data, starts, offset, count):
     """Return the transpose of `square_of_pixels`, with lanes from `count` on set to zero.
 
-    Bytes are turned instead of numbers, which takes less than half as many shuffles. Row 4 i + k is the i-th quarter of the k-th of four
-    registers; two steps bring the four rows of a quarter beside each other, and what widens a byte picks the column.
+    Bytes are turned instead of numbers, which takes less than half as many shuffles. Row 4 i + k is the i-th quarter of the k-th of
+    four registers; two steps bring the four rows of a quarter beside each other, and what widens a byte picks the column.
     """
     rows = list(_pixel_rows(builder, data, starts, offset))
     registers = [_joined(builder, rows[k::4]) for k in range(4)]
