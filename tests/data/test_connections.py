@@ -95,10 +95,10 @@ WHOLE = {
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"indptr": np.array([0, 5, 2])}, "its indptr"),
-        ({"indptr": np.array([0, 2])}, "its indptr"),
-        ({"indices": np.array([0, 3])}, "outside of 3 inputs"),
-        ({"indices": np.array([0, -1])}, "outside of 3 inputs"),
+        ({"indptr": np.array([0, 5, 2])}, "row starts that do not rise"),
+        ({"indptr": np.array([0, 2])}, "row starts that do not rise"),
+        ({"indices": np.array([0, 3])}, "the csr matrix names the column"),
+        ({"indices": np.array([0, -1])}, "the csr matrix names the column"),
         ({"indices": np.array([0.5, 1])}, "whole numbers"),
         ({"shape": np.array([2, 2**40])}, "more rows and columns"),
         ({"shape": np.array([2, 3, 4])}, "whole numbers"),

@@ -12,8 +12,7 @@ from functools import partial
 from tests.fuzz.forgeries import forge, honest, made_consistent
 from tests.lottery.experiments import DATA
 from tinyticket.errors import InputError
-from tinyticket.lottery.replay.digests import digest_checks
-from tinyticket.lottery.replay.verify import verify
+from tinyticket.lottery.replay.verify import digest_checks, verify
 from tinyticket.results import load
 
 CASES = int(os.environ.get("TINYTICKET_FUZZ_FORGERIES", 15))

@@ -35,9 +35,8 @@ from tinyticket.lottery.record import write_round
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.transfer import Given, Network, OfResult, label
-from tinyticket.report.analysis import analysis_table
 from tinyticket.report.export import export
-from tinyticket.report.table import comparison_table, table, title
+from tinyticket.report.table import analysis_table, comparison_table, table, title
 from tinyticket.results import Result, compare, load
 from tinyticket.results.analyses import ANALYSES
 from tinyticket.store import Archive, layout

@@ -63,7 +63,7 @@ def test_the_last_image_of_a_file_is_read_to_its_end_and_no_further(tmp_path):
 
 def test_bad_arguments_are_refused():
     data = np.zeros((4, 1, 3, 3), np.float32)
-    with pytest.raises(InputError, match="needs data"):
+    with pytest.raises(InputError, match="data must be"):
         cpu.gather_images(data[0], [0])
     with pytest.raises(InputError, match="from 0 to 3, not 1 to 4"):
         cpu.gather_images(data, [1, 4])

@@ -89,9 +89,9 @@ def test_blocks_have_nearly_as_many_survivors_each(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (((2, 3), [0, 1], [0], 2), "3 starts"),
+        (((2, 3), [0, 1], [0], 2), "in 3 steps"),
         (((2, 3), [0, 1, 2], [0], 2), "from 0 to"),
-        (((2, 3), [0, 2, 1], [0], 2), "ascend"),
+        (((2, 3), [0, 2, 1], [0], 2), "do not rise"),
         (((2, 3), [0, 1, 1], [3], 2), "0 to 2"),
     ],
 )

@@ -20,7 +20,7 @@ from tinyticket.data import from_arrays
 from tinyticket.errors import InputError
 from tinyticket.lottery import calls, keeper
 from tinyticket.lottery.keeper import EVERY, VARIABLE, FileKeeper
-from tinyticket.store.layout import Outline
+from tinyticket.lottery.start import Start
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (260, 3, 8, 8)).astype(np.float32) / 255
 IMAGES = from_arrays(PIXELS[:200], DATA.y_train, PIXELS[200:], DATA.y_test, name="images")
@@ -127,6 +127,16 @@ def test_a_training_interrupted_again_and_again_comes_to_the_same_bits(name, at_
     assert not [record for record in caplog.records if "keeps" in record.getMessage() or "kept" in record.getMessage()]
     assert differing(contents(result.path), whole) == []
     assert kept(out) == []
+
+
+@pytest.mark.parametrize(("looks", "is_held"), [(4, False), (16, True)])
+def test_connections_are_kept_once_they_have_moved(looks, is_held, at_once, interrupt, out):
+    interrupt(looks)  # in the dense training, or in the one whose connections move
+    with pytest.raises(Pause):
+        run("rigl-sampled", out=out)
+    with h5py.File(out.parent / kept(out)[-1]) as file:
+        assert "fc1.weight" in file["network"]
+        assert ("fc1.columns" in file["network"]) == is_held
 
 
 def test_whoever_watches_is_told_the_whole_training(at_once, interrupt, out):
@@ -280,7 +290,7 @@ def watched(clock, monkeypatch, tmp_path):
     """A keeper of a training that takes a second to be written, and the times at which it was."""
     written = []
 
-    def write(path, key, progress):
+    def write(path, key, progress, structure):
         clock[0] += 1
         written.append(clock[0])
 
@@ -320,7 +330,7 @@ def test_the_end_and_ctrl_c_are_reason_enough_after_some_seconds(seconds, is_kep
 @pytest.mark.parametrize(("error", "is_kept"), [(KeyboardInterrupt, True), (None, False)])
 def test_what_takes_long_to_write_is_written_at_once_only_when_it_would_be_lost(error, is_kept, watched, clock):
     one, written = watched
-    one.found(Outline({"fc": (10**4, 10**4)}, []), 10)  # 1.2 GB
+    one.found(Start({}, {"fc": np.broadcast_to(np.float32(0), (10**4, 10**4))}, {}), 10)  # 1.2 GB
     with contextlib.suppress(KeyboardInterrupt), one.keeping(lambda: None):
         clock[0] += 200
         with one.undisturbed():

@@ -78,7 +78,7 @@ def test_connections_of_a_stranger_take_no_more_memory_than_they_are_long(path, 
     with h5py.File(shutil.copy(path, tmp_path / "forged.h5"), "r+") as file:
         file[place][1:] = np.arange(1, file[place].size) * 2**60
     checks = verify(tt.load(tmp_path / "forged.h5"))
-    assert "starts of connections ascend from 0 to their number" in str([check.failures for check in checks])
+    assert "row starts that do not rise from 0 to" in str([check.failures for check in checks])
 
 
 def test_a_control_with_other_connections_is_on_no_line(result):
@@ -184,7 +184,13 @@ def test_what_does_not_fit_is_refused_before_anything_is_made(monkeypatch):
 
 
 def test_a_dry_run_says_sizes_first():
-    assert size.words("sparse-mlp-1000000-1000000-2@0.00001", 60).startswith(
+    assert size.words("sparse-mlp-1000000-1000000-2@0.00001", 60, 200).startswith(
         "12,000,000 connections, which take up to 2,400 MB of memory and about "
     )
-    assert size.words("mlp-12-8-3", 60) == ""
+    assert size.words("mlp-12-8-3", 60, 200) == ""
+
+
+def test_connections_take_less_where_no_others_are_drawn():
+    assert size.bytes_each("none", "tickets") == size.bytes_each((), "tickets") == size.BARE
+    assert size.bytes_each(None, "tickets") == size.bytes_each(("rewired",), "tickets") == size.BYTES
+    assert size.bytes_each((), "set") == size.BYTES

@@ -32,6 +32,14 @@ def test_a_constant_fan_in_is_drawn_with_equal_probability(fan_in):
         Connections.constant_fan_in(4, 3, fan_in + 4)
 
 
+@pytest.mark.parametrize("count", [True, "2", None, 2.0, float("nan")])
+def test_what_is_no_count_and_no_share_is_refused(count):
+    with pytest.raises(InputError, match=r"a density of connections lies above 0 and is at most 1; got"):
+        Connections.random(4, 3, count)
+    with pytest.raises(InputError, match="an output has 1 to 4 of 4 inputs, not"):
+        Connections.constant_fan_in(4, 3, count)
+
+
 @EXAMPLES
 @given(st.integers(1, 6), st.integers(1, 6), st.data())
 def test_a_mask_a_matrix_and_edges_give_the_same_connections(outputs, inputs, data):
@@ -111,13 +119,13 @@ def test_arrays_stay_as_they_are_and_are_not_copied_again():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Connections((2, 3), [0, 1], [0]), "3 starts"),
-        (lambda: Connections((2, 3), [0, 2, 1], [0]), "ascend from 0"),
-        (lambda: Connections((2, 3), [1, 1, 1], [0]), "ascend from 0"),
+        (lambda: Connections((2, 3), [0, 1], [0]), "in 3 steps"),
+        (lambda: Connections((2, 3), [0, 2, 1], [0]), "do not rise from 0"),
+        (lambda: Connections((2, 3), [1, 1, 1], [0]), "do not rise from 0"),
         (lambda: Connections((2, 3), [0, 1, 1], [3]), "0 to 2"),
         (lambda: Connections((2, 3), [0, 1, 1], [-1]), "0 to 2"),
-        (lambda: Connections((2, 3), [0, 2, 2], [1, 1]), "none is there twice"),
-        (lambda: Connections((2, 3), [0, 2, 2], [2, 1]), "ascend"),
+        (lambda: Connections((2, 3), [0, 2, 2], [1, 1]), "twice or behind"),
+        (lambda: Connections((2, 3), [0, 2, 2], [2, 1]), "behind a later one"),
         (lambda: Connections((2, 3), [0, 1, 1], [0.5]), "whole numbers"),
         (lambda: Connections((2, 3), [0, 1, 1], [2**33]), "int32"),
         (lambda: Connections((2, 3), [0, 1, 1], [0], input_names=["a"]), "1 names were given for 3"),

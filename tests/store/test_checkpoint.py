@@ -42,7 +42,7 @@ def archive(tmp_path):
 
 def test_it_comes_back_as_it_was(archive):
     with archive.read() as root:
-        back = read_checkpoint(root.group("rewind"), SHAPES)
+        back = read_checkpoint(root.group("rewind"), SHAPES, {})
     assert (back.iteration, back.steps) == (12, CHECKPOINT.steps)
     assert list(back.state) == list(CHECKPOINT.state)
     for name, value in CHECKPOINT.state.items():
@@ -78,4 +78,4 @@ def test_what_is_missing_is_damage(damage, words, archive):
         pytest.raises(InputError, match=f"is damaged: .*{words}"),
         archive.read() as root,
     ):
-        read_checkpoint(root.group("rewind"), SHAPES)
+        read_checkpoint(root.group("rewind"), SHAPES, {})

@@ -11,7 +11,7 @@ import tinyticket as tt
 from tests.lottery.experiments import DATA, equal_bytes, find
 from tinyticket import nn
 from tinyticket.errors import InputError
-from tinyticket.store import layout
+from tinyticket.store import contents
 
 INIT, TRAINED = "trials/0/init/fc1.columns", "trials/0/rounds/01/trained"
 SETTINGS = {"rounds": 1, "iterations": 10, "controls": "none", "rewind_to": 5, "threads": 1}
@@ -81,9 +81,9 @@ def moved(initial: dict) -> dict:
 def test_connections_that_moved_are_written_with_the_network_that_has_them(whole, tmp_path):
     result = tt.load(whole)
     initial, run = result.init(0), result.round(0, 1).run()
-    assert layout.without_whole(run.trained, initial).keys() == initial.keys() - {"fc1.starts", "fc1.columns"}
+    assert contents.without_structure(run.trained, initial).keys() == initial.keys() - {"fc1.starts", "fc1.columns"}
     other = {**moved(run.trained), "fc1.starts": run.trained["fc1.starts"].copy()}
-    assert layout.without_whole(other, initial).keys() == initial.keys() - {"fc1.starts"}
+    assert contents.without_structure(other, initial).keys() == initial.keys() - {"fc1.starts"}
 
 
 def test_connections_that_moved_are_those_of_the_model(copy):
@@ -102,17 +102,17 @@ def test_connections_that_moved_are_those_of_the_model(copy):
 @pytest.mark.parametrize(
     ("place", "change", "words"),
     [
-        (INIT, lambda columns: columns + 12, "the model: fc1: columns of connections are numbers of inputs"),
-        (INIT, lambda columns: columns[::-1].copy(), "the model: fc1: columns of the connections to one output ascend"),
+        (INIT, lambda columns: columns + 12, "the model: fc1: the graph.* names the column"),
+        (INIT, lambda columns: columns[::-1].copy(), "the model: fc1: the graph.* twice or behind a later one"),
         (
             INIT.replace("columns", "starts"),
             lambda starts: starts[::-1].copy(),
-            "the model: fc1: starts of connections ascend",
+            "the model: fc1: the graph.* row starts that do not rise from 0",
         ),
         (
             f"{TRAINED}/fc1.columns",
             lambda columns: columns - 12,
-            "is damaged: trial 0, round 1: fc1: columns of connections",
+            "is damaged: trial 0, round 1: fc1: the graph.* names the column",
         ),
         (f"{TRAINED}/fc1.columns", lambda columns: columns[:-1], "has the shape"),
         (f"{TRAINED}/fc1.columns", lambda columns: columns + 0.5, "connections are whole numbers"),

@@ -71,7 +71,7 @@ def analyze(
             raise InputError(f"the analysis {what} {does}: leave {', '.join(sorted(unused)).replace('_', '-')} out")
         with waiting(quiet, f"analysing {file}"):
             found = analyses[what](load(file), **{names[name]: value for name, value in given.items()})
-    from tinyticket.report.analysis import analysis_table
+    from tinyticket.report.table import analysis_table
 
     if output:
         with waiting(quiet, f"drawing {output}"):

@@ -141,9 +141,11 @@ def _option(setting: Any) -> click.Option:
 def say_size(given: dict[str, Any]) -> None:
     """Print how large a network by name is before it is made, where its name says that it was never dense."""
     from tinyticket.lottery.settings.table import SETTINGS
-    from tinyticket.lottery.size import words
+    from tinyticket.lottery.size import bytes_each, words
 
-    if found := words(str(given.get("model", "")), int(given.get("batch_size") or SETTINGS["batch_size"].default)):
+    each = bytes_each(given.get("controls"), given.get("method") or SETTINGS["method"].default)
+    batch_size = int(given.get("batch_size") or SETTINGS["batch_size"].default)
+    if found := words(str(given.get("model", "")), batch_size, each):
         click.echo(f"{given['model']}: {found}")
 
 

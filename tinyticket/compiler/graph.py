@@ -79,6 +79,14 @@ class Graph:
                 found.setdefault(value, []).append(operation)
         return found
 
+    def maker(self, value: Value) -> Operation | None:
+        """Return the operation that makes a value, under whatever shape; None of the batch."""
+        return next((each for each in self.operations if each.output.root is value.root), None)
+
+    def reader(self, value: Value) -> Operation | None:
+        """Return the first operation that reads a value before any other, under whatever shape; None of the logits."""
+        return next((each for each in self.operations if each.inputs[0].root is value.root), None)
+
     @property
     def is_mlp(self) -> bool:
         """Whether it is a chain of linear layers, each with an activation but for the last.

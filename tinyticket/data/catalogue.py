@@ -43,8 +43,12 @@ class Entry:
     publication: Publication | None = None
 
 
+def _published(description: str, load: Callable[[Folder], Dataset], publication: Publication) -> Entry:
+    return Entry(description, load, publication.locate, publication)
+
+
 def _cifar(description: str, cifar: Cifar) -> Entry:
-    return Entry(description, partial(load_cifar, cifar), cifar.publication.locate, cifar.publication)
+    return _published(description, partial(load_cifar, cifar), cifar.publication)
 
 
 CATALOGUE = {
@@ -58,17 +62,9 @@ CATALOGUE = {
         lambda folder: load_digits(test_every=5),
         lambda folder: locate_digits(),
     ),
-    "mnist": Entry(
-        "handwritten digits, 70,000 images of 28 x 28",
-        partial(load_mnist, MNIST),
-        MNIST.locate,
-        MNIST,
-    ),
-    "fashion-mnist": Entry(
-        "pieces of clothing in 10 classes, 70,000 images of 28 x 28",
-        partial(load_mnist, FASHION_MNIST),
-        FASHION_MNIST.locate,
-        FASHION_MNIST,
+    "mnist": _published("handwritten digits, 70,000 images of 28 x 28", partial(load_mnist, MNIST), MNIST),
+    "fashion-mnist": _published(
+        "pieces of clothing in 10 classes, 70,000 images of 28 x 28", partial(load_mnist, FASHION_MNIST), FASHION_MNIST
     ),
     "cifar10": _cifar("photographs of 10 kinds of things, 60,000 images of 32 x 32 in colour", CIFAR10),
     "cifar100": _cifar("photographs of 100 kinds of things, 60,000 images of 32 x 32 in colour", CIFAR100),

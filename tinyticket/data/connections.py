@@ -17,6 +17,7 @@ from tinyticket.data.files import open_content, printable
 from tinyticket.data.npz import read_npz
 from tinyticket.data.tables import DELIMITERS, lines_of
 from tinyticket.errors import InputError
+from tinyticket.kernels.csr import check_rows
 from tinyticket.nn import Connections
 
 MATRIX = "format, shape, and indices and indptr or row and col, as scipy.sparse.save_npz writes them"
@@ -121,9 +122,8 @@ def _of_matrix(arrays: Mapping[str, NDArray]) -> tuple[NDArray, tuple[int, int]]
     shape = tuple(map(int, arrays["shape"]))
     first, second = places
     if format != b"coo":  # numbers in rows or columns, and where these begin
-        starts, lines = second, shape[format == b"csc"]
-        if starts.size != lines + 1 or starts[0] or starts[-1] != first.size or (starts[1:] < starts[:-1]).any():
-            raise InputError(f"its indptr is not that of a matrix of shape {shape} with {first.size} places")
+        starts, (lines, width) = second, shape if format == b"csr" else shape[::-1]
+        check_rows(starts, first, (lines, width), f"the {format.decode()} matrix", ordered=False)
         within = np.repeat(np.arange(lines), np.diff(starts).astype(np.int64))
         first, second = (within, first) if format == b"csr" else (first, within)
     if first.size != second.size or min(shape) < 1:

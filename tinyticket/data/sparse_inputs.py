@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tinyticket.errors import InputError
 from tinyticket.kernels import reference
+from tinyticket.kernels.csr import check_rows, falls, row_of
 
 MOST_FEATURES = 10_000_000
 """As many as examples may have in a result file; a batch of a hundred then takes gigabytes."""
@@ -141,50 +142,31 @@ def _checked_shape(shape: Any, called: str) -> tuple[int, int]:
 def _checked_arrays(csr: Any, shape: tuple[int, int], called: str) -> tuple[NDArray, NDArray, NDArray]:
     """Return where rows start, columns and values, which are those of a CSR matrix of that shape in any order."""
     starts, columns, values = np.asarray(csr.indptr), np.asarray(csr.indices), np.asarray(csr.data)
-    for name, array, kinds in (("indptr", starts, "iu"), ("indices", columns, "iu"), ("data", values, "buif")):
-        if array.ndim != 1 or array.dtype.kind not in kinds:
-            wanted = "integers" if kinds == "iu" else "integers, floats or bools"
-            raise InputError(
-                f"{called} has {name} of dtype {array.dtype} and shape {array.shape}; expected {wanted} in one row"
-            )
-    starts = starts.astype(np.int64)  # its own: indices of a data set fit into 63 bits
-    if starts.size != shape[0] + 1 or starts[0] != 0 or (starts[1:] < starts[:-1]).any():
-        raise InputError(f"{called} has an indptr that does not rise from 0 in {shape[0] + 1} steps, one a row")
-    count = int(starts[-1])
-    if count > min(columns.size, values.size):
-        raise InputError(
-            f"{called} has {columns.size} indices and {values.size} numbers; expected {count} of each by its indptr"
-        )
+    if values.ndim != 1 or values.dtype.kind not in "buif":
+        given = f"dtype {values.dtype} and shape {values.shape}"
+        raise InputError(f"{called} has data of {given}; expected integers, floats or bools in one row")
+    known = starts.ndim == 1 and starts.size and starts.dtype.kind in "iu"
+    count = max(int(starts[-1]), 0) if known else columns.size  # there may be room for more
     columns, values = columns[:count], values[:count]
-    if count and not 0 <= columns.min() <= columns.max() < shape[1]:
-        entry = int(((columns < 0) | (columns >= shape[1])).argmax())
-        raise InputError(
-            f"{called} names the column {columns[entry]} in row {_row(starts, entry)}; expected 0 to {shape[1] - 1}"
-        )
-    return starts, np.ascontiguousarray(columns, np.int32), values
+    check_rows(starts, columns, shape, called, ordered=False)
+    if values.size < count:
+        raise InputError(f"{called} has {values.size} numbers; expected {count}, one for each column")
+    return starts.astype(np.int64), np.ascontiguousarray(columns, np.int32), values
 
 
 def _in_order(starts: NDArray, columns: NDArray, values: NDArray, called: str) -> tuple[NDArray, NDArray, NDArray]:
     """Return the arrays with the entries of each row in the order of their columns, of which none comes twice."""
-    if not _falling(starts, columns).any():
+    if not falls(starts, columns).any():
         return starts, columns, values
     order = np.lexsort((columns, np.repeat(np.arange(starts.size - 1), np.diff(starts))))
     columns, values = columns[order], values[order]
-    if (twice := _falling(starts, columns)).any():
+    if (twice := falls(starts, columns)).any():
         entry = int(twice.argmax())
         raise InputError(
-            f"{called} names the column {columns[entry]} twice in row {_row(starts, entry)}; expected each entry once "
+            f"{called} names the column {columns[entry]} twice in row {row_of(starts, entry)}; expected each entry once "
             "(sum_duplicates of scipy.sparse adds them up)"
         )
     return starts, columns, values
-
-
-def _falling(starts: NDArray, columns: NDArray) -> NDArray[np.bool_]:
-    """Return for each entry but the last whether the next one of its row is not in a later column."""
-    falling = columns[1:] <= columns[:-1]
-    ends = starts[(starts > 0) & (starts < columns.size)]
-    falling[ends - 1] = False
-    return falling
 
 
 def _numbers(starts: NDArray, columns: NDArray, values: NDArray, called: str) -> NDArray[np.float32]:
@@ -193,13 +175,8 @@ def _numbers(starts: NDArray, columns: NDArray, values: NDArray, called: str) ->
         numbers = np.ascontiguousarray(values, np.float32)
     if not (finite := np.isfinite(numbers)).all():
         entry = int((~finite).argmax())
-        place = (_row(starts, entry), int(columns[entry]))
+        place = (row_of(starts, entry), int(columns[entry]))
         if np.isfinite(values[entry]):
             raise InputError(f"{called} holds {values[entry]} at index {place}, which is too large for float32")
         raise InputError(f"{called} holds {values[entry]} at index {place}; expected finite numbers")
     return numbers
-
-
-def _row(starts: NDArray, entry: int) -> int:
-    """Return the row of an entry."""
-    return int(np.searchsorted(starts, entry, side="right")) - 1

@@ -1,13 +1,18 @@
-"""A training written down at one iteration, and a model and its optimizer brought back to it."""
+"""A training written down at an iteration or under way, and a network, its optimizer and its streams brought back to there."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
+import numpy as np
+
+from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.errors import InputError
+from tinyticket.lottery.revision import Revision
 from tinyticket.nn import Module, Parameter
 from tinyticket.optim import Optimizer
-from tinyticket.store import Checkpoint
+from tinyticket.store import Checkpoint, Course, Progress
 
 
 def take(model: Module, optimizer: Optimizer, iteration: int) -> Checkpoint:
@@ -38,6 +43,41 @@ def restore_optimizer(model: Module, optimizer: Optimizer, checkpoint: Checkpoin
             value[...] = checkpoint.slots[name][slot]
         parameter.apply_mask(*optimizer.slots(i))
         optimizer.steps[i] = checkpoint.steps[name]
+
+
+def take_progress(
+    model: Module,
+    optimizer: Optimizer,
+    step: CompiledStep | EagerStep,
+    course: Course,
+    revision: Revision,
+    dropout: np.random.Generator,
+) -> Progress:
+    """Return a training as it is now; the step goes on as if nothing had been read."""
+    newest, state = step.is_newest, revision.state()
+    assert state is not None
+    network = take(model, optimizer, course.iteration)
+    step.hold(newest)  # for new masks this makes the program whose plan is asked for
+    return Progress(course, network, newest, step.plan(), dict(dropout.bit_generator.state), *state)
+
+
+def restore_progress(
+    progress: Progress, model: Module, optimizer: Optimizer, revision: Revision, dropout: np.random.Generator
+) -> None:
+    """Bring a training back; raise InputError if something of it is missing, and nothing has changed then."""
+    network, begun = progress.network, (copy.deepcopy(revision.state()), dropout.bit_generator.state)
+    check_optimizer(model, optimizer, network)
+    try:
+        revision.restore(progress.revision, progress.arrays)
+        dropout.bit_generator.state = progress.dropout
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        revision.restore(*(begun[0] or ({}, {})))
+        dropout.bit_generator.state = begun[1]
+        raise InputError(f"what is kept of a training under way lacks something: {error}") from None
+    for name, parameter in model.named_parameters():
+        parameter.mask = progress.course.masks.get(name)
+    model.load_state_dict(network.state)
+    restore_optimizer(model, optimizer, network)
 
 
 def _places(model: Module, optimizer: Optimizer) -> Iterator[tuple[int, str, Parameter]]:

@@ -70,7 +70,7 @@ def _check(source: Result, experiment: Experiment) -> None:
     other = decides(theirs, source.model_description, source.data["fingerprints"])
     if others := [what for what, value in mine.items() if value != other[what]]:
         raise InputError(f"the dense training of {name} is another than this experiment's: {', '.join(others)} differ")
-    check_connections(experiment.model, source.trials[0].whole, name)
+    check_connections(experiment.model, source.trials[0].structure, name)
     if not made_here(source):
         raise InputError(
             f"the dense training of {name} was done on another machine or with other versions, so that this one would come to "

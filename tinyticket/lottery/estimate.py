@@ -64,8 +64,8 @@ def estimate(experiment: Experiment) -> Estimate:
     networks = 1 + settings.rounds * _per_ticket(settings)
     evaluations = trainings * _evaluations(settings) + (networks - trainings)  # untrained ones are evaluated once
     steps = settings.iterations * (pruned * per_pruned_step + (trainings - pruned) * per_step)
-    whole = 1 + settings.rounds * sum(starts_anew(name) for name in settings.controls)
-    late = (trainings - whole) * settings.rewind_to  # iterations that networks rewound to a later one are spared
+    from_0 = 1 + settings.rounds * sum(starts_anew(name) for name in settings.controls)
+    late = (trainings - from_0) * settings.rewind_to  # iterations that networks rewound to a later one are spared
     of_trial = steps + evaluations * per_evaluation
     everything = settings.trials * (of_trial - late * (per_step + per_evaluation / settings.evaluate_every))
     seconds = max(everything / workers, of_trial * chain / trainings if workers > 1 else 0)
@@ -98,8 +98,9 @@ def _memory(experiment: Experiment, workers: int) -> int:
     """Return bytes of memory at the least: all processes have the parts of the data; the whole they share."""
     examples, dataset, copies = experiment.examples, experiment.dataset, workers + 1 if workers > 1 else 1
     parts = sum(x.nbytes for part in (examples.train, examples.validation, examples.test) for x in part)
+    each = size.bytes_each(experiment.settings.controls, experiment.settings.method)
     return (
-        copies * (parts + 8 * _state(experiment) + size.BYTES * _connections(experiment))
+        copies * (parts + 8 * _state(experiment) + each * _connections(experiment))
         + dataset.x_train.nbytes
         + dataset.y_train.nbytes
     )

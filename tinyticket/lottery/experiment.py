@@ -31,7 +31,7 @@ from tinyticket.lottery.record import Record, reached
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.settings.defaults import read, separate
 from tinyticket.lottery.settings.document import takes_settings
-from tinyticket.lottery.size import check_fits
+from tinyticket.lottery.size import bytes_each, check_fits
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
 from tinyticket.lottery.transfer import Given
@@ -140,7 +140,7 @@ class Experiment:
             data=self.dataset.name, model=model_name, training_examples=len(self.dataset.x_train), **options
         )
         if isinstance(self.factory, str):
-            check_fits(self.factory)
+            check_fits(self.factory, bytes_each(self.settings.controls, self.settings.method))
         self.workers_given = running.workers is not None
         self.workers = inputs.usable_workers(running.workers, self.threads, self.settings.device)
         self.workshop = Workshop(self.factory, self.dataset, self.settings)
@@ -149,7 +149,7 @@ class Experiment:
         inputs.check_draws(self.workshop.draw, self.model, self.settings)
         self.method = method_of(self.settings)
         check_controls(self.settings.controls, self.model)
-        inputs.check_method(self.settings, self.model)
+        self.method.check_model(self.settings, self.model)
         self.plan: Plan = self.method.plan(self.model, self.settings)
         if self.source:
             self.source.check_model(self.model, self.settings)

@@ -30,9 +30,6 @@ from tinyticket.store.reading import LONGEST_TEXT
 LARGE = 100.0
 """Up to which numbers of examples are as a training copes with them."""
 
-MATRICES = ("srigl", "cht", "cht-soft", "edge-popup")
-"""Methods that ask which weights are of one neuron, or how many inputs it has, of a matrix."""
-
 Factory = Callable[[np.random.Generator], Module]
 
 
@@ -123,16 +120,6 @@ def check_connections(model: Module, state: Mapping[str, np.ndarray], where: str
     for name, own in model.structure().items():
         if name not in state or not np.array_equal(own, state[name]):
             raise InputError(f"the model has other connections ({name}) than the network of {where}")
-
-
-def check_method(settings: Settings, model: Module) -> None:
-    """Raise InputError if a method prunes by rows and columns of matrices, and a model has layers that were never dense."""
-    name, prunes = settings.method, any(density < 1 for density in settings.one_shot)
-    if name in MATRICES and prunes and model.structure():
-        raise InputError(
-            f"the method {name} works on whole matrices of weights, which sparse layers (nn.SparseLinear) lack"
-            + (": to move their connections and keep all of them, give one-shot 1" if name == "srigl" else "")
-        )
 
 
 def check_takes(function: Callable, name: str, *given: str) -> None:

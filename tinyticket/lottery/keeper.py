@@ -18,6 +18,8 @@ from pathlib import Path
 
 from tinyticket.errors import InputError
 from tinyticket.interruption import Gate, deferred, gate
+from tinyticket.lottery.algorithm import State
+from tinyticket.lottery.start import Start
 from tinyticket.store import Progress, read_progress, write_progress
 from tinyticket.store.layout import Outline
 from tinyticket.store.replacing import remove_matching
@@ -47,8 +49,8 @@ class Keeper:
     def __init__(self, is_stopped: Callable[[], bool] = lambda: False):
         self._is_stopped = is_stopped
 
-    def found(self, outline: Outline, last: int) -> Progress | None:
-        """Return what was kept of this training, of at most so many iterations; None if that is nothing or of no use."""
+    def found(self, start: Start, last: int) -> Progress | None:
+        """Return what was kept of a training to its last iteration; None if that is nothing or of no use."""
         return None
 
     def ignore(self, reason: InputError) -> None:
@@ -94,14 +96,18 @@ class FileKeeper(Keeper):
         self._since, self._cost = time.monotonic(), 0.0  # of the last writing, or the beginning; seconds that it took
         self._is_whole = self._has_failed = False
         self._take: Callable[[], Progress] | None = None
+        self._structure: State = {}  # with which the training begins
         self._gate = Gate()
 
-    def found(self, outline: Outline, last: int) -> Progress | None:
-        self._cost = 12 * sum(map(math.prod, outline.shapes.values())) / RATE  # float32 values with two slots each
+    def found(self, start: Start, last: int) -> Progress | None:
+        outline = Outline({name: value.shape for name, value in start.weights.items()}, [*start.masks])
+        self._structure = {name: value for name, value in start.weights.items() if value.dtype.kind in "iu"}
+        sizes = (value.size for name, value in start.weights.items() if name not in self._structure)
+        self._cost = 12 * sum(sizes) / RATE  # float32 values with two slots each
         if not os.path.lexists(self._path):
             return None
         try:
-            return read_progress(self._path, self._identity(), outline, last)
+            return read_progress(self._path, self._identity(), outline, last, self._structure)
         except InputError as error:
             self.ignore(error)
             return None
@@ -146,7 +152,7 @@ class FileKeeper(Keeper):
         with deferred():
             try:
                 assert self._take is not None
-                write_progress(self._path, self._identity(), self._take())
+                write_progress(self._path, self._identity(), self._take(), self._structure)
             except (InputError, MemoryError) as error:
                 if not self._has_failed:
                     log.warning("%s goes on without being kept: %s", self._name, error or "there is no memory for it")
@@ -175,8 +181,8 @@ def _seconds(text: str) -> float:
 
 def place(result: str | os.PathLike, trial: int, round: int, network: str) -> Path:
     """Return where a training of an experiment is kept, beside the result file."""
-    whole = Path(os.path.realpath(result))  # however it was named: through a link it is the same file
-    return whole.with_name(f".{whole.name}.training-{trial}-{round}-{re.sub('[^A-Za-z0-9_-]', '-', network)}")
+    file = Path(os.path.realpath(result))  # however it was named: through a link it is the same file
+    return file.with_name(f".{file.name}.training-{trial}-{round}-{re.sub('[^A-Za-z0-9_-]', '-', network)}")
 
 
 def forget(result: str | os.PathLike, trial: int, round: int, networks: list[str]) -> None:
@@ -188,10 +194,10 @@ def forget(result: str | os.PathLike, trial: int, round: int, networks: list[str
 
 def remove(result: str | os.PathLike, unfinished: bool = False) -> None:
     """Remove what was kept of all trainings of an experiment, or only what killed runs have not written to its end."""
-    whole = Path(os.path.realpath(result))
-    kept = rf"\.{re.escape(whole.name)}\.training-\d+-\d+-[A-Za-z0-9_-]+"
+    file = Path(os.path.realpath(result))
+    kept = rf"\.{re.escape(file.name)}\.training-\d+-\d+-[A-Za-z0-9_-]+"
     with contextlib.suppress(OSError):
-        remove_matching(whole.parent, rf"\.{kept}\.[0-9a-f]{{16}}\.partial" + ("" if unfinished else f"|{kept}"))
+        remove_matching(file.parent, rf"\.{kept}\.[0-9a-f]{{16}}\.partial" + ("" if unfinished else f"|{kept}"))
 
 
 @contextlib.contextmanager

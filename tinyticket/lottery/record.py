@@ -41,7 +41,7 @@ class Record(Memory):
     def __init__(self, experiment: Experiment, added: tuple[str, ...] = ()):
         self._experiment, self._lock = experiment, threading.Lock()
         self._trials: dict[int, list[Round]] = {}
-        self._whole: dict[int, int] = {}  # how many rounds of each trial have all their controls
+        self._complete: dict[int, int] = {}  # how many rounds of each trial have all their controls
         self._result: Result | None = None
         self._closed = False
         self._digests: dict[int, str] | None = None  # those that cover all that is in the file of a trial
@@ -56,7 +56,7 @@ class Record(Memory):
             wanted = {*experiment.settings.controls}
             for number, rounds in self._trials.items():
                 lacking = (round.number for round in rounds if round.number and not wanted <= round.controls.keys())
-                self._whole[number] = next(lacking, len(rounds))
+                self._complete[number] = next(lacking, len(rounds))
         self._fills = any(len(self.rounds(trial)) < len(held) for trial, held in self._trials.items())
 
     def held(self, trial: int) -> list[Round]:
@@ -65,7 +65,7 @@ class Record(Memory):
 
     def rounds(self, trial: int) -> list[Round]:
         """Return the finished rounds of a trial as they were when the run began."""
-        return self.held(trial)[: self._whole.get(trial, 0)]
+        return self.held(trial)[: self._complete.get(trial, 0)]
 
     def trained(self, trial: int, round: int, control: str | None) -> Run | None:
         """Return a training of a round to which controls have come."""
@@ -225,9 +225,8 @@ def write_round(file: h5py.File, trial: int, round: int, initial: State, runs: R
         theta_0 = ordered_group(file, f"{layout.trial_path(trial)}/init")
         after = write(theta_0, Contents(initial, {}), {"before": after})
         if ticket.checkpoint:
-            rewind, kept = ordered_group(file, layout.rewind_path(trial)), ticket.checkpoint
-            kept = dataclasses.replace(kept, state=layout.without_whole(kept.state, initial))
-            after = write(rewind, checkpoint.contents_of(kept), {"before": after})
+            rewind = ordered_group(file, layout.rewind_path(trial))
+            after = write(rewind, checkpoint.contents_of(ticket.checkpoint, initial), {"before": after})
     group, covered = file.require_group(path), {"before": after}
     if is_new:
         ordered_group(group, "controls")
@@ -262,6 +261,6 @@ def _check_continues(experiment: Experiment, recorded: Result, added: tuple[str,
     elif recorded.data["fingerprints"] != experiment.workshop.fingerprints:
         other = f"on other data: {experiment.dataset.name} has changed since"
     else:
-        check_connections(experiment.model, recorded.trials[0].whole, where)
+        check_connections(experiment.model, recorded.trials[0].structure, where)
         return
     raise InputError(f"{where} holds an experiment {other}; choose another file")

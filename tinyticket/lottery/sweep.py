@@ -241,11 +241,11 @@ class SharedDense(Jobs):
 class _Part(Callback):
     """Tells of an experiment's rounds what the callbacks of a sweep want to know; its trainings tell it themselves."""
 
-    def __init__(self, whole: Callback):
-        self._whole = whole
+    def __init__(self, callback: Callback):
+        self._callback = callback
 
     def committed(self, trial: int, round: int) -> None:
-        self._whole.committed(trial, round)
+        self._callback.committed(trial, round)
 
 
 def _dense_key(workshop: Workshop) -> tuple:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,21 +16,19 @@ from tinyticket.compiler import EagerStep
 from tinyticket.compiler.eager import Pair
 from tinyticket.data import batches
 from tinyticket.data.augmentation import augment, by_name
-from tinyticket.errors import InputError
-from tinyticket.lottery import checkpoints, progress
+from tinyticket.errors import DivergenceError, InputError
+from tinyticket.lottery import checkpoints
 from tinyticket.lottery.calls import calls
-from tinyticket.lottery.divergence import raise_diverged
 from tinyticket.lottery.dropping import draws_a_step, dropouts, pass_over
 from tinyticket.lottery.keeper import Keeper
 from tinyticket.lottery.revision import Revision
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
-from tinyticket.lottery.step import Step, executed, make_optimizer, make_step
+from tinyticket.lottery.step import ADAMS, Step, executed, make_optimizer, make_step
 from tinyticket.nn import Connections, Module, Parameter, sparse_layers
 from tinyticket.nn.losses import CrossEntropy, Loss
 from tinyticket.nn.sources import Frozen, Sourced
 from tinyticket.store import HISTORY, Course, Progress, Run, by_column
-from tinyticket.store.layout import Outline
 
 Watch = Callable[[dict[str, Any]], None]
 Batch = tuple[np.ndarray, np.ndarray | None]  # indices of its examples, and the draws of `data.augmentation`
@@ -117,7 +115,7 @@ class Trainer:
 
         def take() -> Progress:
             course.seconds = time.perf_counter() - began
-            return progress.take(self.model, self.optimizer, step, course, revision, dropout)
+            return checkpoints.take_progress(self.model, self.optimizer, step, course, revision, dropout)
 
         with keeper.keeping(take if revision.state() else None):
             self._evaluate(step, course, start.iteration, watch)
@@ -158,12 +156,11 @@ class Trainer:
 
     def _resumed(self, start: Start, step: Step, dropout: np.random.Generator, keeper: Keeper) -> Course | None:
         """Return the course of a training that was interrupted, with the network, its masks and its streams as they were."""
-        shapes, revision = {name: value.shape for name, value in start.weights.items()}, start.revision or Revision()
-        found = keeper.found(Outline(shapes, [*start.masks]), self.settings.iterations)
+        revision, found = start.revision or Revision(), keeper.found(start, self.settings.iterations)
         if found is None:
             return None
         try:
-            progress.restore(found, self.model, self.optimizer, revision, dropout)
+            checkpoints.restore_progress(found, self.model, self.optimizer, revision, dropout)
         except InputError as error:
             keeper.ignore(error)
             return None
@@ -212,7 +209,7 @@ class Trainer:
             candidates = revision.candidates(self._connections())
             loss, gradients = step.backward(x if draws is None else augment(x, draws), y, candidates)
             if not math.isfinite(loss):
-                raise_diverged("training loss", np.array([loss]), i + 1, self.settings)
+                _raise_diverged("training loss", np.array([loss]), i + 1, self.settings)
             revision.see(gradients)
             if revision.takes_step and i + 1 in revision.iterations:
                 losses.append(np.array([loss]))
@@ -229,7 +226,7 @@ class Trainer:
         augmented = None if draws[0] is None else np.array(draws)
         losses = step.run(self.examples.train, np.array(indices), rates, augmented)
         if not np.isfinite(losses).all():
-            raise_diverged("training loss", losses, iterations.start + 1, settings)
+            _raise_diverged("training loss", losses, iterations.start + 1, settings)
         return losses
 
     def _evaluate(self, step: Step, course: Course, first: int, watch: Watch) -> None:
@@ -249,7 +246,7 @@ class Trainer:
         row = (iteration, loss, *validation, *test)
         watch(by_column(row))
         if not math.isfinite(validation[0]):
-            raise_diverged("validation loss", np.array([validation[0]]), iteration, settings)
+            _raise_diverged("validation loss", np.array([validation[0]]), iteration, settings)
         course.rows.append(row)
         course.losses = []
 
@@ -284,3 +281,17 @@ class Trainer:
         if self._draws_a_step is None:
             self._draws_a_step = draws_a_step(self.model, self.examples.train[0][: self.settings.batch_size])
         pass_over(dropout, iterations * self._draws_a_step)
+
+
+def _raise_diverged(what: str, losses: np.ndarray, first: int, settings: Settings) -> NoReturn:
+    """Raise a DivergenceError about the first of some losses that is not finite; the first of all is of iteration `first`."""
+    bad = int(np.argmin(np.isfinite(losses)))
+    raise DivergenceError(f"the {what} is {losses[bad]} at iteration {first + bad}; try {_advice(settings)}")
+
+
+def _advice(settings: Settings) -> str:
+    """Return what may keep a training from diverging."""
+    adaptive = settings.optimizer in ADAMS
+    if not adaptive and settings.lr * settings.weight_decay >= 1:  # every step would grow the weights
+        return f"a weight decay below {1 / settings.lr:g}, one over the learning rate"
+    return f"a learning rate below {settings.lr:g}{'' if adaptive else ', or a longer warm-up'}"

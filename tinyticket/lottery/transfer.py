@@ -25,7 +25,7 @@ from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.table import MASKING, SETTINGS
 from tinyticket.nn import Module, describe
-from tinyticket.results.result import Result
+from tinyticket.results.result import Result, check_unmoved
 
 Draw = Callable[[int], State]
 """From a trial to the theta_0 that it would have."""
@@ -69,6 +69,7 @@ class OfResult(Tickets):
 
     def adopt(self, options):
         source, given = self._source, unmasked(self._source.archive.name, options)
+        check_unmoved(source, "masks are taken with the connections of theta_0")
         config, adopted = source.config, {"trials": len(source.trials), "model": Network(source)}
         adopted["first_trial"] = source.trials[0].number
         if not config["one_shot"]:
@@ -90,7 +91,7 @@ class OfResult(Tickets):
             raise InputError(f"the model {settings.model} is not the network of {name}")
         self._check_rounds(settings)
         for found in self._source.trials:
-            check_connections(model, found.whole, f"{self._source.archive.name}, trial {found.number}")
+            check_connections(model, found.structure, f"{self._source.archive.name}, trial {found.number}")
 
     def _check_rounds(self, settings: Settings) -> None:
         for trial in settings.trial_numbers:

@@ -26,7 +26,7 @@ from tinyticket.nn.layers import (
     ZeroPad2d,
     ZeroPadChannels,
 )
-from tinyticket.nn.layers.sparse_linear import sparse_layers
+from tinyticket.nn.layers.sparse_linear import sparse_layers, structure_names
 from tinyticket.nn.module import Module, Prunable
 from tinyticket.nn.parameter import Buffer, Parameter
 
@@ -66,4 +66,5 @@ __all__ = [
     "models",
     "own_class",
     "sparse_layers",
+    "structure_names",
 ]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.kernels.csr import check_rows
 from tinyticket.nn import positions as places
 
 Names = Sequence[str] | None
@@ -43,26 +44,17 @@ class Connections:
     ):
         self.shape = outputs, inputs = _sizes(shape)
         self.starts, self.columns = _frozen(starts, np.int64), _frozen(columns, np.int32)
-        if self.starts.shape != (outputs + 1,) or self.columns.ndim != 1 or self.columns.size > LARGEST:
-            raise InputError(
-                f"connections of {outputs} outputs have {outputs + 1} starts and up to {LARGEST} columns in a row, not arrays of "
-                f"shapes {self.starts.shape} and {self.columns.shape}"
-            )
-        if self.starts[0] or self.starts[-1] != self.columns.size or (self.starts[1:] < self.starts[:-1]).any():
-            raise InputError(f"starts of connections ascend from 0 to their number, {self.columns.size}")
-        if self.columns.size and not 0 <= self.columns.min() <= self.columns.max() < inputs:
-            raise InputError(f"columns of connections are numbers of inputs, 0 to {inputs - 1}")
-        same_output = np.ones(max(0, self.columns.size - 1), bool)
-        inner = self.starts[1:-1]
-        same_output[inner[(inner > 0) & (inner < self.columns.size)] - 1] = False
-        if (same_output & (self.columns[1:] <= self.columns[:-1])).any():
-            raise InputError("columns of the connections to one output ascend, and none is there twice")
+        if self.columns.size > LARGEST:
+            raise InputError(f"a layer has up to {LARGEST} connections, not {self.columns.size}")
+        check_rows(
+            self.starts, self.columns, (outputs, inputs), "the graph, whose rows are outputs and whose columns inputs,"
+        )
         self.input_names, self.output_names = _names(input_names, inputs), _names(output_names, outputs)
 
     # -- how they are made
 
     @classmethod
-    def random(cls, inputs: int, outputs: int, density: float | int, rng: Any = None) -> Connections:
+    def random(cls, inputs: int, outputs: int, density: float | np.number, rng: Any = None) -> Connections:
         """Draw connections at random, every set of so many with equal probability (Erdos and Renyi's G(n, m)).
 
         Parameters
@@ -82,8 +74,8 @@ class Connections:
     def constant_fan_in(cls, inputs: int, outputs: int, fan_in: int, rng: Any = None) -> Connections:
         """Draw connections of which each output has `fan_in`, every such set with equal probability."""
         (outputs, inputs), rng = _sizes((outputs, inputs)), np.random.default_rng(rng)
-        if not 1 <= fan_in <= inputs:
-            raise InputError(f"an output has 1 to {inputs} of {inputs} inputs, not {fan_in}")
+        if not _is_whole(fan_in) or not 1 <= fan_in <= inputs:
+            raise InputError(f"an output has 1 to {inputs} of {inputs} inputs, not {fan_in!r:.60}")
         drawn = min(fan_in, inputs - fan_in)  # or those that it does not have
         columns = np.sort(rng.integers(0, inputs, (outputs, drawn), np.int32), axis=1)
         while (twice := columns[:, 1:] == columns[:, :-1]).any():
@@ -301,15 +293,18 @@ def _sizes(shape: Any) -> tuple[int, int]:
     return outputs, inputs
 
 
-def _count(density: float | int, total: int) -> int:
+def _count(density: float | np.number, total: int) -> int:
     """Return how many connections are meant by a number of them or a share of all pairs."""
-    whole = isinstance(density, int | np.integer) and not isinstance(density, bool)
-    if not whole and not 0 < density <= 1:
-        raise InputError(f"a density of connections lies above 0 and is at most 1; got {density}")
-    count = int(density) if whole else round(density * total)
+    if not _is_whole(density) and not (isinstance(density, float | np.floating) and 0 < density <= 1):
+        raise InputError(f"a density of connections lies above 0 and is at most 1; got {density!r:.60}")
+    count = int(density) if _is_whole(density) else round(float(density) * total)
     if not 1 <= count <= min(total, LARGEST):
         raise InputError(f"a layer with {total:,} pairs of inputs and outputs cannot have {count:,} connections")
     return count
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _frozen(array: Any, dtype: type) -> np.ndarray:

@@ -5,7 +5,8 @@ plot        pictures by name; `pictures/` draws them
 page/       one HTML page with everything: `tinyticket.report(result, "ticket.html")`, for this module can be called
 export      a network for other programs
 
-What pages and pictures share is data: `series`, `against_dense`, `curves`, `masks`, `layers`; and `styles`, `ticks`.
+What pages and pictures share is data: `charts`, made of `series`, `against_dense`, `curves` and `layers`; `masks`; `styles`,
+`ticks`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinyticket.errors import printable
 from tinyticket.results.comparison import Comparison, Side
+from tinyticket.results.sentence import bounds, points
 
 
 def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
@@ -52,6 +53,4 @@ def _interval(held: Any) -> tuple:
 def _points(side: Side | None) -> str:
     if side is None or side.difference is None:
         return ""
-    held = side.difference
-    bounds = f" [{100 * held.low:+.2f}, {100 * held.high:+.2f}]" if held.trials > 1 else ""
-    return f"{100 * held.mean:+.2f}{bounds}"
+    return points(side.difference.mean) + bounds(side.difference, points)

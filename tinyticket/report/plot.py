@@ -7,12 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tinyticket.errors import InputError, near
-from tinyticket.report.pictures.cost import cost
-from tinyticket.report.pictures.curves import curves
-from tinyticket.report.pictures.densities import accuracy, early_stop, overview
+from tinyticket.report.pictures.charts import accuracy, cost, curves, early_stop, layers, overview
 from tinyticket.report.pictures.fields import fields
 from tinyticket.report.pictures.figure import checked, write
-from tinyticket.report.pictures.layers import layers
 from tinyticket.report.pictures.masks import masks
 from tinyticket.results import Result
 

@@ -38,6 +38,11 @@ def is_second(network: str) -> bool:
     return kind_of(network) != network
 
 
+def style_of(network: str) -> str:
+    """Return the style of a network's line, such as "n2"; a second control of a kind, "n2 second", has the colour of the first."""
+    return f"n{colour_of(network)}" + (" second" if is_second(network) else "")
+
+
 def label_of(result: Result, network: str) -> str:
     """Return what a network is called; a ticket is no winning one until the verdict says so."""
     if network == "dense":

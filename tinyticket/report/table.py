@@ -1,6 +1,8 @@
-"""The tables of a result and of a comparison, for a terminal."""
+"""The tables of a result, of a comparison and of an analysis, for a terminal."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -10,8 +12,12 @@ from tinyticket.report.blocks import WIDTH, Column, blocks
 from tinyticket.report.compared import short_names
 from tinyticket.report.series import Point, controls, series
 from tinyticket.results import Result
+from tinyticket.results.analyses import Analysis
 from tinyticket.results.comparison import Comparison, Side
 from tinyticket.results.naming import TICKETS, Metric
+
+LEAD = ("trial", "round", "density", "mask", "layer", "network")
+"""Columns that say what a row is about."""
 
 
 def title(result: Result) -> str:
@@ -68,6 +74,16 @@ def comparison_table(comparison: Comparison, width: int = WIDTH) -> list[Table]:
     return blocks([Column("density", densities)], groups, width)
 
 
+def analysis_table(found: Analysis, width: int = WIDTH) -> list[Table]:
+    """Return an analysis as tables for a terminal."""
+    columns = {
+        name: Column(name.replace("_", "\n"), [_shown(name, row[name]) for row in found.rows])
+        for name in (found.rows[0] if found.rows else ["nothing"])
+    }
+    lead = [columns.pop(name) for name in [*columns] if name in LEAD]
+    return blocks(lead, [[column] for column in columns.values()], width)
+
+
 def _accuracy(side: Side | None) -> str:
     if side is None:
         return ""
@@ -94,3 +110,13 @@ def _cell(points: list[Point], number: int, form: str, form_of_bounds: str) -> s
     if len(point.values) == 1:
         return f"{point.mean:{form}}"
     return f"{point.mean:{form}}\n[dim]{point.low:{form_of_bounds}}-{point.high:{form_of_bounds}}[/dim]"
+
+
+def _shown(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return escape(value)
+    if column.endswith("density"):
+        return f"{value:.2%}"
+    return f"{value:,.0f}" if isinstance(value, int) or value >= 1000 else f"{value:.4g}"

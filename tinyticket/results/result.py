@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError, printable
-from tinyticket.nn import Connections, Module, SparseLinear, build, described_weights
+from tinyticket.nn import Connections, Module, SparseLinear, build, described_weights, structure_names
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.frame import frame, rows
@@ -90,7 +90,7 @@ class Result(Shown):
             try:
                 if described_weights(self.model_description) > sum(map(math.prod, shapes.values())):
                     raise ValueError("it has more weights than theta_0")  # a few words can describe terabytes
-                network = build(self.model_description, self.trials[0].whole)
+                network = build(self.model_description, self.trials[0].structure)
                 if {name: value.shape for name, value in network.state_dict().items()} != shapes:
                     raise ValueError("theta_0 has other shapes")
                 if network.prunable().keys() != {*masked}:
@@ -144,7 +144,7 @@ class Result(Shown):
     @cached_property
     def _sparse(self) -> dict[str, tuple[int, int]]:
         """Outputs and inputs of layers that have some connections alone, by name."""
-        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].whole) else ()
+        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].structure) else ()
         return {name: layer.connections.shape for name, layer in layers if isinstance(layer, SparseLinear)}
 
     def connections(self, trial: int, round: int, control: str | None = None) -> dict[str, Connections]:
@@ -159,9 +159,10 @@ class Result(Shown):
         """Return the connections of sparse layers in a state of the network, by weight; InputError if they are none."""
         found = {}
         for layer, shape in self._sparse.items():
-            prefix = f"{layer}." if layer else ""
+            weight = f"{layer}.weight" if layer else "weight"
             try:
-                found[f"{prefix}weight"] = Connections(shape, state[f"{prefix}starts"], state[f"{prefix}columns"])
+                starts, columns = structure_names(weight)
+                found[weight] = Connections(shape, state[starts], state[columns])
             except InputError as error:
                 raise InputError(f"{self.archive.name} is damaged: {layer}: {error}") from None
         return found
@@ -175,10 +176,10 @@ class Result(Shown):
 
     def init(self, trial: int) -> dict[str, np.ndarray]:
         """Return theta_0 of a trial: parameters and buffers before any training."""
-        whole = self._trial(trial).whole
+        structure = self._trial(trial).structure
         with self.archive.read() as root:
             group = root.group(f"{layout.trial_path(trial)}/init")
-            return layout.read_theta_0(group, layout.read_outline(root), whole)
+            return layout.read_theta_0(group, layout.read_outline(root), structure)
 
     def has_rewind(self, trial: int) -> bool:
         """Whether the tickets of a trial go back to something else than theta_0, which `rewind` returns."""
@@ -190,11 +191,11 @@ class Result(Shown):
 
         InputError says that the experiment rewinds to iteration 0, which is `init`, or rewinds no weights.
         """
-        whole = self._trial(trial).whole
+        structure = self._trial(trial).structure
         with self.archive.read() as root:
             if layout.rewind_path(trial) not in root:
                 raise InputError(f"{self.archive.name} has nothing to rewind to but theta_0, which is init({trial})")
-            return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes, whole)
+            return read_checkpoint(root.group(layout.rewind_path(trial)), layout.read_outline(root).shapes, structure)
 
     def start(self, trial: int, round: int, control: str | None = None) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, under the mask that it began with.
@@ -286,13 +287,13 @@ def runs_of(result: Result, network: str = "ticket") -> dict[int, dict[int, Roun
     return dict(sorted(found.items()))
 
 
-def check_connections(result: Result, what: str) -> None:
-    """Raise InputError if connections of a ticket moved, whose weights cannot be compared one by one with other networks'."""
+def check_unmoved(result: Result, why: str) -> None:
+    """Raise InputError if connections of a ticket moved, whose weights and masks belong to no others; `why` begins the sentence."""
     for trial in result.trials:
         for round in trial.rounds:
             if moved := round.moved:
                 raise InputError(
-                    f"{what} compares weights at the same places, and those of {result.archive.name}, trial {trial.number}, round "
+                    f"{why}, and those of {result.archive.name}, trial {trial.number}, round "
                     f"{round.number}, are of other connections ({moved[0]}) than theta_0's"
                 )
 
@@ -303,12 +304,16 @@ def _fits(model: Any, round: Round) -> bool:
     return isinstance(model, Module) and {name: weight.shape for name, weight in model.prunable().items()} == shapes
 
 
+def with_frozen(state: Mapping, masks: Mapping, frozen: Mapping) -> dict[str, np.ndarray]:
+    """Return a state in which pruned weights have the values at which they are frozen."""
+    return {**state, **{name: np.where(masks[name], state[name], value) for name, value in frozen.items()}}
+
+
 def fill(model: Module, masks: Mapping, state: Mapping, frozen: Mapping) -> None:
     """Give a model masks and weights, the frozen values of pruned ones included, whose layers then have no masks."""
     for name, parameter in model.named_parameters():
         parameter.mask = None if name in frozen else masks.get(name)
-    held = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
-    model.load_state_dict({**state, **held})
+    model.load_state_dict(with_frozen(state, masks, frozen))
     for name, layer in model.named_modules():
         try:
             getattr(layer, "connections", None)  # those of the state are looked at

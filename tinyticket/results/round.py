@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.results.whole import WholeNumbers
+from tinyticket.nn import structure_names
+from tinyticket.results.structure import Structure
 from tinyticket.store import Archive, Group, Run, facts, layout
+from tinyticket.store.contents import without_structure
 
 
 class Round:
@@ -30,13 +32,13 @@ class Round:
         self,
         archive: Archive,
         path: str,
-        whole: WholeNumbers,
+        structure: Structure,
         number: int,
         scalars: Mapping[str, Any],
         controls: Mapping[str, Round] | None = None,
         continued: Round | None = None,
     ):
-        self._archive, self._path, self._whole = archive, path, whole
+        self._archive, self._path, self._initial = archive, path, structure
         self.number, self.controls, self.continued = number, dict(controls or {}), continued
         vars(self).update(scalars)
 
@@ -62,20 +64,19 @@ class Round:
     @property
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""
-        return self._read_arrays(layout.read_trained, self._whole)
+        return self._read_arrays(layout.read_trained, self._initial)
 
     @property
     def structure(self) -> dict[str, np.ndarray]:
         """The arrays of whole numbers, such as connections, after the last iteration, by name."""
-        return self._read_arrays(layout.read_whole, self._whole)
+        return self._read_arrays(layout.read_structure, self._initial)
 
     @property
     def moved(self) -> list[str]:
         """The arrays of connections that are others after the last iteration than in theta_0, by name."""
-        prefixes, others = [weight.removesuffix("weight") for weight in self.masks], self._whole
-        places = {f"{prefix}{end}" for prefix in prefixes for end in ("starts", "columns")}
+        places = {name for weight in self.masks for name in structure_names(weight)}
         own = {name: value for name, value in self.structure.items() if name in places}
-        return [n for n, value in own.items() if value is not others[n] and not np.array_equal(value, others[n])]
+        return [*without_structure(own, self._initial)]
 
     @property
     def frozen(self) -> dict[str, np.ndarray]:
@@ -100,7 +101,7 @@ class Round:
     @property
     def cpu(self) -> str:
         """The kind of CPU that trained it, if that is another than that of the machine that wrote the file."""
-        return self._read(lambda group: group.text("cpu") if group.has("cpu") else "")
+        return self._read(facts.read_cpu)
 
     @property
     def beside(self) -> dict[str, Round]:
@@ -109,10 +110,21 @@ class Round:
 
     def run(self) -> Run:
         """Return the training as it was when it ended, as files hold it."""
-        trained = self.masks, self.trained, self.history, self.origin, self.plan, float(self.seconds)
-        begun = self.start_masks if self._read(lambda group: "start_mask" in group) else None
-        more = {"frozen": self.frozen, "scores": self.scores, "cpu": self.cpu, "metric": self._read(facts.read_metric)}
-        return Run(*trained, start_masks=begun, **more)
+        with self._archive.read() as root:
+            group, outline = root.group(self._path), layout.read_outline(root)
+            return Run(
+                layout.read_masks(group, outline),
+                layout.read_trained(group, outline, self._initial),
+                facts.read_history(group),
+                facts.read_origin(group),
+                facts.read_plan(group),
+                float(self.seconds),
+                start_masks=layout.read_masks(group, outline, "start_mask") if "start_mask" in group else None,
+                frozen=layout.read_beside(group, outline, "frozen"),
+                scores=layout.read_beside(group, outline, "scores"),
+                cpu=facts.read_cpu(group),
+                metric=facts.read_metric(group),
+            )
 
     def _read(self, reader):
         with self._archive.read() as root:
@@ -132,9 +144,9 @@ class Round:
 class Trial:
     """One initialisation and everything trained from it."""
 
-    def __init__(self, number: int, rounds: list[Round], whole: WholeNumbers):
+    def __init__(self, number: int, rounds: list[Round], structure: Structure):
         self.number, self.rounds = number, rounds  # the dense network first; those that are finished
-        self.whole = whole  # what theta_0 and trained networks have in common
+        self.structure = structure  # theta_0's, which trained networks share unless connections move
 
     def __repr__(self) -> str:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"
@@ -142,11 +154,11 @@ class Trial:
 
 def read_trial(archive: Archive, root: Group, trial: int) -> Trial:
     """Return a trial with its rounds, in their order; InputError if one is missing."""
-    whole = WholeNumbers(archive, trial)
+    structure = Structure(archive, trial)
     groups, rounds = root.group(f"{layout.trial_path(trial)}/rounds"), []
 
     def read(group: Group, path: str, number: int, *beside: Any) -> Round:
-        return Round(archive, path, whole, number, facts.read_scalars(group), *beside)
+        return Round(archive, path, structure, number, facts.read_scalars(group), *beside)
 
     for number in layout.read_numbers(groups, digits=2):
         path, group = layout.round_path(trial, number), groups.group(f"{number:02d}")
@@ -158,4 +170,4 @@ def read_trial(archive: Archive, root: Group, trial: int) -> Trial:
         rounds.append(read(group, path, number, controls, continued))
     if missing := {*range(max(len(rounds), 1))} - {round.number for round in rounds}:
         raise groups.damage(f"round {min(missing)} is missing")
-    return Trial(trial, rounds, whole)
+    return Trial(trial, rounds, structure)

@@ -63,18 +63,18 @@ def _numbers(comparison: Comparison) -> str:
     """Return "13.5%: +0.31 points [+0.12, +0.49] in no more iterations, stops at 0.62x [0.51, 0.76], random mask -0.46"."""
     networks = comparison.networks
     timed, unit = " in no more iterations" if networks.timed else "", comparison.metric.unit
-    said = f"{comparison.density:.1%}: {_points(comparison.accuracy.mean)} {unit}{_bounds(comparison.accuracy, _points)}{timed}"
+    said = f"{comparison.density:.1%}: {points(comparison.accuracy.mean)} {unit}{bounds(comparison.accuracy, points)}{timed}"
     if comparison.early_stop:
         stops = comparison.early_stop
         sooner = "and sooner, " if comparison.sooner else ""
-        said += f", {sooner}stops at {stops.mean:.2f}x{_bounds(stops, lambda ratio: f'{ratio:.2f}')}"
+        said += f", {sooner}stops at {stops.mean:.2f}x{bounds(stops, lambda ratio: f'{ratio:.2f}')}"
     for kind, (to_dense, over) in comparison.controls.items():
         if kind == "reinit" and networks.timed:
-            said += f", {_points(over.mean)}{_bounds(over, _points)} against {WORDS[kind]}"
+            said += f", {points(over.mean)}{bounds(over, points)} against {WORDS[kind]}"
         else:
             untrained = kind == "rewound" and not networks.trained
             words = "weights trained under its mask" if untrained else WORDS.get(kind, kind)
-            said += f", {words} {_points(to_dense.mean)}"
+            said += f", {words} {points(to_dense.mean)}"
     return said
 
 
@@ -96,7 +96,7 @@ def _doubts(winner: Comparison) -> str:
     missing = "; no re-initialised control was run: the mask alone may have done it" if unasked else ""
     if winner.last.low > -winner.margin:
         return missing
-    last = f"{_points(winner.last.mean)} {winner.metric.unit}{_bounds(winner.last, _points)}"
+    last = f"{points(winner.last.mean)} {winner.metric.unit}{bounds(winner.last, points)}"
     return f"{missing}; a sanity check would ask for longer trainings: after the last iteration it is at {last}"
 
 
@@ -115,9 +115,11 @@ def _would_decide(comparison: Comparison) -> str:
     return said
 
 
-def _points(difference: float) -> str:
+def points(difference: float) -> str:
+    """Return a difference of fractions in hundredths, such as "+0.31"."""
     return f"{round(100 * difference, 2) + 0.0:+.2f}"  # adding 0.0 turns -0.0 into 0.0
 
 
-def _bounds(held: Interval, form: Callable[[float], str]) -> str:
+def bounds(held: Interval, form: Callable[[float], str]) -> str:
+    """Return the bounds of an interval, such as " [+0.12, +0.49]", where there are several trials."""
     return f" [{form(held.low)}, {form(held.high)}]" if held.trials > 1 else ""

@@ -19,6 +19,7 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.lines import BlockedPattern
+from tinyticket.kernels.csr import check_rows
 from tinyticket.sparse.orders import frozen
 
 CACHE = 1 << 20
@@ -57,13 +58,9 @@ class Blocks(BlockedPattern):
         check_fields(self)
         outputs, inputs = self.shape
         starts, columns = self.row_starts, self.row_columns
-        whole = starts.dtype.kind in "iu" and columns.dtype.kind in "iu"
-        if not whole or starts.shape != (outputs + 1,) or columns.ndim != 1 or starts[0] or starts[-1] != columns.size:
-            raise InputError(f"blocks of {outputs} rows need {outputs + 1} starts, from 0 to the number of columns")
-        if (starts[1:] < starts[:-1]).any() or columns.size >= 2**32:
-            raise InputError("starts of rows ascend, and there are fewer than 2^32 survivors")
-        if columns.size and not 0 <= columns.min() <= columns.max() < inputs:
-            raise InputError(f"columns are numbers of inputs, 0 to {inputs - 1}")
+        if columns.size >= 2**32:
+            raise InputError(f"blocks have fewer than 2^32 survivors, not {columns.size}")
+        check_rows(starts, columns, (outputs, inputs), "the matrix of blocks", ordered=False)
 
     @property
     def count(self) -> int:

@@ -196,13 +196,13 @@ class Archive:
         if self.path is None:
             yield
             return
-        whole = self._file
+        file = self._file
         with system_errors(self.path, "written"), contextlib.ExitStack() as begun:
-            if whole.is_dir():
+            if file.is_dir():
                 raise InputError(f"{self.path} is a folder; give the name of a file")
-            check_writable(whole)
-            begun.enter_context(held(whole))
-            remove_partial(whole)
+            check_writable(file)
+            begun.enter_context(held(file))
+            remove_partial(file)
             self._own = self._identity()
             stack = begun.pop_all()
         with stack:
@@ -252,11 +252,11 @@ def check_free(path: str | os.PathLike, force: bool = False) -> None:
 
     There is none yet, or one that `force` gives up; it is neither read-only nor a result file, which only its experiment writes.
     """
-    whole = Path(os.path.realpath(path))
-    check_writable(whole)
-    if _is_result(whole):
+    file = Path(os.path.realpath(path))
+    check_writable(file)
+    if _is_result(file):
         raise InputError(f"{path} is a result file, which only its experiment goes on writing; choose another name")
-    if not force and whole.is_file():
+    if not force and file.is_file():
         raise InputError(f"{path} is there already; choose another name, or have it replaced with --force")
 
 

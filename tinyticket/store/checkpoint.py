@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyticket.store.contents import Contents
+from tinyticket.store.contents import Contents, with_structure, without_structure
 from tinyticket.store.reading import Group, Shapes
 
 
@@ -33,20 +33,21 @@ class Checkpoint:
     steps: dict[str, int]
 
 
-def contents_of(checkpoint: Checkpoint) -> Contents:
+def contents_of(checkpoint: Checkpoint, initial: Mapping[str, np.ndarray] | None = None) -> Contents:
     """Return what stands in the file: parameters and buffers under their names, the optimizer's slots as <parameter>:<slot>.
 
-    No name of a state has a colon, so that the two cannot meet.
+    No name of a state has a colon, so that the two cannot meet. The structure that a state shares with `initial` is left out.
     """
     slots = {f"{name}:{slot}": value for name, held in checkpoint.slots.items() for slot, value in held.items()}
     steps = {name: {"steps": count} for name, count in checkpoint.steps.items()}
-    return Contents({**checkpoint.state, **slots}, {"": {"iteration": checkpoint.iteration}, **steps})
+    state = without_structure(checkpoint.state, initial or {})
+    return Contents({**state, **slots}, {"": {"iteration": checkpoint.iteration}, **steps})
 
 
-def read_checkpoint(group: Group, shapes: Shapes, whole: Mapping[str, np.ndarray] | None = None) -> Checkpoint:
+def read_checkpoint(group: Group, shapes: Shapes, structure: Mapping[str, np.ndarray]) -> Checkpoint:
     """Return a checkpoint from its contents in the file, given the shapes of parameters and buffers by name.
 
-    `whole` are theta_0's arrays of whole numbers, in the place of those that are not there.
+    `structure` has the arrays of whole numbers that are not there, as they are shared.
 
     Raises
     ------
@@ -68,9 +69,8 @@ def read_checkpoint(group: Group, shapes: Shapes, whole: Mapping[str, np.ndarray
         if group.has("steps", key):
             steps[name] = group.number("steps", int, key)
             slots.setdefault(name, {})
-    if missing := shapes.keys() - state.keys() - (whole or {}).keys():
+    if missing := shapes.keys() - state.keys() - structure.keys():
         raise group.damage("it is missing", min(missing))
     if slots.keys() != steps.keys():
         raise group.damage("what the optimizer remembers is not there for all parameters")
-    state = {name: state[name] if name in state else (whole or {})[name] for name in shapes}
-    return Checkpoint(group.number("iteration", int), state, slots, steps)
+    return Checkpoint(group.number("iteration", int), with_structure(state, shapes, structure), slots, steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import h5py
@@ -86,6 +86,24 @@ def read(group: Group, tables: Mapping[str, np.dtype], without: Collection[str] 
             found.arrays[name] = group.array(name, table=tables.get(name))
             found.attributes[name] = group.attributes(name)
     return found
+
+
+def without_structure(state: Mapping[str, np.ndarray], initial: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return a state without the arrays of whole numbers, such as connections, that it shares with another one."""
+
+    def is_shared(value: np.ndarray, other: np.ndarray) -> bool:
+        if value.dtype.kind not in "iu":
+            return False
+        return value is other or (value.dtype == other.dtype and np.array_equal(value, other))
+
+    return {name: value for name, value in state.items() if name not in initial or not is_shared(value, initial[name])}
+
+
+def with_structure(
+    state: Mapping[str, np.ndarray], names: Iterable[str], structure: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return a state, in an order of names, with the arrays of a structure that it shares and does not hold itself."""
+    return {name: state[name] if name in state else structure[name] for name in names}
 
 
 def ordered_group(parent: h5py.Group, name: str) -> h5py.Group:

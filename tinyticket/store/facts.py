@@ -54,6 +54,11 @@ def read_metric(group: Group) -> str:
     return metric
 
 
+def read_cpu(group: Group) -> str:
+    """Return the kind of CPU that did a training, empty if it is that of the process that wrote the file."""
+    return group.text("cpu") if group.has("cpu") else ""
+
+
 def _least(group: Group) -> float:
     return METRICS[read_metric(group)]
 

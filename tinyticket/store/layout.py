@@ -8,7 +8,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 from tinyticket._version import __version__
 from tinyticket.commit import commit
 from tinyticket.errors import InputError
-from tinyticket.store.contents import Contents, write_json
+from tinyticket.store.contents import Contents, with_structure, without_structure, write_json
 from tinyticket.store.reading import Group, Shapes
 from tinyticket.store.run import Run
 
@@ -127,9 +127,7 @@ class Outline(NamedTuple):
 
     shapes: Shapes
     masked: list[str]
-    whole: Collection[
-        str
-    ] = ()  # of whole numbers, such as connections: other networks have them only where not theta_0's
+    structure: Collection[str] = ()  # arrays of whole numbers, such as connections, which networks share with theta_0
 
 
 def read_outline(root: Group) -> Outline:
@@ -141,8 +139,8 @@ def read_outline(root: Group) -> Outline:
     init, masks = root.group(f"{trial_path(first)}/init"), root.group(f"{round_path(first, 0)}/mask")
     found = {name: init.outline(name) for name in init.names()}
     masked = masks.names()
-    whole = [name for name, (_, kind) in found.items() if kind in "iu" and name not in masked]
-    outline = Outline({name: shape for name, (shape, _) in found.items()}, masked, whole)
+    structure = [name for name, (_, kind) in found.items() if kind in "iu" and name not in masked]
+    outline = Outline({name: shape for name, (shape, _) in found.items()}, masked, structure)
     for name in outline.masked:
         if name not in outline.shapes:
             raise masks.damage("theta_0 has no such array", name)
@@ -158,29 +156,18 @@ def read_numbers(group: Group, digits: int = 1) -> list[int]:
     return sorted(map(int, names))
 
 
-def read_theta_0(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
-    """Return parameters and buffers in the order of the file, which is the model's; arrays of whole numbers are given."""
+def read_theta_0(group: Group, outline: Outline, structure: State) -> dict[str, np.ndarray]:
+    """Return parameters and buffers in the order of the file, which is the model's; the structure is given."""
     names = _names(group, outline.shapes)
-    return {name: whole[name] if name in outline.whole else group.array(name, outline.shapes[name]) for name in names}
-
-
-def without_whole(state: State, initial: State) -> dict[str, np.ndarray]:
-    """Return a state without the arrays of whole numbers, such as connections, that are the same in theta_0."""
-
-    def is_same(value: np.ndarray, other: np.ndarray) -> bool:
-        if value.dtype.kind not in "iu":
-            return False
-        return value is other or (value.dtype == other.dtype and np.array_equal(value, other))
-
-    return {name: value for name, value in state.items() if name not in initial or not is_same(value, initial[name])}
+    return {name: structure[name] if name in structure else group.array(name, outline.shapes[name]) for name in names}
 
 
 def contents_of(run: Run, initial: State) -> Contents:
     """Return what stands in the file of a training that follows from theta_0.
 
-    Masks are packed bits, of trained weights there are the survivors, and of whole numbers what is not theta_0's.
+    Masks are packed bits, of trained weights there are the survivors, and of the structure what is not theta_0's.
     """
-    trained = without_whole(run.trained, initial)
+    trained = without_structure(run.trained, initial)
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in trained.items()}
     found = Contents({}, {"": {**run.scalars(), "start": run.origin, "plan": run.plan}})
     for which, masks in (("mask", run.masks), ("start_mask", run.start_masks or {})):
@@ -235,31 +222,27 @@ def read_masks(group: Group, outline: Outline, which: str = "mask") -> dict[str,
     return masks
 
 
-def read_trained(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
+def read_trained(group: Group, outline: Outline, structure: State) -> dict[str, np.ndarray]:
     """Return all trained parameters and buffers in their full shapes, with zeros where weights were pruned.
 
-    `whole` are theta_0's arrays of whole numbers, in the place of those that are not there.
+    `structure` is theta_0's, in the place of arrays that are not there.
     """
     masks, trained, state = read_masks(group, outline), group.group("trained"), {}
-    for name in _names(trained, outline.shapes, outline.whole):
+    for name in _names(trained, outline.shapes, outline.structure):
         if name not in masks:
             state[name] = trained.array(name, outline.shapes[name])
             continue
         survivors = trained.array(name, (int(np.count_nonzero(masks[name])),))
         state[name] = np.zeros(outline.shapes[name], survivors.dtype)
         state[name][masks[name]] = survivors
-    return with_whole(state, outline.shapes, whole)
+    return with_structure(state, outline.shapes, structure)
 
 
-def read_whole(group: Group, outline: Outline, whole: State) -> dict[str, np.ndarray]:
-    """Return the arrays of whole numbers of a training, given theta_0's."""
+def read_structure(group: Group, outline: Outline, structure: State) -> dict[str, np.ndarray]:
+    """Return the structure of a trained network, given theta_0's."""
     trained = group.group("trained")
-    return {n: trained.array(n, outline.shapes[n]) if n in trained else whole[n] for n in outline.whole}
-
-
-def with_whole(state: State, names: Iterable[str], whole: State) -> dict[str, np.ndarray]:
-    """Return a state with theta_0's arrays of whole numbers where it has none, in an order of names."""
-    return {name: state[name] if name in state else whole[name] for name in names}
+    own = {name: trained.array(name, outline.shapes[name]) for name in outline.structure if name in trained}
+    return with_structure(own, outline.structure, structure)
 
 
 def read_beside(group: Group, outline: Outline, which: str) -> dict[str, np.ndarray]:

@@ -107,8 +107,10 @@ def fingerprint(value: Any) -> str:
     return sha.hexdigest()
 
 
-def write_progress(path: Path, key: str, progress: Progress) -> None:
+def write_progress(path: Path, key: str, progress: Progress, structure: Mapping[str, np.ndarray]) -> None:
     """Write a training under way, in the place of what the file held; `key` says which training it is.
+
+    The structure with which it began is not written again while it is the same.
 
     Raises
     ------
@@ -118,11 +120,11 @@ def write_progress(path: Path, key: str, progress: Progress) -> None:
     _check_own(path)
     image = io.BytesIO()
     with h5py.File(image, "w") as file:
-        contents.write(file, _contents(key, progress))
+        contents.write(file, _contents(key, progress, structure))
     replace(path, image.getbuffer(), over_result=True)
 
 
-def _contents(key: str, progress: Progress) -> Contents:
+def _contents(key: str, progress: Progress, structure: Mapping[str, np.ndarray]) -> Contents:
     """Return what stands in the file."""
     course = progress.course
     texts = {"format": "tinyticket", "key": key, "digest": fingerprint(_values(progress))}
@@ -133,15 +135,19 @@ def _contents(key: str, progress: Progress) -> Contents:
     found.arrays["history"], found.arrays["losses"] = np.array(course.rows, HISTORY), _losses(course)
     found.attributes[""] = {**texts, **numbers, **objects, "seconds": course.seconds}
     for group, kept in (("network", progress.network), ("rewind", course.checkpoint)):
-        inner = contents_of(kept) if kept else Contents({}, {})
+        inner = contents_of(kept, structure) if kept else Contents({}, {})
         found.arrays.update({f"{group}/{name}": value for name, value in inner.arrays.items()})
         found.attributes.update({f"{group}/{name}".rstrip("/"): held for name, held in inner.attributes.items()})
     found.arrays.update({f"arrays/{name}": value for name, value in progress.arrays.items()})
     return found
 
 
-def read_progress(path: Path, key: str, outline: layout.Outline, last: int) -> Progress:
+def read_progress(
+    path: Path, key: str, outline: layout.Outline, last: int, structure: Mapping[str, np.ndarray]
+) -> Progress:
     """Read a training under way back, of a network with an outline and of at most so many iterations.
+
+    It began with a structure.
 
     Raises
     ------
@@ -152,7 +158,7 @@ def read_progress(path: Path, key: str, outline: layout.Outline, last: int) -> P
     with Archive(path).read() as root:
         if root.text("key") != key:
             raise InputError(f"{path} is of another training")
-        plan, network = facts.read_plan(root), read_checkpoint(root.group("network"), outline.shapes)
+        plan, network = facts.read_plan(root), read_checkpoint(root.group("network"), outline.shapes, structure)
         history = facts.read_history(root)
         if network.iteration > last:
             raise root.damage(f"it is beyond iteration {last}", "network")
@@ -164,7 +170,7 @@ def read_progress(path: Path, key: str, outline: layout.Outline, last: int) -> P
             losses=[root.array("losses", (network.iteration - int(history["iteration"][-1]),))],
             plans=plan.pop("before", []),
             seconds=root.number("seconds", float),
-            checkpoint=read_checkpoint(root.group("rewind"), outline.shapes) if "rewind" in root else None,
+            checkpoint=read_checkpoint(root.group("rewind"), outline.shapes, structure) if "rewind" in root else None,
         )
         progress = Progress(
             course,

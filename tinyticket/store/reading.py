@@ -127,10 +127,10 @@ class Group:
     @_checked
     def group(self, path: str) -> Group:
         """Return the group at a path below this one."""
-        if (whole := self._join(path)) in self._source.ledger.reached:  # step by step, once before
+        if (joined := self._join(path)) in self._source.ledger.reached:  # step by step, once before
             id = h5o.open(self._id, path.encode())
             if isinstance(id, h5g.GroupID):
-                return Group(self._source, id, whole)
+                return Group(self._source, id, joined)
         name, _, rest = path.partition("/")
         found = Group(self._source, self._open(name, h5g.GroupID, "group"), self._join(name))
         return found.group(rest) if rest else found

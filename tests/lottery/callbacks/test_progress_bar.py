@@ -13,7 +13,7 @@ from tests.lottery.callbacks.test_bars import events_of
 from tests.lottery.experiments import find
 from tinyticket.lottery import ProgressBar, Training
 from tinyticket.lottery.callbacks.bars import Bars, NotebookBars
-from tinyticket.lottery.callbacks.lines import Lines
+from tinyticket.lottery.callbacks.progress_bar import Lines
 
 
 @pytest.fixture(autouse=True)

@@ -121,6 +121,11 @@ def test_weights_of_different_connections_are_not_compared(result, what):
         what(result if what is not overlap else moving("set", trials=2, controls="none"))
 
 
+def test_masks_are_not_taken_from_connections_that_moved(result):
+    with pytest.raises(InputError, match=r"masks are taken with the connections of theta_0, and those of .* \(fc1\."):
+        tt.lottery.find(data=DATA, masks_from=result)
+
+
 def test_a_moving_network_replays_to_the_bit(result):
     assert replay(result, 0, 1, data=DATA).agrees
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.report.export.networks import RELATIVE, SHAPES, far, trained
 from tinyticket.report.export import export
-from tinyticket.report.export.c.buffers import Buffers
+from tinyticket.report.export.c.program import Buffers
 from tinyticket.report.export.c.weights import array
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", "-shared", "-fPIC"]

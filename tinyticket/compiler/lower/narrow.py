@@ -32,7 +32,7 @@ def layer(lower: Lowering, operation: Operation) -> None:
     shift = Block(y.channels) if bias is None else lower.layout.weights[bias].master
     job = SparseLinearNarrow(weights.blocked, weights.master, shift, x, narrow, operation.relu, lanes)
     lower.emit(job, even(weights.blocked.height), [weights.master, shift, x], [narrow])
-    if lanes < LANES and not _is_narrow(lower, _reader(lower, y)):
+    if lanes < LANES and not _is_narrow(lower, lower.layout.graph.reader(y)):
         wide = lower.values.value(y)
         lower.emit(Widen(narrow, wide, lanes), even(y.size), [narrow], [wide])
 
@@ -58,7 +58,7 @@ def layer_backward(lower: Lowering, operation: Operation) -> None:
         if fuses:
             job = SparseLinearNarrowUpdate(weights.blocked, *arrays, masks, lanes, *step)
         lower.emit(job, blocks, [*written, x, dy], [dx, *(written if fuses else [gradient])])
-        if lanes < LANES and not _is_narrow(lower, _maker(lower, below)):
+        if lanes < LANES and not _is_narrow(lower, lower.layout.graph.maker(below)):
             wide = lower.values.gradient(below)
             lower.emit(Widen(dx, wide, lanes), even(below.size), [dx], [wide])
     else:
@@ -84,14 +84,6 @@ def _is_narrow(lower: Lowering, operation: Operation | None) -> bool:
     """Whether an operation is a layer that reads and writes narrow activations."""
     weight = operation.parameters.get("weight") if operation else None
     return weight is not None and isinstance(lower.layout.weights[weight], NarrowWeights)
-
-
-def _reader(lower: Lowering, value: Value) -> Operation | None:
-    return next((o for o in lower.layout.graph.operations if o.inputs[0].root is value.root), None)
-
-
-def _maker(lower: Lowering, value: Value) -> Operation | None:
-    return next((o for o in lower.layout.graph.operations if o.output.root is value.root), None)
 
 
 def _place(lower: Lowering, value: Value, known: dict[Value, Block], wide: Block) -> Block:

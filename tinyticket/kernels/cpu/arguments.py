@@ -11,9 +11,19 @@ from functools import cache
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.packing import Images, contiguous
+from tinyticket.kernels.cpu.packing import Images, contiguous, empty
 from tinyticket.kernels.cpu.threads import thread_count
-from tinyticket.kernels.geometry import Image, Window, make_window, plane, row
+from tinyticket.kernels.geometry import (
+    Image,
+    Shape,
+    Window,
+    lanes_for,
+    make_window,
+    plane,
+    row,
+    tiles_for,
+    whole_vectors,
+)
 
 
 def flat(array: np.ndarray, shape: Sequence[int], name: str) -> np.ndarray:
@@ -60,14 +70,30 @@ def flat_each(
     return [check(array, shape, name) for name, array in arrays.items()]
 
 
-def check_indices(function: str, data: np.ndarray, dimensions: str, indices: np.ndarray) -> None:
-    """Raise InputError unless the data have such dimensions, and indices are whole numbers of examples, one at least."""
-    whole = indices.ndim == 1 and indices.size and indices.dtype.kind in "iu"
-    if data.ndim != dimensions.count(",") + 1 or not data.size or not whole:
-        given = f"{data.shape} and {indices.dtype} of shape {indices.shape}"
-        raise InputError(f"{function} needs data ({dimensions}) and some indices, whole numbers, not {given}")
-    if indices.min() < 0 or indices.max() >= len(data):
-        raise InputError(f"indices must be from 0 to {len(data) - 1}, not {indices.min()} to {indices.max()}")
+def check_examples(data: np.ndarray, dimensions: str) -> int:
+    """Return how many examples data have; raise InputError unless there are some, of such dimensions."""
+    if data.ndim != dimensions.count(",") + 1 or not data.size:
+        raise InputError(f"data must be ({dimensions}), not of shape {data.shape}")
+    return len(data)
+
+
+def chosen(indices: np.ndarray, examples: int) -> np.ndarray:
+    """Return indices of examples as kernels read them; raise InputError unless they are whole numbers of examples, one at least."""
+    if indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
+        raise InputError(f"indices must be some whole numbers in one row, not {indices.dtype} of shape {indices.shape}")
+    if indices.min() < 0 or indices.max() >= examples:
+        raise InputError(f"indices must be from 0 to {examples - 1}, not {indices.min()} to {indices.max()}")
+    return np.ascontiguousarray(indices, np.int64)
+
+
+def batch_of(
+    samples: int, features: int, lanes: int | None, sample_major: bool
+) -> tuple[Shape, np.ndarray, np.ndarray | None]:
+    """Return the shape of a batch of features, its packed activations, and its x_samples if they are asked for."""
+    lanes = lanes_for(samples, lanes)
+    tiles = tiles_for(samples, lanes)
+    x_samples = empty(tiles * lanes, whole_vectors(features)) if sample_major else None
+    return Shape(tiles, features, features, lanes), empty(tiles, features, lanes), x_samples
 
 
 def images_like(x: Images, tiles: int, geometry: Image, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat
+from tinyticket.kernels.cpu.arguments import batch_of, check_examples, chosen, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.gather_sparse import gather_rows
 from tinyticket.kernels.cpu.job import Floats, kernel, run
@@ -32,7 +32,7 @@ from tinyticket.kernels.cpu.vector.transpose import (
     stream_square,
     transposed,
 )
-from tinyticket.kernels.geometry import Shape, lanes_for, tiles_for
+from tinyticket.kernels.geometry import Shape, whole_vectors
 
 TOGETHER = 64
 """Samples whose features are packed block by block, as many as `lanes_for` gives a tile: stores fill neighbouring lines in turn."""
@@ -212,23 +212,19 @@ def gather(
     x_samples : array of shape (tiles * lanes, features rounded up to whole vectors), or None
         Rows of padded lanes hold no particular sample.
     """
-    check_indices("gather", data, "examples, features", indices)
-    lanes = lanes_for(indices.size, lanes)
-    tiles, features = tiles_for(indices.size, lanes), data.shape[1]
-    blocks = -(-features // LANES)
-    x = empty(tiles, features, lanes)
-    x_samples = empty(tiles * lanes, blocks * LANES) if sample_major else None
+    indices = chosen(indices, check_examples(data, "examples, features"))
+    shape, x, x_samples = batch_of(indices.size, data.shape[1], lanes, sample_major)
     if data.dtype == np.uint8:
         # The kernel reads whole vectors of bytes, also past the last: give it these samples alone, with room behind them.
         pixels = np.append(data[indices].reshape(-1), np.zeros(LANES, np.uint8))
         feed = Feed(indices.size, pixels=pixels, as_pixels=True, indices=np.arange(indices.size))
     else:
         examples = flat(data, data.shape, "data")
-        feed = Feed(indices.size, examples=examples, indices=np.ascontiguousarray(indices, np.int64))
-    shape = Shape(tiles, features, features, lanes)
-    run(Gather(x, x_samples if sample_major else 0, bool(sample_major), shape, feed), even_shares(blocks, threads))
+        feed = Feed(indices.size, examples=examples, indices=indices)
+    job = Gather(x, x_samples if sample_major else 0, bool(sample_major), shape, feed)
+    run(job, even_shares(whole_vectors(shape.inputs) // LANES, threads))
     if x_samples is not None:
-        x_samples[:, features:] = 0  # where pixels of the next example were
+        x_samples[:, shape.inputs :] = 0  # where pixels of the next example were
     return x, x_samples
 
 

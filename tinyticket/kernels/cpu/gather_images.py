@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import types
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import check_indices, even_shares, flat
+from tinyticket.kernels.cpu.arguments import check_examples, chosen, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.gather_sparse import gather_rows
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
@@ -178,9 +178,9 @@ def gather_images(
     InputError
         If there is no image with such an index.
     """
-    check_indices("gather_images", data, "images, channels, height, width", indices)
+    indices = chosen(indices, check_examples(data, "images, channels, height, width"))
     samples, (channels, height, width) = indices.size, data.shape[1:]
-    batch: dict[str, Any] = {"samples": samples, "indices": np.ascontiguousarray(indices, np.int64)}
+    batch: dict[str, Any] = {"samples": samples, "indices": indices}
     if draws is not None:
         if draws.shape != (samples, 3) or draws.dtype.kind not in "iub":
             expected = f"integers of ({samples}, 3) were expected"

@@ -4,20 +4,20 @@ The batch is cleared piece by piece, and the entries that fall into a piece are 
 Entries of a row rise by column, so that a thread finds those of its features by bisection.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.arguments import even_shares, flat
+from tinyticket.kernels.cpu.arguments import batch_of, chosen, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.job import Floats, kernel, run
-from tinyticket.kernels.cpu.packing import empty
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at, store, zero
 from tinyticket.kernels.cpu.vector.transpose import put
-from tinyticket.kernels.geometry import Shape, lanes_for, tiles_for, whole_vectors
+from tinyticket.kernels.csr import check_rows
+from tinyticket.kernels.geometry import Shape, whole_vectors
 
 PIECE = 1 << 17
 """Floats that are cleared at a time: half a megabyte."""
@@ -121,40 +121,17 @@ def gather_sparse(
     InputError
         If the arrays are no such matrix, or there is no example with such an index.
     """
-    entries = _checked_entries(starts, columns, values, features)
-    if indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
-        raise InputError(f"indices are whole numbers, not {indices.dtype} of shape {indices.shape}")
-    if indices.min() < 0 or indices.max() >= starts.size - 1:
-        raise InputError(f"indices must be from 0 to {starts.size - 2}, not {indices.min()} to {indices.max()}")
-    lanes = lanes_for(indices.size, lanes)
-    tiles, width = tiles_for(indices.size, lanes), whole_vectors(features)
-    x = empty(tiles, features, lanes)
-    x_samples = empty(tiles * lanes, width) if sample_major else None
-    feed = Feed(indices.size, as_sparse=True, indices=np.ascontiguousarray(indices, np.int64), **entries)
-    job = GatherSparse(x, x_samples if sample_major else 0, sample_major, Shape(tiles, features, features, lanes), feed)
-    run(job, even_shares(width // LANES, threads))
-    return x, x_samples
-
-
-def _checked_entries(starts: np.ndarray, columns: np.ndarray, values: np.ndarray, features: int) -> dict:
-    """Return the arrays of a CSR matrix as kernels read them, by the names that a feed has for them."""
-    whole = starts.dtype.kind in "iu" and columns.dtype.kind in "iu" and starts.ndim == columns.ndim == 1
-    if not whole or starts.size < 2 or not 0 < features < 2**31:
-        given = f"{starts.dtype} {starts.shape} and {columns.dtype} {columns.shape} of {features} features"
-        raise InputError(
-            f"a CSR matrix needs starts and columns, whole numbers, and 1 to 2^31 - 1 features, not {given}"
-        )
-    starts = np.ascontiguousarray(starts, np.int64)
-    if starts[0] != 0 or (starts[1:] < starts[:-1]).any() or starts[-1] != columns.size:  # a difference may overflow
-        raise InputError(f"starts must rise from 0 to the number of entries, which is {columns.size}")
-    if columns.size and not 0 <= columns.min() <= columns.max() < features:
-        raise InputError(f"columns must be from 0 to {features - 1}, not {columns.min()} to {columns.max()}")
-    counts = np.diff(starts)
-    places = np.repeat(np.arange(counts.size) * features, counts) + columns.astype(np.int64)
-    if (np.diff(places) <= 0).any():
-        raise InputError("columns must rise within each row")
-    return {
-        "starts": starts,
+    if not 0 < features < 2**31:
+        raise InputError(f"a sparse matrix has 1 to 2^31 - 1 features, not {features}")
+    check_rows(starts, columns, (starts.size - 1, features), "the sparse matrix")
+    indices = chosen(indices, starts.size - 1)
+    shape, x, x_samples = batch_of(indices.size, features, lanes, sample_major)
+    entries: dict[str, Any] = {
+        "starts": np.ascontiguousarray(starts, np.int64),
         "columns": np.ascontiguousarray(columns, np.uint32),
         "values": flat(values, columns.shape, "values"),
     }
+    feed = Feed(indices.size, as_sparse=True, indices=indices, **entries)
+    job = GatherSparse(x, x_samples if sample_major else 0, sample_major, shape, feed)
+    run(job, even_shares(whole_vectors(features) // LANES, threads))
+    return x, x_samples

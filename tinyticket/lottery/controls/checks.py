@@ -10,6 +10,7 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.lottery.controls.ticket import Ticket
 from tinyticket.lottery.start import Start
+from tinyticket.nn import structure_names
 from tinyticket.nn.connections import LARGEST, Connections
 
 
@@ -73,8 +74,8 @@ Graph = tuple[np.ndarray, np.ndarray]
 
 def graph_of(weight: str, state: Mapping[str, np.ndarray]) -> Graph | None:
     """Return the connections that a layer's weight is of in a state; None of a dense layer."""
-    prefix = weight.removesuffix("weight")
-    return (state[f"{prefix}starts"], state[f"{prefix}columns"]) if f"{prefix}starts" in state else None
+    starts, columns = structure_names(weight)
+    return (state[starts], state[columns]) if starts in state else None
 
 
 def differing(mask: np.ndarray, graph: Graph | None, other: np.ndarray, other_graph: Graph | None) -> int:

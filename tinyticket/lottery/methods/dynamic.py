@@ -281,7 +281,7 @@ class SRigL(RigL):
 class CHT(Dynamic):
     """Grows the links that the shape of the mask predicts (Zhang et al. 2025, CHT)."""
 
-    name, soft = "cht", False
+    name, soft, takes_matrices = "cht", False, True
 
     def move(self, weights, masks, momentum, fraction, rng):
         return prune.cht_masks(weights, masks, fraction, rng, self.soft)

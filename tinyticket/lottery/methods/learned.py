@@ -178,7 +178,7 @@ class SupermaskMethod(OneRound):
 class EdgePopupMethod(LearnedMask):
     """A score of each weight is learned, and the highest of each layer are kept (Ramanujan et al. 2020)."""
 
-    name, rate, weight_decay = "edge-popup", 0.1, 1e-4
+    name, rate, weight_decay, takes_matrices = "edge-popup", 0.1, 1e-4, True
     defaults: ClassVar = {"score_lr": rate, "scope": "uniform"}
     own = ("signed_constant", "score_lr")
 

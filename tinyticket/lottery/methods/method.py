@@ -38,6 +38,7 @@ class Method:
     trains_weights = True  # and not scores of a mask
     starts_sparse = False  # under a random mask, which the control `static` keeps
     has_scores = False  # which say what the control `inverted` keeps
+    takes_matrices = False  # as it asks which weights are of one neuron, or how many inputs that has
 
     def check(self, settings: Settings) -> None:
         """Raise InputError unless the other settings go with this method."""
@@ -46,6 +47,13 @@ class Method:
             raise InputError(
                 f"{self.name} finds its mask in a training that starts at theta_0: give the densities with one-shot, and leave "
                 "criterion, ties, gradual, mask-0, rewind, rewind-to and strategy out"
+            )
+
+    def check_model(self, settings: Settings, model: Module) -> None:
+        """Raise InputError if the method prunes by rows and columns, and a model has layers that were never dense."""
+        if self.takes_matrices and any(density < 1 for density in settings.one_shot) and model.structure():
+            raise InputError(
+                f"the method {self.name} works on whole matrices of weights, which sparse layers (nn.SparseLinear) lack"
             )
 
     def check_layerwise(self, settings: Settings) -> None:

@@ -68,7 +68,7 @@ class Again:
         self.callback = self.experiment.callback
         if describe(self.workshop.model) != result.model_description:
             raise InputError(f"the model is not of the architecture that {result.archive.name} describes")
-        check_connections(self.workshop.model, result.trials[0].whole, result.archive.name)
+        check_connections(self.workshop.model, result.trials[0].structure, result.archive.name)
 
     def job(self, trial: int, round: int, control: str | None = None) -> Job:
         """Return a training of the file as a job, executed as it was then.

@@ -15,7 +15,7 @@ from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.replay.again import Again
 from tinyticket.lottery.replay.instability import STABLE, barrier, curve_between
 from tinyticket.results.analyses.analysis import Analysis, Found, means
-from tinyticket.results.result import Result, check_connections
+from tinyticket.results.result import Result, check_unmoved, with_frozen
 from tinyticket.results.round import Round, Trial
 
 POINTS = 11
@@ -59,18 +59,19 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
     InputError
         If there is no such round, connections of a ticket moved, or data or network cannot be had any more.
     """
-    check_connections(result, "barriers")
+    check_unmoved(result, "barriers compares weights at the same places")
     chosen = None if rounds is None else {*rounds}
     for number in chosen or ():
         result.round(result.trials[0].number, number)  # says that there is none
     again = Again(result, **options)
-    held: dict[tuple[int, str], list[Found]] = {}
-    for trial in result.trials:
-        for round in trial.rounds[1:]:
-            if chosen is None or round.number in chosen:
-                for name, found in _of_round(again, trial, round):
-                    held.setdefault((round.number, name), []).append(found)
-    rows = [{"round": number, "network": name, **found} for number, name, found in means(held)]
+    found = (
+        each
+        for trial in result.trials
+        for round in trial.rounds[1:]
+        if chosen is None or round.number in chosen
+        for each in _of_round(again, trial, round)
+    )
+    rows = [{"round": number, "network": name, **values} for number, name, values in means(found)]
     title = "Largest error above the line between the errors of two networks"
     y = ("before_over_line", "dense_over_line")
     return Analysis(title, rows, "density", y, "network", metric=result.metric)
@@ -81,8 +82,8 @@ def over_line(errors: np.ndarray) -> float:
     return float(np.max(errors - np.linspace(errors[0], errors[-1], len(errors))))
 
 
-def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, Found]]:
-    """Yield the ticket of a round and its controls, with what is measured on their lines."""
+def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[int, str, Found]]:
+    """Yield round and name of a ticket and of its controls, with what is measured on their lines."""
     dense = _network(trial.rounds[0])
     follows = not again.result.config.get("one_shot")
     before = _network(trial.rounds[round.number - 1]) if follows and round.number > 1 else dense
@@ -96,13 +97,14 @@ def _of_round(again: Again, trial: Trial, round: Round) -> Iterator[tuple[str, F
         found: Found = {"density": run.density, "error": error}
         found["over_dense"] = error - (1 - trial.rounds[0].final_test_accuracy)
         found |= {f"before_{key}": value if follows else None for key, value in to_before.items()}
-        yield name, found | {f"dense_{key}": value for key, value in to_dense.items()}
+        yield round.number, name, found | {f"dense_{key}": value for key, value in to_dense.items()}
 
 
 def _network(round: Round) -> Network:
-    masks, state, frozen = round.masks, round.trained, round.frozen
-    whole = {name: np.where(masks[name], state[name], value) for name, value in frozen.items()}
-    return Network({name: mask | (name in frozen) for name, mask in masks.items()}, {**state, **whole})
+    masks, frozen = round.masks, round.frozen
+    return Network(
+        {name: mask | (name in frozen) for name, mask in masks.items()}, with_frozen(round.trained, masks, frozen)
+    )
 
 
 def _between(again: Again, first: Network, second: Network) -> dict[str, float]:

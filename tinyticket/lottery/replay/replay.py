@@ -10,7 +10,6 @@ import numpy as np
 from tinyticket.lottery.jobs.job import cpu
 from tinyticket.lottery.replay.again import Again, same_bits
 from tinyticket.results.result import Result
-from tinyticket.results.round import Round
 from tinyticket.store import Checkpoint, Run, layout
 from tinyticket.store.checkpoint import contents_of
 
@@ -75,14 +74,14 @@ def repeat(again: Again, trial: int, round: int, control: str | None) -> Replay:
     if recorded.cpu and recorded.cpu != cpu():
         found.append(f"it was trained on a CPU of the kind {recorded.cpu}, and this is {cpu()}, whose bits may differ")
     kept = again.result.rewind(trial) if run.checkpoint else None
-    return Replay(title, compare(run, recorded, kept), found)
+    return Replay(title, compare(run, recorded.run(), kept), found)
 
 
-def compare(run: Run, recorded: Round, kept: Checkpoint | None = None) -> list[Difference]:
+def compare(run: Run, recorded: Run, kept: Checkpoint | None = None) -> list[Difference]:
     """Return in what a training differs from a recorded one, of which `kept` is what tickets rewind to."""
-    trained, found = recorded.trained, []
+    found: list[Difference] = []
     pairs = [(f"mask {name}", mask, run.masks[name]) for name, mask in recorded.masks.items()]
-    pairs += [(f"trained {name}", value, run.trained[name]) for name, value in trained.items()]
+    pairs += [(f"trained {name}", value, run.trained[name]) for name, value in recorded.trained.items()]
     for which, now, before in (("frozen", run.frozen, recorded.frozen), ("scores", run.scores, recorded.scores)):
         pairs += [(f"{which} {name}", before[name], now[name]) for name in before.keys() & now.keys()]
     if run.checkpoint and kept:

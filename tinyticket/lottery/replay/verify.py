@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -13,12 +15,26 @@ from tinyticket.errors import DivergenceError, InputError
 from tinyticket.lottery.pruning import AT_INIT
 from tinyticket.lottery.replay import claims, evaluated, whole
 from tinyticket.lottery.replay.again import OtherDataError
-from tinyticket.lottery.replay.check import Check
-from tinyticket.lottery.replay.digests import digest_checks
-from tinyticket.lottery.replay.file import File, Training, unless_damaged
+from tinyticket.lottery.replay.file import DAMAGE, File, Training, in_a_line, unless_damaged
 from tinyticket.lottery.replay.replay import repeat
 from tinyticket.lottery.rewinding import kept_iteration
 from tinyticket.results.result import Result
+from tinyticket.store.digest import FILE, Examined
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at everywhere in the file."""
+
+    what: str  # the claim, in words
+    checked: int  # in how many places, mostly trainings; 0 if it could not be
+    failures: list[str]  # where it is false, and how
+    reason: str = ""  # why it could not be checked
+
+    @property
+    def standing(self) -> str:
+        """Whether it "passed", "failed" or was "not checked"."""
+        return "failed" if self.failures else "passed" if self.checked else "not checked"
 
 
 class Claim(NamedTuple):
@@ -83,6 +99,9 @@ WHOLE = (
     ("the data are those that the file describes", whole.described, "data"),
 )
 
+RECORDED = "nothing was changed since its digest was written"
+PUBLISHED = "it is the file that was published"
+
 
 def verify(result: Result, retrain: int = 0, seed: int = 0, digest: str | None = None, **options: Any) -> list[Check]:
     """Check everything in a result that can be checked without training, and train some of it again.
@@ -144,3 +163,33 @@ def _retrained(file: File, found: Training) -> Check:
     differences = [f"{one.what} ({one.places})" for one in again.differences]
     words = f"{', '.join(differences)} differ; {'; '.join(again.remarks)}".rstrip("; ")
     return Check(what, 1, [words] if differences else [])
+
+
+def digest_checks(result: Result, published: str | None) -> list[Check]:
+    """Compute all digests of a file, and compare them with those in it and with the published one of the whole, if it is given."""
+    if published is not None and not re.fullmatch("[0-9a-f]{64}", published.lower()):
+        raise InputError(f"a digest is 64 hexadecimal digits, as `tinyticket show` prints them, not {published!r:.80}")
+    try:
+        examined = result.digests
+    except DAMAGE as error:
+        damaged = [f"damaged: {in_a_line(error)}"]
+        return [Check(what, 1, damaged) for what in (RECORDED, PUBLISHED)[: 1 if published is None else 2]]
+    checks = [_recorded(examined)]
+    if published is not None:
+        found = examined.found[FILE]
+        other = [] if found == published.lower() else [f"its digest is {found}, and not {published.lower()}"]
+        checks.append(Check(PUBLISHED, 1, other))
+    return checks
+
+
+def _recorded(examined: Examined) -> Check:
+    if not any(examined.recorded.values()):
+        when = "before files had digests, or controls have come to it and the run has not ended"
+        reason = f"it was written {when}; that of all it holds is {examined.found[FILE]}"
+        return Check(RECORDED, 0, [], reason)
+    failures = []
+    for place, recorded in examined.recorded.items():
+        if recorded != examined.expected[place]:
+            where = place if place != FILE else "the whole file"
+            failures.append(f"{where}: {'it holds something else' if recorded else 'it has no digest'}")
+    return Check(RECORDED, len(examined.recorded), failures)

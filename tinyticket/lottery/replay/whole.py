@@ -45,11 +45,11 @@ def specified(file: File) -> str | None:
 def _everything(group: Group, path: str = "") -> Iterator[tuple[str, set[str]]]:
     yield path, set(group.attributes())
     for name in group.names():
-        whole = f"{path}/{name}" if path else name
+        place = f"{path}/{name}" if path else name
         if group.is_group(name):
-            yield from _everything(group.group(name), whole)
+            yield from _everything(group.group(name), place)
         else:
-            yield whole, set(group.attributes(name))
+            yield place, set(group.attributes(name))
 
 
 def _is_specified(place: str, attributes: set[str]) -> bool:
@@ -79,7 +79,7 @@ def named(file: File) -> str | None:
     if file.settings.masks_from == "none":  # else they are those of the file from which the masks are
         for trial in file.result.trials:
             for name, own in named.structure().items():
-                if not np.array_equal(own, trial.whole[name]):
+                if not np.array_equal(own, trial.structure[name]):
                     return (
                         f"{name} of trial {trial.number} are not the connections that seed {file.settings.seed} draws"
                     )

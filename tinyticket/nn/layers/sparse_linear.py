@@ -141,6 +141,12 @@ class SparseLinear(Prunable):
         }
 
 
+def structure_names(weight: str) -> tuple[str, str]:
+    """Return what starts and columns are called in a state, given the name of the weight."""
+    prefix = weight.removesuffix("weight")
+    return f"{prefix}starts", f"{prefix}columns"
+
+
 def sparse_layers(model: Module) -> dict[str, SparseLinear]:
     """Return the layers of a model that have some connections alone, by the names of their weights."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -155,10 +161,8 @@ def _connections(given: Any, inputs: int, outputs: int, rng: np.random.Generator
         return Connections.from_matrix(given)
     if isinstance(given, np.ndarray) and given.ndim:
         return Connections.from_mask(given)
-    if isinstance(given, int | np.integer) and not isinstance(given, bool):
-        return Connections.random(inputs, outputs, int(given), rng)
-    if isinstance(given, float | np.floating):
-        return Connections.random(inputs, outputs, float(given), rng)
+    if isinstance(given, int | float | np.number) and not isinstance(given, bool):
+        return Connections.random(inputs, outputs, given, rng)
     raise InputError(
         f"connections are a density, a number, Connections, a sparse matrix or a bool array, not {given!r:.60}"
     )

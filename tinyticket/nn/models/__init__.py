@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyticket.errors import InputError, near
 from tinyticket.nn.models.conv import conv, lenet_5
-from tinyticket.nn.models.mlp import SparseLayer, lenet_300_100, mlp, sparse_layers, sparse_mlp
+from tinyticket.nn.models.mlp import SparseLayer, layer_sizes, lenet_300_100, mlp, sparse_mlp
 from tinyticket.nn.models.resnet import resnet
 from tinyticket.nn.models.vgg import CONVOLUTIONS, vgg
 from tinyticket.nn.module import Module
@@ -45,7 +45,7 @@ def layers_of(name: str) -> list[SparseLayer]:
 
     Nothing is drawn. Of other networks, which begin with all their weights, the list is empty.
     """
-    return sparse_layers(name) if re.fullmatch(FAMILIES["sparse-mlp-IN-HIDDEN-...-OUT@DENSITY"][0], name) else []
+    return layer_sizes(name) if re.fullmatch(FAMILIES["sparse-mlp-IN-HIDDEN-...-OUT@DENSITY"][0], name) else []
 
 
 def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int = 10, rng: Any = None) -> Module:

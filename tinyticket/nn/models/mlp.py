@@ -38,7 +38,7 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
     "sparse-mlp-784-300-100-10@0.05" has 5% of the connections in all layers but the last, which is dense; with "@e20" a layer has
     20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Dropout as in `mlp`.
     """
-    layers = sparse_layers(name)
+    layers = layer_sizes(name)
     sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
     weights = 3 * sum(layer.connections for layer in layers)  # each has a column and a place in the drawing too
     _check(name, sizes, input_shape, classes, weights)
@@ -64,7 +64,7 @@ class SparseLayer(NamedTuple):
         return self.connections == self.inputs * self.outputs
 
 
-def sparse_layers(name: str) -> list[SparseLayer]:
+def layer_sizes(name: str) -> list[SparseLayer]:
     """Return the sizes of the layers of "sparse-mlp-IN-...-OUT@DENSITY", by its name alone."""
     sizes, _, amount = _dropout(name)[0].removeprefix("sparse-mlp-").partition("@")
     layers = [SparseLayer(*pair, math.prod(pair)) for pair in pairwise(map(int, sizes.split("-")))]

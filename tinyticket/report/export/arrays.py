@@ -7,6 +7,7 @@ import io
 import numpy as np
 from scipy.sparse import csr_array
 
+from tinyticket.nn import structure_names
 from tinyticket.report.export.network import Network
 from tinyticket.store import weights
 
@@ -49,7 +50,7 @@ def to_scipy(network: Network) -> bytes:
         matrix = csr_array(weight.reshape(len(weight), -1)) if graph is None else graph.matrix(weight).copy()
         if graph is not None:
             matrix.eliminate_zeros()
-            arrays = {key: value for key, value in arrays.items() if key not in _places(name)}
+            arrays = {key: value for key, value in arrays.items() if key not in structure_names(name)}
         parts = {
             "data": matrix.data,
             "indices": matrix.indices,
@@ -58,9 +59,3 @@ def to_scipy(network: Network) -> bytes:
         }
         arrays |= {f"{name}/{part}": value for part, value in parts.items()}
     return weights.WRITERS[".npz"](arrays)
-
-
-def _places(weight: str) -> tuple[str, str]:
-    """Return the names of the connections of a sparse layer's weight, which its matrix says again."""
-    prefix = weight.removesuffix("weight")
-    return f"{prefix}starts", f"{prefix}columns"

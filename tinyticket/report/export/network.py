@@ -6,13 +6,11 @@ import json
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinyticket.errors import InputError, printable
 from tinyticket.lottery.losses import BINARY, MSE
 from tinyticket.nn import Module
 from tinyticket.prune import apply_masks
-from tinyticket.results.result import Result, fill
+from tinyticket.results.result import Result, fill, with_frozen
 from tinyticket.store.weights import Weights
 
 OWN_CLASS = json.dumps({"layer": "custom"})[1:-1]
@@ -90,5 +88,4 @@ def chosen_network(result: Result, trial: int, round: int, control: str | None, 
         masks, state = chosen.start_masks, result.start(trial, round)
     elif weights != "trained":
         state = apply_masks(result.init(trial), masks)
-    held = {name: np.where(masks[name], state[name], value) for name, value in chosen.frozen.items()}
-    return Network(result, trial, round, control, Weights({**state, **held}, masks))
+    return Network(result, trial, round, control, Weights(with_frozen(state, masks, chosen.frozen), masks))

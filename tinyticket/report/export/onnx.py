@@ -1,11 +1,12 @@
 """ONNX: a network as a graph of operators with its weights, which onnxruntime and others run.
 
 The input `x` is (N, shape of an example), the output `logits` (N, classes), both float32. Pruned weights are there as zeros.
-The numbers of fields are those of the specification, onnx.proto3.
+The numbers of fields are those of the specification, onnx.proto3; a message is a row of fields, as protocol buffers write them.
 """
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ import numpy as np
 from tinyticket._version import __version__
 from tinyticket.nn import Module, Residual
 from tinyticket.report.export.network import Network
-from tinyticket.report.export.protobuf import Field, message
 from tinyticket.report.export.walk import Value, Walk, zeros_around
 
 IR_VERSION = 8
 OPSET = 13  # of 2020: all that is needed, and read by every runtime since
 FLOAT, INT64 = 1, 7  # types of tensors
 AS_FLOAT, AS_INT, AS_STRING, AS_INTS = 1, 2, 3, 7  # types of attributes
+VARINT, BYTES, FIXED = 0, 2, 5  # kinds of fields
+Field = int | float | str | bytes
 INPUT, OUTPUT, BATCH = "x", "logits", "N"
 
 
@@ -32,9 +34,11 @@ def to_onnx(network: Network) -> bytes:
     fields: list[tuple[int, Field]] = [*((1, node) for node in graph.nodes), (2, "ticket")]
     fields += [(5, tensor) for tensor in graph.tensors.values()]
     fields += [(11, _declared(INPUT, shape)), (12, _declared(OUTPUT, end.shape))]
-    opset = message((1, ""), (2, OPSET))
+    opset = _message((1, ""), (2, OPSET))
     words = " ".join(network.words())
-    return message((1, IR_VERSION), (2, "tinyticket"), (3, __version__), (6, words), (7, message(*fields)), (8, opset))
+    return _message(
+        (1, IR_VERSION), (2, "tinyticket"), (3, __version__), (6, words), (7, _message(*fields)), (8, opset)
+    )
 
 
 class Graph(Walk):
@@ -51,7 +55,7 @@ class Graph(Walk):
         output = output or f"{name}:{operator}:{len(self.nodes)}"
         parts = [(5, _attribute(key, value)) for key, value in attributes.items()]
         named = [(1, source) for source in inputs]
-        self.nodes.append(message(*named, (2, output), (3, f"{name}:{len(self.nodes)}"), (4, operator), *parts))
+        self.nodes.append(_message(*named, (2, output), (3, f"{name}:{len(self.nodes)}"), (4, operator), *parts))
         return output
 
     def tensor(self, name: str, value: np.ndarray) -> str:
@@ -59,7 +63,7 @@ class Graph(Walk):
         whole = value.dtype.kind == "i"
         raw = value.astype("<i8" if whole else "<f4").tobytes()
         dimensions = [(1, length) for length in value.shape]
-        self.tensors[name] = message(*dimensions, (2, INT64 if whole else FLOAT), (8, name), (9, raw))
+        self.tensors[name] = _message(*dimensions, (2, INT64 if whole else FLOAT), (8, name), (9, raw))
         return name
 
     def owned(self, layer: Module, name: str, *which: str) -> list[str]:
@@ -142,15 +146,38 @@ def _windows(layer: Any) -> dict[str, Any]:
 
 def _attribute(name: str, value: Any) -> bytes:
     if isinstance(value, float):
-        return message((1, name), (2, value), (20, AS_FLOAT))
+        return _message((1, name), (2, value), (20, AS_FLOAT))
     if isinstance(value, str):
-        return message((1, name), (4, value), (20, AS_STRING))
+        return _message((1, name), (4, value), (20, AS_STRING))
     if isinstance(value, int):
-        return message((1, name), (3, value), (20, AS_INT))
-    return message((1, name), *((8, number) for number in value), (20, AS_INTS))
+        return _message((1, name), (3, value), (20, AS_INT))
+    return _message((1, name), *((8, number) for number in value), (20, AS_INTS))
 
 
 def _declared(name: str, shape: tuple[int, ...]) -> bytes:
     """Return an input or output of a batch of any size."""
-    sizes = [(1, message((2, BATCH))), *((1, message((1, length))) for length in shape)]
-    return message((1, name), (2, message((1, message((1, FLOAT), (2, message(*sizes)))))))
+    sizes = [(1, _message((2, BATCH))), *((1, _message((1, length))) for length in shape)]
+    return _message((1, name), (2, _message((1, _message((1, FLOAT), (2, _message(*sizes)))))))
+
+
+def _message(*fields: tuple[int, Field]) -> bytes:
+    """Return a message of fields (number, value), where a message inside is its bytes."""
+    return b"".join(_field(number, value) for number, value in fields)
+
+
+def _field(number: int, value: Field) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3 | VARINT) + _varint(value)
+    if isinstance(value, float):
+        return _varint(number << 3 | FIXED) + struct.pack("<f", value)
+    raw = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | BYTES) + _varint(len(raw)) + raw
+
+
+def _varint(value: int) -> bytes:
+    """Return a whole number from 0 on, seven bits to a byte, the lowest first."""
+    parts = []
+    while value > 0x7F:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*parts, value])

@@ -2,7 +2,8 @@
 
 page      which parts there are, from a result to text
 parts     the data of each part: tables, provenance
-chart     lines over an axis as SVG, drawn here, so that a page needs no plotting library
+drawn     images, sliders and legends
+svg       charts, drawn here, so that a page needs no plotting library
 png       small images of few colours
 assets/   the template, its style sheet and its script
 """

@@ -6,19 +6,22 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from tinyticket import store
 from tinyticket._version import __version__
 from tinyticket.errors import InputError, printable
+from tinyticket.report import charts
 from tinyticket.report.against_dense import accuracy_limits
 from tinyticket.report.page import drawn, parts
+from tinyticket.report.page.svg import svg
 from tinyticket.report.series import telling_round
 from tinyticket.report.styles import COLOURS, DARK, LAYERS, LAYERS_DARK, title_of
 from tinyticket.results import Result
 from tinyticket.results.analyses import cost
-from tinyticket.store import replace
 
 
 def report(results: Result | Sequence[Result], path: str | os.PathLike | None = None) -> str:
@@ -50,18 +53,19 @@ def report(results: Result | Sequence[Result], path: str | os.PathLike | None = 
     else:
         page = _render("sweep.html", _sweep(results))
     if path is not None:
-        replace(Path(path), page.encode())
+        store.replace(Path(path), page.encode())
     return page
 
 
 def _result(result: Result) -> dict[str, Any]:
     facts, settings = parts.provenance(result)
-    layers, layers_legend = drawn.layers_chart(result)
+    layers = charts.layers(result)
     chosen = telling_round(result)
     try:
         costs, unknown = cost(result).rows, ""
     except InputError as error:  # the network is of a class of its own, which is not in the file
         costs, unknown = [], str(error)
+    cost_chart = charts.cost(costs) if costs else None
     name = Path(result.path).name if result.path else result.archive.name
     return {
         **_summary(result),
@@ -69,14 +73,14 @@ def _result(result: Result) -> dict[str, Any]:
         "masks": drawn.mask_frames(result),
         "chosen": chosen,
         "first_trial": result.trials[0].number,
-        "layers": layers,
-        "layers_legend": layers_legend,
+        "layers": svg(layers),
+        "layers_legend": _legend(layers),
         "layers_table": parts.layers_table(result),
-        "time": drawn.time_chart(result),
+        "time": svg(charts.time(result)),
         "times": parts.times_table(result),
         "costs": parts.cost_table(result, costs) if costs else None,
-        "cost": drawn.cost_chart(costs) if costs else "",
-        "cost_legend": drawn.COST_LEGEND,
+        "cost": svg(cost_chart),
+        "cost_legend": [("n0", "dense network"), *(_legend(cost_chart) if cost_chart else ())],
         "saved": parts.saved(costs[chosen], costs[0]) if costs else unknown,
         "trainings": parts.trainings_table(result),
         "provenance": facts,
@@ -101,8 +105,8 @@ def _summary(result: Result) -> dict[str, Any]:
         "timed": result.networks.timed,
         "metric": metric.title[0].upper() + metric.title[1:],
         "unit": metric.unit,
-        "accuracy": drawn.accuracy_chart(result) if judged else "",
-        "early_stop": drawn.early_stop_chart(result) if judged else "",
+        "accuracy": svg(charts.accuracy(result)) if judged else "",
+        "early_stop": svg(charts.early_stop(result)) if judged else "",
         "legend": drawn.legend(result),
         "networks": drawn.legend(result, each=True),
         "rounds": parts.rounds_table(result),
@@ -115,7 +119,7 @@ def _sweep(results: Sequence[Result]) -> dict[str, Any]:
     judged = [result for result in results if result.verdict["densities"]]
     limits = [accuracy_limits(result) for result in judged]
     shared = min((low for low, _ in limits), default=0.0), max((high for _, high in limits), default=1.0)
-    charts = [drawn.accuracy_chart(result, shared, 260, 190) if result in judged else "" for result in results]
+    small = [_small(result, shared) if result in judged else "" for result in results]
     columns = list(dict.fromkeys(name for each in settings for name in each))
     index = []
     for number, (name, result, own) in enumerate(zip(names, results, settings, strict=True)):
@@ -133,10 +137,20 @@ def _sweep(results: Sequence[Result]) -> dict[str, Any]:
         "index": index,
         "legend": list(dict.fromkeys(entry for result in results for entry in drawn.legend(result))),
         "experiments": [
-            {**_summary(result), "name": name, "own": own, "small": small}
-            for name, result, own, small in zip(names, results, settings, charts, strict=True)
+            {**_summary(result), "name": name, "own": own, "small": chart}
+            for name, result, own, chart in zip(names, results, settings, small, strict=True)
         ],
     }
+
+
+def _legend(chart: charts.Chart) -> list[tuple[str, str]]:
+    return [(line.style, line.label) for line in chart.series]
+
+
+def _small(result: Result, y: tuple[float, float]) -> str:
+    """Return the accuracies of a result beside others', between the same limits."""
+    shown = replace(charts.accuracy(result), y=(100 * y[0], 100 * y[1]), y_label=f"{result.metric.title} (%)")
+    return svg(shown, 260, 190)
 
 
 def _render(template: str, values: dict[str, Any]) -> str:

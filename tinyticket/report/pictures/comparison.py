@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib import colormaps
 
 from tinyticket.report.against_dense import Line, Mark, limits
-from tinyticket.report.pictures.densities import ACCURACY
+from tinyticket.report.charts import ACCURACY
 from tinyticket.report.pictures.figure import Picture, against_density, checked, dodged, finish, picture, plain, write
 from tinyticket.report.styles import MARKERS
 from tinyticket.results.comparison import Comparison, Side

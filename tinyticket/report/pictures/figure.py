@@ -15,7 +15,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from tinyticket.errors import InputError, printable
-from tinyticket.report.styles import COLOURS, MARKERS, colour_of, is_second
+from tinyticket.report.charts import Chart
+from tinyticket.report.styles import COLOURS, LAYERS, MARKERS, style_of
 from tinyticket.report.ticks import apart
 from tinyticket.store import replace
 
@@ -87,11 +88,49 @@ def finish(figure: Figure, title: str, note: str = "", legend: Any = None) -> No
 
 def style(network: str) -> dict[str, Any]:
     """Return the colour and the marker of a network, the same in every picture."""
-    place = colour_of(network)
-    line = "--" if network == "dense" else ":" if is_second(network) else "-"
+    return _style(style_of(network))
+
+
+def _style(name: str) -> dict[str, Any]:
+    """Return how Matplotlib draws a style of `charts.Series`."""
+    kind, place = name[0], int(name[1])
+    if kind == "l":
+        return {"color": LAYERS[place], "marker": "o", "markersize": 3.5}
+    line = "--" if place == 0 else ":" if name.endswith("second") else "-"
     return {
         "color": COLOURS[place], "marker": MARKERS[place], "markersize": 4.5, "linewidth": 1.4, "linestyle": line,
     }  # fmt: skip
+
+
+def draw(axis: Any, chart: Chart) -> None:
+    """Draw a chart on an axis; points of several networks with intervals lie beside each other, and hollow ones are lost."""
+    for value, kind, words in chart.references:
+        line = {"dense": "--", "margin": ":"}[kind]
+        axis.axhline(value, color=COLOURS[0], linestyle=line, linewidth=1.2, label=plain(words))
+    for place, series in enumerate(chart.series):
+        drawn = {**_style(series.style), "label": plain(series.label)} | ({} if series.filled else {"marker": ""})
+        xs, ys = [x for x, _ in series.points], [y for _, y in series.points]
+        if series.intervals:
+            drawn["transform"] = dodged(axis, place, len(chart.series))
+            bounds = [each or (y, y) for y, each in zip(ys, series.intervals, strict=True)]
+            bars = [[y - low for y, (low, _) in zip(ys, bounds, strict=True)],
+                    [high - y for y, (_, high) in zip(ys, bounds, strict=True)]]  # fmt: skip
+            axis.errorbar(xs, ys, bars if any(series.intervals) else None, capsize=2.5, elinewidth=0.9, **drawn)
+        else:
+            axis.plot(xs, ys, **drawn)
+        if lost := [point for point, filled in zip(series.points, series.filled, strict=False) if not filled]:
+            hollow = {**drawn, "label": "_hollow", "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
+            axis.plot([x for x, _ in lost], [y for _, y in lost], **hollow)
+        if series.band:
+            axis.fill_between(xs, *zip(*series.band, strict=True), color=drawn["color"], alpha=0.13, linewidth=0)
+        if series.stop:
+            axis.plot(*([each] for each in series.stop), "o", color=drawn["color"], markersize=5.5, label="_stop")
+    axis.set_ylim(*chart.y)
+    if chart.densities is None:
+        axis.set(xlabel=chart.x_label, ylabel=chart.y_label)
+        axis.grid(alpha=0.25)
+    else:
+        against_density(axis, chart.densities, chart.y_label)
 
 
 def dodged(axis: Any, place: int, of: int) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,11 @@ Found = dict[str, float | None]
 """What was found of one network, by column."""
 
 
-def means(held: Mapping[tuple[int, str], list[Found]]) -> Iterator[tuple[int, str, Found]]:
-    """Yield round, name and means over trials of what was found, by round and name, in the order of the rounds."""
+def means(found: Iterable[tuple[int, str, Found]]) -> Iterator[tuple[int, str, Found]]:
+    """Yield round, name and means over trials of what was found by round and name in each trial, in the order of the rounds."""
+    held: dict[tuple[int, str], list[Found]] = {}
+    for number, name, values in found:
+        held.setdefault((number, name), []).append(values)
     for (number, name), several in sorted(held.items(), key=lambda item: item[0][0]):
         yield number, name, {key: mean(each[key] for each in several) for key in several[0]}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from tinyticket.errors import InputError
 from tinyticket.prune.locality import adjacency, locality
@@ -19,7 +20,12 @@ def fields(result: Result) -> Analysis:
     by round, and that one-shot pruning to the same density does not make them so: compare a result with one of `--one-shot`.
     "inputs" is how many pixels a unit sees on average.
     """
-    held: dict[tuple[int, str], list[Found]] = {}
+    rows = [{"round": number, "network": network, **found} for number, network, found in means(_fields(result))]
+    title = "How close two pixels of one unit lie, relative to those of two units"
+    return Analysis(title, rows, "density", ("locality", "adjacency"), "network")
+
+
+def _fields(result: Result) -> Iterator[tuple[int, str, Found]]:
     first, shape = first_layer(result)
     for trial in result.trials:
         for round in trial.rounds:
@@ -27,10 +33,7 @@ def fields(result: Result) -> Analysis:
                 mask = run.masks[first]
                 found: Found = {"density": run.density, "inputs": float(mask.sum(axis=1).mean())}
                 found |= {"locality": locality(mask, shape), "adjacency": adjacency(mask, shape)}
-                held.setdefault((round.number, network), []).append(found)
-    rows = [{"round": number, "network": network, **found} for number, network, found in means(held)]
-    title = "How close two pixels of one unit lie, relative to those of two units"
-    return Analysis(title, rows, "density", ("locality", "adjacency"), "network")
+                yield round.number, network, found
 
 
 def first_layer(result: Result) -> tuple[str, tuple[int, ...]]:

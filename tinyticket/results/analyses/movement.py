@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from tinyticket.results.analyses.analysis import Analysis, Found, means
-from tinyticket.results.result import Result, check_connections
+from tinyticket.results.result import Result, check_unmoved
 from tinyticket.results.round import Round, Trial
 
 
@@ -16,19 +18,21 @@ def movement(result: Result) -> Analysis:
     it prunes, the former's share of changed signs, and the magnitudes that both started from. Frankle and Carbin (2019,
     appendix F) find that winning-ticket weights move more than others; Zhou et al. (2019) that their signs are what matters.
     """
-    check_connections(result, "movement")
-    held: dict[tuple[int, str], list[Found]] = {}
+    check_unmoved(result, "movement compares weights at the same places")
+    found = means(_by_layer(result))
+    rows = [{"round": n, "density": moved.pop("density"), "layer": name, **moved} for n, name, moved in found]
+    title = "Mean distance from the initial value, of weights that stay and that the next pruning removes"
+    return Analysis(title, rows, "density", ("kept_moved", "pruned_moved", "kept_flipped"), "layer")
+
+
+def _by_layer(result: Result) -> Iterator[tuple[int, str, Found]]:
     for trial in result.trials:
         initial = result.init(trial.number)
         for round, after in _successors(result, trial):
             trained = round.trained
             for name, mask in round.masks.items():
                 keeps = after.masks[name] if after else mask
-                found: Found = {"density": round.density, **_of(initial[name], trained[name], mask, keeps)}
-                held.setdefault((round.number, name), []).append(found)
-    rows = [{"round": n, "density": found.pop("density"), "layer": name, **found} for n, name, found in means(held)]
-    title = "Mean distance from the initial value, of weights that stay and that the next pruning removes"
-    return Analysis(title, rows, "density", ("kept_moved", "pruned_moved", "kept_flipped"), "layer")
+                yield round.number, name, {"density": round.density, **_of(initial[name], trained[name], mask, keeps)}
 
 
 def _successors(result: Result, trial: Trial) -> list[tuple[Round, Round | None]]:

@@ -10,7 +10,7 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.results.analyses.analysis import Analysis
 from tinyticket.results.analyses.layers import by_layer
-from tinyticket.results.result import Result, check_connections
+from tinyticket.results.result import Result, check_unmoved
 
 
 def overlap(result: Result) -> Analysis:
@@ -21,7 +21,7 @@ def overlap(result: Result) -> Analysis:
     """
     if len(result.trials) < 2:
         raise InputError(f"{result.archive.name} has one trial: overlap is what the masks of two trials share")
-    check_connections(result, "overlap")
+    check_unmoved(result, "overlap compares weights at the same places")
     rows = []
     for row, masks in by_layer(result):
         if len(masks) > 1 and row["round"]:

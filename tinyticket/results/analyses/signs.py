@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tinyticket import prune
 from tinyticket.results.analyses.analysis import Analysis, Found, means
-from tinyticket.results.result import Result, check_connections
+from tinyticket.results.result import Result, check_unmoved
 from tinyticket.results.round import Round, Trial
 
 COLUMNS = ("in_training", "since_initial", "since_before")
@@ -20,16 +20,13 @@ def signs(result: Result) -> Analysis:
     change early, while many weights are left, and then stay, more than where weights are rewound. The control `random` would
     refute that the mask has to do with it: its survivors are any weights.
     """
-    check_connections(result, "signs")
-    held: dict[tuple[int, str], list[Found]] = {}
-    for trial in result.trials:
-        for network, round, found in _flips(result, trial):
-            held.setdefault((round.number, network), []).append({"density": round.density, **found})
-    rows = [{"round": number, "network": network, **found} for number, network, found in means(held)]
+    check_unmoved(result, "signs compares weights at the same places")
+    flips = (flip for trial in result.trials for flip in _flips(result, trial))
+    rows = [{"round": number, "network": network, **found} for number, network, found in means(flips)]
     return Analysis("Share of surviving weights whose sign changed", rows, "density", COLUMNS, "network")
 
 
-def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, Found]]:
+def _flips(result: Result, trial: Trial) -> Iterator[tuple[int, str, Found]]:
     initial, before = result.init(trial.number), None
     for round in trial.rounds:
         ended = round.trained
@@ -39,7 +36,7 @@ def _flips(result: Result, trial: Trial) -> Iterator[tuple[str, Round, Found]]:
             start = result.start(trial.number, round.number, None if is_ticket else name)
             pairs = (start, initial, before if is_ticket else None)
             shares = [None if first is None else prune.sign_flips(first, trained, run.masks) for first in pairs]
-            yield name, run, dict(zip(COLUMNS, shares, strict=True))
+            yield round.number, name, {"density": run.density, **dict(zip(COLUMNS, shares, strict=True))}
         if round.number == 0 or not result.config.get("one_shot"):
             before = round.continued.trained if round.continued else ended
 

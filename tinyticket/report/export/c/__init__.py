@@ -1,7 +1,7 @@
 """C: a network as one C99 file without dependencies, for a microcontroller too: constant arrays of survivors, no allocation.
 
-`program` goes through the layers and writes down what is called with which buffer, `buffers` keeps those few and small, `weights`
-writes a layer's survivors with its own loop, and `helpers` has the functions of all other layers.
+`program` goes through the layers and writes down what is called with which of a few buffers, `weights` writes a layer's survivors
+with its own loop, and `helpers` has the functions of all other layers.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import numpy as np
 
 from tinyticket.nn import BatchNorm1d, BatchNorm2d, Conv2d, Linear, Module, Residual
 from tinyticket.report.export.c import weights
-from tinyticket.report.export.c.buffers import Buffers
 from tinyticket.report.export.c.helpers import HELPERS
 from tinyticket.report.export.walk import Value, Walk, inside, zeros_around
 
@@ -28,6 +27,40 @@ HEAD = """\
 #include <stdint.h>
 """
 INCLUDES = {"FLT_MAX": "#include <float.h>\n", "expf(": "#include <math.h>\n", "tanhf(": "#include <math.h>\n"}
+
+
+INPUT = "x"
+"""The caller's array, which is only read."""
+
+
+class Buffers:
+    """The arrays that a program computes in, with how many floats each holds at most."""
+
+    def __init__(self):
+        self.sizes: dict[str, int] = {}
+        self._readers: dict[str, int] = {}
+
+    def take(self, size: int) -> str:
+        """Return a buffer that nobody reads, of so many floats at least, with one reader to come."""
+        free = [name for name in self.sizes if not self._readers[name]]
+        name = max(free, key=self.sizes.__getitem__, default=f"buffer{len(self.sizes)}")
+        self.sizes[name] = max(size, self.sizes.get(name, 0))
+        self._readers[name] = 1
+        return name
+
+    def keep(self, name: str) -> None:
+        """Let a buffer have one more reader."""
+        if name != INPUT:
+            self._readers[name] += 1
+
+    def drop(self, name: str) -> None:
+        """Say that a reader has done."""
+        if name != INPUT:
+            self._readers[name] -= 1
+
+    def may_change(self, name: str) -> bool:
+        """Whether its only reader may write into it."""
+        return name != INPUT and self._readers[name] == 1
 
 
 class Program(Walk):

@@ -1,4 +1,4 @@
-"""What a file has once for all networks of a trial: theta_0's arrays of whole numbers, such as connections of sparse layers."""
+"""What a file has once for all networks of a trial: theta_0's arrays of whole numbers, such as connections."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from tinyticket.store import Archive, layout
 
 
-class WholeNumbers(Mapping[str, np.ndarray]):
-    """These arrays of a trial by name, each read when it is first asked for, and once: all states share them, read-only."""
+class Structure(Mapping[str, np.ndarray]):
+    """The arrays of a trial by name, each read when it is first asked for, and once: all states share them, read-only."""
 
     def __init__(self, archive: Archive, trial: int):
         self._archive, self._path = archive, f"{layout.trial_path(trial)}/init"
@@ -23,7 +23,7 @@ class WholeNumbers(Mapping[str, np.ndarray]):
             return layout.read_outline(root)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._outline.whole:
+        if name not in self._outline.structure:
             raise KeyError(name)
         if name not in self._read:
             with self._archive.read() as root:
@@ -36,7 +36,7 @@ class WholeNumbers(Mapping[str, np.ndarray]):
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._outline.whole)
+        return iter(self._outline.structure)
 
     def __len__(self) -> int:
-        return len(self._outline.whole)
+        return len(self._outline.structure)

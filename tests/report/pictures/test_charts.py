@@ -5,7 +5,7 @@ import pytest
 
 import tinyticket as tt
 from tests.lottery.experiments import find
-from tinyticket.report.pictures.densities import accuracy, early_stop, overview
+from tinyticket.report.pictures.charts import accuracy, early_stop, overview
 from tinyticket.results.naming import UNTOUCHED
 
 
