@@ -3,15 +3,14 @@
     python -m benchmarks.checkouts ../old                 # steps and predictions of this checkout over those of ../old
     python -m benchmarks.checkouts --busy 1               # with one core busy: all threads over one
 
-Both sides are processes with machine code of their own that take turns: each line's ratio is the median over pairs of blocks, and
-so below 1 where this checkout, or taking all threads, is faster.
+Both sides are processes that take turns, with machine code of their own, since a checkout's lies in a folder named after its
+sources: each line's ratio is the median over pairs of blocks, and so below 1 where this checkout, or taking all threads, is faster.
 """
 
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -30,7 +29,7 @@ BUSY = (
     *("lenet-5:0.05:2:64:evaluate", "resnet-20:0.1:2:60:step"),
 )
 WARM, SETTLES = 20, 1.0
-"""Calls before anything is timed, and seconds of calls in which a side finds its number of threads."""
+"""Calls before anything is timed, and seconds of calls, unless all blocks take less, in which a side finds its number of threads."""
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
@@ -41,17 +40,16 @@ WARM, SETTLES = 20, 1.0
 @click.option("--seconds", default=0.3, show_default=True, help="Of a block.")
 def main(other: str | None, cases: str | None, busy: int, blocks: int, seconds: float) -> None:
     chosen = cases.split(",") if cases else BUSY if busy else CASES
-    with tempfile.TemporaryDirectory() as folder:
-        for case in chosen:
-            sides = (Path(other).resolve(), case) if other else (HERE, _alone(case)), (HERE, case)
-            names = ("other", "this") if other else ("one thread", "all")
-            first, second = _pairs([Side(*side, Path(folder)) for side in sides], busy, blocks, seconds)
-            ratios = sorted(b / a for a, b in zip(first, second, strict=True))
-            print(
-                f"{case:36} {names[0]} {statistics.median(first):9.1f} us, {names[1]} {statistics.median(second):9.1f} us, "
-                f"ratio {statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}]",
-                flush=True,
-            )
+    for case in chosen:
+        sides = (Path(other).resolve(), case) if other else (HERE, _alone(case)), (HERE, case)
+        names = ("other", "this") if other else ("one thread", "all")
+        first, second = _pairs([Side(*side) for side in sides], busy, blocks, seconds)
+        ratios = sorted(b / a for a, b in zip(first, second, strict=True))
+        print(
+            f"{case:36} {names[0]} {statistics.median(first):9.1f} us, {names[1]} {statistics.median(second):9.1f} us, "
+            f"ratio {statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}]",
+            flush=True,
+        )
 
 
 def _alone(case: str) -> str:
@@ -66,7 +64,7 @@ def _pairs(sides: "list[Side]", busy: int, blocks: int, seconds: float) -> tuple
     times: list[tuple[float, float]] = []
     try:
         for side in sides:
-            side.block(SETTLES)
+            side.block(min(SETTLES, blocks * seconds))
         for i in range(blocks):
             order = sides if i % 2 else sides[::-1]
             found = {id(side): side.block(seconds) for side in order}
@@ -83,9 +81,8 @@ def _pairs(sides: "list[Side]", busy: int, blocks: int, seconds: float) -> tuple
 class Side:
     """A process that repeats a case, of one of the checkouts."""
 
-    def __init__(self, checkout: Path, case: str, folder: Path):
-        cache = folder / str(abs(hash(checkout)))
-        environment = {**os.environ, "PYTHONPATH": f"{checkout}", "TINYTICKET_CACHE": str(cache)}
+    def __init__(self, checkout: Path, case: str):
+        environment = {**os.environ, "PYTHONPATH": f"{checkout}"}
         command = [sys.executable, __file__, "repeat", case]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self._process = subprocess.Popen(command, env=environment, cwd=checkout, **pipes)
