@@ -1,17 +1,18 @@
-"""One checkout beside another, or one thread beside all of them while other processes keep cores busy.
+"""One checkout beside another, pruned networks beside dense ones, or one thread beside all while other processes keep cores busy.
 
     python -m benchmarks.checkouts ../old                 # steps and predictions of this checkout over those of ../old
+    python -m benchmarks.checkouts --dense                # half of the weights over all of them
     python -m benchmarks.checkouts --busy 1               # with one core busy: all threads over one
 
-Both sides are processes with machine code of their own that take turns: each line's ratio is the median over pairs of blocks, and
-so below 1 where this checkout, or taking all threads, is faster.
+Both sides are processes that take turns, with machine code of their own, since a checkout's lies in a folder named after its
+sources: each line's ratio is the median over pairs of blocks, and so below 1 where this checkout, pruning, or taking all threads is
+faster.
 """
 
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -29,34 +30,34 @@ BUSY = (
     *("lenet-300-100:0.05:2:60:step", "lenet-5:1:2:64:step", "lenet-5:0.05:2:64:step"),
     *("lenet-5:0.05:2:64:evaluate", "resnet-20:0.1:2:60:step"),
 )
+HALVES = tuple(f"{model}:0.5:2:60:step" for model in ("conv-2", "conv-4", "conv-6", "vgg-11"))
 WARM, SETTLES = 20, 1.0
-"""Calls before anything is timed, and seconds of calls in which a side finds its number of threads."""
+"""Calls before anything is timed, and seconds of calls, no more than all blocks take, in which a side chooses its threads."""
 
 
 @click.command(help=(__doc__ or "").split("\n\n")[0])
 @click.argument("other", required=False)
 @click.option("--cases", help="MODEL:DENSITY:THREADS:BATCH:step|evaluate|predict-N, several by commas.")
+@click.option("--dense", is_flag=True, help="Compare each case with all weights kept.")
 @click.option("--busy", default=0, help="Processes that compute all the time beside each measurement.")
 @click.option("--blocks", default=15, show_default=True, help="Pairs of blocks.")
 @click.option("--seconds", default=0.3, show_default=True, help="Of a block.")
-def main(other: str | None, cases: str | None, busy: int, blocks: int, seconds: float) -> None:
-    chosen = cases.split(",") if cases else BUSY if busy else CASES
-    with tempfile.TemporaryDirectory() as folder:
-        for case in chosen:
-            sides = (Path(other).resolve(), case) if other else (HERE, _alone(case)), (HERE, case)
-            names = ("other", "this") if other else ("one thread", "all")
-            first, second = _pairs([Side(*side, Path(folder)) for side in sides], busy, blocks, seconds)
-            ratios = sorted(b / a for a, b in zip(first, second, strict=True))
-            print(
-                f"{case:36} {names[0]} {statistics.median(first):9.1f} us, {names[1]} {statistics.median(second):9.1f} us, "
-                f"ratio {statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}]",
-                flush=True,
-            )
-
-
-def _alone(case: str) -> str:
-    model, density, _, *rest = case.split(":")
-    return ":".join([model, density, "1", *rest])
+def main(other: str | None, cases: str | None, dense: bool, busy: int, blocks: int, seconds: float) -> None:
+    if other and dense:
+        raise click.UsageError("--dense compares cases of this checkout alone: leave out the other")
+    chosen = cases.split(",") if cases else HALVES if dense else BUSY if busy else CASES
+    names = ("other", "this") if other else ("dense", "pruned") if dense else ("one thread", "all")
+    for case in chosen:
+        model, density, threads, *rest = case.split(":")
+        against = case if other else ":".join([model, "1", threads, *rest] if dense else [model, density, "1", *rest])
+        sides = (Path(other or HERE).resolve(), against), (HERE, case)
+        first, second = _pairs([Side(*side) for side in sides], busy, blocks, seconds)
+        ratios = sorted(b / a for a, b in zip(first, second, strict=True))
+        print(
+            f"{case:36} {names[0]} {statistics.median(first):9.1f} us, {names[1]} {statistics.median(second):9.1f} us, "
+            f"ratio {statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}]",
+            flush=True,
+        )
 
 
 def _pairs(sides: "list[Side]", busy: int, blocks: int, seconds: float) -> tuple[list[float], list[float]]:
@@ -66,7 +67,7 @@ def _pairs(sides: "list[Side]", busy: int, blocks: int, seconds: float) -> tuple
     times: list[tuple[float, float]] = []
     try:
         for side in sides:
-            side.block(SETTLES)
+            side.block(min(SETTLES, blocks * seconds))
         for i in range(blocks):
             order = sides if i % 2 else sides[::-1]
             found = {id(side): side.block(seconds) for side in order}
@@ -83,9 +84,8 @@ def _pairs(sides: "list[Side]", busy: int, blocks: int, seconds: float) -> tuple
 class Side:
     """A process that repeats a case, of one of the checkouts."""
 
-    def __init__(self, checkout: Path, case: str, folder: Path):
-        cache = folder / str(abs(hash(checkout)))
-        environment = {**os.environ, "PYTHONPATH": f"{checkout}", "TINYTICKET_CACHE": str(cache)}
+    def __init__(self, checkout: Path, case: str):
+        environment = {**os.environ, "PYTHONPATH": f"{checkout}"}
         command = [sys.executable, __file__, "repeat", case]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self._process = subprocess.Popen(command, env=environment, cwd=checkout, **pipes)

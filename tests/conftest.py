@@ -63,8 +63,13 @@ EXTRA = {
 package of an extra, or are the many of scikit-learn."""
 
 
+LONG = ("test_examples.py", "test_kills.py", "test_full_disk.py")
+"""Files whose tests, long ones, come first: at the end of a run in several processes all others would wait for one of them."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONG)
     for item in items:
         parts = set(item.path.relative_to(Path(__file__).parent).parts)
         if EXTRA & parts or "torch" in item.fixturenames:

@@ -11,7 +11,7 @@ from tests.compiler.networks import OPTIMIZERS, state
 from tinyticket import nn, prune
 from tinyticket.compiler import CompiledStep, EagerStep
 from tinyticket.errors import InputError
-from tinyticket.sparse import blocks
+from tinyticket.sparse import blocks, pattern
 
 X, Y = np.random.default_rng(1).standard_normal((100, 50), dtype=np.float32), np.arange(100) % 5
 
@@ -73,6 +73,27 @@ def test_threads_change_no_bit(turns, batch_size, monkeypatch):
         states.append(model.state_dict())
     for name, value in states[0].items():
         assert value.tobytes() == states[1][name].tobytes()
+
+
+@pytest.mark.parametrize("turns", ["batch", "tiles"])
+def test_survivors_that_lie_block_after_block_change_no_bit(turns, monkeypatch):
+    states = []
+    for cache in (pattern.LARGE_CACHE, 2048):
+        monkeypatch.setattr(pattern, "LARGE_CACHE", cache)
+        monkeypatch.setattr(pattern, "WORTHWHILE_FAR", 1)
+        model = network()
+        model.fc2.weight.mask = np.arange(model.fc2.weight.size) % 5 > 0
+        step = steps(model, "adam", threads=2, turns=turns)
+        step.run((X, Y), np.arange(100).reshape(-1, 100))
+        step.change_connections(
+            {"fc1.weight": prune.set_move(model.fc1.connections, step.weights()["fc1.weight"], 0.3, 0)}
+        )
+        step.run((X, Y), np.arange(100).reshape(-1, 100))
+        layers = step._program._layout.weights
+        assert [each.rows.stride for each in layers.values() if each.pattern] == ([1, 1] if cache > 2048 else [40, 30])
+        states.append({**model.state_dict(), "logits": step.predict(X)})
+    for name, value in states[0].items():
+        assert value.tobytes() == states[1][name].tobytes(), name
 
 
 def test_layers_of_few_samples_meet_other_operations_and_penalties():

@@ -105,23 +105,24 @@ def test_linear_gradients(layer, is_relu_output):
 
 
 @quick
-@given(layers(), st.booleans(), st.sampled_from([None, 1, 3]))
-def test_sparse_linear(layer, relu, blocks):
+@given(layers(), st.booleans(), st.sampled_from([None, 1, 3]), st.booleans())
+def test_sparse_linear(layer, relu, blocks, by_block):
     mask, weight, bias, x, dy, _ = layer
-    pattern = Pattern.from_mask(mask, x.shape[2], row_blocks=blocks, column_blocks=blocks)
+    pattern = Pattern.from_mask(mask, x.shape[2], row_blocks=blocks, column_blocks=blocks, by_block=by_block)
+    values = pattern.values(weight)
     y = reference.linear(rows(x), weight, bias)
     same(
-        rows(one_and_two_threads(cpu.sparse_linear, pattern, weight[mask], bias, x, relu=relu)),
+        rows(one_and_two_threads(cpu.sparse_linear, pattern, values, bias, x, relu=relu)),
         np.maximum(y, 0) if relu else y,
     )
     dx, slopes = one_and_two_threads(
-        cpu.sparse_linear_gradient, pattern, weight.T[mask.T], x, dy, x_is_relu_output=relu
+        cpu.sparse_linear_gradient, pattern, pattern.by_column(values), x, dy, x_is_relu_output=relu
     )
     expected = reference.linear_input_gradient(rows(dy), weight)
     same(rows(dx), np.where(rows(x) <= 0, 0, expected) if relu else expected)
     dense = reference.linear_weight_gradient(rows(dy), rows(x))
-    same(slopes, dense.T[mask.T])
-    same(one_and_two_threads(cpu.sparse_linear_weight_gradient, pattern, x, dy), dense[mask])
+    same(slopes, pattern.by_column(pattern.values(dense)))
+    same(one_and_two_threads(cpu.sparse_linear_weight_gradient, pattern, x, dy), pattern.values(dense))
 
 
 @quick

@@ -144,9 +144,47 @@ def test_lines_over_more_than_the_second_level_cache_holds_are_cut_for_it(per_li
     assert Pattern.from_mask(np.ascontiguousarray(mask.T), 64).columns.blocks == blocks
 
 
+@settings(deadline=None)
+@given(sizes, sizes, st.sampled_from([0.0, 0.3, 1.0]), st.integers(2, 4), st.integers(0, 99))
+def test_survivors_may_lie_block_after_block(outputs, inputs, density, blocks, seed):
+    mask = np.random.default_rng(seed).random((outputs, inputs)) < density
+    pattern = Pattern.from_mask(mask, 32, row_blocks=blocks, column_blocks=blocks, by_block=True)
+    places = np.argwhere(mask).tolist()
+    in_rows = sorted(places, key=lambda place: (place[1] * pattern.rows.blocks // inputs, *place))
+    in_columns = sorted(places, key=lambda place: (place[0] * pattern.columns.blocks // outputs, *place[::-1]))
+    assert [32 * c for _, c in in_rows] == pattern.rows.offsets.tolist()
+    assert [32 * r for r, _ in in_columns] == pattern.columns.offsets.tolist()
+    assert [in_rows.index(place) for place in in_columns] == pattern.to_row.tolist()
+    for lines, ordered, axis, length in (pattern.rows, in_rows, 0, inputs), (pattern.columns, in_columns, 1, outputs):
+        for place in places:
+            piece = place[axis] * lines.step + place[1 - axis] * lines.blocks // length * lines.stride
+            assert place in ordered[lines.starts[piece] : lines.starts[piece + 1]]
+    weight = np.where(mask, 1 + np.arange(mask.size).reshape(mask.shape), 0)
+    values = pattern.values(weight)
+    assert values.tolist() == [weight[r, c] for r, c in in_rows]
+    np.testing.assert_array_equal(pattern.dense(values), weight)
+    np.testing.assert_array_equal(pattern.by_row(pattern.by_column(values)), values)
+    others = mask & (np.random.default_rng(seed + 1).random(mask.shape) < 0.5)
+    fewer = pattern.of(others)
+    assert fewer.cut == pattern.cut
+    moved = fewer.moved(pattern.by_column(values), pattern, by_column=True)
+    np.testing.assert_array_equal(fewer.dense(fewer.by_row(moved)), weight * others)
+    bounds = pattern.column_bounds(3)
+    assert (bounds[0], bounds[-1]) == (0, inputs)
+
+
+def test_lines_over_more_than_the_second_level_cache_holds_come_block_by_block():
+    mask = np.zeros((16, 16384), bool)
+    mask[:, ::100] = True
+    assert [Pattern.from_mask(mask, lanes).rows[2:] for lanes in (64, 16)] == [(4, 1, 16), (4, 4, 1)]
+    assert Pattern.from_mask(np.ascontiguousarray(mask.T), 64).columns[2:] == (4, 1, 16)
+    assert Pattern.from_mask(mask[:, :2000], 64, row_blocks=2).rows[2:] == (2, 2, 1)
+
+
 def test_a_matrix_may_have_more_positions_than_32_bits_count():
     shape, places = (70_000, 100_000), [(0, 3), (43_000, 99_999), (69_999, 0), (69_999, 3)]
-    pattern = Pattern(shape, np.array([r * shape[1] + c for r, c in places]), 32, row_blocks=1, column_blocks=2)
+    positions = np.array([r * shape[1] + c for r, c in places])
+    pattern = Pattern(shape, positions, 32, row_blocks=1, column_blocks=2, by_block=False)
     assert pattern.rows.offsets.tolist() == [32 * c for _, c in places]
     by_column = sorted(places, key=lambda place: place[::-1])
     assert pattern.columns.offsets.tolist() == [32 * r for r, _ in by_column]

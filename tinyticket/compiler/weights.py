@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.compiler.op import Block, Shares
+from tinyticket.compiler.op import Block, Shares, even
 from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cpu.sparse_narrow import Blocked
 from tinyticket.kernels.cpu.update import State
+from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Connections, Move
 from tinyticket.sparse import Blocks, ConvPattern, Pattern
 
@@ -79,7 +80,9 @@ class Weights:
         return Shares((id(self), "columns"), lambda threads: self._pattern.column_bounds(threads))
 
     def survivor_shares(self) -> Shares:
-        """Cut the survivors as the lines are cut whose gradients a pass leaves."""
+        """Cut the survivors as the lines are cut whose gradients a pass leaves, if those of a line lie in one place."""
+        if (self.columns if self.by_column else self.rows).stride > 1:
+            return even(self.count, LANES)
         shares = self.column_shares() if self.by_column else self.row_shares()
 
         def cut(threads: int) -> np.ndarray:
@@ -159,13 +162,14 @@ class ConnectedWeights(Weights):
     """The same of a layer that has some connections alone: the parameter is a number for each of them, row by row."""
 
     def survivors(self, array: np.ndarray) -> np.ndarray:
-        return array if self.mask is None else array[self.mask]
+        return self._pattern.from_positions(array if self.mask is None else array[self.mask])
 
     def whole(self, survivors: np.ndarray) -> np.ndarray:
+        ordered = self._pattern.to_positions(survivors)
         if self.mask is None:
-            return survivors.copy()
+            return ordered.copy()
         values = np.zeros(self.shape, survivors.dtype)
-        values[self.mask] = survivors
+        values[self.mask] = ordered
         return values
 
     def change_mask(self, mask: Mask, view: View) -> bool:
@@ -175,13 +179,13 @@ class ConnectedWeights(Weights):
         """Put connections in the place of as many; a move takes values and slots along, without one they are to be written."""
         before, positions = self.pattern, connections.positions()
         assert isinstance(before, Pattern)
-        blocks = {"row_blocks": before.row_blocks, "column_blocks": before.column_blocks}
         places = positions if self.mask is None else positions[self.mask]
-        self.pattern = after = Pattern(before.shape, places, before.lanes, **blocks)
+        self.pattern = after = Pattern(before.shape, places, before.lanes, **before.cut)
         if move is not None:
             for block in self.slot_blocks:
                 values = view(block)
-                by_row = move.take(before.by_row(values) if self.by_column else values)
+                known = before.to_positions(before.by_row(values) if self.by_column else values)
+                by_row = after.from_positions(move.take(known))
                 values[:] = after.by_column(by_row) if self.by_column else by_row
         self.write_pattern(view)
 
@@ -229,4 +233,4 @@ class NarrowWeights(Weights):
 def _blocks_of(lines: Lines) -> Any:
     """Return lines with blocks for arrays."""
     starts, offsets = (Block(array.size, dtype=np.uint32) for array in (lines.starts, lines.offsets))
-    return Lines(starts, offsets, lines.blocks)
+    return lines._replace(starts=starts, offsets=offsets)

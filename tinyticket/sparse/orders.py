@@ -91,7 +91,15 @@ class Orders(Survivors):
 
     def values(self, weight: np.ndarray) -> np.ndarray:
         """Take the survivors out of a dense weight, row by row."""
-        return np.asarray(weight).reshape(-1)[self.positions]
+        return self.from_positions(np.asarray(weight).reshape(-1)[self.positions])
+
+    def from_positions(self, values: np.ndarray) -> np.ndarray:
+        """Reorder values from the order of the positions to that of `rows`, which may be the same."""
+        return values
+
+    def to_positions(self, values: np.ndarray) -> np.ndarray:
+        """Reorder values from the order of `rows` to that of the positions."""
+        return values
 
     def by_column(self, values: np.ndarray) -> np.ndarray:
         """Reorder values from row by row to column by column."""
@@ -106,17 +114,18 @@ class Orders(Survivors):
     def dense(self, values: np.ndarray) -> np.ndarray:
         """Put values, row by row, back into a dense weight; +0.0 wherever a weight was pruned."""
         weight = np.zeros(int(np.prod(self.shape)), np.asarray(values).dtype)
-        weight[self.positions] = values
+        weight[self.positions] = self.to_positions(values)
         return weight.reshape(self.shape)
 
     def moved(self, values: np.ndarray, before: "Orders", by_column: bool) -> np.ndarray:
         """Return another pattern's values, in either order, for this one's survivors: those that were not there have +0.0."""
-        known = before.by_row(values) if by_column else values
-        by_row = np.zeros(self.count, values.dtype)
+        known = before.to_positions(before.by_row(values) if by_column else values)
+        found = np.zeros(self.count, values.dtype)
         if before.count:
             places = np.searchsorted(before.positions, self.positions).clip(max=before.count - 1)
             there = before.positions[places] == self.positions
-            by_row[there] = known[places[there]]
+            found[there] = known[places[there]]
+        by_row = self.from_positions(found)
         return self.by_column(by_row) if by_column else by_row
 
     def of(self, mask: np.ndarray) -> "Orders":
@@ -133,11 +142,12 @@ class Orders(Survivors):
         if key not in self._bounds:
             if chunks < 1:
                 raise InputError(f"there are no {chunks} chunks of {name}")
-            starts = lines.starts[:: (lines.starts.size - 1) // count].astype(np.int64)
+            pieces = np.diff(lines.starts.astype(np.int64))
+            pieces = pieces.reshape(-1, count).T if lines.stride > 1 else pieces.reshape(count, -1)
             # Every line costs about four survivors before its first.
-            cost = starts + 4 * np.arange(starts.size)
+            cost = np.cumsum(np.concatenate(([0], pieces.sum(axis=1) + 4)))
             inner = np.searchsorted(cost, cost[-1] * np.arange(1, chunks) / chunks)
-            self._bounds[key] = frozen(np.concatenate(([0], inner, [starts.size - 1])).astype(np.int64))
+            self._bounds[key] = frozen(np.concatenate(([0], inner, [count])).astype(np.int64))
         return self._bounds[key]
 
 
@@ -152,7 +162,8 @@ def lines_of(line: np.ndarray, offsets: np.ndarray, count: int, place: np.ndarra
     blocks = max(1, min(blocks, length))
     piece = line if blocks == 1 else line * blocks + place * blocks // length
     per_piece = np.bincount(piece, minlength=count * blocks)
-    return Lines(frozen(np.concatenate(([0], np.cumsum(per_piece))).astype(np.uint32)), frozen(offsets), blocks)
+    starts = np.concatenate(([0], np.cumsum(per_piece))).astype(np.uint32)
+    return Lines(frozen(starts), frozen(offsets), blocks, step=blocks, stride=1)
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

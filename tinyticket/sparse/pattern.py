@@ -4,7 +4,8 @@ Forward goes row by row, backward column by column. A pattern is an argument of 
 and compiles nothing.
 """
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,18 @@ class Pattern(LinearPattern, Orders):
     """Positions of the survivors of a matrix (outputs, inputs), in packed inputs (rows) and packed outputs (columns)."""
 
     lanes: int  # of those activations
+    by_block: bool | None = field(default=None, kw_only=True)  # as asked for
 
     @classmethod
     @checked
     def from_mask(
-        cls: Any, mask: np.ndarray, lanes: int, *, row_blocks: int | None = None, column_blocks: int | None = None
+        cls: Any,
+        mask: np.ndarray,
+        lanes: int,
+        *,
+        row_blocks: int | None = None,
+        column_blocks: int | None = None,
+        by_block: bool | None = None,
     ) -> "Pattern":
         """Build the pattern of a mask.
 
@@ -59,15 +67,35 @@ class Pattern(LinearPattern, Orders):
         row_blocks, column_blocks : int, optional
             Pieces that rows and columns are cut into; by a rule of size and density if not given. Sums keep
             their order, so the choice changes the speed and not a bit of any result.
+        by_block : bool, optional
+            Whether all the survivors of a block come before those of the next, in rows as in columns; if not given, where
+            a block is what the second-level cache holds, unless lanes are 16. It changes no bit either.
         """
         if mask.ndim != 2 or mask.dtype != np.bool_ or 0 in mask.shape:
             raise InputError(f"a pattern needs a bool mask (outputs, inputs), not {mask.dtype} of shape {mask.shape}")
-        return cls(mask.shape, np.flatnonzero(mask), lanes, row_blocks=row_blocks, column_blocks=column_blocks)
+        blocks = {"row_blocks": row_blocks, "column_blocks": column_blocks, "by_block": by_block}
+        return cls(mask.shape, np.flatnonzero(mask), lanes, **blocks)
 
     def of(self, mask: np.ndarray) -> "Pattern":
         """Return the pattern of another mask for as many lanes."""
-        blocks = {"row_blocks": self.row_blocks, "column_blocks": self.column_blocks}
-        return Pattern.from_mask(mask, self.lanes, **blocks)
+        return Pattern.from_mask(mask, self.lanes, **self.cut)
+
+    @property
+    def cut(self) -> dict[str, Any]:
+        """How lines were asked to be cut."""
+        return {"row_blocks": self.row_blocks, "column_blocks": self.column_blocks, "by_block": self.by_block}
+
+    def from_positions(self, values: np.ndarray) -> np.ndarray:
+        _, places = self._by_row
+        if places is None:
+            return values
+        ordered = np.empty_like(values)
+        ordered[places] = values
+        return ordered
+
+    def to_positions(self, values: np.ndarray) -> np.ndarray:
+        _, places = self._by_row
+        return values if places is None else values[places]
 
     def _check(self) -> None:
         if len(self.shape) != 2:
@@ -78,33 +106,43 @@ class Pattern(LinearPattern, Orders):
             raise InputError(f"a mask of shape {self.shape} with {self.lanes} lanes needs offsets beyond 32 bits")
 
     def _row_lines(self) -> Lines:
+        return self._by_row[0]
+
+    @functools.cached_property
+    def _by_row(self) -> tuple[Lines, np.ndarray | None]:
+        """The rows, and where in them each survivor is, unless that is the order of the positions."""
         (outputs, inputs), lanes = self.shape, self.lanes
         worthwhile = WORTHWHILE_ROW
         if QUICK:
             worthwhile = WORTHWHILE_TALL if 2 * self._strip(outputs) > LARGE_CACHE else WORTHWHILE_QUICK
-        blocks = self._blocks(outputs, inputs, self.row_blocks, worthwhile)
-        starts, offsets = np.zeros(outputs * blocks + 1, np.uint32), np.empty(self.count, np.uint32)
-        run(OrderRows(self.positions, self.count, inputs, blocks, lanes, starts, outputs * blocks, offsets), ONE)
-        return Lines(frozen(starts), frozen(offsets), blocks)
+        cut = blocks, _, stride = self._cut(outputs, inputs, self.row_blocks, worthwhile)
+        pieces, moved = outputs * blocks, int(stride > 1)
+        starts, offsets = np.zeros(pieces + 1, np.uint32), np.empty(self.count, np.uint32)
+        places, heads = np.empty(self.count * moved, np.uint32), np.empty(pieces * moved, np.uint32)
+        run(OrderRows(self.positions, self.count, inputs, *cut, lanes, starts, pieces, offsets, places, heads), ONE)
+        return Lines(frozen(starts), frozen(offsets), *cut), frozen(places) if moved else None
 
     def _column_lines(self) -> tuple[Lines, np.ndarray]:
         (outputs, inputs), lanes = self.shape, self.lanes
         worthwhile = self.count + 1 if QUICK else WORTHWHILE_COLUMN
-        blocks = self._blocks(inputs, outputs, self.column_blocks, worthwhile)
-        starts, heads = np.zeros(inputs * blocks + 1, np.uint32), np.empty(inputs, np.uint32)
+        cut = blocks, *_ = self._cut(inputs, outputs, self.column_blocks, worthwhile)
+        pieces, (_, places) = inputs * blocks, self._by_row
+        starts, heads = np.zeros(pieces + 1, np.uint32), np.empty(pieces, np.uint32)
         offsets, to_row = (np.empty(self.count, np.uint32) for _ in range(2))
-        counts = self.count, outputs, inputs, blocks, lanes
-        run(OrderColumns(self.positions, *counts, starts, inputs * blocks, offsets, heads, to_row), ONE)
-        return Lines(frozen(starts), frozen(offsets), blocks), to_row
+        written = starts, pieces, offsets, heads, to_row
+        given = (to_row, True) if places is None else (places, False)
+        run(OrderColumns(self.positions, self.count, outputs, inputs, *cut, lanes, *written, *given), ONE)
+        return Lines(frozen(starts), frozen(offsets), *cut), to_row
 
-    def _blocks(self, lines: int, length: int, asked: int | None, worthwhile: int) -> int:
-        """Return into how many blocks of places lines are cut: as many as are worthwhile if not asked for."""
+    def _cut(self, lines: int, length: int, asked: int | None, worthwhile: int) -> tuple[int, int, int]:
+        """Return into how many blocks of places lines are cut, as many as are worthwhile if not asked for, and their steps."""
+        far = self._strip(length) > LARGE_CACHE
         if asked is None:
-            strip, cache = self._strip(length), CACHE
-            if strip > LARGE_CACHE:
-                cache, worthwhile = LARGE_CACHE, WORTHWHILE_FAR
-            asked = min(-(-strip // cache), self.count // (lines * worthwhile))
-        return max(1, min(asked, length))
+            cache, worthwhile = (LARGE_CACHE, WORTHWHILE_FAR) if far else (CACHE, worthwhile)
+            asked = min(-(-self._strip(length) // cache), self.count // (lines * worthwhile))
+        blocks = max(1, min(asked, length))
+        by_block = self.lanes > LANES and (far if self.by_block is None else self.by_block)
+        return (blocks, 1, lines) if by_block and blocks > 1 else (blocks, blocks, 1)
 
     def _strip(self, length: int) -> int:
         """Return the bytes of what kernels work through at a time of so many inputs or outputs."""

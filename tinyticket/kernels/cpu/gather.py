@@ -1,7 +1,8 @@
 """From rows of a data set to the packed layout, in one pass over the batch, and from packed activations back to samples.
 
 Packing at the edge of a network is part of its cost, so a batch is packed while it is gathered: sixteen rows by sixteen features
-are read, perhaps left behind sample by sample (what a dense first layer's weight gradient wants), turned in registers and stored.
+are read, perhaps left behind sample by sample (what a dense first layer's weight gradient wants), turned in registers and stored;
+pixels are turned as bytes.
 `transpose_samples` is the way back, for hidden layers whose weight gradient is dense, and `unpack_logits` that of results.
 """
 
@@ -19,10 +20,12 @@ from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at, prefetch
 from tinyticket.kernels.cpu.vector.streaming import drain, streams
 from tinyticket.kernels.cpu.vector.transpose import (
+    columns_of_pixels,
     put,
     square_of_lines,
     square_of_pixels,
     square_of_rows,
+    stack_places,
     stack_starts,
     store_corner,
     store_square,
@@ -31,26 +34,15 @@ from tinyticket.kernels.cpu.vector.transpose import (
 )
 from tinyticket.kernels.geometry import Shape, whole_vectors
 
+TOGETHER = 64
+"""Samples whose features are packed block by block, as many as `lanes_for` gives a tile: stores fill neighbouring lines in turn."""
+
 
 @device
 def _find_rows(indices, starts, features, sample, samples):
-    """Write where sixteen samples begin; beyond the last sample, the last one stands in."""
-    for i in range(LANES):
+    """Write where 64 samples begin; beyond the last sample, the last one stands in."""
+    for i in range(TOGETHER):
         put(starts, i, at(indices, min(sample + i, samples - 1)) * features)
-
-
-@device
-def _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count, streamed):
-    """Store sixteen samples' features f to f + count in the packed layout, and perhaps sample by sample too."""
-    lanes = shape.lanes
-    if both:
-        store_square(advance(x_samples, sample * width + f), width, square, LANES)
-    place = (sample // lanes * shape.inputs + f) * lanes + sample % lanes
-    turned = transposed(square, samples - sample)
-    if streamed:
-        stream_square(advance(x, place), lanes, turned, count)
-    else:
-        store_square(advance(x, place), lanes, turned, count)
 
 
 @device
@@ -67,21 +59,37 @@ def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last
 
     Data are floats, or None where there are pixels, which are divided by 255; sixteen beyond the last are read.
     """
-    features = shape.inputs
+    features, lanes, padded = shape.inputs, shape.lanes, shape.tiles * shape.lanes
     width = (features + LANES - 1) // LANES * LANES
-    starts, ahead, streamed = stack_starts(), stack_starts(), streams(x, shape.tiles * features * shape.lanes)
-    for sample in range(0, shape.tiles * shape.lanes, LANES):
-        _find_rows(indices, starts, features, sample, samples)
+    starts, ahead, places = stack_places(TOGETHER), stack_places(TOGETHER), stack_starts()
+    streamed = streams(x, padded * features)
+    for begin in range(0, padded, TOGETHER):
+        _find_rows(indices, starts, features, begin, samples)
         if pixels is not None:
-            _find_rows(indices, ahead, features, sample + LANES, samples)
+            _find_rows(indices, ahead, features, begin + TOGETHER, samples)
+        vectors = min(TOGETHER, padded - begin) // LANES
+        for i in range(vectors):
+            sample = begin + i * LANES
+            put(places, i, sample // lanes * features * lanes + sample % lanes)
         for f in range(first * LANES, last * LANES, LANES):
             count = min(LANES, features - f)
-            if data is not None:
-                square = square_of_rows(data, starts, f, count)
-            if pixels is not None:
-                _fetch_quarter(pixels, ahead, f)
-                square = square_of_pixels(pixels, starts, f)
-            _put_square(square, x, x_samples, both, shape, width, sample, samples, f, count, streamed)
+            for i in range(vectors):
+                sample, rows = begin + i * LANES, advance(starts, i * LANES)
+                if pixels is not None:
+                    _fetch_quarter(pixels, advance(ahead, i * LANES), f)
+                    turned = columns_of_pixels(pixels, rows, f, samples - sample)
+                    if both:
+                        square = square_of_pixels(pixels, rows, f)
+                if data is not None:
+                    square = square_of_rows(data, rows, f, count)
+                    turned = transposed(square, samples - sample)
+                if both:
+                    store_square(advance(x_samples, sample * width + f), width, square, LANES)
+                place = advance(x, at(places, i) + f * lanes)
+                if streamed:
+                    stream_square(place, lanes, turned, count)
+                else:
+                    store_square(place, lanes, turned, count)
     if streamed:
         drain()
 

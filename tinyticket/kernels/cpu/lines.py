@@ -11,22 +11,25 @@ from tinyticket.kernels.geometry import Window
 class Lines(NamedTuple):
     """Survivors line by line, a line being a row or a column.
 
-    Lines are cut into blocks so that what they read stays in the first-level cache: starts[line * blocks + block] is
-    where a line's survivors in a block begin, and the next element is where they end. Offsets are positions in the
-    other direction times the lanes.
+    Lines are cut into blocks so that what they read stays in a cache: the survivors of a line in a block are piece number
+    line * step + block * stride. starts[piece] is where they begin, and the next element is where they end. A line's pieces
+    follow each other, or all the pieces of a block do, where survivors come from memory, which reads on and on best. Offsets
+    are positions in the other direction times the lanes.
     """
 
     starts: Offsets  # lines * blocks + 1
     offsets: Offsets  # survivors
     blocks: int
+    step: int  # from a line to the next: the number of blocks, or 1 ...
+    stride: int  # ... and from a block to the next: 1, or the number of lines
 
 
 class Survivors:
     """What kernels read of a pattern, which is made in `tinyticket.sparse`; they trust that all it reaches is there."""
 
     shape: tuple[int, ...]  # of the weight, outputs and inputs first
-    rows: Lines  # survivors row by row, which is C order of the mask, with the offsets that kernels read
-    columns: Lines  # the same column by column
+    rows: Lines  # survivors row by row, which is C order of the mask unless it is block by block
+    columns: Lines  # the same column by column; both with the offsets that kernels read
     to_row: np.ndarray  # uint32, where each survivor of the columns is in the rows: by_row[to_row] is by_column
 
     @property

@@ -1,7 +1,7 @@
 """The survivors of a matrix in the orders that kernels read, counted and placed one by one.
 
 NumPy would make a dozen arrays of their size on the way, and a layer may have a hundred million survivors. A line (a row or a
-column) is cut into pieces by `blocks` of equal length of what it reads; starts[piece + 1] becomes the end of a piece.
+column) is cut into pieces by `blocks` of equal length of what it reads (`lines`); starts[piece + 1] becomes the end of a piece.
 """
 
 from typing import NamedTuple
@@ -21,10 +21,14 @@ class OrderRows(NamedTuple):
     survivors: int
     inputs: int
     blocks: int
+    step: int  # these two as in `Lines`
+    stride: int
     lanes: int
     starts: Offsets  # outputs * blocks + 1, zeros before
     pieces: int  # outputs * blocks
     offsets: Offsets
+    places: Offsets  # where each survivor comes to be: not written if `stride` is 1, as they stay in order
+    heads: Offsets  # room for a number a piece, if it is not
 
 
 class OrderColumns(NamedTuple):
@@ -35,12 +39,16 @@ class OrderColumns(NamedTuple):
     outputs: int
     inputs: int
     blocks: int
+    step: int
+    stride: int
     lanes: int
     starts: Offsets  # inputs * blocks + 1, zeros before
     pieces: int  # inputs * blocks
     offsets: Offsets
-    heads: Offsets  # room for a number a column
+    heads: Offsets  # room for a number a piece
     to_row: Offsets
+    places: Offsets  # those of the rows ...
+    in_order: bool  # ... unless they are as in the positions
 
 
 @device
@@ -50,6 +58,14 @@ def _row_at(position, row, begin, inputs):
         row += 1
         begin += inputs
     return row, begin
+
+
+@device
+def _piece(line, place, length, job):
+    """Return the number of the piece of a line that has what reads a place, of `length`."""
+    if job.blocks == 1:
+        return line
+    return line * job.step + place * job.blocks // length * job.stride
 
 
 @device
@@ -63,34 +79,55 @@ def _cumulate(starts, pieces):
         put(starts, piece, np.uint32(at(starts, piece) + at(starts, piece - 1)))
 
 
+@device
+def _begin(job):
+    """Let each piece's head be where it starts."""
+    for piece in range(job.pieces):
+        put(job.heads, piece, at(job.starts, piece))
+
+
+@device
+def _next(heads, piece):
+    """Return where the next survivor of a piece comes to be."""
+    place = at(heads, piece)
+    put(heads, piece, np.uint32(place + 1))
+    return place
+
+
 @kernel(OrderRows)
 def _order_rows(job, first, last):
-    positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
+    positions, inputs, starts = job.positions, job.inputs, job.starts
     row, begin = 0, 0
     for survivor in range(job.survivors):
         row, begin = _row_at(at(positions, survivor), row, begin, inputs)
         column = at(positions, survivor) - begin
-        _count(starts, row * blocks + (column * blocks // inputs if blocks > 1 else 0))
+        _count(starts, _piece(row, column, inputs, job))
         put(job.offsets, survivor, np.uint32(column * job.lanes))
     _cumulate(starts, job.pieces)
+    if job.stride == 1:
+        return
+    _begin(job)
+    row, begin = 0, 0
+    for survivor in range(job.survivors):
+        row, begin = _row_at(at(positions, survivor), row, begin, inputs)
+        column = at(positions, survivor) - begin
+        place = _next(job.heads, _piece(row, column, inputs, job))
+        put(job.offsets, place, np.uint32(column * job.lanes))
+        put(job.places, survivor, place)
 
 
 @kernel(OrderColumns)
 def _order_columns(job, first, last):
-    positions, inputs, blocks, starts = job.positions, job.inputs, job.blocks, job.starts
+    positions, inputs = job.positions, job.inputs
     row, begin = 0, 0
     for survivor in range(job.survivors):
         row, begin = _row_at(at(positions, survivor), row, begin, inputs)
-        column = at(positions, survivor) - begin
-        _count(starts, column * blocks + (row * blocks // job.outputs if blocks > 1 else 0))
-    _cumulate(starts, job.pieces)
-    for column in range(inputs):
-        put(job.heads, column, np.uint32(at(starts, column * blocks)))
+        _count(job.starts, _piece(at(positions, survivor) - begin, row, job.outputs, job))
+    _cumulate(job.starts, job.pieces)
+    _begin(job)
     row, begin = 0, 0
     for survivor in range(job.survivors):
         row, begin = _row_at(at(positions, survivor), row, begin, inputs)
-        column = at(positions, survivor) - begin
-        place = at(job.heads, column)
-        put(job.heads, column, np.uint32(place + 1))
+        place = _next(job.heads, _piece(at(positions, survivor) - begin, row, job.outputs, job))
         put(job.offsets, place, np.uint32(row * job.lanes))
-        put(job.to_row, place, np.uint32(survivor))
+        put(job.to_row, place, np.uint32(survivor) if job.in_order else at(job.places, survivor))

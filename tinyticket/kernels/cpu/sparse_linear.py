@@ -138,7 +138,7 @@ def _linear(
     pattern : Pattern
         Where the survivors of W are.
     values : array of shape (survivors,)
-        The survivors, row by row.
+        The survivors, row by row, as `pattern.values` returns them.
     bias, x, relu, out, threads
         As in `linear`.
 
@@ -172,7 +172,7 @@ def _gradient(
     Parameters
     ----------
     values : array of shape (survivors,)
-        The survivors, column by column, as is the second result.
+        The survivors, column by column, as `pattern.by_column` orders them, and as is the second result.
     dy : array of shape (tiles, outputs, lanes)
         The loss's gradient by what the layer gave; zero in padded lanes.
     x_is_relu_output : bool

@@ -67,7 +67,7 @@ def forward(rows, columns, step):
                     outputs = advance(y, tile * grid.y_tile + h * grid.y_row + w * LANES)
                     for block in range(lines.blocks):
                         for channel in range(first, last):
-                            k = channel * lines.blocks + block
+                            k = channel * lines.step + block * lines.stride
                             place = advance(outputs, channel * y_plane)
                             if not streamed:
                                 patches.prefetch_write(advance(place, y_plane), grid.y_row, dense)
@@ -107,7 +107,7 @@ def backward(rows, columns, step):
                     whole = h == i and w == j
                     for block in range(lines.blocks):
                         for channel in range(first, last):
-                            k = (channel * phases + phase) * lines.blocks + block
+                            k = (channel * phases + phase) * lines.step + block * lines.stride
                             place = advance(dx, corner + channel * x_plane)
                             inputs, x_row = advance(x, corner + channel * x_plane), grid.x_row
                             patches.prefetch(advance(inputs, x_plane), x_row, shape)
@@ -145,7 +145,7 @@ def backward(rows, columns, step):
 
 @cache
 def gradient(rows, columns, step):
-    """Make the survivors' gradients alone, row by row, over the patches of a grid."""
+    """Make the survivors' gradients alone, row by row, over the patches of a grid; pieces of a line follow each other."""
     shape, dense = (rows, columns, step), (rows, columns, 1)
 
     @variant(f"sparse_gradient_{rows}_{columns}_{step}")

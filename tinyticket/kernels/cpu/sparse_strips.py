@@ -24,7 +24,7 @@ def _forward(width):
     def strip(rows, values, bias, x, y, lanes, first, last, relu):
         for block in range(rows.blocks):
             for row in range(first, last):
-                k, place = row * rows.blocks + block, advance(y, row * lanes)
+                k, place = row * rows.step + block * rows.stride, advance(y, row * lanes)
                 tile = tile_fill(at(bias, row), width) if block == 0 else patches.load(place, 0, shape)
                 for i in range(at(rows.starts, k), at(rows.starts, k + 1)):
                     tile = patches.axpy(values, rows.offsets, i, x, 0, shape, tile)
@@ -47,7 +47,7 @@ def _begun(bias, y, lanes, block, row):
 @device
 def _finish(rows, values, x, y, lanes, block, row, i, tile, relu):
     """Add the survivors of a row from the i-th on, and store its sum."""
-    for n in range(i, at(rows.starts, row * rows.blocks + block + 1)):
+    for n in range(i, at(rows.starts, row * rows.step + block * rows.stride + 1)):
         tile = patches.axpy(values, rows.offsets, n, x, 0, _ONE, tile)
     if relu and block == rows.blocks - 1:
         tile = tile_relu(tile)
@@ -57,12 +57,12 @@ def _finish(rows, values, x, y, lanes, block, row, i, tile, relu):
 @device
 def _forward_single(rows, values, bias, x, y, lanes, first, last, relu):
     """Take the forward pass over a strip of one vector, four rows at a time: a sum alone would wait for its last addition."""
-    offsets, blocks = rows.offsets, rows.blocks
-    for block in range(blocks):
-        row = first
+    offsets, step = rows.offsets, rows.step
+    for block in range(rows.blocks):
+        row, before = first, block * rows.stride
         while row + 4 <= last:
-            k, q = row * blocks + block, (row + 1) * blocks + block
-            m, n = (row + 2) * blocks + block, (row + 3) * blocks + block
+            k, q = before + row * step, before + (row + 1) * step
+            m, n = before + (row + 2) * step, before + (row + 3) * step
             e, f, g, h = at(rows.starts, k), at(rows.starts, q), at(rows.starts, m), at(rows.starts, n)
             both = min(at(rows.starts, k + 1) - e, at(rows.starts, q + 1) - f)
             shared = min(both, at(rows.starts, m + 1) - g, at(rows.starts, n + 1) - h)
@@ -79,7 +79,7 @@ def _forward_single(rows, values, bias, x, y, lanes, first, last, relu):
             _finish(rows, values, x, y, lanes, block, row + 3, h + shared, d, relu)
             row += 4
         for left in range(row, last):
-            start = at(rows.starts, left * blocks + block)
+            start = at(rows.starts, before + left * step)
             begun = _begun(bias, y, lanes, block, left)
             _finish(rows, values, x, y, lanes, block, left, start, begun, relu)
 
@@ -93,7 +93,7 @@ def _backward(width):
         offsets = columns.offsets
         for block in range(columns.blocks):
             for column in range(first, last):
-                k, place = column * columns.blocks + block, advance(dx, column * lanes)
+                k, place = column * columns.step + block * columns.stride, advance(dx, column * lanes)
                 inputs = patches.load(advance(x, column * lanes), 0, shape)
                 tile = tile_fill(np.float32(0), width) if block == 0 else patches.load(place, 0, shape)
                 i, stop = at(columns.starts, k), at(columns.starts, k + 1)
@@ -129,7 +129,7 @@ def _gradient(width):
         offsets = rows.offsets
         for block in range(rows.blocks):
             for row in range(first, last):
-                k, tile = row * rows.blocks + block, patches.load(advance(dy, row * lanes), 0, shape)
+                k, tile = row * rows.step + block * rows.stride, patches.load(advance(dy, row * lanes), 0, shape)
                 i, stop = at(rows.starts, k), at(rows.starts, k + 1)
                 while i + 4 <= stop:
                     a, b, c, d = patches.dot_four(offsets, i, x, 0, shape, tile)
