@@ -1,5 +1,7 @@
 """tinyticket's side of the layers: sparse kernels, dense kernels, and which of them the library would choose."""
 
+import numpy as np
+
 from benchmarks.layer import Layer, Results
 from tinyticket.kernels import cpu
 from tinyticket.kernels.cpu.packing import empty
@@ -13,7 +15,7 @@ class OwnSparse:
 
     def __init__(self, layer: Layer):
         lanes = lanes_for(layer.batch)
-        self.layer, self.pattern = layer, Pattern.from_mask(layer.mask, lanes)
+        self.layer, self.pattern = layer, Pattern.from_mask(layer.mask, lanes, by_block=True)
         self.values = self.pattern.values(layer.weight)
         self.by_column = self.pattern.by_column(self.values)
         self.x, self.dy = cpu.pack(layer.x, lanes), cpu.pack(layer.dy, lanes)
@@ -30,9 +32,13 @@ class OwnSparse:
     def backward(self) -> None:
         self.dx, self.gradient = self._backward()
 
+    def _by_place(self) -> np.ndarray:
+        """Return the survivors' gradients in C order."""
+        return self.pattern.to_positions(self.pattern.by_row(self.gradient))
+
     def results(self) -> Results:
         count = self.layer.batch
-        return Results(cpu.unpack(self.y, count), cpu.unpack(self.dx, count), self.pattern.by_row(self.gradient))
+        return Results(cpu.unpack(self.y, count), cpu.unpack(self.dx, count), self._by_place())
 
 
 class OwnSparsePacking(OwnSparse):
@@ -53,7 +59,7 @@ class OwnSparsePacking(OwnSparse):
         _, self.gradient = cpu.sparse_linear_samples_gradient(self.pattern, *given, out=self.dx)
 
     def results(self) -> Results:
-        return Results(self.y, self.dx, self.pattern.by_row(self.gradient))
+        return Results(self.y, self.dx, self._by_place())
 
 
 class OwnDense:

@@ -42,7 +42,7 @@ class Draw:
         self.samples = pick(1, 5, 16, 17, 40)
         self.tiles, self.spots = -(-self.samples // self.lanes), -(-self.samples // self.lanes) * self.lanes
         self.mask = rng.random((self.outputs, self.inputs)) < pick(0.1, 0.5, 1)
-        cut = {"row_blocks": pick(None, 1, 2), "column_blocks": pick(None, 2), "by_block": pick(None, True)}
+        cut = {"row_blocks": pick(None, 1, 2), "column_blocks": pick(None, 2), "by_block": pick(False, True)}
         self.pattern = kernels.Pattern.from_mask(self.mask, self.lanes, **cut)
         self.channels, self.size = pick(1, 2, 5), (pick(1, 2, 4, 7), pick(1, 3, 6))
         self.window = self.kernel, self.stride, self.padding = pick(((3, 3), 1, 1), ((2, 1), 2, 1), ((1, 1), 1, 0))

@@ -173,18 +173,17 @@ def test_survivors_may_lie_block_after_block(outputs, inputs, density, blocks, s
     assert (bounds[0], bounds[-1]) == (0, inputs)
 
 
-def test_lines_over_more_than_the_second_level_cache_holds_come_block_by_block():
-    mask = np.zeros((16, 16384), bool)
-    mask[:, ::100] = True
-    assert [Pattern.from_mask(mask, lanes).rows[2:] for lanes in (64, 16)] == [(4, 1, 16), (4, 4, 1)]
-    assert Pattern.from_mask(np.ascontiguousarray(mask.T), 64).columns[2:] == (4, 1, 16)
-    assert Pattern.from_mask(mask[:, :2000], 64, row_blocks=2).rows[2:] == (2, 2, 1)
+def test_lines_in_blocks_follow_each_other_unless_asked_for_otherwise():
+    mask = np.ones((30, 784), bool)
+    cut = [Pattern.from_mask(mask, lanes, row_blocks=4, by_block=by_block).rows[2:] for lanes, by_block in
+           ((64, False), (64, True), (16, True))]  # fmt: skip
+    assert cut == [(4, 4, 1), (4, 1, 30), (4, 4, 1)]
 
 
 def test_a_matrix_may_have_more_positions_than_32_bits_count():
     shape, places = (70_000, 100_000), [(0, 3), (43_000, 99_999), (69_999, 0), (69_999, 3)]
     positions = np.array([r * shape[1] + c for r, c in places])
-    pattern = Pattern(shape, positions, 32, row_blocks=1, column_blocks=2, by_block=False)
+    pattern = Pattern(shape, positions, 32, row_blocks=1, column_blocks=2)
     assert pattern.rows.offsets.tolist() == [32 * c for _, c in places]
     by_column = sorted(places, key=lambda place: place[::-1])
     assert pattern.columns.offsets.tolist() == [32 * r for r, _ in by_column]

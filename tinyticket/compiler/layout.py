@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -110,8 +111,9 @@ class Layout:
         return 1
 
     def _pattern(self, operation: Operation, mask: Mask) -> AnyPattern:
-        blocks: dict[str, int] = {"row_blocks": 1, "column_blocks": 1} if self.plain else {}
+        blocks: dict[str, Any] = {"row_blocks": 1, "column_blocks": 1} if self.plain else {}
         if operation.kind == "linear":
+            blocks["by_block"] = not self.plain
             if self.tiles * self.lanes == LANES:
                 blocks["row_blocks"] = 1  # all that rows read for a single vector of samples is near
             if operation.connected:

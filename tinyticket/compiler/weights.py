@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from tinyticket.kernels.cpu.update import State
 from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Connections, Move
 from tinyticket.sparse import Blocks, ConvPattern, Pattern
+from tinyticket.sparse.orders import taken_at
 
 View = Callable[[Block], np.ndarray]
 """From a block to the array that it is in an arena."""
@@ -185,7 +185,7 @@ class ConnectedWeights(Weights):
             for block in self.slot_blocks:
                 values = view(block)
                 known = before.to_positions(before.by_row(values) if self.by_column else values)
-                by_row = after.from_positions(move.take(known))
+                by_row = after.from_positions(taken_at(known, move.origins.view(np.uint32)))
                 values[:] = after.by_column(by_row) if self.by_column else by_row
         self.write_pattern(view)
 
@@ -210,9 +210,9 @@ class NarrowWeights(Weights):
         return list(self.blocked[:5])
 
     def write_pattern(self, view: View) -> None:
-        fresh = dataclasses.replace(self.blocks)  # whose arrays nobody keeps: the arena has them
         for name, block in zip(Blocked._fields, self.pattern_blocks, strict=False):
-            view(block)[:] = getattr(fresh, name)
+            view(block)[:] = getattr(self.blocks, name)
+        self.blocks.forget()  # for the arena has them
 
     def write(self, view: View, arrays: Sequence[np.ndarray]) -> None:
         for block, array in zip(self.slot_blocks, arrays, strict=False):

@@ -16,10 +16,7 @@ from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import LinearPattern, Lines
 from tinyticket.kernels.cpu.ordering import OrderColumns, OrderRows
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
-from tinyticket.sparse.orders import CACHE, Orders, frozen
-
-ONE = np.array([0, 1])
-"""The bounds of work that is not shared."""
+from tinyticket.sparse.orders import CACHE, ONE, Orders, frozen, put_at, taken_at
 
 STRIP = 64
 """Lanes that kernels work through at a time."""
@@ -32,7 +29,10 @@ QUICK = target()[0] in ("sapphirerapids", "emeraldrapids")
 better left whole, since the backward pass makes two products of what it reads ..."""
 
 WORTHWHILE_QUICK, WORTHWHILE_TALL = 50, 150
-"""... and rows need so many survivors in a block, or so many where what rows write fills half of that cache."""
+"""... and rows need so many survivors in a block, or so many where what rows write fills half of that cache ..."""
+
+WORTHWHILE_IN_TURN, WORTHWHILE_TALL_IN_TURN = 25, 50
+"""... and these where blocks come one after the other, so that a block's survivors are read in their order."""
 
 WORTHWHILE_FAR = 8
 """The same for lines over more activations than the second-level cache holds, which are cut for that one."""
@@ -43,7 +43,7 @@ class Pattern(LinearPattern, Orders):
     """Positions of the survivors of a matrix (outputs, inputs), in packed inputs (rows) and packed outputs (columns)."""
 
     lanes: int  # of those activations
-    by_block: bool | None = field(default=None, kw_only=True)  # as asked for
+    by_block: bool = field(default=False, kw_only=True)  # whether lines in blocks come block after block
 
     @classmethod
     @checked
@@ -54,7 +54,7 @@ class Pattern(LinearPattern, Orders):
         *,
         row_blocks: int | None = None,
         column_blocks: int | None = None,
-        by_block: bool | None = None,
+        by_block: bool = False,
     ) -> "Pattern":
         """Build the pattern of a mask.
 
@@ -67,9 +67,9 @@ class Pattern(LinearPattern, Orders):
         row_blocks, column_blocks : int, optional
             Pieces that rows and columns are cut into; by a rule of size and density if not given. Sums keep
             their order, so the choice changes the speed and not a bit of any result.
-        by_block : bool, optional
-            Whether all the survivors of a block come before those of the next, in rows as in columns; if not given, where
-            a block is what the second-level cache holds, unless lanes are 16. It changes no bit either.
+        by_block : bool
+            Let all the survivors of a block come before those of the next, in rows as in columns, unless lanes are 16:
+            what kernels read then comes in its order, but `values` and `by_row` have another one. It changes no bit either.
         """
         if mask.ndim != 2 or mask.dtype != np.bool_ or 0 in mask.shape:
             raise InputError(f"a pattern needs a bool mask (outputs, inputs), not {mask.dtype} of shape {mask.shape}")
@@ -87,15 +87,11 @@ class Pattern(LinearPattern, Orders):
 
     def from_positions(self, values: np.ndarray) -> np.ndarray:
         _, places = self._by_row
-        if places is None:
-            return values
-        ordered = np.empty_like(values)
-        ordered[places] = values
-        return ordered
+        return values if places is None else put_at(values, places)
 
     def to_positions(self, values: np.ndarray) -> np.ndarray:
         _, places = self._by_row
-        return values if places is None else values[places]
+        return values if places is None else taken_at(values, places)
 
     def _check(self) -> None:
         if len(self.shape) != 2:
@@ -114,7 +110,10 @@ class Pattern(LinearPattern, Orders):
         (outputs, inputs), lanes = self.shape, self.lanes
         worthwhile = WORTHWHILE_ROW
         if QUICK:
-            worthwhile = WORTHWHILE_TALL if 2 * self._strip(outputs) > LARGE_CACHE else WORTHWHILE_QUICK
+            quick, tall = WORTHWHILE_QUICK, WORTHWHILE_TALL
+            if self.by_block:
+                quick, tall = WORTHWHILE_IN_TURN, WORTHWHILE_TALL_IN_TURN
+            worthwhile = tall if 2 * self._strip(outputs) > LARGE_CACHE else quick
         cut = blocks, _, stride = self._cut(outputs, inputs, self.row_blocks, worthwhile)
         pieces, moved = outputs * blocks, int(stride > 1)
         starts, offsets = np.zeros(pieces + 1, np.uint32), np.empty(self.count, np.uint32)
@@ -141,8 +140,7 @@ class Pattern(LinearPattern, Orders):
             cache, worthwhile = (LARGE_CACHE, WORTHWHILE_FAR) if far else (CACHE, worthwhile)
             asked = min(-(-self._strip(length) // cache), self.count // (lines * worthwhile))
         blocks = max(1, min(asked, length))
-        by_block = self.lanes > LANES and (far if self.by_block is None else self.by_block)
-        return (blocks, 1, lines) if by_block and blocks > 1 else (blocks, blocks, 1)
+        return (blocks, 1, lines) if self.by_block and blocks > 1 and self.lanes > LANES else (blocks, blocks, 1)
 
     def _strip(self, length: int) -> int:
         """Return the bytes of what kernels work through at a time of so many inputs or outputs."""

@@ -51,6 +51,15 @@ class OrderColumns(NamedTuple):
     in_order: bool  # ... unless they are as in the positions
 
 
+class TakeNumbers(NamedTuple):
+    """The job of `take_numbers`: numbers of four bytes at some places, 0 where there is none; the share are those taken."""
+
+    numbers: Offsets
+    count: int
+    places: Offsets
+    taken: Offsets
+
+
 @device
 def _row_at(position, row, begin, inputs):
     """Go on from a row, which begins at a position, to the row of a later position; return that row and where it begins."""
@@ -131,3 +140,10 @@ def _order_columns(job, first, last):
         place = _next(job.heads, _piece(at(positions, survivor) - begin, row, job.outputs, job))
         put(job.offsets, place, np.uint32(row * job.lanes))
         put(job.to_row, place, np.uint32(survivor) if job.in_order else at(job.places, survivor))
+
+
+@kernel(TakeNumbers)
+def _take_numbers(job, first, last):
+    for i in range(first, last):
+        place = at(job.places, i)
+        put(job.taken, i, np.uint32(at(job.numbers, place)) if place < job.count else np.uint32(0))
