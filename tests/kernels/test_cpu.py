@@ -16,7 +16,7 @@ from tinyticket.kernels.cpu.feed import Feed
 from tinyticket.kernels.cpu.gather import GatherLabels, Unpack
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.linear import MOST
-from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, SumLosses
+from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, StoreLosses, SumLosses
 from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
 from tinyticket.kernels.geometry import Shape
 from tinyticket.sparse import Pattern
@@ -180,7 +180,7 @@ def test_cross_entropy_eval_has_the_losses_of_cross_entropy(batch):
 
 
 @pytest.mark.parametrize("samples", [0, 1, 17, 64])
-def test_sum_losses_adds_the_samples_alone_in_their_order(samples):
+def test_sum_losses_adds_the_samples_alone_in_their_order_and_store_losses_leaves_them_so(samples):
     rng = np.random.default_rng(samples)
     losses, hits = rng.standard_normal(64).astype(np.float32), (rng.random(64) < 0.5).astype(np.float32)
     loss = correct = 0.0
@@ -190,6 +190,9 @@ def test_sum_losses_adds_the_samples_alone_in_their_order(samples):
         results = np.full(3, np.nan)
         run(SumLosses(losses, hits, Feed(samples, results=results)), bounds)
         np.testing.assert_array_equal(results, [loss, correct, np.nan])
+        results = np.full(2 * samples + 1, np.nan)
+        run(StoreLosses(losses, hits, Feed(samples, results=results)), bounds)
+        np.testing.assert_array_equal(results, [*np.stack([losses, hits], 1)[:samples].ravel(), np.nan])
 
 
 def slots_of(rule, weights, kind=np.float32):

@@ -94,6 +94,11 @@ class Layout:
         values = {value.root for o in self.graph.operations for value in (*o.inputs, o.output)}
         return sum(2 * 4 * room(image(value), self.lanes // LANES) for value in values)
 
+    def largest(self) -> int:
+        """Count the bytes of the largest value of a tile."""
+        values = (o.output for o in self.graph.operations)
+        return max(4 * room(image(value), self.lanes // LANES) for value in (self.graph.start, *values))
+
     def work(self) -> int:
         """Count the multiply-adds of vectors that one tile's way through the network is, packing included."""
         total = PACKING * self.graph.start.size

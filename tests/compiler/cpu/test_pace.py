@@ -7,7 +7,7 @@ import pytest
 
 from tests.compiler.cpu.steps import cpu_step, values
 from tests.compiler.networks import examples, masked, mlp, network
-from tinyticket.compiler.cpu import program
+from tinyticket.compiler.cpu import program, programs
 from tinyticket.compiler.cpu.pace import GAIN, SHARE, TRIED, Pace
 
 MILLI = 1e-3
@@ -145,6 +145,24 @@ def test_turns_of_a_long_call_are_measured_in_pieces_of_some_time():
     assert pace.turns(3) == 3
     follow(pace := Pace(2), 2 * TRIED + 1, on_two(2000, 1000))
     assert pace.turns(1000) == 1, "a turn takes longer than the time between two looks"
+
+
+def test_turns_taken_apart_are_timed_with_enough_for_all_threads(monkeypatch):
+    """A single long turn keeps one thread busy, however many there are."""
+    noted = []
+
+    class Impatient(Pace):
+        def turns(self, most):
+            return 1
+
+        def note(self, seconds, turns=1, calls=1):
+            noted.append(turns)
+
+    monkeypatch.setattr(program, "Pace", Impatient)
+    monkeypatch.setattr(programs, "SMALL", 1)  # so that each turn is worth a thread
+    step = cpu_step(network((), "layers", (3, 8, 8)), (3, 8, 8), batch_size=10, threads=2)
+    step.evaluate(step.bind(*examples((3, 8, 8))))
+    assert noted == [2, 2, 2, 1]
 
 
 class Alternating(Pace):

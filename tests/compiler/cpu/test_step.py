@@ -175,9 +175,10 @@ def test_an_evaluation_is_the_sum_of_its_parts_for_any_threads_tile_by_tile_or_t
     model, shape = architecture
     x, y = examples(shape)
     scores = []
-    for threads, apart in ((1, programs.APART), (2, programs.APART), (2, -1)):
+    for threads, apart, largest in ((1, programs.APART, programs.LARGEST), (2, programs.APART, 0), (2, -1, 0)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(programs, "APART", apart)
+            patch.setattr(programs, "LARGEST", largest)
             step = cpu_step(model, shape, kernels=kernels, batch_size=batch_size, threads=threads)
         data = step.bind(x, y)
         scores.append((step.evaluate(data), step.predict(x).tobytes()))
@@ -302,6 +303,15 @@ def test_memory_is_used_again_within_a_step():
     step = cpu_step(model, (3, 32, 32), batch_size=128, threads=1)
     values_alone = sum(operation.output.size for operation in step.graph.operations) * 128 * 4
     assert step.nbytes < 1.6 * values_alone, "values with their borders, and few gradients at a time"
+
+
+def test_threads_that_evaluate_large_images_have_a_few_of_them_at_a_time():
+    model, shape = tt.models.create("resnet-20", (3, 32, 32), rng=0), (3, 32, 32)
+    step = cpu_step(model, shape, batch_size=128, threads=2)
+    before, (x, y) = step.nbytes, examples(shape)
+    step.evaluate(step.bind(x, y))
+    step.predict(x)
+    assert step.nbytes < 1.15 * before
 
 
 def test_only_a_step_with_gradients_has_memory_for_them():

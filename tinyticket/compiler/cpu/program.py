@@ -189,7 +189,9 @@ class Program:
             unlimited = threads == self._threads.every and self._apart and not is_forked()
             if threads > 1 and not unlimited:
                 threads = min(threads, available_threads())
-            end = turns if turns == 1 else begin + pace.turns(turns - begin)
+            end = turns
+            if turns > 1:  # of turns taken apart, each number of threads is timed with enough for all
+                end = min(turns, begin + max(pace.turns(turns - begin), self._threads.most if self._apart else 1))
             words = self._words.get(threads)
             words = self._words_for(threads) if words is None else words
             _TURNS.pack_into(words, 0, begin, end, *rest)
@@ -214,10 +216,10 @@ class Program:
     def _strides_for(self, samples: int) -> tuple[np.ndarray, int]:
         """Return what is added to each word of a feed from turn to turn, and its address."""
         strides = np.zeros(WORDS, np.int64)
-        for name, each in self._per_sample.items():
-            strides[FEED[name]] = each * samples
         strides[FEED["kept"]], strides[FEED["scalars"]], strides[FEED["results"]] = self.kept_size, 32, 16
         strides[FEED["part"]] = 1
+        for name, each in self._per_sample.items():
+            strides[FEED[name]] = each * samples
         if self.updating is not None:
             strides[FEED["scalars"]] = 0  # which are a step's
         self._strides[samples] = strides, address_of(strides)

@@ -23,6 +23,10 @@ NEAR, FEW = 2 * 1024 * 1024, 1 << 15
 the first layer to the loss and back. The values are in a second-level cache then, which saves more than it costs to read weights
 and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole batches."""
 
+LARGEST = 2 * 1024 * 1024
+"""Bytes of the largest value of a turn that evaluates or predicts images apart: as many tiles of a batch, at least one, as have no
+more, since each thread needs that memory for itself, and a second-level cache holds no more."""
+
 LIGHT = 3
 """How many times as many bytes as the weights a tile of features and their gradients have at least for the same, however many
 there are: threads that share a layer read half of its input from another core's cache, which at 1% density is a third of a step."""
@@ -37,6 +41,7 @@ class Programs:
     evaluation: Program
     prediction: Program
     few: Program  # a prediction of no more examples than a tile of images has lanes
+    summed: int  # how many results of an evaluation, one for each sample, are a batch's; 0 if they are sums already
     refresh: Program  # brings weights that were written from outside into the orders that passes read
 
     def __init__(
@@ -54,8 +59,11 @@ class Programs:
         self.turns = _choose_turns(layout, turns, bool(penalties))
         apart = layout.is_mlp or _weights(layout) <= APART
         together = Values(layout, layout.tiles, private=False)
-        # Losses are added up in the order of the data, within a turn first: turns are those of every version of the library.
-        tiles, samples = (1, layout.lanes) if layout.is_mlp else (layout.tiles, batch_size)
+        # Losses are added up in the order of the data, within a batch of images or a tile of features first.
+        tiles, samples, self.summed = (1, layout.lanes, 0) if layout.is_mlp else (layout.tiles, batch_size, 0)
+        most = max(1, LARGEST // layout.largest())
+        if apart and tiles > most:
+            tiles, samples, self.summed = most, most * LANES, batch_size
         evaluated = Values(layout, tiles, private=True) if apart else together
         self.updating = None
         if self.turns == "tiles":
@@ -66,12 +74,13 @@ class Programs:
         else:
             self.training = Program(lower.training(layout, together, rule, penalties), batch_size, shared)
         self.gradients = Program(lower.gradients(layout, together), batch_size, shared) if gradients else None
-        self.evaluation = Program(lower.evaluation(layout, evaluated), samples, shared, apart, work * tiles)
+        results = {"indices": 8, "draws": 24} | ({"results": 16} if self.summed else {})
+        self.evaluation = Program(lower.evaluation(layout, evaluated), samples, shared, apart, work * tiles, results)
         size, classes = layout.graph.start.size, layout.graph.output.channels
         ahead = {"examples": 4 * size, "pixels": size, "starts": 8, "logits": 4 * classes}
         self.prediction = Program(lower.prediction(layout, evaluated), samples, shared, apart, work * tiles, ahead)
         self.few = self.prediction
-        if layout.tiles > 1 and not layout.is_mlp:
+        if tiles > 1 and not layout.is_mlp:
             predicted = Values(layout, 1, private=apart)
             self.few = Program(lower.prediction(layout, predicted), LANES, shared, apart, work, ahead)
         self.refresh = Program(lower.refresh(layout), 1, shared)

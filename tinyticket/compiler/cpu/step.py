@@ -250,11 +250,14 @@ class CpuStep:
         """Compute the mean loss and the number of correct answers over the data, or over some of its examples."""
         chosen = self._numbers(data.size) if indices is None else np.ascontiguousarray(indices, np.int64)
         self._renew()
-        program, first = self._programs.evaluation, address_of(chosen)
-        sums = np.zeros((-(-chosen.size // program.samples), 2))
+        program, first, batch = self._programs.evaluation, address_of(chosen), self._programs.summed
+        turns = -(-chosen.size // program.samples)
+        sums = np.zeros((-(-chosen.size // batch), batch, 2) if batch else (turns, 2))
         program.feed(data)
         program.base[_INDICES], program.base[_RESULTS] = first, address_of(sums)
-        program.take(len(sums), program.samples, chosen.size, first, chosen.size, data.size)
+        program.take(turns, program.samples, chosen.size, first, chosen.size, data.size)
+        if batch:  # added up as `sum_losses` does, sample after sample
+            sums = np.ascontiguousarray(sums.cumsum(axis=1)[:, -1])
         loss, correct = sums.sum(axis=0)
         return Score(float(loss) / chosen.size, int(correct), chosen.size)
 

@@ -8,7 +8,7 @@ from tinyticket.compiler.lower.lowering import Lowering
 from tinyticket.compiler.op import FEED, Block, even
 from tinyticket.kernels.cpu.gather import Gather, GatherLabels, Unpack
 from tinyticket.kernels.cpu.gather_images import GatherImages
-from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, SumLosses
+from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, StoreLosses, SumLosses
 from tinyticket.kernels.cpu.squared_error import MseLoss, MseLossEval
 from tinyticket.kernels.geometry import LANES, Image
 
@@ -33,7 +33,10 @@ def gather(lower: Lowering) -> None:
 
 
 def loss(lower: Lowering) -> None:
-    """Write down the loss of a batch, its sums, and its gradient if the program trains."""
+    """Write down the loss of a batch, its sums, and its gradient if the program trains.
+
+    Losses are added up batch by batch: a turn that evaluates a part of a batch of images leaves each sample's.
+    """
     output, values = lower.layout.graph.output, lower.values
     private, shares, shape = values.is_private(output), even(values.vectors), values.features(output)
     logits, samples = values.value(output), values.tiles * values.lanes
@@ -50,7 +53,13 @@ def loss(lower: Lowering) -> None:
     else:
         job = CrossEntropyEval(logits, labels, 0, losses, hits, shape, FEED)
         lower.emit(job, shares, [logits, labels], [losses, hits], [labels])
-    lower.emit(SumLosses(losses, hits, FEED), even(1), [losses, hits], [])
+    _result(lower, losses, hits)
+
+
+def _result(lower: Lowering, losses: Block, hits: Block) -> None:
+    values = lower.values
+    is_part = not (lower.training or values.is_mlp) and values.tiles < lower.layout.tiles
+    lower.emit((StoreLosses if is_part else SumLosses)(losses, hits, FEED), even(1), [losses, hits], [])
 
 
 def _squared_error(lower: Lowering, losses: Block, hits: Block) -> None:
@@ -65,7 +74,7 @@ def _squared_error(lower: Lowering, losses: Block, hits: Block) -> None:
     else:
         job = MseLossEval(outputs, 0, losses, hits, shape, FEED)
         lower.emit(job, shares, [outputs], [losses, hits])
-    lower.emit(SumLosses(losses, hits, FEED), even(1), [losses, hits], [])
+    _result(lower, losses, hits)
 
 
 def unpack(lower: Lowering) -> None:

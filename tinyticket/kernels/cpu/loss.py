@@ -110,6 +110,23 @@ def _sum_losses(job, first, last):
         put(feed.results, 1, correct)
 
 
+class StoreLosses(NamedTuple):
+    """The job of `store_losses`: what `sum_losses` would add up, for sums over more samples than a turn's; by the share from 0."""
+
+    losses: Floats
+    hits: Floats
+    feed: Fed  # samples, results: two for each sample
+
+
+@kernel(StoreLosses)
+def _store_losses(job, first, last):
+    if first == 0:
+        losses, hits, feed = job.losses, job.hits, job.feed
+        for sample in range(feed.samples):
+            put(feed.results, 2 * sample, np.float64(at(losses, sample)))
+            put(feed.results, 2 * sample + 1, np.float64(at(hits, sample)))
+
+
 # -- functions of arrays
 
 
