@@ -144,7 +144,10 @@ class Result(Shown):
     @cached_property
     def _sparse(self) -> dict[str, tuple[int, int]]:
         """Outputs and inputs of layers that have some connections alone, by name."""
-        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].whole) else ()
+        with self.archive.read() as root:
+            outline = layout.read_outline(root)
+        is_any = any(f"{weight.removesuffix('weight')}starts" in outline.shapes for weight in outline.masked)
+        layers = self.network().named_modules() if is_any else ()
         return {name: layer.connections.shape for name, layer in layers if isinstance(layer, SparseLinear)}
 
     def connections(self, trial: int, round: int, control: str | None = None) -> dict[str, Connections]:

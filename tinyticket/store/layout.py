@@ -134,6 +134,10 @@ class Outline(NamedTuple):
 
 def read_outline(root: Group) -> Outline:
     """Return the outline of the first trial; everything else in the file is checked against it."""
+    return root.once(_read_outline)
+
+
+def _read_outline(root: Group) -> Outline:
     trials = root.group("trials")
     first = min(read_numbers(trials), default=None)
     if first is None:
@@ -141,6 +145,8 @@ def read_outline(root: Group) -> Outline:
     init, masks = root.group(f"{trial_path(first)}/init"), root.group(f"{round_path(first, 0)}/mask")
     found = {name: init.outline(name) for name in init.names()}
     masked = masks.names()
+    if not masked:
+        raise masks.damage("there is no mask")
     whole = [name for name, (_, kind) in found.items() if kind in "iu" and name not in masked]
     outline = Outline({name: shape for name, (shape, _) in found.items()}, masked, whole)
     for name in outline.masked:
