@@ -129,13 +129,14 @@ def test_connections_that_are_none_are_refused(copy, place, change, words):
         tt.load(copy).model(0, 1)
 
 
-@pytest.mark.parametrize("part", ["starts", "columns"])
-def test_connections_of_theta_0_that_are_fractions_are_refused(copy, part):
+@pytest.mark.parametrize(("part", "are_gone"), [("starts", False), ("starts", True), ("columns", False)])
+def test_connections_of_theta_0_that_are_fractions_or_gone_are_refused(copy, part, are_gone):
     place = INIT.replace("columns", part)
     with h5py.File(copy, "r+") as file:
         found = file[place][()]
         del file[place]
-        file[place] = found.astype(float)
+        if not are_gone:
+            file[place] = found.astype(float)
     with pytest.raises(InputError, match=f"the model: fc1: {part} of connections are missing, or no whole numbers"):
         ANALYSES["degrees"](tt.load(copy))
 

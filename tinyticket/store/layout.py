@@ -30,6 +30,9 @@ MASK_STAYS = ("ticket", "init", "inverted")
 
 DIVERGED = "diverged"
 
+UNFINISHED = "unfinished"
+"""The attribute that lists trials under way of which the file has no round, while it has some of a later trial."""
+
 EARLIER = "earlier"
 """The attribute that says which versions and machines trained the first rounds, where they are not those of the last run."""
 
@@ -73,6 +76,14 @@ def write_diverged(file: h5py.File, diverged: Mapping[str, int]) -> None:
         write_json(file, DIVERGED, diverged)
     elif DIVERGED in file.attrs:
         del file.attrs[DIVERGED]
+
+
+def write_unfinished(file: h5py.File, trials: list[int]) -> None:
+    """Write which trials are under way that have no round yet, if any are before others that have."""
+    if trials:
+        write_json(file, UNFINISHED, {"trials": trials})
+    elif UNFINISHED in file.attrs:
+        del file.attrs[UNFINISHED]
 
 
 def machine() -> dict[str, Any]:
