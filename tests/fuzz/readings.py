@@ -17,7 +17,7 @@ import numpy as np
 from tinyticket.errors import InputError
 from tinyticket.store import Archive
 from tinyticket.store.file_image import FileImage
-from tinyticket.store.reading import Group
+from tinyticket.store.reading import Group, Ledger, Source
 
 METHODS = (
     *("names", "__contains__", "group", "array", "outline", "is_group", "attributes"),
@@ -143,28 +143,26 @@ class Reach:
         """Whether a question reads any of some groups."""
         return any(group in touched for group, *_ in self._reads[question])
 
-    def changes(self, path: Path, touched: set[str], questions: list[str]) -> dict[str, frozenset]:
+    def changes(self, root: Group, touched: set[str], questions: list[str]) -> dict[str, frozenset]:
         """Return which groups answer otherwise, and what kind of thing, to some questions, for those where any does."""
         if not touched:
             return {}
         asked, found = set().union(*(self._reads[question] for question in questions)), dict[Reading, Hashable]()
-        with Archive(path).read() as root:
-            ledger, now = root._source.ledger, Answers(root)
-            for name in self._groups.keys() - touched:
-                for address, place in self._groups[name].objects.items():
-                    ledger.reach(address, place)
-                for place, count in self._groups[name].taken.items():
-                    ledger.take(place, count)
-            for name in sorted(touched):
-                before, whole = self._groups[name].answers, (name, "attributes", (), ())
-                same = whole in before and now[whole] == before[whole]
-                for reading in self._all[name]:
-                    if (
-                        reading in asked
-                        and not (same and _is_of_attributes(reading))
-                        and now[reading] != before[reading]
-                    ):
-                        found[reading] = now[reading].kind
+        ledger = Ledger(
+            root._source.ledger.size
+        )  # of its own: what is noted there is no news to the questions themselves
+        now = Answers(Source(root._source._file, root._source.image, root._source.where, ledger).root)
+        for name in self._groups.keys() - touched:
+            for address, place in self._groups[name].objects.items():
+                ledger.reach(address, place)
+            for place, count in self._groups[name].taken.items():
+                ledger.take(place, count)
+        for name in sorted(touched):
+            before, whole = self._groups[name].answers, (name, "attributes", (), ())
+            same = whole in before and now[whole] == before[whole]
+            for reading in self._all[name]:
+                if reading in asked and not (same and _is_of_attributes(reading)) and now[reading] != before[reading]:
+                    found[reading] = now[reading].kind
         changed = {question: self._reads[question] & found.keys() for question in questions}
         return {name: frozenset((each, found[each]) for each in held) for name, held in changed.items() if held}
 

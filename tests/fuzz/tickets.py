@@ -221,28 +221,36 @@ def commit(path: Path, whole: Whole) -> None:
 
 
 def examine(path: Path, folder: Path, whole: Whole, case: int, dice: random.Random) -> str:
-    """Ask a damaged file what its damage reaches, of what takes long at most the one that a case is asked."""
+    """Ask a damaged file what its damage reaches, of what takes long at most the one that a case is asked.
+
+    All that is read, is in one opening of the file; where everything is asked, in as many as a user's commands have.
+    """
     short, long = whole.names
     names = short if case % LONG else [*short, long[case // LONG % len(long)]]
-    touched, found, all_asked = whole.reach.touched(path.read_bytes()), set[str](), dice.random() < ALL
-    try:
-        result = load(path)
-        changes = whole.reach.changes(path, touched, ["load", *names])
-        asked = questions(result, path, folder, whole.path)
-        if names != short:
-            asked |= long_questions(result, path, folder, whole.path)
-    except InputError:
-        assert whole.reach.is_asked("load", touched), "it reads nothing that has changed"
-        return "refused"
-    if "load" in changes:
-        changes = {name: changes["load"] | changes.get(name, frozenset()) for name in names}
-    # First those that shall not notice anything, last what writes.
-    for name in sorted(names, key=lambda name: (name in WRITING, name in changes)):
-        is_new = name in changes and whole.is_new(name, changes[name], dice)
-        if name in asked and (is_new or all_asked):
-            found |= {name} if is_refused(asked[name]) else set()
-        elif name in WRITING:
-            is_refused(lambda: commit(path, whole))
+    touched, archive, all_asked = whole.reach.touched(path.read_bytes()), Archive(path), dice.random() < ALL
+    with contextlib.ExitStack() as opened:
+        try:
+            root = opened.enter_context(archive.read())
+            result = Result(archive)
+            asked = questions(result, path, folder, whole.path)
+            if names != short:
+                asked |= long_questions(result, path, folder, whole.path)
+        except InputError:
+            assert whole.reach.is_asked("load", touched), "it reads nothing that has changed"
+            return "refused"
+        changes = whole.reach.changes(root, touched, ["load", *names])
+        if "load" in changes:
+            changes = {name: changes["load"] | changes.get(name, frozenset()) for name in names}
+        if all_asked:
+            opened.close()
+        found = set[str]()
+        # First those that shall not notice anything, last what writes.
+        for name in sorted(names, key=lambda name: (name in WRITING, name in changes)):
+            is_new = name in changes and whole.is_new(name, changes[name], dice)
+            if name in asked and (is_new or all_asked):
+                found |= {name} if is_refused(asked[name]) else set()
+            elif name in WRITING:
+                is_refused(lambda: commit(path, whole))
     found -= whole.refused
     assert found <= changes.keys(), f"{found - changes.keys()} read nothing that has changed"
     return "refused" if found else "read"
