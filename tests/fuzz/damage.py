@@ -46,6 +46,9 @@ STRANGE = (
     ),
 )
 TYPES = ("f2", "f4", "f8", "f16", "c8", "i1", "u1", "i8", "u8", "?", "S3", "V5", ">f4", ">i8", "(2,)f4")
+CANNOT = (OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError, MemoryError)
+"""What it raises if a way of damage makes no sense somewhere."""
+
 VALUES = (np.nan, np.inf, -np.inf, 1e300, -1e300, -1, 0, 2, 255)
 
 
@@ -56,26 +59,19 @@ def damage(content: bytes, dice: random.Random, folder: Path) -> tuple[str, byte
     buffer = io.BytesIO(content)
     done = []
     with h5py.File(buffer, "r+") as file:
-        for _ in range(dice.choice((1, 1, 1, 2, 4))):
+        wanted = dice.choice((1, 1, 1, 2, 4))
+        for _ in range(10 * wanted):
             places = ["/"]
             file.visit(places.append)
             place = dice.choice(places)
             way = dice.choice((*OBJECTS, *ATTRIBUTES, *ATTRIBUTES))
             try:
                 way(file, place, dice, folder)
-            except (
-                OSError,
-                ValueError,
-                TypeError,
-                KeyError,
-                RuntimeError,
-                AttributeError,
-                OverflowError,
-                IndexError,
-                MemoryError,
-            ):
-                continue  # cannot be done there
+            except CANNOT:
+                continue
             done.append(f"{way.__name__}:{place}")
+            if len(done) == wanted:
+                break
     return " ".join(done) or "nothing", buffer.getvalue()
 
 

@@ -5,8 +5,9 @@
 makes the cases FIRST to LAST - 1 of the files in FOLDER, and prints a line for each before it is read and one for how that went.
 Case i is the same whenever it is made. If HDF5 takes the process with it, the program is started again behind that case.
 
-A file is asked what its damage can reach (`readings`). One of sixteen is asked all that it might be, and if then something is
-refused that no damage seemed to reach, that is a bug too.
+A file is asked what its damage can reach (`readings`): each question that is told something new, and now and then those that have
+been told it often. One file of 64 is asked all that it might be, and if then something is refused that no damage seemed to reach,
+that is a bug too.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import resource
 import signal
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.fuzz.damage import damage
-from tests.fuzz.readings import Answers, readings
+from tests.fuzz.readings import Reach, readings
 from tests.lottery.experiments import DATA, SMALL
 from tinyticket import report
 from tinyticket.errors import InputError
@@ -48,8 +50,18 @@ MEMORY = 400 << 20
 """Bytes that reading a file of 50 KB may take, all that Python, NumPy and HDF5 hold besides included."""
 
 
-MODEL = "mlp-12-8-3"
-MODELS = {"connected": "sparse-mlp-12-8-3@0.3"}
+ALL = 1 / 64
+"""The share of files that are asked everything."""
+
+LONG = 8
+"""How many cases there are for one that is asked something that takes long."""
+
+OFTEN, SELDOM = 3, 1 / 16
+"""How often a thing is new to a question, and in which share of cases it is asked that is told nothing new."""
+
+MODEL = "mlp-12-3"
+MODELS = {"tickets": "mlp-12-8-3", "moving": "mlp-12-8-3", "connected": "sparse-mlp-12-8-3@0.3"}
+"""Of several layers where these depend on each other, and each is as many objects in a file."""
 
 WRITING = ("resume", "extend")
 """What adds to the file: where it reads nothing that has changed, only the adding is left to do ("commit")."""
@@ -120,7 +132,7 @@ def merged(files: list[Path], out: Path) -> None:
 
 
 def long_questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str, Callable]:
-    """Return what takes longer, of which every other case is asked one."""
+    """Return what takes longer."""
     asked = {
         "verify": lambda: verify(result, data=DATA, threads=1),
         "merge": lambda: merged([path, whole.parent / "others" / whole.name], folder / "merged.h5"),
@@ -157,27 +169,41 @@ def shown(what: list[Table]) -> str:
 
 
 class Whole:
-    """A file as it was written: what each question reads there, and which are refused anyway."""
+    """A file as it was written: what each question reads there, and which are refused anyway.
+
+    Attributes
+    ----------
+    reach : Reach
+        What damage of the file changes for whom.
+    names : two lists of str
+        What is asked in milliseconds, and what takes longer.
+    known : Counter
+        How often a question was told a thing that the whole file does not tell, by the hash of the two.
+    """
 
     def __init__(self, file: Path, folder: Path):
         self.path, self.content, path = file, file.read_bytes(), folder / "case.h5"
         path.write_bytes(self.content)
-        self.reads, self.refused = {"load": readings(lambda: load(path))[0]}, set[str]()
+        reads, self.refused, self.known = {"load": readings(lambda: load(path))[0]}, set[str](), Counter[int]()
         result = load(path)
         self.names = [*questions(result, path, folder, file)], [*long_questions(result, path, folder, file)]
         for name in (*self.names[0], *self.names[1]):
             path.write_bytes(self.content)  # which the question before may have added to
             result = load(path)
             asked = questions(result, path, folder, file) | long_questions(result, path, folder, file)
-            self.reads[name], is_refused = readings(asked[name])
+            reads[name], is_refused = readings(asked[name])
             self.refused |= {name} if is_refused else set()
         path.write_bytes(self.content)
-        with Archive(path).read() as root:
-            self.answers = Answers(root)
-            self.answers.all_as(self.answers, set().union(*self.reads.values()))
+        self.reach = Reach(path, reads)
         result = load(path)
         self.header = {name: value for name, value in result.header.items() if name != "diverged"}
         self.initial, self.runs = result.init(0), [round.run() for round in result.trials[0].rounds]
+
+    def is_new(self, question: str, told: frozenset, dice: random.Random) -> bool:
+        """Whether a question is asked that is told such things: always if any is new, seldom if none is."""
+        things = [hash((question, thing)) for thing in told]
+        self.known.update(things)
+        return any(self.known[thing] <= OFTEN for thing in things) or dice.random() < SELDOM
 
 
 def commit(path: Path, whole: Whole) -> None:
@@ -193,41 +219,49 @@ def commit(path: Path, whole: Whole) -> None:
     Archive(path).commit(write)
 
 
-def reached(path: Path, whole: Whole, names: list[str]) -> set[str]:
-    """Return those of some questions that read something which has changed."""
-    try:
-        with Archive(path).read() as root:
-            now = Answers(root)
-            if not now.all_as(whole.answers, whole.reads["load"]):
-                return {"load", *names}
-            return {name for name in names if not now.all_as(whole.answers, whole.reads[name])}
-    except InputError:
-        return {"load"}
+def examine(path: Path, folder: Path, whole: Whole, case: int, dice: random.Random) -> str:
+    """Ask a damaged file what its damage reaches, of what takes long at most the one that a case is asked.
 
-
-def examine(path: Path, folder: Path, whole: Whole, case: int, all_asked: bool) -> str:
-    """Ask a damaged file what its damage reaches, of what takes long at most the one that a case is asked."""
+    All that is read, is in one opening of the file; where everything is asked, in as many as a user's commands have.
+    """
     short, long = whole.names
-    names = short if case % 2 else [*short, long[case // 2 % len(long)]]
-    changed, found = reached(path, whole, names), set[str]()
-    try:
-        result = load(path)
-        asked = questions(result, path, folder, whole.path) | long_questions(result, path, folder, whole.path)
-    except InputError:
-        assert "load" in changed, "it reads nothing that has changed"
-        return "refused"
-    # First those that shall not notice anything, last what writes.
-    for name in sorted(names, key=lambda name: (name in WRITING, name in changed)):
+    names = short if case % LONG else [*short, long[case // LONG % len(long)]]
+    touched, archive, all_asked = whole.reach.touched(path.read_bytes()), Archive(path), dice.random() < ALL
+    with contextlib.ExitStack() as opened:
         try:
-            if name in asked and (all_asked or name in changed):
-                asked[name]()
-            elif name in WRITING:
-                commit(path, whole)
+            root = opened.enter_context(archive.read())
+            result = Result(archive)
+            asked = questions(result, path, folder, whole.path)
+            if names != short:
+                asked |= long_questions(result, path, folder, whole.path)
         except InputError:
-            found.add(name)
+            assert whole.reach.is_asked("load", touched), "it reads nothing that has changed"
+            return "refused"
+        changes = whole.reach.changes(root, touched, ["load", *names])
+        if "load" in changes:
+            changes = {name: changes["load"] | changes.get(name, frozenset()) for name in names}
+        if all_asked:
+            opened.close()
+        found = set[str]()
+        # First those that shall not notice anything, last what writes.
+        for name in sorted(names, key=lambda name: (name in WRITING, name in changes)):
+            is_new = name in changes and whole.is_new(name, changes[name], dice)
+            if name in asked and (is_new or all_asked):
+                found |= {name} if is_refused(asked[name]) else set()
+            elif name in WRITING:
+                is_refused(lambda: commit(path, whole))
     found -= whole.refused
-    assert found <= changed | {*WRITING}, f"{found - changed} read nothing that has changed"
+    assert found <= changes.keys(), f"{found - changes.keys()} read nothing that has changed"
     return "refused" if found else "read"
+
+
+def is_refused(ask: Callable) -> bool:
+    """Ask a question, and return whether it is refused in a sentence."""
+    try:
+        ask()
+    except InputError:
+        return True
+    return False
 
 
 def main(folder: Path, first: int, last: int) -> None:
@@ -252,7 +286,7 @@ def main(folder: Path, first: int, last: int) -> None:
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         signal.alarm(10 * SECONDS)
         try:
-            outcome = examine(work / "case.h5", work, whole, case, dice.random() < 1 / 16)
+            outcome = examine(work / "case.h5", work, whole, case, dice)
         except Exception:
             outcome = "bug " + traceback.format_exc().replace("\n", "\x1f")
         signal.setitimer(signal.ITIMER_PROF, 0)

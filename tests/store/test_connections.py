@@ -11,6 +11,7 @@ import tinyticket as tt
 from tests.lottery.experiments import DATA, equal_bytes, find
 from tinyticket import nn
 from tinyticket.errors import InputError
+from tinyticket.results.analyses import ANALYSES
 from tinyticket.store import contents
 
 INIT, TRAINED = "trials/0/init/fc1.columns", "trials/0/rounds/01/trained"
@@ -126,6 +127,18 @@ def test_connections_that_are_none_are_refused(copy, place, change, words):
         file[place] = change(found)
     with pytest.raises(InputError, match=words):
         tt.load(copy).model(0, 1)
+
+
+@pytest.mark.parametrize(("part", "are_gone"), [("starts", False), ("starts", True), ("columns", False)])
+def test_connections_of_theta_0_that_are_fractions_or_gone_are_refused(copy, part, are_gone):
+    place = INIT.replace("columns", part)
+    with h5py.File(copy, "r+") as file:
+        found = file[place][()]
+        del file[place]
+        if not are_gone:
+            file[place] = found.astype(float)
+    with pytest.raises(InputError, match=f"the model: fc1: {part} of connections are missing, or no whole numbers"):
+        ANALYSES["degrees"](tt.load(copy))
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,29 @@ def test_they_are_of_what_came_to_the_disk(path, monkeypatch):
     assert consistent(tt.load(path))
 
 
+def test_a_trial_that_others_overtake_is_not_taken_for_deleted(path):
+    held = find(trials=2, rounds=0)
+    record = Record(Experiment(MODEL, DATA, **{**SMALL, "trials": 2, "rounds": 0}, out=path))
+    record.commit(1, 0, held.init(1), {None: held.round(1, 0).run()})
+    result = tt.load(path)
+    assert result.unfinished == [0]
+    assert {check.standing for check in verify(result, data=DATA)} <= {"passed", "not checked"}
+    record.commit(0, 0, held.init(0), {None: held.round(0, 0).run()})
+    result = tt.load(path)
+    assert (result.unfinished, result.digest) == ([], held.digest)
+
+
+@pytest.mark.parametrize("says", [[], [0, 1]])
+def test_a_file_that_does_not_say_so_has_lost_a_trial(path, says):
+    find(trials=2, rounds=0, controls="none", out=path)
+    with h5py.File(path, "r+") as file:
+        del file["trials/0"]
+        if says:
+            file.attrs["unfinished"] = json.dumps({"trials": says})
+    numbered, *_ = verify(tt.load(path))
+    assert numbered.standing == "failed"
+
+
 def test_a_control_that_came_and_diverged_leaves_them(path):
     find(rounds=1, controls="random", out=path)
     experiment = extended(path, controls="reinit", data=DATA)

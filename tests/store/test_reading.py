@@ -152,6 +152,14 @@ def test_a_network_that_takes_no_such_examples_is_damage(copy):
         ANALYSES["cost"](tt.load(copy))
 
 
+def test_a_file_without_masks_is_damage(copy):
+    with h5py.File(copy, "r+") as file:
+        for name in [*file["trials/0/rounds/00/mask"]]:
+            del file[f"trials/0/rounds/00/mask/{name}"]
+    with pytest.raises(InputError, match="is damaged: trials/0/rounds/00/mask: there is no mask"):
+        ANALYSES["fields"](tt.load(copy))
+
+
 def test_layers_without_survivors_have_no_overlap_over_chance(copy):
     with h5py.File(copy, "r+") as file:
         file["trials/0/rounds/01/mask/fc1.weight"][...] = 0

@@ -1,16 +1,19 @@
 """Runs of the program that a signal ends in a commit or a checkpoint: `python -m tests.store.victims SIGNALS [FIRST]`.
 
 This process imports everything once and forks each run: a process of its own, with files, locks and signals as ever. Trainings are
-written down after every call of their step, so that a run does little else than write. A run is ended before or after one of the
-calls of the system that change something on disk (`tests.store.faults`), or at some instant, and begun again, until it comes to
-its end; then the next experiment's turn comes, by a file that is replaced or through a journal.
+written down after every call of their step, and are as short as they can be, so that a run does little else than write. A run is
+ended before or after one of the calls of the system that change something on disk (`tests.store.faults`), or at some instant of the
+time that it computes, and begun again, until it comes to its end; then the next experiment's turn comes, by a file that is replaced
+or through a journal.
 
 After each signal the file holds every round that it held before, whole. A run that may speak says in one sentence that it was
 stopped, and leaves no lock. At the end there are the bits of an undisturbed run, and nothing beside them.
 """
 
+import gc
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -29,16 +32,23 @@ from tinyticket.__main__ import main as program
 from tinyticket.lottery.keeper import VARIABLE
 from tinyticket.store import archive
 
-COMMON = {"iterations": 24, "evaluate_every": 8, "rounds": 2, "controls": "none", "threads": 1}
+COMMON = {"model": "mlp-12-3", "iterations": 8, "evaluate_every": 4, "rounds": 1, "controls": "none", "threads": 1}
 KINDS = {
     "adam": {"controls": "random"},
-    "late": {"rewind_to": 10, "optimizer": "momentum", "test_at": "minima"},
-    "continue": {"strategy": "continue"},
-    "trials": {"rounds": 1, "trials": 3},
-    "rigl": {"method": "rigl", "rounds": None, "one_shot": 0.2, "update_every": 3, "controls": "static"},
+    "late": {"rewind_to": 3, "rounds": 2, "optimizer": "momentum", "test_at": "minima"},
+    "continue": {"strategy": "continue", "rounds": 2},
+    "trials": {"trials": 3},
+    "layers": {"model": "mlp-12-8-3"},
+    "rigl": {"method": "rigl", "rounds": None, "one_shot": 0.2, "update_every": 2, "controls": "static"},
 }
 CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
-DRAWN = [signal.SIGKILL] * 8 + [signal.SIGTERM, signal.SIGINT]
+SECONDS = 20
+"""A run that computes longer hangs, and so does one that takes thirty times as long: the machine may have other work."""
+
+DEAF = 0.02
+"""Seconds of computing after which a run hears signals."""
+
+DRAWN = [signal.SIGKILL] * 10 + [signal.SIGTERM, signal.SIGINT]
 
 
 class Life:
@@ -60,6 +70,8 @@ class Life:
         try:
             for stream, target in ((1, os.devnull), (2, self.said)):
                 os.dup2(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            signal.alarm(30 * SECONDS)
             signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has background programs ignore
             archive.JOURNAL_FROM = 0 if self.has_journal else 1 << 30
             sys.argv = ["tinyticket", *map(str, self.arguments)]
@@ -76,10 +88,10 @@ class Life:
             os._exit(code)
 
     def measure(self) -> tuple[int, float]:
-        """Return how many calls of the system change something in a run, and how long it takes."""
-        began, code = time.monotonic(), ended(self.start(Faults("count", 0)))
+        """Return how many calls of the system change something in a run, and how many seconds it computes."""
+        code, seconds = ended(self.start(Faults("count", 0)))
         assert code == 0, (code, self.said.read_text())
-        return int(self.said.read_text()), time.monotonic() - began
+        return int(self.said.read_text()), seconds
 
     def finish(self, whole: dict) -> None:
         """Compare what a run that came to its end has left."""
@@ -105,22 +117,35 @@ class Life:
         self.rounds = len(found)
 
 
-def ended(number: int) -> int:
-    """Wait for a run, and return its exit code."""
-    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+def ended(number: int) -> tuple[int, float]:
+    """Wait for a run, and return its exit code and how many seconds it has computed."""
+    _, status, used = os.wait4(number, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
 
 
-def disturb(life: Life, dice: random.Random, calls: int, seconds: float) -> signal.Signals | None:
-    """Send one run a signal; return that, or None if the run came to its end before."""
-    before = {*os.listdir(life.path.parent)}
+def wait_until_computed(number: int, seconds: float) -> None:
+    """Wait until a run has computed so long, or has ended: how long that takes depends on what else the machine does."""
+    clock = (~number << 3) | 2  # as Linux numbers the clocks of processes
+    while time.clock_gettime(clock) < seconds:
+        if os.waitid(os.P_PID, number, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.0005)
+
+
+def disturb(life: Life, dice: random.Random, calls: int, seconds: float, rounds: int) -> signal.Signals | None:
+    """Send one run a signal; return that, or None if the run came to its end before.
+
+    An undisturbed run of so many rounds makes so many calls in so many seconds.
+    """
+    before, left = {*os.listdir(life.path.parent)}, dice.random() * (1 - life.rounds / (rounds + 1))
     number, way = dice.choice(DRAWN), dice.choice(("before", "after", "instant"))
     if way == "instant":
         run = life.start()
-        time.sleep(dice.uniform(0, seconds))
+        wait_until_computed(run, max(left * seconds, DEAF))
         os.kill(run, number)
     else:
-        run = life.start(Faults(way, dice.randrange(calls), number))
-    code = ended(run)
+        run = life.start(Faults(way, int(left * calls), number))
+    code, _ = ended(run)
     if code == 0:
         return None
     assert code == CODES[number], (code, number, way, life.said.read_text())
@@ -141,10 +166,12 @@ def main(signals: int, first: int = 0) -> None:
                 undisturbed = find(data=str(npz), out=folder / f"{kind}.h5", **COMMON | KINDS[kind])
                 assert undisturbed.verdict["text"]  # which loads what a run needs for it
                 known[kind] = contents(undisturbed.path)
+                known[kind, "rounds"] = sum(len(trial.rounds) for trial in undisturbed.trials)
+                gc.freeze()  # what lives longer than a run needs no look in each
             life = Life(folder / "life", npz, kind, has_journal)
             try:
                 if (kind, has_journal) not in known:
-                    known[kind, has_journal] = life.measure()
+                    known[kind, has_journal] = (*life.measure(), known[kind, "rounds"])
                     life = Life(folder / "life", npz, kind, has_journal)
                 own = random.Random(seed)
                 while number := disturb(life, own, *known[kind, has_journal]):

@@ -142,6 +142,9 @@ class Record(Memory):
                 digests.update(self._sealed(file, self._header) if self._digests is None else self._digests)
             write(file, digests)
             layout.write_diverged(file, self._diverged)
+            there = {int(number) for number in (*file["trials"], *self._diverged)}
+            trials = range(self._experiment.settings.first_trial, max(there, default=0))
+            layout.write_unfinished(file, [trial for trial in trials if trial not in there])
             if not self._fills:
                 whole = digest.of_file({**self._header, "diverged": self._diverged}, self._experiment_digest, digests)
                 digest.record(file, whole)

@@ -109,6 +109,9 @@ def _build(description: dict[str, Any], state: Mapping[str, Any] | None, name: s
 def _connections(arguments: Mapping[str, Any], state: Mapping[str, Any], name: str) -> Connections:
     """Return the connections of a sparse layer of this name in a state."""
     shape, prefix = (arguments["out_features"], arguments["in_features"]), f"{name}." if name else ""
+    for part in ("starts", "columns"):
+        if f"{prefix}{part}" not in state:
+            raise ValueError(f"{name}: {part} of connections are missing, or no whole numbers")
     try:
         found = Connections(shape, state[f"{prefix}starts"], state[f"{prefix}columns"])
         if found.count != arguments["connections"]:

@@ -58,6 +58,8 @@ class Result(Shown):
         Runs of other versions or machines that trained the first rounds: `versions`, `machine` and, by trial, how many `rounds`.
     diverged : dict
         Trials that ended early because a training diverged, as text, and in which round.
+    unfinished : list of int
+        Trials that were under way when a run wrote last, none of whose rounds are in the file, while those of a later trial are.
     seed : int
     """
 
@@ -71,6 +73,7 @@ class Result(Shown):
                 raise groups.damage("there is no trial")
         self.seed, self.model_description = header.pop("seed"), header.pop("model")
         words, self.diverged, self.earlier = header.pop("networks"), header.pop("diverged"), header.pop("earlier")
+        self.unfinished = header.pop("unfinished")
         self.config, self.data, self.versions, self.machine = header.values()
         self.networks = Networks(**words) if words else networks_of(self.config)
         self.metric: Metric = metric_of(self.config)
@@ -144,7 +147,10 @@ class Result(Shown):
     @cached_property
     def _sparse(self) -> dict[str, tuple[int, int]]:
         """Outputs and inputs of layers that have some connections alone, by name."""
-        layers = self.network().named_modules() if any("starts" in name for name in self.trials[0].structure) else ()
+        with self.archive.read() as root:
+            outline = layout.read_outline(root)
+        a_number_each = any(len(outline.shapes[weight]) == 1 for weight in outline.masked)  # of the connections
+        layers = self.network().named_modules() if a_number_each else ()
         return {name: layer.connections.shape for name, layer in layers if isinstance(layer, SparseLinear)}
 
     def connections(self, trial: int, round: int, control: str | None = None) -> dict[str, Connections]:

@@ -52,12 +52,13 @@ class Archive:
         self._held = False  # against other runs
         self._own: tuple | None = None  # while it is held, the identity of what this object wrote or found
         self._writing = threading.RLock()  # other threads may read meanwhile
+        self._reading = threading.local()  # what this thread has opened
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_writing"}
+        return {name: value for name, value in vars(self).items() if name not in ("_writing", "_reading")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _writing=threading.RLock())
+        vars(self).update(state, _writing=threading.RLock(), _reading=threading.local())
 
     @property
     def name(self) -> str:
@@ -80,12 +81,17 @@ class Archive:
     def read(self) -> Iterator[Group]:
         """Open for reading; gives the group that everything is in.
 
+        Within a block that reads, others of the same thread share its opening, and the state in which the file was then.
+
         Raises
         ------
         InputError
             If it does not exist, is no HDF5 file or a damaged one, or is not tinyticket's; if it is held and another program
             has replaced it.
         """
+        if (opened := getattr(self._reading, "root", None)) is not None:
+            yield opened
+            return
         self._check_own()
         if self.path is not None and not os.path.isfile(self.path):  # which copes with names that are too long
             folder, there = os.path.isdir(self.path), os.path.exists(self.path)
@@ -101,7 +107,11 @@ class Archive:
             if known is None:
                 check_format(root, self.name)
                 self._ledger, self._state = ledger, state
-            yield root
+            self._reading.root = root
+            try:
+                yield root
+            finally:
+                self._reading.root = None
 
     def _image(self) -> FileImage:
         if self.path is None:

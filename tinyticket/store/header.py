@@ -20,7 +20,7 @@ Check = Callable[[Any], bool]
 
 
 def read_header(root: Group) -> dict[str, Any]:
-    """Return config, model, data, versions, machine, networks (empty in the first files), diverged, earlier and seed.
+    """Return config, model, data, versions, machine, networks (empty in the first files), diverged, unfinished, earlier and seed.
 
     Raises
     ------
@@ -46,7 +46,10 @@ def read_header(root: Group) -> dict[str, Any]:
         raise root.damage(f"it cannot be {earlier!r:.60}", "earlier")
     for run in earlier:
         _check(root, "earlier", run, EARLIER)
-    more = {"networks": networks, "diverged": diverged, "earlier": earlier}
+    unfinished = root.json("unfinished").get("trials") if root.has("unfinished") else []
+    if not _list(_count(0))(unfinished):
+        raise root.damage(f"it cannot be {unfinished!r:.60}", "unfinished")
+    more = {"networks": networks, "diverged": diverged, "unfinished": unfinished, "earlier": earlier}
     return {**header, **more, "seed": root.number("seed", int)}
 
 

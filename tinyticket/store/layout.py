@@ -30,6 +30,9 @@ MASK_STAYS = ("ticket", "init", "inverted")
 
 DIVERGED = "diverged"
 
+UNFINISHED = "unfinished"
+"""The attribute that lists trials under way of which the file has no round, while it has some of a later trial."""
+
 EARLIER = "earlier"
 """The attribute that says which versions and machines trained the first rounds, where they are not those of the last run."""
 
@@ -73,6 +76,14 @@ def write_diverged(file: h5py.File, diverged: Mapping[str, int]) -> None:
         write_json(file, DIVERGED, diverged)
     elif DIVERGED in file.attrs:
         del file.attrs[DIVERGED]
+
+
+def write_unfinished(file: h5py.File, trials: list[int]) -> None:
+    """Write which trials are under way that have no round yet, if any are before others that have."""
+    if trials:
+        write_json(file, UNFINISHED, {"trials": trials})
+    elif UNFINISHED in file.attrs:
+        del file.attrs[UNFINISHED]
 
 
 def machine() -> dict[str, Any]:
@@ -132,6 +143,10 @@ class Outline(NamedTuple):
 
 def read_outline(root: Group) -> Outline:
     """Return the outline of the first trial; everything else in the file is checked against it."""
+    return root.once(_read_outline)
+
+
+def _read_outline(root: Group) -> Outline:
     trials = root.group("trials")
     first = min(read_numbers(trials), default=None)
     if first is None:
@@ -139,6 +154,8 @@ def read_outline(root: Group) -> Outline:
     init, masks = root.group(f"{trial_path(first)}/init"), root.group(f"{round_path(first, 0)}/mask")
     found = {name: init.outline(name) for name in init.names()}
     masked = masks.names()
+    if not masked:
+        raise masks.damage("there is no mask")
     structure = [name for name, (_, kind) in found.items() if kind in "iu" and name not in masked]
     outline = Outline({name: shape for name, (shape, _) in found.items()}, masked, structure)
     for name in outline.masked:

@@ -38,6 +38,7 @@ class Ledger:
     def __init__(self, size: int):
         self.size = size
         self.reached: set[str] = set()
+        self.made: dict[Callable[[Group], Any], Any] = {}  # by what makes it of the file
         self._objects: dict[int, str] = {}
         self._taken: dict[str, int] = {}
         self._total = 0
@@ -104,6 +105,13 @@ class Group:
         """Return the error that something here is not as it was written; raise what came up if it could not be read."""
         self._source.image.check(self._source.where)
         return InputError(f"{self._source.where} is damaged: {self._join(name) or '/'}: {reason}")
+
+    def once(self, make: Callable[[Group], T]) -> T:
+        """Return what a function makes of the root, computed once for each state of the file."""
+        made = self._source.ledger.made
+        if make not in made:
+            made[make] = make(self._source.root)
+        return made[make]
 
     # -- what is in it
 

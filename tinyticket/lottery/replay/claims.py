@@ -25,11 +25,13 @@ MISTAKE = np.log(2) * (1 - 1e-4)
 
 
 def numbered(file: File, found: Training) -> str | None:
-    """Trials are counted from the first one, but for those that diverged, and have no more rounds than planned."""
-    settings, diverged = file.settings, file.result.diverged
-    there = {each.trial for each in file.dense} | set(map(int, diverged))
+    """Trials are counted from the first one, but for those that diverged or are under way, and have no more rounds than planned."""
+    settings, diverged, unfinished = file.settings, file.result.diverged, file.result.unfinished
+    if found.trial in unfinished:
+        return "it is there, and the file says that it has no round yet"
+    there = {each.trial for each in file.dense} | {*map(int, diverged), *unfinished}
     if missing := set(range(settings.first_trial, found.trial)) - there:
-        return f"trial {min(missing)} is missing before it: it is not done yet, or was taken away"
+        return f"trial {min(missing)} is missing before it: it was taken away, or not done when an earlier version wrote the file"
     last = max(each.run.number for each in file.trainings if each.trial == found.trial)
     if found.trial not in settings.trial_numbers or last > settings.rounds:
         return f"it has {last} rounds; the settings are of {settings.trials} trials with {settings.rounds} rounds"

@@ -17,7 +17,7 @@ from tinyticket.store.facts import SCALARS
 TRAINING = r"trials/\d+/rounds/\d+(/controls/[^/]+|/continued)?"
 PLACES = {
     "": {"format", "format_version", "seed", "config", "model", "data", "networks", "versions", "machine"}
-    | {"digest", "diverged", "earlier"},
+    | {"digest", "diverged", "unfinished", "earlier"},
     r"trials(/\d+(/rounds(/\d+/controls)?)?)?": set(),
     r"trials/\d+/init": {"digest"},
     r"trials/\d+/init/[^/]+": set(),

@@ -77,7 +77,8 @@ def export(
         raise InputError(f"{path}: the ending says what is written, {' or '.join(_BY_ENDING)}; not {path.suffix!r}")
     if name not in FORMATS:
         raise InputError(f"no format is called {name!r}{near(name, FORMATS)}")
-    network = chosen_network(result, trial, round, control, weights)
+    with result.archive.read():
+        network = chosen_network(result, trial, round, control, weights)
     try:
         content = FORMATS[name].write(network)
     except InputError as error:
