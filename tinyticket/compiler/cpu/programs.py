@@ -23,6 +23,9 @@ NEAR, FEW = 2 * 1024 * 1024, 1 << 15
 the first layer to the loss and back. The values are in a second-level cache then, which saves more than it costs to read weights
 and to add up gradients once for each tile; threads meet twice a step. Batch normalisation needs whole batches."""
 
+SHARED = 1.25
+"""Work of a tile's way through a network of features from which on threads share a prediction of one tile, if a clock agrees."""
+
 LIGHT = 3
 """How many times as many bytes as the weights a tile of features and their gradients have at least for the same, however many
 there are: threads that share a layer read half of its input from another core's cache, which at 1% density is a third of a step."""
@@ -36,7 +39,7 @@ class Programs:
     gradients: Program | None  # of all weights
     evaluation: Program
     prediction: Program
-    few: Program  # a prediction of no more examples than a tile of images has lanes
+    few: Program  # a prediction of no more examples than a tile has lanes
     refresh: Program  # brings weights that were written from outside into the orders that passes read
 
     def __init__(
@@ -71,7 +74,10 @@ class Programs:
         ahead = {"examples": 4 * size, "pixels": size, "starts": 8, "logits": 4 * classes}
         self.prediction = Program(lower.prediction(layout, evaluated), samples, shared, apart, work * tiles, ahead)
         self.few = self.prediction
-        if layout.tiles > 1 and not layout.is_mlp:
+        if layout.is_mlp and threads > 1 and work >= SHARED:
+            predicted = together if layout.tiles == 1 else Values(layout, 1, private=False)
+            self.few = Program(lower.prediction(layout, predicted), layout.lanes, shared, False, work, ahead)
+        elif layout.tiles > 1 and not layout.is_mlp:
             predicted = Values(layout, 1, private=apart)
             self.few = Program(lower.prediction(layout, predicted), LANES, shared, apart, work, ahead)
         self.refresh = Program(lower.refresh(layout), 1, shared)
