@@ -6,8 +6,9 @@
     python -m benchmarks.never_dense --models sparse-mlp-100000-1000-1000-10@e20 --batch-size 60 --nonzero 0.01  # sparse examples
 
 Seconds are medians of single steps by SGD with momentum, on examples that were bound before. Memory is the process's high-water
-mark, everything in it: the interpreter, libraries, the network and its optimizer in Python, and what the step holds. Times that
-others published are of other machines, and named as such.
+mark, everything in it: the interpreter, libraries, the network and its optimizer in Python, and what the step holds. At the end 30%
+of all connections move (`prune.set_move`): seconds to choose them, and until the next step is done beyond what a step takes. Times
+that others published are of other machines, and named as such.
 """
 
 import json
@@ -39,6 +40,9 @@ PUBLISHED = {
 FAN = 10
 """Connections of an input or output of a layer, where networks are made of a number of connections."""
 
+MOVED = 0.3
+"""Share of the connections that move."""
+
 SECONDS, STEPS = 5.0, 50
 """Steps are timed so long, or so many."""
 
@@ -68,6 +72,13 @@ def one(name: str, batch_size: int, threads: int, nonzero: float | None = None) 
         seconds.append(time.perf_counter() - start)
     connections = sum(weight.size for weight in model.prunable().values())
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    weights, layers = step.weights(), tt.nn.sparse_layers(model)
+    asked = time.perf_counter()
+    moves = {name: tt.prune.set_move(each.connections, weights[name], MOVED, rng) for name, each in layers.items()}
+    chosen = time.perf_counter()
+    step.change_connections(moves)
+    step(data, batches[0])
+    moved = time.perf_counter()
     return {
         "network": name,
         "batch_size": batch_size,
@@ -75,6 +86,8 @@ def one(name: str, batch_size: int, threads: int, nonzero: float | None = None) 
         "seconds": statistics.median(seconds),
         "drawn_seconds": made - began,
         "first_step_seconds": ready - made,
+        "chosen_seconds": chosen - asked,
+        "moved_seconds": moved - chosen - statistics.median(seconds),
         "peak_bytes": 1024 * int(peak.split()[1]),
         "bytes_a_connection": step._program.nbytes / connections,
     }
@@ -144,14 +157,16 @@ def main(
     names = [*filter(None, models.split(",")), *(of_connections(float(n)) for n in connections.split(",") if n)]
     rows = []
     print(
-        f"{'network':52} {'connections':>12} {'batch':>5} {'step':>9} {'drawn':>7} {'first':>7} {'memory':>8} {'step holds':>12}"
+        f"{'network':52} {'connections':>12} {'batch':>5} {'step':>9} {'drawn':>7} {'first':>7} {'memory':>8} {'step holds':>12} "
+        f"{'chosen':>7} {'moved':>7}"
     )
     for name in names or NETWORKS:
         row = in_a_process(name, batch_size or NETWORKS.get(name, 2), threads, nonzero)
         rows.append(row)
         print(
             f"{name:52} {row['connections']:12,} {row['batch_size']:5} {_time(row['seconds']):>9} {row['drawn_seconds']:5.1f} s "
-            f"{row['first_step_seconds']:5.1f} s {row['peak_bytes'] / 1e9:5.2f} GB {row['bytes_a_connection']:5.1f} B each",
+            f"{row['first_step_seconds']:5.1f} s {row['peak_bytes'] / 1e9:5.2f} GB {row['bytes_a_connection']:5.1f} B each "
+            f"{row['chosen_seconds']:5.2f} s {row['moved_seconds']:5.2f} s",
             flush=True,
         )
         if name in PUBLISHED:

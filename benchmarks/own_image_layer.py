@@ -62,7 +62,7 @@ class OwnSparseImages(_Own):
         forward = SparseConv2d(pattern.rows, values, self.bias, x, y, False, window)
         backward = SparseConv2dGradient(pattern.columns, by_column, x, dy, dx, self.gradient, False, False, window)
         self._forward = [
-            _prepared(ReorderSurvivors(by_column, values, pattern.to_row), pattern.count),
+            _prepared(ReorderSurvivors(by_column, values, pattern.to_column), pattern.count),
             Prepared(forward, pattern.row_bounds(threads), None),
         ]
         self._backward = [Prepared(backward, pattern.column_bounds(threads), None)]

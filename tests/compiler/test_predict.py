@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import tinyticket as tt
 from tests.compiler.networks import CLASSES, architectures, compiled, examples, masked, network
 from tinyticket.compiler import EagerStep
+from tinyticket.compiler.cpu import programs
 from tinyticket.compiler.eager import CHUNK
 from tinyticket.compiler.weights import Weights
 from tinyticket.data import Pixels
@@ -141,6 +142,18 @@ def test_inputs_are_read_anew_at_every_call():
     x += 1
     assert not np.array_equal(step.predict(x), first)
     assert step.predict(x.tolist()).tobytes() == step.predict(x).tobytes()
+
+
+@pytest.mark.parametrize("batch_size", [1, 40, 100])
+def test_threads_that_share_one_tile_change_no_bit(batch_size, monkeypatch):
+    monkeypatch.setattr(programs, "SHARED", 0)
+    model = mlp(0.3)
+    steps = [tt.compile(model, batch_size=batch_size, input_shape=SHAPE, threads=threads) for threads in (1, 2)]
+    for count in (1, 16, 17, 64):
+        want, x = steps[0].predict(DATA[0][:count]), DATA[0][:count]
+        assert all(steps[1].predict(x).tobytes() == want.tobytes() for _ in range(20)), "on one thread and on two"
+    assert [step._program._programs.few.samples == step._program._layout.lanes for step in steps] == [True, True]
+    assert steps[1]._program._programs.few is not steps[1]._program._programs.prediction
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -132,7 +132,7 @@ def test_reorder_survivors(layer):
     pattern = Pattern.from_mask(mask, 16)
     for bounds in shares(pattern.count):
         by_row = np.zeros(pattern.count, np.float32)
-        run(ReorderSurvivors(weight.T[mask.T], by_row, pattern.to_row), bounds)
+        run(ReorderSurvivors(weight.T[mask.T], by_row, pattern.to_column), bounds)
         np.testing.assert_array_equal(by_row, weight[mask])
 
 

@@ -30,7 +30,8 @@ def test_every_survivor_reads_the_pixel_it_should(stride, padding, density, bloc
     assert pattern.rows.offsets.tolist() == offsets.tolist()
     in_rows = [tuple(survivor) for survivor in survivors]
     lines = np.repeat(np.arange(3 * stride**2), np.diff(pattern.columns.starts[:: pattern.columns.blocks].astype(int)))
-    for line, offset, row in zip(lines, pattern.columns.offsets.tolist(), pattern.to_row, strict=True):
+    to_row = pattern.by_column(np.arange(pattern.count))
+    for line, offset, row in zip(lines, pattern.columns.offsets.tolist(), to_row, strict=True):
         o, c, kh, kw = in_rows[row]
         channel, phase = divmod(line, stride**2)
         assert channel == c

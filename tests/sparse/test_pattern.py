@@ -25,7 +25,7 @@ def test_both_orders_list_every_survivor_once(outputs, inputs, density, blocks, 
     in_columns = [(r, c) for c in range(inputs) for r in range(outputs) if mask[r, c]]
     assert [32 * c for _, c in in_rows] == pattern.rows.offsets.tolist()
     assert [32 * r for r, _ in in_columns] == pattern.columns.offsets.tolist()
-    assert [in_rows.index(place) for place in in_columns] == pattern.to_row.tolist()
+    assert [in_columns.index(place) for place in in_rows] == pattern.to_column.tolist()
     assert pattern.count == mask.sum()
     starts = pattern.rows.starts[:: pattern.rows.blocks]
     np.testing.assert_array_equal(np.diff(starts.astype(int)), mask.sum(axis=1))
@@ -114,7 +114,7 @@ def test_rows_and_columns_follow_from_the_positions_and_cannot_be_given():
 def test_what_kernels_read_cannot_be_written(copied):
     pattern = copied(Pattern.from_mask(np.eye(4, dtype=bool), 16, row_blocks=2))
     assert pattern.rows.blocks == 2
-    arrays = *pattern.rows[:2], *pattern.columns[:2], pattern.to_row, pattern.positions, pattern.row_bounds(2)
+    arrays = *pattern.rows[:2], *pattern.columns[:2], pattern.to_column, pattern.positions, pattern.row_bounds(2)
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
@@ -154,7 +154,7 @@ def test_survivors_may_lie_block_after_block(outputs, inputs, density, blocks, s
     in_columns = sorted(places, key=lambda place: (place[0] * pattern.columns.blocks // outputs, *place[::-1]))
     assert [32 * c for _, c in in_rows] == pattern.rows.offsets.tolist()
     assert [32 * r for r, _ in in_columns] == pattern.columns.offsets.tolist()
-    assert [in_rows.index(place) for place in in_columns] == pattern.to_row.tolist()
+    assert [in_columns.index(place) for place in in_rows] == pattern.to_column.tolist()
     for lines, ordered, axis, length in (pattern.rows, in_rows, 0, inputs), (pattern.columns, in_columns, 1, outputs):
         for place in places:
             piece = place[axis] * lines.step + place[1 - axis] * lines.blocks // length * lines.stride
@@ -187,7 +187,7 @@ def test_a_matrix_may_have_more_positions_than_32_bits_count():
     assert pattern.rows.offsets.tolist() == [32 * c for _, c in places]
     by_column = sorted(places, key=lambda place: place[::-1])
     assert pattern.columns.offsets.tolist() == [32 * r for r, _ in by_column]
-    assert [places[i] for i in pattern.to_row] == by_column
+    assert [by_column[i] for i in pattern.to_column] == places
     ends = pattern.columns.starts[1:].reshape(-1, 2)
     assert ends[[0, 3, 99_999]].tolist() == [[0, 1], [2, 3], [3, 4]]
 

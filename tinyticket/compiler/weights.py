@@ -45,7 +45,7 @@ class Weights:
         self.winograd = False  # whether these are transformed, and the passes Winograd's
         if pattern is not None:
             self.rows, self.columns = _blocks_of(pattern.rows), _blocks_of(pattern.columns)
-            self.to_row = Block(self.count, dtype=np.uint32)
+            self.to_column = Block(self.count, dtype=np.uint32)
 
     @property
     def is_whole(self) -> bool:
@@ -69,7 +69,7 @@ class Weights:
             return []
         kept = [(self.rows, self.pattern.rows), (self.columns, self.pattern.columns)][: 1 + self.by_column]
         found = [pair for blocks, lines in kept for pair in zip(blocks[:2], lines[:2], strict=True)]
-        return [*found, (self.to_row, self.pattern.to_row)] if self.by_column else found
+        return [*found, (self.to_column, self.pattern.to_column)] if self.by_column else found
 
     def row_shares(self) -> Shares:
         """Cut the rows of the survivors that there are at the time into equal shares."""
@@ -79,15 +79,15 @@ class Weights:
         """Cut their columns into equal shares."""
         return Shares((id(self), "columns"), lambda threads: self._pattern.column_bounds(threads))
 
-    def survivor_shares(self) -> Shares:
-        """Cut the survivors as the lines are cut whose gradients a pass leaves, if those of a line lie in one place."""
-        if (self.columns if self.by_column else self.rows).stride > 1:
+    def survivor_shares(self, by_column: bool) -> Shares:
+        """Cut the survivors as their rows or columns are cut, if those of a line lie in one place."""
+        if (self.columns if by_column else self.rows).stride > 1:
             return even(self.count, LANES)
-        shares = self.column_shares() if self.by_column else self.row_shares()
+        shares = self.column_shares() if by_column else self.row_shares()
 
         def cut(threads: int) -> np.ndarray:
-            lines = self._pattern.columns if self.by_column else self._pattern.rows
-            per_line = (lines.starts.size - 1) // self._pattern.shape[1 if self.by_column else 0]
+            lines = self._pattern.columns if by_column else self._pattern.rows
+            per_line = (lines.starts.size - 1) // self._pattern.shape[1 if by_column else 0]
             return lines.starts[shares.cut(threads) * per_line].astype(np.int64)
 
         return Shares(shares.key, cut)

@@ -280,7 +280,7 @@ class Move(NamedTuple):
     def take(self, values: np.ndarray) -> np.ndarray:
         """Return an array for the connections after the move, of one for those before: numbers go along, new ones are +0.0."""
         taken = values[self.origins]
-        taken[self.origins < 0] = 0
+        taken[np.flatnonzero(self.origins < 0)] = 0
         return taken
 
 

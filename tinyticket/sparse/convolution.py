@@ -94,7 +94,9 @@ class ConvPattern(lines.ConvPattern, Orders):
         if blocks is None:  # they do two multiply-adds for each load, which the second-level cache keeps up with
             blocks = -(-_strip(window) * window.outputs // LARGE_CACHE)
         offsets = back[tap[order]] + (above * window.y_plane).astype(np.uint32)
-        return lines_of(keys[order], offsets, count, above, window.outputs, blocks), order
+        to_column = np.empty(order.size, np.uint32)
+        to_column[order] = np.arange(order.size)
+        return lines_of(keys[order], offsets, count, above, window.outputs, blocks), to_column
 
 
 def _axis(kernel: int, length: int, window: Window) -> tuple[np.ndarray, np.ndarray]:

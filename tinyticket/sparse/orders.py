@@ -11,8 +11,7 @@ from tinyticket.kernels.cpu.arguments import even_shares
 from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import Lines, Survivors
-from tinyticket.kernels.cpu.ordering import TakeNumbers
-from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
+from tinyticket.kernels.cpu.ordering import PutNumbers, TakeNumbers
 
 ONE = np.array([0, 1])
 """The bounds of work that is not shared."""
@@ -58,7 +57,7 @@ class Orders(Survivors):
         raise NotImplementedError
 
     def _column_lines(self) -> tuple[Lines, np.ndarray]:
-        """Return the survivors column by column, and the order that makes rows columns."""
+        """Return the survivors column by column, and where each of the rows is among them, uint32."""
         raise NotImplementedError
 
     # Ordering a hundred million survivors takes seconds, so each order is made when it is first asked for.
@@ -69,15 +68,15 @@ class Orders(Survivors):
 
     @functools.cached_property
     def _by_column(self) -> tuple[Lines, np.ndarray]:
-        columns, order = self._column_lines()
-        return columns, frozen(order.astype(np.uint32))
+        columns, to_column = self._column_lines()
+        return columns, frozen(to_column)
 
     @property
     def columns(self) -> Lines:  # type: ignore[override]
         return self._by_column[0]
 
     @property
-    def to_row(self) -> np.ndarray:  # type: ignore[override]
+    def to_column(self) -> np.ndarray:  # type: ignore[override]
         return self._by_column[1]
 
     @property
@@ -113,11 +112,11 @@ class Orders(Survivors):
 
     def by_column(self, values: np.ndarray) -> np.ndarray:
         """Reorder values from row by row to column by column."""
-        return taken_at(values, self.to_row)
+        return put_at(values, self.to_column)
 
     def by_row(self, values: np.ndarray) -> np.ndarray:
         """Reorder values from column by column to row by row."""
-        return put_at(values, self.to_row)
+        return taken_at(values, self.to_column)
 
     def dense(self, values: np.ndarray) -> np.ndarray:
         """Put values, row by row, back into a dense weight; +0.0 wherever a weight was pruned."""
@@ -195,8 +194,8 @@ def put_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return an array that has the values at these places (uint32), each of which is there once."""
     put = np.empty_like(values, order="C")
     if _are_many(values, places):
-        words = np.ascontiguousarray(values).view(np.float32)
-        run(ReorderSurvivors(words, put.view(np.float32), places), even_shares(places.size, None))
+        words = np.ascontiguousarray(values).view(np.uint32)
+        run(PutNumbers(words, places, put.view(np.uint32)), even_shares(places.size, None))
     else:
         put[places] = values
     return put

@@ -127,11 +127,11 @@ class Pattern(LinearPattern, Orders):
         cut = blocks, *_ = self._cut(inputs, outputs, self.column_blocks, worthwhile)
         pieces, (_, places) = inputs * blocks, self._by_row
         starts, heads = np.zeros(pieces + 1, np.uint32), np.empty(pieces, np.uint32)
-        offsets, to_row = (np.empty(self.count, np.uint32) for _ in range(2))
-        written = starts, pieces, offsets, heads, to_row
-        given = (to_row, True) if places is None else (places, False)
+        offsets, to_column = (np.empty(self.count, np.uint32) for _ in range(2))
+        written = starts, pieces, offsets, heads, to_column
+        given = (to_column, True) if places is None else (places, False)
         run(OrderColumns(self.positions, self.count, outputs, inputs, *cut, lanes, *written, *given), ONE)
-        return Lines(frozen(starts), frozen(offsets), *cut), to_row
+        return Lines(frozen(starts), frozen(offsets), *cut), to_column
 
     def _cut(self, lines: int, length: int, asked: int | None, worthwhile: int) -> tuple[int, int, int]:
         """Return into how many blocks of places lines are cut, as many as are worthwhile if not asked for, and their steps."""

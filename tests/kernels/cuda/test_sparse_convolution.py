@@ -96,7 +96,9 @@ def test_sparse_conv2d_input_gradient(case, tile):
     add = 1 - x_is_relu_output
     by_column = device(np.full(pruned.pattern.count, np.nan, np.float32))
     sparse_convolution.reorder_survivors(
-        device(pruned.values), device(pruned.pattern.to_row.astype(np.int32)), by_column
+        device(pruned.values),
+        device(pruned.pattern.by_column(np.arange(pruned.pattern.count, dtype=np.int32))),
+        by_column,
     ).run()
     dx = value(np.full_like(pruned.x, 3.0 if add else np.nan), case.x, case.g.lanes)
     below = value(pruned.x, case.x, case.g.lanes) if x_is_relu_output else None

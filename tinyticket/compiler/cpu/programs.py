@@ -27,6 +27,9 @@ LARGEST = 2 * 1024 * 1024
 """Bytes of the largest value of a turn that evaluates or predicts images apart: as many tiles of a batch, at least one, as have no
 more, since each thread needs that memory for itself, and a second-level cache holds no more."""
 
+SHARED = 1.25
+"""Work of a tile's way through a network of features from which on threads share a prediction of one tile, if a clock agrees."""
+
 LIGHT = 3
 """How many times as many bytes as the weights a tile of features and their gradients have at least for the same, however many
 there are: threads that share a layer read half of its input from another core's cache, which at 1% density is a third of a step."""
@@ -40,7 +43,7 @@ class Programs:
     gradients: Program | None  # of all weights
     evaluation: Program
     prediction: Program
-    few: Program  # a prediction of no more examples than a tile of images has lanes
+    few: Program  # a prediction of no more examples than a tile has lanes
     summed: int  # how many results of an evaluation, one for each sample, are a batch's; 0 if they are sums already
     refresh: Program  # brings weights that were written from outside into the orders that passes read
 
@@ -80,7 +83,10 @@ class Programs:
         ahead = {"examples": 4 * size, "pixels": size, "starts": 8, "logits": 4 * classes}
         self.prediction = Program(lower.prediction(layout, evaluated), samples, shared, apart, work * tiles, ahead)
         self.few = self.prediction
-        if tiles > 1 and not layout.is_mlp:
+        if layout.is_mlp and threads > 1 and work >= SHARED:
+            predicted = together if layout.tiles == 1 else Values(layout, 1, private=False)
+            self.few = Program(lower.prediction(layout, predicted), layout.lanes, shared, False, work, ahead)
+        elif tiles > 1 and not layout.is_mlp:
             predicted = Values(layout, 1, private=apart)
             self.few = Program(lower.prediction(layout, predicted), LANES, shared, apart, work, ahead)
         self.refresh = Program(lower.refresh(layout), 1, shared)

@@ -19,7 +19,7 @@ from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
 from tinyticket.kernels.cpu.vector.subnormals import CAN_FLUSH
-from tinyticket.kernels.geometry import LANES, tiles_for
+from tinyticket.kernels.geometry import tiles_for
 from tinyticket.nn import Buffer, Connections, Move, Parameter
 
 FROM_ZERO = -scalars_of("sgd", 1, 1.0)
@@ -269,7 +269,7 @@ class CpuStep:
             self._renew()
         data = kept_form(self.graph, self._layout.is_mlp, x)
         count = len(x)
-        program = self._programs.few if count <= LANES else self._programs.prediction
+        program = self._programs.few if count <= self._programs.few.samples else self._programs.prediction
         logits = np.empty((count, self._classes), np.float32)
         if data is None:
             if x.ndim != 2 or x.dtype != _FLOAT32 or not x.flags.carray:  # for which nothing is compiled

@@ -42,8 +42,9 @@ class Plans:
     @cached_property
     def to_row(self) -> Any:
         """Where row by row each survivor column by column is, int32 device array."""
-        places = self._pattern.to_row if self._pattern.count else np.zeros(1)  # a device has no empty arrays
-        return upload(places.astype(np.int32), "a pattern")
+        count = self._pattern.count or 1  # a device has no empty arrays
+        places = np.arange(count, dtype=np.int32)
+        return upload(self._pattern.by_column(places) if self._pattern.count else places, "a pattern")
 
 
 class CudaLayout(Layout):

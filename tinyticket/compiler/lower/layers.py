@@ -36,8 +36,7 @@ def layer(lower: Lowering, operation: Operation) -> None:
     weights, known, own = lower.weights(operation), _known(lower, operation), list[Block]()
     if weights.pattern is not None:
         kernel, source, shares = SPARSE[operation.kind][0], weights.values, weights.row_shares()
-        # Weights that the optimizer updates row by row are read by the thread that updates them.
-        own = [] if weights.by_column else [source]
+        own = [source]  # rows are read by the thread that updates them, or that brings their new values there
     elif operation.kind == "conv2d":
         kernel, source, shares = convolution.Conv2d, weights.packed, even(convolution.conv2d_shares(known["window"]))
         if weights.winograd:
@@ -77,7 +76,7 @@ def _sparse_backward(lower: Lowering, operation: Operation, known: dict[str, Any
         lower.emit(filled(both, known), shares, [master, x, dy], [dx, gradient], own, over)
     else:
         lower.emit(filled(weight_alone, known), weights.row_shares(), [x, dy], [gradient], [gradient])
-    lower.update(operation, "weight", weights.survivor_shares())
+    lower.update(operation, "weight", weights.survivor_shares(weights.by_column))
 
 
 def _conv2d_backward(lower: Lowering, operation: Operation, known: dict[str, Any]) -> None:

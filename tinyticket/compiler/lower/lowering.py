@@ -127,9 +127,9 @@ class Lowering(Program):
 def refreshed(weights: Weights, operation: Operation) -> list[Op]:
     """Return what brings a layer's weights into the orders that its passes read, after the optimizer has changed them."""
     if weights.by_column:
-        shares = weights.survivor_shares()
-        job = ReorderSurvivors(weights.master, weights.values, weights.to_row)
-        return [Op(job, shares, [weights.master], [weights.values], [weights.master], [], operation)]
+        job = ReorderSurvivors(weights.master, weights.values, weights.to_column)
+        shares, master, values = weights.survivor_shares(by_column=False), [weights.master], [weights.values]
+        return [Op(job, shares, master, values, values, [], operation)]
     if weights.packed is not weights.master:
         packed, back, window = weights.packed, weights.packed_back, window_of(operation, 1)
         direct, transformed = (PackConv2d, pack_conv2d_shares), (PackWinograd, pack_winograd_shares)

@@ -30,12 +30,12 @@ class Survivors:
     shape: tuple[int, ...]  # of the weight, outputs and inputs first
     rows: Lines  # survivors row by row, which is C order of the mask unless it is block by block
     columns: Lines  # the same column by column; both with the offsets that kernels read
-    to_row: np.ndarray  # uint32, where each survivor of the columns is in the rows: by_row[to_row] is by_column
+    to_column: np.ndarray  # uint32, where each survivor of the rows is in the columns: by_column[to_column] is by_row
 
     @property
     def count(self) -> int:
         """Number of survivors."""
-        return self.to_row.size
+        return self.to_column.size
 
     def row_bounds(self, chunks: int) -> np.ndarray:
         """Return the bounds of chunks of rows with nearly equal numbers of survivors."""

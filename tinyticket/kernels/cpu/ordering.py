@@ -32,7 +32,7 @@ class OrderRows(NamedTuple):
 
 
 class OrderColumns(NamedTuple):
-    """The job of `order_columns`: the pieces of columns, and row * lanes of each survivor with its place row by row."""
+    """The job of `order_columns`: the pieces of columns, and row * lanes of each survivor, and its place among all of them."""
 
     positions: Numbers
     survivors: int
@@ -46,7 +46,7 @@ class OrderColumns(NamedTuple):
     pieces: int  # inputs * blocks
     offsets: Offsets
     heads: Offsets  # room for a number a piece
-    to_row: Offsets
+    to_column: Offsets
     places: Offsets  # those of the rows ...
     in_order: bool  # ... unless they are as in the positions
 
@@ -58,6 +58,14 @@ class TakeNumbers(NamedTuple):
     count: int
     places: Offsets
     taken: Offsets
+
+
+class PutNumbers(NamedTuple):
+    """The job of `put_numbers`, which does the reverse where no place is missing; the share are those that are put."""
+
+    numbers: Offsets
+    places: Offsets
+    put: Offsets
 
 
 @device
@@ -139,7 +147,7 @@ def _order_columns(job, first, last):
         row, begin = _row_at(at(positions, survivor), row, begin, inputs)
         place = _next(job.heads, _piece(at(positions, survivor) - begin, row, job.outputs, job))
         put(job.offsets, place, np.uint32(row * job.lanes))
-        put(job.to_row, place, np.uint32(survivor) if job.in_order else at(job.places, survivor))
+        put(job.to_column, survivor if job.in_order else at(job.places, survivor), place)
 
 
 @kernel(TakeNumbers)
@@ -147,3 +155,9 @@ def _take_numbers(job, first, last):
     for i in range(first, last):
         place = at(job.places, i)
         put(job.taken, i, np.uint32(at(job.numbers, place)) if place < job.count else np.uint32(0))
+
+
+@kernel(PutNumbers)
+def _put_numbers(job, first, last):
+    for i in range(first, last):
+        put(job.put, at(job.places, i), np.uint32(at(job.numbers, i)))

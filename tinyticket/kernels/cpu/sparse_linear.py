@@ -78,18 +78,21 @@ def _sparse_linear_weight_gradient(job, first, last):
 
 
 class ReorderSurvivors(NamedTuple):
-    """The job of `reorder_survivors`, which brings values from column by column to row by row; the share are survivors."""
+    """The job of `reorder_survivors`, which brings values from column by column to row by row; the share are the latter.
+
+    Numbers are read at random and written in order: a core waits for many reads at a time, but its writes for each other.
+    """
 
     columns: Floats
     rows: Floats  # written
-    to_row: Offsets  # place row by row of each survivor column by column
+    to_column: Offsets  # place column by column of each survivor row by row
 
 
 @kernel(ReorderSurvivors)
 def _reorder_survivors(job, first, last):
-    columns, rows, to_row = job.columns, job.rows, job.to_row
+    columns, rows, to_column = job.columns, job.rows, job.to_column
     for survivor in range(first, last):
-        put(rows, at(to_row, survivor), at(columns, survivor))
+        put(rows, survivor, at(columns, at(to_column, survivor)))
 
 
 # -- functions of arrays
