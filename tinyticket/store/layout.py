@@ -134,6 +134,10 @@ class Outline(NamedTuple):
 
 def read_outline(root: Group) -> Outline:
     """Return the outline of the first trial; everything else in the file is checked against it."""
+    return root.once(_outline)
+
+
+def _outline(root: Group) -> Outline:
     trials = root.group("trials")
     first = min(read_numbers(trials), default=None)
     if first is None:

@@ -38,6 +38,7 @@ class Ledger:
     def __init__(self, size: int):
         self.size = size
         self.reached: set[str] = set()
+        self.made: dict[Any, Any] = {}  # of groups, by `Group.once`
         self._objects: dict[int, str] = {}
         self._taken: dict[str, int] = {}
         self._total = 0
@@ -104,6 +105,13 @@ class Group:
         """Return the error that something here is not as it was written; raise what came up if it could not be read."""
         self._source.image.check(self._source.where)
         return InputError(f"{self._source.where} is damaged: {self._join(name) or '/'}: {reason}")
+
+    def once(self, make: Callable[[Group], T]) -> T:
+        """Return what a function makes of this group, made once while the file stays as it is."""
+        made, key = self._source.ledger.made, (self._path, make)
+        if key not in made:
+            made[key] = make(self)
+        return made[key]
 
     # -- what is in it
 
