@@ -38,7 +38,7 @@ class Ledger:
     def __init__(self, size: int):
         self.size = size
         self.reached: set[str] = set()
-        self.made: dict[Callable[[Group], Any], Any] = {}  # by what makes it of the file
+        self.made: dict[Any, Any] = {}  # of groups, by `Group.once`
         self._objects: dict[int, str] = {}
         self._taken: dict[str, int] = {}
         self._total = 0
@@ -107,11 +107,11 @@ class Group:
         return InputError(f"{self._source.where} is damaged: {self._join(name) or '/'}: {reason}")
 
     def once(self, make: Callable[[Group], T]) -> T:
-        """Return what a function makes of the root, computed once for each state of the file."""
-        made = self._source.ledger.made
-        if make not in made:
-            made[make] = make(self._source.root)
-        return made[make]
+        """Return what a function makes of this group, made once while the file stays as it is."""
+        made, key = self._source.ledger.made, (self._path, make)
+        if key not in made:
+            made[key] = make(self)
+        return made[key]
 
     # -- what is in it
 
