@@ -12,6 +12,7 @@ import pytest
 import tinyticket as tt
 from tests.lottery.experiments import contents, differing, find
 from tinyticket.errors import InputError
+from tinyticket.report.export import export
 from tinyticket.results.analyses import ANALYSES
 from tinyticket.store import Archive, layout
 from tinyticket.store.reading import Ledger
@@ -150,6 +151,8 @@ def test_a_network_that_takes_no_such_examples_is_damage(copy):
         file.attrs["data"] = json.dumps({**json.loads(file.attrs["data"]), "input_shape": [13]})
     with pytest.raises(InputError, match=r"is damaged: no examples of shape \(13,\)"):
         ANALYSES["cost"](tt.load(copy))
+    with pytest.raises(InputError, match=r"the layer fc1 takes no input of shape \(13,\)"):
+        export(tt.load(copy), copy.with_suffix(".onnx"))
 
 
 def test_a_file_without_masks_is_damage(copy):

@@ -35,7 +35,10 @@ class Walk:
         write = getattr(self, type(layer).__name__.lower(), None)
         if write is None:
             raise InputError(f"{self.format} cannot express the layer {name}, {type(layer).__name__}")
-        shape = _shape(layer, value.shape)
+        try:
+            shape = _shape(layer, value.shape)
+        except ValueError as error:  # a damaged file has another shape of examples than its network
+            raise InputError(f"the layer {name} takes no input of shape {value.shape}: {error}") from error
         if type(layer).__name__ == "Linear" and len(value.shape) != 1:
             raise InputError(f"{self.format} takes vectors for the layer {name}; its input has the shape {value.shape}")
         return Value(write(layer, name, value, shape), shape)
