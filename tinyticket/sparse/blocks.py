@@ -148,8 +148,8 @@ class Blocks(BlockedPattern):
         for array in (by_row, by_block):
             if array.shape != (self.count,):
                 raise InputError(f"there are {self.count} survivors, and numbers of shape {array.shape}")
-        words = (np.ascontiguousarray(array).view(np.uint32) for array in (by_row, by_block))
-        run(ToBlocks(self.row_columns, self._block_of, self._heads(), *words, self.count, back), ONE)
+        one, other = (np.ascontiguousarray(array).view(np.uint32) for array in (by_row, by_block))
+        run(ToBlocks(self.row_columns, self._block_of, self._heads(), one, other, self.count, back), ONE)
 
     def _heads(self) -> np.ndarray:
         """Return where the survivors of each block begin, and where all end."""

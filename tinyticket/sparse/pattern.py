@@ -128,9 +128,9 @@ class Pattern(LinearPattern, Orders):
         pieces, (_, places) = inputs * blocks, self._by_row
         starts, heads = np.zeros(pieces + 1, np.uint32), np.empty(pieces, np.uint32)
         offsets, to_column = (np.empty(self.count, np.uint32) for _ in range(2))
-        written = starts, pieces, offsets, heads, to_column
-        given = (to_column, True) if places is None else (places, False)
-        run(OrderColumns(self.positions, self.count, outputs, inputs, *cut, lanes, *written, *given), ONE)
+        in_rows, in_order = (to_column, True) if places is None else (places, False)
+        given = self.positions, self.count, outputs, inputs, *cut, lanes
+        run(OrderColumns(*given, starts, pieces, offsets, heads, to_column, in_rows, in_order), ONE)
         return Lines(frozen(starts), frozen(offsets), *cut), to_column
 
     def _cut(self, lines: int, length: int, asked: int | None, worthwhile: int) -> tuple[int, int, int]:

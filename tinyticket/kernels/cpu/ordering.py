@@ -55,7 +55,7 @@ class TakeNumbers(NamedTuple):
     """The job of `take_numbers`: numbers of four bytes at some places, 0 where there is none; the share are those taken."""
 
     numbers: Offsets
-    count: int
+    size: int  # of these
     places: Offsets
     taken: Offsets
 
@@ -154,7 +154,7 @@ def _order_columns(job, first, last):
 def _take_numbers(job, first, last):
     for i in range(first, last):
         place = at(job.places, i)
-        put(job.taken, i, np.uint32(at(job.numbers, place)) if place < job.count else np.uint32(0))
+        put(job.taken, i, np.uint32(at(job.numbers, place)) if place < job.size else np.uint32(0))
 
 
 @kernel(PutNumbers)
