@@ -39,14 +39,15 @@ def show(file: str, quiet: bool, **kinds: bool) -> None:
         from tinyticket import load, report
 
         result = load(file)
-    if kind == "config":
-        from tinyticket.lottery.settings.toml import to_toml
+    with result.archive.read():  # opened once, whatever is asked of it
+        if kind == "config":
+            from tinyticket.lottery.settings.toml import to_toml
 
-        click.echo(to_toml(result.config), nl=False)
-    elif kind == "json":
-        click.echo(json.dumps(report.summary(result), indent=1))
-    elif kind == "csv":
-        click.echo(report.to_csv(result), nl=False)
-    else:
-        show_result(result)
-        click.echo(f"digest {result.digest}")
+            click.echo(to_toml(result.config), nl=False)
+        elif kind == "json":
+            click.echo(json.dumps(report.summary(result), indent=1))
+        elif kind == "csv":
+            click.echo(report.to_csv(result), nl=False)
+        else:
+            show_result(result)
+            click.echo(f"digest {result.digest}")

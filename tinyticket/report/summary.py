@@ -11,16 +11,15 @@ from tinyticket.results.frame import rows
 
 def summary(result: Result) -> dict[str, Any]:
     """Return trials, rounds and controls, the verdict, the configuration and the digest as JSON values (docs/format.md)."""
-    with result.archive.read():
-        return {
-            "trials": [
-                {"trial": trial.number, "seed": result.seed, "rounds": [_round(round) for round in trial.rounds]}
-                for trial in result.trials
-            ],
-            "verdict": result.verdict,
-            "config": result.config,
-            "digest": result.digest,
-        }
+    return {
+        "trials": [
+            {"trial": trial.number, "seed": result.seed, "rounds": [_round(round) for round in trial.rounds]}
+            for trial in result.trials
+        ],
+        "verdict": result.verdict,
+        "config": result.config,
+        "digest": result.digest,
+    }
 
 
 def _round(round: Round) -> dict[str, Any]:

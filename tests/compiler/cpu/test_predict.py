@@ -75,13 +75,16 @@ def test_logits_depend_on_no_threads_no_batch_size_and_no_company(architecture, 
     assert results[0] == results[1] == results[2]
 
 
-def test_few_examples_are_left_to_one_thread(monkeypatch):
+def test_few_examples_of_networks_of_little_work_are_left_to_one_thread(monkeypatch):
     taken, walk, place = [], program.walk, places(Walk)["threads"]
     monkeypatch.setattr(program, "walk", lambda told: taken.append(int(told[place])) or walk(told))
     with walking(None, 2):
         large = cpu_step(masked(mlp(784, 300, 100, 10), 0.05), (784,), batch_size=128)
-        small = cpu_step(mlp(10, 10, 4), (10,), batch_size=16)
-        for step, count, threads in ((large, 1, 1), (large, 64, 1), (large, 1000, 2), (small, 160, 1)):
+        middle, small = (
+            cpu_step(mlp(100, 30, 10), (100,), batch_size=128),
+            cpu_step(mlp(10, 10, 4), (10,), batch_size=16),
+        )
+        for step, count, threads in ((middle, 1, 1), (middle, 64, 1), (large, 1000, 2), (small, 160, 1)):
             taken[:] = [1]  # few examples do not come that way
             step.predict(np.zeros((count, step.graph.start.size), np.float32))
             assert taken[-1] == threads
