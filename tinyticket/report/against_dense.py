@@ -122,5 +122,5 @@ def limits(lines: Iterable[Line], *references: float) -> tuple[float, float]:
     lowest = min([low, *(mark.low for mark in marks if mark.low is not None)])
     highest = max([high, *(mark.high for mark in marks if mark.high is not None)])
     low, high = max(lowest, low - room), min(highest, high + room)
-    edge = 0.05 * (high - low) or 1e-3
+    edge = 0.05 * (high - low or abs(high)) or 1e-3
     return low - edge, high + edge
