@@ -49,3 +49,8 @@ def test_the_interval_holds_the_true_mean_in_95_of_100_cases():
     rng = np.random.default_rng(2)
     held = [found.low <= 0 <= found.high for found in (interval(rng.standard_normal(5)) for _ in range(4000))]
     assert np.mean(held) == pytest.approx(0.95, abs=0.012)
+
+
+def test_a_ratio_beyond_all_floats_is_infinite():
+    found = ratio_interval([1e300, 1], [1, 1e300])
+    assert (found.low, found.high) == (0, np.inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,8 +87,12 @@ def ratio_interval(ours: ArrayLike, theirs: ArrayLike, grain: float = 0.0) -> In
         return None
     relative = grain * float(np.mean(np.hypot(1 / above, 1 / below)))
     logs = interval(np.log(above / below), relative)
-    high = math.exp(logs.high) if logs.trials > 1 else math.inf
-    return Interval(math.exp(logs.mean), math.exp(logs.low), high, logs.trials, logs.error)
+    return Interval(_exp(logs.mean), _exp(logs.low), _exp(logs.high), logs.trials, logs.error)
+
+
+def _exp(value: float) -> float:
+    """Return e to a power, infinity where that is no float."""
+    return math.exp(value) if value < math.log(sys.float_info.max) else math.inf
 
 
 def difference_interval(ours: ArrayLike, theirs: ArrayLike, grain: float = 0.0) -> Interval:

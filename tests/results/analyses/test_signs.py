@@ -1,11 +1,14 @@
 """Signs that changed, against a slow count."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from tests.lottery.experiments import find
 from tinyticket.errors import InputError
 from tinyticket.results.analyses import signs
+from tinyticket.results.analyses.signs import with_other_masks
 
 
 def slowly(first, second, masks):
@@ -61,3 +64,8 @@ def test_one_shot_tickets_came_of_the_dense_network():
 def test_where_a_redrawn_control_began_is_not_in_the_file(small):
     with pytest.raises(InputError, match="does not hold the weights that the control reinit began with"):
         small.start(0, 1, "reinit")
+
+
+@pytest.mark.parametrize("origin", [{}, {"weights": "init"}, {"mask": "random"}])
+def test_a_damaged_origin_names_no_other_mask(origin):
+    assert with_other_masks(SimpleNamespace(controls={"random": SimpleNamespace(origin=origin)})) == {}

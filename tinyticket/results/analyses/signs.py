@@ -46,5 +46,5 @@ def with_other_masks(round: Round) -> dict[str, Round]:
     return {
         name: run
         for name, run in round.controls.items()
-        if isinstance(run.origin["weights"], str) and run.origin["mask"] != "ticket"
+        if isinstance(run.origin.get("weights"), str) and run.origin.get("mask", "ticket") != "ticket"
     }
