@@ -47,7 +47,7 @@ STRANGE = (
 )
 TYPES = ("f2", "f4", "f8", "f16", "c8", "i1", "u1", "i8", "u8", "?", "S3", "V5", ">f4", ">i8", "(2,)f4")
 CANNOT = (OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError, OverflowError, MemoryError)
-"""What it raises if a way of damage makes no sense somewhere."""
+"""Errors of a way of damage that does not fit the object it was drawn for."""
 
 VALUES = (np.nan, np.inf, -np.inf, 1e300, -1e300, -1, 0, 2, 255)
 

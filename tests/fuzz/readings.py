@@ -30,7 +30,7 @@ Reading = tuple[str, str, tuple, tuple]
 HUGE = 1e6
 
 END = slice(40, 48)
-"""Where the header of an HDF5 file says how long the file is."""
+"""The bytes of an HDF5 file's header that hold the length of the file."""
 
 
 def readings(ask: Callable) -> tuple[set[Reading], bool]:
@@ -64,7 +64,7 @@ def readings(ask: Callable) -> tuple[set[Reading], bool]:
 
 
 class Answer(NamedTuple):
-    """What kind of thing a group answers, and the bits of an array."""
+    """The answer of a group to a reading: its kind, and the bits of an array."""
 
     kind: Hashable
     bits: bytes = b""
@@ -148,9 +148,8 @@ class Reach:
         if not touched:
             return {}
         asked, found = set().union(*(self._reads[question] for question in questions)), dict[Reading, Hashable]()
-        ledger = Ledger(
-            root._source.ledger.size
-        )  # of its own: what is noted there is no news to the questions themselves
+        # A ledger of its own, so that the questions meet nothing as if it had been read before.
+        ledger = Ledger(root._source.ledger.size)
         now = Answers(Source(root._source._file, root._source.image, root._source.where, ledger).root)
         for name in self._groups.keys() - touched:
             for address, place in self._groups[name].objects.items():
@@ -189,7 +188,7 @@ def _plain(found: object) -> Answer:
 
 
 def _traits(values: np.ndarray) -> Hashable:
-    """Return what a reader may trip over in an array or in the columns of a table: empty, negative, huge or no numbers."""
+    """Return traits of an array, or of each column of a table, that readers may overlook: empty, NaN, negative or huge numbers."""
     if values.dtype.names:
         return tuple(_traits(values[name]) for name in values.dtype.names)
     if not values.size:

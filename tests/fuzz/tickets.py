@@ -132,7 +132,7 @@ def merged(files: list[Path], out: Path) -> None:
 
 
 def long_questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str, Callable]:
-    """Return what takes longer."""
+    """Return the questions that take longer: verify, merge, resume, extend, masks-from, dense-from."""
     asked = {
         "verify": lambda: verify(result, data=DATA, threads=1),
         "merge": lambda: merged([path, whole.parent / "others" / whole.name], folder / "merged.h5"),

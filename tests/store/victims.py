@@ -88,7 +88,7 @@ class Life:
             os._exit(code)
 
     def measure(self) -> tuple[int, float]:
-        """Return how many calls of the system change something in a run, and how many seconds it computes."""
+        """Return the number of calls of the system with which an undisturbed run changes the disk, and its seconds of computing."""
         code, seconds = ended(self.start(Faults("count", 0)))
         assert code == 0, (code, self.said.read_text())
         return int(self.said.read_text()), seconds

@@ -50,7 +50,7 @@ class Keeper:
         self._is_stopped = is_stopped
 
     def found(self, start: Start, last: int) -> Progress | None:
-        """Return what was kept of a training to its last iteration; None if that is nothing or of no use."""
+        """Return the kept progress of a training from `start` to the iteration `last`; None if there is none, or none that fits."""
         return None
 
     def ignore(self, reason: InputError) -> None:

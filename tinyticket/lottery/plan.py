@@ -23,9 +23,7 @@ class Plan:
 
     sizes: dict[str, int]  # number of weights of every layer that can be pruned
     fractions: list[dict[str, float]]  # for every round after the dense one, the fraction removed from each layer
-    weights_left: list[
-        int
-    ]  # dense network first; a guess where the mask is learned, or channels are chosen in training
+    weights_left: list[int]  # dense network first; a guess where masks are learned or channels chosen in training
     channels: dict[str, Channels] = field(default_factory=dict)  # where masks are of channels: those that there are
     connected: tuple[str, ...] = ()  # weights of the layers whose connections move
 

@@ -42,23 +42,26 @@ class Revision:
         """Take in the dense gradients of one step."""
 
     def __call__(self, iteration: int, weights: State, masks: Masks) -> Masks:
-        """Return the masks with which training goes on. A weight that they revive starts at 0, and so do its optimizer slots."""
+        """Return the masks with which training goes on. A weight that they revive starts at 0, and so do its optimizer slots.
+
+        Every method that gives `iterations` defines this; without iterations it is not called.
+        """
         raise NotImplementedError
 
     def moves(self, iteration: int, weights: State, connections: Mapping[str, Connections]) -> Mapping[str, Move]:
-        """Return how connections move, of layers by the names of their weights; those of others stay."""
+        """Return the moves of connections by the names of their layers' weights; connections of other layers stay."""
         return {}
 
     def fresh(self) -> State | None:
-        """Return where revived weights start, if not at 0."""
+        """Return the values at which revived weights start; None if they start at 0."""
         return None
 
     def record(self) -> dict[str, Any]:
-        """Return what the file says about the changes, in JSON values."""
+        """Return the file's record of the changes, in JSON values."""
         return {}
 
     def state(self) -> tuple[dict[str, Any], State] | None:
-        """Return what the changes to come depend on, JSON values and arrays; None if that cannot be told, and nothing is kept."""
+        """Return the state on which later changes depend, JSON values and arrays; None without one: no such training is kept."""
         return None if self.iterations else ({}, {})
 
     def restore(self, values: dict[str, Any], arrays: State) -> None:

@@ -1,4 +1,4 @@
-"""Where a training starts."""
+"""The start of a training: weights, masks, iteration and optimizer, as rewinding and controls make it."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Orders(Survivors):
         return self._by_column[0]
 
     @property
-    def to_column(self) -> np.ndarray:  # type: ignore[override]
+    def to_column(self) -> np.ndarray:  # type: ignore[override]  # as for `rows`
         return self._by_column[1]
 
     @property

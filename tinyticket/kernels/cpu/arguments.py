@@ -71,7 +71,7 @@ def flat_each(
 
 
 def check_examples(data: np.ndarray, dimensions: str) -> int:
-    """Return how many examples data have; raise InputError unless there are some, of such dimensions."""
+    """Return the number of examples of a data set; raise InputError unless it has these dimensions and one example at least."""
     if data.ndim != dimensions.count(",") + 1 or not data.size:
         raise InputError(f"data must be ({dimensions}), not of shape {data.shape}")
     return len(data)

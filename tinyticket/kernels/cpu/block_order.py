@@ -42,7 +42,7 @@ class ToBlocks(NamedTuple):
 
 @device
 def _next(heads, block):
-    """Return where the next survivor of a block comes to be."""
+    """Return the place of the next survivor of a block, and move the block's head behind it."""
     place = at(heads, block)
     put(heads, block, place + 1)
     return place

@@ -26,7 +26,6 @@ from tinyticket.kernels.cpu.vector.transpose import (
     square_of_pixels,
     square_of_rows,
     stack_places,
-    stack_starts,
     store_corner,
     store_square,
     stream_square,
@@ -61,7 +60,7 @@ def gather_blocks(data, indices, x, x_samples, both, shape, samples, first, last
     """
     features, lanes, padded = shape.inputs, shape.lanes, shape.tiles * shape.lanes
     width = (features + LANES - 1) // LANES * LANES
-    starts, ahead, places = stack_places(TOGETHER), stack_places(TOGETHER), stack_starts()
+    starts, ahead, places = stack_places(TOGETHER), stack_places(TOGETHER), stack_places(LANES)
     streamed = streams(x, padded * features)
     for begin in range(0, padded, TOGETHER):
         _find_rows(indices, starts, features, begin, samples)

@@ -22,7 +22,7 @@ from tinyticket.kernels.cpu.vector.instruction import BITS, I32, I64, VECTOR, fl
 from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at
-from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_starts, store_square, transposed
+from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_places, store_square, transposed
 from tinyticket.kernels.geometry import Image, Shape, tiles_for
 
 _numbers = ir.Constant(BITS, [I32(lane) for lane in range(LANES)])
@@ -116,14 +116,14 @@ class GatherImages(NamedTuple):
 @kernel(GatherImages)
 def _gather_images(job, first, last):
     feed, image = job.feed, job.image
-    if (
-        feed.as_sparse
-    ):  # features, each an image of one pixel: a row of columns is then the packed layout of sixteen lanes
+    # Sparse data are features, each an image of one pixel: a row of columns is then the packed layout of sixteen lanes.
+    if feed.as_sparse:
         shape, blocks = Shape(last, image.width, image.width, LANES), (image.width + LANES - 1) // LANES
         gather_rows(feed, job.x, job.x, False, shape, first, last, np.int64(0), blocks)
         return
     as_pixels, samples = feed.as_pixels, feed.samples
-    bases, downs, rights, flips, starts = stack_starts(), stack_starts(), stack_starts(), stack_starts(), stack_starts()
+    bases, downs, rights = stack_places(LANES), stack_places(LANES), stack_places(LANES)
+    flips, starts = stack_places(LANES), stack_places(LANES)
     area, center, scale = image.height * image.width, np.float32(0), np.float32(1)
     for plane in range(first, last):
         sample, channel = plane // image.channels * LANES, plane % image.channels

@@ -105,7 +105,7 @@ def _begin(job):
 
 @device
 def _next(heads, piece):
-    """Return where the next survivor of a piece comes to be."""
+    """Return the place of the next survivor of a piece, and move the piece's head behind it."""
     place = at(heads, piece)
     put(heads, piece, np.uint32(place + 1))
     return place

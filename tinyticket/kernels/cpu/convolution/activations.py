@@ -23,7 +23,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance
 from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_relu, tile_where_positive
-from tinyticket.kernels.cpu.vector.transpose import stack_starts
+from tinyticket.kernels.cpu.vector.transpose import stack_places
 from tinyticket.kernels.geometry import Image, Window, gradient_border, make_window
 
 __all__ = ["Conv2d", "Conv2dInputGradient", "conv2d", "conv2d_input_gradient"]
@@ -86,7 +86,7 @@ def _conv2d(job, first, last):
     rows, columns = _axes(w)
     strips = strip_count(rows, columns, w.tiles)
     blocks, groups = (w.outputs + ROWS - 1) // ROWS, _group_count(w, w.outputs, w.inputs)
-    places = stack_starts()
+    places = stack_places(LANES)
     corner = advance(x, -w.padding * (w.x_row + LANES))
     for number in range(first, last):
         group, strip = number // strips, find_strip(rows, columns, w.tiles, number % strips)
@@ -133,7 +133,7 @@ def conv2d_input_gradient_shares(window: Window) -> int:
 @device
 def _phase_strip(packed_back, x, dy, dx, w, phase, strip, rows, columns, group, groups, add, x_is_relu_output):
     """Do one strip of one phase for a group of channels; packed_back is the phase's in block 0."""
-    places = stack_starts()
+    places = stack_places(LANES)
     put_places(places, strip, w.tiles, w.outputs * w.y_plane, w.y_row, LANES, False)
     sources = held_places(places, WIDTH)
     put_places(places, strip, w.tiles, w.inputs * w.x_plane, w.stride * w.x_row, w.stride * LANES, True)

@@ -21,7 +21,7 @@ from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.vector.simd import advance, at, load, stack_floats, zero
 from tinyticket.kernels.cpu.vector.sums import lane_sum, row_sum, wide_zero, widened
 from tinyticket.kernels.cpu.vector.tiles import tile_fill
-from tinyticket.kernels.cpu.vector.transpose import put, stack_starts
+from tinyticket.kernels.cpu.vector.transpose import put, stack_places
 from tinyticket.kernels.geometry import Window
 
 __all__ = ["Conv2dBiasGradient", "Conv2dWeightGradient", "PooledBiasGradient"]
@@ -79,7 +79,7 @@ def _gradient_block(x, dy, gradient, w, line, until, first, last, row, span):
     if span == 1:  # the rows of pixels that do not see padding there
         low = max(0, (w.padding - row + w.stride - 1) // w.stride)
         high = min(w.height, (w.x_height - 1 + w.padding - row) // w.stride + 1)
-    places, targets, sums = stack_starts(), stack_starts(), stack_floats(_ROOM)
+    places, targets, sums = stack_places(LANES), stack_places(LANES), stack_floats(_ROOM)
     size, count = w.inputs * w.kernel_height * w.kernel_width, w.inputs * span * w.kernel_width
     for tap in range(0, count, TAPS):
         _put_taps(places, targets, w, row, span, tap)

@@ -150,12 +150,6 @@ def store_corner(builder, place, stride, square, rows, columns):
         emit.store_lanes(builder, row, target, present)
 
 
-@instruction(_STARTS())
-def stack_starts(builder):
-    """Return the address of sixteen uninitialised int64 on the stack."""
-    return cgutils.alloca_once(builder, I64, size=I64(LANES))
-
-
 @instruction(lambda size: _STARTS(size))
 def stack_places(builder, size):
     """Return the address of so many uninitialised int64 on the stack."""

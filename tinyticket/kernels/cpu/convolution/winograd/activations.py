@@ -38,7 +38,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_outer, tile_relu, tile_where_positive
-from tinyticket.kernels.cpu.vector.transpose import stack_starts
+from tinyticket.kernels.cpu.vector.transpose import stack_places
 from tinyticket.kernels.geometry import Window
 
 __all__ = ["WinogradConv2d", "WinogradConv2dInputGradient", "winograd_conv2d", "winograd_conv2d_input_gradient"]
@@ -160,7 +160,7 @@ def _winograd_conv2d(job, first, last):
     bias, y, relu, w = job.bias, job.y, job.relu, job.window
     work = forward_work(w)
     together, apart, room = _own_room(work, job.room, job.parts, first)
-    sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
+    sources, targets, rows, columns = stack_places(LANES), stack_places(LANES), stack_places(LANES), stack_places(LANES)
     corner = advance(job.x, -w.padding * (w.x_row + LANES))
     for strip in range(first, last):
         put_patches(work, PATCH, strip, together, sources, targets, rows, columns)
@@ -194,7 +194,7 @@ def _winograd_conv2d_input_gradient(job, first, last):
     x, dx, add, x_is_relu_output, w = job.x, job.dx, job.add, job.x_is_relu_output, job.window
     work = backward_work(w)
     together, apart, room = _own_room(work, job.room, job.parts, first)
-    sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
+    sources, targets, rows, columns = stack_places(LANES), stack_places(LANES), stack_places(LANES), stack_places(LANES)
     corner = advance(job.dy, (w.padding - KERNEL + 1) * (w.y_row + LANES))
     for strip in range(first, last):
         put_patches(work, PATCH, strip, together, sources, targets, rows, columns)

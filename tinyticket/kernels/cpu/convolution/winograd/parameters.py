@@ -48,7 +48,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES, TILES
 from tinyticket.kernels.cpu.vector.simd import advance, at, stack_floats
 from tinyticket.kernels.cpu.vector.tiles import tile_fill, tile_outer, tile_store
-from tinyticket.kernels.cpu.vector.transpose import put, stack_starts
+from tinyticket.kernels.cpu.vector.transpose import put, stack_places
 from tinyticket.kernels.geometry import Window
 
 __all__ = ["WinogradConv2dWeightGradient", "WinogradSums", "winograd_conv2d_weight_gradient"]
@@ -195,7 +195,7 @@ def _winograd_sums(job, first, last):
     y_apart, x_apart = _apart(w, together)
     above = advance(job.room, part_of(first, job.parts, SIDE * blocks) * HALF * SIDE * (x_apart + y_apart))
     before = advance(above, HALF * SIDE * y_apart)
-    sources, targets, rows, columns = stack_starts(), stack_starts(), stack_starts(), stack_starts()
+    sources, targets, rows, columns = stack_places(LANES), stack_places(LANES), stack_places(LANES), stack_places(LANES)
     corner, work = advance(job.x, -w.padding * (w.x_row + LANES)), forward_work(w)
     patches, last_row = patch_count(work, PATCH), (last + blocks - 1) // blocks
     for row in range(first // blocks, last_row, HALF):
