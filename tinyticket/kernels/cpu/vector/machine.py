@@ -31,7 +31,9 @@ class Tiles(NamedTuple):
     outer_width: int  # ... and vectors of inputs
     image_rows: int  # channels of a convolution that share each load of a pixel ...
     image_width: int  # ... and pixels
-    winograd_rows: int  # channels of Winograd's convolution that share each load of a transformed patch ...
+    winograd_rows: (
+        int  # channels of Winograd's convolution that share each load of a transformed patch, a divisor of sixteen ...
+    )
     winograd_width: int  # ... and patches
     winograd_outer_rows: int  # outputs of its weight gradient's tile, a divisor of sixteen ...
     winograd_outer_width: int  # ... and vectors of inputs
@@ -53,7 +55,7 @@ def target() -> tuple[str, str]:
 
 
 _AVX512 = Tiles(5, 4, 3, 7, 4, 6, 8, 3, 8, 2, 4, 6, 4, 4, 16, 16)
-_OTHERS = Tiles(6, 1, 6, 1, 6, 1, 6, 1, 4, 1, 2, 3, 4, 2, 4, 2)
+_OTHERS = Tiles(6, 1, 6, 1, 6, 1, 4, 1, 4, 1, 2, 3, 4, 2, 4, 2)
 
 
 def tiles() -> Tiles:
