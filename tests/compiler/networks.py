@@ -24,6 +24,7 @@ from tinyticket.nn import (
     Residual,
     Sequential,
     Sigmoid,
+    SReLU,
     Tanh,
     ZeroPad2d,
     ZeroPadChannels,
@@ -50,6 +51,7 @@ BLOCKS = {
     "leaky": lambda c, rng: [LeakyReLU(0.1)],
     "tanh": lambda c, rng: [Tanh()],
     "sigmoid": lambda c, rng: [Sigmoid()],
+    "srelu": lambda c, rng: [SReLU(c, rng)],
     "max": lambda c, rng: [MaxPool2d(2)],
     "max overlapping": lambda c, rng: [MaxPool2d(3, 2, padding=1)],
     "avg": lambda c, rng: [AvgPool2d(2)],
@@ -111,10 +113,11 @@ def network(blocks, end, shape, seed=0):
 
 
 ACTIVATIONS = {
-    "relu": ReLU,
-    "leaky": lambda: LeakyReLU(0.1),
-    "tanh": Tanh,
-    "sigmoid": Sigmoid,
+    "relu": lambda units, rng: ReLU(),
+    "leaky": lambda units, rng: LeakyReLU(0.1),
+    "tanh": lambda units, rng: Tanh(),
+    "sigmoid": lambda units, rng: Sigmoid(),
+    "srelu": SReLU,
 }
 
 
@@ -122,7 +125,7 @@ def mlp(*sizes, bias=True, seed=0, activations=("relu",), flatten=False):
     """Return linear layers of such sizes, with activations between them, one after the other and again from the first."""
     rng, layers, kinds = np.random.default_rng(seed), [Flatten()] if flatten else [], itertools.cycle(activations)
     for inputs, outputs in itertools.pairwise(sizes):
-        layers += [Linear(inputs, outputs, bias=bias, rng=rng), ACTIVATIONS[next(kinds)]()]
+        layers += [Linear(inputs, outputs, bias=bias, rng=rng), ACTIVATIONS[next(kinds)](outputs, rng)]
     return Sequential(*layers[:-1])
 
 

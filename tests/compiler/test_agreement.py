@@ -36,6 +36,7 @@ from tinyticket.nn import (
     Residual,
     Sequential,
     Sigmoid,
+    SReLU,
     Tanh,
 )
 
@@ -159,6 +160,44 @@ def test_activations_compile_and_agree_wherever_they_stand(layer, place):
     assert_equal_bits(step.model, two.model)
     assert_equal_to_rounding(step.model, eager.model)
     np.testing.assert_allclose(step.predict(x), eager.predict(x), rtol=1e-4, atol=1e-5)
+
+
+S_PLACES = {
+    "features": ([Linear(20, 9, rng=0), SReLU(9, 1), Linear(9, 8, rng=2), SReLU(8, 3)], (20,)),
+    "first, and after a ReLU": ([SReLU(20, 0), Linear(20, 9, rng=1), ReLU(), SReLU(9, 2)], (20,)),
+    "images": ([Conv2d(2, 3, 3, rng=0), SReLU(3, 1), MaxPool2d(2), Flatten()], (2, 6, 6)),
+    "in a residual": (
+        [Residual(Sequential(SReLU(2, 0), Conv2d(2, 2, 3, padding=1, rng=1)), SReLU(2, 2)), GlobalAvgPool2d()],
+        (2, 5, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("turns", ["batch", "tiles"])
+@pytest.mark.parametrize("make", ["adam", "nesterov"])
+@pytest.mark.parametrize("place", S_PLACES)
+def test_s_shaped_relus_compile_and_agree_wherever_they_stand(place, make, turns):
+    layers, shape = copy.deepcopy(S_PLACES[place])
+    with tt.no_grad():
+        width = Sequential(*layers)(tt.Tensor(np.zeros((2, *shape), np.float32))).shape[1]
+    model, (x, y) = Sequential(*layers, Linear(width, CLASSES, rng=0)), examples(shape)
+    for name, parameter in model.named_parameters():  # away from where the gradients of slopes and thresholds are zero
+        if name.split(".")[-1] in ("t_left", "a_left", "t_right", "a_right"):
+            parameter.data = parameter.data + np.random.default_rng(4).uniform(-0.5, 0.5, parameter.shape)
+    start = model.state_dict()
+    options = {"make": make, "batch_size": 20, "input_shape": shape, "turns": turns}
+    step, eager = twins(model, threads=1, **options)
+    two = compiled(copy.deepcopy(model), threads=2, **options)
+    for begin in (0, 20, 40):
+        indices = np.arange(begin, begin + 20 - begin // 10)
+        loss = step((x, y), indices)
+        assert loss == two((x, y), indices)
+        assert loss == pytest.approx(eager((x, y), indices), rel=1e-5)
+    assert_equal_bits(step.model, two.model)
+    assert_equal_to_rounding(step.model, eager.model, 1e-4)
+    assert all((value != start[name]).any() for name, value in model.state_dict().items()), "all of it learns"
+    np.testing.assert_allclose(step.predict(x), eager.predict(x), rtol=1e-4, atol=1e-4)
+    assert step.evaluate((x, y))[0] == pytest.approx(eager.evaluate((x, y))[0], rel=1e-4)
 
 
 def test_compiled_and_eager_experiments_agree_statistically():

@@ -97,13 +97,14 @@ def test_survivors_that_lie_block_after_block_change_no_bit(turns, monkeypatch):
 
 
 def test_layers_of_few_samples_meet_other_operations_and_penalties():
-    """An activation between them that is no ReLU, dense layers before and behind, and an L1 penalty of a bias."""
+    """Activations between them that are no ReLU, dense layers before and behind, and an L1 penalty of a bias."""
     found, (x, y) = [], (X[:2], Y[:2])
     for eager in (False, True):
         rng = np.random.default_rng(0)
         model = nn.Sequential(
             nn.Linear(50, 20, rng=rng), nn.ReLU(), nn.SparseLinear(20, 30, 0.3, rng=rng), nn.Tanh(),
-            nn.SparseLinear(30, 20, 0.3, rng=rng), nn.ReLU(), nn.Linear(20, 5, rng=rng),
+            nn.SparseLinear(30, 20, 0.3, rng=rng), nn.SReLU(20, rng), nn.SparseLinear(20, 20, 0.3, rng=rng), nn.ReLU(),
+            nn.Linear(20, 5, rng=rng),
         )  # fmt: skip
         step = steps(model, "momentum", eager=eager, batch_size=2)
         step.optimizer.penalise([dict(model.named_parameters())["4.bias"]], 0.01)

@@ -219,6 +219,35 @@ def _through(a):
     return np.where(images(a.y) <= 0, 0, images(a.dy)) if a.relu else images(a.dy)
 
 
+_UNIT = "t_left", "a_left", "t_right", "a_right"
+
+
+def _units(d, given):
+    return given | {name: d.floats(d.channels) for name in _UNIT}
+
+
+def _srelu(d):
+    return _units(d, {"x": d.images(), "border": d.pick(0, 1)})
+
+
+def _known(a):
+    return [plain(getattr(a, name)) for name in _UNIT]
+
+
+def _at_a_threshold(a):
+    """Return where x is so near to a threshold that rounding decides on which side it is."""
+    low, _, width, _ = (np.reshape(each, (-1, 1, 1)) for each in _known(a))
+    near = 1e-5 * (1 + np.abs(low) + np.abs(width))
+    return np.minimum(np.abs(images(a.x) - low), np.abs(images(a.x) - (low + np.abs(width)))) < near
+
+
+def _srelu_gradients(a):
+    if _at_a_threshold(a).any():
+        return None
+    dx, *others = reference.srelu_gradient(images(a.dy), images(a.x), *_known(a))
+    return [finished(dx, a), *others]
+
+
 def _kept(a):
     return np.asarray(a.keep).astype(bool).transpose(0, 4, 1, 2, 3).reshape(images(a.x).shape) * float(
         np.float32(a.scale)
@@ -331,6 +360,8 @@ IMAGES = {
         lambda d: without("y", _passed(d)) | {"slope": 0.2},
         lambda a: [finished(reference.leaky_relu_gradient(images(a.dy), images(a.x), float(np.float32(a.slope))), a)],
     ),
+    "srelu": (_srelu, lambda a: [reference.srelu(images(a.x), *_known(a))]),
+    "srelu_gradient": (lambda d: _units(d, without("y", _passed(d))), _srelu_gradients),
     "tanh": (lambda d: {"x": d.images(), "border": d.pick(0, 1)}, lambda a: [np.tanh(images(a.x))]),
     "tanh_gradient": (_passed, lambda a: [finished(reference.tanh_gradient(images(a.dy), images(a.y)), a)]),
     "sigmoid": (lambda d: {"x": d.images(), "border": d.pick(0, 1)}, lambda a: [reference.sigmoid(images(a.x))]),

@@ -108,6 +108,7 @@ def test_another_device_is_another_experiment(result):
         ({"mask_0": "freeze"}, "device cuda and mask-0 freeze exclude each other"),
         ({"method": "supermask", "rounds": None, "prune": None}, "device cuda and method supermask exclude each other"),
         ({"device": "gpu"}, r"no device is called 'gpu' \(did you mean 'cpu'"),
+        ({"model": "mlp-3-4-2-srelu"}, r"srelu1 \(SReLU\): there is no kernel there for S-shaped ReLUs"),
         ({"model": own}, "a class of your own, which trains through the autograd"),
     ],
 )

@@ -9,7 +9,10 @@ import tinyticket as tt
 from tests.lottery.experiments import DATA, find
 from tinyticket import nn
 from tinyticket.data import from_arrays
+from tinyticket.errors import InputError
 from tinyticket.lottery.replay.replay import replay
+from tinyticket.lottery.replay.verify import verify
+from tinyticket.report.export import export
 
 SEQUENCES = from_arrays(DATA.x_train[:, None], DATA.y_train, DATA.x_test[:, None], DATA.y_test)
 
@@ -27,6 +30,28 @@ def test_a_network_of_sequences_is_pruned_and_replayed_from_its_file(out):
     assert replay(tt.load(out), 0, 1, data=SEQUENCES).agrees
     decayed = find(sequences, SEQUENCES, rounds=0, optimizer="adam").round(0, 0).trained
     assert any((decayed[name] != value).any() for name, value in result.round(0, 0).trained.items())
+
+
+@pytest.mark.parametrize("batch_size", [4, 20])  # of few samples beside each other, and of whole vectors
+def test_networks_of_s_shaped_relus_are_compiled_verified_and_replayed(out, batch_size):
+    name, options = "sparse-mlp-12-16-8-3@0.3-srelu", {"optimizer": "adam", "weight_decay": 1e-3, "threads": 1}
+    result = find(name, rounds=1, controls="reinit", iterations=10, batch_size=batch_size, out=out, **options)
+    assert result.round(0, 1).plan["mode"] == "compiled"
+    initial, trained, drawn = result.init(0), result.round(0, 1).trained, result.round(0, 1, "reinit").trained
+    assert [part for part in initial if part.startswith("srelu2")] == [
+        f"srelu2.{part}" for part in ("t_left", "a_left", "t_right", "a_right")
+    ]
+    assert all((initial[part] != trained[part]).any() for part in initial if part.startswith("srelu"))
+    assert (drawn["srelu1.a_left"] - trained["srelu1.a_left"]).std() > 0.1, "those of the control were drawn anew"
+    assert [check for check in verify(result, retrain=1, data=DATA, threads=1) if check.failures] == []
+    assert replay(result, 0, 1, "reinit", data=DATA, threads=1).differences == []
+
+
+@pytest.mark.parametrize("ending", ["c", "onnx"])
+def test_formats_that_know_no_s_shaped_relu_say_so(tmp_path, ending):
+    result = find("mlp-12-8-3-srelu", rounds=0, iterations=5)
+    with pytest.raises(InputError, match="cannot express the layer srelu1, SReLU"):
+        export(result, tmp_path / f"ticket.{ending}", 0, 0)
 
 
 @pytest.mark.parametrize(

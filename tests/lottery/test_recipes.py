@@ -62,10 +62,17 @@ def test_no_recipe_is_left_out_of_the_test_above():
 
 SET_MNIST = [35_680, 40_000, 40_000, 10_000]  # 20 connections for each input and output, or all
 NEVER_DENSE = {  # model, connections, epochs, batches of an epoch, optimizer, augment
-    "mocanu/set-mnist": ("784-1000-1000-1000-10@e20-dropout0.3", SET_MNIST, 1000, 550, "momentum", "none"),
-    "mocanu/set-fashion-mnist": ("784-1000-1000-1000-10@e20-dropout0.3", SET_MNIST, 1000, 550, "momentum", "none"),
+    "mocanu/set-mnist": ("784-1000-1000-1000-10@e20-dropout0.3-srelu", SET_MNIST, 1000, 550, "momentum", "none"),
+    "mocanu/set-fashion-mnist": (
+        "784-1000-1000-1000-10@e20-dropout0.3-srelu",
+        SET_MNIST,
+        1000,
+        550,
+        "momentum",
+        "none",
+    ),
     "mocanu/set-cifar10": (
-        *("3072-4000-1000-4000-10@e20-dropout0.3", [141_440, 100_000, 100_000, 40_000]),
+        *("3072-4000-1000-4000-10@e20-dropout0.3-srelu", [141_440, 100_000, 100_000, 40_000]),
         *(1000, 450, "momentum", "flip-crop"),
     ),
     "wesselink/nerva-cifar10": (

@@ -142,6 +142,23 @@ def layer_norm(draw, parts):
 
 
 @st.composite
+def srelu(draw):
+    """Features, and images of channels with parameters of their own; off_kinks draws no input at a threshold."""
+    shape = (
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 3)),
+        *draw(hnp.array_shapes(min_dims=0, max_dims=2, max_side=3)),
+    )
+
+    def theirs(torch, x, *parameters):
+        t_left, a_left, t_right, a_right = (each.reshape(-1, *[1] * (len(shape) - 2)) for each in parameters)
+        top, below = t_left + t_right.abs(), torch.minimum(x, t_left) - t_left
+        return torch.minimum(torch.maximum(x, t_left), top) + a_left * below + a_right * (torch.maximum(x, top) - top)
+
+    return problem(off_kinks([shape, *[shape[1:2]] * 4], draw(SEEDS)), F.srelu, theirs)
+
+
+@st.composite
 def conv1d(draw):
     kernel, stride, groups, outputs = (draw(st.integers(1, most)) for most in (3, 2, 2, 2))
     padding, dilation = draw(st.integers(0, 1)), draw(st.integers(1, 2))
@@ -168,6 +185,7 @@ FUNCTIONS = {
     "tanh": elementwise(F.tanh, lambda torch, a: torch.tanh(a)),
     "sigmoid": elementwise(F.sigmoid, lambda torch, a: torch.sigmoid(a)),
     "leaky_relu": elementwise(F.leaky_relu, lambda torch, a: torch.nn.functional.leaky_relu(a)),
+    "srelu": srelu(),
     "softmax": along_one_axis("softmax"),
     "log_softmax": along_one_axis("log_softmax"),
     **{f"cross_entropy, {reduction}": cross_entropy(reduction) for reduction in REDUCTIONS},

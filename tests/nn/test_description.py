@@ -19,6 +19,7 @@ def one_of_each() -> nn.Sequential:
             "body": nn.Sequential(nn.ReLU(), nn.LeakyReLU(0.2), nn.Tanh(), nn.Linear(5, 4, bias=False), nn.Sigmoid()),
             "drop": nn.Dropout(0.3),
             "normal": nn.LayerNorm(4, eps=0.1),
+            "bent": nn.SReLU(4, rng=5),
             "smooth": nn.GELU("tanh"),
             "some": nn.SparseLinear(4, 4, 0.5, rng=3, output_names="abcd"),
             "output": nn.Linear(4, 2, rng=2),

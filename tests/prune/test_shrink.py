@@ -48,7 +48,16 @@ def flattened_norm(rng=0):
     return nn.Sequential(conv, nn.ReLU(), nn.Flatten(), norm, nn.Linear(6 * 36, 4, rng=rng))
 
 
+def bent(rng=0):
+    """SReLUs of the channels of images, and of features."""
+    conv, hidden = nn.Conv2d(2, 6, 3, rng=rng), nn.Linear(6 * 36, 8, rng=rng)
+    return nn.Sequential(
+        conv, nn.SReLU(6, rng), nn.Flatten(), hidden, nn.SReLU(8, rng), nn.Dropout(0), nn.Linear(8, 4, rng=rng)
+    )
+
+
 MODELS = {
+    "bent": (bent, (2, 8, 8)),
     "mlp": (mlp, (6,)),
     "convnet": (convnet, (2, 8, 8)),
     "pooled": (pooled, (2, 8, 8)),

@@ -8,7 +8,7 @@ from typing import Any
 from tinyticket.nn import Buffer, Parameter, SparseLinear
 from tinyticket.nn.losses import CrossEntropy, Loss
 
-ACTIVATIONS = ("leaky_relu", "tanh", "sigmoid")
+ACTIVATIONS = ("leaky_relu", "tanh", "sigmoid", "srelu")
 """Functions of each number that no layer's kernel ends in; a ReLU is part of the operation before it."""
 
 
@@ -45,7 +45,9 @@ class Operation:
     where: str  # the module that it was found in, for messages
     inputs: list[Value]  # a batch normalisation may read an addend as its second
     output: Value
-    parameters: dict[str, Parameter] = field(default_factory=dict)  # "weight" and "bias", where it has them
+    parameters: dict[str, Parameter] = field(
+        default_factory=dict
+    )  # "weight" and "bias", where it has them; others of an SReLU
     attributes: dict[str, Any] = field(default_factory=dict)  # kernel sizes, running statistics ...
     relu: bool = False  # whether a ReLU is part of it
 

@@ -58,6 +58,8 @@ class Network:
         lay_out(self.graph)
         if device != "cpu" and (connected := [o for o in self.graph.weighted() if o.connected]):
             raise UnsupportedError(f"{connected[0].where}: there is no kernel there for layers of some connections")
+        if device != "cpu" and (units := self.graph.of_kind("srelu")):
+            raise UnsupportedError(f"{units[0].where}: there is no kernel there for S-shaped ReLUs")
         self._any_shape = device == "cpu" and self.graph.is_mlp
         self.layers = {self.graph.names[id(o.parameters["weight"])]: o for o in self.graph.weighted()}
         self.weights = {name: operation.parameters["weight"] for name, operation in self.layers.items()}

@@ -41,7 +41,7 @@ def _graph(tape: Tape) -> Graph:
         known = [value for value in inputs if value is not None]
         if len(known) < count:
             raise tape.refusal(node, f"{node.name} uses a tensor that is no result of the input")
-        tensors = zip(("weight", "bias"), node.inputs[count:], strict=False)
+        tensors = zip(_PARAMETERS.get(kind, ("weight", "bias")), node.inputs[count:], strict=False)
         held = {name: tape.parameter(node, tensor) for name, tensor in tensors}
         output = values[node] = _value(shapes[node])
         output.needs_gradient = bool(held) or any(value.needs_gradient for value in known)
@@ -139,6 +139,7 @@ _READERS: dict[str, Callable[[Tape, Node, Shape], Attributes]] = {
     "leaky_relu": _same,
     "tanh": _same,
     "sigmoid": _same,
+    "srelu": _same,
     "flatten": _flatten,
     "reshape": _flatten,
     "pad2d": _same,
@@ -148,6 +149,9 @@ _READERS: dict[str, Callable[[Tape, Node, Shape], Attributes]] = {
 
 _KINDS = {"global_avg_pool2d": "avg_pool2d", "reshape": "flatten", "sparse_linear": "linear"}
 """Kinds of operations that are not called as their nodes are."""
+
+_PARAMETERS = {"srelu": ("t_left", "a_left", "t_right", "a_right")}
+"""By the kind of an operation, the names of its parameters, where these are no weight and bias."""
 
 
 def _check(model: Module, tape: Tape, graph: Graph) -> None:

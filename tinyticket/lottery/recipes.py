@@ -5,8 +5,8 @@ learning rates of the two deep networks. Their "Resnet-18" is the residual netwo
 to below 2% of the weights, where the paper's claims end, and in the residual network, of 271,000 weights in all, to 7%.
 
 Mocanu et al. 2018 (SET, arXiv 1707.04780) and Wesselink et al. 2024 (Nerva, arXiv 2407.17437): networks that were never dense, with
-the batches, learning rates, dropout and lengths of their experiments. SET's have SReLU, and turn images of CIFAR-10 by up to ten
-degrees besides; Nerva's connections rest. Ours have ReLU, and moving connections beside resting ones.
+the batches, learning rates, dropout, activations and lengths of their experiments. SET's turn images of CIFAR-10 by up to ten
+degrees besides; Nerva's connections rest. Ours have moving connections beside resting ones.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _never_dense(model: str, data: str, optimizer: str, epochs: int, augment: st
     return {**_MOVING, **own, "iterations": epoch * epochs, "evaluate_every": epoch, "update_every": epoch}
 
 
-_SET_MNIST, _SET_CIFAR = "784-1000-1000-1000-10@e20-dropout0.3", "3072-4000-1000-4000-10@e20-dropout0.3"
+_SET_MNIST, _SET_CIFAR = "784-1000-1000-1000-10@e20-dropout0.3-srelu", "3072-4000-1000-4000-10@e20-dropout0.3-srelu"
 
 _OWN: dict[str, Options] = {
     "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),

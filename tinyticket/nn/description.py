@@ -62,7 +62,7 @@ def described_weights(description: dict[str, Any]) -> int:
         return given("in_channels", 0) * given("out_channels", 0) * given("kernel_size", 0)
     if kind == "LayerNorm":
         return math.prod(map(operator.index, np.ravel(given("normalized_shape", 0))))
-    return given("num_features", 0)
+    return given("num_features", given("units", 0))
 
 
 def build(description: dict[str, Any], state: Mapping[str, Any] | None = None) -> Module:
@@ -99,7 +99,7 @@ def _build(description: dict[str, Any], state: Mapping[str, Any] | None, name: s
         )
     if kind not in LAYERS:
         raise InputError(f"the file describes a layer {kind!r} that this version does not know{near(kind, LAYERS)}")
-    if issubclass(LAYERS[kind], Prunable):
+    if issubclass(LAYERS[kind], Prunable | layers.SReLU):
         arguments["rng"] = 0
     if kind == "SparseLinear" and state is not None:
         arguments["connections"] = _connections(arguments, state, name)

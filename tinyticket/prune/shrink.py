@@ -24,6 +24,7 @@ from tinyticket.nn import (
     ReLU,
     Sequential,
     Sigmoid,
+    SReLU,
     Tanh,
     ZeroPad2d,
     build,
@@ -35,6 +36,8 @@ from tinyticket.prune.structured import check_chain, spread
 NORMS = (BatchNorm1d, BatchNorm2d)
 CHANNELWISE = (AvgPool2d, Dropout, Flatten, GlobalAvgPool2d, LeakyReLU, MaxPool2d, ReLU, Sigmoid, Tanh, ZeroPad2d)
 """What treats every channel alike and by itself, so that removing one changes no other."""
+OF_CHANNELS = ("weight", "bias", "running_mean", "running_var", "t_left", "a_left", "t_right", "a_right")
+"""What normalisations and SReLUs have of every channel."""
 
 
 def shrink(model: Module, masks: Arrays | None = None) -> Module:
@@ -86,12 +89,13 @@ def shrink(model: Module, masks: Arrays | None = None) -> Module:
                 state[prefix + "bias"] = state[prefix + "bias"][alive]
             sizes = ("in_features", "out_features") if isinstance(layer, Linear) else ("in_channels", "out_channels")
             _settings(description, name).update(zip(sizes, (int(inputs.sum()), int(alive.sum())), strict=True))
-        elif isinstance(layer, NORMS) and alive is not None:
-            channels = spread(alive, layer.num_features)
-            for part in ("weight", "bias", "running_mean", "running_var"):
+        elif isinstance(layer, (*NORMS, SReLU)) and alive is not None:
+            size = "units" if isinstance(layer, SReLU) else "num_features"
+            channels = spread(alive, getattr(layer, size))
+            for part in OF_CHANNELS:
                 if prefix + part in state:
                     state[prefix + part] = state[prefix + part][channels]
-            _settings(description, name)["num_features"] = int(channels.sum())
+            _settings(description, name)[size] = int(channels.sum())
     small = build(description).train(model.training)
     if state:
         small.astype(next(iter(state.values())).dtype)
@@ -125,7 +129,7 @@ def _leaves(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
             yield from _leaves(part, f"{name}.{child}" if name else child)
     elif isinstance(module, Conv2d) and module.groups > 1:
         raise InputError(f"{name or 'the model'} has its channels in groups, so none can go without those beside it")
-    elif type(module) in (Linear, Conv2d, *NORMS, *CHANNELWISE):
+    elif type(module) in (Linear, Conv2d, SReLU, *NORMS, *CHANNELWISE):
         yield name, module
     else:
         raise InputError(

@@ -8,7 +8,7 @@ import pytest
 import tinyticket as tt
 from tests.nn.bits import same_bits
 from tinyticket.errors import InputError
-from tinyticket.nn import Dropout, Linear, Module, ReLU, build, describe, models
+from tinyticket.nn import Dropout, Linear, Module, ReLU, SReLU, build, describe, models
 
 
 def weight_counts(model) -> list[int]:
@@ -46,6 +46,16 @@ def test_dropout_comes_after_hidden_layers_and_leaves_the_weights(name):
     assert isinstance(dropping[-2], Dropout)
     state = dropping.state_dict()
     assert all(np.array_equal(value, state[key]) for key, value in plain.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["mlp-40-30-20-3", "sparse-mlp-40-30-20-3@e4-dropout0.3"])
+def test_s_shaped_relus_take_the_place_of_relus(name):
+    plain, bent = (models.create(name + ending, (40,), 3, rng=0) for ending in ("", "-srelu"))
+    kinds = [SReLU if type(part) is ReLU else type(part) for part in plain]
+    assert [type(part) for part in bent] == kinds
+    assert [part.units for part in bent if isinstance(part, SReLU)] == [30, 20]
+    assert list(bent.prunable()) == list(plain.prunable())
+    assert same_bits(bent.state_dict(), models.create(f"{name}-srelu", (40,), 3, rng=0).state_dict())
 
 
 def test_an_mlp_without_hidden_layers_is_one_linear_layer():
@@ -92,6 +102,7 @@ def test_an_input_shape_is_a_tuple_a_list_or_a_number(shape):
         ("mlp-784", "no model is called 'mlp-784'"),
         ("mlp-784--10", "no model is called"),
         ("mlp-784-x-10", "no model is called"),
+        ("mlp-784-10-srelu-dropout0.3", "no model is called"),
         ("", "no model is called ''"),
         ("conv-3", "no model is called 'conv-3'.*did you mean 'conv-"),
         ("conv2", "did you mean 'conv-2'"),

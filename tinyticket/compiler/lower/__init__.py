@@ -23,6 +23,7 @@ PASSES: dict[str, tuple[Pass, Pass]] = {
     "conv2d": (layers.layer, layers.layer_backward),
     "linear": (layers.layer, layers.layer_backward),
     "batch_norm": (images.batch_norm, images.batch_norm_backward),
+    "srelu": (images.srelu, images.srelu_backward),
     "add": (images.add, images.add_backward),
     "pad2d": (images.pad, images.pad_backward),
     **dict.fromkeys(images.PLANE_BY_PLANE, (images.plane_by_plane, images.plane_by_plane_backward)),

@@ -16,6 +16,7 @@ from tinyticket.kernels.cpu.batch_norm import BatchNorm, BatchNormAgain, BatchNo
 from tinyticket.kernels.cpu.batch_norm_gradient import BatchNormGradient
 from tinyticket.kernels.cpu.elementwise import Add, AddGradient, Copy, CopyGradient, Dropout, DropoutGradient
 from tinyticket.kernels.cpu.pooling import AvgPool2d, AvgPool2dGradient, MaxPool2d, MaxPool2dGradient
+from tinyticket.kernels.cpu.srelu import SReLU, SReLUGradient
 from tinyticket.kernels.geometry import LANES, Window, make_window, plane, row
 
 PLANE_BY_PLANE: dict[str, tuple[type, type]] = {
@@ -181,5 +182,27 @@ def batch_norm_backward(lower: Lowering, operation: Operation) -> None:
     given: Any = *arrays, *small, *written, has_addend, False, *flags, *geometry, FEED
     reads, own = [before, above, beside, *small], [*small, *written]
     lower.emit(BatchNormGradient(*given), shares, reads, [below, passed, *written], own, over)
+    for name in operation.parameters:
+        lower.update(operation, name, shares)
+
+
+def srelu(lower: Lowering, operation: Operation) -> None:
+    """Write down an S-shaped ReLU."""
+    values, (x,), y = lower.values, operation.inputs, operation.output
+    before, after = values.value(x), values.value(y)
+    held = [lower.layout.weights[parameter].master for parameter in operation.parameters.values()]
+    job = SReLU._make((before, after, *held, values.elementwise(x, y)))
+    lower.emit(job, even(x.channels), [before, *held], [after], held)
+
+
+def srelu_backward(lower: Lowering, operation: Operation) -> None:
+    """Write down the gradients of an S-shaped ReLU by its input and its parameters, and the update of these."""
+    values, (x,), y = lower.values, operation.inputs, operation.output
+    before, above, below = values.value(x), values.gradient(y), values.gradient(x)
+    weights, shares = [lower.layout.weights[parameter] for parameter in operation.parameters.values()], even(x.channels)
+    held, gradients = [each.master for each in weights], [lower.gradient(each) for each in weights]
+    own, over = [*held, *gradients], [(before, below)]
+    job = SReLUGradient._make((before, above, below, *own, *lower.begin(x), values.elementwise(x, y)))
+    lower.emit(job, shares, [before, above, *held], [below, *gradients], own, over)
     for name in operation.parameters:
         lower.update(operation, name, shares)

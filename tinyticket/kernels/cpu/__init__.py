@@ -57,6 +57,8 @@ What a call needs, and what comes of it:
       avg_pool2d_gradient(x, dy, kernel)                                    dx
       leaky_relu(x), sigmoid(x), tanh(x)                                    y
       leaky_relu_gradient(x, dy)                                            dx
+      srelu(x, t_left, a_left, t_right, a_right)                            y
+      srelu_gradient(x, dy, t_left, a_left, t_right, a_right)               dx, and the gradients of the four parameters
       sigmoid_gradient(x, y, dy), tanh_gradient(x, y, dy)                   dx
       add(x, addend)                                                        y
       add_gradient(x, addend, y, dy)                                        dx, and the addend's gradient
@@ -129,6 +131,7 @@ FAMILIES = {
     "pooling": ("avg_pool2d", "avg_pool2d_gradient", "max_pool2d", "max_pool2d_gradient"),
     "elementwise": ("add", "add_gradient", "copy", "copy_gradient", "dropout", "dropout_gradient"),
     "activations": ("leaky_relu", "leaky_relu_gradient", "sigmoid", "sigmoid_gradient", "tanh", "tanh_gradient"),
+    "srelu": ("srelu", "srelu_gradient"),
     "loss": ("cross_entropy",),
     "squared_error": ("mse_loss",),
     "update": ("l1_gradient", "optimizer_step", "scalars_of"),

@@ -11,5 +11,6 @@ from tinyticket.kernels.reference.pooling import *
 from tinyticket.kernels.reference.softmax import *
 from tinyticket.kernels.reference.sparse_linear import *
 from tinyticket.kernels.reference.squared_error import *
+from tinyticket.kernels.reference.srelu import *
 from tinyticket.kernels.reference.windows import *
 from tinyticket.kernels.reference.winograd import *

@@ -1,7 +1,7 @@
 """Layers as functions: each is one node of the tape, on top of the reference kernels. Names and arguments are PyTorch's."""
 
 from tinyticket.autograd.elementwise import leaky_relu, relu, sigmoid, tanh
-from tinyticket.nn.functional.activations import gelu
+from tinyticket.nn.functional.activations import gelu, srelu
 from tinyticket.nn.functional.convolution import conv1d, conv2d
 from tinyticket.nn.functional.dropout import dropout
 from tinyticket.nn.functional.linear import flatten, linear
@@ -43,5 +43,6 @@ __all__ = [
     "sigmoid",
     "softmax",
     "sparse_linear",
+    "srelu",
     "tanh",
 ]

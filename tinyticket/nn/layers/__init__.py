@@ -1,6 +1,6 @@
 """Layers: each holds its parameters and calls its function."""
 
-from tinyticket.nn.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
+from tinyticket.nn.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, SReLU, Tanh
 from tinyticket.nn.layers.containers import Residual, Sequential
 from tinyticket.nn.layers.convolution import Conv1d, Conv2d
 from tinyticket.nn.layers.dropout import Dropout
@@ -26,6 +26,7 @@ __all__ = [
     "MaxPool2d",
     "ReLU",
     "Residual",
+    "SReLU",
     "Sequential",
     "Sigmoid",
     "SparseLinear",

@@ -19,13 +19,14 @@ from tinyticket.nn.models.resnet import resnet
 from tinyticket.nn.models.vgg import CONVOLUTIONS, vgg
 from tinyticket.nn.module import Module
 
-DROPOUT = r"(-dropout0?\.\d+)?"
+HIDDEN = r"(-dropout0?\.\d+)?(-srelu)?"
+"""What the name of a fully-connected network may say of its hidden layers, behind their sizes."""
 
 FAMILIES: dict[str, tuple[str, Callable[..., Module]]] = {
     # shown to people: (pattern of the names, maker)
     "lenet-300-100": (r"lenet-300-100", lenet_300_100),
-    "mlp-IN-HIDDEN-...-OUT": (r"mlp(-\d+){2,}" + DROPOUT, mlp),
-    "sparse-mlp-IN-HIDDEN-...-OUT@DENSITY": (r"sparse-mlp(-\d+){2,}@(e\d+(\.\d+)?|0?\.\d+)" + DROPOUT, sparse_mlp),
+    "mlp-IN-HIDDEN-...-OUT": (r"mlp(-\d+){2,}" + HIDDEN, mlp),
+    "sparse-mlp-IN-HIDDEN-...-OUT@DENSITY": (r"sparse-mlp(-\d+){2,}@(e\d+(\.\d+)?|0?\.\d+)" + HIDDEN, sparse_mlp),
     "lenet-5": (r"lenet-5", lenet_5),
     **{name: (re.escape(name), conv) for depth in (2, 4, 6) for name in (f"conv-{depth}", f"conv-{depth}-dropout")},
     "resnet-20": (r"resnet-20", resnet),
@@ -56,7 +57,7 @@ def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int =
     name
         "lenet-300-100", or any fully-connected network as "mlp-" and its layer sizes, such as "mlp-784-200-50-10", or with
         5% of the connections from the start "sparse-mlp-784-200-50-10@0.05", either with a dropout of 0.3 after hidden layers
-        as "mlp-784-200-50-10-dropout0.3"; for images
+        as "mlp-784-200-50-10-dropout0.3", and with SReLU for ReLU as "mlp-784-200-50-10-srelu" (-dropout0.3-srelu); for images
         "lenet-5", "conv-2", "conv-4" and "conv-6" (with dropout as "conv-2-dropout"), "vgg-11", "vgg-16" and "vgg-19", and
         "resnet-20" or any other 6n + 2 layers, with projections in its shortcuts or, as "resnet-20-identity", without.
     input_shape

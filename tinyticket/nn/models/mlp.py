@@ -1,4 +1,4 @@
-"""Fully-connected networks with ReLU between the layers, dense ones and such as never were."""
+"""Fully-connected networks with ReLU or SReLU between the layers, dense ones and such as never were."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 import os
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.nn.connections import Connections
-from tinyticket.nn.layers import Dropout, Flatten, Linear, ReLU, Sequential, SparseLinear
+from tinyticket.nn.layers import Dropout, Flatten, Linear, ReLU, Sequential, SparseLinear, SReLU
 from tinyticket.nn.module import Module
 
 
@@ -24,19 +24,20 @@ def lenet_300_100(name: str, input_shape: tuple[int, ...], classes: int, rng: np
 def mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
     """Make the network whose layer sizes stand in its name, "mlp-784-200-50-10"; they must fit the data.
 
-    "mlp-784-200-50-10-dropout0.3" drops 30% of the activations of each hidden layer while it trains.
+    "mlp-784-200-50-10-dropout0.3" drops 30% of the activations of each hidden layer while it trains; with "-srelu" at its end,
+    activations are SReLUs.
     """
-    plain, dropout = _dropout(name)
+    plain, hidden = _hidden(name)
     sizes = [int(size) for size in plain.split("-")[1:]]
     _check(name, sizes, input_shape, classes, sum(map(math.prod, pairwise(sizes))))
-    return Sequential(fully_connected(sizes, rng, dropout=dropout))
+    return Sequential(fully_connected(sizes, rng, **hidden))
 
 
 def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
     """Make a network of sparse layers with connections at random, which are drawn first, before all weights.
 
     "sparse-mlp-784-300-100-10@0.05" has 5% of the connections in all layers but the last, which is dense; with "@e20" a layer has
-    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Dropout as in `mlp`.
+    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Dropout and SReLU as in `mlp`.
     """
     layers = layer_sizes(name)
     sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
@@ -48,7 +49,7 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
         graph = graphs.pop(0)
         return Linear(inputs, outputs, rng=rng) if graph is None else SparseLinear(inputs, outputs, graph, rng=rng)
 
-    return Sequential(fully_connected(sizes, rng, dropout=_dropout(name)[1], make=make))
+    return Sequential(fully_connected(sizes, rng, make=make, **_hidden(name)[1]))
 
 
 class SparseLayer(NamedTuple):
@@ -66,7 +67,7 @@ class SparseLayer(NamedTuple):
 
 def layer_sizes(name: str) -> list[SparseLayer]:
     """Return the sizes of the layers of "sparse-mlp-IN-...-OUT@DENSITY", by its name alone."""
-    sizes, _, amount = _dropout(name)[0].removeprefix("sparse-mlp-").partition("@")
+    sizes, _, amount = _hidden(name)[0].removeprefix("sparse-mlp-").partition("@")
     layers = [SparseLayer(*pair, math.prod(pair)) for pair in pairwise(map(int, sizes.split("-")))]
     if amount.startswith("e"):
         return [
@@ -79,10 +80,10 @@ def layer_sizes(name: str) -> list[SparseLayer]:
     ]
 
 
-def _dropout(name: str) -> tuple[str, float]:
-    """Return a name without its "-dropout0.3", and that number, or 0."""
-    plain, _, rate = name.partition("-dropout")
-    return plain, float(rate or 0)
+def _hidden(name: str) -> tuple[str, dict[str, Any]]:
+    """Return a name without its "-dropout0.3" and "-srelu", and these as arguments of `fully_connected`."""
+    plain, _, rate = name.removesuffix("-srelu").partition("-dropout")
+    return plain, {"dropout": float(rate or 0), "relu": "srelu" if name.endswith("-srelu") else "relu"}
 
 
 def _check(name: str, sizes: list[int], input_shape: tuple[int, ...], classes: int, weights: int) -> None:
@@ -113,10 +114,16 @@ def fully_connected(
     dropout: float = 0.0,
     make: Callable[..., Module] = Linear,
 ) -> dict[str, Module]:
-    """Return, by name, Flatten, then linear layers fc1, fc2, ... and `output`, with ReLU and, if wanted, dropout between them."""
+    """Return, by name, Flatten, then linear layers fc1, fc2, ... and `output`, with ReLU and, if wanted, dropout between them.
+
+    `relu` is what the activations are called: those called "srelu" are SReLUs.
+    """
     layers: dict[str, Module] = {"flatten": Flatten()}
     for i, (inputs, outputs) in enumerate(pairwise(sizes[:-1]), start=1):
-        layers |= {f"fc{i}": make(inputs, outputs, rng=rng), f"{relu}{i}": ReLU()}
+        layers |= {
+            f"fc{i}": make(inputs, outputs, rng=rng),
+            f"{relu}{i}": SReLU(outputs, rng) if relu == "srelu" else ReLU(),
+        }
         if dropout:  # from a stream of its own, so that the weights are those of the network without
             layers[f"dropout{i}"] = Dropout(dropout, rng=rng.spawn(1)[0])
     layers["output"] = make(sizes[-2], sizes[-1], rng=rng)
