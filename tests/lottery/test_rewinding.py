@@ -22,7 +22,7 @@ from tests.lottery.experiments import (
 from tests.lottery.networks import Counting, Watching
 from tinyticket.errors import InputError
 from tinyticket.lottery import Experiment, reset, stream
-from tinyticket.lottery.rewinding import check_rewinding
+from tinyticket.lottery.settings import resolve
 from tinyticket.lottery.start import Start
 from tinyticket.optim import MultiStep, Warmup
 
@@ -289,23 +289,20 @@ def test_threads_change_no_bit(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("changes", "words"),
     [
-        (
-            ("weights", 20, "reset", 20, False),
-            "rewind to is an iteration of the dense training, from 0 to 19 .*; not 20",
-        ),
-        (("lr", 21, "reset", 20, False), "from 0 to 19 with 20 iterations; not 21"),
-        (("weights", -1, "reset", 20, False), "; not -1"),
-        (("weights", 0, "reset", 20, False, "new"), "optimizer begins anew where weights do not go back"),
-        (("lr", 5, "reset", 20, False, "new"), "optimizer begins anew where weights do not go back"),
-        (("lr", 0, "continue", 20, False), "with rewind lr the tickets themselves keep their weights"),
-        (("weights", 0, "continue", 20, True), "'continue' keeps training between prunings.*one-shot prunes once"),
+        ({"rewind_to": 20}, "rewind to is an iteration of the dense training, from 0 to 19 .*; not 20"),
+        ({"rewind": "lr", "rewind_to": 21}, "from 0 to 19 with 20 iterations; not 21"),
+        ({"rewind_to": -1}, "; not -1"),
+        ({"rewind_optimizer": "new"}, "optimizer begins anew where weights do not go back"),
+        ({"rewind": "lr", "rewind_to": 5, "rewind_optimizer": "new"}, "optimizer begins anew where weights do not go"),
+        ({"rewind": "lr", "strategy": "continue"}, "with rewind lr the tickets themselves keep their weights"),
+        ({"one_shot": 0.5, "strategy": "continue"}, "'continue' keeps training between prunings.*one-shot prunes once"),
     ],
 )
-def test_what_does_not_go_together_is_refused_in_words(arguments, words):
+def test_what_does_not_go_together_is_refused_in_words(changes, words):
     with pytest.raises(InputError, match=words):
-        check_rewinding(*arguments)
+        resolve(data="digits", model="lenet-300-100", training_examples=1000, iterations=20, **changes)
 
 
 def test_the_last_iteration_can_be_rewound_to():

@@ -132,7 +132,7 @@ def _write(file: h5py.File, batch: list[tuple[Result, Trial, Round]], machine: M
         if not round.number and result.has_rewind(trial.number):
             runs[None] = dataclasses.replace(runs[None], checkpoint=result.rewind(trial.number))
         # Of theta_0 later rounds need to know what they have in common with it.
-        initial = dict(trial.structure) if round.number else result.init(trial.number)
+        initial = trial.structure if round.number else result.init(trial.number)
         write_round(file, trial.number, round.number, initial, runs)
 
 

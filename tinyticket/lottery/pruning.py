@@ -41,8 +41,9 @@ def ties_of(criterion: str) -> str:
 SCOPES = ("layer", *prune.ALLOCATIONS)
 
 
-def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool, ties: str, samples_per_class: int) -> None:
-    """Raise InputError unless the settings of pruning go together; `rewinds` says whether anything but theta_0 is gone back to."""
+def check_pruning(settings: Settings) -> None:
+    """Raise InputError unless the settings of pruning go together."""
+    criterion, scope, one_shot = settings.criterion, settings.scope, settings.one_shot
     CRITERIA.name_of(criterion)
     if scope not in SCOPES:
         raise InputError(
@@ -52,16 +53,16 @@ def check_pruning(criterion: str, scope: str, one_shot: bool, rewinds: bool, tie
         raise InputError(f"the scope {scope!r} shares a density among the layers: give the densities with one-shot")
     if criterion in AT_INIT and not one_shot:
         raise InputError(f"the criterion {criterion!r} prunes before training, once: give the densities with one-shot")
-    if criterion in AT_INIT and rewinds:
+    if criterion in AT_INIT and (settings.rewind != "weights" or settings.rewind_to):
         raise InputError(
             f"the criterion {criterion!r} prunes theta_0 before training, which is where the ticket starts: there is nothing to "
             "rewind; leave rewind and rewind-to out"
         )
-    if samples_per_class and AT_INIT.get(criterion) not in NEED_DATA:
+    if settings.samples_per_class and AT_INIT.get(criterion) not in NEED_DATA:
         raise InputError(
             "samples-per-class says what the criteria snip and grasp score weights by: leave it out for others"
         )
-    if criterion in AT_INIT and ties != "index":
+    if criterion in AT_INIT and settings.ties != "index":
         raise InputError(f"the criterion {criterion!r} breaks ties by index: leave ties out")
 
 

@@ -31,20 +31,21 @@ OPTIMIZERS = ("rewound", "new")
 """What a network that goes back to iteration K > 0 remembers of the steps before, the default first."""
 
 
-def check_rewinding(
-    rewind: str, rewind_to: int, strategy: str, iterations: int, one_shot: bool, optimizer: str = OPTIMIZERS[0]
-) -> None:
+def check_rewinding(settings: Settings) -> None:
     """Raise InputError unless the settings of rewinding go together."""
+    rewind, rewind_to, iterations = settings.rewind, settings.rewind_to, settings.iterations
     if not 0 <= rewind_to < iterations:
         raise InputError(
             f"rewind to is an iteration of the dense training, from 0 to {iterations - 1} with {iterations} iterations; "
             f"not {rewind_to!r}"
         )
-    if optimizer != OPTIMIZERS[0] and (rewind != "weights" or rewind_to == 0):
+    if settings.rewind_optimizer != OPTIMIZERS[0] and (rewind != "weights" or rewind_to == 0):
         raise InputError("the optimizer begins anew where weights do not go back to a later iteration: give rewind-to")
-    if strategy == "continue" and (one_shot or rewind != "weights"):
+    if settings.strategy == "continue" and (settings.one_shot or rewind != "weights"):
         other = (
-            "one-shot prunes once" if one_shot else f"with rewind {rewind} the tickets themselves keep their weights"
+            "one-shot prunes once"
+            if settings.one_shot
+            else f"with rewind {rewind} the tickets themselves keep their weights"
         )
         raise InputError(
             f"the strategy 'continue' keeps training between prunings and rewinds weights at the end; {other}"

@@ -9,9 +9,21 @@ from typing import Any
 import numpy as np
 
 from tinyticket.nn import structure_names
-from tinyticket.results.structure import Structure
 from tinyticket.store import Archive, Group, Run, facts, layout
 from tinyticket.store.contents import without_structure
+
+
+class Structure:
+    """Theta_0's arrays of whole numbers, such as connections: all networks of a trial share them unless connections move."""
+
+    def __init__(self, archive: Archive, trial: int):
+        self._archive, self._path = archive, f"{layout.trial_path(trial)}/init"
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by name, read when they are first asked for, and once; read-only."""
+        with self._archive.read() as root:
+            return layout.read_theta_0_structure(root.group(self._path), layout.read_outline(root))
 
 
 class Round:
@@ -38,7 +50,7 @@ class Round:
         controls: Mapping[str, Round] | None = None,
         continued: Round | None = None,
     ):
-        self._archive, self._path, self._initial = archive, path, structure
+        self._archive, self._path, self._structure = archive, path, structure
         self.number, self.controls, self.continued = number, dict(controls or {}), continued
         vars(self).update(scalars)
 
@@ -64,19 +76,19 @@ class Round:
     @property
     def trained(self) -> dict[str, np.ndarray]:
         """All parameters and buffers after the last iteration, pruned weights zero."""
-        return self._read_arrays(layout.read_trained, self._initial)
+        return self._read_arrays(layout.read_trained, self._structure.arrays)
 
     @property
     def structure(self) -> dict[str, np.ndarray]:
         """The arrays of whole numbers, such as connections, after the last iteration, by name."""
-        return self._read_arrays(layout.read_structure, self._initial)
+        return self._read_arrays(layout.read_structure, self._structure.arrays)
 
     @property
     def moved(self) -> list[str]:
         """The arrays of connections that are others after the last iteration than in theta_0, by name."""
         places = {name for weight in self.masks for name in structure_names(weight)}
         own = {name: value for name, value in self.structure.items() if name in places}
-        return [*without_structure(own, self._initial)]
+        return [*without_structure(own, self._structure.arrays)]
 
     @property
     def frozen(self) -> dict[str, np.ndarray]:
@@ -114,7 +126,7 @@ class Round:
             group, outline = root.group(self._path), layout.read_outline(root)
             return Run(
                 layout.read_masks(group, outline),
-                layout.read_trained(group, outline, self._initial),
+                layout.read_trained(group, outline, self._structure.arrays),
                 facts.read_history(group),
                 facts.read_origin(group),
                 facts.read_plan(group),
@@ -146,7 +158,12 @@ class Trial:
 
     def __init__(self, number: int, rounds: list[Round], structure: Structure):
         self.number, self.rounds = number, rounds  # the dense network first; those that are finished
-        self.structure = structure  # theta_0's, which trained networks share unless connections move
+        self._structure = structure
+
+    @property
+    def structure(self) -> dict[str, np.ndarray]:
+        """Theta_0's arrays of whole numbers, such as connections, by name."""
+        return self._structure.arrays
 
     def __repr__(self) -> str:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"

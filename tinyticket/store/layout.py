@@ -179,6 +179,16 @@ def read_theta_0(group: Group, outline: Outline, structure: State) -> dict[str, 
     return {name: structure[name] if name in structure else group.array(name, outline.shapes[name]) for name in names}
 
 
+def read_theta_0_structure(group: Group, outline: Outline) -> dict[str, np.ndarray]:
+    """Return the structure of theta_0, read-only."""
+    found = {name: group.array(name, outline.shapes[name]) for name in outline.structure}
+    for name, value in found.items():
+        if value.dtype.kind not in "iu":
+            raise group.damage("it holds no whole numbers, as that of the first trial does", name)
+        value.flags.writeable = False
+    return found
+
+
 def contents_of(run: Run, initial: State) -> Contents:
     """Return what stands in the file of a training that follows from theta_0.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinyticket.errors import InputError
 from tinyticket.lottery.methods.continuous import ContinuousSparsification
 from tinyticket.lottery.methods.dynamic import (
     CHT,
@@ -39,7 +40,7 @@ from tinyticket.lottery.registry import Registry
 if TYPE_CHECKING:
     from tinyticket.lottery.settings import Settings
 
-__all__ = ["METHODS", "Method", "check_method", "method_of"]
+__all__ = ["METHODS", "Method", "check_device", "check_method", "method_of"]
 
 _OWN = (
     *(Tickets(), SET(), OriginalSET(), RigL(), OriginalRigL(), SampledRigL(), SRigL(), SNFS(), LayerwiseSNFS()),
@@ -66,3 +67,19 @@ def check_method(settings: Settings) -> None:
     method = method_of(settings)
     check_own(settings, method, METHODS.data)  # not those of packages that nobody has asked for
     method.check(settings)
+
+
+def check_device(settings: Settings) -> None:
+    """Raise InputError unless everything that the settings ask for runs on the device, where every step is compiled."""
+    device = settings.device
+    eager = {
+        "eager": settings.eager,
+        f"mask-0 {settings.mask_0}": settings.mask_0 != "zero",
+        f"method {settings.method}": not method_of(settings).trains_weights,
+    }
+    if device != "cpu" and settings.scale_penalty:
+        raise InputError(
+            f"device {device} has no kernel for the penalty of scales: give scale-penalty 0, or train on the CPU"
+        )
+    if device != "cpu" and (what := next((what for what, asked in eager.items() if asked), None)):
+        raise InputError(f"device {device} and {what} exclude each other: that trains through the autograd, on the CPU")

@@ -25,9 +25,8 @@ from tinyticket import prune
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State, reset
 from tinyticket.lottery.methods.method import REST, Method, layer_densities
-from tinyticket.lottery.methods.moving import MOVING_CONNECTIONS, Moves, moves_connections, plan_moves
+from tinyticket.lottery.methods.moving import MOVING_CONNECTIONS, Moves, Regrowth, moves_connections, plan_moves
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.revision import Revision
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Connections, Module, Move
@@ -42,28 +41,15 @@ DECAY, WINDOW = 0.9, 30
 dense gradient costs more than a sparse step."""
 
 
-class Updates(Revision):
-    """The updates of one network's mask; `drop` is the first fraction, which has fallen to nothing at the iteration `rest`."""
+class Updates(Regrowth):
+    """The updates of one network's mask, which `move` makes."""
 
-    def __init__(
-        self,
-        method: Dynamic,
-        move: Callable[..., Masks],
-        iterations: tuple[int, ...],
-        rest: int,
-        drop: float,
-        rng: np.random.Generator,
-    ):
-        self.method, self.iterations, self._rest, self._drop, self._rng = method, iterations, rest, drop, rng
-        self._move = move
-        self._momentum, self._grown = dict[str, np.ndarray](), 0
-        self.gradients = min(method.gradients, iterations[0])  # a window reaches back to the update before, not beyond
-        self.takes_step = method.takes_step
-
-    @property
-    def settled(self) -> int:
-        """Iteration 0: the network has its density from the start."""
-        return 0
+    def __init__(self, move: Callable[..., Masks], *how: Any):
+        super().__init__(*how)
+        self._move, self._momentum = move, dict[str, np.ndarray]()
+        self.gradients = min(
+            self.gradients, self.iterations[0]
+        )  # a window reaches back to the update before, not beyond
 
     def see(self, gradients: State) -> None:
         for name, gradient in gradients.items():
@@ -82,15 +68,12 @@ class Updates(Revision):
     def fresh(self) -> State | None:
         return self.draw(self._rng) if self.method.draws_weights else None
 
-    def record(self) -> dict[str, Any]:
-        return {"updates": len(self.iterations), "grown": self._grown}
-
     def state(self) -> tuple[dict[str, Any], State]:
-        return {"grown": self._grown, "generator": self._rng.bit_generator.state}, self._momentum
+        return super().state()[0], self._momentum
 
     def restore(self, values: dict[str, Any], arrays: State) -> None:
-        self._rng.bit_generator.state = values["generator"]
-        self._grown, self._momentum = int(values["grown"]), dict(arrays)
+        super().restore(values, arrays)
+        self._momentum = dict(arrays)
 
 
 class Dynamic(Method):
@@ -156,13 +139,13 @@ class Dynamic(Method):
         when, rest = self.moments(settings, trial.epoch)
         if plan.connected:
             moved = settings.seed, trial.number, self.name, round
-            moves = Moves(self, plan.connected, when, rest, settings.drop, stream(*moved))
+            moves = Moves(plan.connected, self, when, rest, settings.drop, stream(*moved))
             return trial.dense_start({"moved": list(moved)}, moves)
         key, first = ((settings.seed, trial.number, purpose, round) for purpose in (self.name, "sparse"))
         shapes = {name: trial.initial[name].shape for name in plan.sizes}
         masks = self.first(shapes, layer_densities(plan, round), stream(*first))
         origin = {"weights": "init", "mask": {"stream": list(first), "moved": list(key)}, "statistics": "init"}
-        revision = Updates(self, self.mover(settings, masks), when, rest, settings.drop, stream(*key))
+        revision = Updates(self.mover(settings, masks), self, when, rest, settings.drop, stream(*key))
         return Start(masks, reset(trial.initial, masks), origin, revision=revision)
 
 

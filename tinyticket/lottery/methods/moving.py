@@ -33,27 +33,39 @@ MOVING_CONNECTIONS = Networks(
 )
 
 
-class Moves(Revision):
-    """The moves of one network's connections, of those layers whose weights have these names."""
+class Regrowth(Revision):
+    """Changes of a network that is sparse from the start: of what it has, a fraction goes, and as much comes.
 
-    def __init__(
-        self,
-        method: Dynamic,
-        layers: tuple[str, ...],
-        iterations: tuple[int, ...],
-        rest: int,
-        drop: float,
-        rng: np.random.Generator,
-    ):
-        self.method, self.iterations, self._layers, self._rest, self._drop = method, iterations, layers, rest, drop
-        self._rng, self._grown = rng, 0
-        self._candidates, self._gradients = dict[str, Connections](), dict[str, np.ndarray]()
-        self.gradients, self.takes_step = method.gradients, method.takes_step
+    `drop` is the first fraction, which has fallen to nothing at the iteration `rest`.
+    """
+
+    def __init__(self, method: Dynamic, iterations: tuple[int, ...], rest: int, drop: float, rng: np.random.Generator):
+        self.method, self.iterations, self._rest, self._drop, self._rng = method, iterations, rest, drop, rng
+        self.gradients, self.takes_step, self._grown = method.gradients, method.takes_step, 0
 
     @property
     def settled(self) -> int:
         """Iteration 0: the network has its density from the start."""
         return 0
+
+    def record(self) -> dict[str, Any]:
+        return {"updates": len(self.iterations), "grown": self._grown}
+
+    def state(self) -> tuple[dict[str, Any], State]:
+        return {"grown": self._grown, "generator": self._rng.bit_generator.state}, {}
+
+    def restore(self, values: dict[str, Any], arrays: State) -> None:
+        self._rng.bit_generator.state = values["generator"]
+        self._grown = int(values["grown"])
+
+
+class Moves(Regrowth):
+    """The moves of one network's connections, of those layers whose weights have these names."""
+
+    def __init__(self, layers: tuple[str, ...], *how: Any):
+        super().__init__(*how)
+        self._layers = layers
+        self._candidates, self._gradients = dict[str, Connections](), dict[str, np.ndarray]()
 
     def candidates(self, connections: Mapping[str, Connections]) -> Mapping[str, Connections]:
         self._candidates = {}
@@ -76,16 +88,6 @@ class Moves(Revision):
         self._grown += sum(move.grown for move in found.values())
         self._candidates, self._gradients = {}, {}
         return found
-
-    def record(self) -> dict[str, Any]:
-        return {"updates": len(self.iterations), "grown": self._grown}
-
-    def state(self) -> tuple[dict[str, Any], State]:
-        return {"grown": self._grown, "generator": self._rng.bit_generator.state}, {}
-
-    def restore(self, values: dict[str, Any], arrays: State) -> None:
-        self._rng.bit_generator.state = values["generator"]
-        self._grown = int(values["grown"])
 
 
 def moves_connections(settings: Settings) -> bool:

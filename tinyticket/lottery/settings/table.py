@@ -17,10 +17,9 @@ from tinyticket.data.augmentation import NAMES as AUGMENTATIONS
 from tinyticket.errors import InputError
 from tinyticket.lottery.callbacks import Callback, in_order
 from tinyticket.lottery.controls import parse_controls
-from tinyticket.lottery.device import check_device_settings
 from tinyticket.lottery.losses import LOSSES, check_loss, read_class_weights
 from tinyticket.lottery.mask_0 import MASK_0, check_mask_0
-from tinyticket.lottery.methods import METHODS, check_method
+from tinyticket.lottery.methods import METHODS, check_device, check_method
 from tinyticket.lottery.methods.early_bird import BY as EARLY_BIRDS
 from tinyticket.lottery.methods.gradual import parse_gradual
 from tinyticket.lottery.pruning import CRITERIA, SCOPES, check_pruning
@@ -208,17 +207,11 @@ class Settings(Declared):
 
     def __post_init__(self):
         super().__post_init__()
-        rewinds = self.rewind != "weights" or self.rewind_to != 0
-        check_pruning(
-            *(self.criterion, self.scope, bool(self.one_shot), rewinds), *(self.ties, self.samples_per_class)
-        )
-        check_rewinding(
-            *(self.rewind, self.rewind_to, self.strategy, self.iterations),
-            *(bool(self.one_shot), self.rewind_optimizer),
-        )
+        check_pruning(self)
+        check_rewinding(self)
         check_mask_0(self)
         check_method(self)
-        check_device_settings(self)
+        check_device(self)
         check_loss(self)
 
     @property
