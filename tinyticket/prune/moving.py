@@ -164,15 +164,15 @@ def _draw(connections: Connections, count: int, rng: np.random.Generator) -> tup
     """Draw `count` positions without a connection, ascending; return how many connections lie before each, too."""
     total = connections.pairs
     if not count:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), np.zeros(0, np.int32)
     if 2 * (connections.count + count) > total:
         is_free = np.ones(total, bool)
         is_free[connections.positions()] = False
         free = np.flatnonzero(is_free)
         drawn = np.sort(rng.choice(free.size, count, replace=False, shuffle=False))
-        return free[drawn], free[drawn] - drawn
+        return free[drawn], (free[drawn] - drawn).astype(np.int32)
     likely = 1 - (connections.count + count) / total  # at least, that a draw is a new one
-    found = before = np.zeros(0, np.int64)
+    found, before = np.zeros(0, np.int64), np.zeros(0, np.int32)
     while (missing := count - found.size) > 0:
         drawn = rng.integers(0, total, math.ceil(missing / likely + 4 * math.sqrt(missing)))
         if found.size:
@@ -186,9 +186,9 @@ def _draw(connections: Connections, count: int, rng: np.random.Generator) -> tup
 def _free(positions: np.ndarray, connections: Connections) -> tuple[np.ndarray, np.ndarray]:
     """Leave out positions of connections, and all but one of equal ones; return how many connections lie before each, too.
 
-    The positions that are given ascend.
+    The positions that are given ascend, and are overwritten: memory that is used again is faster than new.
     """
-    free, before, begin = [], [], 0
+    before, begin, size = np.empty(positions.size, np.int32), 0, 0
     for piece in _pieces(connections):
         places = connections.positions(piece.start, piece.stop)
         is_last = piece.stop == connections.count
@@ -198,12 +198,11 @@ def _free(positions: np.ndarray, connections: Connections) -> tuple[np.ndarray, 
         keys[1 + places.size :] |= 1
         keys.sort(kind="stable")  # merges them, whatever sorts do else
         found = np.flatnonzero((keys & 1).astype(bool))
-        given = keys[found] >> 1
-        is_free = given != keys[found - 1] >> 1
-        free.append(given[is_free])
-        before.append((found - np.arange(1 - piece.start, found.size + 1 - piece.start))[is_free])
-        begin = end
-    return np.concatenate(free), np.concatenate(before)
+        given, places_before = keys[found] >> 1, found - np.arange(1 - piece.start, found.size + 1 - piece.start)
+        free = np.flatnonzero(given != keys[found - 1] >> 1)
+        positions[size : size + free.size], before[size : size + free.size] = given[free], places_before[free]
+        begin, size = end, size + free.size
+    return positions[:size], before[:size]
 
 
 def _merged(connections: Connections, left: np.ndarray, grown: np.ndarray, before: np.ndarray) -> Move:
@@ -221,7 +220,7 @@ def _merged(connections: Connections, left: np.ndarray, grown: np.ndarray, befor
         stays = np.flatnonzero(left[piece])
         kept_before = np.zeros(piece.stop - piece.start + 1, np.int32)
         np.cumsum(left[piece], out=kept_before[1:])
-        last = grown.size if piece.stop == count else int(np.searchsorted(before, piece.stop, side="right"))
+        last = grown.size if piece.stop == count else int(np.searchsorted(before, np.int32(piece.stop), side="right"))
         rows = grown[first:last] // inputs
         places = kept_before[before[first:last] - piece.start] + np.arange(rows.size)
         is_old = np.ones(stays.size + rows.size, bool)

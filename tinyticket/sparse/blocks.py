@@ -76,7 +76,14 @@ class Blocks(BlockedPattern):
     @functools.cached_property
     def _until(self) -> np.ndarray:
         """How many survivors there are up to each column."""
-        return np.cumsum(np.bincount(self.row_columns, minlength=self.shape[1]))
+        shares = even_shares(self.tiles.size - 1, None)
+        each, inputs = np.arange(shares.size), self.shape[1]
+        counts = np.zeros((shares.size - 1, inputs), np.int64)
+        alone = InRows(
+            self.row_starts, self.row_columns, np.arange(inputs, dtype=np.uint32), self.tiles[shares], inputs
+        )
+        run(CountBlocks(alone, counts), each)
+        return np.cumsum(counts.sum(axis=0))
 
     @functools.cached_property
     def bounds(self) -> np.ndarray:
