@@ -20,6 +20,7 @@ from tinyticket.kernels.cpu.vector.narrow import WIDTHS
 from tinyticket.kernels.geometry import LANES, Image, Shape, Window, lanes_for, make_window, origin, plane, room, row
 from tinyticket.nn import Buffer, Parameter
 from tinyticket.sparse import ConvPattern, Pattern
+from tinyticket.sparse.orders import frozen
 
 Masks = Mapping[Parameter, Mask]
 
@@ -121,7 +122,8 @@ class Layout:
             if operation.connected:
                 connections = operation.connected.connections
                 positions = connections.positions()
-                return Pattern(connections.shape, positions if mask is None else positions[mask], self.lanes, **blocks)
+                places = frozen(positions if mask is None else positions[mask])
+                return Pattern(connections.shape, places, self.lanes, **blocks)
             assert mask is not None
             return Pattern.from_mask(mask, self.lanes, **blocks)
         assert mask is not None

@@ -14,7 +14,7 @@ from tinyticket.kernels.cpu.update import State
 from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Connections, Move
 from tinyticket.sparse import Blocks, ConvPattern, Pattern
-from tinyticket.sparse.orders import taken_at
+from tinyticket.sparse.orders import frozen, taken_at
 
 View = Callable[[Block], np.ndarray]
 """From a block to the array that it is in an arena."""
@@ -179,7 +179,7 @@ class ConnectedWeights(Weights):
         """Put connections in the place of as many; a move takes values and slots along, without one they are to be written."""
         before, positions = self.pattern, connections.positions()
         assert isinstance(before, Pattern)
-        places = positions if self.mask is None else positions[self.mask]
+        places = frozen(positions if self.mask is None else positions[self.mask])
         self.pattern = after = Pattern(before.shape, places, before.lanes, **before.cut)
         if move is not None:
             for block in self.slot_blocks:

@@ -22,7 +22,7 @@ from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import BlockedPattern
 from tinyticket.kernels.csr import check_rows
-from tinyticket.sparse.orders import frozen
+from tinyticket.sparse.orders import frozen, kept
 
 CACHE = 1 << 20
 """Bytes of the inputs of a block, and of their gradients, that should be near, or of the outputs of a tile, and of their
@@ -67,7 +67,7 @@ class Blocks(BlockedPattern):
             raise InputError(f"blocks have fewer than 2^32 survivors, not {columns.size}")
         check_rows(starts, columns, (outputs, inputs), "the matrix of blocks", ordered=False)
         # Kernels check no bounds, so nobody may write what they read.
-        vars(self)["row_starts"], vars(self)["row_columns"] = _kept(starts, np.int64), _kept(columns, np.int32)
+        vars(self)["row_starts"], vars(self)["row_columns"] = kept(starts, np.int64), kept(columns, np.int32)
 
     @property
     def count(self) -> int:
@@ -191,10 +191,3 @@ class Blocks(BlockedPattern):
 
 def _words(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array).view(np.uint32)
-
-
-def _kept(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Return an array of a type that nobody can write: itself, if it is one already."""
-    if array.dtype == dtype and array.flags.c_contiguous and not array.flags.writeable:
-        return array
-    return frozen(np.array(array, dtype, order="C"))

@@ -13,9 +13,6 @@ from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import Lines, Survivors
 from tinyticket.kernels.cpu.ordering import PutNumbers, TakeNumbers
 
-ONE = np.array([0, 1])
-"""The bounds of work that is not shared."""
-
 MANY = 1 << 20
 """Numbers, of four bytes each, that kernels bring into another order on several threads, sooner than NumPy does."""
 
@@ -38,14 +35,14 @@ class Orders(Survivors):
 
     def __post_init__(self):
         check_fields(self)
-        positions, size = self.positions.astype(np.int64), math.prod(self.shape)
+        positions, size = kept(self.positions, np.int64), math.prod(self.shape)
         ascending = positions.ndim == 1 and (positions[:-1] < positions[1:]).all()
         ends = positions[[0, -1]] if positions.size else np.zeros(0)
         if not size or self.positions.dtype.kind not in "iu" or not ascending or ((ends < 0) | (ends >= size)).any():
             raise InputError(f"positions of a pattern are whole numbers that ascend, from 0 to {size - 1}")
         if positions.size >= 2**32:
             raise InputError(f"a pattern of {positions.size} survivors needs places beyond 32 bits")
-        vars(self)["positions"] = frozen(positions)
+        vars(self)["positions"] = positions
         self._check()
 
     def _check(self) -> None:
@@ -177,6 +174,13 @@ def frozen(array: np.ndarray) -> np.ndarray:
     """Return an array that can no longer be written."""
     array.flags.writeable = False
     return array
+
+
+def kept(array: np.ndarray, dtype: type) -> np.ndarray:
+    """Return an array of a type that nobody can write: itself, if it is one already."""
+    if array.dtype == dtype and array.flags.c_contiguous and not array.flags.writeable:
+        return array
+    return frozen(np.array(array, dtype, order="C"))
 
 
 def taken_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
