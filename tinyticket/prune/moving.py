@@ -46,7 +46,7 @@ def set_move(connections: Connections, values: np.ndarray, fraction: float, rng:
         Where the new places come from.
     """
     left = _drop(connections, values, fraction, connections.pairs - connections.count)
-    grown, before = _draw(connections, connections.count - np.count_nonzero(left), np.random.default_rng(rng))
+    grown, before = _draw(connections, connections.count - int(np.count_nonzero(left)), np.random.default_rng(rng))
     return _merged(connections, left, grown, before)
 
 
@@ -88,7 +88,7 @@ def rigl_move(
     """
     sizes = _sizes(candidates, gradients)
     left = _drop(connections, values, fraction, sizes.size)
-    chosen = largest(sizes, connections.count - np.count_nonzero(left))
+    chosen = largest(sizes, connections.count - int(np.count_nonzero(left)))
     return _merged(connections, left, *_among(connections, candidates, chosen))
 
 

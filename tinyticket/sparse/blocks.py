@@ -109,7 +109,7 @@ class Blocks(BlockedPattern):
             vars(self).update(bounds=other.bounds, tiles=other.tiles)
 
     @functools.cached_property
-    def starts(self) -> np.ndarray:  # type: ignore[override]  # kernels know a property
+    def starts(self) -> np.ndarray:
         """Where the survivors of each tile in each block begin (int64), block by block; the last number is where all end."""
         counts = np.zeros((self.tiles.size - 1, self.bounds.size - 1), np.int64)
         run(CountBlocks(self._in_rows, counts), self._shares)

@@ -19,9 +19,9 @@ class InRows(NamedTuple):
 
     starts: Numbers  # of each row, and where all end
     columns: Offsets  # of each survivor
-    blocks: Offsets  # of each column
+    block_of: Offsets  # each column
     tiles: Numbers  # the first row of each tile, and the last one's end
-    count: int  # of the blocks
+    blocks: int
 
 
 class CountBlocks(NamedTuple):
@@ -78,14 +78,14 @@ def _begin(survivors, tile):
 @device
 def _place(survivors, heads, survivor):
     """Return where a survivor comes to be, and move its block's head behind that."""
-    return _next(heads, at(survivors.blocks, at(survivors.columns, survivor)))
+    return _next(heads, at(survivors.block_of, at(survivors.columns, survivor)))
 
 
 @kernel(CountBlocks)
 def _count_blocks(job, first, last):
     survivors = job.survivors
     for tile in range(first, last):
-        counts = advance(job.counts, tile * survivors.count)
+        counts = advance(job.counts, tile * survivors.blocks)
         for survivor in range(_begin(survivors, tile), _begin(survivors, tile + 1)):
             _place(survivors, counts, survivor)
 
@@ -94,11 +94,11 @@ def _count_blocks(job, first, last):
 def _order_blocks(job, first, last):
     survivors = job.survivors
     for tile in range(first, last):
-        heads, top = advance(job.heads, tile * survivors.count), at(survivors.tiles, tile)
+        heads, top = advance(job.heads, tile * survivors.blocks), at(survivors.tiles, tile)
         for row in range(top, at(survivors.tiles, tile + 1)):
             for survivor in range(at(survivors.starts, row), at(survivors.starts, row + 1)):
                 column = at(survivors.columns, survivor)
-                block = at(survivors.blocks, column)
+                block = at(survivors.block_of, column)
                 place = _next(heads, block)
                 put(job.columns, place, np.uint16(column - at(job.bounds, block)))
                 put(job.rows, place, np.uint16(row - top))
@@ -108,7 +108,7 @@ def _order_blocks(job, first, last):
 def _to_blocks(job, first, last):
     survivors = job.survivors
     for tile in range(first, last):
-        heads = advance(job.heads, tile * survivors.count)
+        heads = advance(job.heads, tile * survivors.blocks)
         for survivor in range(_begin(survivors, tile), _begin(survivors, tile + 1)):
             origin = at(job.origins, survivor) if job.size else survivor
             number = np.uint32(at(job.by_row, origin)) if not job.size or origin < job.size else np.uint32(0)
@@ -119,7 +119,7 @@ def _to_blocks(job, first, last):
 def _to_rows(job, first, last):
     survivors = job.survivors
     for tile in range(first, last):
-        heads = advance(job.heads, tile * survivors.count)
+        heads = advance(job.heads, tile * survivors.blocks)
         for survivor in range(_begin(survivors, tile), _begin(survivors, tile + 1)):
             place = _place(survivors, heads, survivor)
             put(job.by_row, survivor, np.uint32(at(job.by_block, place)))
