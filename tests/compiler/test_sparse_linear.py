@@ -224,8 +224,8 @@ def test_moves_in_place_are_those_of_eager_steps_and_of_programs_made_anew(make,
             np.testing.assert_array_equal(structure[name], place[3][name])
 
 
-@pytest.mark.parametrize("batch_size", [100, 2])
-def test_a_move_takes_values_and_slots_along_and_fetches_and_compiles_nothing(batch_size, monkeypatch):
+@pytest.mark.parametrize(("batch_size", "kind"), [(100, np.int32), (100, np.int64), (2, np.int32), (2, np.int64)])
+def test_a_move_takes_values_and_slots_along_and_fetches_and_compiles_nothing(batch_size, kind, monkeypatch):
     model, (x, y) = network(), (X[:batch_size], Y[:batch_size])
     step = steps(model, "adam", batch_size=batch_size)
     step(x, y)
@@ -235,7 +235,7 @@ def test_a_move_takes_values_and_slots_along_and_fetches_and_compiles_nothing(ba
     move = prune.set_move(model.fc1.connections, values, 0.4, 1)
     with monkeypatch.context() as patch, nothing_compiled():
         patch.setattr(step, "fetch", lambda: pytest.fail("the step's values were fetched"))
-        step.change_connections({"fc1.weight": move})
+        step.change_connections({"fc1.weight": move._replace(origins=move.origins.astype(kind))})
         found = step.weights()["fc1.weight"]
         assert model.fc1.connections is move.connections
         loss = step(x, y)

@@ -14,7 +14,7 @@ from tinyticket.kernels.cpu.update import State
 from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Connections, Move
 from tinyticket.sparse import Blocks, ConvPattern, Pattern
-from tinyticket.sparse.orders import frozen, taken_at
+from tinyticket.sparse.orders import frozen, move_numbers
 
 View = Callable[[Block], np.ndarray]
 """From a block to the array that it is in an arena."""
@@ -182,11 +182,9 @@ class ConnectedWeights(Weights):
         places = frozen(positions if self.mask is None else positions[self.mask])
         self.pattern = after = Pattern(before.shape, places, before.lanes, **before.cut)
         if move is not None:
+            there, then = before.places(self.by_column), after.places(self.by_column)
             for block in self.slot_blocks:
-                values = view(block)
-                known = before.to_positions(before.by_row(values) if self.by_column else values)
-                by_row = after.from_positions(taken_at(known, move.origins.view(np.uint32)))
-                values[:] = after.by_column(by_row) if self.by_column else by_row
+                move_numbers(view(block).copy(), there, move.origins, then, out=view(block))
         self.write_pattern(view)
 
 

@@ -157,9 +157,9 @@ class Blocks(BlockedPattern):
         return ordered
 
     def move(self, by_row: np.ndarray, origins: np.ndarray, out: np.ndarray) -> None:
-        """Write, block by block, the number of each survivor's origin (int32), row by row, and +0.0 where that is -1."""
+        """Write, block by block, the number of each survivor's origin, row by row, and +0.0 where that is -1."""
         self._check(origins, out)
-        given = _words(by_row), _words(out), _words(origins)
+        given = _words(by_row), _words(out), _words(origins.astype(np.int32, copy=False))
         run(ToBlocks(self._in_rows, self._heads(), *given, by_row.size), self._shares)
 
     def _order(self) -> np.ndarray:

@@ -11,7 +11,7 @@ from tinyticket.kernels.cpu.arguments import even_shares
 from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import Lines, Survivors
-from tinyticket.kernels.cpu.ordering import PutNumbers, TakeNumbers
+from tinyticket.kernels.cpu.ordering import MoveNumbers, PutNumbers, TakeNumbers
 
 MANY = 1 << 20
 """Numbers, of four bytes each, that kernels bring into another order on several threads, sooner than NumPy does."""
@@ -203,6 +203,20 @@ def put_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     else:
         put[places] = values
     return put
+
+
+def move_numbers(
+    values: np.ndarray, before: np.ndarray | None, origins: np.ndarray, after: np.ndarray | None, out: np.ndarray
+) -> None:
+    """Write numbers of four bytes to their places after a move, of those before it, both None if they are in order.
+
+    `origins` say for each survivor after the move which one before it is, or -1 for one that begins at +0.0.
+    """
+    numbers, moved = (np.ascontiguousarray(array).view(np.uint32) for array in (values, out))
+    which = np.ascontiguousarray(origins, np.int32).view(np.uint32)
+    given = [(which, True) if places is None else (places, False) for places in (before, after)]
+    job = MoveNumbers(numbers, numbers.size, which, *given[0], *given[1], moved)
+    run(job, even_shares(which.size, None if which.size >= MANY else 1))
 
 
 def _are_many(values: np.ndarray, places: np.ndarray) -> bool:

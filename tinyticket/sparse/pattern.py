@@ -95,6 +95,13 @@ class Pattern(LinearPattern, Orders):
         _, places = self._by_row
         return values if places is None else taken_at(values, places)
 
+    def places(self, by_column: bool) -> np.ndarray | None:
+        """Return where the number of each position is (uint32), row by row or column by column; None if they are in order."""
+        _, in_rows = self._by_row
+        if not by_column:
+            return in_rows
+        return self.to_column if in_rows is None else taken_at(self.to_column, in_rows)
+
     def _check(self) -> None:
         if len(self.shape) != 2:
             raise InputError(f"a pattern is one of a matrix (outputs, inputs), not of shape {self.shape}")

@@ -84,6 +84,19 @@ class PutNumbers(NamedTuple):
     put: Offsets
 
 
+class MoveNumbers(NamedTuple):
+    """The job of `move_numbers`: numbers of four bytes of survivors before a move to those after it, which are the share."""
+
+    numbers: Offsets
+    size: int  # of these
+    origins: Offsets  # which survivor before the move each one is; none, which has the number 0, from `size` on
+    before: Offsets  # where the number of each survivor before the move is, unless they are in order
+    before_in_order: bool
+    after: Offsets  # where that of each survivor after it is to be
+    after_in_order: bool
+    moved: Offsets
+
+
 @device
 def _first_row(parts, part):
     """Return the row of a part's first survivor, if it has one, and where the row begins."""
@@ -178,3 +191,12 @@ def _take_numbers(job, first, last):
 def _put_numbers(job, first, last):
     for i in range(first, last):
         put(job.put, at(job.places, i), np.uint32(at(job.numbers, i)))
+
+
+@kernel(MoveNumbers)
+def _move_numbers(job, first, last):
+    for i in range(first, last):
+        origin, number = at(job.origins, i), np.uint32(0)
+        if origin < job.size:
+            number = np.uint32(at(job.numbers, origin if job.before_in_order else at(job.before, origin)))
+        put(job.moved, i if job.after_in_order else at(job.after, i), number)
