@@ -37,6 +37,9 @@ ITEM = 4
 PARTS, FEW = 16, 1 << 16
 """Blocks, and tiles, that there are at least, for threads to share, but for fewer survivors."""
 
+WORTHWHILE = 16
+"""Survivors of a column in the mean from which on threads count columns, which takes memory for all columns from each."""
+
 
 @dataclass(frozen=True, eq=False)
 class Blocks(BlockedPattern):
@@ -76,13 +79,11 @@ class Blocks(BlockedPattern):
     @functools.cached_property
     def _until(self) -> np.ndarray:
         """How many survivors there are up to each column."""
-        shares = even_shares(self.tiles.size - 1, None)
-        each, inputs = np.arange(shares.size), self.shape[1]
-        counts = np.zeros((shares.size - 1, inputs), np.int64)
-        alone = InRows(
-            self.row_starts, self.row_columns, np.arange(inputs, dtype=np.uint32), self.tiles[shares], inputs
-        )
-        run(CountBlocks(alone, counts), each)
+        inputs = self.shape[1]
+        shares = even_shares(self.tiles.size - 1, None if self.count >= WORTHWHILE * inputs else 1)
+        counts, each = np.zeros((shares.size - 1, inputs), np.int64), np.arange(inputs, dtype=np.uint32)
+        columns = InRows(self.row_starts, self.row_columns, each, self.tiles[shares], inputs)
+        run(CountBlocks(columns, counts), np.arange(shares.size))
         return np.cumsum(counts.sum(axis=0))
 
     @functools.cached_property
@@ -181,7 +182,7 @@ class Blocks(BlockedPattern):
 
     @property
     def _shares(self) -> np.ndarray:
-        return even_shares(self.tiles.size - 1, None)
+        return even_shares(self.tiles.size - 1, None if self.count >= FEW else 1)
 
     @functools.cached_property
     def _block_of(self) -> np.ndarray:
