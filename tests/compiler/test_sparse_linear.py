@@ -183,7 +183,7 @@ def moves_of(step, rng):
     """Move 30% of the connections of every layer: by SET in the first, by gradients of candidates in the second."""
     weights, layers = step.weights(), nn.sparse_layers(step.model)
     candidates = {"fc2.weight": prune.candidates(layers["fc2.weight"].connections, 5, rng)}
-    gradients = step.gradients(X, Y, candidates)
+    gradients = step.gradients(X[:2], Y[:2], candidates)
     found = {"fc1.weight": prune.set_move(layers["fc1.weight"].connections, weights["fc1.weight"], 0.3, rng)}
     given = candidates["fc2.weight"], gradients["fc2.weight"]
     found["fc2.weight"] = prune.rigl_move(layers["fc2.weight"].connections, weights["fc2.weight"], 0.3, *given)
@@ -191,26 +191,26 @@ def moves_of(step, rng):
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
-@pytest.mark.parametrize("masked", [False, True])
-def test_moves_in_place_are_those_of_eager_steps_and_of_programs_made_anew(make, masked):
-    results, moves = [], []
+@pytest.mark.parametrize(("batch_size", "masked"), [(100, False), (100, True), (2, False), (2, True)])
+def test_moves_in_place_are_those_of_eager_steps_and_of_programs_made_anew(make, batch_size, masked):
+    results, moves, (x, y) = [], [], (X[:batch_size], Y[:batch_size])
     for kind in ("place", "parameters", "anew", "eager"):
         model = network()
         if masked:
             model.fc1.weight.mask = np.ones(model.fc1.weight.size, bool)
-        step, losses = steps(model, make, eager=kind == "eager"), []
+        step, losses = steps(model, make, eager=kind == "eager", batch_size=batch_size), []
         for update in range(2):
-            losses += [step(X, Y) for _ in range(3)]
+            losses += [step(x, y) for _ in range(3)]
             if kind == "place":
                 moves.append(moves_of(step, np.random.default_rng(update)))
-            losses.append(step(X, Y))  # values are in the arena again
+            losses.append(step(x, y))  # values are in the arena again
             if kind == "parameters":
                 step.fetch()
             step.change_connections(moves[update])
             if kind == "anew":
                 step.fetch()
                 step._program = None
-        losses += [step(X, Y) for _ in range(3)]
+        losses += [step(x, y) for _ in range(3)]
         results.append((losses, state(step), step.predict(X), model.state_dict()))
     place, others = results[0], results[1:]
     for losses, arrays, logits, _ in others[:2]:  # the same kernels: the same bits
@@ -225,24 +225,48 @@ def test_moves_in_place_are_those_of_eager_steps_and_of_programs_made_anew(make,
             np.testing.assert_array_equal(structure[name], place[3][name])
 
 
-def test_a_move_takes_values_and_slots_along_and_fetches_and_compiles_nothing(monkeypatch):
-    model = network()
-    step = steps(model, "adam")
-    step(X, Y)
+@pytest.mark.parametrize(("batch_size", "kind"), [(100, np.int32), (100, np.int64), (2, np.int32), (2, np.int64)])
+def test_a_move_takes_values_and_slots_along_and_fetches_and_compiles_nothing(batch_size, kind, monkeypatch):
+    model, (x, y) = network(), (X[:batch_size], Y[:batch_size])
+    step = steps(model, "adam", batch_size=batch_size)
+    step(x, y)
     step.change_connections(moves_of(step, np.random.default_rng(0)))
-    step(X, Y)
+    step(x, y)
     before, values = step._program, step.weights()["fc1.weight"]
     move = prune.set_move(model.fc1.connections, values, 0.4, 1)
     with monkeypatch.context() as patch, nothing_compiled():
         patch.setattr(step, "fetch", lambda: pytest.fail("the step's values were fetched"))
-        step.change_connections({"fc1.weight": move})
+        step.change_connections({"fc1.weight": move._replace(origins=move.origins.astype(kind))})
         found = step.weights()["fc1.weight"]
         assert model.fc1.connections is move.connections
-        loss = step(X, Y)
+        loss = step(x, y)
     assert step._program is before
     assert found.tobytes() == move.take(values).tobytes()
     assert not found[move.origins < 0].view(np.uint32).any()
     assert np.isfinite(loss)
+
+
+def test_how_few_samples_connections_are_cut_changes_no_bit(monkeypatch):
+    monkeypatch.setattr(blocks, "FEW", 100)
+    states = []
+    for anew in (False, True):
+        model = network()
+        step = steps(model, "momentum", batch_size=2)
+        step(X[:2], Y[:2])
+        move = prune.set_move(model.fc1.connections, step.weights()["fc1.weight"], 0.3, 1)
+        if anew:
+            step.fetch()
+            step._program = None
+        else:
+            monkeypatch.setattr(
+                blocks, "LARGEST", 1
+            )  # as many blocks and tiles as columns and rows, if they were cut anew
+        step.change_connections({"fc1.weight": move})
+        step(X[:2], Y[:2])
+        monkeypatch.setattr(blocks, "LARGEST", 1 << 16)
+        states.append(state(step))
+    for name, arrays in states[0].items():
+        assert [array.tobytes() for array in arrays] == [array.tobytes() for array in states[1][name]]
 
 
 def test_gradients_of_candidates_are_those_of_the_dense_layer():

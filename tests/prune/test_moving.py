@@ -69,6 +69,23 @@ def test_set_drops_the_smallest_and_grows_where_nothing_was(layer, fraction, see
     assert again.connections == move.connections
 
 
+def test_a_whole_piece_may_go():
+    connections = Connections.from_edges([(i, 0) for i in range(12)], (1, 40))
+    values = np.array([1] * moving.PIECE + [0] * moving.PIECE + [1] * 2, np.float32)
+    move = set_move(connections, values, moving.PIECE / 12, 0)
+    check_origins(connections, move)
+    assert {*places(move.connections)} & {*places(connections)} == {(0, i) for i in (0, 1, 2, 3, 4, 10, 11)}
+
+
+def test_nothing_moves_where_all_is_connected_or_too_little_is_asked_for():
+    for connections, fraction in ((Connections.random(3, 2, 1.0, 0), 0.5), (Connections.random(3, 2, 2, 0), 0.1)):
+        rng = np.random.default_rng(0)
+        move = set_move(connections, np.ones(connections.count, np.float32), fraction, rng)
+        assert move.connections == connections
+        assert move.origins.tolist() == list(range(connections.count))
+        assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
 @pytest.mark.parametrize("inputs", [4, 20])  # drawn among all that is empty, and by trying
 def test_every_empty_place_is_as_likely(inputs):
     connections, rng = Connections.random(inputs, 2, 4, 0), np.random.default_rng(1)
@@ -164,6 +181,7 @@ def test_no_array_of_all_pairs_is_made(monkeypatch):
         (lambda c, v, d: set_move(c, v, 1.0, 0), "between 0 and 1"),
         (lambda c, v, d: candidates(c, 0, 0), "1 candidate at least"),
         (lambda c, v, d: rigl_move(c, v, 0.3, d, v[:0]), "candidates have a gradient each"),
+        (lambda c, v, d: rigl_move(c, v, 0.3, c, v), "one of these is a connection already"),
         (lambda c, v, d: srigl_move(c, v, 0.3, d, np.full(d.count, np.nan)), "candidates have a gradient each"),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tinyticket.errors import InputError
 from tinyticket.prune import keep_largest
-from tinyticket.prune.selection import largest
+from tinyticket.prune.selection import SAMPLED, all_but_smallest, largest
 
 FEW_VALUES = st.sampled_from([0.0, 0.25, 0.5, 1.0])  # so that ties are the rule
 
@@ -104,6 +104,25 @@ def test_global_scores_are_compared_as_they_are_and_not_normalised_by_layer():
     scores = {"small": np.array([0.1, 0.2, 0.3, 0.4]), "large": np.array([10.0, 20.0, 30.0, 40.0])}
     kept = keep_largest(scores, {name: np.ones(4, bool) for name in scores}, 0.5, "global")
     assert (kept["small"].sum(), kept["large"].sum()) == (0, 4)
+
+
+@pytest.mark.parametrize("kind", ["drawn", "many zeros", "three values", "ascending", "a sample that misleads"])
+@pytest.mark.parametrize("fraction", [0.0001, 0.28, 0.3, 0.9999, 1])
+def test_of_many_scores_exactly_the_smallest_go(kind, fraction):
+    rng = np.random.default_rng(0)
+    scores = rng.random(3 * SAMPLED**2, np.float32)
+    if kind == "many zeros":
+        scores[rng.random(scores.size) < 0.29] = 0
+    elif kind == "three values":
+        scores = np.floor(3 * scores)
+    elif kind == "ascending":
+        scores.sort()
+    elif kind == "a sample that misleads":
+        scores[::SAMPLED] += 1
+    count = round(fraction * scores.size)
+    expected = np.ones(scores.size, bool)
+    expected[np.lexsort((-np.arange(scores.size), scores))[:count]] = False
+    np.testing.assert_array_equal(all_but_smallest(scores, count), expected)
 
 
 @pytest.mark.parametrize("scope", ["layer", "global"])

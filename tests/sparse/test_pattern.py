@@ -12,15 +12,24 @@ from hypothesis import strategies as st
 
 from tinyticket.errors import InputError
 from tinyticket.sparse import Pattern
+from tinyticket.sparse import pattern as patterns
 
 sizes = st.integers(1, 12)
 
 
+def order(pattern, are_many):
+    """Let a pattern's orders be made, by several threads if its survivors are to be taken for many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patterns, "MANY", 1 if are_many else patterns.MANY)
+        _ = pattern.rows, pattern.columns
+
+
 @settings(deadline=None)
-@given(sizes, sizes, st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([None, 1, 4]), st.integers(0, 99))
-def test_both_orders_list_every_survivor_once(outputs, inputs, density, blocks, seed):
+@given(sizes, sizes, st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([None, 1, 4]), st.booleans(), st.integers(0, 99))
+def test_both_orders_list_every_survivor_once(outputs, inputs, density, blocks, are_many, seed):
     mask = np.random.default_rng(seed).random((outputs, inputs)) < density
     pattern = Pattern.from_mask(mask, 32, row_blocks=blocks, column_blocks=blocks)
+    order(pattern, are_many)
     in_rows = [(r, c) for r in range(outputs) for c in range(inputs) if mask[r, c]]
     in_columns = [(r, c) for c in range(inputs) for r in range(outputs) if mask[r, c]]
     assert [32 * c for _, c in in_rows] == pattern.rows.offsets.tolist()
@@ -145,10 +154,11 @@ def test_lines_over_more_than_the_second_level_cache_holds_are_cut_for_it(per_li
 
 
 @settings(deadline=None)
-@given(sizes, sizes, st.sampled_from([0.0, 0.3, 1.0]), st.integers(2, 4), st.integers(0, 99))
-def test_survivors_may_lie_block_after_block(outputs, inputs, density, blocks, seed):
+@given(sizes, sizes, st.sampled_from([0.0, 0.3, 1.0]), st.integers(2, 4), st.booleans(), st.integers(0, 99))
+def test_survivors_may_lie_block_after_block(outputs, inputs, density, blocks, are_many, seed):
     mask = np.random.default_rng(seed).random((outputs, inputs)) < density
     pattern = Pattern.from_mask(mask, 32, row_blocks=blocks, column_blocks=blocks, by_block=True)
+    order(pattern, are_many)
     places = np.argwhere(mask).tolist()
     in_rows = sorted(places, key=lambda place: (place[1] * pattern.rows.blocks // inputs, *place))
     in_columns = sorted(places, key=lambda place: (place[0] * pattern.columns.blocks // outputs, *place[::-1]))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
-
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.op import Block
 from tinyticket.compiler.weights import AnyPattern, ConnectedWeights, Mask, NarrowWeights, Weights
@@ -20,8 +18,9 @@ from tinyticket.kernels.cpu.convolution import (
 )
 from tinyticket.kernels.cpu.vector.narrow import WIDTHS
 from tinyticket.kernels.geometry import LANES, Image, Shape, Window, lanes_for, make_window, origin, plane, room, row
-from tinyticket.nn import Buffer, Connections, Parameter
-from tinyticket.sparse import Blocks, ConvPattern, Pattern
+from tinyticket.nn import Buffer, Parameter
+from tinyticket.sparse import ConvPattern, Pattern
+from tinyticket.sparse.orders import frozen
 
 Masks = Mapping[Parameter, Mask]
 
@@ -67,8 +66,7 @@ class Layout:
             for name, parameter in operation.parameters.items():
                 mask = masks.get(parameter) if name == "weight" else None
                 if self.narrow and name == "weight" and operation.connected:
-                    blocks = _blocks(operation.connected.connections, mask, self.narrow)
-                    self.weights[parameter] = NarrowWeights(parameter.shape, mask, blocks, slots)
+                    self.weights[parameter] = NarrowWeights(operation.connected.connections, mask, self.narrow, slots)
                     continue
                 pattern = self._pattern(operation, mask) if parameter in sparse else None
                 by_column = pattern is not None and operation.inputs[0].needs_gradient and not self.plain
@@ -124,7 +122,8 @@ class Layout:
             if operation.connected:
                 connections = operation.connected.connections
                 positions = connections.positions()
-                return Pattern(connections.shape, positions if mask is None else positions[mask], self.lanes, **blocks)
+                places = frozen(positions if mask is None else positions[mask])
+                return Pattern(connections.shape, places, self.lanes, **blocks)
             assert mask is not None
             return Pattern.from_mask(mask, self.lanes, **blocks)
         assert mask is not None
@@ -216,14 +215,6 @@ class Values:
         if last.kind == "linear" and layout.weights[last.parameters["weight"]].count * self.vectors <= SMALL:
             own.add(last.output.root)
         return own
-
-
-def _blocks(connections: Connections, mask: Mask, lanes: int) -> Blocks:
-    """Return the survivors of connections, cut for so many samples."""
-    if mask is None:
-        return Blocks(connections.shape, connections.starts, connections.columns, lanes)
-    starts = np.concatenate(([0], np.cumsum(mask)))[connections.starts]
-    return Blocks(connections.shape, starts, connections.columns[mask], lanes)
 
 
 def image(value: Value, shared: int = 1) -> Image:

@@ -180,8 +180,7 @@ class CompiledStep(Step):
     def change_connections(self, moves: Mapping[str, Move]) -> None:
         layers, weights = sparse_layers(self.model), self.network.weights
         check_moves(moves, layers)
-        newest = self._program if self._arena_is_newer else None
-        if newest is None or not newest.moves_in_place([weights[name] for name in moves]):
+        if not (self._arena_is_newer and self._program):
             super().change_connections(moves)
             return
         self._program.change_connections({weights[name]: (move.connections, move) for name, move in moves.items()})
@@ -287,9 +286,7 @@ class CompiledStep(Step):
                 self._make(made_for)
                 moved = {}
             self._masks = masks
-        if moved and not self._program.moves_in_place(moved):
-            self._make(self._made_for)
-        elif moved:
+        if moved:
             self._program.change_connections({weight: (each, None) for weight, each in moved.items()})
         self._connections = connections
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}

@@ -14,7 +14,7 @@ from tinyticket.kernels.cpu.update import State
 from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Connections, Move
 from tinyticket.sparse import Blocks, ConvPattern, Pattern
-from tinyticket.sparse.orders import taken_at
+from tinyticket.sparse.orders import frozen, move_numbers
 
 View = Callable[[Block], np.ndarray]
 """From a block to the array that it is in an arena."""
@@ -179,23 +179,22 @@ class ConnectedWeights(Weights):
         """Put connections in the place of as many; a move takes values and slots along, without one they are to be written."""
         before, positions = self.pattern, connections.positions()
         assert isinstance(before, Pattern)
-        places = positions if self.mask is None else positions[self.mask]
+        places = frozen(positions if self.mask is None else positions[self.mask])
         self.pattern = after = Pattern(before.shape, places, before.lanes, **before.cut)
         if move is not None:
+            there, then = before.places(self.by_column), after.places(self.by_column)
             for block in self.slot_blocks:
-                values = view(block)
-                known = before.to_positions(before.by_row(values) if self.by_column else values)
-                by_row = after.from_positions(taken_at(known, move.origins.view(np.uint32)))
-                values[:] = after.by_column(by_row) if self.by_column else by_row
+                move_numbers(view(block).copy(), there, move.origins, then, out=view(block))
         self.write_pattern(view)
 
 
 class NarrowWeights(Weights):
     """The same for batches of few samples: survivors in one order for all passes, which the parameter's are brought into."""
 
-    def __init__(self, shape: tuple[int, ...], mask: Mask, blocks: Blocks, slots: int):
+    def __init__(self, connections: Connections, mask: Mask, lanes: int, slots: int):
+        self._kept, self._lanes, self._parameter = mask, lanes, (connections.count,)
+        self.blocks = blocks = self._blocks(connections)
         super().__init__((blocks.count,), None, None, False, slots, 1)
-        self.blocks, self._parameter, self._kept = blocks, shape, mask
         count, height = blocks.bounds.size - 1, blocks.tiles.size - 1
         bounds, tiles, starts = (Block(n, dtype=np.int64) for n in (count + 1, height + 1, count * height + 1))
         columns, rows = (Block(self.count, dtype=np.uint16) for _ in range(2))
@@ -210,9 +209,9 @@ class NarrowWeights(Weights):
         return list(self.blocked[:5])
 
     def write_pattern(self, view: View) -> None:
-        for name, block in zip(Blocked._fields, self.pattern_blocks, strict=False):
-            view(block)[:] = getattr(self.blocks, name)
-        self.blocks.forget()  # for the arena has them
+        bounds, tiles, starts, columns, rows = map(view, self.pattern_blocks)
+        bounds[:], tiles[:], starts[:] = self.blocks.bounds, self.blocks.tiles, self.blocks.starts
+        self.blocks.put_places(columns, rows)
 
     def write(self, view: View, arrays: Sequence[np.ndarray]) -> None:
         for block, array in zip(self.slot_blocks, arrays, strict=False):
@@ -220,6 +219,23 @@ class NarrowWeights(Weights):
 
     def change_mask(self, mask: Mask, view: View) -> bool:
         return False  # the program is made anew
+
+    def change_connections(self, connections: Connections, move: Move | None, view: View) -> None:
+        """As for `ConnectedWeights`."""
+        before, self.blocks = self.blocks, self._blocks(connections)
+        self.blocks.fit(before)
+        if move is not None:
+            for block in self.slot_blocks:
+                values = view(block)
+                self.blocks.move(before.by_row(values), move.origins, out=values)
+        self.write_pattern(view)
+
+    def _blocks(self, connections: Connections) -> Blocks:
+        """Return the survivors of connections."""
+        starts, columns = connections.starts, connections.columns
+        if self._kept is not None:
+            starts, columns = np.concatenate(([0], np.cumsum(self._kept)))[starts], columns[self._kept]
+        return Blocks(connections.shape, starts, columns, self._lanes)
 
     def _dense(self, values: np.ndarray) -> np.ndarray:
         by_row = self.blocks.by_row(values)

@@ -207,10 +207,7 @@ class Connections:
 
     def rows(self, first: int = 0, last: int | None = None) -> np.ndarray:
         """Return the output (int32) of each connection, or of those from `first` to before `last`."""
-        last = self.count if last is None else last
-        low, high = (int(np.searchsorted(self.starts, place, side="right")) for place in (first, last))
-        bounds = np.clip(self.starts[max(0, low - 1) : high + 1], first, last)
-        return np.repeat(np.arange(low - 1, low - 2 + bounds.size, dtype=np.int32), np.diff(bounds))
+        return self._for_each(1, np.int32, first, last)
 
     def fans(self) -> tuple[np.ndarray, np.ndarray]:
         """Return, for each connection, how many its output has and how many its input has."""
@@ -232,10 +229,17 @@ class Connections:
 
     def positions(self, first: int = 0, last: int | None = None) -> np.ndarray:
         """Return the flat position (int64) of each in a dense weight, ascending, or of those from `first` to before `last`."""
-        positions = self.rows(first, last).astype(np.int64)
-        positions *= self.shape[1]
+        positions = self._for_each(self.shape[1], np.int64, first, last)
         positions += self.columns[first:last]
         return positions
+
+    def _for_each(self, step: int, dtype: type, first: int, last: int | None) -> np.ndarray:
+        """Return, for each of some connections, its output times `step`."""
+        last = self.count if last is None else last
+        low, high = (int(np.searchsorted(self.starts, place, side="right")) for place in (first, last))
+        bounds = np.clip(self.starts[max(0, low - 1) : high + 1], first, last)
+        outputs = np.arange(low - 1, low - 2 + bounds.size, dtype=dtype)
+        return np.repeat(outputs * dtype(step), np.diff(bounds))
 
     def matrix(self, values: np.ndarray) -> Any:
         """Return a scipy.sparse.csr_array (outputs, inputs) of a number for each connection."""

@@ -24,7 +24,6 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.nn.connections import Connections, Move
-from tinyticket.nn.positions import distinct
 from tinyticket.prune.counts import removed
 from tinyticket.prune.selection import all_but_smallest, checked_fraction, largest
 
@@ -47,8 +46,8 @@ def set_move(connections: Connections, values: np.ndarray, fraction: float, rng:
         Where the new places come from.
     """
     left = _drop(connections, values, fraction, connections.pairs - connections.count)
-    grown = _draw(connections, int(np.count_nonzero(~left)), np.random.default_rng(rng))
-    return _merged(connections, left, grown)
+    grown, before = _draw(connections, connections.count - int(np.count_nonzero(left)), np.random.default_rng(rng))
+    return _merged(connections, left, grown, before)
 
 
 def candidates(connections: Connections, count: int, rng: Any) -> Connections:
@@ -69,7 +68,7 @@ def candidates(connections: Connections, count: int, rng: Any) -> Connections:
     drawn = np.random.default_rng(rng).integers(0, inputs, (outputs, count))
     drawn += np.arange(outputs, dtype=np.int64)[:, np.newaxis] * inputs
     drawn.sort(axis=1)
-    return Connections.at(connections.shape, _without(drawn.reshape(-1), connections))
+    return Connections.at(connections.shape, _free(drawn.reshape(-1), connections)[0])
 
 
 def rigl_move(
@@ -89,8 +88,8 @@ def rigl_move(
     """
     sizes = _sizes(candidates, gradients)
     left = _drop(connections, values, fraction, sizes.size)
-    grown = candidates.positions()[largest(sizes, int(np.count_nonzero(~left)))]
-    return _merged(connections, left, grown)
+    chosen = largest(sizes, connections.count - int(np.count_nonzero(left)))
+    return _merged(connections, left, *_among(connections, candidates, chosen))
 
 
 def srigl_move(
@@ -113,8 +112,8 @@ def srigl_move(
     stays = _largest_of_lines(np.abs(values[gone]), rows[gone], excess)
     left[gone[stays]] = True
     lost = np.bincount(rows[gone], minlength=found.size) - excess
-    grown = candidates.positions()[_largest_of_lines(sizes, candidates.rows(), lost)]
-    return _merged(connections, left, grown)
+    chosen = _largest_of_lines(sizes, candidates.rows(), lost)
+    return _merged(connections, left, *_among(connections, candidates, chosen))
 
 
 def _drop(connections: Connections, values: np.ndarray, fraction: float, most: int) -> np.ndarray:
@@ -132,6 +131,14 @@ def _sizes(candidates: Connections, gradients: np.ndarray) -> np.ndarray:
     if gradients.shape != (candidates.count,) or np.isnan(gradients).any():
         raise InputError(f"{candidates.count} candidates have a gradient each, which is a number")
     return np.abs(gradients)
+
+
+def _among(connections: Connections, candidates: Connections, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of some candidates, and how many connections lie before each."""
+    grown, before = _free(candidates.positions()[chosen], connections)
+    if grown.size < chosen.size:
+        raise InputError("a candidate is a place without a connection, but one of these is a connection already")
+    return grown, before
 
 
 def _largest_of_lines(sizes: np.ndarray, lines: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -153,74 +160,87 @@ def _largest_of_lines(sizes: np.ndarray, lines: np.ndarray, counts: np.ndarray) 
     return np.flatnonzero(taken)
 
 
-def _draw(connections: Connections, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw `count` positions without a connection, ascending."""
+def _draw(connections: Connections, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw `count` positions without a connection, ascending; return how many connections lie before each, too."""
     total = connections.pairs
+    if not count:
+        return np.zeros(0, np.int64), np.zeros(0, np.int32)
     if 2 * (connections.count + count) > total:
-        free = np.ones(total, bool)
-        free[connections.positions()] = False
-        return np.sort(rng.choice(np.flatnonzero(free), count, replace=False, shuffle=False))
+        is_free = np.ones(total, bool)
+        is_free[connections.positions()] = False
+        free = np.flatnonzero(is_free)
+        drawn = np.sort(rng.choice(free.size, count, replace=False, shuffle=False))
+        return free[drawn], (free[drawn] - drawn).astype(np.int32)
     likely = 1 - (connections.count + count) / total  # at least, that a draw is a new one
-    found = np.zeros(0, np.int64)
+    found, before = np.zeros(0, np.int64), np.zeros(0, np.int32)
     while (missing := count - found.size) > 0:
         drawn = rng.integers(0, total, math.ceil(missing / likely + 4 * math.sqrt(missing)))
-        drawn.sort()
-        drawn = _without(drawn, connections)
         if found.size:
             drawn = np.concatenate((found, drawn))
-            drawn.sort(kind="stable")  # merges them
-            drawn = distinct(drawn)
-        found = drawn
-    return np.delete(found, rng.choice(found.size, found.size - count, replace=False, shuffle=False))
+        drawn.sort()
+        found, before = _free(drawn, connections)
+    extra = rng.choice(found.size, found.size - count, replace=False, shuffle=False)
+    return np.delete(found, extra), np.delete(before, extra)
 
 
-def _without(positions: np.ndarray, connections: Connections) -> np.ndarray:
-    """Leave out the positions of connections, and all but one of equal ones; they ascend."""
-    free = []
-    for _, places, inside in _pieces(connections, positions):
-        given = distinct(positions[inside])
-        given = np.delete(given, np.flatnonzero(places[np.searchsorted(places[:-1], given)] == given))
-        free.append(given)
-    return np.concatenate(free) if free else distinct(positions)
+def _free(positions: np.ndarray, connections: Connections) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out positions of connections, and all but one of equal ones; return how many connections lie before each, too.
+
+    The positions that are given ascend, and are overwritten: memory that is used again is faster than new.
+    """
+    before, begin, size = np.empty(positions.size, np.int32), 0, 0
+    for piece in _pieces(connections):
+        places = connections.positions(piece.start, piece.stop)
+        is_last = piece.stop == connections.count
+        end = positions.size if is_last else int(np.searchsorted(positions, places[-1], side="right"))
+        keys = np.concatenate(([-1], places, positions[begin:end]))  # the first is before all others
+        keys <<= 1
+        keys[1 + places.size :] |= 1
+        keys.sort(kind="stable")  # merges them, whatever sorts do else
+        found = np.flatnonzero((keys & 1).astype(bool))
+        given, places_before = keys[found] >> 1, found - np.arange(1 - piece.start, found.size + 1 - piece.start)
+        free = np.flatnonzero(given != keys[found - 1] >> 1)
+        positions[size : size + free.size], before[size : size + free.size] = given[free], places_before[free]
+        begin, size = end, size + free.size
+    return positions[:size], before[:size]
 
 
-def _merged(connections: Connections, left: np.ndarray, grown: np.ndarray) -> Move:
-    """Return the connections that are left and those that have grown at other positions, in order."""
+def _merged(connections: Connections, left: np.ndarray, grown: np.ndarray, before: np.ndarray) -> Move:
+    """Return the connections that are left and those that have grown at other positions, in order.
+
+    Of those before the move, so many lie `before` each that has grown.
+    """
     (outputs, inputs), count = connections.shape, connections.count
-    columns, origins, starts = np.empty(count, np.int32), np.empty(count, np.int32), np.zeros(outputs + 1, np.int64)
-    end, row = 0, 0
-    for piece, places, inside in _pieces(connections, grown):
+    if not grown.size:
+        return Move(connections, np.arange(count, dtype=np.int32))
+    columns, origins = np.empty(count, np.int32), np.full(count, -1, np.int32)
+    starts, fan_in_grown = np.zeros(outputs + 1, np.int64), np.zeros(outputs + 1, np.int64)
+    kept = first = row = 0
+    for piece in _pieces(connections):
         stays = np.flatnonzero(left[piece])
-        merged, new = _interleaved(places[stays], grown[inside])
-        begin, end = end, end + merged.size
-        np.remainder(merged, inputs, out=columns[begin:end], casting="unsafe")
-        origins[begin:end] = -1
-        origins[begin:end][np.flatnonzero(~new)] = stays + piece.start
-        last = outputs if end == count else int(merged[-1]) // inputs if merged.size else row
-        starts[row : last + 1] = begin + np.searchsorted(merged, np.arange(row, last + 1, dtype=np.int64) * inputs)
-        row = last + 1
+        kept_before = np.zeros(piece.stop - piece.start + 1, np.int32)
+        np.cumsum(left[piece], out=kept_before[1:])
+        last = grown.size if piece.stop == count else int(np.searchsorted(before, np.int32(piece.stop), side="right"))
+        rows = grown[first:last] // inputs
+        places = kept_before[before[first:last] - piece.start] + np.arange(rows.size)
+        is_old = np.ones(stays.size + rows.size, bool)
+        is_old[places] = False
+        old, written = np.flatnonzero(is_old), slice(kept + first, kept + first + is_old.size)
+        columns[written][places] = (grown[first:last] - rows * inputs).astype(np.int32)
+        columns[written][old] = connections.columns[piece][stays]
+        origins[written][old] = (stays + piece.start).astype(np.int32)
+        beyond = int(np.searchsorted(connections.starts, piece.stop, side="right"))
+        starts[row:beyond] = kept + kept_before[connections.starts[row:beyond] - piece.start]
+        if rows.size:
+            fan_in_grown[rows[0] + 1 : rows[-1] + 2] += np.bincount(rows - rows[0])
+        kept, first, row = kept + stays.size, last, beyond
+    starts += np.cumsum(fan_in_grown)
     columns.flags.writeable = starts.flags.writeable = False
     names = connections.input_names, connections.output_names
     return Move(Connections(connections.shape, starts, columns, *names), origins)
 
 
-def _interleaved(positions: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays of ascending positions, none of which is in both, as one, and where those of the second are in it."""
-    keys = np.concatenate((positions, others))
-    keys <<= 1
-    keys[positions.size :] |= 1
-    keys.sort(kind="stable")  # merges them, whatever sorts do else
-    second = (keys & 1).astype(bool)
-    keys >>= 1
-    return keys, second
-
-
-def _pieces(connections: Connections, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray, slice]]:
-    """Yield connections in pieces: which they are, where, and which of other positions, ascending, lie up to the next piece."""
-    count, begin = connections.count, 0
-    for first in range(0, count, PIECE):
-        piece = slice(first, min(first + PIECE, count))
-        places = connections.positions(piece.start, piece.stop)
-        end = positions.size if piece.stop == count else int(np.searchsorted(positions, places[-1], side="right"))
-        yield piece, places, slice(begin, end)
-        begin = end
+def _pieces(connections: Connections) -> Iterator[slice]:
+    """Cut connections into pieces, at least one."""
+    for first in range(0, max(1, connections.count), PIECE):
+        yield slice(first, min(first + PIECE, connections.count))

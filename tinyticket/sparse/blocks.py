@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyticket.errors import InputError
-from tinyticket.kernels.cpu.block_order import OrderBlocks, ToBlocks
+from tinyticket.kernels.cpu.arguments import even_shares
+from tinyticket.kernels.cpu.block_order import CountBlocks, InRows, OrderBlocks, ToBlocks, ToRows
 from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import BlockedPattern
 from tinyticket.kernels.csr import check_rows
-from tinyticket.sparse.orders import ONE, frozen
+from tinyticket.sparse.orders import frozen, kept
 
 CACHE = 1 << 20
 """Bytes of the inputs of a block, and of their gradients, that should be near, or of the outputs of a tile, and of their
@@ -35,6 +36,9 @@ ITEM = 4
 
 PARTS, FEW = 16, 1 << 16
 """Blocks, and tiles, that there are at least, for threads to share, but for fewer survivors."""
+
+WORTHWHILE = 16
+"""Survivors of a column in the mean from which on threads count columns, which takes memory for all columns from each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,7 @@ class Blocks(BlockedPattern):
             raise InputError(f"blocks have fewer than 2^32 survivors, not {columns.size}")
         check_rows(starts, columns, (outputs, inputs), "the matrix of blocks", ordered=False)
         # Kernels check no bounds, so nobody may write what they read.
-        vars(self)["row_starts"], vars(self)["row_columns"] = _kept(starts, np.int64), _kept(columns, np.int32)
+        vars(self)["row_starts"], vars(self)["row_columns"] = kept(starts, np.int64), kept(columns, np.int32)
 
     @property
     def count(self) -> int:
@@ -75,7 +79,12 @@ class Blocks(BlockedPattern):
     @functools.cached_property
     def _until(self) -> np.ndarray:
         """How many survivors there are up to each column."""
-        return np.cumsum(np.bincount(self.row_columns, minlength=self.shape[1]))
+        inputs = self.shape[1]
+        shares = even_shares(self.tiles.size - 1, None if self.count >= WORTHWHILE * inputs else 1)
+        counts, each = np.zeros((shares.size - 1, inputs), np.int64), np.arange(inputs, dtype=np.uint32)
+        columns = InRows(self.row_starts, self.row_columns, each, self.tiles[shares], inputs)
+        run(CountBlocks(columns, counts), np.arange(shares.size))
+        return np.cumsum(counts.sum(axis=0))
 
     @functools.cached_property
     def bounds(self) -> np.ndarray:
@@ -95,65 +104,85 @@ class Blocks(BlockedPattern):
         parts = [np.arange(a, b, LARGEST) for a, b in itertools.pairwise(coarse)]
         return frozen(np.concatenate([*parts, coarse[-1:]]).astype(np.int64))
 
-    @property
+    def fit(self, other: Blocks) -> None:
+        """Take over the blocks and tiles of another matrix of this shape, unless there are as many here; no bit depends on them."""
+        if (self.bounds.size, self.tiles.size) != (other.bounds.size, other.tiles.size):
+            vars(self).update(bounds=other.bounds, tiles=other.tiles)
+
+    @functools.cached_property
     def starts(self) -> np.ndarray:
         """Where the survivors of each tile in each block begin (int64), block by block; the last number is where all end."""
-        return self._places[0]
+        counts = np.zeros((self.tiles.size - 1, self.bounds.size - 1), np.int64)
+        run(CountBlocks(self._in_rows, counts), self._shares)
+        return frozen(np.concatenate(([0], np.cumsum(counts.T))))
 
     @property
     def columns(self) -> np.ndarray:
         """The column of each survivor (uint16), counted from its block's first."""
-        return self._places[1]
+        return self._places[0]
 
     @property
     def rows(self) -> np.ndarray:
         """The row of each survivor (uint16), counted from its tile's first."""
-        return self._places[2]
+        return self._places[1]
 
     @functools.cached_property
-    def _places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        blocks, height = self.bounds.size - 1, self.tiles.size - 1
-        starts, columns, rows = np.zeros(blocks * height + 1, np.int64), *np.empty((2, self.count), np.uint16)
-        given = self.row_starts, self.row_columns, self._block_of, self.bounds, self.tiles, height, self._heads()
-        run(OrderBlocks(*given, starts, columns, rows), ONE)
-        return frozen(np.cumsum(starts)), frozen(columns), frozen(rows)
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        columns, rows = np.empty((2, self.count), np.uint16)
+        self.put_places(columns, rows)
+        return frozen(columns), frozen(rows)
+
+    def put_places(self, columns: np.ndarray, rows: np.ndarray) -> None:
+        """Write each survivor's column and row, as the properties have them, into arrays that nothing else is kept in."""
+        run(OrderBlocks(self._in_rows, self._heads(), self.bounds, columns, rows), self._shares)
 
     def by_block(self, by_row: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Bring numbers of the survivors, row by row, into the order of the blocks."""
         ordered = np.empty_like(by_row, order="C") if out is None else out
+        self._check(by_row, ordered)
         if by_row.itemsize == ITEM:
-            self._bring(by_row, ordered, back=False)
+            words = _words(by_row)
+            run(ToBlocks(self._in_rows, self._heads(), words, _words(ordered), words, 0), self._shares)
         else:
             ordered[:] = by_row[self._order()]
         return ordered
 
     def by_row(self, by_block: np.ndarray) -> np.ndarray:
         """Bring them back."""
+        self._check(by_block)
         ordered = np.empty_like(by_block, order="C")
         if by_block.itemsize == ITEM:
-            self._bring(ordered, by_block, back=True)
+            run(ToRows(self._in_rows, self._heads(), _words(by_block), _words(ordered)), self._shares)
         else:
             ordered[self._order()] = by_block
         return ordered
 
-    def forget(self) -> None:
-        """Let go of each survivor's place, which is found again if it is asked for."""
-        vars(self).pop("_places", None)
+    def move(self, by_row: np.ndarray, origins: np.ndarray, out: np.ndarray) -> None:
+        """Write, block by block, the number of each survivor's origin, row by row, and +0.0 where that is -1."""
+        self._check(origins, out)
+        given = _words(by_row), _words(out), _words(origins.astype(np.int32, copy=False))
+        run(ToBlocks(self._in_rows, self._heads(), *given, by_row.size), self._shares)
 
     def _order(self) -> np.ndarray:
         """Return which survivor, row by row, comes first, second and so on."""
         return self.by_block(np.arange(self.count, dtype=np.uint32))
 
-    def _bring(self, by_row: np.ndarray, by_block: np.ndarray, back: bool) -> None:
-        for array in (by_row, by_block):
+    def _check(self, *arrays: np.ndarray) -> None:
+        for array in arrays:
             if array.shape != (self.count,):
                 raise InputError(f"there are {self.count} survivors, and numbers of shape {array.shape}")
-        one, other = (np.ascontiguousarray(array).view(np.uint32) for array in (by_row, by_block))
-        run(ToBlocks(self.row_columns, self._block_of, self._heads(), one, other, self.count, back), ONE)
 
     def _heads(self) -> np.ndarray:
-        """Return where the survivors of each block begin, and where all end."""
-        return np.concatenate(([0], self._until))[self.bounds]
+        """Return where the survivors of each tile begin in each block, tile by tile."""
+        return self.starts[:-1].reshape(-1, self.tiles.size - 1).T.copy()  # for kernels move them
+
+    @property
+    def _in_rows(self) -> InRows:
+        return InRows(self.row_starts, self.row_columns, self._block_of, self.tiles, self.bounds.size - 1)
+
+    @property
+    def _shares(self) -> np.ndarray:
+        return even_shares(self.tiles.size - 1, None if self.count >= FEW else 1)
 
     @functools.cached_property
     def _block_of(self) -> np.ndarray:
@@ -161,8 +190,5 @@ class Blocks(BlockedPattern):
         return np.repeat(np.arange(self.bounds.size - 1, dtype=np.uint32), np.diff(self.bounds))
 
 
-def _kept(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Return an array of a type that nobody can write: itself, if it is one already."""
-    if array.dtype == dtype and array.flags.c_contiguous and not array.flags.writeable:
-        return array
-    return frozen(np.array(array, dtype, order="C"))
+def _words(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).view(np.uint32)

@@ -11,10 +11,7 @@ from tinyticket.kernels.cpu.arguments import even_shares
 from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import Lines, Survivors
-from tinyticket.kernels.cpu.ordering import PutNumbers, TakeNumbers
-
-ONE = np.array([0, 1])
-"""The bounds of work that is not shared."""
+from tinyticket.kernels.cpu.ordering import MoveNumbers, PutNumbers, TakeNumbers
 
 MANY = 1 << 20
 """Numbers, of four bytes each, that kernels bring into another order on several threads, sooner than NumPy does."""
@@ -38,14 +35,14 @@ class Orders(Survivors):
 
     def __post_init__(self):
         check_fields(self)
-        positions, size = self.positions.astype(np.int64), math.prod(self.shape)
+        positions, size = kept(self.positions, np.int64), math.prod(self.shape)
         ascending = positions.ndim == 1 and (positions[:-1] < positions[1:]).all()
         ends = positions[[0, -1]] if positions.size else np.zeros(0)
         if not size or self.positions.dtype.kind not in "iu" or not ascending or ((ends < 0) | (ends >= size)).any():
             raise InputError(f"positions of a pattern are whole numbers that ascend, from 0 to {size - 1}")
         if positions.size >= 2**32:
             raise InputError(f"a pattern of {positions.size} survivors needs places beyond 32 bits")
-        vars(self)["positions"] = frozen(positions)
+        vars(self)["positions"] = positions
         self._check()
 
     def _check(self) -> None:
@@ -179,6 +176,13 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def kept(array: np.ndarray, dtype: type) -> np.ndarray:
+    """Return an array of a type that nobody can write: itself, if it is one already."""
+    if array.dtype == dtype and array.flags.c_contiguous and not array.flags.writeable:
+        return array
+    return frozen(np.array(array, dtype, order="C"))
+
+
 def taken_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return the values at some places (uint32), 0 where there are not so many."""
     if _are_many(values, places):
@@ -199,6 +203,20 @@ def put_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     else:
         put[places] = values
     return put
+
+
+def move_numbers(
+    values: np.ndarray, before: np.ndarray | None, origins: np.ndarray, after: np.ndarray | None, out: np.ndarray
+) -> None:
+    """Write numbers of four bytes to their places after a move, of those before it, both None if they are in order.
+
+    `origins` say for each survivor after the move which one before it is, or -1 for one that begins at +0.0.
+    """
+    numbers, moved = (np.ascontiguousarray(array).view(np.uint32) for array in (values, out))
+    which = np.ascontiguousarray(origins, np.int32).view(np.uint32)
+    given = [(which, True) if places is None else (places, False) for places in (before, after)]
+    job = MoveNumbers(numbers, numbers.size, which, *given[0], *given[1], moved)
+    run(job, even_shares(which.size, None if which.size >= MANY else 1))
 
 
 def _are_many(values: np.ndarray, places: np.ndarray) -> bool:

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from tinyticket.errors import InputError
+from tinyticket.kernels.cpu.arguments import even_bounds
 from tinyticket.kernels.cpu.checked import checked
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import LinearPattern, Lines
-from tinyticket.kernels.cpu.ordering import OrderColumns, OrderRows
+from tinyticket.kernels.cpu.ordering import CountColumns, CountRows, Parts, PlaceColumns, PlaceRows
+from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
-from tinyticket.sparse.orders import CACHE, ONE, Orders, frozen, put_at, taken_at
+from tinyticket.sparse.orders import CACHE, MANY, Orders, frozen, put_at, taken_at
 
 STRIP = 64
 """Lanes that kernels work through at a time."""
@@ -74,7 +76,7 @@ class Pattern(LinearPattern, Orders):
         if mask.ndim != 2 or mask.dtype != np.bool_ or 0 in mask.shape:
             raise InputError(f"a pattern needs a bool mask (outputs, inputs), not {mask.dtype} of shape {mask.shape}")
         blocks = {"row_blocks": row_blocks, "column_blocks": column_blocks, "by_block": by_block}
-        return cls(mask.shape, np.flatnonzero(mask), lanes, **blocks)
+        return cls(mask.shape, frozen(np.flatnonzero(mask)), lanes, **blocks)
 
     def of(self, mask: np.ndarray) -> "Pattern":
         """Return the pattern of another mask for as many lanes."""
@@ -93,6 +95,13 @@ class Pattern(LinearPattern, Orders):
         _, places = self._by_row
         return values if places is None else taken_at(values, places)
 
+    def places(self, by_column: bool) -> np.ndarray | None:
+        """Return where the number of each position is (uint32), row by row or column by column; None if they are in order."""
+        _, in_rows = self._by_row
+        if not by_column:
+            return in_rows
+        return self.to_column if in_rows is None else taken_at(self.to_column, in_rows)
+
     def _check(self) -> None:
         if len(self.shape) != 2:
             raise InputError(f"a pattern is one of a matrix (outputs, inputs), not of shape {self.shape}")
@@ -107,31 +116,47 @@ class Pattern(LinearPattern, Orders):
     @functools.cached_property
     def _by_row(self) -> tuple[Lines, np.ndarray | None]:
         """The rows, and where in them each survivor is, unless that is the order of the positions."""
-        (outputs, inputs), lanes = self.shape, self.lanes
-        worthwhile = WORTHWHILE_ROW
+        (outputs, inputs), worthwhile = self.shape, WORTHWHILE_ROW
         if QUICK:
             quick, tall = WORTHWHILE_QUICK, WORTHWHILE_TALL
             if self.by_block:
                 quick, tall = WORTHWHILE_IN_TURN, WORTHWHILE_TALL_IN_TURN
             worthwhile = tall if 2 * self._strip(outputs) > LARGE_CACHE else quick
         cut = blocks, _, stride = self._cut(outputs, inputs, self.row_blocks, worthwhile)
-        pieces, moved = outputs * blocks, int(stride > 1)
-        starts, offsets = np.zeros(pieces + 1, np.uint32), np.empty(self.count, np.uint32)
-        places, heads = np.empty(self.count * moved, np.uint32), np.empty(pieces * moved, np.uint32)
-        run(OrderRows(self.positions, self.count, inputs, *cut, lanes, starts, pieces, offsets, places, heads), ONE)
-        return Lines(frozen(starts), frozen(offsets), *cut), frozen(places) if moved else None
+        parts, each = self._parts(inputs, cut)
+        starts, offsets, places = np.zeros(outputs * blocks + 1, np.uint32), np.empty(self.count, np.uint32), None
+        run(CountRows(parts, starts, offsets), each)
+        np.cumsum(starts, dtype=np.uint32, out=starts)
+        if stride > 1:
+            places = np.empty(self.count, np.uint32)
+            run(PlaceRows(parts, starts[:-1].copy(), offsets, places), each)
+        return Lines(frozen(starts), frozen(offsets), *cut), None if places is None else frozen(places)
 
     def _column_lines(self) -> tuple[Lines, np.ndarray]:
-        (outputs, inputs), lanes = self.shape, self.lanes
+        outputs, inputs = self.shape
         worthwhile = self.count + 1 if QUICK else WORTHWHILE_COLUMN
         cut = blocks, *_ = self._cut(inputs, outputs, self.column_blocks, worthwhile)
         pieces, (_, places) = inputs * blocks, self._by_row
-        starts, heads = np.zeros(pieces + 1, np.uint32), np.empty(pieces, np.uint32)
+        parts, each = self._parts(outputs, cut, self.count // pieces)
+        counts = np.zeros((each.size - 1, pieces), np.uint32)
+        run(CountColumns(parts, pieces, counts), each)
+        starts = np.concatenate(([0], np.cumsum(counts.sum(axis=0)))).astype(np.uint32)
+        heads = np.empty_like(counts)
+        heads[0] = starts[:-1]
+        for part in each[1:-1]:
+            np.add(heads[part - 1], counts[part - 1], out=heads[part])
         offsets, to_column = (np.empty(self.count, np.uint32) for _ in range(2))
         in_rows, in_order = (to_column, True) if places is None else (places, False)
-        given = self.positions, self.count, outputs, inputs, *cut, lanes
-        run(OrderColumns(*given, starts, pieces, offsets, heads, to_column, in_rows, in_order), ONE)
+        run(PlaceColumns(parts, pieces, heads, offsets, to_column, in_rows, in_order), each)
         return Lines(frozen(starts), frozen(offsets), *cut), to_column
+
+    def _parts(self, length: int, cut: tuple[int, int, int], most: int | None = None) -> tuple[Parts, np.ndarray]:
+        """Return the survivors in parts, up to so many, and a share for each; lines read `length` and are cut."""
+        threads = thread_count(None) if self.count >= MANY else 1
+        shares = even_bounds(self.count, threads if most is None else max(1, min(threads, most)))
+        rows = self.positions[shares[1:-1]] // self.shape[1]
+        bounds = np.concatenate(([0], np.searchsorted(self.positions, rows * self.shape[1]), [self.count]))
+        return Parts(self.positions, bounds, self.shape[1], length, *cut, self.lanes), np.arange(shares.size)
 
     def _cut(self, lines: int, length: int, asked: int | None, worthwhile: int) -> tuple[int, int, int]:
         """Return into how many blocks of places lines are cut, as many as are worthwhile if not asked for, and their steps."""

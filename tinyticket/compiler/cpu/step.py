@@ -14,7 +14,7 @@ from tinyticket.compiler.cpu.programs import Programs
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import Layout, Masks
 from tinyticket.compiler.op import Op
-from tinyticket.compiler.weights import ConnectedWeights, Mask
+from tinyticket.compiler.weights import ConnectedWeights, Mask, NarrowWeights
 from tinyticket.kernels.cpu.packing import address_of
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of, write_scalars
@@ -136,15 +136,11 @@ class CpuStep:
             self._cut()
         return changed
 
-    def moves_in_place(self, parameters: Collection[Parameter]) -> bool:
-        """Whether other connections of these weights have room where theirs are."""
-        return all(isinstance(self._layout.weights[parameter], ConnectedWeights) for parameter in parameters)
-
     def change_connections(self, moved: Mapping[Parameter, tuple[Connections, Move | None]]) -> None:
         """Put connections in the place of as many; a move takes values and slots along, without one they are written next."""
         for parameter, (connections, move) in moved.items():
             weights = self._layout.weights[parameter]
-            assert isinstance(weights, ConnectedWeights)
+            assert isinstance(weights, ConnectedWeights | NarrowWeights)
             weights.change_connections(connections, move, self._view)
         self._cut()
 
