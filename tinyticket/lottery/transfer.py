@@ -21,7 +21,6 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.table import MASKING, SETTINGS
 from tinyticket.nn import Module, describe
@@ -62,10 +61,13 @@ class Tickets:
 
 
 class OfResult(Tickets):
-    """The tickets of a result: those of a trial and round are of its trial and round of that number."""
+    """The tickets of a result: those of a trial and round are of its trial and round of that number.
 
-    def __init__(self, source: Result):
-        self._source = source
+    Unless it `has_all`, last trials and rounds of the experiment may not have been trained.
+    """
+
+    def __init__(self, source: Result, has_all: bool = True):
+        self._source, self._has_all = source, has_all
 
     def adopt(self, options):
         source, given = self._source, unmasked(self._source.archive.name, options)
@@ -89,13 +91,10 @@ class OfResult(Tickets):
         if describe(model) != self._source.model_description:
             name = f"{self._source.archive.name}, {self._source.config['model']}"
             raise InputError(f"the model {settings.model} is not the network of {name}")
-        self._check_rounds(settings)
+        for trial in settings.trial_numbers if self._has_all else ():
+            self._source.round(trial, settings.rounds)  # says that there is none
         for found in self._source.trials:
             check_connections(model, found.structure, f"{self._source.archive.name}, trial {found.number}")
-
-    def _check_rounds(self, settings: Settings) -> None:
-        for trial in settings.trial_numbers:
-            self._source.round(trial, settings.rounds)  # says that there is none
 
     def planned(self, plan):
         longest = max((trial.rounds for trial in self._source.trials), key=len)
@@ -107,13 +106,6 @@ class OfResult(Tickets):
 
     def masks(self, trial, round):
         return {name: np.array(mask) for name, mask in self._source.round(trial, round).masks.items()}
-
-
-class OfItself(OfResult):
-    """The tickets that an experiment was given, from its own file, whose last trials and rounds may not have been trained."""
-
-    def _check_rounds(self, settings: Settings) -> None:
-        """Take those that are there."""
 
 
 def unmasked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,14 +144,3 @@ def digest(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
     for name, value in arrays:
         found.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
     return found.hexdigest()[:16]
-
-
-class Given(Pruner):
-    """Does not prune: the masks of every round are those of a trial of tickets."""
-
-    def __init__(self, tickets: Tickets, trial: int):
-        self._tickets, self._number = tickets, trial
-
-    def prune(self, round: int, trained: State, masks: Masks) -> Masks:
-        """Return the masks of a round."""
-        return self._tickets.masks(self._number, round)

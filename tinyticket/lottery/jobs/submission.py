@@ -17,7 +17,7 @@ from tinyticket.interruption import deferred
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.job import Job, Workshop, cpu
-from tinyticket.store import Run
+from tinyticket.store import Run, by_column
 
 log = logging.getLogger(__name__)
 
@@ -271,8 +271,8 @@ class Elsewhere(Jobs):
         """Tell what came of a job, and of what its worker's notes did not say or could not be seen from here."""
         self._begun(asked)
         if asked.job.start.trains:
-            for row in run.history:
-                self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
+            for row in run.history.tolist():
+                self._evaluated(asked, by_column(row))
         end(self._callback, asked.job, run)
 
     def _forget(self, asked: _Asked) -> None:
