@@ -26,9 +26,6 @@ from tinyticket.lottery.settings.table import MASKING, SETTINGS
 from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result, check_unmoved
 
-Draw = Callable[[int], State]
-"""From a trial to the theta_0 that it would have."""
-
 
 class Tickets:
     """Masks, and weights to start them from, that an experiment is given."""
@@ -51,8 +48,8 @@ class Tickets:
         """Return a plan with the counts of the tickets."""
         raise NotImplementedError
 
-    def initial(self, trial: int, draw: Draw) -> State:
-        """Return theta_0 of a trial."""
+    def initial(self, trial: int, draw: Callable[[int], State]) -> State:
+        """Return theta_0 of a trial, which without tickets would be drawn."""
         raise NotImplementedError
 
     def masks(self, trial: int, round: int) -> Masks:

@@ -71,7 +71,7 @@ def _keep_earlier(file: h5py.File) -> None:
 
 
 def write_incomplete(file: h5py.File, diverged: Mapping[str, int], unfinished: Sequence[int] = ()) -> None:
-    """Write in which rounds trials diverged, by their numbers, and which that are under way have no round before others that do."""
+    """Write in which rounds trials diverged, and which trials before others are under way without a round; nothing if none."""
     trials = {"trials": list(unfinished)} if unfinished else {}
     for name, held in ((DIVERGED, diverged), (UNFINISHED, trials)):
         file.attrs.pop(name, None)

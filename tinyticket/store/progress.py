@@ -73,12 +73,8 @@ def fingerprint(value: Any) -> str:
 def write_progress(path: Path, key: str, progress: Progress, structure: Mapping[str, np.ndarray]) -> None:
     """Write a training under way, in the place of what the file held; `key` says which training it is.
 
-    The structure with which it began is not written again while it is the same.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written; what the file held is untouched.
+    The structure with which it began is not written again while it is the same. If it cannot be written, which InputError says,
+    what the file held is untouched.
     """
     _check_own(path)
     image = io.BytesIO()
@@ -109,12 +105,7 @@ def read_progress(
 ) -> Progress:
     """Read a training under way back, of a network with an outline and of at most so many iterations.
 
-    It began with a structure.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, or of another training than `key` says.
+    It began with a structure. InputError says that it is damaged, or of another training than `key` says.
     """
     _check_own(path)
     with Archive(path).read() as root:

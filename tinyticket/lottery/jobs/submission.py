@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -226,7 +227,7 @@ class Elsewhere(Jobs):
             lines = file.read().rpartition(b"\n")[0]
         asked.read += len(lines) + bool(lines)
         for line in lines.splitlines():
-            kind, *said = worker.read_note(line)
+            kind, *said = json.loads(line)  # as `worker.do` notes
             if kind == "begun":
                 asked.begun = True
                 self._begun(asked)

@@ -61,9 +61,8 @@ class Again:
         settings = Settings.from_plain(result.config)
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else result.network()
-        given = (
-            OfResult(result, has_all=False) if settings.masks_from != "none" else None
-        )  # the masks are in this file too
+        in_file = settings.masks_from != "none"  # the masks that it was given are in this file too
+        given = OfResult(result, has_all=False) if in_file else None
         self.experiment = Experiment(
             made, dataset, settings=settings, masks_from=given, threads=threads, callbacks=callbacks
         )

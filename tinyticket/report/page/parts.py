@@ -46,9 +46,8 @@ class Fact(NamedTuple):
 def facts(result: Result) -> list[Fact]:
     """Return the verdict in a few numbers."""
     verdict, networks = result.verdict, result.networks
-    trials = Fact(
-        str(count := verdict["trials"]), f"{'trial' if count == 1 else 'trials'}, each from other initial weights"
-    )
+    count = verdict["trials"]
+    trials = Fact(str(count), f"{'trial' if count == 1 else 'trials'}, each from other initial weights")
     smallest = min(verdict["winning_rounds"], key=lambda number: _density(verdict, number)["density"], default=None)
     if smallest is None:
         return [Fact("none", f"no {networks.sought} is proved"), trials]
