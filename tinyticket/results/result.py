@@ -165,8 +165,9 @@ class Result(Shown):
         """Return the connections of sparse layers in a state of the network, by weight; InputError if they are none."""
         found = {}
         for weight, shape in self._sparse.items():
+            starts, columns = structure_names(weight)
             with about(f"{self.archive.name} is damaged: {weight.rpartition('.')[0]}"):
-                found[weight] = Connections(shape, *(state[name] for name in structure_names(weight)))
+                found[weight] = Connections(shape, state[starts], state[columns])
         return found
 
     def trained_by(self, trial: int, round: int) -> tuple[dict[str, Any], dict[str, Any]]:
