@@ -44,6 +44,14 @@ def small(tmp_path_factory):
     return find(trials=2, data=DATA, out=tmp_path_factory.mktemp("small") / "small.h5")
 
 
+@pytest.fixture(scope="session")
+def npz(tmp_path_factory):
+    """The data of the small experiment as a file."""
+    from tests.cli.commands import save_npz
+
+    return save_npz(tmp_path_factory.mktemp("data") / "mine.npz")
+
+
 @pytest.fixture
 def out(tmp_path):
     """Where an experiment may write its result file."""

@@ -3,8 +3,9 @@
 The command line answers these with their one sentence and exit code 2; anything else is a bug and shows its traceback.
 """
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class InputError(ValueError):
@@ -21,6 +22,15 @@ class DeviceMemoryError(InputError):
 
 class WorkerError(RuntimeError):
     """A process that trained beside this one has died: killed, or out of memory."""
+
+
+@contextlib.contextmanager
+def about(what: object) -> Iterator[None]:
+    """Begin the sentence of an InputError that comes up in a block with what it is about, such as "ticket.npz: ..."."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from None
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.cli.commands import Outcome, find_arguments, save_npz
+from tests.cli.commands import Outcome, find_arguments
 from tests.lottery.experiments import find
 from tinyticket import cli
 
@@ -16,11 +16,6 @@ def own_folders(monkeypatch, tmp_path):
 def patience(monkeypatch):
     """Let commands be silent, however slow a machine is."""
     monkeypatch.setattr("tinyticket.cli.waiting.PATIENCE", 600)
-
-
-@pytest.fixture(scope="session")
-def npz(tmp_path_factory):
-    return save_npz(tmp_path_factory.mktemp("data") / "mine.npz")
 
 
 @pytest.fixture(scope="session")

@@ -176,6 +176,7 @@ OPTIONS = {
     "seed": ("3", 3),
     "validation": ("50", 50),
     "evaluate_every": ("6", 6),
+    "test_at": ("minima", "minima"),
     "model": ("mlp-12-9-8-3", "mlp-12-9-8-3"),
 }
 
@@ -416,8 +417,3 @@ def test_an_error_in_the_users_code_keeps_its_traceback(find_command, own_model)
 def test_the_config_is_what_show_prints(find_command, command, out):
     find_command("--quiet", rounds=0)
     assert json.loads(command("show", out, "--json").out)["config"] == tt.load(out).config
-
-
-def test_the_test_set_may_be_read_at_minima_alone(find_command, out):
-    assert find_command("--test-at", "minima", rounds=0).code == 0
-    assert tt.load(out).config["test_at"] == "minima"

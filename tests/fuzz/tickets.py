@@ -36,7 +36,7 @@ from tinyticket.lottery import extend, find, merge
 from tinyticket.lottery.record import write_round
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.settings import Settings
-from tinyticket.lottery.transfer import Given, Network, OfResult, label
+from tinyticket.lottery.transfer import Network, OfResult, label
 from tinyticket.report.export import export
 from tinyticket.report.table import analysis_table, comparison_table, table, title
 from tinyticket.results import Result, compare, load
@@ -119,9 +119,7 @@ def questions(result: Result, path: Path, folder: Path, whole: Path) -> dict[str
         "model": lambda: result.model(trial, last, weights="start"),
         "rewind": lambda: result.rewind(trial),
         "label": lambda: (label(result), Network(result)(np.random.default_rng(0))),
-        "masks": lambda: [
-            Given(OfResult(result), t.number).prune(r.number, {}, {}) for t in result.trials for r in t.rounds
-        ],
+        "masks": lambda: [OfResult(result).masks(t.number, r.number) for t in result.trials for r in t.rounds],
     }
 
 

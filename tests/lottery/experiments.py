@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pytest
 
 import tinyticket as tt
 from tinyticket.data import Dataset, from_arrays
@@ -95,6 +96,14 @@ class InterruptAt(Callback):
         if self._left == 0:
             raise self._error
         self._left -= 1
+
+
+def interrupted(run, times=1, after=0, **options):
+    """Run an experiment that is interrupted so many times, each time after so many more rounds, to its end; return its result."""
+    for _ in range(times):
+        with pytest.raises(Interrupt):
+            run(**options, callbacks=InterruptAt("committed", after))
+    return run(**options)
 
 
 class Recorder(Callback):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import DATA, Interrupt, InterruptAt, contents, differing, find
+from tests.lottery.experiments import DATA, contents, differing, find, interrupted
 from tinyticket.compiler import EagerStep
 from tinyticket.errors import InputError
 from tinyticket.lottery.mask_0 import MASK_0, frozen_weights
@@ -105,9 +105,7 @@ def test_controls_have_the_same_action(found):
 
 def test_an_interrupted_run_ends_as_one_that_was_not(tmp_path):
     options = {"mask_0": "freeze-away", "rounds": 2, "controls": "random"}
-    with pytest.raises(Interrupt):
-        find(**options, out=tmp_path / "halves.h5", callbacks=InterruptAt("committed", 1))
-    find(**options, out=tmp_path / "halves.h5")
+    interrupted(find, after=1, **options, out=tmp_path / "halves.h5")
     find(**options, out=tmp_path / "whole.h5", threads=1)
     assert not differing(contents(tmp_path / "halves.h5"), contents(tmp_path / "whole.h5"))
     with pytest.raises(InputError, match="mask-0 was freeze-away and is now zero"):

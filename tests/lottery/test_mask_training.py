@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import DATA, MODEL, SMALL, Interrupt, InterruptAt, Recorder, contents, differing, find
+from tests.lottery.experiments import DATA, MODEL, SMALL, InterruptAt, Recorder, contents, differing, find, interrupted
 from tinyticket import nn
 from tinyticket.compiler import EagerStep
 from tinyticket.data import batches, split_validation
@@ -181,9 +181,7 @@ def test_what_is_only_evaluated_is_no_training(tmp_path, workers):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(found, name, tmp_path):
     options = {**METHODS[name], "iterations": 60, "threads": 1}
-    with pytest.raises(Interrupt):
-        find(**options, out=tmp_path / "halves.h5", callbacks=InterruptAt("committed"))
-    halves = find(**options, out=tmp_path / "halves.h5")
+    halves = interrupted(find, **options, out=tmp_path / "halves.h5")
     assert not differing(contents(found[name], tmp_path), contents(halves, tmp_path))
     assert find(
         **options, out=tmp_path / "halves.h5", callbacks=InterruptAt("training_begun")

@@ -12,12 +12,11 @@ from tests.lottery.experiments import (
     MODEL,
     SIZES,
     SMALL,
-    Interrupt,
-    InterruptAt,
     contents,
     differing,
     equal_bytes,
     find,
+    interrupted,
 )
 from tinyticket import prune
 from tinyticket.lottery import Experiment, stream
@@ -232,10 +231,8 @@ def test_pruning_at_0_is_no_control_of_itself():
 )
 def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(changes, out):
     changes = {"controls": "inverted", **changes}
-    for _ in range(2):
-        with pytest.raises(Interrupt):
-            find(out=out, callbacks=InterruptAt("committed"), **changes)
-    assert differing(contents(find(out=out, **changes).path), contents(find(**changes), out.parent)) == []
+    interrupted(find, times=2, out=out, **changes)
+    assert differing(contents(out), contents(find(**changes), out.parent)) == []
 
 
 def test_another_criterion_is_another_experiment(out):
@@ -279,9 +276,7 @@ def test_ties_of_changed_signs_are_random_in_new_files_and_by_index_in_those_tha
 
 def test_a_run_with_random_ties_goes_on_and_replays_to_the_same_bits(out):
     changes = {**FLIPS, "controls": "inverted"}
-    with pytest.raises(Interrupt):
-        find(out=out, callbacks=InterruptAt("committed"), **changes)
-    result = find(out=out, **changes)
+    result = interrupted(find, out=out, **changes)
     assert differing(contents(result.path), contents(find(**changes), out.parent)) == []
     assert replay(result, 0, 2, data=DATA).agrees
     for ticket in result.trials[0].rounds[1:]:

@@ -18,6 +18,7 @@ from tests.lottery.experiments import (
     contents,
     differing,
     find,
+    interrupted,
 )
 from tests.lottery.networks import Counting, plain
 from tinyticket.data import Dataset
@@ -73,11 +74,8 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(kind, after, kept, 
 
 
 def test_a_run_can_be_interrupted_again_and_again(small, out):
-    for _ in range(6):
-        with pytest.raises(Interrupt):
-            find(trials=2, out=out, callbacks=InterruptAt("committed"))
-    result = find(trials=2, out=out)
-    assert differing(contents(small.path), contents(result.path)) == []
+    interrupted(find, times=6, trials=2, out=out)
+    assert differing(contents(small.path), contents(out)) == []
 
 
 def test_ctrl_c_is_an_interruption_like_any_other(small, out):
@@ -149,10 +147,8 @@ def test_a_setting_from_the_future_is_named(out):
 
 
 def test_buffers_survive_a_resumption(out):
-    with pytest.raises(Interrupt):
-        find(lambda rng: Counting(rng), out=out, callbacks=InterruptAt("committed", 1))
-    resumed, whole = find(lambda rng: Counting(rng), out=out), find(lambda rng: Counting(rng))
-    assert differing(contents(out), contents(whole, out.parent)) == []
+    resumed = interrupted(find, after=1, model=lambda rng: Counting(rng), out=out)
+    assert differing(contents(out), contents(find(lambda rng: Counting(rng)), out.parent)) == []
     assert resumed.trials[0].rounds[2].trained["steps"].tolist() == [SMALL["iterations"]]
 
 
@@ -162,9 +158,7 @@ def test_one_shot_resumes_and_global_scope_too(out):
         {"scope": "global", "schedule": MultiStep([5, 10])},
     ):
         out.unlink(missing_ok=True)
-        with pytest.raises(Interrupt):
-            find(out=out, callbacks=InterruptAt("committed", 1), **changes)
-        find(out=out, **changes)
+        interrupted(find, after=1, out=out, **changes)
         assert differing(contents(out), contents(find(**changes), out.parent)) == []
 
 

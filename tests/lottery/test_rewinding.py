@@ -11,13 +11,12 @@ from tests.lottery.experiments import (
     DATA,
     MODEL,
     SMALL,
-    Interrupt,
-    InterruptAt,
     Recorder,
     contents,
     differing,
     equal_bytes,
     find,
+    interrupted,
 )
 from tests.lottery.networks import Counting, Watching
 from tinyticket.errors import InputError
@@ -256,11 +255,8 @@ def test_a_control_of_a_late_ticket_has_its_weights_optimizer_and_batches():
 @modes
 def test_the_same_bits_again_and_after_interruptions_anywhere(mode, out):
     mode = {"controls": "random", **mode}
-    whole = contents(find(**mode), out.parent)
-    for _ in range(2):
-        with pytest.raises(Interrupt):
-            find(out=out, callbacks=InterruptAt("committed"), **mode)
-    assert differing(whole, contents(find(out=out, **mode).path)) == []
+    interrupted(find, times=2, out=out, **mode)
+    assert differing(contents(out), contents(find(**mode), out.parent)) == []
 
 
 @pytest.mark.parametrize("name", ["late", "lr", "continue, late, eager"])

@@ -5,13 +5,8 @@ import resource
 
 import pytest
 
-from tests.cli.commands import call, find_arguments, one_sentence, save_npz
+from tests.cli.commands import call, find_arguments, one_sentence
 from tests.lottery.experiments import contents, differing, find
-
-
-@pytest.fixture(scope="module")
-def npz(tmp_path_factory):
-    return save_npz(tmp_path_factory.mktemp("data") / "mine.npz")
 
 
 def limit_files_to(size):

@@ -12,9 +12,7 @@ import subprocess
 import sys
 import time
 
-import pytest
-
-from tests.cli.commands import ENVIRONMENT, call, find_arguments, save_npz, start
+from tests.cli.commands import ENVIRONMENT, call, find_arguments, start
 from tests.lottery.experiments import contents, differing, find
 from tinyticket.lottery.keeper import VARIABLE
 
@@ -27,11 +25,6 @@ KINDS = {
     "rigl": {"method": "rigl", "rounds": None, "one_shot": 0.2, "controls": "static"},
 }
 CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
-
-
-@pytest.fixture(scope="module")
-def npz(tmp_path_factory):
-    return save_npz(tmp_path_factory.mktemp("data") / "mine.npz")
 
 
 def test_forked_runs_ended_in_commits_and_checkpoints_lose_nothing():

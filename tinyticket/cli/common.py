@@ -68,10 +68,7 @@ def takes(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def callbacks(quiet: bool, log: str | None = None, tensorboard: str | None = None, out: str = "") -> list[Callback]:
     """Return the callbacks of the options --quiet, --log and --tensorboard.
 
-    Raises
-    ------
-    InputError
-        If one of them names a result file: `out`, or one of a sweep in the folder `out`.
+    InputError says that one of them names a result file: `out`, or one of a sweep in the folder `out`.
     """
     from tinyticket.lottery.callbacks import CSVLog, ProgressBar, TensorBoard
 

@@ -65,5 +65,5 @@ def _text(comparison: Comparison, kind: str) -> str:
     if kind == "json":
         return json.dumps(comparison.plain(), indent=1) + "\n"
     if kind == "csv":
-        return text.csv_text(compared.comparison_rows(comparison), empty="row")
+        return text.csv_text(compared.comparison_rows(comparison))
     return {"markdown": text.markdown, "latex": text.latex}[kind](*compared.comparison_cells(comparison))

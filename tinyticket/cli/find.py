@@ -184,8 +184,4 @@ def find(
 
         show_plan(experiment, quiet)
         return
-    result = experiment.run()
-    if quiet:
-        click.echo(result.verdict["text"])
-    else:
-        show_result(result)
+    show_result(experiment.run(), quiet)

@@ -21,11 +21,7 @@ def _goes_on(command: Callable[..., Any]) -> Callable[..., Any]:
         running = {"workers", "executor"}
         given = {name: value for name, value in options.items() if value is not None or name not in running}
         given.setdefault("workers", None)  # as many as there are threads
-        result = command(file, callbacks=callbacks(quiet, log, tensorboard, file), **given).run()
-        if quiet:
-            click.echo(result.verdict["text"])
-        else:
-            show_result(result)
+        show_result(command(file, callbacks=callbacks(quiet, log, tensorboard, file), **given).run(), quiet)
 
     run = click.option("--masks-from", metavar="FILE", help="Where the masks are from, if the file's were given.")(run)
     return common(takes("log", "tensorboard")(from_file(takes("workers", "scheduler")(run))))

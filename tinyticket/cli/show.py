@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from tinyticket.results import Result
 
 
-def show_result(result: Result) -> None:
-    """Print title, table and verdict."""
+def show_result(result: Result, quiet: bool = False) -> None:
+    """Print title, table and verdict, or the verdict alone."""
+    if quiet:
+        click.echo(result.verdict["text"])
+        return
     from tinyticket.report.table import key, table, title
 
     click.echo(title(result))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinyticket.data.files import open_content, printable
 from tinyticket.data.npz import read_npz
 from tinyticket.data.tables import DELIMITERS, lines_of
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, about
 from tinyticket.kernels.csr import check_rows
 from tinyticket.nn import Connections
 
@@ -50,14 +50,12 @@ def read_connections(
         If the file cannot be read or is damaged, holds no edges, or a name that is not among those given; a line is named.
     """
     path = Path(path)
-    try:
+    with about(path):
         if path.suffix.lower() == ".npz":
             edges, shape = _of_matrix(read_npz(path, _choose, words=("format",)))
             return Connections.from_edges(edges, shape, input_names, output_names)
         names = [*(input_names or ()), *(output_names or ())]
         return Connections.from_edges(_of_table(path, names), None, input_names, output_names)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def _of_table(path: Path, names: Iterable[str]) -> Any:

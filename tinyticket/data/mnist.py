@@ -9,7 +9,7 @@ from tinyticket.data.dataset import Dataset
 from tinyticket.data.folders import Folder
 from tinyticket.data.idx import IMAGES, LABELS, read_idx
 from tinyticket.data.published import Publication, PublishedFile
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, about
 
 # Sizes and SHA-256 digests: TensorFlow Datasets, tensorflow_datasets/url_checksums/mnist.txt and fashion_mnist.txt.
 MNIST = Publication(
@@ -81,10 +81,8 @@ def load_mnist(publication: Publication, folder: Folder = None) -> Dataset:
     train_images, train_labels, test_images, test_labels = publication.paths(folder)
     train = _read_pair(train_images, train_labels)
     test = _read_pair(test_images, test_labels)
-    try:
+    with about(f"{publication.name} in {train_images.parent}"):
         return from_arrays(*train, *test, name=publication.name, classes=CLASSES)
-    except InputError as error:
-        raise InputError(f"{publication.name} in {train_images.parent}: {error}") from None
 
 
 def _read_pair(images: Path, labels: Path) -> tuple[NDArray, NDArray]:

@@ -22,7 +22,7 @@ from tinyticket.data.dataset import Dataset
 from tinyticket.data.files import BLOCK, fill, printable
 from tinyticket.data.sparse_inputs import CsrMatrix
 from tinyticket.data.zipped import Zip, open_zip
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, about
 
 MOST_HEADER = 1 << 14  # bytes before an array's values, more than NumPy takes
 
@@ -63,11 +63,9 @@ def load_npz(path: str | PathLike[str], numbers: bool = False) -> Dataset:
     """
     path = Path(path)
     arrays: dict[str, Any] = read_npz(path, _choose, FORMATS)
-    try:
+    with about(path):
         _assemble_matrices(arrays)
         return assemble(arrays, path.name, numbers=numbers)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def read_npz(

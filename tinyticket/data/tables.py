@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tinyticket.data.arrays import assemble
 from tinyticket.data.dataset import Dataset
 from tinyticket.data.files import Content, open_content, printable
-from tinyticket.errors import InputError, near
+from tinyticket.errors import InputError, about, near
 
 LONGEST_LINE = 1 << 20  # characters
 DELIMITERS = (",", ";", "\t")
@@ -58,10 +58,8 @@ def load_csv(path: str | PathLike[str], target: str = "", numbers: bool = False)
             raise InputError(f"{path} is no text in UTF-8 ({error.reason}); expected a CSV file") from None
         except csv.Error as error:
             raise InputError(f"{path} is no CSV file: {printable(error)}") from None
-    try:
+    with about(path):
         return assemble({"x_train": columns, "y_train": targets}, path.name, numbers=numbers)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def is_frame(data: Any) -> bool:

@@ -13,16 +13,10 @@ SECONDS_A_CALL = 0.25
 
 
 def calls(first: int, last: int, evaluate_every: int, others: tuple[int, ...], device: str) -> Iterator[range]:
-    """Yield the iterations of one call after the other, timing whatever is done with them.
+    """Yield the iterations from the first to the last, of one call after the other, timing whatever is done with them.
 
-    Parameters
-    ----------
-    first, last
-        The iterations from which and up to which is trained.
-    evaluate_every, others
-        Where something else is to be done in between: calls end there.
-    device
-        That of the settings; the host of another device than the CPU waits once a call, of as many steps as can be.
+    Calls end where something else is to be done in between: every so many iterations, and at others. The host of another device
+    than the CPU waits once a call, of as many steps as can be.
     """
     cuts = {last, *range(evaluate_every, last, evaluate_every), *others}
     steps = 1  # of a call at most, until it is known how long one takes

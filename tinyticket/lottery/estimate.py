@@ -19,7 +19,7 @@ from tinyticket.lottery.jobs.executors import processes
 from tinyticket.lottery.mask_training import MaskTrainer
 from tinyticket.lottery.methods.learned import LearnedMask
 from tinyticket.lottery.rewinding import kept_iteration
-from tinyticket.nn import SparseLinear
+from tinyticket.nn import sparse_layers
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -84,26 +84,14 @@ def _state(experiment: Experiment) -> int:
     return sum(parameter.data.nbytes for parameter in experiment.model.parameters())
 
 
-def _structure(experiment: Experiment) -> int:
-    return sum(array.nbytes for array in experiment.model.structure().values())
-
-
-def _connections(experiment: Experiment) -> int:
-    return sum(
-        layer.connections.count for _, layer in experiment.model.named_modules() if isinstance(layer, SparseLinear)
-    )
-
-
 def _memory(experiment: Experiment, workers: int) -> int:
     """Return bytes of memory at the least: all processes have the parts of the data; the whole they share."""
     examples, dataset, copies = experiment.examples, experiment.dataset, workers + 1 if workers > 1 else 1
     parts = sum(x.nbytes for part in (examples.train, examples.validation, examples.test) for x in part)
     each = size.bytes_each(experiment.settings.controls, experiment.settings.method)
-    return (
-        copies * (parts + 8 * _state(experiment) + each * _connections(experiment))
-        + dataset.x_train.nbytes
-        + dataset.y_train.nbytes
-    )
+    connections = sum(layer.connections.count for layer in sparse_layers(experiment.model).values())
+    own = parts + 8 * _state(experiment) + each * connections
+    return copies * own + dataset.x_train.nbytes + dataset.y_train.nbytes
 
 
 def _file(experiment: Experiment) -> int:
@@ -112,9 +100,8 @@ def _file(experiment: Experiment) -> int:
     dense, *tickets = (4 * weights + left[0] // 8 + 48 * _evaluations(settings) for weights in left)
     rewound = 3 * state if kept_iteration(settings) else 0  # weights and what an optimizer remembers of each
     scores = 0 if experiment.method.trains_weights else settings.rounds * 4 * left[0]
-    return settings.trials * (
-        state + _structure(experiment) + dense + _per_ticket(settings) * sum(tickets) + rewound + scores
-    )
+    structure = sum(array.nbytes for array in experiment.model.structure().values())
+    return settings.trials * (state + structure + dense + _per_ticket(settings) * sum(tickets) + rewound + scores)
 
 
 def _seconds_a_step(step: CompiledStep | EagerStep, train: Pair, feed: Iterator[np.ndarray]) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,7 +24,6 @@ from tinyticket.lottery.jobs.submission import Jobs
 from tinyticket.lottery.losses import CROSS_ENTROPY, outputs_for
 from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.record import Record, reached
 from tinyticket.lottery.settings import Settings, resolve
 from tinyticket.lottery.settings.defaults import read, separate
@@ -34,7 +31,6 @@ from tinyticket.lottery.settings.document import takes_settings
 from tinyticket.lottery.size import bytes_each, check_fits
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Trainer
-from tinyticket.lottery.transfer import Given
 from tinyticket.lottery.trial import Memory, TrialRun
 from tinyticket.results.result import Result
 from tinyticket.store import Archive, Run
@@ -212,11 +208,4 @@ class Experiment:
         rounds: int | None = None,
     ) -> TrialRun:
         """Return a trial that can be run; theta_0 is drawn unless given, and it stops after so many rounds."""
-        settings, plan, source, draw = self.settings, self.plan, self.source, self.workshop.draw
-        if initial is None:
-            initial = self.draw_initial(trial)
-        pruner = Pruner(settings, plan, trial, initial, self.model, self.examples.train)
-        if source:
-            pruner = Given(source, trial)
-        network = functools.partial(copy.deepcopy, self.model)
-        return TrialRun(trial, settings, plan, initial, pruner, draw, network, submit, memory, rounds, self.name)
+        return TrialRun(self, trial, memory, submit, self.draw_initial(trial) if initial is None else initial, rounds)

@@ -14,7 +14,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.controls import parse_controls
 from tinyticket.lottery.experiment import Experiment
 from tinyticket.lottery.foreign import open_tickets
-from tinyticket.lottery.replay.again import data_of, same_bits
+from tinyticket.lottery.replay.again import data_of, other_bits
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.transfer import Network
@@ -114,16 +114,10 @@ def continued(
         out=file,
         **running,
     )
-    _check_draws(experiment, result)
-    return experiment
-
-
-def _check_draws(experiment: Experiment, result: Result) -> None:
-    """Raise InputError unless the network draws theta_0 as the file's did: more trials would be of another experiment."""
     trial = result.trials[0].number
-    drawn, held = experiment.draw_initial(trial), result.init(trial)
-    if not all(name in drawn and same_bits(drawn[name], value) for name, value in held.items()):
+    if other_bits(experiment.draw_initial(trial), result.init(trial)):  # more trials would be of another experiment
         raise InputError(
             f"{result.archive.name} drew its initial weights by a function of its own, which is not in the file: give the model "
             "that the experiment was given (--model FILE.py:FUNCTION)"
         )
+    return experiment

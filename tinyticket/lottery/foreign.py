@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, about
 from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.settings.readers import open_result
 from tinyticket.lottery.settings.table import SETTINGS
@@ -44,10 +44,8 @@ class OfWeights(Tickets):
         return {**given, "masks_from": label(self._weights)}
 
     def decided(self, network):
-        try:
+        with about(f"{self._path} does not fit the model"):
             self._weights = fitted(self._weights, network())
-        except InputError as error:
-            raise InputError(f"{self._path} does not fit the model: {error}") from None
         density = self._left() / sum(mask.size for mask in self._weights.masks.values())
         if not 0 < density < 1:
             raise InputError(

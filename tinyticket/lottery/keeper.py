@@ -73,21 +73,15 @@ class Keeper:
 
 
 class FileKeeper(Keeper):
-    """Keeps a training in a file.
+    """Keeps a training in a file."""
 
-    Parameters
-    ----------
-    path
-        Where the training is written.
-    name
-        What remarks call the training.
-    key
-        Returns what tells this training from all others.
-    is_stopped
-        Whether the training shall end early.
-    """
-
-    def __init__(self, path: Path, name: str, key: Callable[[], str], is_stopped: Callable[[], bool] = lambda: False):
+    def __init__(
+        self,
+        path: Path,  # where the training is written
+        name: str,  # what remarks call it
+        key: Callable[[], str],  # -> what tells it from all others
+        is_stopped: Callable[[], bool] = lambda: False,  # whether it shall end early
+    ):
         super().__init__(is_stopped)
         self._path, self._name, self._make_key, self._key = path, name, key, ""
         given = os.environ.get(VARIABLE, "")

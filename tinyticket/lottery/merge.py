@@ -80,7 +80,7 @@ def merge(files: Sequence[str | os.PathLike], out: str | os.PathLike) -> Result:
         write_json(file, "machine", first.machine)
         if earlier := [run for result in results for run in result.earlier]:
             write_json(file, layout.EARLIER, {"runs": earlier})
-        layout.write_diverged(file, diverged)
+        layout.write_incomplete(file, diverged)
 
     with Archive(out).locked(), _written_beside(Path(os.path.realpath(out))) as archive:
         archive.commit(write_header)

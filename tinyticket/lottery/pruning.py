@@ -23,6 +23,7 @@ from tinyticket.prune.initial import NEED_DATA
 if TYPE_CHECKING:
     from tinyticket.lottery.plan import Plan
     from tinyticket.lottery.settings import Settings
+    from tinyticket.lottery.transfer import Tickets
 
 AT_INIT = {"snip": "snip", "grasp": "grasp", "synflow": "synflow", "magnitude-init": "magnitude"}
 AFTER_TRAINING = {"magnitude": "large_final", **{name: name for name in (*prune.CRITERIA, "random")}}
@@ -81,22 +82,28 @@ class Scores:
 
 
 class Pruner:
-    """Prunes in one trial, from theta_0 `initial`, as the settings of its experiment say.
+    """Prunes in one trial, from theta_0 `initial`, as the settings of its experiment say, or to the masks of `tickets` given.
 
     Criteria before training compute with a copy of `model` and see one batch of the training examples.
     """
 
-    def __init__(self, settings: Settings, plan: Plan, trial: int, initial: State, model: Module, examples: Pair):
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Plan,
+        trial: int,
+        initial: State,
+        model: Module,
+        examples: Pair,
+        tickets: Tickets | None = None,
+    ):
         self.settings, self.plan, self.trial, self.initial = settings, plan, trial, initial
-        self._model, self._examples = model, examples
-
-    @property
-    def examples(self) -> int:
-        """How many training examples there are."""
-        return len(self._examples[0])
+        self._model, self._examples, self._tickets = model, examples, tickets
 
     def prune(self, round: int, trained: State, masks: Masks) -> Masks:
         """Return the masks of a round from what was trained before it, or from theta_0 if the criterion is one before training."""
+        if self._tickets:
+            return self._tickets.masks(self.trial, round)
         fractions, is_global = self.plan.fractions[round - 1], self.settings.scope == "global"
         if self.settings.criterion in AT_INIT:
             sizes = {} if is_global else self.plan.sizes

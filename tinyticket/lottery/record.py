@@ -97,12 +97,17 @@ class Record(Memory):
 
     def commit(self, trial: int, round: int, initial: State, runs: Runs) -> None:
         """Write a finished round, all of it or nothing."""
+
+        def write(file: h5py.File, digests: dict[int, str]) -> None:
+            before = None if self._fills else digests.get(trial, self._experiment_digest)
+            digests[trial] = write_round(file, trial, round, initial, runs, before)
+
         archive = self._experiment.archive
         with self._lock, deferred():
             if self._closed:
                 raise CancelledError
             self._diverged = {other: reached for other, reached in self._diverged.items() if other != str(trial)}
-            self._commit(lambda file, digests: self._write(file, digests, trial, round, initial, runs))
+            self._commit(write)
             self._begun = True
             if archive.path is not None:
                 networks = [Training(trial, round, control, 1.0).network for control in runs]
@@ -141,22 +146,15 @@ class Record(Memory):
             if not self._fills:
                 digests.update(self._sealed(file, self._header) if self._digests is None else self._digests)
             write(file, digests)
-            layout.write_diverged(file, self._diverged)
             there = {int(number) for number in (*file["trials"], *self._diverged)}
             trials = range(self._experiment.settings.first_trial, max(there, default=0))
-            layout.write_unfinished(file, [trial for trial in trials if trial not in there])
+            layout.write_incomplete(file, self._diverged, [trial for trial in trials if trial not in there])
             if not self._fills:
                 whole = digest.of_file({**self._header, "diverged": self._diverged}, self._experiment_digest, digests)
                 digest.record(file, whole)
 
         self._experiment.archive.commit(write_all)
         self._has_header, self._digests = True, digests  # not before: they are those of what is in the file
-
-    def _write(
-        self, file: h5py.File, digests: dict[int, str], trial: int, round: int, initial: State, runs: Runs
-    ) -> None:
-        before = None if self._fills else digests.get(trial, self._experiment_digest)
-        digests[trial] = write_round(file, trial, round, initial, runs, before)
 
     @cached_property
     def _header(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset
-from tinyticket.errors import InputError, WorkerError
+from tinyticket.errors import InputError, WorkerError, about
 from tinyticket.lottery import dense, recipes
 from tinyticket.lottery.callbacks import Callback, in_order
 from tinyticket.lottery.experiment import Experiment
@@ -155,11 +155,9 @@ class Sweep:
         return None
 
     def _plan(self, name: str, options: Options) -> Planned:
-        try:
+        with about(f"experiment {name}"):
             experiment = self._experiment(name, options)
             record = Record(experiment)
-        except InputError as error:
-            raise InputError(f"experiment {name}: {error}") from None
         trials = experiment.settings.trial_numbers
         done = sum(reached(record.rounds(trial)) for trial in trials)
         trainings, key = experiment.method.trainings(experiment.settings), _dense_key(experiment.workshop)

@@ -104,7 +104,10 @@ class Trainer:
         self._begin(start, dropout)
         step, last = self._step_of(start), self.settings.iterations if start.trains else start.iteration
         settings, revision, keeper = self.settings, start.revision or Revision(), keeper or Keeper()
-        course = self._resumed(start, step, dropout, keeper) or self._begun(start, revision)
+        course = self._resumed(start, step, dropout, keeper)
+        if course is None:
+            course = Course(start.masks, start.iteration)
+            self._revise(revision, start.iteration, course)
         for row in course.rows:
             watch(by_column(row))
         indices = batches(len(self.examples.train[0]), settings.batch_size, order)
@@ -147,12 +150,6 @@ class Trainer:
         sources = {name: Frozen(prunable[name], value) for name, value in start.frozen.items()}
         network, reason = Sourced(self.model, sources), "pruned weights are frozen, not zero"
         return EagerStep(network, self.optimizer, reason=reason, loss=self.step.loss)
-
-    def _begun(self, start: Start, revision: Revision) -> Course:
-        """Return the course of a training that begins."""
-        course = Course(start.masks, start.iteration)
-        self._revise(revision, start.iteration, course)
-        return course
 
     def _resumed(self, start: Start, step: Step, dropout: np.random.Generator, keeper: Keeper) -> Course | None:
         """Return the course of a training that was interrupted, with the network, its masks and its streams as they were."""

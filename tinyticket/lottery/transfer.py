@@ -21,14 +21,10 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.inputs import check_connections
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.table import MASKING, SETTINGS
 from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result, check_unmoved
-
-Draw = Callable[[int], State]
-"""From a trial to the theta_0 that it would have."""
 
 
 class Tickets:
@@ -52,8 +48,8 @@ class Tickets:
         """Return a plan with the counts of the tickets."""
         raise NotImplementedError
 
-    def initial(self, trial: int, draw: Draw) -> State:
-        """Return theta_0 of a trial."""
+    def initial(self, trial: int, draw: Callable[[int], State]) -> State:
+        """Return theta_0 of a trial, which without tickets would be drawn."""
         raise NotImplementedError
 
     def masks(self, trial: int, round: int) -> Masks:
@@ -62,10 +58,13 @@ class Tickets:
 
 
 class OfResult(Tickets):
-    """The tickets of a result: those of a trial and round are of its trial and round of that number."""
+    """The tickets of a result: those of a trial and round are of its trial and round of that number.
 
-    def __init__(self, source: Result):
-        self._source = source
+    Unless it `has_all`, last trials and rounds of the experiment may not have been trained.
+    """
+
+    def __init__(self, source: Result, has_all: bool = True):
+        self._source, self._has_all = source, has_all
 
     def adopt(self, options):
         source, given = self._source, unmasked(self._source.archive.name, options)
@@ -89,13 +88,10 @@ class OfResult(Tickets):
         if describe(model) != self._source.model_description:
             name = f"{self._source.archive.name}, {self._source.config['model']}"
             raise InputError(f"the model {settings.model} is not the network of {name}")
-        self._check_rounds(settings)
+        for trial in settings.trial_numbers if self._has_all else ():
+            self._source.round(trial, settings.rounds)  # says that there is none
         for found in self._source.trials:
             check_connections(model, found.structure, f"{self._source.archive.name}, trial {found.number}")
-
-    def _check_rounds(self, settings: Settings) -> None:
-        for trial in settings.trial_numbers:
-            self._source.round(trial, settings.rounds)  # says that there is none
 
     def planned(self, plan):
         longest = max((trial.rounds for trial in self._source.trials), key=len)
@@ -107,13 +103,6 @@ class OfResult(Tickets):
 
     def masks(self, trial, round):
         return {name: np.array(mask) for name, mask in self._source.round(trial, round).masks.items()}
-
-
-class OfItself(OfResult):
-    """The tickets that an experiment was given, from its own file, whose last trials and rounds may not have been trained."""
-
-    def _check_rounds(self, settings: Settings) -> None:
-        """Take those that are there."""
 
 
 def unmasked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,14 +141,3 @@ def digest(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
     for name, value in arrays:
         found.update(f"{name} {value.dtype.str} {value.shape}\n".encode() + value.tobytes())
     return found.hexdigest()[:16]
-
-
-class Given(Pruner):
-    """Does not prune: the masks of every round are those of a trial of tickets."""
-
-    def __init__(self, tickets: Tickets, trial: int):
-        self._tickets, self._number = tickets, trial
-
-    def prune(self, round: int, trained: State, masks: Masks) -> Masks:
-        """Return the masks of a round."""
-        return self._tickets.masks(self._number, round)

@@ -5,11 +5,12 @@ It goes straight through its jobs and waits only for what the next one needs: co
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,19 +18,19 @@ from tinyticket.lottery import controls
 from tinyticket.lottery.algorithm import Masks, State, find_tickets, reset
 from tinyticket.lottery.jobs.job import CONTINUED, Job, Training
 from tinyticket.lottery.mask_0 import frozen_weights
-from tinyticket.lottery.methods import method_of
 from tinyticket.lottery.methods.tickets import Tickets
-from tinyticket.lottery.plan import Plan
 from tinyticket.lottery.pruning import Pruner
 from tinyticket.lottery.revision import Revision
 from tinyticket.lottery.rewinding import Rewinding, kept_iteration
-from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.start import Start
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module
 from tinyticket.results.naming import metric_of
 from tinyticket.results.round import Round
 from tinyticket.store import Checkpoint, Run
+
+if TYPE_CHECKING:
+    from tinyticket.lottery.experiment import Experiment
 
 Runs = dict[str | None, Run]
 """The trainings of a round by control: None for its ticket (in round 0 the dense network), CONTINUED for what is pruned next."""
@@ -73,23 +74,21 @@ class TrialRun:
 
     def __init__(
         self,
+        experiment: Experiment,
         number: int,
-        settings: Settings,
-        plan: Plan,
-        initial: State,  # theta_0
-        pruner: Pruner,  # chooses the masks
-        draw: Callable[[np.random.Generator], State],  # -> another theta_0
-        network: Callable[[], Module],  # -> one of the networks, with whatever weights
-        submit: Callable[[Job], Future[Run]],
         memory: Memory,  # where finished rounds are
+        submit: Callable[[Job], Future[Run]],
+        initial: State,  # theta_0
         rounds: int | None = None,  # after which to stop, if not after the last one
-        experiment: str = "",  # how a sweep calls it
     ):
-        self.number, self.settings, self.plan, self.initial = number, settings, plan, initial
-        self.pruner, self.draw, self._submit, self._memory = pruner, draw, submit, memory
-        self.network = network
+        self.settings = settings = experiment.settings
+        self.plan, self.method, self.draw = experiment.plan, experiment.method, experiment.workshop.draw
+        self.number, self.initial, self._memory, self._submit = number, initial, memory, submit
         self.rounds = settings.rounds if rounds is None else rounds
-        self.method, self._experiment = method_of(settings), experiment
+        train = experiment.examples.train
+        self.pruner = Pruner(settings, self.plan, number, initial, experiment.model, train, experiment.source)
+        self.epoch = len(train[0]) // settings.batch_size  # iterations in which every training example is seen once
+        self._experiment = experiment
         self.rewinding = Rewinding(settings.rewind, settings.rewind_to, initial, settings.rewind_optimizer)
         self.continues = settings.strategy == "continue"
         self._checkpoint: Checkpoint | None = None
@@ -132,7 +131,7 @@ class TrialRun:
             done.set_result(run)
             return done
         metric = metric_of(vars(self.settings)).title
-        training = Training(self.number, round, control, self.plan.densities[round], self._experiment, metric)
+        training = Training(self.number, round, control, self.plan.densities[round], self._experiment.name, metric)
         return self._submit(Job(training, start, keep_at))
 
     def _wait(self, training: Future[Run]) -> Run:
@@ -149,10 +148,9 @@ class TrialRun:
             runs = {control: training.result() for control, training in trainings.items()}
             self._memory.commit(self.number, round, self.initial, runs)
 
-    @property
-    def epoch(self) -> int:
-        """Iterations in which every training example is seen once."""
-        return self.pruner.examples // self.settings.batch_size
+    def network(self) -> Module:
+        """Return one of the experiment's networks, with whatever weights, to be changed."""
+        return copy.deepcopy(self._experiment.model)
 
     def dense_start(self, mask: str | dict[str, Any], revision: Revision) -> Start:
         """Return a start at theta_0 of all weights, some of which a revision takes away; `mask` names the way in the file."""

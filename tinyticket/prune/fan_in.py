@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, about
 from tinyticket.prune.counts import kept, removed
 from tinyticket.prune.densities import Shapes, checked_density
 from tinyticket.prune.selection import Arrays, Masks, check, checked_fraction, drop_smallest, largest
@@ -99,12 +99,9 @@ def srigl_masks(
         share = 0 if name == last else salient
         weight, gradient = (np.abs(part[name]).reshape(len(mask), -1) for part in (weights, gradients))
         room = budget[name] if budget else int(np.count_nonzero(mask))
-        try:
-            moved[name] = _move(weight, gradient, mask.reshape(len(mask), -1), fraction, share, room).reshape(
-                mask.shape
-            )
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from None
+        with about(name):
+            found = _move(weight, gradient, mask.reshape(len(mask), -1), fraction, share, room)
+        moved[name] = found.reshape(mask.shape)
     return moved
 
 

@@ -27,20 +27,14 @@ MARKERS = ("", "o", "s", "^", "D", "v", "P", "X")
 KINDS = ("dense", "ticket", "reinit", "random", "reshuffle", "reinit-signed", "static", "rewound")
 
 
-def colour_of(network: str) -> int:
-    """Return the place in COLOURS of a network: "dense", "ticket" or the name of a control."""
-    kind = kind_of(network)
-    return KINDS.index(kind) if kind in KINDS else 4 + zlib.crc32(kind.encode()) % (len(COLOURS) - 4)
-
-
-def is_second(network: str) -> bool:
-    """Whether a network is a second control of its kind, such as "reinit-2"."""
-    return kind_of(network) != network
-
-
 def style_of(network: str) -> str:
-    """Return the style of a network's line, such as "n2"; a second control of a kind, "n2 second", has the colour of the first."""
-    return f"n{colour_of(network)}" + (" second" if is_second(network) else "")
+    """Return the style of the line of "dense", "ticket" or a control, such as "n2", for its place in COLOURS.
+
+    A second control of a kind, "n2 second", has the colour of the first.
+    """
+    kind = kind_of(network)
+    place = KINDS.index(kind) if kind in KINDS else 4 + zlib.crc32(kind.encode()) % (len(COLOURS) - 4)
+    return f"n{place}" + (" second" if kind != network else "")
 
 
 def label_of(result: Result, network: str) -> str:

@@ -29,4 +29,4 @@ def _round(round: Round) -> dict[str, Any]:
 
 def to_csv(result: Result) -> str:
     """Return the rows as comma-separated text with a header."""
-    return csv_text(list(rows(result)), empty="trial")
+    return csv_text(list(rows(result)))

@@ -17,10 +17,10 @@ LATEX = {
 """Characters that LaTeX obeys, and how they are written."""
 
 
-def csv_text(rows: Sequence[dict[str, Any]], empty: str) -> str:
-    """Return rows as comma-separated text with a header, which is `empty` where there are none."""
+def csv_text(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows, of which there is one at least, as comma-separated text with a header."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [empty])
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

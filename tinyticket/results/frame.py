@@ -24,13 +24,7 @@ def rows(result: Result) -> Iterator[dict[str, Any]]:
 
 
 def frame(rows: Iterator[dict[str, Any]]) -> Any:
-    """Return rows as a DataFrame of pandas, or where that is not installed of polars.
-
-    Raises
-    ------
-    InputError
-        If neither is installed.
-    """
+    """Return rows as a DataFrame of pandas, or where that is not installed of polars; raise InputError if neither is."""
     for name in LIBRARIES:
         try:
             library = importlib.import_module(name)

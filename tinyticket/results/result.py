@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyticket.errors import InputError, printable
-from tinyticket.nn import Connections, Module, SparseLinear, build, described_weights, structure_names
+from tinyticket.errors import InputError, about, printable
+from tinyticket.nn import Connections, Module, build, described_weights, sparse_layers, structure_names
 from tinyticket.nn.sources import CONSTANTS
 from tinyticket.prune import apply_masks
 from tinyticket.results.frame import frame, rows
@@ -146,12 +146,12 @@ class Result(Shown):
 
     @cached_property
     def _sparse(self) -> dict[str, tuple[int, int]]:
-        """Outputs and inputs of layers that have some connections alone, by name."""
+        """Outputs and inputs of layers that have some connections alone, by weight."""
         with self.archive.read() as root:
             outline = layout.read_outline(root)
         a_number_each = any(len(outline.shapes[weight]) == 1 for weight in outline.masked)  # of the connections
-        layers = self.network().named_modules() if a_number_each else ()
-        return {name: layer.connections.shape for name, layer in layers if isinstance(layer, SparseLinear)}
+        layers = sparse_layers(self.network()) if a_number_each else {}
+        return {weight: layer.connections.shape for weight, layer in layers.items()}
 
     def connections(self, trial: int, round: int, control: str | None = None) -> dict[str, Connections]:
         """Return the connections of a network's sparse layers after its training, of which masks keep some, by weight.
@@ -164,13 +164,10 @@ class Result(Shown):
     def connections_in(self, state: Mapping[str, np.ndarray]) -> dict[str, Connections]:
         """Return the connections of sparse layers in a state of the network, by weight; InputError if they are none."""
         found = {}
-        for layer, shape in self._sparse.items():
-            weight = f"{layer}.weight" if layer else "weight"
-            try:
-                starts, columns = structure_names(weight)
+        for weight, shape in self._sparse.items():
+            starts, columns = structure_names(weight)
+            with about(f"{self.archive.name} is damaged: {weight.rpartition('.')[0]}"):
                 found[weight] = Connections(shape, state[starts], state[columns])
-            except InputError as error:
-                raise InputError(f"{self.archive.name} is damaged: {layer}: {error}") from None
         return found
 
     def trained_by(self, trial: int, round: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -248,10 +245,8 @@ class Result(Shown):
         masks, state = chosen.masks, chosen.trained if weights == "trained" else self.init(trial)
         if weights == "start":
             masks, state = chosen.start_masks, self.start(trial, round)
-        try:
+        with about(f"{self.archive.name} is damaged: trial {trial}, round {round}"):
             fill(model, masks, state, chosen.frozen)
-        except InputError as error:
-            raise InputError(f"{self.archive.name} is damaged: trial {trial}, round {round}: {error}") from None
         return model.eval()
 
     def to_frame(self) -> Any:
@@ -321,7 +316,5 @@ def fill(model: Module, masks: Mapping, state: Mapping, frozen: Mapping) -> None
         parameter.mask = None if name in frozen else masks.get(name)
     model.load_state_dict(with_frozen(state, masks, frozen))
     for name, layer in model.named_modules():
-        try:
+        with about(name):
             getattr(layer, "connections", None)  # those of the state are looked at
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from None

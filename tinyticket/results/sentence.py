@@ -45,18 +45,15 @@ def of(comparisons: list[Comparison], networks: Networks) -> str:
     )
 
 
-def too_short(at_end: int, trainings: int) -> str:
-    """Return what there is to say if many trainings stop at their last iteration."""
-    if not at_end or at_end < SHORT * trainings:
-        return ""
-    return f"; trainings too short: {at_end} of {trainings} stop at their last iteration"
-
-
-def in_vain(at_start: int, trainings: int) -> str:
-    """Return what there is to say if many trainings made nothing better."""
-    if not at_start or at_start < SHORT * trainings:
-        return ""
-    return f"; trained in vain: {at_start} of {trainings} are best before their first step, as with too large a learning rate"
+def of_stops(at_start: int, at_end: int, trainings: int) -> str:
+    """Return what there is to say if many trainings stop at their last iteration, or made nothing better."""
+    said = ""
+    if at_end and at_end >= SHORT * trainings:
+        said = f"; trainings too short: {at_end} of {trainings} stop at their last iteration"
+    if at_start and at_start >= SHORT * trainings:
+        reason = "as with too large a learning rate"
+        said += f"; trained in vain: {at_start} of {trainings} are best before their first step, {reason}"
+    return said
 
 
 def _numbers(comparison: Comparison) -> str:

@@ -106,9 +106,7 @@ def verdict(result: Result) -> dict[str, Any]:
     at_end = sum(stop == run.history["iteration"][-1] for stop, run in zip(stops, runs, strict=True))
     return {
         "text": printable(  # the words for networks may be a stranger's
-            sentence.of(comparisons, result.networks)
-            + sentence.too_short(at_end, len(runs))
-            + sentence.in_vain(stops.count(0), len(runs))
+            sentence.of(comparisons, result.networks) + sentence.of_stops(stops.count(0), at_end, len(runs))
         ),
         "sought": result.networks.found().rstrip(","),
         "trials": len(result.trials),

@@ -47,12 +47,7 @@ def contents_of(checkpoint: Checkpoint, initial: Mapping[str, np.ndarray] | None
 def read_checkpoint(group: Group, shapes: Shapes, structure: Mapping[str, np.ndarray]) -> Checkpoint:
     """Return a checkpoint from its contents in the file, given the shapes of parameters and buffers by name.
 
-    `structure` has the arrays of whole numbers that are not there, as they are shared.
-
-    Raises
-    ------
-    InputError
-        If it is not all there.
+    `structure` has the arrays of whole numbers that are not there, as they are shared. InputError says what is missing.
     """
     state: dict[str, np.ndarray] = {}
     slots: dict[str, dict[str, np.ndarray]] = {}

@@ -33,6 +33,11 @@ class Contents(NamedTuple):
     arrays: dict[str, np.ndarray]
     attributes: dict[str, dict[str, Any]]
 
+    def add(self, group: str, inner: Contents) -> None:
+        """Add what stands in a group of this one."""
+        self.arrays.update({f"{group}/{path}": value for path, value in inner.arrays.items()})
+        self.attributes.update({f"{group}/{path}".rstrip("/"): held for path, held in inner.attributes.items()})
+
 
 def write(group: h5py.Group, contents: Contents) -> None:
     """Write contents into a new group; groups in it keep the order of their members, which for states is the model's.
@@ -79,9 +84,7 @@ def read(group: Group, tables: Mapping[str, np.dtype], without: Collection[str] 
         if name in without:
             continue
         if group.is_group(name):
-            inner = read(group.group(name), tables)
-            found.arrays.update({f"{name}/{path}": value for path, value in inner.arrays.items()})
-            found.attributes.update({f"{name}/{path}".rstrip("/"): held for path, held in inner.attributes.items()})
+            found.add(name, read(group.group(name), tables))
         else:
             found.arrays[name] = group.array(name, table=tables.get(name))
             found.attributes[name] = group.attributes(name)

@@ -39,7 +39,7 @@ def read_history(group: Group) -> np.ndarray:
     iterations = history["iteration"]
     if not len(history) or iterations[0] < 0 or iterations[-1] > LARGEST or (iterations[1:] <= iterations[:-1]).any():
         raise group.damage("its iterations do not go upward from 0 or more", "history")
-    least = _least(group)
+    least = METRICS[read_metric(group)]
     for name in ("validation_accuracy", "test_accuracy"):
         if ((history[name] < least) | (history[name] > 1)).any():  # NaN where a network diverged
             raise group.damage(f"{name} is not between {least:g} and 1", "history")
@@ -57,10 +57,6 @@ def read_metric(group: Group) -> str:
 def read_cpu(group: Group) -> str:
     """Return the kind of CPU that did a training, empty if it is that of the process that wrote the file."""
     return group.text("cpu") if group.has("cpu") else ""
-
-
-def _least(group: Group) -> float:
-    return METRICS[read_metric(group)]
 
 
 def read_origin(group: Group) -> dict[str, Any]:
@@ -98,7 +94,7 @@ def read_scalars(group: Group) -> dict[str, Any]:
         ("density", 0, 1),
         ("weights_left", 0, math.inf),
         ("early_stop_iteration", 0, LARGEST),
-        ("test_accuracy", _least(group), 1),
+        ("test_accuracy", METRICS[read_metric(group)], 1),
     ):
         if scalars[name] < least or scalars[name] > most:  # NaN where a network diverged
             raise group.damage(f"it cannot be {scalars[name]}", name)

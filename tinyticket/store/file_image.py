@@ -57,25 +57,13 @@ def _held_back(method: Callable[Concatenate[FileImage, P], int]) -> Callable[Con
 
 
 class FileImage(io.RawIOBase):
-    """The parts of a file one after another, pages that replace some of their bytes, and what a commit changes.
-
-    Attributes
-    ----------
-    streams : list of file objects
-        Where the parts lie; they are closed with the image.
-    changed : dict of bytearray
-        Pages by number, as a commit has changed them.
-    tail : bytearray
-        What a commit has added after the last part.
-    error : BaseException or None
-        The first exception in what HDF5 has called, which cannot pass through HDF5; `check` raises it.
-    """
+    """The parts of a file one after another, pages that replace some of their bytes, and what a commit changes."""
 
     def __init__(self, file: IO[bytes] | None = None):
-        self.streams: list[IO[bytes]] = []
-        self.changed: dict[int, bytearray] = {}
-        self.tail = bytearray()
-        self.error: BaseException | None = None
+        self.streams: list[IO[bytes]] = []  # where the parts lie; they are closed with the image
+        self.changed: dict[int, bytearray] = {}  # pages by number, as a commit has changed them
+        self.tail = bytearray()  # what a commit has added after the last part
+        self.error: BaseException | None = None  # the first in what HDF5 has called, which cannot pass through HDF5
         self._parts: list[Part] = []
         self._pages: dict[int, Buffer] = {}
         self._at = 0

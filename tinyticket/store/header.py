@@ -22,10 +22,7 @@ Check = Callable[[Any], bool]
 def read_header(root: Group) -> dict[str, Any]:
     """Return config, model, data, versions, machine, networks (empty in the first files), diverged, unfinished, earlier and seed.
 
-    Raises
-    ------
-    InputError
-        If one of them is missing or is not what it should be.
+    InputError says which of them is missing or is not what it should be.
     """
     header: dict[str, Any] = {name: root.json(name) for name in ("config", "model", "data", "versions", "machine")}
     _check(root, "config", header["config"], CONFIG, LATER)

@@ -93,10 +93,7 @@ def clear(file: Path) -> None:
 def open_image(file: Path) -> FileImage:
     """Return what a file holds together with its journal; who asked closes it.
 
-    Raises
-    ------
-    InputError
-        If that cannot be read, or the journal is damaged or belongs to another file.
+    InputError says that it cannot be read, or that the journal is damaged or belongs to another file.
     """
     seen = None
     with system_errors(file):

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -70,20 +70,13 @@ def _keep_earlier(file: h5py.File) -> None:
     write_json(file, EARLIER, {"runs": [*kept, {**before, "rounds": rounds}]})
 
 
-def write_diverged(file: h5py.File, diverged: Mapping[str, int]) -> None:
-    """Write in which rounds trials diverged, by their numbers, if any did."""
-    if diverged:
-        write_json(file, DIVERGED, diverged)
-    elif DIVERGED in file.attrs:
-        del file.attrs[DIVERGED]
-
-
-def write_unfinished(file: h5py.File, trials: list[int]) -> None:
-    """Write which trials are under way that have no round yet, if any are before others that have."""
-    if trials:
-        write_json(file, UNFINISHED, {"trials": trials})
-    elif UNFINISHED in file.attrs:
-        del file.attrs[UNFINISHED]
+def write_incomplete(file: h5py.File, diverged: Mapping[str, int], unfinished: Sequence[int] = ()) -> None:
+    """Write in which rounds trials diverged, and which trials before others are under way without a round; nothing if none."""
+    trials = {"trials": list(unfinished)} if unfinished else {}
+    for name, held in ((DIVERGED, diverged), (UNFINISHED, trials)):
+        file.attrs.pop(name, None)
+        if held:
+            write_json(file, name, held)
 
 
 def machine() -> dict[str, Any]:
@@ -197,12 +190,10 @@ def contents_of(run: Run, initial: State) -> Contents:
     trained = without_structure(run.trained, initial)
     survivors = {name: value[run.masks[name]] if name in run.masks else value for name, value in trained.items()}
     found = Contents({}, {"": {**run.scalars(), "start": run.origin, "plan": run.plan}})
-    for which, masks in (("mask", run.masks), ("start_mask", run.start_masks or {})):
-        packed = contents_of_masks(which, masks)
-        found.arrays.update(packed.arrays)
-        found.attributes.update(packed.attributes)
+    found.add("mask", contents_of_masks(run.masks))
+    found.add("start_mask", contents_of_masks(run.start_masks or {}))
     for which, state in (("trained", survivors), ("frozen", run.frozen), ("scores", run.scores)):
-        found.arrays.update({f"{which}/{name}": value for name, value in state.items()})
+        found.add(which, Contents(dict(state), {}))
     found.arrays["history"] = run.history
     if run.metric != "accuracy":
         found.attributes[""]["metric"] = run.metric
@@ -211,11 +202,10 @@ def contents_of(run: Run, initial: State) -> Contents:
     return found
 
 
-def contents_of_masks(group: str, masks: Mapping[str, np.ndarray]) -> Contents:
-    """Return what stands in the file of masks in a group of this name: packed bits."""
-    places = {f"{group}/{name}": mask for name, mask in masks.items()}
-    packed = {place: np.packbits(mask) for place, mask in places.items()}
-    return Contents(packed, {place: {"shape": mask.shape} for place, mask in places.items()})
+def contents_of_masks(masks: Mapping[str, np.ndarray]) -> Contents:
+    """Return what stands in the file of masks: packed bits."""
+    packed = {name: np.packbits(mask) for name, mask in masks.items()}
+    return Contents(packed, {name: {"shape": mask.shape} for name, mask in masks.items()})
 
 
 def read_start_masks(group: Group, outline: Outline) -> dict[str, np.ndarray]:

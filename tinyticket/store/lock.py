@@ -19,15 +19,7 @@ from tinyticket.interruption import deferred
 
 @contextlib.contextmanager
 def held(file: Path) -> Iterator[None]:
-    """Hold a file against other runs.
-
-    Raises
-    ------
-    InputError
-        If another process holds it.
-    OSError
-        If nothing can be written beside it.
-    """
+    """Hold a file against other runs; raise InputError if another one holds it, OSError if nothing can be written beside it."""
     with contextlib.ExitStack() as stack:
         with deferred():  # a signal is heard when the lock is sure to be given back
             stack.enter_context(_taken(file))

@@ -17,25 +17,13 @@ LARGEST = 1 << 24
 BytesAt = Callable[[int, int], bytes]
 
 
-def read_old_text(bytes_at: BytesAt, header: int, name: bytes, longest: int) -> bytes:
-    """Return a text of variable length.
-
-    Parameters
-    ----------
-    bytes_at
-        A function from an address and a count to bytes of the file, which raises ValueError outside of it.
-    header
-        The address of the header of the object that has the attribute.
-    name
-        Of the attribute.
-    longest
-        How long it may be.
-
-    Raises
-    ------
-    ValueError or struct.error
-        If it is not there, longer, or its heap is damaged.
-    """
+def read_old_text(
+    bytes_at: BytesAt,  # from an address and a count to bytes of the file; raises ValueError outside of it
+    header: int,  # the address of the header of the object that has the attribute
+    name: bytes,  # of the attribute
+    longest: int,  # how long it may be
+) -> bytes:
+    """Return a text of variable length; raise ValueError or struct.error if it is not there, longer, or its heap is damaged."""
     for kind, content in _messages(bytes_at, header):
         if kind == ATTRIBUTE and (found := _attribute(content))[0] == name:
             length, address, index = struct.unpack_from("<IQI", found[1])

@@ -24,66 +24,29 @@ from tinyticket.store.run import HISTORY
 
 @dataclass
 class Course:
-    """What a training has come to, besides its network.
+    """What a training has come to, besides its network."""
 
-    Attributes
-    ----------
-    masks : dict of boolean arrays
-        As they are now.
-    iteration : int
-        How many iterations have been trained.
-    rows : list of tuples
-        The history so far, in the columns of HISTORY.
-    since : int
-        How many rows are of networks before the masks changed last.
-    losses : list of arrays
-        Of the iterations since the last row, in pieces.
-    plans : list of dict
-        How the iterations before each change of masks were executed, "until" then.
-    seconds : float
-        Wall time so far.
-    checkpoint : Checkpoint or None
-        What is kept to rewind to, if the training has come there.
-    """
-
-    masks: dict[str, np.ndarray]
-    iteration: int
-    rows: list[tuple] = field(default_factory=list)
-    since: int = 0
-    losses: list[np.ndarray] = field(default_factory=list)
-    plans: list[dict[str, Any]] = field(default_factory=list)
-    seconds: float = 0.0
-    checkpoint: Checkpoint | None = None
+    masks: dict[str, np.ndarray]  # as they are now
+    iteration: int  # how many have been trained
+    rows: list[tuple] = field(default_factory=list)  # the history so far, in the columns of HISTORY
+    since: int = 0  # how many rows are of networks before the masks changed last
+    losses: list[np.ndarray] = field(default_factory=list)  # of the iterations since the last row, in pieces
+    plans: list[dict[str, Any]] = field(default_factory=list)  # of the iterations "until" each change of masks
+    seconds: float = 0.0  # wall time so far
+    checkpoint: Checkpoint | None = None  # what is kept to rewind to, if the training has come there
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A training under way: everything that the rest of it depends on.
-
-    Attributes
-    ----------
-    course : Course
-    network : Checkpoint
-        Parameters, buffers and what the optimizer remembers.
-    newest : bool
-        Whether the step had newer values than the parameters (`Step.is_newest`), of which gradients are computed in another way.
-    plan : dict
-        How steps under the present masks are executed.
-    dropout : dict
-        The state of dropout's generator; what else is drawn depends on the iteration alone.
-    revision : dict
-        What the changes of masks to come depend on, in JSON values ...
-    arrays : dict of arrays
-        ... and in arrays.
-    """
+    """A training under way: everything that the rest of it depends on."""
 
     course: Course
-    network: Checkpoint
-    newest: bool
-    plan: dict[str, Any]
-    dropout: dict[str, Any]
-    revision: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    network: Checkpoint  # parameters, buffers and what the optimizer remembers
+    newest: bool  # whether the step had newer values than the parameters: their gradients are computed in another way
+    plan: dict[str, Any]  # how steps under the present masks are executed
+    dropout: dict[str, Any]  # the state of dropout's generator; what else is drawn depends on the iteration alone
+    revision: dict[str, Any]  # what the changes of masks to come depend on, in JSON values ...
+    arrays: dict[str, np.ndarray]  # ... and in arrays
 
 
 def fingerprint(value: Any) -> str:
@@ -110,12 +73,8 @@ def fingerprint(value: Any) -> str:
 def write_progress(path: Path, key: str, progress: Progress, structure: Mapping[str, np.ndarray]) -> None:
     """Write a training under way, in the place of what the file held; `key` says which training it is.
 
-    The structure with which it began is not written again while it is the same.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written; what the file held is untouched.
+    The structure with which it began is not written again while it is the same. If it cannot be written, which InputError says,
+    what the file held is untouched.
     """
     _check_own(path)
     image = io.BytesIO()
@@ -131,14 +90,13 @@ def _contents(key: str, progress: Progress, structure: Mapping[str, np.ndarray])
     numbers = {"format_version": layout.FORMAT_VERSION, "since": course.since, "newest": int(progress.newest)}
     plan = {**progress.plan, "before": course.plans}
     objects = {"plan": plan, "dropout": progress.dropout, "revision": progress.revision}
-    found = layout.contents_of_masks("mask", course.masks)
+    found = Contents({}, {"": {**texts, **numbers, **objects, "seconds": course.seconds}})
+    found.add("mask", layout.contents_of_masks(course.masks))
     found.arrays["history"], found.arrays["losses"] = np.array(course.rows, HISTORY), _losses(course)
-    found.attributes[""] = {**texts, **numbers, **objects, "seconds": course.seconds}
-    for group, kept in (("network", progress.network), ("rewind", course.checkpoint)):
-        inner = contents_of(kept, structure) if kept else Contents({}, {})
-        found.arrays.update({f"{group}/{name}": value for name, value in inner.arrays.items()})
-        found.attributes.update({f"{group}/{name}".rstrip("/"): held for name, held in inner.attributes.items()})
-    found.arrays.update({f"arrays/{name}": value for name, value in progress.arrays.items()})
+    found.add("network", contents_of(progress.network, structure))
+    if course.checkpoint:
+        found.add("rewind", contents_of(course.checkpoint, structure))
+    found.add("arrays", Contents(progress.arrays, {}))
     return found
 
 
@@ -147,12 +105,7 @@ def read_progress(
 ) -> Progress:
     """Read a training under way back, of a network with an outline and of at most so many iterations.
 
-    It began with a structure.
-
-    Raises
-    ------
-    InputError
-        If it is damaged, or of another training than `key` says.
+    It began with a structure. InputError says that it is damaged, or of another training than `key` says.
     """
     _check_own(path)
     with Archive(path).read() as root:

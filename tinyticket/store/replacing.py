@@ -16,12 +16,9 @@ from tinyticket.errors import InputError
 
 
 def put(path: Path, write: Callable[[IO[bytes]], object], of: Path | None = None) -> None:
-    """Let a file have what `write` writes, all of it or as before; whoever may read the file that it is `of` may read it.
+    """Let a file have what `write` writes, all of it or, with an OSError, as before.
 
-    Raises
-    ------
-    OSError
-        If that cannot be done.
+    Whoever may read the file that it is `of` may read it.
     """
     file = of or path
     copy = file.with_name(f".{file.name}.{secrets.token_hex(8)}.partial")

@@ -29,51 +29,21 @@ def by_column(row: tuple) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Run:
-    """One training of one network.
+    """One training of one network; masks and arrays by the names of weights, `origin` and `plan` in JSON values."""
 
-    Attributes
-    ----------
-    masks : dict of boolean arrays
-        What survived, by weight.
-    trained : dict of arrays
-        All parameters and buffers after the last iteration.
-    history : ndarray of dtype HISTORY
-        A row for every evaluation.
-    origin : dict
-        Where the starting weights came from, in JSON values.
-    plan : dict
-        How the training was executed (eagerly, or with which kernel for each layer under which masks), in JSON values.
-    seconds : float
-        Wall time of the training.
-    checkpoint : Checkpoint or None
-        The training at the iteration that was asked for, if any.
-    start_masks : dict of boolean arrays or None
-        What the training began with, where that was drawn and has changed since.
-    final_mask : int
-        The iteration from which on the network is the one that is reported: before, gradual pruning was under way.
-    frozen : dict of arrays
-        What pruned weights were where not zero, by weight: 0 under survivors.
-    scores : dict of arrays
-        Of weights whose mask was learned, by weight.
-    cpu : str
-        The kind of CPU that trained, if it is another than that of the process that wrote the file.
-    metric : str
-        What stands in the columns of accuracies: "accuracy" or, for targets that are numbers, "r2".
-    """
-
-    masks: dict[str, np.ndarray]
-    trained: dict[str, np.ndarray]
-    history: np.ndarray
-    origin: dict[str, Any]
-    plan: dict[str, Any]
-    seconds: float
-    checkpoint: Checkpoint | None = None
-    final_mask: int = 0
-    start_masks: dict[str, np.ndarray] | None = None
-    frozen: Mapping[str, np.ndarray] = field(default_factory=dict)
-    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
-    cpu: str = ""
-    metric: str = "accuracy"
+    masks: dict[str, np.ndarray]  # what survived
+    trained: dict[str, np.ndarray]  # all parameters and buffers after the last iteration
+    history: np.ndarray  # of dtype HISTORY: a row for every evaluation
+    origin: dict[str, Any]  # where the starting weights came from
+    plan: dict[str, Any]  # how it was executed: eagerly, or with which kernel for each layer under which masks
+    seconds: float  # wall time
+    checkpoint: Checkpoint | None = None  # the training at the iteration that was asked for, if any
+    final_mask: int = 0  # the iteration from which on it has the mask that is reported
+    start_masks: dict[str, np.ndarray] | None = None  # what it began with, where that was drawn and has changed since
+    frozen: Mapping[str, np.ndarray] = field(default_factory=dict)  # pruned weights, where not zero: 0 under survivors
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)  # of weights whose mask was learned
+    cpu: str = ""  # the kind that trained, if it is another than that of the process that wrote the file
+    metric: str = "accuracy"  # what the columns of accuracies hold: that or, for targets that are numbers, "r2"
 
     def scalars(self) -> dict[str, Any]:
         """Return the numbers that stand as attributes in the file."""

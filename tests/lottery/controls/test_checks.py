@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.lottery.controls.tickets import MASKS, TICKETS, TRAINED, control, kept, ticket
+from tests.lottery.controls.tickets import MASKS, TRAINED, control, every_ticket, kept, ticket
 from tinyticket.errors import InputError
 from tinyticket.lottery import controls, reset
 from tinyticket.lottery.controls import KINDS
@@ -13,7 +13,7 @@ from tinyticket.lottery.controls import KINDS
 OF_MASKS = [name for name in KINDS if name != "rewired"]  # which is one of networks that were never dense
 
 
-@pytest.mark.parametrize("make", TICKETS.values(), ids=TICKETS)
+@every_ticket
 @pytest.mark.parametrize("name", OF_MASKS)
 def test_every_control_differs_from_its_ticket_and_says_in_how_many_places(name, make):
     start, of = control(name, make()), make().start

@@ -12,6 +12,7 @@ from tests.lottery.controls.tickets import (
     TICKETS,
     TRAINED,
     control,
+    every_ticket,
     kept,
     rewound,
 )
@@ -19,7 +20,6 @@ from tests.lottery.experiments import equal_bytes
 from tinyticket import prune
 from tinyticket.lottery import reset
 
-every_ticket = pytest.mark.parametrize("make", TICKETS.values(), ids=TICKETS)
 NAMES = ["random", "prune-at-0", "inverted"]
 
 

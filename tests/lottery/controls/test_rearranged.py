@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.lottery.controls.tickets import MASKS, ORIGIN, THETA_0, TICKETS, control, rewound, ticket
+from tests.lottery.controls.tickets import MASKS, ORIGIN, THETA_0, control, every_ticket, rewound, ticket
 from tests.lottery.experiments import equal_bytes
 
-every_ticket = pytest.mark.parametrize("make", TICKETS.values(), ids=TICKETS)
 NAMES = ["reshuffle", "reshuffle-signed", "noise-0.5", "noise-1", "noise-2", "noise-3"]
 
 

@@ -8,9 +8,9 @@ from tests.lottery.controls.tickets import (
     ORIGIN,
     PRUNABLE,
     THETA_0,
-    TICKETS,
     TRAINED,
     control,
+    every_ticket,
     rewound,
     ticket,
 )
@@ -20,7 +20,6 @@ from tinyticket.lottery import reset
 from tinyticket.lottery.replay.again import Again
 
 REDRAWN = ["reinit", "reinit-signed", "reinit-trained-signs", "constant-signed"]
-every_ticket = pytest.mark.parametrize("make", TICKETS.values(), ids=TICKETS)
 
 
 @every_ticket

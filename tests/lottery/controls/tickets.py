@@ -1,6 +1,7 @@
 """A small ticket to make controls of, as it is at iteration 0, after late rewinding, or with its weights kept."""
 
 import numpy as np
+import pytest
 
 from tests.lottery.experiments import MODEL
 from tinyticket import prune
@@ -58,6 +59,7 @@ def kept():
 
 
 TICKETS = {"init": ticket, "rewound": rewound, "kept": kept}
+every_ticket = pytest.mark.parametrize("make", TICKETS.values(), ids=TICKETS)
 
 
 def control(name, of=None, seed=2):

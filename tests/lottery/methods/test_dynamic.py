@@ -17,6 +17,7 @@ from tests.lottery.experiments import (
     contents,
     differing,
     find,
+    interrupted,
 )
 from tinyticket import prune
 from tinyticket.compiler import EagerStep
@@ -172,12 +173,8 @@ def test_all_methods_start_from_one_mask():
 
 @pytest.mark.parametrize("method", SPARSE)
 def test_a_run_that_was_interrupted_goes_on_to_the_same_bits_with_any_number_of_threads(method, out):
-    whole = sparse(method, trials=2, threads=1)
-    for after in (0, 0, 0):
-        with pytest.raises(Interrupt):
-            sparse(method, trials=2, threads=2, out=out, callbacks=InterruptAt("committed", after))
-    result = sparse(method, trials=2, threads=2, out=out)
-    assert differing(contents(result.path), contents(whole, out.parent)) == []
+    interrupted(sparse, times=3, method=method, trials=2, threads=2, out=out)
+    assert differing(contents(out), contents(sparse(method, trials=2, threads=1), out.parent)) == []
 
 
 def test_another_first_mask_in_the_file_is_noticed(out):

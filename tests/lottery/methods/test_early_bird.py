@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.lottery.experiments import DATA, MODEL, SMALL, Interrupt, InterruptAt, contents, differing, find
+from tests.lottery.experiments import DATA, MODEL, SMALL, contents, differing, find, interrupted
 from tinyticket import prune
 from tinyticket.autograd import Tensor
 from tinyticket.data import batches, from_arrays, split_validation
@@ -86,18 +86,15 @@ def test_the_authors_way_resumes_to_the_same_bits(out):
     whole = early(**changes)
     assert whole.trials[0].rounds[1].origin["mask"] == "early-bird"
     assert whole.trials[0].rounds[1].early_stop_iteration >= whole.trials[0].rounds[1].origin["drawn"]
-    with pytest.raises(Interrupt):
-        early(**changes, out=out, callbacks=InterruptAt("committed"))
-    assert differing(contents(early(**changes, out=out).path), contents(whole, out.parent)) == []
+    interrupted(early, **changes, out=out)
+    assert differing(contents(out), contents(whole, out.parent)) == []
 
 
 @pytest.mark.parametrize("scope", ["global", "erk"])
 def test_it_resumes_to_the_same_bits(scope, out):
-    whole = early(scope=scope, controls="random,rewound", one_shot=[0.2])
-    with pytest.raises(Interrupt):
-        early(scope=scope, controls="random,rewound", one_shot=[0.2], out=out, callbacks=InterruptAt("committed"))
-    result = early(scope=scope, controls="random,rewound", one_shot=[0.2], out=out)
-    assert differing(contents(result.path), contents(whole, out.parent)) == []
+    changes = {"scope": scope, "controls": "random,rewound", "one_shot": [0.2]}
+    interrupted(early, **changes, out=out)
+    assert differing(contents(out), contents(early(**changes), out.parent)) == []
 
 
 def test_a_training_of_less_than_five_epochs_is_refused():
@@ -219,11 +216,8 @@ def test_the_scales_of_the_moment_decide():
 
 @pytest.mark.parametrize("eager", [False, True])
 def test_by_channels_it_resumes_to_the_same_bits(out, eager):
-    whole = by_channels(controls="random", eager=eager)
-    with pytest.raises(Interrupt):
-        by_channels(controls="random", eager=eager, out=out, callbacks=InterruptAt("committed"))
-    result = by_channels(controls="random", eager=eager, out=out)
-    assert differing(contents(result.path), contents(whole, out.parent)) == []
+    result = interrupted(by_channels, controls="random", eager=eager, out=out)
+    assert differing(contents(out), contents(by_channels(controls="random", eager=eager), out.parent)) == []
     checks = verify(result, data=IMAGES, model=normalised)
     assert not [check for check in checks if check.failures]
 

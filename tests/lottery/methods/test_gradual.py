@@ -11,12 +11,11 @@ from tests.lottery.experiments import (
     MODEL,
     SIZES,
     SMALL,
-    Interrupt,
-    InterruptAt,
     contents,
     differing,
     equal_bytes,
     find,
+    interrupted,
 )
 from tinyticket import prune
 from tinyticket.errors import InputError
@@ -130,10 +129,8 @@ def test_tickets_have_the_counts_of_one_shot_pruning_and_resume_to_the_same_bits
         for ticket in first.rounds[1:]:
             for control in ticket.controls.values():
                 assert {n: m.sum() for n, m in control.masks.items()} == {n: m.sum() for n, m in ticket.masks.items()}
-    for _ in range(3):
-        with pytest.raises(Interrupt):
-            gradual(out=out, callbacks=InterruptAt("committed"), **changes)
-    assert differing(contents(gradual(out=out, **changes).path), contents(whole, out.parent)) == []
+    interrupted(gradual, times=3, out=out, **changes)
+    assert differing(contents(out), contents(whole, out.parent)) == []
 
 
 def test_one_stops_early_among_the_iterations_with_the_final_mask_only():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinyticket as tt
-from tests.lottery.experiments import DATA, SMALL, Interrupt, InterruptAt, contents, differing, find
+from tests.lottery.experiments import DATA, SMALL, contents, differing, find, interrupted
 from tinyticket import nn, prune
 from tinyticket.compiler import EagerStep
 from tinyticket.data import batches
@@ -131,11 +131,8 @@ def test_a_moving_network_replays_to_the_bit(result):
 
 
 def test_a_run_that_was_interrupted_goes_on_to_the_same_bits_with_any_number_of_threads(result, out):
-    method = result.config["method"]
-    with pytest.raises(Interrupt):
-        moving(method, threads=2, out=out, callbacks=InterruptAt("committed", 0))
-    again = moving(method, threads=2, out=out)
-    assert differing(contents(again.path), contents(result, out.parent)) == []
+    interrupted(moving, method=result.config["method"], threads=2, out=out)
+    assert differing(contents(out), contents(result, out.parent)) == []
 
 
 def test_methods_of_masks_move_masks_of_connections_as_before():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tinyticket.errors import InputError
+from tinyticket.store.replacing import system_errors
 
 if TYPE_CHECKING:
     from tinyticket.lottery.jobs.job import Training
@@ -66,13 +67,9 @@ def in_order(callbacks: Callback | Iterable[Callback]) -> Callback:
     return several[0] if len(several) == 1 else Callbacks(several)
 
 
-@contextlib.contextmanager
-def writing(path: str | os.PathLike) -> Iterator[None]:
+def writing(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
     """Raise an InputError that names the path of a log where the system refuses to open, write or close it."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"the log {os.fspath(path)} cannot be written: {error.strerror or error}") from None
+    return system_errors(f"the log {os.fspath(path)}", "written")
 
 
 def _to_each(event: str) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from tinyticket.lottery.algorithm import reset
 from tinyticket.lottery.controls.ticket import Ticket
 from tinyticket.lottery.start import Start
-from tinyticket.nn import SparseLinear
+from tinyticket.nn import sparse_layers, structure_names
 
 
 def rewired(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) -> Start:
@@ -21,11 +21,9 @@ def rewired(ticket: Ticket, rng: np.random.Generator, origin: dict[str, Any]) ->
     network, masks, weights = ticket.network(), dict(ticket.start.masks), ticket.start.weights
     for parameter in network.parameters():
         parameter.mask = None
-    for name, layer in network.named_modules():
-        if isinstance(layer, SparseLinear):
-            prefix = f"{name}." if name else ""
-            layer.starts.data, layer.columns.data = weights[f"{prefix}starts"], weights[f"{prefix}columns"]
-            layer.connections, masks[f"{prefix}weight"] = layer.connections.rewired_under(masks[f"{prefix}weight"], rng)
+    for name, layer in sparse_layers(network).items():
+        layer.starts.data, layer.columns.data = (weights[places] for places in structure_names(name))
+        layer.connections, masks[name] = layer.connections.rewired_under(masks[name], rng)
     network.reset_parameters(rng)
     origins = {"weights": origin, "mask": origin, "statistics": origin}
     return Start(masks, reset(network.state_dict(), masks), origins)

@@ -10,10 +10,12 @@ import logging
 import os
 import pickle
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -129,7 +131,7 @@ def open_jobs(executor: Executor | str | None, callback: Callback, threads: int,
             jobs = stack.enter_context(cluster(executor, callback))
         elif executor is not None:  # whoever gave it ends it; each of its workers has one thread
             folder = stack.enter_context(shared_folder())
-            jobs = Elsewhere(_packer(folder), folder, lambda: executor, callback, workers, workers)
+            jobs = Elsewhere(partial(_packed, folder), folder, lambda: executor, callback, workers, workers)
         elif workers > 1:
             jobs = stack.enter_context(local_workers(callback, threads, workers))
         else:
@@ -162,7 +164,7 @@ def local_workers(callback: Callback, threads: int, workers: int) -> Iterator[El
 
     with shared_folder() as folder:
         try:
-            yield Elsewhere(_packer(folder), folder, start, callback, threads, workers, killed=True)
+            yield Elsewhere(partial(_packed, folder), folder, start, callback, threads, workers, killed=True)
         finally:
             stop()
 
@@ -196,19 +198,13 @@ def cluster(address: str, callback: Callback) -> Iterator[Elsewhere]:
         yield Elsewhere(send, folder, lambda: executor, callback, workers, workers, address)
 
 
-def _packer(folder: Path) -> Callable[[Workshop], str]:
-    """Return what writes a workshop where processes of this machine find it."""
-    numbers = itertools.count()
-
-    def write(workshop: Workshop) -> str:
-        place = folder / f"experiment-{next(numbers)}"
-        try:
-            place.mkdir()
-            pack(workshop.contents, place)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise UnshareableError(str(error).splitlines()[0]) from error
-        except OSError as error:
-            raise full(error) from None
-        return str(place)
-
-    return write
+def _packed(folder: Path, workshop: Workshop) -> str:
+    """Write a workshop where processes of this machine find it, and return where that is."""
+    try:
+        place = tempfile.mkdtemp(prefix="experiment-", dir=folder)
+        pack(workshop.contents, Path(place))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UnshareableError(str(error).splitlines()[0]) from error
+    except OSError as error:
+        raise full(error) from None
+    return place

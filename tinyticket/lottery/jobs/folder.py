@@ -23,13 +23,7 @@ PREFIX, OWNER = "tinyticket-trials-", "owner"
 
 @contextlib.contextmanager
 def shared_folder() -> Iterator[Path]:
-    """Make a folder for as long as this process needs it.
-
-    Raises
-    ------
-    InputError
-        If it cannot be made.
-    """
+    """Make a folder for as long as this process needs it; raise InputError if it cannot be made."""
     with contextlib.ExitStack() as stack:
         try:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)))

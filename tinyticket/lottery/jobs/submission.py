@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from tinyticket.interruption import deferred
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
 from tinyticket.lottery.jobs.job import Job, Workshop, cpu
-from tinyticket.store import Run
+from tinyticket.store import Run, by_column
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +227,7 @@ class Elsewhere(Jobs):
             lines = file.read().rpartition(b"\n")[0]
         asked.read += len(lines) + bool(lines)
         for line in lines.splitlines():
-            kind, *said = worker.read_note(line)
+            kind, *said = json.loads(line)  # as `worker.do` notes
             if kind == "begun":
                 asked.begun = True
                 self._begun(asked)
@@ -271,8 +272,8 @@ class Elsewhere(Jobs):
         """Tell what came of a job, and of what its worker's notes did not say or could not be seen from here."""
         self._begun(asked)
         if asked.job.start.trains:
-            for row in run.history:
-                self._evaluated(asked, dict(zip(run.history.dtype.names or (), row.tolist(), strict=True)))
+            for row in run.history.tolist():
+                self._evaluated(asked, by_column(row))
         end(self._callback, asked.job, run)
 
     def _forget(self, asked: _Asked) -> None:

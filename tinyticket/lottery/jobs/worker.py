@@ -106,15 +106,11 @@ def stop(folder: Path, trainings: list[Future[Run]]) -> None:
 
 
 def _note(file: IO[str], *what: Any) -> None:
+    """Write a line of JSON: ["begun"], ["evaluated", row] or ["remark", logger, level, text]."""
     try:
         file.write(json.dumps(what, default=float) + "\n")
     except OSError as error:
         raise full(error) from None
-
-
-def read_note(line: bytes) -> list[Any]:
-    """Return what a worker has noted: ["begun"], ["evaluated", row] or ["remark", logger, level, text]."""
-    return json.loads(line)
 
 
 class _Remarks(logging.Handler):

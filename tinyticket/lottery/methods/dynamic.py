@@ -47,9 +47,8 @@ class Updates(Regrowth):
     def __init__(self, move: Callable[..., Masks], *how: Any):
         super().__init__(*how)
         self._move, self._momentum = move, dict[str, np.ndarray]()
-        self.gradients = min(
-            self.gradients, self.iterations[0]
-        )  # a window reaches back to the update before, not beyond
+        # A window reaches back to the update before, not beyond.
+        self.gradients = min(self.gradients, self.iterations[0])
 
     def see(self, gradients: State) -> None:
         for name, gradient in gradients.items():

@@ -75,7 +75,6 @@ class LearnedMask(Method):
 
     words, trains_weights, has_scores = naming.UNTOUCHED, False, True
     trained = "scores"  # or "weights and scores"
-    rate: float
     weight_decay = 0.0
 
     def schedule(self, iterations: int) -> Schedule:
@@ -162,8 +161,8 @@ class OneRound(LearnedMask):
 class SupermaskMethod(OneRound):
     """A probability of each weight is learned (Zhou et al. 2019), in one round, whose density it finds."""
 
-    name, rate = "supermask", 100.0
-    defaults: ClassVar = {"score_lr": rate, "rounds": 1, "prune": {}}
+    name = "supermask"
+    defaults: ClassVar = {"score_lr": 100.0, "rounds": 1, "prune": {}}
     own = ("signed_constant", "score_lr", "rescale")
 
     def sources(self, how, weights, settings):
@@ -178,8 +177,8 @@ class SupermaskMethod(OneRound):
 class EdgePopupMethod(LearnedMask):
     """A score of each weight is learned, and the highest of each layer are kept (Ramanujan et al. 2020)."""
 
-    name, rate, weight_decay, takes_matrices = "edge-popup", 0.1, 1e-4, True
-    defaults: ClassVar = {"score_lr": rate, "scope": "uniform"}
+    name, weight_decay, takes_matrices = "edge-popup", 1e-4, True
+    defaults: ClassVar = {"score_lr": 0.1, "scope": "uniform"}
     own = ("signed_constant", "score_lr")
 
     def check(self, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from tinyticket.data import Dataset, catalogue
 from tinyticket.errors import InputError
+from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.experiment import Experiment
@@ -21,11 +22,11 @@ from tinyticket.lottery.jobs.submission import Here
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.settings.table import SETTINGS
 from tinyticket.lottery.streams import stream
-from tinyticket.lottery.transfer import OfItself
+from tinyticket.lottery.transfer import OfResult
 from tinyticket.lottery.trial import Memory
 from tinyticket.nn import Module, describe
 from tinyticket.results.result import Result
-from tinyticket.results.round import Round
+from tinyticket.results.round import Round, Trial
 from tinyticket.store import Run
 
 
@@ -60,7 +61,8 @@ class Again:
         settings = Settings.from_plain(result.config)
         dataset = data_of(result, data, data_folder)
         made = model if model is not None else result.network()
-        given = OfItself(result) if settings.masks_from != "none" else None  # the masks are in this file too
+        in_file = settings.masks_from != "none"  # the masks that it was given are in this file too
+        given = OfResult(result, has_all=False) if in_file else None
         self.experiment = Experiment(
             made, dataset, settings=settings, masks_from=given, threads=threads, callbacks=callbacks
         )
@@ -76,7 +78,7 @@ class Again:
         It is come to as it was when the file was written: the trial is gone through up to this round, where other trainings are
         recalled from the file.
         """
-        recorded, found = self.recorded(trial, round, control), list[Job]()
+        recorded, found = self.result.round(trial, round, control), list[Job]()
 
         def see(job: Job) -> None:
             if job.training.control == control:
@@ -85,7 +87,12 @@ class Again:
         self.go_through(trial, see, round)
         (job,) = found
         if control and starts_anew(control) and "stream" in str(job.start.origin["weights"]):
-            self._check_draws(trial, control)
+            drawn = self.workshop.draw(stream(self.settings.seed, trial, "init"))
+            if other_bits(drawn, self.result.init(trial)):
+                raise InputError(
+                    f"the control {control} started from weights that a function of its own drew, which is not in the file: "
+                    "give the model that the experiment was given"
+                )
         return job
 
     def go_through(self, trial: int, see: Callable[[Job], None], round: int | None = None) -> None:
@@ -93,15 +100,16 @@ class Again:
 
         Whatever comes of a training is recalled from the file.
         """
-        last = len(self._rounds(trial)) - 1 if round is None else round
+        held = next(each.rounds for each in self.result.trials if each.number == trial)
+        last = len(held) - 1 if round is None else round
 
         def submit(job: Job) -> Future[Run]:
             done, control = Future[Run](), job.training.control
-            if control and control not in (ticket := self.recorded(trial, job.training.round)).beside:
+            if control and control not in (ticket := self.result.round(trial, job.training.round)).beside:
                 done.set_result(ticket.run())  # which nothing follows from: the control came later, and not so far
                 return done
             see(job)
-            run = self.recorded(*job.training[:3]).run()
+            run = self.result.round(*job.training[:3]).run()
             done.set_result(replace(run, checkpoint=self.result.rewind(trial)) if job.keep_at else run)
             return done
 
@@ -112,21 +120,6 @@ class Again:
     def do(self, job: Job) -> Run:
         """Do a job in this process, and tell of it."""
         return Here(self.callback, self.experiment.threads).of(self.workshop)(job).result()
-
-    def recorded(self, trial: int, round: int, control: str | None = None) -> Round:
-        """Return what the file holds of a training; raise InputError if it does not."""
-        return self.result.round(trial, round, control)
-
-    def _rounds(self, trial: int) -> list[Round]:
-        return next(held.rounds for held in self.result.trials if held.number == trial)
-
-    def _check_draws(self, trial: int, control: str) -> None:
-        drawn, recorded = self.workshop.draw(stream(self.settings.seed, trial, "init")), self.result.init(trial)
-        if any(drawn[name].tobytes() != value.tobytes() for name, value in recorded.items()):
-            raise InputError(
-                f"the control {control} started from weights that a function of its own drew, which is not in the file: "
-                "give the model that the experiment was given"
-            )
 
 
 class _Recalled(Memory):
@@ -165,6 +158,20 @@ def data_of(
             f"{', '.join(different)} of {name} are others"
         )
     return dataset
+
+
+def chosen_rounds(result: Result, rounds: Iterable[int] | None) -> list[tuple[Trial, Round]]:
+    """Return the rounds of some numbers, or all, with their trials; raise InputError if there is no such round."""
+    chosen = None if rounds is None else {*rounds}
+    for number in chosen or ():
+        result.round(result.trials[0].number, number)  # says that there is none
+    every = [(trial, round) for trial in result.trials for round in trial.rounds]
+    return [(trial, round) for trial, round in every if chosen is None or round.number in chosen]
+
+
+def other_bits(found: State, expected: State) -> list[str]:
+    """Return the names of arrays that are missing, or not the same to the bit."""
+    return [name for name, value in expected.items() if name not in found or not same_bits(found[name], value)]
 
 
 def same_bits(first: np.ndarray, second: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyticket.lottery.algorithm import Masks, State
-from tinyticket.lottery.replay.again import Again
+from tinyticket.lottery.replay.again import Again, chosen_rounds
 from tinyticket.lottery.replay.instability import STABLE, barrier, curve_between
 from tinyticket.results.analyses.analysis import Analysis, Found, means
 from tinyticket.results.result import Result, check_unmoved, with_frozen
@@ -60,17 +60,9 @@ def barriers(result: Result, rounds: Iterable[int] | None = None, **options: Any
         If there is no such round, connections of a ticket moved, or data or network cannot be had any more.
     """
     check_unmoved(result, "barriers compares weights at the same places")
-    chosen = None if rounds is None else {*rounds}
-    for number in chosen or ():
-        result.round(result.trials[0].number, number)  # says that there is none
+    chosen = [(trial, round) for trial, round in chosen_rounds(result, rounds) if round.number]
     again = Again(result, **options)
-    found = (
-        each
-        for trial in result.trials
-        for round in trial.rounds[1:]
-        if chosen is None or round.number in chosen
-        for each in _of_round(again, trial, round)
-    )
+    found = (each for trial, round in chosen for each in _of_round(again, trial, round))
     rows = [{"round": number, "network": name, **values} for number, name, values in means(found)]
     title = "Largest error above the line between the errors of two networks"
     y = ("before_over_line", "dense_over_line")

@@ -59,7 +59,7 @@ def rewound(file: File, found: Training) -> str | None:
 
 def _other_start(file: File, job: Job) -> str | None:
     trial, round, control, *_ = job.training
-    begun, recorded = job.start, file.again.recorded(trial, round, control)
+    begun, recorded = job.start, file.result.round(trial, round, control)
     moving = begun.revision.record() if begun.revision else {}  # what only training tells
     for name, value in begun.record().items():
         if name not in moving and (said := recorded.origin.get(name, UNSAID.get(name, value))) != value:

@@ -19,7 +19,7 @@ from tinyticket.lottery.inputs import connections_of
 from tinyticket.lottery.losses import BINARY
 from tinyticket.lottery.methods import Method, method_of
 from tinyticket.lottery.plan import Plan
-from tinyticket.lottery.replay.again import Again, data_of, same_bits
+from tinyticket.lottery.replay.again import Again, data_of, other_bits
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.streams import stream
 from tinyticket.nn import Module, models
@@ -140,8 +140,7 @@ class File:
 
     def drawn_otherwise(self, trial: int) -> list[str]:
         """Return the parts of a trial's theta_0 that are not what its stream draws."""
-        drawn = self.draw(stream(self.settings.seed, trial, "init"))
-        return [name for name, value in self.result.init(trial).items() if not same_bits(value, drawn[name])]
+        return other_bits(self.draw(stream(self.settings.seed, trial, "init")), self.result.init(trial))
 
 
 def _trainings(result: Result) -> Iterator[Training]:

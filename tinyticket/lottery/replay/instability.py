@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from tinyticket.errors import InputError
 from tinyticket.lottery.algorithm import Masks, State
 from tinyticket.lottery.jobs.job import Job, Workshop
-from tinyticket.lottery.replay.again import Again
+from tinyticket.lottery.replay.again import Again, chosen_rounds
 from tinyticket.lottery.rewinding import Rewinding, kept_iteration
 from tinyticket.lottery.start import Start
 from tinyticket.results.analyses.analysis import Analysis
@@ -57,11 +57,7 @@ def instability(result: Result, rounds: Iterable[int] | None = None, **options: 
     InputError
         If there is no such round, its mask is found in the course of its training, or data or network cannot be had any more.
     """
-    chosen = None if rounds is None else tuple(rounds)
-    for number in chosen or ():
-        result.round(result.trials[0].number, number)  # says that there is none
-    every = [(trial.number, round) for trial in result.trials for round in trial.rounds]
-    wanted = [(trial, round) for trial, round in every if chosen is None or round.number in chosen]
+    wanted = [(trial.number, round) for trial, round in chosen_rounds(result, rounds)]
     missing = [(trial, round) for trial, round in wanted if _recorded(result, trial, round.number) is None]
     if missing:
         _train(Again(result, **options), missing)

@@ -63,12 +63,12 @@ def replay(result: Result, trial: int = 0, round: int = 0, control: str | None =
 
 def repeat(again: Again, trial: int, round: int, control: str | None) -> Replay:
     """Do what `replay` does, in an experiment that has been made again."""
-    recorded, job, callback = again.recorded(trial, round, control), again.job(trial, round, control), again.callback
-    callback.run_begun(1, again.settings.iterations, 0)
+    recorded, job = again.result.round(trial, round, control), again.job(trial, round, control)
+    again.callback.run_begun(1, again.settings.iterations, 0)
     try:
         run = again.do(job)
     finally:
-        callback.run_ended()
+        again.callback.run_ended()
     title = f"trial {trial}, round {round}, {job.training.network}"
     found = remarks(again.result, trial, round)
     if recorded.cpu and recorded.cpu != cpu():

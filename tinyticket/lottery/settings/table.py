@@ -227,13 +227,7 @@ class Settings(Declared):
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
-        """Return the settings that `to_plain` wrote.
-
-        Raises
-        ------
-        InputError
-            If there are some that this version does not know.
-        """
+        """Return the settings that `to_plain` wrote; raise InputError if there are some that this version does not know."""
         if unknown := plain.keys() - SETTINGS.keys():
             raise InputError(
                 f"the experiment has the setting {', '.join(sorted(unknown))}, which this version of tinyticket does not know; "

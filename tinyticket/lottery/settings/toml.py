@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tinyticket.errors import InputError, near
+from tinyticket.errors import InputError, about, near
 from tinyticket.lottery.settings.declare import NEVER
 from tinyticket.lottery.settings.defaults import Options, read
 from tinyticket.lottery.settings.table import MASKING, SETTINGS, Settings
@@ -37,12 +37,10 @@ def from_toml(path: str | os.PathLike) -> Options:
         If it cannot be read, or holds what is no setting or no value of one.
     """
     given = named(read_toml(path))
-    try:
+    with about(path):
         for name in given.keys() - SETTINGS.keys():
             raise InputError(f"no setting is called {name!r}{near(name, SETTINGS)}")
         return read(given)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def read_toml(path: str | os.PathLike) -> dict[str, Any]:

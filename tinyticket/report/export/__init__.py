@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tinyticket.errors import InputError, near
+from tinyticket.errors import InputError, about, near
 from tinyticket.report.export import arrays
 from tinyticket.report.export.c import to_c
 from tinyticket.report.export.network import Network, chosen_network
@@ -79,8 +79,6 @@ def export(
         raise InputError(f"no format is called {name!r}{near(name, FORMATS)}")
     with result.archive.read():
         network = chosen_network(result, trial, round, control, weights)
-    try:
+    with about(path):
         content = FORMATS[name].write(network)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     replace(path, content)

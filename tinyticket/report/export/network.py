@@ -71,10 +71,7 @@ class Network:
 def chosen_network(result: Result, trial: int, round: int, control: str | None, weights: str) -> Network:
     """Return one network of a result with its "trained" weights, as it "start"s, or with theta_0 ("init") under its mask.
 
-    Raises
-    ------
-    InputError
-        If there is no such network, or the file does not hold what it started from.
+    InputError says that there is no such network, or that the file does not hold what it started from.
     """
     if weights not in ("trained", "start", "init"):
         raise InputError(f"weights are 'trained', 'start' or 'init', not {weights!r}")

@@ -119,9 +119,6 @@ class Graph(Walk):
     def flatten(self, layer: Any, name: str, value: Value, shape: tuple) -> str:
         return self.node("Flatten", name, [value.place], axis=1)
 
-    def dropout(self, layer: Any, name: str, value: Value, shape: tuple) -> str:
-        return value.place
-
     def zeropad2d(self, layer: Any, name: str, value: Value, shape: tuple) -> str:
         left, right, top, bottom = layer.padding
         return self._pad(name, value, [0, 0, top, left, 0, 0, bottom, right])

@@ -49,6 +49,10 @@ class Walk:
             value = self.through(layer, inside(name, own), value)
         return value
 
+    def dropout(self, layer: Module, name: str, value: Value, shape: tuple) -> str:
+        """Write nothing: dropout does nothing after training."""
+        return value.place
+
     def residual(self, block: Residual, name: str, value: Value) -> Value:
         """Write a block of a body and a shortcut down."""
         raise NotImplementedError

@@ -46,7 +46,8 @@ class Fact(NamedTuple):
 def facts(result: Result) -> list[Fact]:
     """Return the verdict in a few numbers."""
     verdict, networks = result.verdict, result.networks
-    trials = Fact(str(verdict["trials"]), f"{_plural(verdict['trials'], 'trial')}, each from other initial weights")
+    count = verdict["trials"]
+    trials = Fact(str(count), f"{'trial' if count == 1 else 'trials'}, each from other initial weights")
     smallest = min(verdict["winning_rounds"], key=lambda number: _density(verdict, number)["density"], default=None)
     if smallest is None:
         return [Fact("none", f"no {networks.sought} is proved"), trials]
@@ -258,7 +259,3 @@ def _interval(found: dict[str, Any], scale: float, form: str, words: str) -> tup
 
 def _density(verdict: dict[str, Any], number: int) -> dict[str, Any]:
     return next(found for found in verdict["densities"] if found["round"] == number)
-
-
-def _plural(count: int, noun: str) -> str:
-    return noun if count == 1 else f"{noun}s"

@@ -30,7 +30,8 @@ def masks(result: Result, round: int | None = None, trial: int | None = None) ->
     chosen = result.round(which, number)
     (images,) = mask_images(result, which, [chosen]).values()
     layers = [image for image in images if image.of_layer]
-    rows = [[image for image in images if not image.of_layer], *batched(layers, ACROSS)]
+    rows = [[image for image in images if not image.of_layer]]
+    rows += [layers[start : start + ACROSS] for start in range(0, len(layers), ACROSS)]
     rows = [row for row in rows if row]
     cells = [_cell(row) for row in rows]
     heights = [cell * max(len(image.values) for image in row) + WORDS for row, cell in zip(rows, cells, strict=True)]
@@ -61,8 +62,3 @@ def _cell(row: list[Image]) -> float:
     """Return the size of a cell, the same for all images of a row."""
     across, down = sum(image.values.shape[1] for image in row), max(len(image.values) for image in row)
     return min(WIDTH / across, TALLEST / down, CELL)
-
-
-def batched(images: list[Image], size: int) -> list[list[Image]]:
-    """Return the images in rows of a size."""
-    return [images[start : start + size] for start in range(0, len(images), size)]

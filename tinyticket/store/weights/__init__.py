@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyticket._version import __version__
 from tinyticket.data.npz import read_npz
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, about
 from tinyticket.nn import Module
 from tinyticket.store.archive import replace
 from tinyticket.store.weights.pytorch import read_pytorch, to_pytorch
@@ -68,10 +68,8 @@ def read_weights(path: str | os.PathLike) -> Weights:
     if read is None:
         raise InputError(f"{path}: weights are read from {', '.join(ENDINGS)} files, by their ending")
     arrays = read(path)
-    try:
+    with about(path):
         return from_arrays(arrays)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
 def write_weights(path: str | os.PathLike, weights: Weights) -> None:
@@ -124,10 +122,8 @@ def load_weights(model: Module, path: str | os.PathLike) -> Module:
         If the file cannot be read, or does not fit the model; nothing has been set then.
     """
     found = read_weights(path)
-    try:
+    with about(f"{path} does not fit the model"):
         weights = fitted(found, model)
-    except InputError as error:
-        raise InputError(f"{path} does not fit the model: {error}") from None
     parameters = dict(model.named_parameters())
     for name, mask in weights.masks.items():
         parameters[name].mask = None if mask.all() else mask

@@ -164,9 +164,6 @@ class Program(Walk):
     def flatten(self, layer: Any, name: str, value: Value, shape: tuple) -> str:
         return value.place
 
-    def dropout(self, layer: Any, name: str, value: Value, shape: tuple) -> str:
-        return value.place
-
     def zeropad2d(self, layer: Any, name: str, value: Value, shape: tuple) -> str:
         return self._padded(value, shape, *layer.padding)
 
