@@ -208,14 +208,14 @@ def put_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 def move_numbers(
     values: np.ndarray, before: np.ndarray | None, origins: np.ndarray, after: np.ndarray | None, out: np.ndarray
 ) -> None:
-    """Write numbers of four bytes to their places after a move, of those before it, both None if they are in order.
+    """Bring numbers of four bytes from survivors' places before a move to those after it, None where these are in order.
 
     `origins` say for each survivor after the move which one before it is, or -1 for one that begins at +0.0.
     """
     numbers, moved = (np.ascontiguousarray(array).view(np.uint32) for array in (values, out))
     which = np.ascontiguousarray(origins, np.int32).view(np.uint32)
-    given = [(which, True) if places is None else (places, False) for places in (before, after)]
-    job = MoveNumbers(numbers, numbers.size, which, *given[0], *given[1], moved)
+    there, then = (which if places is None else places for places in (before, after))
+    job = MoveNumbers(numbers, numbers.size, which, there, before is None, then, after is None, moved)
     run(job, even_shares(which.size, None if which.size >= MANY else 1))
 
 
