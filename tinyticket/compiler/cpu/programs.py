@@ -30,6 +30,12 @@ more, since each thread needs that memory for itself, and a second-level cache h
 SHARED = 1.25
 """Work of a tile's way through a network of features from which on threads share a prediction of one tile, if a clock agrees."""
 
+GATHERED = 0.35
+"""What a survivor takes of a single sample, in multiply-adds of vectors of samples, and ..."""
+
+ALONE = 0.4
+"""... the work of single samples from which on threads share them."""
+
 LIGHT = 3
 """How many times as many bytes as the weights a tile of features and their gradients have at least for the same, however many
 there are: threads that share a layer read half of its input from another core's cache, which at 1% density is a third of a step."""
@@ -44,6 +50,7 @@ class Programs:
     evaluation: Program
     prediction: Program
     few: Program  # a prediction of no more examples than a tile has lanes
+    single: Program | None = None  # one whose turns are single examples
     summed: int  # how many results of an evaluation, one for each sample, are a batch's; 0 if they are sums already
     refresh: Program  # brings weights that were written from outside into the orders that passes read
 
@@ -89,13 +96,19 @@ class Programs:
         elif tiles > 1 and not layout.is_mlp:
             predicted = Values(layout, 1, private=apart)
             self.few = Program(lower.prediction(layout, predicted), LANES, shared, apart, work, ahead)
+        if any(each.slices for each in layout.weights.values()):
+            all_work = (GATHERED * each.slices.size if each.slices else each.count for each in layout.weights.values())
+            alone = threads == 1 or sum(all_work) / SMALL < ALONE
+            one = lower.prediction_of_one(layout, evaluated if alone else together)
+            self.single = Program(one, 1, shared, alone, GATHERED * work, ahead)
         self.refresh = Program(lower.refresh(layout), 1, shared)
         self.arena = self._placed()
 
     @property
     def all(self) -> list[Program]:
         """All programs that there are."""
-        found = self.training, self.updating, self.gradients, self.evaluation, self.prediction, self.few, self.refresh
+        trained = self.training, self.updating, self.gradients, self.evaluation, self.refresh
+        found = *trained, self.prediction, self.few, self.single
         return list(dict.fromkeys(program for program in found if program is not None))
 
     def _placed(self) -> Arena:
