@@ -62,8 +62,8 @@ class Weights:
 
     def _keep_slices(self, slices: Slices) -> None:
         outputs, inputs = slices.shape
-        blocks = (Block(array.size, dtype=array.dtype.type) for array in _arrays_of(slices))
-        self.sliced = Sliced(*blocks, -(-inputs // BLOCK), outputs)
+        rows, starts, counts, columns = (Block(array.size, dtype=array.dtype.type) for array in _arrays_of(slices))
+        self.sliced = Sliced(rows, starts, counts, columns, -(-inputs // BLOCK), outputs)
         self.slices, self.sliced_values = slices, Block(slices.size)
 
     @property

@@ -42,16 +42,17 @@ class Slices(SlicedPattern):
     def __post_init__(self):
         check_fields(self)
         check_rows(self.row_starts, self.row_columns, self.shape, "the matrix of slices")
-        (outputs, inputs), lengths = self.shape, np.diff(self.row_starts.astype(np.int64))
+        outputs, inputs = self.shape
+        lengths: np.ndarray = np.diff(self.row_starts.astype(np.int64))
         blocks, padded = -(-inputs // BLOCK), -(-outputs // LANES) * LANES
         row = np.repeat(np.arange(outputs), lengths)
         block, column = np.divmod(self.row_columns.astype(np.int64), BLOCK)
         counts = np.bincount(row * blocks + block, minlength=outputs * blocks)
 
         order = np.lexsort((-lengths, np.arange(outputs) // WINDOW))  # of equal rows the first comes first
-        rows, held = np.zeros(padded, np.uint32), np.zeros((padded, blocks), np.uint32)
-        rows[:outputs], held[:outputs] = order, counts.reshape(outputs, blocks)[order]
-        held = held.reshape(-1, LANES, blocks).transpose(0, 2, 1)  # (slices, blocks, lanes)
+        rows, ordered = np.zeros(padded, np.uint32), np.zeros((padded, blocks), np.uint32)
+        rows[:outputs], ordered[:outputs] = order, counts.reshape(outputs, blocks)[order]
+        held = ordered.reshape(-1, LANES, blocks).transpose(0, 2, 1)  # (slices, blocks, lanes)
         starts = np.append(0, held.max(axis=2).astype(np.int64).cumsum())
 
         place = np.empty(outputs, np.int64)

@@ -26,14 +26,14 @@ def layer(lower: Lowering, operation: Operation) -> None:
     """Write down a layer's forward pass."""
     weights, graph, (below,), above = lower.weights(operation), lower.layout.graph, operation.inputs, operation.output
     first, last = below.root is graph.start.root, above.root is graph.output.root
-    x, x_shift = (0, 0) if first else _place(lower, below, graph.maker(below))
-    y, y_shift = (0, 0) if last else _place(lower, above, graph.reader(above))
+    # An address of 0 stands for the feed's.
+    x, x_shift = (None, 0) if first else _place(lower, below, graph.maker(below))
+    y, y_shift = (None, 0) if last else _place(lower, above, graph.reader(above))
     bias = operation.parameters.get("bias")
     shift = Block(above.channels) if bias is None else lower.layout.weights[bias].master
-    arrays = weights.sliced_values, shift, x, y, x_shift, y_shift
+    arrays = weights.sliced_values, shift, x or 0, y or 0, x_shift, y_shift
     job = SparseLinearSingle(weights.sliced, *arrays, operation.relu, weights.is_whole, first, last, FEED)
-    reads = [weights.sliced_values, shift, *([] if first else [x])]
-    lower.emit(job, weights.slice_shares(), reads, [] if last else [y])
+    lower.emit(job, weights.slice_shares(), [weights.sliced_values, shift, *([x] if x else [])], [y] if y else [])
 
 
 def _place(lower: Lowering, value: Value, other: Operation | None) -> tuple[Block, int]:
