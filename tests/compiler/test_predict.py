@@ -188,6 +188,12 @@ def test_layers_for_single_samples_and_others_follow_each_other(kernels, most, m
     assert (singly._program._programs.single is None) == (most == 0)
 
 
+def test_weights_of_which_nothing_is_left_predict_zeros():
+    model = masked(Sequential(Linear(7, 3, bias=False, rng=0)), 0.0)
+    step = tt.compile(model, batch_size=1, kernels={"0.weight": "sparse"})
+    assert not step.predict(np.ones((2, 7), np.float32)).any()
+
+
 @pytest.mark.parametrize("batch_size", [1, 40])
 def test_calls_between_two_looks_at_the_clock_change_no_bit(batch_size, monkeypatch):
     for name, value in (("SHARED", 0), ("ALONE", 0)):

@@ -16,7 +16,7 @@ import numpy as np
 from tinyticket.compiler.calls import array_of, check_masks, check_moves, check_run, check_some, whole_numbers
 from tinyticket.compiler.eager import Pair, Source, Step, test_part, training_part
 from tinyticket.compiler.explain import explain
-from tinyticket.compiler.network import FEW, Network
+from tinyticket.compiler.network import SINGLES, Network
 from tinyticket.compiler.rule import penalties_of
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.data.dataset import Inputs
@@ -57,7 +57,7 @@ class CompiledStep(Step):
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads, self._turns, self._subnormals = threads, turns, subnormals  # of programs for masks to come
         self._exact = exact_convolutions
-        self._single = optimizer is None and batch_size <= FEW
+        self._single = optimizer is None and batch_size <= SINGLES
         self._program: Any = None  # the back end's step for the masks that there were
         self._masks: dict[Parameter, np.ndarray | None] = {}
         self._connections: dict[Parameter, Connections] = {}

@@ -13,7 +13,6 @@ from tinyticket.compiler.cpu.program import FEED, Program
 from tinyticket.compiler.cpu.programs import Programs
 from tinyticket.compiler.graph import Graph
 from tinyticket.compiler.layout import Layout, Masks
-from tinyticket.compiler.network import FEW
 from tinyticket.compiler.op import Op
 from tinyticket.compiler.weights import ConnectedWeights, Mask
 from tinyticket.kernels.cpu.packing import address_of
@@ -274,7 +273,7 @@ class CpuStep:
         data = kept_form(self.graph, self._layout.is_mlp, x)
         count = len(x)
         program = self._programs.few if count <= self._programs.few.samples else self._programs.prediction
-        if count <= FEW and data is None and self._programs.single is not None:
+        if count <= self._programs.singles and data is None and self._programs.single is not None:
             program = self._programs.single
         logits = np.empty((count, self._classes), np.float32)
         if data is None:
