@@ -187,7 +187,7 @@ def test_every_kernel_is_a_name_of_kernels():
     assert {"conv2d", "cross_entropy", "linear", "optimizer_step", "pack", "unpack"} <= set(kernels.cpu.__all__)
     for name in kernels.cpu.__all__:
         assert getattr(kernels, name) is getattr(kernels.cpu, name)
-    assert {*kernels.cpu.__all__, "Blocks", "ConvPattern", "Pattern", "cpu", "reference"} == set(dir(kernels))
+    assert {*kernels.cpu.__all__, "Blocks", "ConvPattern", "Pattern", "Slices", "cpu", "reference"} == set(dir(kernels))
     for name in ("dense", "settings", "update", "empty"):
         assert name not in kernels.cpu.__all__
         with pytest.raises(AttributeError, match=f"no attribute '{name}'"):

@@ -9,13 +9,27 @@ from hypothesis import strategies as st
 
 import tinyticket as tt
 from tests.compiler.networks import CLASSES, architectures, compiled, examples, masked, network
-from tinyticket.compiler import EagerStep
-from tinyticket.compiler.cpu import programs
+from tinyticket.compiler import EagerStep, weights
+from tinyticket.compiler.cpu import program, programs
+from tinyticket.compiler.cpu.pace import Pace
+from tinyticket.compiler.cpu.walk import predict_together
 from tinyticket.compiler.eager import CHUNK
 from tinyticket.compiler.weights import Weights
 from tinyticket.data import Pixels
 from tinyticket.errors import InputError
-from tinyticket.nn import BatchNorm1d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Linear, ReLU, Sequential, Tanh
+from tinyticket.kernels.cpu.threads import usable_cores
+from tinyticket.nn import (
+    BatchNorm1d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    ReLU,
+    Sequential,
+    SparseLinear,
+    Tanh,
+)
 
 SHAPE = (3, 8, 8)
 DATA = examples(SHAPE)
@@ -154,6 +168,46 @@ def test_threads_that_share_one_tile_change_no_bit(batch_size, monkeypatch):
         assert all(steps[1].predict(x).tobytes() == want.tobytes() for _ in range(20)), "on one thread and on two"
     assert [step._program._programs.few.samples == step._program._layout.lanes for step in steps] == [True, True]
     assert steps[1]._program._programs.few is not steps[1]._program._programs.prediction
+
+
+@pytest.mark.parametrize("most", [0, 350, 1000, 4000])
+@pytest.mark.parametrize("kernels", ["dense", "sparse", None])
+def test_layers_for_single_samples_and_others_follow_each_other(kernels, most, monkeypatch):
+    monkeypatch.setattr(weights, "MOST_SLICED", most)  # some layers have more weights, or survivors
+    rng, linear = np.random.default_rng(0), [(192, 20), (20, 40), (40, 30), (30, CLASSES)]
+    one, two, three, four = (Linear(*sizes, bias=sizes != (40, 30), rng=rng) for sizes in linear)
+    if kernels is None:
+        two, three = SparseLinear(20, 40, 600, rng=rng), SparseLinear(40, 30, 300, rng=rng, bias=False)
+    model = masked(Sequential(Flatten(), one, ReLU(), two, Tanh(), three, ReLU(), four), 0.5)
+    chosen = dict.fromkeys(model.prunable(), kernels) if kernels else None
+    singly, tile = (tt.compile(model, batch_size=size, input_shape=SHAPE, kernels=chosen) for size in (1, 16))
+    want = tile.predict(DATA[0][:4])
+    for i in range(4):
+        assert singly.predict(DATA[0][i : i + 1]).tobytes() == want[i : i + 1].tobytes()
+    assert singly.predict(DATA[0][1:3]).tobytes() == want[1:3].tobytes()
+    assert (singly._program._programs.single is None) == (most == 0)
+
+
+def test_weights_of_which_nothing_is_left_predict_zeros():
+    model = masked(Sequential(Linear(7, 3, bias=False, rng=0)), 0.0)
+    step = tt.compile(model, batch_size=1, kernels={"0.weight": "sparse"})
+    assert not step.predict(np.ones((2, 7), np.float32)).any()
+
+
+@pytest.mark.parametrize("batch_size", [1, 40])
+def test_calls_between_two_looks_at_the_clock_change_no_bit(batch_size, monkeypatch):
+    for name, value in (("SHARED", 0), ("ALONE", 0)):
+        monkeypatch.setattr(programs, name, value)
+    monkeypatch.setattr(Pace, "threads", 2)
+    monkeypatch.setattr(Pace, "untimed", 3)
+    calls: list = []
+    monkeypatch.setattr(program, "predict_together", lambda *given: calls.append(predict_together(*given)))
+    model, pixels = mlp(0.3), Pixels(np.zeros((7, *SHAPE), np.uint8), [0.4] * 3, [0.2] * 3)
+    steps = [tt.compile(model, batch_size=batch_size, input_shape=SHAPE, threads=threads) for threads in (1, 2)]
+    counts = 1, 1, 1, 2, 2, 2, 1, 5, 5, 7, 5, 7, 7
+    for x in (*(DATA[0][count : 2 * count] for count in counts), pixels, pixels, DATA[0][:7], DATA[0][7:14]):
+        assert steps[1].predict(x).tobytes() == steps[0].predict(x).tobytes()
+    assert calls or usable_cores() == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -246,6 +246,20 @@ def test_a_move_takes_values_and_slots_along_and_fetches_and_compiles_nothing(ba
     assert np.isfinite(loss)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 60])
+def test_steps_that_only_predict_see_other_connections(batch_size):
+    model = network()
+    step, before = tt.compile(model, batch_size=batch_size), model.fc1.connections
+    step.predict(X[:batch_size])
+    trains = steps(model, "sgd")
+    trains.change_connections({"fc1.weight": prune.set_move(before, model.fc1.weight.data, 0.5, rng=7)})
+    trains(X, Y)
+    assert model.fc1.connections != before
+    with tt.no_grad():
+        expected = model(tt.Tensor(X[:batch_size])).data
+    np.testing.assert_allclose(step.predict(X[:batch_size]), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_how_few_samples_connections_are_cut_changes_no_bit(monkeypatch):
     monkeypatch.setattr(blocks, "FEW", 100)
     states = []

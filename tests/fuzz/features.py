@@ -7,7 +7,7 @@ import numpy as np
 from tests.fuzz.draws import RULES, finished, padded, plain, relu, rows, without
 from tinyticket.kernels import reference
 from tinyticket.kernels.geometry import lanes_for
-from tinyticket.sparse import Blocks
+from tinyticket.sparse import Blocks, Slices
 
 
 def _updated(a, weights, gradient):
@@ -133,6 +133,21 @@ def _narrow_gradients(a):
     return [np.where(plain(a.x) <= 0, 0, dx) if a.x_is_relu_output else dx, _narrow_gradient(a)]
 
 
+def _single(d):
+    mask = np.asarray(d.mask)
+    slices = Slices(mask.shape, np.append(0, mask.sum(axis=1).cumsum()), mask.nonzero()[1])
+    given = {"slices": slices, "values": slices.by_slice(d.floats(mask.sum())), "bias": d.floats(d.outputs)}
+    return given | {"x": d.floats(d.inputs), "relu": d.flag(), "out": d.maybe(lambda: d.floats(d.outputs))}
+
+
+def _of_one(a):
+    weight, columns = np.zeros(a.slices.shape), a.slices.row_columns
+    order = a.slices.by_slice(np.arange(1, columns.size + 1))
+    row = np.repeat(np.arange(weight.shape[0]), np.diff(a.slices.row_starts))[order[order > 0] - 1]
+    weight[row, columns[order[order > 0] - 1]] = plain(a.values)[order > 0]
+    return [relu(reference.linear(plain(a.x)[None], weight, plain(a.bias)), a.relu)[0]]
+
+
 def _cross_entropy(a):
     labels = np.asarray(a.labels).astype(int)
     used = rows(a.logits)[: len(labels)]
@@ -208,6 +223,7 @@ FEATURES = {
         lambda d: _as_samples(d, _sparse_gradient(d)),
         lambda a: _sparse_gradients(a, plain),
     ),
+    "sparse_linear_single": (_single, _of_one),
     "sparse_linear_narrow": (
         lambda d: _narrow(d) | {"bias": d.floats(d.outputs), "relu": d.flag()},
         lambda a: [relu(reference.linear(plain(a.x).T, _narrow_weight(a, plain(a.values)), plain(a.bias)), a.relu).T],

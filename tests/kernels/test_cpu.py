@@ -19,7 +19,7 @@ from tinyticket.kernels.cpu.linear import MOST
 from tinyticket.kernels.cpu.loss import CrossEntropy, CrossEntropyEval, StoreLosses, SumLosses
 from tinyticket.kernels.cpu.sparse_linear import ReorderSurvivors
 from tinyticket.kernels.geometry import Shape
-from tinyticket.sparse import Pattern
+from tinyticket.sparse import Pattern, Slices
 
 quick = settings(max_examples=25, deadline=None)
 RULES = ("sgd", "momentum", "nesterov", "adam")
@@ -110,11 +110,13 @@ def test_sparse_linear(layer, relu, blocks, by_block):
     mask, weight, bias, x, dy, _ = layer
     pattern = Pattern.from_mask(mask, x.shape[2], row_blocks=blocks, column_blocks=blocks, by_block=by_block)
     values = pattern.values(weight)
-    y = reference.linear(rows(x), weight, bias)
-    same(
-        rows(one_and_two_threads(cpu.sparse_linear, pattern, values, bias, x, relu=relu)),
-        np.maximum(y, 0) if relu else y,
-    )
+    expected, y = reference.linear(rows(x), weight, bias), cpu.sparse_linear(pattern, values, bias, x, relu=relu)
+    same(rows(y), np.maximum(expected, 0) if relu else expected)
+    assert one_and_two_threads(cpu.sparse_linear, pattern, values, bias, x, relu=relu).tobytes() == y.tobytes()
+    slices = Slices(mask.shape, np.append(0, mask.sum(axis=1).cumsum()), mask.nonzero()[1])
+    given, alone = (slices, slices.by_slice(weight[mask]), bias), cpu.unpack(x, 1)[0]
+    one = one_and_two_threads(cpu.sparse_linear_single, *given, alone, relu=relu)
+    assert one.tobytes() == cpu.unpack(y, 1).tobytes(), "a single sample has the bits of a batch's"
     dx, slopes = one_and_two_threads(
         cpu.sparse_linear_gradient, pattern, pattern.by_column(values), x, dy, x_is_relu_output=relu
     )

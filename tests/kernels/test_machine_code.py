@@ -31,7 +31,7 @@ from tinyticket.compiler.assembly import assembly_of, innermost_loops
 register, *names = sys.argv[1:]
 for name in names:
     for loop in innermost_loops(assembly_of(name), r"\s+j\w+\s+(\.L\w+)"):
-        fused = [line for line in loop if re.search(rf"vfmadd\d+ps.*%{register}\d+$", line)]
+        fused = [line for line in loop if re.search(rf"vfmadd\d+ps.*%{register}\d+( \{{%k\d\}})?$", line)]
         spills = sum("(%rsp)" in line and register in line for line in loop)
         print(name, len(fused), sum("(%" in line for line in fused), -spills)
 """
@@ -55,7 +55,14 @@ def run(code, *arguments, **environment):
 )
 def test_hot_loops_are_fused_multiply_adds(target, register, per_survivor):
     loops, all_loops = {}, []
-    names = "linear", "sparse_linear", "sparse_linear_gradient", "winograd_conv2d", "winograd_sums"
+    names = (
+        "linear",
+        "sparse_linear",
+        "sparse_linear_gradient",
+        "winograd_conv2d",
+        "winograd_sums",
+        "sparse_linear_single",
+    )
     for line in run(COMPILE, register, *names, **target).splitlines():
         name, *counts = line.split()
         all_loops.append((name, *map(int, counts)))
@@ -64,6 +71,8 @@ def test_hot_loops_are_fused_multiply_adds(target, register, per_survivor):
     assert fused >= per_survivor
     assert from_memory == fused, "each multiply-add of the sparse forward pass reads its activations itself"
     assert spills == 0
+    fused, from_memory, spills = loops["sparse_linear_single"]
+    assert fused == from_memory > 0 == spills, "a single sample's sums stay in registers"
     fused, _, spills = loops["linear"]
     assert fused >= 12
     assert spills == 0, "the dense panel fits into the register file"

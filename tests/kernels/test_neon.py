@@ -32,6 +32,7 @@ pytestmark = pytest.mark.skipif(not has_aarch64(), reason="llvmlite was built wi
 
 ADDING = {
     "sparse_linear": lambda t: t.sparse_width,
+    "sparse_linear_single": lambda t: 1,
     "linear": lambda t: t.dense_rows * t.dense_width,
     "linear_input_gradient": lambda t: t.dense_rows * t.dense_width,
     "linear_update": lambda t: t.outer_rows * t.outer_width,

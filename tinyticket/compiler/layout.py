@@ -36,7 +36,8 @@ class Layout:
     """What all programs of a network share: where parameters and buffers lie, and how samples are packed.
 
     Weights in `sparse`, which have masks, run sparse, and convolutions in `winograd` by Winograd's algorithm; of each parameter the
-    optimizer remembers so many arrays, its `slots`.
+    optimizer remembers so many arrays, its `slots`. If `single`, networks of features keep weights in the order for single
+    samples too.
     A back end may have a layout of its own that changes `plain`, `_lanes` and `_gradient_parts`.
     """
 
@@ -52,6 +53,7 @@ class Layout:
         slots: int,
         batch_size: int,
         winograd: Collection[Parameter] = (),
+        single: bool = False,
     ):
         self.graph, self.is_mlp = graph, graph.is_mlp and not self.plain
         self.shared = int(not self.plain)  # 1 if neighbouring images share the zeros between them
@@ -81,6 +83,9 @@ class Layout:
                         sizes = (winograd_size, winograd_back_size)
                         self.room.size = max(self.room.size, winograd_room(window), winograd_gradient_room(window))
                     weights.packed, weights.packed_back = (Block(size(window)) for size in sizes)
+        if single and self.is_mlp:
+            for weights in self.weights.values():
+                weights.slice()
 
     def cut_gradients(self) -> None:
         """Let the gradients of a batch come in parts, one for each of its tiles."""

@@ -20,6 +20,9 @@ class UnknownShapeError(UnsupportedError):
 
 DEVICES = ("cpu", "cuda")
 
+SINGLES = 2
+"""Samples that a step of no larger batches predicts one by one if it does not train: a sparse tile takes as long as three."""
+
 SIDES = (32, 28, 8, 16, 64, 24, 12, 20, 40, 48, 96, 128, 224)
 """Sides of the images that a network is read with where no input shape is given; the first batch decides."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from tinyticket.compiler.calls import array_of, check_masks, check_moves, check_run, check_some, whole_numbers
 from tinyticket.compiler.eager import Pair, Source, Step, test_part, training_part
 from tinyticket.compiler.explain import explain
-from tinyticket.compiler.network import Network
+from tinyticket.compiler.network import SINGLES, Network
 from tinyticket.compiler.rule import penalties_of
 from tinyticket.compiler.tape import UnsupportedError
 from tinyticket.data.dataset import Inputs
@@ -57,6 +57,7 @@ class CompiledStep(Step):
         self._rule, self._options, self._kernels = rule, options, kernels
         self.threads, self._turns, self._subnormals = threads, turns, subnormals  # of programs for masks to come
         self._exact = exact_convolutions
+        self._single = optimizer is None and batch_size <= SINGLES
         self._program: Any = None  # the back end's step for the masks that there were
         self._masks: dict[Parameter, np.ndarray | None] = {}
         self._connections: dict[Parameter, Connections] = {}
@@ -286,7 +287,9 @@ class CompiledStep(Step):
                 self._make(made_for)
                 moved = {}
             self._masks = masks
-        if moved:
+        if moved and self._single:  # other connections take more or less room in the order for single samples
+            self._make(self._made_for)
+        elif moved:
             self._program.change_connections({weight: (each, None) for weight, each in moved.items()})
         self._connections = connections
         state = {parameter: self._arrays(parameter) for parameter in self.network.parameters}
@@ -306,7 +309,7 @@ class CompiledStep(Step):
         options: dict[str, Any] = {"batch_size": self.batch_size, "rule": self._rule, **self._options}
         if self.network.device == "cpu":
             options |= {"threads": threads, "penalties": penalties, "gradients": self._gradients}
-            options |= {"turns": turns, "subnormals": subnormals}
+            options |= {"turns": turns, "subnormals": subnormals, "single": self._single}
         self._program = self.network.step(chosen, **options)
 
     def _arrays(self, parameter: Parameter) -> tuple[np.ndarray, ...]:

@@ -82,6 +82,7 @@ def _run_everything(network: Network, kernel: str, turns: str) -> None:
     step.dense_gradients(data)
     step.evaluate(data)
     step.predict(x)
+    network.step(kernels, batch_size=1, rule="sgd", threads=1, single=True).predict(x[:1])
 
 
 def _created(name: str, input_shape: tuple[int, ...] | None) -> Module:

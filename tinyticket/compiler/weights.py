@@ -10,10 +10,11 @@ import numpy as np
 from tinyticket.compiler.op import Block, Shares, even
 from tinyticket.kernels.cpu.lines import Lines
 from tinyticket.kernels.cpu.sparse_narrow import Blocked
+from tinyticket.kernels.cpu.sparse_single import BLOCK, Sliced
 from tinyticket.kernels.cpu.update import State
 from tinyticket.kernels.geometry import LANES
 from tinyticket.nn import Connections, Move
-from tinyticket.sparse import Blocks, ConvPattern, Pattern
+from tinyticket.sparse import Blocks, ConvPattern, Pattern, Slices
 from tinyticket.sparse.orders import frozen, move_numbers
 
 View = Callable[[Block], np.ndarray]
@@ -21,6 +22,9 @@ View = Callable[[Block], np.ndarray]
 
 Mask = np.ndarray | None
 AnyPattern = Pattern | ConvPattern
+
+MOST_SLICED = 1 << 22
+"""Numbers of a weight up to which its slices are made, which takes a hundred bytes for each meanwhile."""
 
 
 class Weights:
@@ -46,6 +50,21 @@ class Weights:
         if pattern is not None:
             self.rows, self.columns = _blocks_of(pattern.rows), _blocks_of(pattern.columns)
             self.to_column = Block(self.count, dtype=np.uint32)
+        self.slices: Slices | None = None  # the order that predictions of single samples read ...
+        self.sliced_values = self.master  # ... and the survivors in it
+
+    def slice(self) -> None:
+        """Keep the survivors in the order for single samples too."""
+        if len(self.shape) == 2 and self.count <= MOST_SLICED:
+            mask = np.ones(self.shape, np.bool_) if self.mask is None else self.mask
+            starts, (_, columns) = np.append(0, mask.sum(axis=1).cumsum()), mask.nonzero()
+            self._keep_slices(Slices((self.shape[0], self.shape[1]), starts, columns))
+
+    def _keep_slices(self, slices: Slices) -> None:
+        outputs, inputs = slices.shape
+        rows, starts, counts, columns = (Block(array.size, dtype=array.dtype.type) for array in _arrays_of(slices))
+        self.sliced = Sliced(rows, starts, counts, columns, -(-inputs // BLOCK), outputs)
+        self.slices, self.sliced_values = slices, Block(slices.size)
 
     @property
     def is_whole(self) -> bool:
@@ -65,10 +84,11 @@ class Weights:
 
     def _places(self) -> list[tuple[Block, np.ndarray]]:
         """Return the blocks of the survivors' places, each with what it holds."""
+        sliced = [] if self.slices is None else [*zip(self.sliced, _arrays_of(self.slices), strict=False)]
         if self.pattern is None:
-            return []
+            return sliced
         kept = [(self.rows, self.pattern.rows), (self.columns, self.pattern.columns)][: 1 + self.by_column]
-        found = [pair for blocks, lines in kept for pair in zip(blocks[:2], lines[:2], strict=True)]
+        found = sliced + [pair for blocks, lines in kept for pair in zip(blocks[:2], lines[:2], strict=True)]
         return [*found, (self.to_column, self.pattern.to_column)] if self.by_column else found
 
     def row_shares(self) -> Shares:
@@ -78,6 +98,11 @@ class Weights:
     def column_shares(self) -> Shares:
         """Cut their columns into equal shares."""
         return Shares((id(self), "columns"), lambda threads: self._pattern.column_bounds(threads))
+
+    def slice_shares(self) -> Shares:
+        """Cut the slices into equal shares."""
+        assert self.slices is not None
+        return Shares((id(self), "slices"), self.slices.bounds)
 
     def survivor_shares(self, by_column: bool) -> Shares:
         """Cut the survivors as their rows or columns are cut, if those of a line lie in one place."""
@@ -125,13 +150,15 @@ class Weights:
                 view(block)[:] = np.where(self.mask, array, np.float32(0)).reshape(-1)
             else:
                 view(block)[:] = np.asarray(array).reshape(-1)
+        if self.slices is not None:
+            view(self.sliced_values)[:] = self.slices.by_slice(_row_by_row(arrays[0], self.mask))
 
     def change_mask(self, mask: Mask, view: View) -> bool:
         """Put a mask in the place of another, if a sparse weight has room for it: for as many survivors; return whether it had.
 
         What stays moves with its slots to its new place, what is new is +0.0.
         """
-        if mask is None or self.mask is None or (self.pattern and np.count_nonzero(mask) != self.count):
+        if mask is None or self.mask is None or self.slices or (self.pattern and np.count_nonzero(mask) != self.count):
             return False
         before, self.mask = self.pattern, mask
         after = self.pattern = before and before.of(mask)
@@ -204,18 +231,25 @@ class NarrowWeights(Weights):
     def is_whole(self) -> bool:
         return False
 
+    def slice(self) -> None:
+        if self.count <= MOST_SLICED:
+            self._keep_slices(Slices(self.blocks.shape, self.blocks.row_starts, self.blocks.row_columns))
+
     @property
     def pattern_blocks(self) -> list[Block]:
-        return list(self.blocked[:5])
+        return [*self.blocked[:5], *super().pattern_blocks]
 
     def write_pattern(self, view: View) -> None:
-        bounds, tiles, starts, columns, rows = map(view, self.pattern_blocks)
+        super().write_pattern(view)
+        bounds, tiles, starts, columns, rows = map(view, self.blocked[:5])
         bounds[:], tiles[:], starts[:] = self.blocks.bounds, self.blocks.tiles, self.blocks.starts
         self.blocks.put_places(columns, rows)
 
     def write(self, view: View, arrays: Sequence[np.ndarray]) -> None:
         for block, array in zip(self.slot_blocks, arrays, strict=False):
-            self.blocks.by_block(array if self._kept is None else array[self._kept], out=view(block))
+            self.blocks.by_block(_row_by_row(array, self._kept), out=view(block))
+        if self.slices is not None:
+            view(self.sliced_values)[:] = self.slices.by_slice(_row_by_row(arrays[0], self._kept))
 
     def change_mask(self, mask: Mask, view: View) -> bool:
         return False  # the program is made anew
@@ -244,6 +278,16 @@ class NarrowWeights(Weights):
         whole = np.zeros(self._parameter, values.dtype)
         whole[self._kept] = by_row
         return whole
+
+
+def _row_by_row(array: np.ndarray, mask: Mask) -> np.ndarray:
+    """Return what a mask keeps of a parameter."""
+    return array.reshape(-1) if mask is None else array[mask]
+
+
+def _arrays_of(slices: Slices) -> tuple[np.ndarray, ...]:
+    """Return what kernels read of slices, in the order of `Sliced`."""
+    return slices.rows, slices.starts, slices.counts, slices.columns
 
 
 def _blocks_of(lines: Lines) -> Any:

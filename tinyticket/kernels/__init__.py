@@ -13,7 +13,7 @@ from typing import Any
 __all__ = ["cpu", "reference"]
 
 
-PATTERNS = ("Blocks", "ConvPattern", "Pattern")
+PATTERNS = ("Blocks", "ConvPattern", "Pattern", "Slices")
 """What sparse kernels read of a mask; these are made in `tinyticket.sparse`, which is built on kernels."""
 
 

@@ -3,5 +3,6 @@
 from tinyticket.sparse.blocks import Blocks
 from tinyticket.sparse.convolution import ConvPattern
 from tinyticket.sparse.pattern import Pattern
+from tinyticket.sparse.slices import Slices
 
-__all__ = ["Blocks", "ConvPattern", "Pattern"]
+__all__ = ["Blocks", "ConvPattern", "Pattern", "Slices"]

@@ -20,7 +20,7 @@ from tinyticket.compiler.cpu.arena import Arena
 from tinyticket.compiler.cpu.data import FIELDS, Data
 from tinyticket.compiler.cpu.pace import Pace
 from tinyticket.compiler.cpu.table import Tables
-from tinyticket.compiler.cpu.walk import MEETING_SIZE, Walk, predict, walk
+from tinyticket.compiler.cpu.walk import MEETING_SIZE, Walk, predict, predict_together, walk
 from tinyticket.compiler.op import Op
 from tinyticket.compiler.schedule import order
 from tinyticket.errors import InputError
@@ -105,7 +105,7 @@ class Program:
         # Turns, if each is a thread's, that are not worth a second thread.
         few = int(2 / work) if apart and work > 0 else 1 if apart else 0
         # Calls that go without asking the pace: how many were granted, are left, and the turns of each.
-        self._granted = self._untimed = self._untimed_turns = 0
+        self._granted = self._untimed = self._untimed_turns = self._untimed_total = 0
         self._untimed_words: Any = None
         self._few = sys.maxsize if threads.most == 1 else max(1, few) if apart else 0
 
@@ -146,7 +146,7 @@ class Program:
             _TURNS.pack_into(words, 0, 0, *numbers)
             known = walk(words)
         elif turns == self._untimed_turns and self._untimed and not is_forked():
-            self._untimed -= 1
+            self._untimed, self._untimed_total = self._untimed - 1, total
             _TURNS.pack_into(self._untimed_words, 0, 0, *numbers)
             known = walk(self._untimed_words)
         else:
@@ -155,11 +155,18 @@ class Program:
             raise InputError(f"indices must be from 0 to {size - 1}")
 
     def predict(self, x: np.ndarray, logits: np.ndarray) -> bool:
-        """Predict few examples, float32 (examples, features), on one thread; false, and nothing is done, for more.
+        """Predict few examples, float32 (examples, features), without a look at the clock; false, and nothing done, if one is due.
 
         This takes two microseconds less than naming arrays by address.
         """
-        if len(x) > self._few * self.samples or not self._apart:
+        if not self._apart:
+            if not self._untimed or self._data is not None or len(x) != self._untimed_total or is_forked():
+                return False
+            self._untimed -= 1
+            together = self._untimed_words is not self._words.get(1)
+            (predict_together if together else predict)(self._untimed_words, x, logits)
+            return True
+        if len(x) > self._few * self.samples:
             return False
         if not self._predicts:
             self._words_for(1)
@@ -207,9 +214,10 @@ class Program:
                 alike = self._granted - self._untimed if turns == self._untimed_turns else 0
                 pace.note(perf_counter() - began, end - begin, 1 + alike)
             if end == turns:
-                at_once = end - begin == numbers[0] and (threads == 1 or unlimited)
+                # As many threads as Numba wakes up when told nothing: so it will in the next few calls.
+                at_once = end - begin == numbers[0] and (threads == 1 or threads == self._threads.every)
                 self._granted = self._untimed = pace.untimed if at_once else 0
-                self._untimed_turns, self._untimed_words = turns, words
+                self._untimed_turns, self._untimed_total, self._untimed_words = turns, numbers[2], words
                 return True
             begin, rest = end, (*rest[:4], 0, *rest[5:])  # indices have been checked
 

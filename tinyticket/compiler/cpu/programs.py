@@ -8,6 +8,7 @@ from tinyticket.compiler import lower
 from tinyticket.compiler.cpu.arena import Arena
 from tinyticket.compiler.cpu.program import Program, Threads
 from tinyticket.compiler.layout import SMALL, Layout, Values
+from tinyticket.compiler.network import SINGLES
 from tinyticket.compiler.op import Block
 from tinyticket.compiler.schedule import Places, held, place
 from tinyticket.errors import InputError
@@ -30,6 +31,12 @@ more, since each thread needs that memory for itself, and a second-level cache h
 SHARED = 1.25
 """Work of a tile's way through a network of features from which on threads share a prediction of one tile, if a clock agrees."""
 
+GATHERED, WHOLE = 0.35, 0.5
+"""What a number of a weight takes for a single sample, and in a dense layer for sixteen, of what a survivor takes for sixteen."""
+
+ALONE = 0.4
+"""Work of a single sample from which on threads share it."""
+
 LIGHT = 3
 """How many times as many bytes as the weights a tile of features and their gradients have at least for the same, however many
 there are: threads that share a layer read half of its input from another core's cache, which at 1% density is a third of a step."""
@@ -44,6 +51,8 @@ class Programs:
     evaluation: Program
     prediction: Program
     few: Program  # a prediction of no more examples than a tile has lanes
+    single: Program | None = None  # one whose turns are single examples ...
+    singles: int = 0  # ... up to so many
     summed: int  # how many results of an evaluation, one for each sample, are a batch's; 0 if they are sums already
     refresh: Program  # brings weights that were written from outside into the orders that passes read
 
@@ -89,13 +98,22 @@ class Programs:
         elif tiles > 1 and not layout.is_mlp:
             predicted = Values(layout, 1, private=apart)
             self.few = Program(lower.prediction(layout, predicted), LANES, shared, apart, work, ahead)
+        if any(each.slices for each in layout.weights.values()):
+            weights = layout.weights.values()
+            tile = [each.count * (WHOLE if each.is_whole else 1) for each in weights]
+            sliced = [GATHERED * w.slices.size if w.slices else cost for w, cost in zip(weights, tile, strict=True)]
+            self.singles = max(1, min(SINGLES, int(sum(tile) / max(1.0, sum(sliced)))))
+            alone = threads == 1 or sum(sliced) / SMALL < ALONE
+            one = lower.prediction_of_one(layout, evaluated if alone else together)
+            self.single = Program(one, 1, shared, alone, GATHERED * work, ahead)
         self.refresh = Program(lower.refresh(layout), 1, shared)
         self.arena = self._placed()
 
     @property
     def all(self) -> list[Program]:
         """All programs that there are."""
-        found = self.training, self.updating, self.gradients, self.evaluation, self.prediction, self.few, self.refresh
+        trained = self.training, self.updating, self.gradients, self.evaluation, self.refresh
+        found = *trained, self.prediction, self.few, self.single
         return list(dict.fromkeys(program for program in found if program is not None))
 
     def _placed(self) -> Arena:

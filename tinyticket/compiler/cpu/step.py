@@ -53,6 +53,8 @@ class CpuStep:
         Whether there is to be room for `dense_gradients`.
     penalties : mapping of Parameter to float, optional
         Strengths of L1 penalties, of parameters but the weights of linear layers.
+    single : bool
+        Whether one or two examples are predicted by layers of their own.
     **options
         Further arguments of `kernels.cpu.update.scalars_of`, apart from the learning rate.
     """
@@ -71,13 +73,14 @@ class CpuStep:
         turns: str | None = None,
         winograd: Collection[Parameter] = (),
         subnormals: str | None = None,
+        single: bool = False,
         **options: Any,
     ):
         scalars_of(rule, 1, 1e-3, **options)  # raises InputError where they make no sense
         self.graph, self.batch_size, self.steps_taken = graph, batch_size, 0
         self.threads = thread_count(threads)
         self._rule, self._options = rule, options
-        self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size, winograd)
+        self._layout = layout = Layout(graph, masks, sparse, SLOTS[RULES[rule]], batch_size, winograd, single)
         self.subnormals = "zero" if CAN_FLUSH and subnormals != "kept" else "kept"
         flushes = self.subnormals == "zero"
         self._programs = Programs(
@@ -90,7 +93,7 @@ class CpuStep:
         self._size, self._classes = graph.start.size, graph.output.channels
         self._order = self._first = np.arange(max(batch_size, layout.lanes), dtype=np.int64)
         self._first_address = address_of(self._first)
-        for program in (self._programs.prediction, self._programs.few):
+        for program in self._programs.all:
             program.base[_INDICES] = self._first_address
         self._scalars, self._result = np.zeros(8, np.float32), np.zeros(2)
         self._result_addresses = address_of(self._scalars), address_of(self._result)  # each costs half a microsecond
@@ -266,6 +269,8 @@ class CpuStep:
         data = kept_form(self.graph, self._layout.is_mlp, x)
         count = len(x)
         program = self._programs.few if count <= self._programs.few.samples else self._programs.prediction
+        if count <= self._programs.singles and data is None and self._programs.single is not None:
+            program = self._programs.single
         logits = np.empty((count, self._classes), np.float32)
         if data is None:
             if x.ndim != 2 or x.dtype != _FLOAT32 or not x.flags.carray:  # for which nothing is compiled

@@ -202,3 +202,17 @@ def predict(words, x, logits):
     put(job.base, LOGITS, _number(pointer(logits, 0)))
     turns = (samples + job.samples - 1) // job.samples
     _turns(job, job.tables, np.int64(0), np.int64(1), turns, samples)
+
+
+@compile_entry
+def predict_together(words, x, logits):
+    """Do the same on the threads of a `Walk`, which take turns together and have last predicted as many samples."""
+    job, first, one = _walk_at(pointer(words, 0)), np.int64(0), np.int64(1)
+    put(job.base, EXAMPLES, _number(pointer(x, 0)))
+    put(job.base, LOGITS, _number(pointer(logits, 0)))
+    for i in range(MEETING_SIZE):
+        put(job.meeting, i, first)
+    for thread in prange(job.threads):
+        _part(words, np.int64(thread))
+    if at(job.meeting, DECISION) == ALONE:
+        _turns(job, job.alone, first, one, job.turns, job.total)

@@ -10,12 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 
 from tinyticket.compiler.graph import Graph, Operation, Value
 from tinyticket.compiler.layout import Layout, Values
-from tinyticket.compiler.lower import batch, images, layers
+from tinyticket.compiler.lower import batch, images, layers, single
 from tinyticket.compiler.lower.lowering import Lowering, Program, refreshed
 from tinyticket.compiler.op import Block
 from tinyticket.nn import Parameter
 
-__all__ = ["Program", "evaluation", "gradients", "prediction", "refresh", "training", "training_apart"]
+__all__ = [
+    "Program",
+    "evaluation",
+    "gradients",
+    "prediction",
+    "prediction_of_one",
+    "refresh",
+    "training",
+    "training_apart",
+]
 
 Pass = Callable[[Lowering, Operation], None]
 
@@ -64,6 +73,11 @@ def prediction(layout: Layout, values: Values) -> Program:
     return _forward(Lowering(layout=layout, values=values, training=False), batch.unpack)
 
 
+def prediction_of_one(layout: Layout, values: Values) -> Program:
+    """Return a prediction whose turns are single samples of float32."""
+    return _forward(Lowering(layout=layout, values=values, training=False, single=True), batch.unpack)
+
+
 def refresh(layout: Layout) -> Program:
     """Return what brings weights into the orders that passes read, once they have been written from outside."""
     return Program([op for o in layout.graph.weighted() for op in refreshed(layout.weights[o.parameters["weight"]], o)])
@@ -86,12 +100,15 @@ def _forth_and_back(lower: Lowering) -> Program:
 def _forward(lower: Lowering, end: Callable[[Lowering], None]) -> Program:
     """Write down the way forward, from a batch to the loss or whatever is at the end."""
     lower.values.restart()
-    batch.gather(lower)
-    for operation in lower.layout.graph.operations:
+    operations = lower.layout.graph.operations
+    if not single.is_single(lower, operations[0]):
+        batch.gather(lower)
+    for operation in operations:
         lower.layer = operation
         PASSES[operation.kind][0](lower, operation)
     lower.layer = None
-    end(lower)
+    if not single.is_single(lower, operations[-1]):
+        end(lower)
     return lower
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyticket.compiler.graph import Operation
-from tinyticket.compiler.lower import narrow
+from tinyticket.compiler.lower import narrow, single
 from tinyticket.compiler.lower.lowering import Lowering, filled
 from tinyticket.compiler.op import FEED, Block, Op, Shares, even
 from tinyticket.compiler.weights import NarrowWeights
@@ -30,6 +30,9 @@ SPARSE = {
 
 def layer(lower: Lowering, operation: Operation) -> None:
     """Write down a layer's forward pass."""
+    if single.is_single(lower, operation):
+        single.layer(lower, operation)
+        return
     if isinstance(lower.weights(operation), NarrowWeights):
         narrow.layer(lower, operation)
         return

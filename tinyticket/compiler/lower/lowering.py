@@ -42,11 +42,12 @@ class Lowering(Program):
     rule: int = 0  # the optimizer's, of `kernels.cpu.update.RULES`
     penalties: Mapping[Parameter, float] = field(default_factory=dict)  # strengths of L1 penalties
     updates: bool = True  # whether weights are updated, or gradients are all that is wanted
+    single: bool = False  # whether a turn is one sample, which has layers of its own
     apart: bool = False  # whether threads take the tiles of a step apart, each of which leaves a part of the gradients
     layer: Operation | None = None  # what is being written down
     # The inputs of dense linear layers sample by sample, as their weight gradients read them.
     turned: dict[Operation, Block] = field(default_factory=dict)
-    # Values, and gradients, of few samples beside each other: what layers of some connections make and read.
+    # Values, and gradients, of few samples beside each other: what layers of some connections make and read, or of one sample.
     narrow_values: dict[Value, Block] = field(default_factory=dict)
     narrow_gradients: dict[Value, Block] = field(default_factory=dict)
     # What batch normalisations leave for their backward pass.

@@ -32,6 +32,7 @@ What a call needs, and what comes of it:
       sparse_linear_narrow(blocks, values, bias, x)                         y; x and y are features by 2, 4, 8 or 16 samples
       sparse_linear_narrow_gradient(blocks, values, x, dy)                  dx and the survivors' gradient, likewise
       sparse_linear_narrow_weight_gradient(blocks, x, dy)                   the survivors' gradient
+      sparse_linear_single(slices, values, bias, x)                         y; x and y are the features of one sample
       prepare_sparse_linear(pattern, values, bias, x)                       `sparse_linear`, checked once and called again and again
       prepare_sparse_linear_gradient(pattern, values, x, dy)                `sparse_linear_gradient`, likewise
       prepare_sparse_linear_weight_gradient(pattern, x, dy)                 `sparse_linear_weight_gradient`, likewise
@@ -116,6 +117,7 @@ FAMILIES = {
         "sparse_linear_narrow_gradient",
         "sparse_linear_narrow_weight_gradient",
     ),
+    "sparse_single": ("sparse_linear_single",),
     "convolution": (
         "conv2d",
         "conv2d_bias_gradient",

@@ -96,3 +96,26 @@ class BlockedPattern:
     def count(self) -> int:
         """Number of survivors."""
         raise NotImplementedError
+
+
+class SlicedPattern:
+    """The places of a matrix's survivors as the kernel for a single sample reads them; `tinyticket.sparse` makes and checks them.
+
+    Sixteen rows are a slice, and lanes of it; a step has one survivor of each, and rows of fewer are padded. Columns are cut into
+    blocks of 2^16, whose steps follow each other in a slice. Rows come in any order, and the survivors of a row in that of columns.
+    """
+
+    shape: tuple[int, int]  # outputs and inputs
+    rows: np.ndarray  # uint32 (slices * 16): each lane's; 0 where there is none
+    starts: np.ndarray  # int64 (slices * blocks + 1): the first step of each block in each slice, and the end
+    counts: np.ndarray  # uint32 (slices * blocks * 16): survivors of each lane in the block
+    columns: np.ndarray  # uint16 (steps * 16), counted from the block's first
+
+    @property
+    def size(self) -> int:
+        """Number of survivors, padding included."""
+        return self.columns.size
+
+    def bounds(self, chunks: int) -> np.ndarray:
+        """Return the bounds of chunks of slices with nearly as many steps."""
+        raise NotImplementedError
