@@ -69,7 +69,7 @@ def test_steps_agree_with_eager_ones_to_rounding(architecture, kernels, make, si
         try:
             assert_one_update_agrees(state(step), eager, NOISE)
         except AssertionError:
-            assume(is_stable(before, x, y, indices, NOISE))
+            assume(is_stable(before, x, y, indices, NOISE, exact=kernels not in ("winograd", None)))
             raise
         for (name, ours), (_, theirs) in zip(model.named_buffers(), eager.model.named_buffers(), strict=True):
             np.testing.assert_allclose(ours.data, theirs.data, rtol=1e-4, atol=1e-5, err_msg=name)
