@@ -2,7 +2,9 @@
 
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,16 @@ CACHE = 32 * 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Orders(Survivors):
+class MadeAnew:
+    """A dataclass of which copies are made anew, since the arrays of other copies could be written."""
+
+    def __reduce__(self):
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return functools.partial(type(self), **given), ()
+
+
+@dataclass(frozen=True, eq=False)
+class Orders(MadeAnew, Survivors):
     """Survivors of a weight in the order of its outputs ("rows") and of its inputs ("columns").
 
     Kernels check no bounds. What they read is therefore made here, of the positions alone, and is read-only.
@@ -79,10 +90,6 @@ class Orders(Survivors):
     @property
     def count(self) -> int:
         return self.positions.size
-
-    def __reduce__(self):  # copies are made anew, since copies of arrays can be written
-        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-        return functools.partial(type(self), **given), ()
 
     @property
     def density(self) -> float:
@@ -171,16 +178,25 @@ def lines_of(line: np.ndarray, offsets: np.ndarray, count: int, place: np.ndarra
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
-    """Return an array that can no longer be written."""
-    array.flags.writeable = False
+    """Return an array that can no longer be written, nor through an array that it is a view of."""
+    for each in _chain(array):
+        each.flags.writeable = False
     return array
 
 
 def kept(array: np.ndarray, dtype: type) -> np.ndarray:
     """Return an array of a type that nobody can write: itself, if it is one already."""
-    if array.dtype == dtype and array.flags.c_contiguous and not array.flags.writeable:
+    is_fit = array.dtype == dtype and array.flags.c_contiguous
+    if is_fit and not any(each.flags.writeable for each in _chain(array)):
         return array
     return frozen(np.array(array, dtype, order="C"))
+
+
+def _chain(array: Any) -> Iterator[np.ndarray]:
+    """Yield an array, the one that it is a view of, and so on."""
+    while isinstance(array, np.ndarray):
+        yield array
+        array = array.base
 
 
 def taken_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
