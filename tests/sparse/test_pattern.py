@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyticket.errors import InputError
+from tinyticket.kernels.read_only import frozen
 from tinyticket.sparse import Blocks, Pattern, Slices
 from tinyticket.sparse import pattern as patterns
-from tinyticket.sparse.orders import frozen
 
 sizes = st.integers(1, 12)
 

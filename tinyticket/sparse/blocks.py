@@ -22,7 +22,8 @@ from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import BlockedPattern
 from tinyticket.kernels.csr import check_rows
-from tinyticket.sparse.orders import MadeAnew, frozen, kept
+from tinyticket.kernels.read_only import frozen, kept
+from tinyticket.sparse.orders import MadeAnew
 
 CACHE = 1 << 20
 """Bytes of the inputs of a block, and of their gradients, that should be near, or of the outputs of a tile, and of their

@@ -2,9 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import Lines, Survivors
 from tinyticket.kernels.cpu.ordering import MoveNumbers, PutNumbers, TakeNumbers
+from tinyticket.kernels.read_only import frozen, kept
 
 MANY = 1 << 20
 """Numbers, of four bytes each, that kernels bring into another order on several threads, sooner than NumPy does."""
@@ -175,28 +174,6 @@ def lines_of(line: np.ndarray, offsets: np.ndarray, count: int, place: np.ndarra
     per_piece = np.bincount(piece, minlength=count * blocks)
     starts = np.concatenate(([0], np.cumsum(per_piece))).astype(np.uint32)
     return Lines(frozen(starts), frozen(offsets), blocks, step=blocks, stride=1)
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """Return an array that can no longer be written, nor through an array that it is a view of."""
-    for each in _chain(array):
-        each.flags.writeable = False
-    return array
-
-
-def kept(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Return an array of a type that nobody can write: itself, if it is one already."""
-    is_fit = array.dtype == dtype and array.flags.c_contiguous
-    if is_fit and not any(each.flags.writeable for each in _chain(array)):
-        return array
-    return frozen(np.array(array, dtype, order="C"))
-
-
-def _chain(array: Any) -> Iterator[np.ndarray]:
-    """Yield an array, the one that it is a view of, and so on."""
-    while isinstance(array, np.ndarray):
-        yield array
-        array = array.base
 
 
 def taken_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:

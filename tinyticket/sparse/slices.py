@@ -15,7 +15,8 @@ from tinyticket.kernels.cpu.lines import SlicedPattern
 from tinyticket.kernels.cpu.sparse_single import BLOCK
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.csr import check_rows
-from tinyticket.sparse.orders import MadeAnew, frozen
+from tinyticket.kernels.read_only import frozen
+from tinyticket.sparse.orders import MadeAnew
 
 WINDOW = 256
 """Rows among which those of as many survivors come together; threads of different windows write to different cache lines."""
