@@ -272,9 +272,7 @@ def test_how_few_samples_connections_are_cut_changes_no_bit(monkeypatch):
             step.fetch()
             step._program = None
         else:
-            monkeypatch.setattr(
-                blocks, "LARGEST", 1
-            )  # as many blocks and tiles as columns and rows, if they were cut anew
+            monkeypatch.setattr(blocks, "LARGEST", 1)  # cut anew, each column would be a block, each row a tile
         step.change_connections({"fc1.weight": move})
         step(X[:2], Y[:2])
         monkeypatch.setattr(blocks, "LARGEST", 1 << 16)

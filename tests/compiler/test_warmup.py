@@ -22,6 +22,8 @@ import numpy as np
 import tinyticket as tt
 from tests.compiler.compiling import nothing_compiled
 from tests.compiler.networks import OPTIMIZERS, examples, masked
+from tinyticket.compiler.cpu import programs
+from tinyticket.compiler.cpu.pace import Pace
 from tinyticket.nn import Conv2d, Dropout, Flatten, LeakyReLU, Linear, Sequential, Sigmoid, Tanh
 
 logging.basicConfig()
@@ -48,6 +50,10 @@ for name in sys.argv[1:]:
                 )
                 step((x, y), np.arange(16)), step.run((x, y), np.arange(40).reshape(2, 20)), step.evaluate((x, y))
                 step.gradients(x[:16], y[:16]), step.predict(x), step.predict(x[:1])
+        if name == "mlp":  # on two threads that share a tile, and look at the clock once in ten calls
+            programs.SHARED, Pace.threads, Pace.untimed = 0, 2, 9
+            step = tt.compile(make(), batch_size=20, input_shape=shape)
+            step.predict(x[:20]), step.predict(x[:20])
     print(name)
 """
 

@@ -86,6 +86,28 @@ def test_blocks_have_nearly_as_many_survivors_each(monkeypatch):
     assert sizes.max() < 2 * sizes.mean()
 
 
+def test_the_blocks_of_another_matrix_take_the_place_of_those_that_were_used(monkeypatch):
+    graph, pattern, values, *_ = layer(30, 70, 200, 2, 0)
+    expected = pattern.by_block(values).tobytes()
+    monkeypatch.setattr(blocks, "LARGEST", 9)  # columns and rows
+    other = layer(30, 70, 200, 2, 1)[1]
+    pattern.fit(other)
+    assert pattern.starts.size - 1 == (pattern.bounds.size - 1) * (pattern.tiles.size - 1) == 8 * 4
+    assert pattern.by_block(values).tobytes() != expected
+    np.testing.assert_array_equal(pattern.by_row(pattern.by_block(values)), values)
+    first = np.repeat(np.repeat(pattern.bounds[:-1], 4), np.diff(pattern.starts))
+    np.testing.assert_array_equal(first + pattern.columns, pattern.by_block(graph.columns))
+    with pytest.raises(InputError, match=r"shape \(31, 70\) do not fit one of shape \(30, 70\)"):
+        pattern.fit(layer(31, 70, 200, 2, 0)[1])
+
+
+def test_moves_of_other_numbers_than_there_are_survivors_are_refused():
+    _, pattern, values, *_ = layer(5, 4, 7, 2, 0)
+    for by_row in (values[:0], values[1:], values[None]):
+        with pytest.raises(InputError, match="there are 7 survivors"):
+            pattern.move(by_row, np.arange(7, dtype=np.int32), out=np.zeros(7, np.float32))
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

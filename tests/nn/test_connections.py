@@ -108,9 +108,11 @@ def test_positions_beyond_32_bits():
 
 def test_arrays_stay_as_they_are_and_are_not_copied_again():
     columns = np.array([0, 2], np.int32)
-    graph = Connections((1, 3), [0, 2], columns)
+    view = columns[:]
+    view.flags.writeable = False
+    graph, of_view = (Connections((1, 3), [0, 2], given) for given in (columns, view))
     columns[0] = 1
-    assert graph.columns.tolist() == [0, 2]
+    assert graph.columns.tolist() == of_view.columns.tolist() == [0, 2]
     with pytest.raises(ValueError, match="read-only"):
         graph.columns[0] = 1
     assert Connections((1, 3), graph.starts, graph.columns).columns is graph.columns

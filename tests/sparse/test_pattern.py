@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyticket.errors import InputError
-from tinyticket.sparse import Pattern
+from tinyticket.kernels.read_only import frozen
+from tinyticket.sparse import Blocks, Pattern, Slices
 from tinyticket.sparse import pattern as patterns
 
 sizes = st.integers(1, 12)
@@ -121,12 +122,29 @@ def test_rows_and_columns_follow_from_the_positions_and_cannot_be_given():
     "copied", [lambda one: one, copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
 )
 def test_what_kernels_read_cannot_be_written(copied):
-    pattern = copied(Pattern.from_mask(np.eye(4, dtype=bool), 16, row_blocks=2))
+    pattern, in_rows = copied(Pattern.from_mask(np.eye(4, dtype=bool), 16, row_blocks=2)), (np.arange(5), np.arange(4))
     assert pattern.rows.blocks == 2
-    arrays = *pattern.rows[:2], *pattern.columns[:2], pattern.to_column, pattern.positions, pattern.row_bounds(2)
+    arrays = [*pattern.rows[:2], *pattern.columns[:2], pattern.to_column, pattern.positions, pattern.row_bounds(2)]
+    for one, names in (
+        (Blocks((4, 4), *in_rows, 2), ("row_starts", "row_columns", "bounds", "tiles", "starts", "columns", "rows")),
+        (Slices((4, 4), *in_rows), ("rows", "starts", "counts", "columns")),
+    ):
+        _ = [getattr(one, name) for name in names]
+        arrays += [getattr(copied(one), name) for name in names]
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
+
+
+def test_positions_that_can_be_written_through_another_array_are_copied():
+    positions = np.array([1, 6, 11])
+    view = positions[:]
+    view.flags.writeable = False
+    pattern = Pattern((4, 4), view, 16)
+    positions[:] = 10**9
+    assert pattern.positions.tolist() == [1, 6, 11]
+    for one in (np.flatnonzero(np.eye(4, dtype=bool)), np.arange(3)):  # a view of an array of pairs, and an array
+        assert Pattern((4, 4), frozen(one), 16).positions is one
 
 
 @pytest.mark.parametrize(("quick", "blocks"), [(True, (3, 1)), (False, (3, 8))])

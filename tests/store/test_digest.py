@@ -17,7 +17,7 @@ from tinyticket.lottery.extend import extended
 from tinyticket.lottery.record import Record
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.store.contents import Contents
-from tinyticket.store.digest import FILE, digest
+from tinyticket.store.digest import FILE, digest, remove
 
 # -- by docs/format.md, with h5py and hashlib alone
 
@@ -212,3 +212,14 @@ def test_every_bit_name_and_place_counts():
     assert len({digest(place, Contents(state, {}), covered) for place, state, covered in states}) == len(states)
     numbers = [1, 1.0, True, -0.0, 0.0, float("nan"), "1", [1], {"x": 1}]
     assert len({digest("t", Contents({}, {"": {"a": number}}), {}) for number in numbers}) == len(numbers)
+
+
+def test_digests_are_removed_wherever_they_are_and_whatever_a_stranger_wrote(tmp_path):
+    with h5py.File(tmp_path / "forged.h5", "w") as file:
+        array = file.create_dataset("trials/0/init/fc1.weight", data=1.0)
+        for place in (file, file["trials/0/init"]):
+            place.attrs["digest"] = "ab"
+        unknown = h5py.h5t.UNIX_D32LE  # to NumPy
+        h5py.h5a.create(array.id, b"digest", unknown, h5py.h5s.create(h5py.h5s.SCALAR))
+        remove(file)
+        assert not any("digest" in place.attrs for place in (file, file["trials/0/init"], array))

@@ -45,8 +45,8 @@ def compile(
     Parameters
     ----------
     model
-        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, leaky ReLU, tanh, sigmoid, additions, padding
-        and dropout compile; anything else runs eagerly, and so does everything where Numba is missing.
+        Networks of convolutions, linear layers, batch normalisation, pooling, ReLU, leaky ReLU, SReLU, tanh, sigmoid, additions,
+        padding and dropout compile; anything else runs eagerly, and so does everything where Numba is missing.
     loss
         `nn.functional.cross_entropy` or `mse_loss`, or their names; others, such as objects of `nn.losses` with class weights or
         label smoothing, train eagerly.
@@ -55,7 +55,7 @@ def compile(
         Without one the step does not train.
     batch_size : int
         The largest batch that is trained on; smaller ones may follow. Predictions and evaluations take any number of examples, and
-        are quickest for about so many.
+        are quickest for about so many. For 1 or 2, fully-connected networks without an optimizer have kernels of their own.
     threads : int, optional
         All that Numba may use if not given. Results have the same bits for any number.
     kernels : dict, optional

@@ -45,9 +45,7 @@ class Operation:
     where: str  # the module that it was found in, for messages
     inputs: list[Value]  # a batch normalisation may read an addend as its second
     output: Value
-    parameters: dict[str, Parameter] = field(
-        default_factory=dict
-    )  # "weight" and "bias", where it has them; others of an SReLU
+    parameters: dict[str, Parameter] = field(default_factory=dict)  # by name: "weight" and "bias", or those of an SReLU
     attributes: dict[str, Any] = field(default_factory=dict)  # kernel sizes, running statistics ...
     relu: bool = False  # whether a ReLU is part of it
 

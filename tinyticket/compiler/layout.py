@@ -18,9 +18,9 @@ from tinyticket.kernels.cpu.convolution import (
 )
 from tinyticket.kernels.cpu.vector.narrow import WIDTHS
 from tinyticket.kernels.geometry import LANES, Image, Shape, Window, lanes_for, make_window, origin, plane, room, row
+from tinyticket.kernels.read_only import frozen
 from tinyticket.nn import Buffer, Parameter
 from tinyticket.sparse import ConvPattern, Pattern
-from tinyticket.sparse.orders import frozen
 
 Masks = Mapping[Parameter, Mask]
 

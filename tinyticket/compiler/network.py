@@ -21,7 +21,8 @@ class UnknownShapeError(UnsupportedError):
 DEVICES = ("cpu", "cuda")
 
 SINGLES = 2
-"""Samples that a step of no larger batches predicts one by one if it does not train: a sparse tile takes as long as three."""
+"""The most samples that are predicted one by one, by steps that do not train and whose batches are no larger: a tile of sixteen
+samples takes as long as three alone."""
 
 SIDES = (32, 28, 8, 16, 64, 24, 12, 20, 40, 48, 96, 128, 224)
 """Sides of the images that a network is read with where no input shape is given; the first batch decides."""

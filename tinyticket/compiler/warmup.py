@@ -56,12 +56,15 @@ def warmup(model: str | Module | None = None, input_shape: tuple[int, ...] | Non
     except ValueError as error:
         raise InputError(f"the model takes no examples of shape {input_shape}: {error}") from error
     from tinyticket.compiler.announce import announce_compiling
+    from tinyticket.compiler.cpu.walk import predict, predict_together
 
     announce_compiling()
     for kernel in KERNELS:
         _run_everything(network, kernel, "batch")
         with contextlib.suppress(InputError):  # if it does not train tile by tile
             _run_everything(network, kernel, "tiles")
+    for types in predict.signatures:  # of predictions that several threads share, which those above were not
+        predict_together.compile(types)
 
 
 def _run_everything(network: Network, kernel: str, turns: str) -> None:

@@ -13,9 +13,10 @@ from tinyticket.kernels.cpu.sparse_narrow import Blocked
 from tinyticket.kernels.cpu.sparse_single import BLOCK, Sliced
 from tinyticket.kernels.cpu.update import State
 from tinyticket.kernels.geometry import LANES
+from tinyticket.kernels.read_only import frozen
 from tinyticket.nn import Connections, Move
 from tinyticket.sparse import Blocks, ConvPattern, Pattern, Slices
-from tinyticket.sparse.orders import frozen, move_numbers
+from tinyticket.sparse.orders import move_numbers
 
 View = Callable[[Block], np.ndarray]
 """From a block to the array that it is in an arena."""

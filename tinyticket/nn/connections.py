@@ -11,6 +11,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.kernels.csr import check_rows
+from tinyticket.kernels.read_only import kept
 from tinyticket.nn import positions as places
 
 Names = Sequence[str] | None
@@ -316,11 +317,10 @@ def _frozen(array: Any, dtype: type) -> np.ndarray:
     given = np.asarray(array)
     if given.dtype.kind not in "iu":
         raise InputError(f"connections are whole numbers, not {given.dtype}")
-    kept = given if given.dtype == dtype and not given.flags.writeable else given.astype(dtype)
-    if kept is not given and (kept != given).any():
+    found = kept(given, dtype)
+    if found is not given and (found != given).any():
         raise InputError(f"connections are numbers that {np.dtype(dtype)} holds")
-    kept.flags.writeable = False
-    return kept
+    return found
 
 
 def _names(names: Names, count: int) -> tuple[str, ...] | None:

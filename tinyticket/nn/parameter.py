@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinyticket.autograd import Tensor
+from tinyticket.kernels.read_only import kept
 
 
 class Holder(Protocol):
@@ -174,11 +175,11 @@ class Structure(Buffer):
     @data.setter
     def data(self, value: Any) -> None:
         self.fetch()  # so that a compiled step sees it
-        self._data = frozen(value)
+        self._data = kept(value)
 
     def set_only(self, value: Any) -> None:
         """Put an array in its place that the compiled step which holds the weights has taken over already."""
-        self._data = frozen(value)
+        self._data = kept(value)
 
     def snapshot(self) -> np.ndarray:
         """Return the array itself: it never changes."""
@@ -187,12 +188,3 @@ class Structure(Buffer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._data.flags.writeable = False
-
-
-def frozen(array: Any) -> np.ndarray:
-    """Return an array that nobody can write: itself if it is one, else a copy."""
-    array = np.asarray(array)
-    if array.flags.writeable:
-        array = array.copy()
-        array.flags.writeable = False
-    return array

@@ -162,8 +162,8 @@ class Trial:
 
     @property
     def structure(self) -> dict[str, np.ndarray]:
-        """Theta_0's arrays of whole numbers, such as connections, by name."""
-        return self._structure.arrays
+        """Theta_0's arrays of whole numbers, such as connections, by name, in a dict of the caller's own."""
+        return dict(self._structure.arrays)
 
     def __repr__(self) -> str:
         return f"Trial({self.number}: {len(self.rounds)} rounds)"

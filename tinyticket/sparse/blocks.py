@@ -22,7 +22,8 @@ from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import BlockedPattern
 from tinyticket.kernels.csr import check_rows
-from tinyticket.sparse.orders import frozen, kept
+from tinyticket.kernels.read_only import frozen, kept
+from tinyticket.sparse.orders import MadeAnew
 
 CACHE = 1 << 20
 """Bytes of the inputs of a block, and of their gradients, that should be near, or of the outputs of a tile, and of their
@@ -42,7 +43,7 @@ WORTHWHILE = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Blocks(BlockedPattern):
+class Blocks(MadeAnew, BlockedPattern):
     """Positions of the survivors of a matrix, in the order of kernels for few samples.
 
     Parameters
@@ -106,7 +107,11 @@ class Blocks(BlockedPattern):
 
     def fit(self, other: Blocks) -> None:
         """Take over the blocks and tiles of another matrix of this shape, unless there are as many here; no bit depends on them."""
+        if other.shape != self.shape:
+            raise InputError(f"blocks of a matrix of shape {other.shape} do not fit one of shape {self.shape}")
         if (self.bounds.size, self.tiles.size) != (other.bounds.size, other.tiles.size):
+            for name in ("starts", "_block_of", "_places"):  # which follow from those that there were
+                vars(self).pop(name, None)
             vars(self).update(bounds=other.bounds, tiles=other.tiles)
 
     @functools.cached_property
@@ -158,8 +163,11 @@ class Blocks(BlockedPattern):
         return ordered
 
     def move(self, by_row: np.ndarray, origins: np.ndarray, out: np.ndarray) -> None:
-        """Write, block by block, the number of each survivor's origin, row by row, and +0.0 where that is -1."""
-        self._check(origins, out)
+        """Write, block by block, what each survivor's origin has in `by_row`, and +0.0 where the origin is -1.
+
+        `by_row` has a number of four bytes for each of as many survivors before the move.
+        """
+        self._check(by_row, origins, out)
         given = _words(by_row), _words(out), _words(origins.astype(np.int32, copy=False))
         run(ToBlocks(self._in_rows, self._heads(), *given, by_row.size), self._shares)
 

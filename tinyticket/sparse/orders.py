@@ -12,6 +12,7 @@ from tinyticket.kernels.cpu.checked import check_fields
 from tinyticket.kernels.cpu.job import run
 from tinyticket.kernels.cpu.lines import Lines, Survivors
 from tinyticket.kernels.cpu.ordering import MoveNumbers, PutNumbers, TakeNumbers
+from tinyticket.kernels.read_only import frozen, kept
 
 MANY = 1 << 20
 """Numbers, of four bytes each, that kernels bring into another order on several threads, sooner than NumPy does."""
@@ -21,7 +22,16 @@ CACHE = 32 * 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Orders(Survivors):
+class MadeAnew:
+    """A dataclass of which copies are made anew, since the arrays of other copies could be written."""
+
+    def __reduce__(self):
+        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
+        return functools.partial(type(self), **given), ()
+
+
+@dataclass(frozen=True, eq=False)
+class Orders(MadeAnew, Survivors):
     """Survivors of a weight in the order of its outputs ("rows") and of its inputs ("columns").
 
     Kernels check no bounds. What they read is therefore made here, of the positions alone, and is read-only.
@@ -79,10 +89,6 @@ class Orders(Survivors):
     @property
     def count(self) -> int:
         return self.positions.size
-
-    def __reduce__(self):  # copies are made anew, since copies of arrays can be written
-        given = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-        return functools.partial(type(self), **given), ()
 
     @property
     def density(self) -> float:
@@ -168,19 +174,6 @@ def lines_of(line: np.ndarray, offsets: np.ndarray, count: int, place: np.ndarra
     per_piece = np.bincount(piece, minlength=count * blocks)
     starts = np.concatenate(([0], np.cumsum(per_piece))).astype(np.uint32)
     return Lines(frozen(starts), frozen(offsets), blocks, step=blocks, stride=1)
-
-
-def frozen(array: np.ndarray) -> np.ndarray:
-    """Return an array that can no longer be written."""
-    array.flags.writeable = False
-    return array
-
-
-def kept(array: np.ndarray, dtype: type) -> np.ndarray:
-    """Return an array of a type that nobody can write: itself, if it is one already."""
-    if array.dtype == dtype and array.flags.c_contiguous and not array.flags.writeable:
-        return array
-    return frozen(np.array(array, dtype, order="C"))
 
 
 def taken_at(values: np.ndarray, places: np.ndarray) -> np.ndarray:

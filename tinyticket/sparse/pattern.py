@@ -18,7 +18,8 @@ from tinyticket.kernels.cpu.lines import LinearPattern, Lines
 from tinyticket.kernels.cpu.ordering import CountColumns, CountRows, Parts, PlaceColumns, PlaceRows
 from tinyticket.kernels.cpu.threads import thread_count
 from tinyticket.kernels.cpu.vector.machine import LANES, LARGE_CACHE, target
-from tinyticket.sparse.orders import CACHE, MANY, Orders, frozen, put_at, taken_at
+from tinyticket.kernels.read_only import frozen
+from tinyticket.sparse.orders import CACHE, MANY, Orders, put_at, taken_at
 
 STRIP = 64
 """Lanes that kernels work through at a time."""

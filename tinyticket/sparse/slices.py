@@ -6,7 +6,7 @@ efficient general sparse matrix-vector multiplication on modern processors with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,14 +15,15 @@ from tinyticket.kernels.cpu.lines import SlicedPattern
 from tinyticket.kernels.cpu.sparse_single import BLOCK
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.csr import check_rows
-from tinyticket.sparse.orders import frozen
+from tinyticket.kernels.read_only import frozen
+from tinyticket.sparse.orders import MadeAnew
 
 WINDOW = 256
 """Rows among which those of as many survivors come together; threads of different windows write to different cache lines."""
 
 
 @dataclass(frozen=True, eq=False)
-class Slices(SlicedPattern):
+class Slices(MadeAnew, SlicedPattern):
     """Positions of the survivors of a matrix, in the order of the kernel for a single sample.
 
     Parameters
@@ -38,6 +39,7 @@ class Slices(SlicedPattern):
     shape: tuple[int, int]
     row_starts: np.ndarray
     row_columns: np.ndarray
+    _places: np.ndarray = field(init=False, repr=False)  # of the survivors, row by row, in the order of the slices
 
     def __post_init__(self):
         check_fields(self)
@@ -68,7 +70,7 @@ class Slices(SlicedPattern):
     def by_slice(self, by_row: np.ndarray) -> np.ndarray:
         """Bring numbers of the survivors, row by row, into the order of the slices, with zeros for padding."""
         ordered = np.zeros(self.size, by_row.dtype)
-        ordered[vars(self)["_places"]] = by_row
+        ordered[self._places] = by_row
         return ordered
 
     def bounds(self, chunks: int) -> np.ndarray:

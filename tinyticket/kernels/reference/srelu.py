@@ -16,12 +16,9 @@ def srelu_gradient(dy, x, t_left, a_left, t_right, a_right):
     """Return dx, and the gradients by t_left, a_left, t_right and a_right, which sum over samples and pixels."""
     low, high, left, right = _parts(x, t_left, t_right)
     dx = dy * np.where(left, _along(a_left, x), np.where(right, _along(a_right, x), x.dtype.type(1)))
-    dt_left, dt_right = (
-        _sum(dy * left) * (1 - a_left),
-        _sum(dy * right) * (1 - a_right),
-    )  # as both ends of the middle move
-    sums = _sum(dy * left * (x - low)), _sum(dy * right * (x - high))
-    return dx, dt_left + dt_right, sums[0], dt_right * np.sign(t_right), sums[1]
+    dlow, dhigh = _sum(dy * left) * (1 - a_left), _sum(dy * right) * (1 - a_right)  # of both thresholds, low and high
+    da_left, da_right = _sum(dy * left * (x - low)), _sum(dy * right * (x - high))
+    return dx, dlow + dhigh, da_left, dhigh * np.sign(t_right), da_right
 
 
 def _parts(x, t_left, t_right):

@@ -55,7 +55,8 @@ class Settings(Declared):
         "perhaps as sparse matrices.",
         common=True)
     model: str = setting(
-        "Experiment", "lenet-300-100", f"{', '.join(models.names())}, or FILE.py:FUNCTION.", takes="str, Module or function",
+        "Experiment", "lenet-300-100", f"{', '.join(models.names())}, or FILE.py:FUNCTION. Names of mlps may go on with "
+        "-dropout0.3, -srelu or both, in this order.", takes="str, Module or function",
         python="Instead of a file's function one of a generator, or a Module, whose initial weights every trial draws anew by "
         "reset_parameters(rng).", common=True)
     rounds: int = setting(
