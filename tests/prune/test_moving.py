@@ -69,6 +69,23 @@ def test_set_drops_the_smallest_and_grows_where_nothing_was(layer, fraction, see
     assert again.connections == move.connections
 
 
+@EXAMPLES
+@given(layers(), st.floats(0.05, 0.95), st.integers(0, 99))
+def test_set_by_sign_drops_the_smallest_positive_and_the_largest_negative_ones(layer, fraction, seed):
+    connections, values, _, _ = layer
+    move, room = set_move(connections, values, fraction, seed, by_sign=True), connections.pairs - connections.count
+    check_origins(connections, move)
+    gone = np.setdiff1d(np.arange(values.size), move.origins)
+    counts = [math.floor(fraction * np.count_nonzero(part) + 0.5) for part in (values < 0, values >= 0)]
+    assert gone.size == min(sum(counts), room)
+    for part, count in zip((values < 0, values >= 0), counts, strict=True):
+        of_part = np.flatnonzero(part)
+        dropped = np.intersect1d(gone, of_part)
+        assert dropped.size <= count
+        smallest = of_part[np.lexsort((-of_part, np.abs(values[of_part])))][: dropped.size]
+        np.testing.assert_array_equal(dropped, np.sort(smallest))
+
+
 def test_a_whole_piece_may_go():
     connections = Connections.from_edges([(i, 0) for i in range(12)], (1, 40))
     values = np.array([1] * moving.PIECE + [0] * moving.PIECE + [1] * 2, np.float32)

@@ -12,6 +12,7 @@ degrees besides; Nerva's connections rest. Ours have moving connections beside r
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from tinyticket.lottery.registry import Registry
 from tinyticket.lottery.settings.defaults import Options, merge
@@ -57,14 +58,17 @@ _MOVING: Options = {
 }  # fmt: skip
 
 
-def _never_dense(model: str, data: str, optimizer: str, epochs: int, augment: str = "none") -> Options:
+def _never_dense(model: str, data: str, optimizer: str, epochs: int, **own: Any) -> Options:
     """Return the settings of a network whose connections move after every epoch, beside the same ones at rest."""
     epoch = 450 if data == "cifar10" else 550  # batches
-    own = {"model": f"sparse-mlp-{model}", "data": data, "optimizer": optimizer, "augment": augment}
-    return {**_MOVING, **own, "iterations": epoch * epochs, "evaluate_every": epoch, "update_every": epoch}
+    own = {"model": f"sparse-mlp-{model}", "data": data, "optimizer": optimizer, **own}
+    return {**_MOVING, **own, "iterations": epoch * epochs, "evaluate_every": epoch}
 
 
-_SET_MNIST, _SET_CIFAR = "784-1000-1000-1000-10@e20-dropout0.3-srelu", "3072-4000-1000-4000-10@e20-dropout0.3-srelu"
+def _set(sizes: str, data: str, **own: Any) -> Options:
+    """Return the settings of one of SET's networks, as its authors' code for CIFAR-10 trains it."""
+    return _never_dense(f"{sizes}@e20-dropout0.3-srelu", data, "momentum", 1000, method="set-original", **own)
+
 
 _OWN: dict[str, Options] = {
     "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),
@@ -77,10 +81,12 @@ _OWN: dict[str, Options] = {
     "frankle-carbin/vgg-19": _VGG,
     "frankle-carbin/vgg-19-low": {**_VGG, "lr": 0.01},
     "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
-    "mocanu/set-mnist": _never_dense(_SET_MNIST, "mnist", "momentum", 1000),
-    "mocanu/set-fashion-mnist": _never_dense(_SET_MNIST, "fashion-mnist", "momentum", 1000),
-    "mocanu/set-cifar10": _never_dense(_SET_CIFAR, "cifar10", "momentum", 1000, augment="flip-crop"),
-    "wesselink/nerva-cifar10": _never_dense("3072-1024-1024-1024-10@0.01", "cifar10", "nesterov", 100),
+    "mocanu/set-mnist": _set("784-1000-1000-1000-10", "mnist"),
+    "mocanu/set-fashion-mnist": _set("784-1000-1000-1000-10", "fashion-mnist"),
+    "mocanu/set-cifar10": _set("3072-4000-1000-4000-10", "cifar10", augment="flip-crop"),
+    "wesselink/nerva-cifar10": _never_dense(
+        "3072-1024-1024-1024-10@0.01", "cifar10", "nesterov", 100, update_every=450
+    ),
 }
 RECIPES = Registry("recipe", _OWN, lambda recipe: isinstance(recipe, Mapping), "a table of options of find")
 

@@ -31,7 +31,7 @@ PIECE = 1 << 16
 """Connections whose positions are held at a time: memory that is used again is several times faster than new."""
 
 
-def set_move(connections: Connections, values: np.ndarray, fraction: float, rng: Any) -> Move:
+def set_move(connections: Connections, values: np.ndarray, fraction: float, rng: Any, by_sign: bool = False) -> Move:
     """Drop the connections nearest zero and grow as many at random, all places without one being equally likely (SET).
 
     Parameters
@@ -44,8 +44,11 @@ def set_move(connections: Connections, values: np.ndarray, fraction: float, rng:
         magnitudes the later connection goes.
     rng : Generator or int
         Where the new places come from.
+    by_sign
+        As in SET's paper, drop that fraction of the positive weights (the smallest) and of the negative ones (the largest), zeros
+        counting as positive.
     """
-    left = _drop(connections, values, fraction, connections.pairs - connections.count)
+    left = _drop(connections, values, fraction, connections.pairs - connections.count, by_sign)
     grown, before = _draw(connections, connections.count - int(np.count_nonzero(left)), np.random.default_rng(rng))
     return _merged(connections, left, grown, before)
 
@@ -116,15 +119,20 @@ def srigl_move(
     return _merged(connections, left, *_among(connections, candidates, chosen))
 
 
-def _drop(connections: Connections, values: np.ndarray, fraction: float, most: int) -> np.ndarray:
+def _drop(
+    connections: Connections, values: np.ndarray, fraction: float, most: int, by_sign: bool = False
+) -> np.ndarray:
     """Return which connections stay: all but the smallest magnitudes, of equal ones the later, at most so many."""
     if values.shape != (connections.count,):
         raise InputError(f"there are {connections.count} connections, and values of shape {values.shape}")
     sizes = np.abs(values)
     if np.isnan(sizes).any():
         raise InputError("a connection's weight is not a number; nothing can be said about its magnitude")
-    count = min(removed(sizes.size, checked_fraction(fraction)), most)
-    return all_but_smallest(sizes, count)
+    left, parts = np.ones(sizes.size, bool), [values < 0, values >= 0] if by_sign else [slice(None)]
+    for part in parts:
+        count = min(removed(sizes[part].size, checked_fraction(fraction)), most)
+        left[part], most = all_but_smallest(sizes[part], count), most - count
+    return left
 
 
 def _sizes(candidates: Connections, gradients: np.ndarray) -> np.ndarray:

@@ -135,6 +135,16 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits_with_any_number_of_
     assert differing(contents(out), contents(result, out.parent)) == []
 
 
+def test_set_as_first_published_moves_a_constant_fraction_after_every_epoch():
+    result = moving("set-original", update_every=None, drop=0.25, controls="static")
+    ticket = result.trials[0].rounds[1]
+    assert ticket.origin["updates"] > 1
+    each = sum(0.25 * ticket.structure[f"{name}.columns"].size for name in ("fc1", "fc2"))
+    assert ticket.origin["grown"] == pytest.approx(ticket.origin["updates"] * each, abs=2 * ticket.origin["updates"])
+    assert replay(result, 0, 1, data=DATA).agrees
+    assert [check.failures for check in verify(result, data=DATA) if check.failures] == []
+
+
 def test_methods_of_masks_move_masks_of_connections_as_before():
     ticket = moving("rigl", one_shot=[0.5], controls="none").trials[0].rounds[1]
     assert ticket.density == pytest.approx(0.5, abs=0.02)
@@ -145,7 +155,7 @@ def test_methods_of_masks_move_masks_of_connections_as_before():
     ("method", "changes", "words"),
     [
         ("rigl", {}, "rigl moves masks, of densities below 1"),
-        ("set-original", {"update_every": 100}, "set-original moves masks, of densities below 1"),
+        ("snfs", {}, "snfs moves masks, of densities below 1"),
         ("rigl-sampled", {"one_shot": [0.5]}, "give one-shot 1"),
         ("rigl-sampled", {"model": "mlp-12-16-8-3"}, "give one-shot 1"),
         ("srigl", {"one_shot": [0.5]}, "give one-shot 1"),

@@ -161,12 +161,18 @@ class SET(Dynamic):
 
 
 class OriginalSET(Dynamic):
-    """Once an epoch to the end, a constant fraction by sign, and new weights are drawn (Mocanu et al. 2018, algorithm 2)."""
+    """Once an epoch to the end, a constant fraction by sign, and new weights are drawn (Mocanu et al. 2018, algorithm 2).
 
-    name, own, draws_weights = "set-original", ("drop",), True
+    Those of connections that are new begin at zero, as in the authors' code for CIFAR-10.
+    """
+
+    name, own, draws_weights, moves_all_connections = "set-original", ("drop",), True, True
 
     def move(self, weights, masks, momentum, fraction, rng):
         return prune.set_masks(weights, masks, fraction, rng, by_sign=True)
+
+    def move_connections(self, connections, values, fraction, rng, *found):
+        return prune.set_move(connections, values, fraction, rng, by_sign=True)
 
     def fraction(self, iteration, rest, drop):
         return drop

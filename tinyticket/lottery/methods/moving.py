@@ -108,7 +108,7 @@ def plan_moves(method: Dynamic, model: Module, settings: Settings) -> Plan | Non
     if not method.moves_all_connections:
         raise InputError(
             f"{method.name} moves masks, of densities below 1; connections of layers that were never dense move with the methods "
-            "set, rigl-sampled and srigl"
+            "set, set-original, rigl-sampled and srigl"
         )
     if settings.scope != "erk" or settings.salient != type(settings).salient:
         raise InputError(
