@@ -282,12 +282,12 @@ class NarrowWeights(Weights):
 
 
 def _row_by_row(array: np.ndarray, mask: Mask) -> np.ndarray:
-    """Return what a mask keeps of a parameter."""
+    """Return the numbers of a parameter that its mask keeps, row by row."""
     return array.reshape(-1) if mask is None else array[mask]
 
 
 def _arrays_of(slices: Slices) -> tuple[np.ndarray, ...]:
-    """Return what kernels read of slices, in the order of `Sliced`."""
+    """Return the arrays of slices that kernels read, in the order of the fields of `Sliced`."""
     return slices.rows, slices.starts, slices.counts, slices.columns
 
 

@@ -37,7 +37,7 @@ NORMS = (BatchNorm1d, BatchNorm2d)
 CHANNELWISE = (AvgPool2d, Dropout, Flatten, GlobalAvgPool2d, LeakyReLU, MaxPool2d, ReLU, Sigmoid, Tanh, ZeroPad2d)
 """What treats every channel alike and by itself, so that removing one changes no other."""
 OF_CHANNELS = ("weight", "bias", "running_mean", "running_var", "t_left", "a_left", "t_right", "a_right")
-"""What normalisations and SReLUs have of every channel."""
+"""Parameters and buffers of normalisations and SReLUs that hold a number for every channel."""
 
 
 def shrink(model: Module, masks: Arrays | None = None) -> Module:

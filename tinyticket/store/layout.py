@@ -203,7 +203,7 @@ def contents_of(run: Run, initial: State) -> Contents:
 
 
 def contents_of_masks(masks: Mapping[str, np.ndarray]) -> Contents:
-    """Return what stands in the file of masks: packed bits."""
+    """Return masks as the file holds them: packed bits."""
     packed = {name: np.packbits(mask) for name, mask in masks.items()}
     return Contents(packed, {name: {"shape": mask.shape} for name, mask in masks.items()})
 

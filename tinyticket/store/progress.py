@@ -24,7 +24,7 @@ from tinyticket.store.run import HISTORY
 
 @dataclass
 class Course:
-    """What a training has come to, besides its network."""
+    """The masks, iteration, losses and history of a training under way; its network is kept beside them."""
 
     masks: dict[str, np.ndarray]  # as they are now
     iteration: int  # how many have been trained
