@@ -8,6 +8,7 @@ from tests.fuzz.draws import finished, images, padded, pair, plain, relu, withou
 from tests.kernels.images import gathered
 from tinyticket import kernels
 from tinyticket.kernels import reference
+from tinyticket.kernels.geometry import SINE_OF_ONE
 
 
 def _of_images(d, x, **others):
@@ -19,7 +20,10 @@ def _of_images(d, x, **others):
 def _gather_images(d):
     as_pixels, shape = d.flag(), (7, d.channels, *d.size)
     data = d.rng.integers(0, 256, shape).astype(np.uint8) if as_pixels else d.floats(*shape)
-    draws = d.maybe(lambda: np.stack([*d.rng.integers(-3, 4, (2, d.samples)), d.rng.integers(0, 2, d.samples)], axis=1))
+    sines = d.rng.integers(-SINE_OF_ONE, SINE_OF_ONE + 1, d.samples) * d.flag()
+    draws = d.maybe(
+        lambda: np.stack([*d.rng.integers(-3, 4, (2, d.samples)), d.rng.integers(0, 2, d.samples), sines], axis=1)
+    )
     statistics = {"mean": d.floats(d.channels), "std": d.floats(d.channels) + 9} if as_pixels and d.flag() else {}
     return {
         "data": data,
@@ -31,8 +35,8 @@ def _gather_images(d):
 
 
 def _images_gathered(a):
-    data, side = np.asarray(a.data), 9
-    draws = None if a.draws is None else np.clip(np.asarray(a.draws), -side, side).astype(int)
+    data, bounds = np.asarray(a.data), np.array([18, 18, 1, SINE_OF_ONE])
+    draws = None if a.draws is None else np.clip(np.asarray(a.draws), -bounds, bounds).astype(int)
     chosen = gathered(
         data if data.dtype == np.uint8 else plain(data), np.asarray(a.indices).astype(int), draws, a.mean, a.std
     )

@@ -1,10 +1,15 @@
 """Packed images for tests: odd sizes, batches with tails, whose spare lanes hold rubbish where only values are."""
 
+import itertools
+import math
+from fractions import Fraction
+
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from tinyticket.kernels.cpu import Images, pack_images, unpack_images
+from tinyticket.kernels.geometry import SINE_OF_ONE
 
 quick = settings(max_examples=30, deadline=None)
 borders = st.integers(0, 2)
@@ -119,13 +124,29 @@ def gathered(data, indices, draws=None, mean=None, std=None):
             images = images / np.asarray(std, np.float32)[:, None, None]
     if draws is None:
         return images
-    return np.stack([_cropped(image, *draw) for image, draw in zip(images, np.asarray(draws).tolist(), strict=True)])
+    return np.stack([_moved(image, *draw) for image, draw in zip(images, np.asarray(draws).tolist(), strict=True)])
 
 
-def _cropped(image, dy, dx, flip):
-    """Crop one image, padded with zeros, at (dy, dx) from its centre, and mirror the crop."""
+def _moved(image, dy, dx, flip, sine):
+    """Crop one image, padded with zeros, at (dy, dx) from its centre, and mirror the crop; one that is turned, pixel by pixel."""
     _, height, width = image.shape
+    if sine:
+        return _turned(image, dy, dx, flip, sine)
     pad = max(abs(dy), abs(dx))
     padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad)))
     crop = padded[:, pad + dy : pad + dy + height, pad + dx : pad + dx + width]
     return crop[:, :, ::-1] if flip else crop
+
+
+def _turned(image, dy, dx, flip, sine):
+    """Look every pixel up where exact arithmetic finds it, in the image turned about its centre and then shifted."""
+    _, height, width = image.shape
+    sine, cosine = Fraction(sine, SINE_OF_ONE), Fraction(math.isqrt(SINE_OF_ONE**2 - sine**2), SINE_OF_ONE)
+    out, middle = np.zeros_like(image), (Fraction(height - 1, 2), Fraction(width - 1, 2))
+    for h, w in itertools.product(range(height), range(width)):
+        y, x = h - middle[0], (-1 if flip else 1) * (w - middle[1])
+        row = math.floor(cosine * y + sine * x + middle[0] + Fraction(1, 2)) + dy
+        column = math.floor(cosine * x - sine * y + middle[1] + Fraction(1, 2)) + dx
+        if 0 <= row < height and 0 <= column < width:
+            out[:, h, w] = image[:, row, column]
+    return out

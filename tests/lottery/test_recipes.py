@@ -62,9 +62,16 @@ def test_no_recipe_is_left_out_of_the_test_above():
 
 SET_MNIST = [35_680, 40_000, 40_000, 10_000]  # 20 connections for each input and output, or all
 NEVER_DENSE = {  # model, connections, epochs, batches of an epoch, optimizer, augment
-    "mocanu/set-mnist": ("784-1000-1000-1000-10@e20-dropout0.3-srelu", SET_MNIST, 1000, 550, "momentum", "none"),
+    "mocanu/set-mnist": (
+        "784-1000-1000-1000-10@e20-dropout0.3-srelu-layerfans",
+        SET_MNIST,
+        1000,
+        550,
+        "momentum",
+        "none",
+    ),
     "mocanu/set-fashion-mnist": (
-        "784-1000-1000-1000-10@e20-dropout0.3-srelu",
+        "784-1000-1000-1000-10@e20-dropout0.3-srelu-layerfans",
         SET_MNIST,
         1000,
         550,
@@ -72,8 +79,8 @@ NEVER_DENSE = {  # model, connections, epochs, batches of an epoch, optimizer, a
         "none",
     ),
     "mocanu/set-cifar10": (
-        *("3072-4000-1000-4000-10@e20-dropout0.3-srelu", [141_440, 100_000, 100_000, 40_000]),
-        *(1000, 450, "momentum", "flip-crop"),
+        *("3072-4000-1000-4000-10@e20-dropout0.3-srelu-layerfans", [141_440, 100_000, 100_000, 40_000]),
+        *(1000, 450, "momentum", "flip-crop-turn"),
     ),
     "wesselink/nerva-cifar10": (
         *("3072-1024-1024-1024-10@0.01", [31_457, 10_486, 10_486, 10_240]),
@@ -183,7 +190,7 @@ def test_augmentation_changes_the_training_and_is_the_same_for_a_ticket_and_its_
     assert losses[0] != losses[1]
     calls = len(seen) // 4  # dense, and the ticket with two controls
     dense, *others = (np.concatenate([arguments[3] for arguments in seen[i * calls :][:calls]]) for i in range(4))
-    assert dense.shape == (20, 20, 3)
+    assert dense.shape == (20, 20, 4)
     assert all(np.array_equal(other, others[0]) for other in others)
     assert not np.array_equal(dense, others[0])
 

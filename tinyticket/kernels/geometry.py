@@ -27,6 +27,9 @@ use only some of the sets of the first-level cache."""
 MOST_LANES = 1024
 """Lanes that may be asked for."""
 
+SINE_OF_ONE = 2**16
+"""What a sine of 1 is as a whole number: by how much images are turned is said in such parts."""
+
 
 class Shape(NamedTuple):
     """The sizes of a fully-connected layer's work."""

@@ -5,8 +5,8 @@ learning rates of the two deep networks. Their "Resnet-18" is the residual netwo
 to below 2% of the weights, where the paper's claims end, and in the residual network, of 271,000 weights in all, to 7%.
 
 Mocanu et al. 2018 (SET, arXiv 1707.04780) and Wesselink et al. 2024 (Nerva, arXiv 2407.17437): networks that were never dense, with
-the batches, learning rates, dropout, activations and lengths of their experiments. SET's turn images of CIFAR-10 by up to ten
-degrees besides; Nerva's connections rest. Ours have moving connections beside resting ones.
+the batches, learning rates, dropout, activations, initial weights and lengths of their experiments. Nerva's connections rest; ours
+move beside resting ones.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _never_dense(model: str, data: str, optimizer: str, epochs: int, **own: Any)
 
 def _set(sizes: str, data: str, **own: Any) -> Options:
     """Return the settings of one of SET's networks, as its authors' code for CIFAR-10 trains it."""
-    return _never_dense(f"{sizes}@e20-dropout0.3-srelu", data, "momentum", 1000, method="set-original", **own)
+    return _never_dense(f"{sizes}@e20-dropout0.3-srelu-layerfans", data, "momentum", 1000, method="set-original", **own)
 
 
 _OWN: dict[str, Options] = {
@@ -83,7 +83,7 @@ _OWN: dict[str, Options] = {
     "frankle-carbin/vgg-19-warmup": {**_VGG, "schedule": "warmup:10000+step:56240,84360"},
     "mocanu/set-mnist": _set("784-1000-1000-1000-10", "mnist"),
     "mocanu/set-fashion-mnist": _set("784-1000-1000-1000-10", "fashion-mnist"),
-    "mocanu/set-cifar10": _set("3072-4000-1000-4000-10", "cifar10", augment="flip-crop"),
+    "mocanu/set-cifar10": _set("3072-4000-1000-4000-10", "cifar10", augment="flip-crop-turn"),
     "wesselink/nerva-cifar10": _never_dense(
         "3072-1024-1024-1024-10@0.01", "cifar10", "nesterov", 100, update_every=450
     ),

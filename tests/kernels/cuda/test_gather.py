@@ -22,7 +22,7 @@ def gathered(data, image, samples, lanes, draws=None, mean=None, std=None):
     indices[1, :samples] = rng.integers(0, len(data), samples)
     spread = None
     if draws is not None:
-        spread = np.full((3, lanes, 3), 99, np.int32)
+        spread = np.full((3, lanes, 4), 99, np.int32)
         spread[1, :samples] = draws
     x = value(np.full((lanes, *image[:3]), np.nan, np.float32), image, lanes)
     lane_labels = device(np.full(lanes, -1, np.int32))
@@ -55,10 +55,11 @@ def test_images(border):
 
 
 @pytest.mark.parametrize("bytewise", [False, True])
-def test_augmented_images(bytewise):
+@pytest.mark.parametrize("turn", [0, 45])
+def test_augmented_images(bytewise, turn):
     rng = np.random.default_rng(1)
     pixels = Pixels(rng.integers(0, 256, (4, 3, 4, 5), dtype=np.uint8), MEAN, STD)
-    draws = Augmentation(2).draw(rng, 31)
+    draws = Augmentation(2, turn=turn).draw(rng, 31)
     moments = (MEAN, STD) if bytewise else (None, None)
     data = pixels.pixels if bytewise else pixels[:]
     images, chosen = gathered(data, Image(3, 4, 5, 1), 31, 32, draws, *moments)

@@ -58,6 +58,18 @@ def test_s_shaped_relus_take_the_place_of_relus(name):
     assert same_bits(bent.state_dict(), models.create(f"{name}-srelu", (40,), 3, rng=0).state_dict())
 
 
+def test_initial_weights_as_small_as_those_of_a_dense_layer():
+    small, own = (models.create("sparse-mlp-400-200-3@0.1" + end, (400,), 3, rng=0) for end in ("-layerfans", ""))
+    bound = np.sqrt(6 / 600)
+    weight = small.fc1.weight.data
+    assert 0.95 * bound < weight.max() <= bound
+    np.testing.assert_allclose(weight.std(), bound / np.sqrt(3), rtol=0.02)
+    np.testing.assert_allclose(own.fc1.weight.data.std(), np.sqrt(10) * weight.std(), rtol=0.04)
+    np.testing.assert_array_equal(small.fc1.columns.data, own.fc1.columns.data)
+    assert models.layers_of("sparse-mlp-400-200-3@0.1-layerfans") == models.layers_of("sparse-mlp-400-200-3@0.1")
+    assert [part.settings().get("fans") for part in (small.fc1, own.fc1)] == ["layer", None]
+
+
 def test_an_mlp_without_hidden_layers_is_one_linear_layer():
     assert list(models.create("mlp-6-3", (6,), 3).state_dict()) == ["output.weight", "output.bias"]
 
@@ -103,6 +115,7 @@ def test_an_input_shape_is_a_tuple_a_list_or_a_number(shape):
         ("mlp-784--10", "no model is called"),
         ("mlp-784-x-10", "no model is called"),
         ("mlp-784-10-srelu-dropout0.3", "no model is called"),
+        ("mlp-784-100-10-layerfans", "no model is called"),
         ("", "no model is called ''"),
         ("conv-3", "no model is called 'conv-3'.*did you mean 'conv-"),
         ("conv2", "did you mean 'conv-2'"),

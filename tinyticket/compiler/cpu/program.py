@@ -90,7 +90,7 @@ class Program:
         self.updating, self._alone = updating, apart  # whether a thread takes a turn alone
         apart = apart and updating is None  # ... and nothing else is done
         self._threads, self._apart, self._work = threads, apart, work
-        self._per_sample = strides or {"indices": 8, "draws": 24}
+        self._per_sample = strides or {"indices": 8, "draws": 32}
         self._paces: dict[int, Pace] = {}  # by how many turns; those of numbers alike are one
         self._alike: dict[tuple[int, int], Pace] = {}
         self._tables: dict[int, Tables] = {}

@@ -1,7 +1,8 @@
-"""Batches of images: chosen, cropped, mirrored, normalised and packed in one pass.
+"""Batches of images: chosen, turned, cropped, mirrored, normalised and packed in one pass.
 
 Sixteen samples by sixteen columns at a time are read, each sample's at its own shift, turned in registers and stored. What lies
 outside the image are lanes of a masked load that are never read: a shifted sample costs what others do, a mirrored one a shuffle.
+Sixteen of which one is turned are read number by number: `gather_turned`.
 """
 
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.arguments import check_examples, chosen, even_shares, flat
 from tinyticket.kernels.cpu.feed import Fed, Feed
 from tinyticket.kernels.cpu.gather_sparse import gather_rows
+from tinyticket.kernels.cpu.gather_turned import find_turns, turned_plane
 from tinyticket.kernels.cpu.image_common import plane_of, row_of
 from tinyticket.kernels.cpu.job import Floats, kernel, run
 from tinyticket.kernels.cpu.packing import Images
@@ -23,7 +25,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_places, store_square, transposed
-from tinyticket.kernels.geometry import Image, Shape, tiles_for
+from tinyticket.kernels.geometry import SINE_OF_ONE, Image, Shape, tiles_for
 
 _numbers = ir.Constant(BITS, [I32(lane) for lane in range(LANES)])
 _mirror = ir.Constant(BITS, [I32(LANES - 1 - lane) for lane in range(LANES)])
@@ -88,9 +90,9 @@ def _find_samples(feed, bases, downs, rights, flips, sample, size):
     for i in range(LANES):
         which = min(sample + i, feed.samples - 1)
         put(bases, i, at(feed.indices, which) * size)
-        put(downs, i, at(feed.draws, 3 * which) if feed.augmented else 0)
-        put(rights, i, at(feed.draws, 3 * which + 1) if feed.augmented else 0)
-        put(flips, i, at(feed.draws, 3 * which + 2) if feed.augmented else 0)
+        put(downs, i, at(feed.draws, 4 * which) if feed.augmented else 0)
+        put(rights, i, at(feed.draws, 4 * which + 1) if feed.augmented else 0)
+        put(flips, i, at(feed.draws, 4 * which + 2) if feed.augmented else 0)
 
 
 @device
@@ -123,7 +125,7 @@ def _gather_images(job, first, last):
         return
     as_pixels, samples = feed.as_pixels, feed.samples
     bases, downs, rights = stack_places(LANES), stack_places(LANES), stack_places(LANES)
-    flips, starts = stack_places(LANES), stack_places(LANES)
+    flips, starts, sines, cosines = stack_places(LANES), stack_places(LANES), stack_places(LANES), stack_places(LANES)
     area, center, scale = image.height * image.width, np.float32(0), np.float32(1)
     for plane in range(first, last):
         sample, channel = plane // image.channels * LANES, plane % image.channels
@@ -131,6 +133,11 @@ def _gather_images(job, first, last):
         examples, pixels = advance(feed.examples, channel * area), advance(feed.pixels, channel * area)
         if as_pixels:
             center, scale = at(feed.mean, channel), at(feed.std, channel)
+        if find_turns(feed, sines, cosines, sample):
+            moved, there = (bases, downs, rights, flips, sines, cosines), samples - sample
+            place = advance(job.x, plane * plane_of(image))
+            turned_plane(examples, pixels, as_pixels, center, scale, *moved, there, place, image)
+            continue
         for h in range(image.height):
             _find_rows(bases, downs, starts, h, image)
             place = advance(job.x, plane * plane_of(image) + h * row_of(image))
@@ -156,7 +163,7 @@ def gather_images(
     border: int = 0,
     threads: int | None = None,
 ) -> Images:
-    """Take images of a data set into the packed layout, perhaps cropped and mirrored, with zeros in padded lanes.
+    """Take images of a data set into the packed layout, perhaps turned, cropped and mirrored, with zeros in padded lanes.
 
     Parameters
     ----------
@@ -164,10 +171,8 @@ def gather_images(
         float32, or uint8, which becomes (pixel / 255 - mean) / std.
     indices : integer array of shape (samples,)
         Which images, in which order; repeats are allowed.
-    draws : integer array of shape (samples, 3), optional
-        For each sample dy, dx and whether to flip: with w' = width - 1 - w where flipped, else w, the result at (h, w)
-        is the normalised image at (h + dy, w' + dx), zero outside of it. That is a crop, at (dy, dx) from the centre,
-        of the image padded with zeros, mirrored afterwards.
+    draws : integer array of shape (samples, 4), optional
+        For each sample dy, dx, whether to flip and the sine of an angle: `data.augmentation.augment`.
     mean, std : arrays of shape (channels,), optional
         For uint8 only; 0 and 1 if not given.
     border, threads
@@ -182,11 +187,12 @@ def gather_images(
     samples, (channels, height, width) = indices.size, data.shape[1:]
     batch: dict[str, Any] = {"samples": samples, "indices": indices}
     if draws is not None:
-        if draws.shape != (samples, 3) or draws.dtype.kind not in "iub":
-            expected = f"integers of ({samples}, 3) were expected"
+        if draws.shape != (samples, 4) or draws.dtype.kind not in "iub":
+            expected = f"integers of ({samples}, 4) were expected"
             raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but {expected}")
-        side = max(height, width)  # a shift so far leaves nothing of an image, and a longer one no more
-        batch |= {"draws": np.ascontiguousarray(draws, np.int64).clip(-side, side), "augmented": True}
+        farthest = 2 * max(height, width)  # a shift so far leaves nothing of an image, and a longer one no more
+        bounds = [farthest, farthest, 1, SINE_OF_ONE]
+        batch |= {"draws": np.ascontiguousarray(draws, np.int64).clip(np.negative(bounds), bounds), "augmented": True}
     if data.dtype == np.uint8:
         center = np.zeros(channels, np.float32) if mean is None else flat(mean, (channels,), "mean")
         scale = np.ones(channels, np.float32) if std is None else flat(std, (channels,), "std")

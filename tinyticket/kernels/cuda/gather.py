@@ -1,14 +1,17 @@
-"""Batches on a device: chosen from the data set there, cropped, mirrored, normalised and turned in one pass.
+"""Batches on a device: chosen from the data set there, turned, cropped, mirrored, normalised and transposed in one pass.
 
 A data set has a sample's numbers beside each other, a batch has samples beside each other: 32 by 32 numbers are read along the one
 and written along the other, with shared memory in between. What bounds it is memory alone.
 """
+
+import math
 
 import numpy as np
 
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.toolkit import cuda
+from tinyticket.kernels.geometry import SINE_OF_ONE
 
 LINES = 8
 """Rows of 32 threads in a block; each thread moves four numbers."""
@@ -19,8 +22,18 @@ PADDED = WARP + 1
 _ZERO, _BYTE = np.float32(0), np.float32(255)
 
 
+@cuda.jit(device=True)
+def _turned(row, column, sine, height, width):
+    """Return where a place is in the image that was turned about its centre."""
+    sine = np.int64(sine)
+    cosine = np.int64(math.sqrt(np.float64(SINE_OF_ONE * SINE_OF_ONE - sine * sine)))
+    y, x = 2 * row - (height - 1), 2 * column - (width - 1)  # twice the distance from the centre
+    row = (cosine * y + sine * x + height * SINE_OF_ONE) // (2 * SINE_OF_ONE)
+    return row, (cosine * x - sine * y + width * SINE_OF_ONE) // (2 * SINE_OF_ONE)
+
+
 @cuda.jit
-def gather(data, labels, indices, draws, state, x, batch_labels, mean, std, g, cropped, normalised):
+def gather(data, labels, indices, draws, state, x, batch_labels, mean, std, g, augmented, normalised):
     """Gather the batch of this turn; `data` is float32, or uint8 and then `normalised`."""
     square = cuda.shared.array((WARP, PADDED), np.float32)
     turn, samples = state[0], state[1]
@@ -38,11 +51,12 @@ def gather(data, labels, indices, draws, state, x, batch_labels, mean, std, g, c
         if lane < samples and number < size:
             spot = turn * g.lanes + lane
             row, column = h, w
-            if cropped != 0:
-                if draws[np.uint32(3 * spot + 2)] != 0:
+            if augmented != 0:
+                if draws[np.uint32(4 * spot + 2)] != 0:
                     column = g.x_width - 1 - w
-                row += draws[np.uint32(3 * spot)]
-                column += draws[np.uint32(3 * spot + 1)]
+                row, column = _turned(row, column, draws[np.uint32(4 * spot + 3)], g.x_height, g.x_width)
+                row += draws[np.uint32(4 * spot)]
+                column += draws[np.uint32(4 * spot + 1)]
             if 0 <= row < g.x_height and 0 <= column < g.x_width:
                 example = np.int64(indices[np.uint32(spot)])
                 value = np.float32(data[np.uint64(example * size + channel * area + row * g.x_width + column)])
@@ -75,8 +89,8 @@ def gather_images(data, labels, indices, draws, state, x, batch_labels, g: Geome
     labels, batch_labels : int32 device arrays of (examples,) and (lanes,)
     indices : int32 device array of (turns, lanes), flat
         Which examples; the row of this turn is read.
-    draws : int32 device array of (turns, lanes, 3), flat, or None
-        How images are shifted and mirrored, as `data.augmentation.augment` has it.
+    draws : int32 device array of (turns, lanes, 4), flat, or None
+        How images are shifted, mirrored and turned, as `data.augmentation.augment` has it.
     """
     bytewise, grid = data.dtype == np.uint8, (-(-g.inputs * g.x_height * g.x_width // WARP), g.lanes // WARP)
     # What is never read needs to be of its type all the same.

@@ -56,7 +56,7 @@ class Settings(Declared):
         common=True)
     model: str = setting(
         "Experiment", "lenet-300-100", f"{', '.join(models.names())}, or FILE.py:FUNCTION. Names of mlps may go on with "
-        "-dropout0.3, -srelu or both, in this order.", takes="str, Module or function",
+        "-dropout0.3, -srelu or both, in this order, those of sparse ones with -layerfans.", takes="str, Module or function",
         python="Instead of a file's function one of a generator, or a Module, whose initial weights every trial draws anew by "
         "reset_parameters(rng).", common=True)
     rounds: int = setting(
@@ -137,7 +137,8 @@ class Settings(Declared):
         "Methods", 0.3, "SRigL ablates a neuron of which less than this share of its fan-in is worth keeping (0: none).",
         later=True, least=0, below=1, expected="the share of salient weights is at least 0 and below 1")
     augment: str = setting(
-        "Training", "none", "flip-crop: shift training images by up to 4 pixels and mirror them.",
+        "Training", "none", "flip-crop: shift training images by up to 4 pixels and mirror them; flip-crop-turn: turn them by up "
+        "to 10 degrees besides.",
         later=True, known=AUGMENTATIONS, kind="augmentation")
     recipe: str = setting(
         "Experiment", None, "A published experiment, whose settings hold where none are given.", absent="none", form="NAME",

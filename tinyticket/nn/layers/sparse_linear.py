@@ -32,7 +32,10 @@ class SparseLinear(Prunable):
     rng : Generator, int or None
         Where random connections, and then the initial weights, come from.
     init : str
-        Name of the distribution of initial weights, a function of `nn.init`, whose fans are those of each connection's two ends.
+        Name of the distribution of initial weights, a function of `nn.init`.
+    fans : str
+        Which fans it is given: "connections", how many connections the two ends of each have, or "layer", how many they would have
+        in a dense layer, as implementations draw that train dense arrays under a mask.
     input_names, output_names : sequence of str, optional
         What inputs and outputs are called, if `connections` do not say it.
 
@@ -56,11 +59,14 @@ class SparseLinear(Prunable):
         bias: bool = True,
         rng: Any = None,
         init: str = "glorot_normal",
+        fans: str = "connections",
         input_names: Any = None,
         output_names: Any = None,
     ):
         in_features, out_features = operator.index(in_features), operator.index(out_features)
         check_init(init)
+        if fans not in ("connections", "layer"):
+            raise InputError(f'fans are those of "connections" or of a dense "layer", not {fans!r}')
         rng = np.random.default_rng(rng)
         found = _connections(connections, in_features, out_features, rng)
         if found.shape != (out_features, in_features):
@@ -70,7 +76,7 @@ class SparseLinear(Prunable):
             )
         if input_names is not None or output_names is not None:
             found = Connections(found.shape, found.starts, found.columns, input_names, output_names)
-        self.in_features, self.out_features, self.init = in_features, out_features, init
+        self.in_features, self.out_features, self.init, self.fans = in_features, out_features, init, fans
         self.weight = Parameter(np.zeros(found.count, np.float32))
         self.bias = Parameter(zeros((out_features,))) if bias else None
         self.starts, self.columns, self._connections = Structure(found.starts), Structure(found.columns), found
@@ -120,7 +126,10 @@ class SparseLinear(Prunable):
 
     def reset_parameters(self, rng: Any) -> None:
         """Draw the weights anew, for the connections that there are; the bias starts at zero."""
-        self.weight.data = by_fans(self.init, *self.connections.fans(), rng)
+        fan_in, fan_out = self.connections.fans()
+        if self.fans == "layer":
+            fan_in, fan_out = np.full_like(fan_in, self.in_features), np.full_like(fan_out, self.out_features)
+        self.weight.data = by_fans(self.init, fan_in, fan_out, rng)
         if self.bias is not None:
             self.bias.data = zeros(self.bias.shape)
 
@@ -137,6 +146,7 @@ class SparseLinear(Prunable):
             "connections": self.weight.size,
             "bias": self.bias is not None,
             "init": self.init,
+            **({} if self.fans == "connections" else {"fans": self.fans}),
             **{name: list(called) for name, called in names.items() if called},
         }
 

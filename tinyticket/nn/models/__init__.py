@@ -22,11 +22,17 @@ from tinyticket.nn.module import Module
 HIDDEN = r"(-dropout0?\.\d+)?(-srelu)?"
 """What the name of a fully-connected network may say of its hidden layers, behind their sizes."""
 
+FANS = r"(-layerfans)?"
+"""What the name of a sparse one may say of its initial weights, at its end."""
+
 FAMILIES: dict[str, tuple[str, Callable[..., Module]]] = {
     # shown to people: (pattern of the names, maker)
     "lenet-300-100": (r"lenet-300-100", lenet_300_100),
     "mlp-IN-HIDDEN-...-OUT": (r"mlp(-\d+){2,}" + HIDDEN, mlp),
-    "sparse-mlp-IN-HIDDEN-...-OUT@DENSITY": (r"sparse-mlp(-\d+){2,}@(e\d+(\.\d+)?|0?\.\d+)" + HIDDEN, sparse_mlp),
+    "sparse-mlp-IN-HIDDEN-...-OUT@DENSITY": (
+        r"sparse-mlp(-\d+){2,}@(e\d+(\.\d+)?|0?\.\d+)" + HIDDEN + FANS,
+        sparse_mlp,
+    ),
     "lenet-5": (r"lenet-5", lenet_5),
     **{name: (re.escape(name), conv) for depth in (2, 4, 6) for name in (f"conv-{depth}", f"conv-{depth}-dropout")},
     "resnet-20": (r"resnet-20", resnet),

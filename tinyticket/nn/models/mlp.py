@@ -15,6 +15,8 @@ from tinyticket.nn.connections import Connections
 from tinyticket.nn.layers import Dropout, Flatten, Linear, ReLU, Sequential, SparseLinear, SReLU
 from tinyticket.nn.module import Module
 
+LAYER_FANS = "-layerfans"
+
 
 def lenet_300_100(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Generator) -> Sequential:
     """LeCun et al.'s network with 300 and 100 hidden units, the first of the lottery-ticket paper, for any input size."""
@@ -37,7 +39,8 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
     """Make a network of sparse layers with connections at random, which are drawn first, before all weights.
 
     "sparse-mlp-784-300-100-10@0.05" has 5% of the connections in all layers but the last, which is dense; with "@e20" a layer has
-    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Dropout and SReLU as in `mlp`.
+    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Dropout and SReLU as in `mlp`;
+    with "-layerfans" at its end, initial weights of sparse layers are as small as those of dense ones, and uniform.
     """
     layers = layer_sizes(name)
     sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
@@ -45,9 +48,13 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
     _check(name, sizes, input_shape, classes, weights)
     graphs = [None if layer.is_dense else Connections.random(*layer, rng) for layer in layers]
 
+    init, fans = ("glorot_uniform", "layer") if name.endswith(LAYER_FANS) else ("glorot_normal", "connections")
+
     def make(inputs: int, outputs: int, rng: np.random.Generator) -> Module:
         graph = graphs.pop(0)
-        return Linear(inputs, outputs, rng=rng) if graph is None else SparseLinear(inputs, outputs, graph, rng=rng)
+        if graph is None:
+            return Linear(inputs, outputs, rng=rng)
+        return SparseLinear(inputs, outputs, graph, rng=rng, init=init, fans=fans)
 
     return Sequential(fully_connected(sizes, rng, make=make, **_hidden(name)[1]))
 
@@ -81,7 +88,8 @@ def layer_sizes(name: str) -> list[SparseLayer]:
 
 
 def _hidden(name: str) -> tuple[str, dict[str, Any]]:
-    """Return a name without its "-dropout0.3" and "-srelu", and these as arguments of `fully_connected`."""
+    """Return a name without what follows the sizes, and its "-dropout0.3" and "-srelu" as arguments of `fully_connected`."""
+    name = name.removesuffix(LAYER_FANS)
     plain, _, rate = name.removesuffix("-srelu").partition("-dropout")
     return plain, {"dropout": float(rate or 0), "relu": "srelu" if name.endswith("-srelu") else "relu"}
 
