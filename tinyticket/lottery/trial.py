@@ -38,6 +38,9 @@ Runs = dict[str | None, Run]
 Trainings = dict[str | None, Future[Run]]
 """The same while they are under way."""
 
+Asked = Round | Future[Run]
+"""A network of a finished round, or one that is being trained."""
+
 
 class Memory:
     """What was trained before: the result file. This one holds nothing, and keeps nothing."""
@@ -93,6 +96,7 @@ class TrialRun:
         self.continues = settings.strategy == "continue"
         self._checkpoint: Checkpoint | None = None
         self._frozen: State = {}
+        self._dense: list[Any] = []  # masks and trained weights of round 0
         self._open: deque[Open] = deque()
 
     def run(self) -> None:
@@ -114,16 +118,30 @@ class TrialRun:
             self._before = self._dense if one_shot else network
 
     def _run_in_training(self) -> None:
-        """Train the dense network, and for every round another one whose mask is found in the course of its training."""
-        dense = self._dense_masks()
-        self._dense = [dense, self._train_or_recall(0, self.initial, dense)]
+        """Train the dense network, and for every round another one whose mask is found in the course of its training.
+
+        None of these waits for another: all begin at theta_0.
+        """
+        dense = self._ask(0, self.initial, self._dense_masks())
+        begun: deque[tuple[int, Start, Future[Run]]] = deque()
         for round in range(1, self.rounds + 1):
+            self._commit()
             start = self.method.start(self, round)
             if self._memory.recall(self.number, round, start.masks, begun=True) is None:
-                training = self._train(round, None, start)
-                ticket = self.method.ticket(self, round, start, self._wait(training))
-                self._open.append(Open(round, {None: training, **self._train_controls(round, ticket, start)}))
-                self._commit()
+                begun.append((round, start, self._train(round, None, start)))
+            while begun and begun[0][-1].done():
+                self._found_in_training(dense, *begun.popleft())
+        for each in begun:
+            self._found_in_training(dense, *each)
+
+    def _found_in_training(self, dense: Asked, round: int, start: Start, training: Future[Run]) -> None:
+        """Train the controls of a round's network."""
+        run = self._wait(training)
+        if not self._dense:
+            self._dense = [self._dense_masks(), self._trained(0, dense)]
+        ticket = self.method.ticket(self, round, start, run)
+        self._open.append(Open(round, {None: training, **self._train_controls(round, ticket, start)}))
+        self._commit()
 
     def _train(self, round: int, control: str | None, start: Start, keep_at: int = 0) -> Future[Run]:
         if (run := self._memory.trained(self.number, round, control)) is not None:
@@ -166,20 +184,30 @@ class TrialRun:
         return trained if self.continues else self.rewinding.target(self._checkpoint, trained)
 
     def _train_or_recall(self, round: int, start: State, masks: Masks) -> State:
+        return self._trained(round, self._ask(round, start, masks))
+
+    def _ask(self, round: int, start: State, masks: Masks) -> Asked:
+        """Have a round trained unless it is finished; return its network, or what is pruned next beside it."""
         recorded = self._memory.recall(self.number, round, masks)
         if round:
             self._freeze(masks)
         if recorded is not None:
-            if round == 0 and kept_iteration(self.settings):
-                self._checkpoint = self._memory.checkpoint(self.number)
-            return (recorded.continued or recorded).trained
+            return recorded.continued or recorded
         if round == 0:
             dense = Start(masks, start, {"weights": "init", "mask": "ticket", "statistics": "init"})
             trainings: Trainings = {None: self._train(0, None, dense, kept_iteration(self.settings))}
         else:
             trainings = self._train_round(round, start, masks)
         self._open.append(Open(round, trainings))
-        run = self._wait(trainings.get(CONTINUED, trainings[None]))
+        return trainings.get(CONTINUED, trainings[None])
+
+    def _trained(self, round: int, asked: Asked) -> State:
+        """Return what a network is after its training, for which this waits."""
+        if isinstance(asked, Round):
+            if round == 0 and kept_iteration(self.settings):
+                self._checkpoint = self._memory.checkpoint(self.number)
+            return asked.trained
+        run = self._wait(asked)
         if round == 0:
             self._checkpoint = run.checkpoint
         self._commit()

@@ -290,3 +290,9 @@ def test_processes_are_started_for_work_of_some_seconds_only():
         )
         assert processes(experiment, 1) == expected
     assert processes(tt.lottery.Experiment("mlp-12-16-8-3", DATA, **SMALL, workers=2, threads=2), 1) == 2
+
+
+def test_methods_have_work_for_a_process_a_round_beside_the_dense_network():
+    own = {"method": "rigl", "update_every": 5}
+    rounds = {"rounds": None, "one_shot": "0.5,0.2", "controls": "none", "workers": 5, "threads": 5}
+    assert processes(tt.lottery.Experiment("mlp-12-16-8-3", DATA, **(SMALL | own | rounds)), 1) == 3

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from concurrent.futures import Future
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -27,6 +29,7 @@ from tinyticket.lottery import Experiment
 from tinyticket.lottery.methods.dynamic import DECAY, WINDOW
 from tinyticket.lottery.replay.verify import verify
 from tinyticket.lottery.streams import stream
+from tinyticket.lottery.trial import Memory
 
 SETTINGS = {"rounds": None, "one_shot": [0.3, 0.15], "iterations": 40, "update_every": 6}
 
@@ -292,3 +295,25 @@ def test_another_method_is_another_experiment(out):
     sparse(out=out, controls="none")
     with pytest.raises(tt.errors.InputError, match="method was rigl and is now set"):
         sparse("set", out=out, controls="none")
+
+
+def test_a_network_whose_mask_moves_does_not_wait_for_the_dense_one():
+    class AllAskedError(Exception):
+        pass
+
+    asked = []
+
+    def submit(job):
+        asked.append(job.training.round)
+        if len(asked) == 3:
+            raise AllAskedError
+        never = Future()
+        ended = Timer(20, never.set_exception, [TimeoutError("it waits for the first to end")])
+        ended.daemon = True
+        ended.start()
+        return never
+
+    experiment = Experiment(MODEL, DATA, **(SMALL | SETTINGS), method="rigl", controls="none")
+    with pytest.raises(AllAskedError):
+        experiment.trial(0, Memory(), submit).run()
+    assert asked == [0, 1, 2]

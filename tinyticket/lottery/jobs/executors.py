@@ -28,6 +28,7 @@ from tinyticket.lottery.jobs.folder import full, remove_abandoned, shared_folder
 from tinyticket.lottery.jobs.job import Workshop
 from tinyticket.lottery.jobs.parcel import pack
 from tinyticket.lottery.jobs.submission import Elsewhere, Here, Jobs, Submit, UnshareableError
+from tinyticket.lottery.methods.tickets import Tickets
 
 if TYPE_CHECKING:
     from tinyticket.lottery.experiment import Experiment
@@ -99,6 +100,8 @@ def processes(experiment: Experiment, trials: int) -> int:
     """Return how many processes have something to do at a time."""
     settings, method = experiment.settings, experiment.method
     beside = sum(method.trains(name) for name in settings.controls) if settings.rounds else 0
+    if not isinstance(method, Tickets):  # its rounds need no other's outcome
+        beside = max(beside, settings.rounds)
     if not experiment.workers_given and work(experiment, trials) < WORTH:
         return 1
     return min(experiment.workers, trials * (1 + beside))
