@@ -218,7 +218,12 @@ def test_a_run_turns_shifts_and_mirrors_images_as_they_are_drawn(make, as_pixels
     rng = np.random.default_rng(0)
     x = Pixels(rng.integers(0, 256, (60, *SHAPE), np.uint8), [0.4, 0.5, 0.6], [0.2, 0.3, 0.1])
     y, batches = DATA[1][:60], np.arange(48).reshape(3, 16)
-    draws = np.array([Augmentation(pad=2, turn=turn).draw(rng, 16) for turn in (0, 20, 90)])
+    draws = np.array(
+        [
+            Augmentation(2, turn=turn, fill=fill).draw(rng, 16)
+            for turn, fill in ((0, "zero"), (20, "edge"), (90, "zero"))
+        ]
+    )
     run, by_hand = compiled(make(0.5)), compiled(make(0.5))
     losses = run.run((x if as_pixels else x[:], y), batches, [0.05, 0.02, 0.1], draws)
     for batch, rate, draw, loss in zip(batches, (0.05, 0.02, 0.1), draws, losses, strict=True):

@@ -20,9 +20,12 @@ def _of_images(d, x, **others):
 def _gather_images(d):
     as_pixels, shape = d.flag(), (7, d.channels, *d.size)
     data = d.rng.integers(0, 256, shape).astype(np.uint8) if as_pixels else d.floats(*shape)
+    edges = d.rng.integers(0, 2, d.samples) * d.flag()
     sines = d.rng.integers(-SINE_OF_ONE, SINE_OF_ONE + 1, d.samples) * d.flag()
     draws = d.maybe(
-        lambda: np.stack([*d.rng.integers(-3, 4, (2, d.samples)), d.rng.integers(0, 2, d.samples), sines], axis=1)
+        lambda: np.stack(
+            [*d.rng.integers(-3, 4, (2, d.samples)), d.rng.integers(0, 2, d.samples), sines, edges], axis=1
+        )
     )
     statistics = {"mean": d.floats(d.channels), "std": d.floats(d.channels) + 9} if as_pixels and d.flag() else {}
     return {
@@ -35,7 +38,7 @@ def _gather_images(d):
 
 
 def _images_gathered(a):
-    data, bounds = np.asarray(a.data), np.array([18, 18, 1, SINE_OF_ONE])
+    data, bounds = np.asarray(a.data), np.array([18, 18, 1, SINE_OF_ONE, 1])
     draws = None if a.draws is None else np.clip(np.asarray(a.draws), -bounds, bounds).astype(int)
     chosen = gathered(
         data if data.dtype == np.uint8 else plain(data), np.asarray(a.indices).astype(int), draws, a.mean, a.std

@@ -127,18 +127,18 @@ def gathered(data, indices, draws=None, mean=None, std=None):
     return np.stack([_moved(image, *draw) for image, draw in zip(images, np.asarray(draws).tolist(), strict=True)])
 
 
-def _moved(image, dy, dx, flip, sine):
-    """Crop one image, padded with zeros, at (dy, dx) from its centre, and mirror the crop; one that is turned, pixel by pixel."""
+def _moved(image, dy, dx, flip, sine, edge):
+    """Crop an image, padded with zeros, at (dy, dx) from its centre, and mirror it; one that is turned or filled pixel by pixel."""
     _, height, width = image.shape
-    if sine:
-        return _turned(image, dy, dx, flip, sine)
+    if sine or edge:
+        return _turned(image, dy, dx, flip, sine, edge)
     pad = max(abs(dy), abs(dx))
     padded = np.pad(image, ((0, 0), (pad, pad), (pad, pad)))
     crop = padded[:, pad + dy : pad + dy + height, pad + dx : pad + dx + width]
     return crop[:, :, ::-1] if flip else crop
 
 
-def _turned(image, dy, dx, flip, sine):
+def _turned(image, dy, dx, flip, sine, edge):
     """Look every pixel up where exact arithmetic finds it, in the image turned about its centre and then shifted."""
     _, height, width = image.shape
     sine, cosine = Fraction(sine, SINE_OF_ONE), Fraction(math.isqrt(SINE_OF_ONE**2 - sine**2), SINE_OF_ONE)
@@ -147,6 +147,8 @@ def _turned(image, dy, dx, flip, sine):
         y, x = h - middle[0], (-1 if flip else 1) * (w - middle[1])
         row = math.floor(cosine * y + sine * x + middle[0] + Fraction(1, 2)) + dy
         column = math.floor(cosine * x - sine * y + middle[1] + Fraction(1, 2)) + dx
+        if edge:
+            row, column = sorted((0, row, height - 1))[1], sorted((0, column, width - 1))[1]
         if 0 <= row < height and 0 <= column < width:
             out[:, h, w] = image[:, row, column]
     return out

@@ -26,7 +26,8 @@ def test_gather_images(rng, count, depth, size, border, bytes_, normalised, augm
         pad = rng.integers(0, 45)  # sometimes all of the image is left behind
         shifts = rng.integers(-pad, pad + 1, (2, count))
         sines = rng.integers(-SINE_OF_ONE, SINE_OF_ONE + 1, count) * rng.integers(0, 2)
-        options |= {"draws": np.stack([*shifts, rng.integers(0, 2, count), sines], axis=1)}
+        edges = rng.integers(0, 2, count) * rng.integers(0, 2)
+        options |= {"draws": np.stack([*shifts, rng.integers(0, 2, count), sines, edges], axis=1)}
     indices = rng.integers(0, len(data), count)
     x = chunked(cpu.gather_images, data, indices, border=border, **options)
     assert x.border == border
@@ -46,7 +47,7 @@ def test_every_pixel_is_what_numpy_computes():
 
 def test_a_crop_is_taken_before_the_mirror():
     data = np.arange(1, 7, dtype=np.float32).reshape(1, 1, 2, 3)
-    x = cpu.gather_images(data, [0, 0, 0], draws=[(0, 1, 0, 0), (0, 1, 1, 0), (1, -1, 0, 0)]).array
+    x = cpu.gather_images(data, [0, 0, 0], draws=[(0, 1, 0, 0, 0), (0, 1, 1, 0, 0), (1, -1, 0, 0, 0)]).array
     np.testing.assert_array_equal(x[0, 0, ..., 0], [[2, 3, 0], [5, 6, 0]])
     np.testing.assert_array_equal(x[0, 0, ..., 1], [[0, 3, 2], [0, 6, 5]])
     np.testing.assert_array_equal(x[0, 0, ..., 2], [[0, 4, 5], [0, 0, 0]])
@@ -57,11 +58,11 @@ def test_the_last_image_of_a_file_is_read_to_its_end_and_no_further(tmp_path):
     page = np.memmap(tmp_path / "pixels", np.uint8, "w+", shape=(4096,))
     page[:] = 255
     page.flush()
-    draws = [(4, 4, 0, 0), (-4, -4, 1, 0)] * 8
+    draws = [(4, 4, 0, 0, 0), (-4, -4, 1, 0, 0)] * 8
     for mode in ("r+", "r"):
         images = np.memmap(tmp_path / "pixels", np.uint8, mode, shape=(4, 1, 32, 32))
         assert cpu.gather_images(images, [3] * 16, draws=draws).array.max() == 1
-        turned = [(*draw[:3], 3000) for draw in draws]
+        turned = [(*draw[:3], 3000, 1) for draw in draws]
         assert cpu.gather_images(images, [3] * 16, draws=turned).array.max() == 1
 
 
@@ -71,8 +72,8 @@ def test_bad_arguments_are_refused():
         cpu.gather_images(data[0], [0])
     with pytest.raises(InputError, match="from 0 to 3, not 1 to 4"):
         cpu.gather_images(data, [1, 4])
-    with pytest.raises(InputError, match=r"integers of \(2, 4\)"):
-        cpu.gather_images(data, [1, 2], draws=np.zeros((2, 3), int))
+    with pytest.raises(InputError, match=r"integers of \(2, 5\)"):
+        cpu.gather_images(data, [1, 2], draws=np.zeros((2, 4), int))
     with pytest.raises(InputError, match="applied to pixels"):
         cpu.gather_images(data, [1], mean=np.zeros(1))
     with pytest.raises(InputError, match="std has shape"):

@@ -190,7 +190,7 @@ def test_augmentation_changes_the_training_and_is_the_same_for_a_ticket_and_its_
     assert losses[0] != losses[1]
     calls = len(seen) // 4  # dense, and the ticket with two controls
     dense, *others = (np.concatenate([arguments[3] for arguments in seen[i * calls :][:calls]]) for i in range(4))
-    assert dense.shape == (20, 20, 4)
+    assert dense.shape == (20, 20, 5)
     assert all(np.array_equal(other, others[0]) for other in others)
     assert not np.array_equal(dense, others[0])
 

@@ -12,7 +12,7 @@ from tinyticket.compiler.graph import Graph, Operation
 from tinyticket.data import Pixels, SparseInputs
 from tinyticket.data.sparse_inputs import is_sparse
 from tinyticket.errors import InputError, near
-from tinyticket.kernels.geometry import SINE_OF_ONE
+from tinyticket.kernels.geometry import DRAWN, SINE_OF_ONE
 from tinyticket.nn import Move, SparseLinear
 from tinyticket.nn.losses import Loss
 from tinyticket.nn.targets import split_weights
@@ -149,8 +149,10 @@ def check_run(batches: Any, rates: Any, draws: Any) -> tuple[np.ndarray, list[fl
             raise InputError(f"there are {len(batches)} batches and {len(rates)} learning rates")
     if draws is not None:
         draws = whole_numbers(draws, "draws", 3)
-        if draws.shape != (*batches.shape, 4):
-            raise InputError(f"draws have shape {draws.shape}, but {(*batches.shape, 4)} was expected: four an example")
+        if draws.shape != (*batches.shape, DRAWN):
+            raise InputError(
+                f"draws have shape {draws.shape}, but {(*batches.shape, DRAWN)} was expected: {DRAWN} an example"
+            )
         shifts, sines = draws[..., :2], draws[..., 3]
         if draws.size and not -MOST_SHIFT < shifts.min() <= shifts.max() < MOST_SHIFT:
             raise InputError(f"draws shift images by less than {MOST_SHIFT} pixels")

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyticket.errors import InputError, near
-from tinyticket.kernels.geometry import SINE_OF_ONE
+from tinyticket.kernels.geometry import DRAWN, SINE_OF_ONE
 
 PAD = 4  # He et al. 2016 (arXiv 1512.03385), section 4.2: four pixels on each side, and half of the images mirrored
-TURN = 10.0  # degrees, as the authors of SET turn them (Mocanu et al. 2018, arXiv 1707.04780)
+FILLS = ("zero", "edge")
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,27 @@ class Augmentation:
     Parameters
     ----------
     pad : int
-        By how many pixels an image is shifted at most, in each direction; what comes in from outside is zero.
+        By how many pixels an image is shifted at most, in each direction.
     flip : bool
         Whether half of the images, at random, are mirrored left to right.
     turn : float
         By how many degrees, up to 90, an image is turned about its centre at most, either way; the sine of the angle is uniform.
+    fill : str
+        What comes in from outside: "zero", or "edge", the nearest pixel of the image.
     """
 
     pad: int = PAD
     flip: bool = True
     turn: float = 0.0
+    fill: str = "zero"
 
     def __post_init__(self):
         if not isinstance(self.pad, Integral) or self.pad < 0:
             raise InputError(f"images are padded by a whole number of pixels from 0, not {self.pad!r}")
         if not 0 <= self.turn <= 90:
             raise InputError(f"images are turned by 0 to 90 degrees, not {self.turn!r}")
+        if self.fill not in FILLS:
+            raise InputError(f"what comes in from outside of an image is {' or '.join(FILLS)}, not {self.fill!r}")
 
     def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
         """Draw what happens to some images.
@@ -57,17 +62,18 @@ class Augmentation:
 
         Returns
         -------
-        ndarray of int64, shape (n, 4)
-            For each image dy and dx, from -pad to pad, whether it is mirrored, 0 or 1, and the sine of the angle by which it is
-            turned, in parts of SINE_OF_ONE; what `augment` takes.
+        ndarray of int64, shape (n, 5)
+            For each image dy and dx, from -pad to pad, whether it is mirrored, 0 or 1, the sine of the angle by which it is
+            turned, in parts of SINE_OF_ONE, and whether it is filled with its edge, 0 or 1; what `augment` takes.
         """
-        draws = np.zeros((count, 4), np.int64)
+        draws = np.zeros((count, DRAWN), np.int64)
         draws[:, :2] = rng.integers(-self.pad, self.pad + 1, (count, 2))
         if self.flip:
             draws[:, 2] = rng.integers(0, 2, count)
         if self.turn:
             most = round(SINE_OF_ONE * math.sin(math.radians(self.turn)))
             draws[:, 3] = rng.integers(-most, most + 1, count)
+        draws[:, 4] = self.fill == "edge"
         return draws
 
     def draws(self, rng: np.random.Generator, count: int) -> Iterator[NDArray[np.int64]]:
@@ -80,23 +86,23 @@ class Augmentation:
         return augment(x, draws)
 
 
-AUGMENTATIONS = {"flip-crop": Augmentation(), "flip-crop-turn": Augmentation(turn=TURN)}
+AUGMENTATIONS = {"flip-crop": Augmentation(), "flip-crop-turn": Augmentation(pad=3, turn=10, fill="edge")}
 NAMES = ("none", *AUGMENTATIONS)
 
 
 def augment(x: NDArray, draws: NDArray[np.int64]) -> NDArray:
     """Turn, shift and mirror images.
 
-    With (dy, dx, flip, sine) of an image and a sine of 0, out[c, h, w] = x[c, h + dy, w' + dx], and zero where that is outside the
-    image; w' is w, or width - 1 - w if it is mirrored. With an angle, (h, w') is first turned by it about the centre of the image,
-    and then the nearest pixel is taken.
+    With (dy, dx, flip, sine, edge) of an image and a sine of 0, out[c, h, w] = x[c, h + dy, w' + dx], where w' is w, or
+    width - 1 - w if it is mirrored. With an angle, (h, w') is first turned by it about the centre of the image, and then the
+    nearest pixel is taken. Where that is outside of the image, the number is zero, or with `edge` that of the nearest pixel inside.
 
     Parameters
     ----------
     x : ndarray, shape (n, channels, height, width)
         Normalised images: what is outside is zero as they are now.
-    draws : ndarray of int64, shape (n, 4)
-        dy, dx, flip, and the sine of an angle from -90 to 90 degrees in parts of SINE_OF_ONE, counterclockwise, of each image.
+    draws : ndarray of int64, shape (n, 5)
+        dy, dx, flip, the sine of an angle from -90 to 90 degrees in parts of SINE_OF_ONE, counterclockwise, and edge of each image.
 
     Returns
     -------
@@ -107,17 +113,17 @@ def augment(x: NDArray, draws: NDArray[np.int64]) -> NDArray:
     InputError
         If these are not images, or not as many draws.
     """
-    if x.ndim != 4 or draws.shape != (len(x), 4):
+    if x.ndim != 4 or draws.shape != (len(x), DRAWN):
         raise InputError(
-            f"images of shape {x.shape} with draws of shape {draws.shape}; expected (n, channels, height, width) and (n, 4)"
+            f"images of shape {x.shape} with draws of shape {draws.shape}; expected (n, channels, height, width) and (n, {DRAWN})"
         )
     count, channels, height, width = x.shape
-    dy, dx, flip, sine = draws.T[:, :, None, None]
+    dy, dx, flip, sine, edge = draws.T[:, :, None, None]
     rows, columns = np.arange(height)[:, None], np.where(flip != 0, np.arange(width)[::-1], np.arange(width))
     if sine.any():
         rows, columns = _turned(rows, columns, sine, height, width)
     rows, columns = rows + dy, columns + dx
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    inside = (edge != 0) | (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     rows, columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
     images, planes = np.ogrid[:count, :channels]
     moved = x[images[:, :, None, None], planes[:, :, None, None], rows[:, None], columns[:, None]]
@@ -135,7 +141,8 @@ def _turned(rows: NDArray, columns: NDArray, sine: NDArray, height: int, width: 
 def by_name(name: str) -> Augmentation | None:
     """Return the augmentation of that name.
 
-    "none" is None, "flip-crop" shifts by up to 4 pixels and mirrors, and "flip-crop-turn" turns by up to 10 degrees besides.
+    "none" is None, "flip-crop" shifts by up to 4 pixels and mirrors; "flip-crop-turn" shifts by up to 3, a tenth of an image of
+    CIFAR, mirrors, turns by up to 10 degrees and fills with the edge, as SET's authors do (Mocanu et al. 2018, arXiv 1707.04780).
 
     Raises
     ------

@@ -30,6 +30,9 @@ MOST_LANES = 1024
 SINE_OF_ONE = 2**16
 """What a sine of 1 is as a whole number: by how much images are turned is said in such parts."""
 
+DRAWN = 5
+"""Whole numbers that say what happens to an image of a batch: `data.augmentation.augment`."""
+
 
 class Shape(NamedTuple):
     """The sizes of a fully-connected layer's work."""

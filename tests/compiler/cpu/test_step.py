@@ -146,7 +146,9 @@ def test_a_run_draws_turns_shifts_and_mirrors_for_each_step(as_pixels, turns):
     model, rng = images(("conv3", "relu", "max"), "linear"), np.random.default_rng(0)
     x, y = Pixels(rng.integers(0, 256, (60, *IMAGES), np.uint8), [0.4, 0.5, 0.6], [0.2, 0.3, 0.1]), DATA[1][:60]
     batches = rng.integers(0, 60, (4, 35))
-    draws = np.array([Augmentation(pad=2, turn=turn).draw(rng, 35) for turn in (0, 20, 0, 90)])
+    draws = np.array(
+        [Augmentation(2, turn=turn, fill=fill).draw(rng, 35) for turn in (0, 20) for fill in ("zero", "edge")]
+    )
     given_x, results = x if as_pixels else x[:], []
     for way in ("run", "steps", "by hand"):
         step = cpu_step(model, IMAGES, batch_size=35, turns=turns)

@@ -22,7 +22,7 @@ def gathered(data, image, samples, lanes, draws=None, mean=None, std=None):
     indices[1, :samples] = rng.integers(0, len(data), samples)
     spread = None
     if draws is not None:
-        spread = np.full((3, lanes, 4), 99, np.int32)
+        spread = np.full((3, lanes, 5), 99, np.int32)
         spread[1, :samples] = draws
     x = value(np.full((lanes, *image[:3]), np.nan, np.float32), image, lanes)
     lane_labels = device(np.full(lanes, -1, np.int32))
@@ -56,10 +56,11 @@ def test_images(border):
 
 @pytest.mark.parametrize("bytewise", [False, True])
 @pytest.mark.parametrize("turn", [0, 45])
-def test_augmented_images(bytewise, turn):
+@pytest.mark.parametrize("fill", ["zero", "edge"])
+def test_augmented_images(bytewise, turn, fill):
     rng = np.random.default_rng(1)
     pixels = Pixels(rng.integers(0, 256, (4, 3, 4, 5), dtype=np.uint8), MEAN, STD)
-    draws = Augmentation(2, turn=turn).draw(rng, 31)
+    draws = Augmentation(2, turn=turn, fill=fill).draw(rng, 31)
     moments = (MEAN, STD) if bytewise else (None, None)
     data = pixels.pixels if bytewise else pixels[:]
     images, chosen = gathered(data, Image(3, 4, 5, 1), 31, 32, draws, *moments)

@@ -28,6 +28,7 @@ from tinyticket.kernels.cpu.feed import Feed
 from tinyticket.kernels.cpu.job import places, to_words
 from tinyticket.kernels.cpu.packing import address_of, empty
 from tinyticket.kernels.cpu.threads import available_threads, is_forked, limited
+from tinyticket.kernels.geometry import DRAWN
 
 FEED, WALK = places(Feed), places(Walk)
 WORDS = len(FEED)
@@ -90,7 +91,7 @@ class Program:
         self.updating, self._alone = updating, apart  # whether a thread takes a turn alone
         apart = apart and updating is None  # ... and nothing else is done
         self._threads, self._apart, self._work = threads, apart, work
-        self._per_sample = strides or {"indices": 8, "draws": 32}
+        self._per_sample = strides or {"indices": 8, "draws": 8 * DRAWN}
         self._paces: dict[int, Pace] = {}  # by how many turns; those of numbers alike are one
         self._alike: dict[tuple[int, int], Pace] = {}
         self._tables: dict[int, Tables] = {}

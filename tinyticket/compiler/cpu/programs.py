@@ -12,7 +12,7 @@ from tinyticket.compiler.network import SINGLES
 from tinyticket.compiler.op import Block
 from tinyticket.compiler.schedule import Places, held, place
 from tinyticket.errors import InputError
-from tinyticket.kernels.geometry import LANES
+from tinyticket.kernels.geometry import DRAWN, LANES
 from tinyticket.nn import Parameter
 
 APART = 1 << 20
@@ -86,7 +86,7 @@ class Programs:
         else:
             self.training = Program(lower.training(layout, together, rule, penalties), batch_size, shared)
         self.gradients = Program(lower.gradients(layout, together), batch_size, shared) if gradients else None
-        results = {"indices": 8, "draws": 32} | ({"results": 16} if self.summed else {})
+        results = {"indices": 8, "draws": 8 * DRAWN} | ({"results": 16} if self.summed else {})
         self.evaluation = Program(lower.evaluation(layout, evaluated), samples, shared, apart, work * tiles, results)
         size, classes = layout.graph.start.size, layout.graph.output.channels
         ahead = {"examples": 4 * size, "pixels": size, "starts": 8, "logits": 4 * classes}

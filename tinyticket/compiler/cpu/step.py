@@ -162,7 +162,7 @@ class CpuStep:
     def step(self, data: Data, indices: np.ndarray, learning_rate: float, draws: np.ndarray | None = None) -> float:
         """Take one step on the examples that `indices` (int64) name, at most the batch size; return the loss.
 
-        `draws` (int64, a row of four for each example) says how images are shifted, mirrored and turned: what `data.augment` takes.
+        `draws` (int64, a row of five for each example) says what happens to its image: what `data.augment` takes.
         """
         write_scalars(self._scalars, self._rule, self.steps_taken + 1, learning_rate, **self._options)
         self._train(self._programs.training, data, indices, self._scalars, self._result, draws)

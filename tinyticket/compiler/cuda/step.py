@@ -23,6 +23,7 @@ from tinyticket.errors import InputError
 from tinyticket.kernels.cpu.update import RULES, SLOTS, scalars_of
 from tinyticket.kernels.cuda.memory import device_memory, upload, zeros
 from tinyticket.kernels.cuda.toolkit import simulated
+from tinyticket.kernels.geometry import DRAWN
 from tinyticket.nn import Buffer, Parameter
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class CudaStep:
         self._logits = values.value(graph.output)
         self._kept, self._kept_size = trained.kept, trained.kept_size
         both = {"indices": (np.int32, lanes), "results": (np.float32, 2)}
-        drawn = {"draws": (np.int32, 4 * lanes), "kept": (np.uint8, self._kept_size)}
+        drawn = {"draws": (np.int32, DRAWN * lanes), "kept": (np.uint8, self._kept_size)}
         self._fed, self._asked = Feeds(**both, **drawn, scalars=(np.float32, 8)), Feeds(**both)
         _announce()
         with device_memory("a training step"):

@@ -23,7 +23,7 @@ class Feed(NamedTuple):
     values: Floats = 0  # of all entries
     labels: Floats = 0  # of the data set
     indices: Numbers = 0  # of the batch's examples
-    draws: Numbers = 0  # four for each sample: `data.augmentation.augment`
+    draws: Numbers = 0  # five for each sample: `data.augmentation.augment`
     augmented: bool = False  # whether draws are to be read
     kept: Bytes = 0  # the masks of all dropouts
     scalars: Floats = 0  # of the optimizer: `update.scalars_of`

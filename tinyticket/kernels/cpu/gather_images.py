@@ -2,7 +2,7 @@
 
 Sixteen samples by sixteen columns at a time are read, each sample's at its own shift, turned in registers and stored. What lies
 outside the image are lanes of a masked load that are never read: a shifted sample costs what others do, a mirrored one a shuffle.
-Sixteen of which one is turned are read number by number: `gather_turned`.
+Sixteen of which one is turned or filled with its edge are read number by number: `gather_turned`.
 """
 
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from tinyticket.kernels.cpu.vector.jit import device
 from tinyticket.kernels.cpu.vector.machine import LANES
 from tinyticket.kernels.cpu.vector.simd import advance, at
 from tinyticket.kernels.cpu.vector.transpose import SQUARE, put, stack_places, store_square, transposed
-from tinyticket.kernels.geometry import SINE_OF_ONE, Image, Shape, tiles_for
+from tinyticket.kernels.geometry import DRAWN, SINE_OF_ONE, Image, Shape, tiles_for
 
 _numbers = ir.Constant(BITS, [I32(lane) for lane in range(LANES)])
 _mirror = ir.Constant(BITS, [I32(LANES - 1 - lane) for lane in range(LANES)])
@@ -90,9 +90,9 @@ def _find_samples(feed, bases, downs, rights, flips, sample, size):
     for i in range(LANES):
         which = min(sample + i, feed.samples - 1)
         put(bases, i, at(feed.indices, which) * size)
-        put(downs, i, at(feed.draws, 4 * which) if feed.augmented else 0)
-        put(rights, i, at(feed.draws, 4 * which + 1) if feed.augmented else 0)
-        put(flips, i, at(feed.draws, 4 * which + 2) if feed.augmented else 0)
+        put(downs, i, at(feed.draws, DRAWN * which) if feed.augmented else 0)
+        put(rights, i, at(feed.draws, DRAWN * which + 1) if feed.augmented else 0)
+        put(flips, i, at(feed.draws, DRAWN * which + 2) if feed.augmented else 0)
 
 
 @device
@@ -125,7 +125,8 @@ def _gather_images(job, first, last):
         return
     as_pixels, samples = feed.as_pixels, feed.samples
     bases, downs, rights = stack_places(LANES), stack_places(LANES), stack_places(LANES)
-    flips, starts, sines, cosines = stack_places(LANES), stack_places(LANES), stack_places(LANES), stack_places(LANES)
+    flips, starts = stack_places(LANES), stack_places(LANES)
+    sines, cosines, edges = stack_places(LANES), stack_places(LANES), stack_places(LANES)
     area, center, scale = image.height * image.width, np.float32(0), np.float32(1)
     for plane in range(first, last):
         sample, channel = plane // image.channels * LANES, plane % image.channels
@@ -133,8 +134,8 @@ def _gather_images(job, first, last):
         examples, pixels = advance(feed.examples, channel * area), advance(feed.pixels, channel * area)
         if as_pixels:
             center, scale = at(feed.mean, channel), at(feed.std, channel)
-        if find_turns(feed, sines, cosines, sample):
-            moved, there = (bases, downs, rights, flips, sines, cosines), samples - sample
+        if find_turns(feed, sines, cosines, edges, sample):
+            moved, there = (bases, downs, rights, flips, sines, cosines, edges), samples - sample
             place = advance(job.x, plane * plane_of(image))
             turned_plane(examples, pixels, as_pixels, center, scale, *moved, there, place, image)
             continue
@@ -171,8 +172,8 @@ def gather_images(
         float32, or uint8, which becomes (pixel / 255 - mean) / std.
     indices : integer array of shape (samples,)
         Which images, in which order; repeats are allowed.
-    draws : integer array of shape (samples, 4), optional
-        For each sample dy, dx, whether to flip and the sine of an angle: `data.augmentation.augment`.
+    draws : integer array of shape (samples, 5), optional
+        How each sample is shifted, mirrored, turned and filled: `data.augmentation.augment`.
     mean, std : arrays of shape (channels,), optional
         For uint8 only; 0 and 1 if not given.
     border, threads
@@ -187,11 +188,11 @@ def gather_images(
     samples, (channels, height, width) = indices.size, data.shape[1:]
     batch: dict[str, Any] = {"samples": samples, "indices": indices}
     if draws is not None:
-        if draws.shape != (samples, 4) or draws.dtype.kind not in "iub":
-            expected = f"integers of ({samples}, 4) were expected"
+        if draws.shape != (samples, DRAWN) or draws.dtype.kind not in "iub":
+            expected = f"integers of ({samples}, {DRAWN}) were expected"
             raise InputError(f"draws is {draws.dtype} of shape {draws.shape}, but {expected}")
         farthest = 2 * max(height, width)  # a shift so far leaves nothing of an image, and a longer one no more
-        bounds = [farthest, farthest, 1, SINE_OF_ONE]
+        bounds = [farthest, farthest, 1, SINE_OF_ONE, 1]
         batch |= {"draws": np.ascontiguousarray(draws, np.int64).clip(np.negative(bounds), bounds), "augmented": True}
     if data.dtype == np.uint8:
         center = np.zeros(channels, np.float32) if mean is None else flat(mean, (channels,), "mean")

@@ -11,7 +11,7 @@ import numpy as np
 from tinyticket.kernels.cuda.geometry import WARP, Geometry
 from tinyticket.kernels.cuda.launch import Launch
 from tinyticket.kernels.cuda.toolkit import cuda
-from tinyticket.kernels.geometry import SINE_OF_ONE
+from tinyticket.kernels.geometry import DRAWN, SINE_OF_ONE
 
 LINES = 8
 """Rows of 32 threads in a block; each thread moves four numbers."""
@@ -52,11 +52,13 @@ def gather(data, labels, indices, draws, state, x, batch_labels, mean, std, g, a
             spot = turn * g.lanes + lane
             row, column = h, w
             if augmented != 0:
-                if draws[np.uint32(4 * spot + 2)] != 0:
+                if draws[np.uint32(DRAWN * spot + 2)] != 0:
                     column = g.x_width - 1 - w
-                row, column = _turned(row, column, draws[np.uint32(4 * spot + 3)], g.x_height, g.x_width)
-                row += draws[np.uint32(4 * spot)]
-                column += draws[np.uint32(4 * spot + 1)]
+                row, column = _turned(row, column, draws[np.uint32(DRAWN * spot + 3)], g.x_height, g.x_width)
+                row += draws[np.uint32(DRAWN * spot)]
+                column += draws[np.uint32(DRAWN * spot + 1)]
+                if draws[np.uint32(DRAWN * spot + 4)] != 0:
+                    row, column = min(max(row, 0), g.x_height - 1), min(max(column, 0), g.x_width - 1)
             if 0 <= row < g.x_height and 0 <= column < g.x_width:
                 example = np.int64(indices[np.uint32(spot)])
                 value = np.float32(data[np.uint64(example * size + channel * area + row * g.x_width + column)])
@@ -89,8 +91,8 @@ def gather_images(data, labels, indices, draws, state, x, batch_labels, g: Geome
     labels, batch_labels : int32 device arrays of (examples,) and (lanes,)
     indices : int32 device array of (turns, lanes), flat
         Which examples; the row of this turn is read.
-    draws : int32 device array of (turns, lanes, 4), flat, or None
-        How images are shifted, mirrored and turned, as `data.augmentation.augment` has it.
+    draws : int32 device array of (turns, lanes, 5), flat, or None
+        How images are shifted, mirrored, turned and filled, as `data.augmentation.augment` has it.
     """
     bytewise, grid = data.dtype == np.uint8, (-(-g.inputs * g.x_height * g.x_width // WARP), g.lanes // WARP)
     # What is never read needs to be of its type all the same.

@@ -137,8 +137,8 @@ class Settings(Declared):
         "Methods", 0.3, "SRigL ablates a neuron of which less than this share of its fan-in is worth keeping (0: none).",
         later=True, least=0, below=1, expected="the share of salient weights is at least 0 and below 1")
     augment: str = setting(
-        "Training", "none", "flip-crop: shift training images by up to 4 pixels and mirror them; flip-crop-turn: turn them by up "
-        "to 10 degrees besides.",
+        "Training", "none", "flip-crop: shift training images by up to 4 pixels and mirror them; flip-crop-turn: by up to 3, "
+        "turn them by up to 10 degrees too, and fill with the edge.",
         later=True, known=AUGMENTATIONS, kind="augmentation")
     recipe: str = setting(
         "Experiment", None, "A published experiment, whose settings hold where none are given.", absent="none", form="NAME",
