@@ -13,7 +13,7 @@ import tinyticket as tt
 from tests.cli.commands import ENVIRONMENT, call, find_arguments, one_sentence
 from tests.lottery.experiments import Recorder, contents, differing, find
 from tests.lottery.networks import plain
-from tinyticket.errors import InputError
+from tinyticket.errors import InputError, WorkerError
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.extra
@@ -28,7 +28,7 @@ def dask(*arguments):
 
 @pytest.fixture
 def started():
-    """Three workers of a scheduler: its address and their processes."""
+    """Three workers of a scheduler: its address, their processes and its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -41,7 +41,7 @@ def started():
 
         with Client(address, timeout=60, set_as_default=False) as client:
             client.wait_for_workers(3, timeout=60)
-        yield address, workers
+        yield address, workers, scheduler
     finally:
         for process in (*workers, scheduler):
             process.kill()
@@ -49,7 +49,7 @@ def started():
 
 
 def test_a_cluster_leaves_the_file_of_one_process_though_workers_are_killed_and_stopped(started, out):
-    address, (killed, stopped, _) = started
+    address, (killed, stopped, _), _ = started
 
     def be_cruel(trial, round):
         if killed.poll() is None:
@@ -69,11 +69,28 @@ def test_a_cluster_leaves_the_file_of_one_process_though_workers_are_killed_and_
 
 
 def test_models_of_ones_own_are_sent_and_the_command_line_takes_a_scheduler(started, npz, out):
-    address, _ = started
+    address, *_ = started
     found = find(lambda rng: plain(rng), executor=address, trials=2, rounds=0)
     assert len(found.trials) == 2
     assert call([*find_arguments(npz, out), "--scheduler", address]).code == 0
     assert tt.load(out).verdict["text"]
+
+
+@pytest.mark.parametrize("who", ["scheduler", "workers"])
+def test_a_cluster_that_is_lost_is_one_sentence_and_finished_rounds_stay(started, npz, out, who, monkeypatch):
+    from tinyticket.lottery.jobs import executors
+
+    monkeypatch.setattr(executors, "CONNECTS", 3)
+    address, workers, scheduler = started
+    progress = Recorder()
+    progress.committed = lambda trial, round: [each.kill() for each in ([scheduler] if who == "scheduler" else workers)]
+    with pytest.raises(
+        WorkerError, match=rf"^the scheduler at {address}, or all of its workers, are gone.*the finished rounds are in"
+    ):
+        find(out=out, executor=address, callbacks=progress, **LARGE)
+    find(out=out, **LARGE)
+    find(out=out.with_name("alone.h5"), **LARGE)
+    assert differing(contents(out), contents(out.with_name("alone.h5"))) == []
 
 
 def test_no_scheduler_is_one_sentence(npz, out, monkeypatch):

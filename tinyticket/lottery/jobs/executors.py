@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tinyticket.errors import DivergenceError, InputError
+from tinyticket.errors import DivergenceError, InputError, WorkerError
 from tinyticket.interruption import deferred, kept_from_children
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.jobs import worker
@@ -196,7 +196,10 @@ def cluster(address: str, callback: Callback) -> Iterator[Elsewhere]:
 
         def send(workshop: Workshop) -> Any:
             contents = cloudpickle.dumps(workshop.contents)
-            return client.scatter([(f"{folder.name}-{next(numbers)}", contents)], broadcast=True, hash=False)[0]
+            try:
+                return client.scatter([(f"{folder.name}-{next(numbers)}", contents)], broadcast=True, hash=False)[0]
+            except OSError as error:  # Dask's own of lost connections, and of waiting in vain
+                raise WorkerError(f"the scheduler at {address}, or all of its workers, are gone: {error}") from None
 
         yield Elsewhere(send, folder, lambda: executor, callback, workers, workers, address)
 

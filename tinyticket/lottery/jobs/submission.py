@@ -283,9 +283,9 @@ class Elsewhere(Jobs):
 
     def _send_again(self, cancelled: list[_Asked]) -> None:
         """Send experiments and jobs again that a cluster has cancelled: the only worker that held an experiment has died."""
-        log.warning("a worker has died with what the others needed; it is sent again")
         for experiment in {id(each.experiment): each.experiment for each in cancelled}.values():
             experiment.parcel = self._pack(experiment.workshop)
+        log.warning("a worker has died with what the others needed, which was sent again")
         with self._lock:
             for each in cancelled:
                 each.inner, each.deaths = None, each.deaths + 1
