@@ -250,3 +250,9 @@ def test_a_schedule_given_as_a_list_continues_its_own_file(out):
 
 def test_settings_of_numpy_continue_those_of_python(copy):
     find(trials=np.int64(2), lr=np.float64(0.01), seed=np.int64(0), out=copy)
+
+
+def test_data_that_have_another_name_now_are_called_by_it(out):
+    find("mlp-64-10", tt.data.load("digits-360"), rounds=0, out=out)
+    with pytest.raises(InputError, match="other data: digits has changed since and is digits-360 now"):
+        find("mlp-64-10", tt.data.load("digits"), rounds=0, out=out)

@@ -25,12 +25,20 @@ from tinyticket.lottery.settings.readers import refuse
 from tinyticket.lottery.streams import stream
 from tinyticket.lottery.training import Examples
 from tinyticket.nn import Module, describe, models
+from tinyticket.results.result import Result
 from tinyticket.store.reading import LONGEST_TEXT
 
 LARGE = 100.0
 """Up to which numbers of examples are as a training copes with them."""
 
 Factory = Callable[[np.random.Generator], Module]
+
+
+def catalogued(result: Result) -> str:
+    """Return what the data of a result are called now."""
+    name = result.data["name"]
+    split_before = name == "digits" and result.data["examples"]["test"] == 360
+    return "digits-360" if split_before else name
 
 
 def split(dataset: Dataset, settings: Settings) -> Examples:

@@ -18,7 +18,7 @@ from tinyticket.errors import DivergenceError, InputError
 from tinyticket.interruption import deferred
 from tinyticket.lottery import keeper
 from tinyticket.lottery.algorithm import Masks, State
-from tinyticket.lottery.inputs import check_connections
+from tinyticket.lottery.inputs import catalogued, check_connections
 from tinyticket.lottery.jobs.job import CONTINUED, Training
 from tinyticket.lottery.settings import Settings
 from tinyticket.lottery.trial import Memory, Runs
@@ -261,6 +261,8 @@ def _check_continues(experiment: Experiment, recorded: Result, added: tuple[str,
         other = f"with another architecture of the model {settings.model!r}"
     elif recorded.data["fingerprints"] != experiment.workshop.fingerprints:
         other = f"on other data: {experiment.dataset.name} has changed since"
+        if (called := catalogued(recorded)) != experiment.dataset.name:
+            other += f" and is {called} now"
     else:
         check_connections(experiment.model, recorded.trials[0].structure, where)
         return

@@ -16,7 +16,7 @@ from tinyticket.lottery.algorithm import State
 from tinyticket.lottery.callbacks import Callback
 from tinyticket.lottery.controls import starts_anew
 from tinyticket.lottery.experiment import Experiment
-from tinyticket.lottery.inputs import Factory, check_connections, load_dataset
+from tinyticket.lottery.inputs import Factory, catalogued, check_connections, load_dataset
 from tinyticket.lottery.jobs.job import Job
 from tinyticket.lottery.jobs.submission import Here
 from tinyticket.lottery.settings import Settings
@@ -142,9 +142,7 @@ def data_of(
 
     A name in a file is no path: whoever made the file does not say what is opened.
     """
-    name = result.data["name"]
-    if name == "digits" and result.data["examples"]["test"] == 360:  # as they were split once
-        name = "digits-360"
+    name = catalogued(result)
     if data is None and name not in catalogue.names():
         raise InputError(
             f"{result.archive.name} is about {name!r}, which is not in the catalogue: say where the data are (--data)"
