@@ -1,7 +1,8 @@
-"""Pictures of a run: time against density with the density where sparse starts to win, and a roofline."""
+"""Pictures of a run: time against density with the density where sparse starts to win, against size and batch, and a roofline."""
 
 import importlib.util
 import math
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,9 @@ from benchmarks.arguments import Options
 from benchmarks.probe import Probe
 from benchmarks.rows import Row
 from tinyticket.errors import InputError
+
+LINEAR = re.compile(r"linear-(\d+)x(\d+)-b(\d+)")
+"""What rows of linear layers are called, all passes together."""
 
 
 def require() -> None:
@@ -31,6 +35,7 @@ def draw(options: Options, rows: Sequence[Row]) -> Iterator[Path]:
     for case, found in curves.items():
         if len({r["density"] for r in found}) > 1:
             yield _density_curve(folder / f"{options.benchmark}-{case}.png", case, found, stamp)
+    yield from _growth_curves(folder, options.benchmark, rows, stamp)
     if any("flops" in r for r in rows):
         yield _roofline(folder / "roofline.png", [r for r in rows if "flops" in r], options.threads, stamp)
 
@@ -70,6 +75,42 @@ def _density_curve(path: Path, case: str, rows: Sequence[Row], stamp: str) -> Pa
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(densities, [f"{density:.3g}" for density in densities], fontsize=8)
     axes.invert_xaxis()
+    figure.legend(title=f"{threads} thread" + "s" * (threads > 1), fontsize=8, loc="outside right upper")
+    return _save(figure, path, stamp)
+
+
+def _growth_curves(folder: Path, benchmark: str, rows: Sequence[Row], stamp: str) -> Iterator[Path]:
+    """Draw the time of linear layers that differ in size alone, or in batch alone, where there are three and more."""
+    by_batch: dict[str, dict[float, list[Row]]] = {}
+    by_size: dict[str, dict[float, list[Row]]] = {}
+    for r in rows:
+        if found := LINEAR.fullmatch(r["case"]):
+            inputs, outputs, batch = map(int, found.groups())
+            by_batch.setdefault(f"{inputs}x{outputs}", {}).setdefault(batch, []).append(r)
+            by_size.setdefault(f"b{batch}", {}).setdefault(inputs * outputs, []).append(r)
+    for what, label, groups in (("size", "weights, the pruned ones included", by_size), ("batch", "samples", by_batch)):
+        for rest, found in groups.items():
+            if len(found) > 2:
+                path = folder / f"{benchmark}-linear-{rest}-by-{what}.png"
+                yield _growth_curve(path, f"linear-{rest}", label, found, stamp)
+
+
+def _growth_curve(path: Path, title: str, label: str, groups: dict[float, list[Row]], stamp: str) -> Path:
+    figure, axes = _figure()
+    lines: dict[str, dict[float, float]] = {}
+    threads = max(r["threads"] for found in groups.values() for r in found)
+    for place, found in groups.items():
+        for r in sorted(found, key=lambda r: r["density"]):  # of peers, which are dense, the time beside all weights
+            if r["threads"] == threads and r["seconds"]:
+                lines.setdefault(f"tinyticket, {r['density']:.3g} left", {})[place] = r["seconds"]
+            if r["threads"] == threads and r["peer_seconds"]:
+                lines.setdefault(r["peer"], {})[place] = r["peer_seconds"]
+    for name, points in lines.items():
+        own, (places, seconds) = name.startswith("tinyticket"), zip(*sorted(points.items()), strict=True)
+        axes.plot(places, [s * 1e3 for s in seconds], "o-" if own else "s--", label=name, lw=2 if own else 1)
+    axes.set(
+        xscale="log", yscale="log", xlabel=label, ylabel="milliseconds", title=f"{title}, forward and both gradients"
+    )
     figure.legend(title=f"{threads} thread" + "s" * (threads > 1), fontsize=8, loc="outside right upper")
     return _save(figure, path, stamp)
 

@@ -143,6 +143,27 @@ def test_pictures(small_sizes, tiny, tmp_path, monkeypatch):
     assert names == {"kernels-linear-40x24-b20.png", "kernels-linear-40x24-b20-forward.png", "roofline.png"}
 
 
+def test_pictures_of_layers_that_differ_in_size_or_in_batch(tiny, tmp_path):
+    pytest.importorskip("matplotlib")
+    layers = "linear-8x8-b20,linear-16x8-b20,linear-16x16-b20,linear-8x8-b10,linear-8x8-b5,linear-8x8-b6"
+    given = [
+        "--layers",
+        layers,
+        "--densities",
+        "0.5",
+        "--peers",
+        "numpy",
+        "--threads",
+        "1",
+        "--plot",
+        str(tmp_path / "new"),
+    ]
+    rows_of(given, tiny, tmp_path / "rows.json")
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names >= {"kernels-linear-b20-by-size.png", "kernels-linear-8x8-by-batch.png"}
+    assert not [name for name in names if "b5-by" in name or "16x8-by" in name]
+
+
 def test_a_quick_or_disturbed_run_is_stamped():
     free = {"probe_variation": dict.fromkeys(Probe.TOLERANCE, 0.0)}
     busy = {"probe_variation": {**free["probe_variation"], "memory": 9.0}}
