@@ -13,6 +13,8 @@ from benchmarks.probe import Probe
 from benchmarks.rows import Row
 from tinyticket.errors import InputError
 
+QUICK = "--quick: these figures mean nothing"
+
 LINEAR = re.compile(r"linear-(\d+)x(\d+)-b(\d+)")
 """What rows of linear layers are called, all passes together."""
 
@@ -92,7 +94,12 @@ def _growth_curves(folder: Path, benchmark: str, rows: Sequence[Row], stamp: str
         for rest, found in groups.items():
             if len(found) > 2:
                 path = folder / f"{benchmark}-linear-{rest}-by-{what}.png"
-                yield _growth_curve(path, f"linear-{rest}", label, found, stamp)
+                title = (
+                    f"linear layers, batch {rest[1:]}"
+                    if what == "size"
+                    else f"a linear layer of {rest.replace('x', ' by ')}"
+                )
+                yield _growth_curve(path, title, label, found, stamp)
 
 
 def _growth_curve(path: Path, title: str, label: str, groups: dict[float, list[Row]], stamp: str) -> Path:
@@ -100,10 +107,12 @@ def _growth_curve(path: Path, title: str, label: str, groups: dict[float, list[R
     lines: dict[str, dict[float, float]] = {}
     threads = max(r["threads"] for found in groups.values() for r in found)
     for place, found in groups.items():
-        for r in sorted(found, key=lambda r: r["density"]):  # of peers, which are dense, the time beside all weights
-            if r["threads"] == threads and r["seconds"]:
-                lines.setdefault(f"tinyticket, {r['density']:.3g} left", {})[place] = r["seconds"]
-            if r["threads"] == threads and r["peer_seconds"]:
+        found = sorted((r for r in found if r["threads"] == threads), key=lambda r: r["density"])
+        for r in reversed(found):
+            if r["seconds"]:
+                lines.setdefault(f"tinyticket, {100 * r['density']:.3g}% left", {})[place] = r["seconds"]
+        for r in found:  # of peers, which are dense, the time beside all weights
+            if r["peer_seconds"]:
                 lines.setdefault(r["peer"], {})[place] = r["peer_seconds"]
     for name, points in lines.items():
         own, (places, seconds) = name.startswith("tinyticket"), zip(*sorted(points.items()), strict=True)
@@ -172,14 +181,16 @@ def _figure() -> tuple[Any, Any]:
 def _stamp(options: Options, rows: Sequence[Row]) -> str:
     """Return why a run's figures are not to be trusted, or nothing."""
     if options.quick:
-        return "--quick: these figures mean nothing"
+        return QUICK
     varied = rows[0].get("probe_variation", {}) if rows else {}
     disturbed = [work for work, share in varied.items() if share > Probe.TOLERANCE[work]]
     return f"disturbed while measured: {', '.join(disturbed)}" if disturbed else ""
 
 
 def _save(figure: Any, path: Path, stamp: str) -> Path:
-    if stamp:
+    if stamp == QUICK:
         figure.text(0.5, 0.5, stamp, fontsize=22, color="crimson", alpha=0.35, rotation=20, ha="center", va="center")
+    elif stamp:
+        figure.supxlabel(stamp, fontsize=8, color="crimson")
     figure.savefig(path, dpi=120)
     return path
