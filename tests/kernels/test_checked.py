@@ -114,7 +114,7 @@ def test_a_stride_beyond_the_image_takes_its_first_pixel_and_returns():
 
 
 def test_shifts_beyond_an_image_leave_nothing_of_it():
-    draws = np.array([[2**40, 0, 0], [0, -(2**32), 1], [0, 2**31, 0], [0, 0, 0]])
+    draws = np.array([[2**40, 0, 0, 0, 0], [0, -(2**32), 1, 0, 0], [0, 2**31, 0, 900, 0], [0, 0, 0, 0, 0]])
     x = cpu.unpack_images(cpu.gather_images(np.ones((4, 1, 3, 20)), np.arange(4), draws=draws), 4)
     assert x.sum(axis=(1, 2, 3)).tolist() == [0, 0, 0, 60]
 

@@ -100,7 +100,7 @@ class Losing(ThreadPoolExecutor):
 def test_what_a_cluster_has_lost_is_sent_again(whole, tmp_path, caplog):
     with Losing(2) as executor, caplog.at_level(logging.WARNING):
         found = find(executor=executor, workers=2, rounds=1, trials=3)
-    assert "a worker has died with what the others needed; it is sent again" in caplog.text
+    assert "a worker has died with what the others needed, which was sent again" in caplog.text
     assert differing(contents(found, tmp_path), whole) == []
     lost = pytest.raises(WorkerError, match=r"^trial 0, round 0: the cluster has cancelled it again and again")
     with Losing(100) as executor, lost:
