@@ -26,7 +26,12 @@ _ZERO, _BYTE = np.float32(0), np.float32(255)
 def _turned(row, column, sine, height, width):
     """Return where a place is in the image that was turned about its centre."""
     sine = np.int64(sine)
-    cosine = np.int64(math.sqrt(np.float64(SINE_OF_ONE * SINE_OF_ONE - sine * sine)))
+    square = SINE_OF_ONE * SINE_OF_ONE - sine * sine
+    cosine = np.int64(math.sqrt(np.float32(square)))  # to within one, since a device is slow in float64
+    if cosine * cosine > square:
+        cosine -= 1
+    elif (cosine + 1) * (cosine + 1) <= square:
+        cosine += 1
     y, x = 2 * row - (height - 1), 2 * column - (width - 1)  # twice the distance from the centre
     row = (cosine * y + sine * x + height * SINE_OF_ONE) // (2 * SINE_OF_ONE)
     return row, (cosine * x - sine * y + width * SINE_OF_ONE) // (2 * SINE_OF_ONE)
