@@ -16,7 +16,7 @@ from tinyticket.errors import InputError
 QUICK = "--quick: these figures mean nothing"
 
 LINEAR = re.compile(r"linear-(\d+)x(\d+)-b(\d+)")
-"""What rows of linear layers are called, all passes together."""
+"""Names of the rows that time forward and backward pass of a linear layer together: inputs, outputs and batch."""
 
 
 def require() -> None:
@@ -83,23 +83,18 @@ def _density_curve(path: Path, case: str, rows: Sequence[Row], stamp: str) -> Pa
 
 def _growth_curves(folder: Path, benchmark: str, rows: Sequence[Row], stamp: str) -> Iterator[Path]:
     """Draw the time of linear layers that differ in size alone, or in batch alone, where there are three and more."""
-    by_batch: dict[str, dict[float, list[Row]]] = {}
-    by_size: dict[str, dict[float, list[Row]]] = {}
+    curves: dict[tuple[str, str, str], dict[float, list[Row]]] = {}  # by the file's name, the title and what grows
     for r in rows:
         if found := LINEAR.fullmatch(r["case"]):
             inputs, outputs, batch = map(int, found.groups())
-            by_batch.setdefault(f"{inputs}x{outputs}", {}).setdefault(batch, []).append(r)
-            by_size.setdefault(f"b{batch}", {}).setdefault(inputs * outputs, []).append(r)
-    for what, label, groups in (("size", "weights, the pruned ones included", by_size), ("batch", "samples", by_batch)):
-        for rest, found in groups.items():
-            if len(found) > 2:
-                path = folder / f"{benchmark}-linear-{rest}-by-{what}.png"
-                title = (
-                    f"linear layers, batch {rest[1:]}"
-                    if what == "size"
-                    else f"a linear layer of {rest.replace('x', ' by ')}"
-                )
-                yield _growth_curve(path, title, label, found, stamp)
+            weights, samples = "weights, the pruned ones included", "samples"
+            by_size = f"b{batch}-by-size", f"linear layers, batch {batch}", weights
+            by_batch = f"{inputs}x{outputs}-by-batch", f"a linear layer of {inputs} by {outputs}", samples
+            curves.setdefault(by_size, {}).setdefault(inputs * outputs, []).append(r)
+            curves.setdefault(by_batch, {}).setdefault(batch, []).append(r)
+    for (name, title, label), groups in curves.items():
+        if len(groups) > 2:
+            yield _growth_curve(folder / f"{benchmark}-linear-{name}.png", title, label, groups, stamp)
 
 
 def _growth_curve(path: Path, title: str, label: str, groups: dict[float, list[Row]], stamp: str) -> Path:

@@ -146,19 +146,8 @@ def test_pictures(small_sizes, tiny, tmp_path, monkeypatch):
 def test_pictures_of_layers_that_differ_in_size_or_in_batch(tiny, tmp_path):
     pytest.importorskip("matplotlib")
     layers = "linear-8x8-b20,linear-16x8-b20,linear-16x16-b20,linear-8x8-b10,linear-8x8-b5,linear-8x8-b6"
-    given = [
-        "--layers",
-        layers,
-        "--densities",
-        "0.5",
-        "--peers",
-        "numpy",
-        "--threads",
-        "1",
-        "--plot",
-        str(tmp_path / "new"),
-    ]
-    rows_of(given, tiny, tmp_path / "rows.json")
+    given = f"--layers {layers} --densities 0.5 --peers numpy --threads 1 --plot".split()
+    rows_of([*given, str(tmp_path / "new")], tiny, tmp_path / "rows.json")
     names = {path.name for path in (tmp_path / "new").iterdir()}
     assert names >= {"kernels-linear-b20-by-size.png", "kernels-linear-8x8-by-batch.png"}
     assert not [name for name in names if "b5-by" in name or "16x8-by" in name]

@@ -60,24 +60,13 @@ def test_no_recipe_is_left_out_of_the_test_above():
     assert {f"frankle-carbin/{name}" for name in PAPER} | NEVER_DENSE.keys() == set(recipes.RECIPES)
 
 
-SET_MNIST = [35_680, 40_000, 40_000, 10_000]  # 20 connections for each input and output, or all
+SET_MNIST = (
+    *("784-1000-1000-1000-10@e20-dropout0.3-srelu-layerfans", [35_680, 40_000, 40_000, 10_000]),  # epsilon 20, or all
+    *(1000, 550, "momentum", "none"),
+)
 NEVER_DENSE = {  # model, connections, epochs, batches of an epoch, optimizer, augment
-    "mocanu/set-mnist": (
-        "784-1000-1000-1000-10@e20-dropout0.3-srelu-layerfans",
-        SET_MNIST,
-        1000,
-        550,
-        "momentum",
-        "none",
-    ),
-    "mocanu/set-fashion-mnist": (
-        "784-1000-1000-1000-10@e20-dropout0.3-srelu-layerfans",
-        SET_MNIST,
-        1000,
-        550,
-        "momentum",
-        "none",
-    ),
+    "mocanu/set-mnist": SET_MNIST,
+    "mocanu/set-fashion-mnist": SET_MNIST,
     "mocanu/set-cifar10": (
         *("3072-4000-1000-4000-10@e20-dropout0.3-srelu-layerfans", [141_440, 100_000, 100_000, 40_000]),
         *(1000, 450, "momentum", "flip-crop-turn"),

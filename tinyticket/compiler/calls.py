@@ -153,8 +153,8 @@ def check_run(batches: Any, rates: Any, draws: Any) -> tuple[np.ndarray, list[fl
             raise InputError(
                 f"draws have shape {draws.shape}, but {(*batches.shape, DRAWN)} was expected: {DRAWN} an example"
             )
-        shifts, sines = draws[..., :2], draws[..., 3]
-        if draws.size and not -MOST_SHIFT < shifts.min() <= shifts.max() < MOST_SHIFT:
+        sines = draws[..., 3]
+        if draws.size and not -MOST_SHIFT < draws.min() <= draws.max() < MOST_SHIFT:
             raise InputError(f"draws shift images by less than {MOST_SHIFT} pixels")
         if draws.size and not -SINE_OF_ONE <= sines.min() <= sines.max() <= SINE_OF_ONE:
             raise InputError(f"draws turn images by sines from -{SINE_OF_ONE} to {SINE_OF_ONE}")

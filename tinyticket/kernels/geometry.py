@@ -28,7 +28,7 @@ MOST_LANES = 1024
 """Lanes that may be asked for."""
 
 SINE_OF_ONE = 2**16
-"""What a sine of 1 is as a whole number: by how much images are turned is said in such parts."""
+"""The whole number that stands for a sine of 1: angles by which images are turned are given as whole numbers, by their sine."""
 
 DRAWN = 5
 """Whole numbers that say what happens to an image of a batch: `data.augmentation.augment`."""

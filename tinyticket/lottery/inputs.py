@@ -35,7 +35,7 @@ Factory = Callable[[np.random.Generator], Module]
 
 
 def catalogued(result: Result) -> str:
-    """Return what the data of a result are called now."""
+    """Return the name in the catalogue of the data that a result was trained on; digits were split otherwise once."""
     name = result.data["name"]
     split_before = name == "digits" and result.data["examples"]["test"] == 360
     return "digits-360" if split_before else name

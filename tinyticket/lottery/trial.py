@@ -202,7 +202,7 @@ class TrialRun:
         return trainings.get(CONTINUED, trainings[None])
 
     def _trained(self, round: int, asked: Asked) -> State:
-        """Return what a network is after its training, for which this waits."""
+        """Return the trained weights of a network, and wait for its training if it is under way."""
         if isinstance(asked, Round):
             if round == 0 and kept_iteration(self.settings):
                 self._checkpoint = self._memory.checkpoint(self.number)

@@ -24,7 +24,7 @@ _ZERO, _BYTE = np.float32(0), np.float32(255)
 
 @cuda.jit(device=True)
 def _turned(row, column, sine, height, width):
-    """Return where a place is in the image that was turned about its centre."""
+    """Return the row and the column of an image that a turn about its centre brings to a row and a column."""
     sine = np.int64(sine)
     square = SINE_OF_ONE * SINE_OF_ONE - sine * sine
     cosine = np.int64(math.sqrt(np.float32(square)))  # to within one, since a device is slow in float64

@@ -23,7 +23,7 @@ HIDDEN = r"(-dropout0?\.\d+)?(-srelu)?"
 """What the name of a fully-connected network may say of its hidden layers, behind their sizes."""
 
 FANS = r"(-layerfans)?"
-"""What the name of a sparse one may say of its initial weights, at its end."""
+"""The end of a sparse network's name that chooses initial weights as small as a dense layer's."""
 
 FAMILIES: dict[str, tuple[str, Callable[..., Module]]] = {
     # shown to people: (pattern of the names, maker)
