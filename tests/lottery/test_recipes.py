@@ -57,7 +57,24 @@ def test_every_number_is_the_papers(name):
 
 
 def test_no_recipe_is_left_out_of_the_test_above():
-    assert {f"frankle-carbin/{name}" for name in PAPER} | NEVER_DENSE.keys() == set(recipes.RECIPES)
+    assert {f"frankle-carbin/{name}" for name in PAPER} | NEVER_DENSE.keys() | CHT == set(recipes.RECIPES)
+
+
+CHT = {"zhang/cht-mnist", "zhang/cht-fashion-mnist"}
+
+
+@pytest.mark.parametrize("name", sorted(CHT))
+def test_cannistraci_hebb_training_is_its_authors(name):
+    found = resolve(training_examples=60_000, **recipes.fill(name, {}))
+    assert (found.lr, found.optimizer, found.weight_decay, found.batch_size) == (0.025, "momentum", 5e-4, 32)
+    assert (found.first_graph, found.first_weights, found.drop) == ("correlated", "scaled", 0.3)
+    epoch = 55_000 // 32
+    assert found.iterations == found.schedule.iterations == 100 * epoch
+    assert found.schedule(found.iterations) == pytest.approx(0.01)
+    assert METHODS[found.method].moments(found, epoch)[0] == tuple(range(epoch, 100 * epoch, epoch))
+    network = models.create(found.model, (1, 28, 28), 10, rng=0)
+    left = METHODS[found.method].plan(network, found).weights_left[1]
+    assert left == 3 * 6147 + 7840
 
 
 SET_MNIST = (

@@ -122,7 +122,7 @@ def test_counts_are_whole_numbers_of_at_least_their_least(name, least):
         ({"schedule": "stpe:3"}, "no schedule is called 'stpe'.*did you mean 'step'"),
         (
             {"scope": "network"},
-            "scope is 'layer' or 'global', or with one-shot one of uniform, uniform-first-dense, erk; not 'network'",
+            "or with one-shot one of uniform, uniform-first-dense, uniform-last-dense, erk; not 'network'",
         ),
         ({"scope": "erk"}, "the scope 'erk' shares a density among the layers: give the densities with one-shot"),
         ({"criterion": "magnitud"}, "no criterion is called 'magnitud'.*did you mean 'magnitude'"),
@@ -231,6 +231,8 @@ def test_the_table_of_other_settings_is_complete():
         "scale_penalty",
         "rewind_optimizer",
         "samples_per_class",
+        "first_graph",
+        "first_weights",
     }
     assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 

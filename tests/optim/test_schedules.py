@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tinyticket.errors import InputError
-from tinyticket.optim import Constant, Cosine, MultiStep, Warmup
+from tinyticket.optim import Constant, Cosine, Linear, MultiStep, Warmup
 from tinyticket.optim.schedules import from_plain, parse, to_plain
 
 
@@ -28,6 +28,11 @@ def test_cosine_falls_from_one_through_a_half_to_zero_and_stays():
     assert values == pytest.approx([1, 0.5 + 0.5**1.5, 0.5, 0.5 - 0.5**1.5, 0, 0], abs=1e-12)
 
 
+def test_linear_falls_in_a_line_to_its_end_and_stays():
+    assert [Linear(100, 0.2)(i) for i in (0, 50, 100, 1000)] == pytest.approx([1, 0.6, 0.2, 0.2])
+    assert Linear(100)(100) == 0
+
+
 def test_warmup_rises_in_a_line_and_stays():
     assert [Warmup(10)(i) for i in (0, 1, 5, 10, 11, 1000)] == [0, 0.1, 0.5, 1, 1, 1]
 
@@ -42,6 +47,7 @@ SCHEDULES = [
     Constant(),
     MultiStep((10, 20), 0.3),
     Cosine(50),
+    Linear(50, 0.01),
     Warmup(5),
     Warmup(5, Cosine(50)),
     Warmup(5, MultiStep((7,))),
@@ -73,7 +79,7 @@ def test_an_unknown_kind_is_refused_with_near_names():
         from_plain({"kind": "cosin", "iterations": 3})
 
 
-@pytest.mark.parametrize("kind", [Cosine, Warmup])
+@pytest.mark.parametrize("kind", [Cosine, Linear, Warmup])
 @pytest.mark.parametrize("iterations", [0, -1])
 def test_a_schedule_over_no_iterations_is_refused(kind, iterations):
     with pytest.raises(ValueError, match="iteration"):
@@ -88,6 +94,8 @@ def test_a_schedule_over_no_iterations_is_refused(kind, iterations):
         ("step:20000,25000", MultiStep((20000, 25000))),
         ("step:5,7:0.2", MultiStep((5, 7), 0.2)),
         ("cosine:300", Cosine(300)),
+        ("linear:300", Linear(300)),
+        ("linear:300:0.01", Linear(300, 0.01)),
         ("warmup:10", Warmup(10)),
         ("warmup:10+step:20,30", Warmup(10, MultiStep((20, 30)))),
         (" warmup:10 + cosine:30 ", Warmup(10, Cosine(30))),
@@ -110,6 +118,9 @@ def test_a_schedule_as_text(text, schedule):
         ("step:5:nan", "is no schedule"),
         ("constant:5", "is no schedule"),
         ("cosine", "is no schedule"),
+        ("linear:30:2", "ends at a factor from 0 to 1, not 2"),
+        ("linear:30:nan", "ends at a factor from 0 to 1, not nan"),
+        ("linear:30:", "is no schedule"),
         ("cosine:0", "at least one iteration"),
         ("warmup", "is no schedule"),
         ("warmup:0", "at least one iteration"),

@@ -55,6 +55,7 @@ def test_allocations_by_name_and_by_layer():
     assert allocate(LENET, 0.25) == 0.25
     assert allocate(LENET, 0.25, "uniform") == {"fc1": 0.25, "fc2": 0.25, "output": 0.25}
     assert allocate(LENET, 0.25, "uniform-first-dense") == {"fc1": 1.0, "fc2": 0.25, "output": 0.25}
+    assert allocate(LENET, 0.25, "uniform-last-dense") == {"fc1": 0.25, "fc2": 0.25, "output": 1.0}
     assert allocate(LENET, 0.25, "erk") == erdos_renyi_kernel(LENET, 0.25)
     shares = {"a": 0.1, "b": 0.7}
     assert allocate({"a": (10, 10), "b": (10, 5)}, 0.3, shares) == shares

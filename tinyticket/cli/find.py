@@ -75,6 +75,8 @@ Methods whose masks are found while one network trains (--one-shot gives the den
                    --one-shot 1 it, set and srigl move connections of layers that were never dense
   cht, cht-soft    grown where many paths of three links lead, without gradients: the highest scores, or
                    drawn in proportion to them
+  cht-original     cht-soft as its authors' code: once an epoch, what stays is drawn too, dead ends go
+                   (--first-graph and --first-weights scaled say how their networks start)
   set-original     SET as first published: once an epoch, by sign, with new random weights
   continuous       weights and the scores of a soft mask are trained together while it hardens; one round,
                    whose density --score-penalty and --score-start decide (see docs/supermasks.md)

@@ -7,6 +7,9 @@ to below 2% of the weights, where the paper's claims end, and in the residual ne
 Mocanu et al. 2018 (SET, arXiv 1707.04780) and Wesselink et al. 2024 (Nerva, arXiv 2407.17437): networks that were never dense, with
 the batches, learning rates, dropout, activations, initial weights and lengths of their experiments. Nerva's connections rest; ours
 move beside resting ones.
+
+Zhang et al. 2025 (CHTs, arXiv 2501.19107): networks with 1% of the links in all layers but the last, with the optimizer, learning
+rates, first graphs and weights of the commands in their repository (biomedical-cybernetics/Cannistraci-Hebb-training).
 """
 
 from __future__ import annotations
@@ -70,6 +73,17 @@ def _set(sizes: str, data: str, **own: Any) -> Options:
     return _never_dense(f"{sizes}@e20-dropout0.3-srelu-layerfans", data, "momentum", 1000, method="set-original", **own)
 
 
+def _cht(sizes: str, data: str) -> Options:
+    """Return the settings of a network of Cannistraci-Hebb training, as its authors' code trains it."""
+    epoch, epochs = 1718, 100  # whole batches
+    return {
+        **_EVERYWHERE, "model": f"mlp-{sizes}", "data": data, "method": "cht-original", "one_shot": "0.01",
+        "scope": "uniform-last-dense", "first_graph": "correlated", "first_weights": "scaled", "controls": "static",
+        "optimizer": "momentum", "lr": 0.025, "weight_decay": 5e-4, "batch_size": 32, "iterations": epoch * epochs,
+        "schedule": f"linear:{epoch * epochs}:0.01", "evaluate_every": epoch,
+    }  # fmt: skip
+
+
 _OWN: dict[str, Options] = {
     "frankle-carbin/lenet": _small("lenet-300-100", 50_000, 1.2e-3, "conv=0.2,fc=0.2,output=0.1", 18, data="mnist"),
     "frankle-carbin/conv-2": _small("conv-2", 20_000, 2e-4, "conv=0.1,fc=0.2,output=0.1", 18),
@@ -84,6 +98,8 @@ _OWN: dict[str, Options] = {
     "mocanu/set-mnist": _set("784-1000-1000-1000-10", "mnist"),
     "mocanu/set-fashion-mnist": _set("784-1000-1000-1000-10", "fashion-mnist"),
     "mocanu/set-cifar10": _set("3072-4000-1000-4000-10", "cifar10", augment="flip-crop-turn"),
+    "zhang/cht-mnist": _cht("784-784-784-784-10", "mnist"),
+    "zhang/cht-fashion-mnist": _cht("784-784-784-784-10", "fashion-mnist"),
     "wesselink/nerva-cifar10": _never_dense(
         "3072-1024-1024-1024-10@0.01", "cifar10", "nesterov", 100, update_every=450
     ),

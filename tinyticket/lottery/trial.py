@@ -89,6 +89,7 @@ class TrialRun:
         self.number, self.initial, self._memory, self._submit = number, initial, memory, submit
         self.rounds = settings.rounds if rounds is None else rounds
         train = experiment.examples.train
+        self.inputs = train[0]  # training examples, without their labels
         self.pruner = Pruner(settings, self.plan, number, initial, experiment.model, train, experiment.source)
         self.epoch = len(train[0]) // settings.batch_size  # iterations in which every training example is seen once
         self._experiment = experiment

@@ -2,8 +2,20 @@
 
 from tinyticket.optim.adam import Adam, AdamW
 from tinyticket.optim.optimizer import Optimizer
-from tinyticket.optim.schedules import Constant, Cosine, MultiStep, Schedule, Warmup
+from tinyticket.optim.schedules import Constant, Cosine, Linear, MultiStep, Schedule, Warmup
 from tinyticket.optim.sgd import SGD
 from tinyticket.optim.sign_in import SignIn
 
-__all__ = ["SGD", "Adam", "AdamW", "Constant", "Cosine", "MultiStep", "Optimizer", "Schedule", "SignIn", "Warmup"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Constant",
+    "Cosine",
+    "Linear",
+    "MultiStep",
+    "Optimizer",
+    "Schedule",
+    "SignIn",
+    "Warmup",
+]

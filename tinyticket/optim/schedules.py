@@ -46,11 +46,27 @@ class Cosine:
 
 
 @dataclass(frozen=True)
+class Linear:
+    """A line from 1 down to `end` over `iterations`, after which it stays there."""
+
+    iterations: int
+    end: float = 0.0
+
+    def __post_init__(self):
+        _check_length(self.iterations)
+        if not 0 <= self.end <= 1:
+            raise InputError(f"a linear schedule ends at a factor from 0 to 1, not {self.end}")
+
+    def __call__(self, iteration: int) -> float:
+        return 1 - (1 - self.end) * min(iteration, self.iterations) / self.iterations
+
+
+@dataclass(frozen=True)
 class Warmup:
     """Rise in a line from 0 to 1 over the first `iterations`, on top of another schedule."""
 
     iterations: int
-    then: Constant | MultiStep | Cosine = Constant()
+    then: Constant | MultiStep | Cosine | Linear = Constant()
 
     def __post_init__(self):
         _check_length(self.iterations)
@@ -64,8 +80,8 @@ def _check_length(iterations: int) -> None:
         raise InputError(f"a schedule runs over at least one iteration, not {iterations}")
 
 
-Schedule = Constant | MultiStep | Cosine | Warmup
-KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in (Constant, MultiStep, Cosine, Warmup)}
+Schedule = Constant | MultiStep | Cosine | Linear | Warmup
+KINDS: dict[str, type] = {kind.__name__.lower(): kind for kind in (Constant, MultiStep, Cosine, Linear, Warmup)}
 
 
 def to_plain(schedule: Schedule) -> dict[str, Any]:
@@ -95,8 +111,8 @@ def parse(text: str) -> Schedule:
     ----------
     text
         "constant"; "step:20000,25000" for a tenth of the learning rate from each of these iterations on, "step:20000,25000:0.2"
-        for another factor; "cosine:30000"; "warmup:10000", after which the learning rate stays, or with what comes on top of it,
-        "warmup:10000+step:20000,25000".
+        for another factor; "cosine:30000"; "linear:30000", a line down to 0, or "linear:30000:0.01", to a hundredth;
+        "warmup:10000", after which the learning rate stays, or with what comes on top of it, "warmup:10000+step:20000,25000".
 
     Raises
     ------
@@ -120,8 +136,8 @@ def parse(text: str) -> Schedule:
     except ValueError:
         pass
     raise InputError(
-        f"{text!r} is no schedule; write constant, step:20000,25000 (or step:20000,25000:0.1), cosine:30000, warmup:10000 or "
-        "warmup:10000+step:20000,25000, in iterations"
+        f"{text!r} is no schedule; write constant, step:20000,25000 (or step:20000,25000:0.1), cosine:30000, linear:30000 (or "
+        "linear:30000:0.01), warmup:10000 or warmup:10000+step:20000,25000, in iterations"
     )
 
 
@@ -134,6 +150,11 @@ def _steps(arguments: str) -> MultiStep:
     return MultiStep(places, factor)
 
 
+def _line(arguments: str) -> Linear:
+    iterations, colon, end = arguments.partition(":")
+    return Linear(int(iterations), float(end) if colon else 0.0)
+
+
 def _nothing(arguments: str) -> Constant:
     if arguments:
         raise ValueError("a constant schedule has no numbers")
@@ -144,5 +165,6 @@ FORMS: dict[str, Any] = {
     "constant": _nothing,
     "step": _steps,
     "cosine": lambda arguments: Cosine(int(arguments)),
+    "linear": _line,
     "warmup": None,  # may contain another
 }

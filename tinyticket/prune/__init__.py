@@ -12,6 +12,7 @@ Any framework's arrays will do. What each file answers:
                       fan_in          SRigL: the same with a constant fan-in, and neurons that are ablated
                       moving          SET, RigL among sampled candidates, SRigL, of layers that were never dense
                       link_prediction CHT: the same, grown by the shape of the mask alone
+                      graphs          the graphs that such networks start from
                       early_bird      when masks drawn in training stop changing
     whole units       structured      neurons and channels by norm, and consistent masks of weights
                       channels        channels by the scale of their batch normalisation
@@ -20,7 +21,7 @@ Any framework's arrays will do. What each file answers:
                       densities       keep an exact density; layers share it globally, uniformly or by ERK
                       allocation      fractions by group of layers (conv, fc, output)
                       counts          how many weights every round leaves, beforehand
-    weights           apply           put masks on weights
+    weights           apply           put masks on weights, and scale what is left
     controls          random          random masks, with the counts of other masks or with given densities
                       overlap         how far apart two masks are
                       signs           how many weights changed sign
@@ -30,7 +31,7 @@ docs/pruning.md lists every criterion with its formula and paper.
 """
 
 from tinyticket.prune.allocation import GROUPS, fractions_by_layer, one_shot_fractions, parse_fractions
-from tinyticket.prune.apply import apply_masks
+from tinyticket.prune.apply import apply_masks, scaled_to_fan_in
 from tinyticket.prune.channels import channel_masks, normalised_channels, weights_of_channels
 from tinyticket.prune.counts import kept, plan_rounds, removed
 from tinyticket.prune.criteria import CRITERIA, TIED, TIES, Criterion, prune_by, scores_by
@@ -38,8 +39,15 @@ from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_r
 from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
 from tinyticket.prune.early_bird import EarlyBird
 from tinyticket.prune.fan_in import constant_fan_in_masks, fan_in, srigl_masks
+from tinyticket.prune.graphs import GRAPHS, check_graph, graph_masks
 from tinyticket.prune.initial import METHODS, prune_at_init
-from tinyticket.prune.link_prediction import ch3_l3_scores, cht_masks
+from tinyticket.prune.link_prediction import (
+    ch2_l3n_scores,
+    ch3_l3_scores,
+    cht_masks,
+    original_cht_masks,
+    without_dead_ends,
+)
 from tinyticket.prune.locality import adjacency, locality
 from tinyticket.prune.magnitude import magnitude
 from tinyticket.prune.moving import candidates, rigl_move, set_move, srigl_move
@@ -55,6 +63,7 @@ from tinyticket.prune.structured import prune_units, unit_masks, unit_norms
 __all__ = [
     "ALLOCATIONS",
     "CRITERIA",
+    "GRAPHS",
     "GROUPS",
     "METHODS",
     "TIED",
@@ -66,8 +75,10 @@ __all__ = [
     "allocate",
     "apply_masks",
     "candidates",
+    "ch2_l3n_scores",
     "ch3_l3_scores",
     "channel_masks",
+    "check_graph",
     "cht_masks",
     "collapsed",
     "constant_fan_in_masks",
@@ -77,6 +88,7 @@ __all__ = [
     "expected_overlap",
     "fan_in",
     "fractions_by_layer",
+    "graph_masks",
     "grasp",
     "grasp_scores",
     "hamming_distance",
@@ -88,6 +100,7 @@ __all__ = [
     "magnitude",
     "normalised_channels",
     "one_shot_fractions",
+    "original_cht_masks",
     "overlap",
     "parse_fractions",
     "plan_gradual",
@@ -100,6 +113,7 @@ __all__ = [
     "removed",
     "rigl_masks",
     "rigl_move",
+    "scaled_to_fan_in",
     "scores_by",
     "set_masks",
     "set_move",
@@ -114,4 +128,5 @@ __all__ = [
     "unit_masks",
     "unit_norms",
     "weights_of_channels",
+    "without_dead_ends",
 ]

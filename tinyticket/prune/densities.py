@@ -16,7 +16,7 @@ from tinyticket.prune.counts import kept
 from tinyticket.prune.selection import Arrays, Masks, check, drop_smallest
 
 Shapes = Mapping[str, tuple[int, ...]]
-ALLOCATIONS = ("global", "uniform", "uniform-first-dense", "erk")
+ALLOCATIONS = ("global", "uniform", "uniform-first-dense", "uniform-last-dense", "erk")
 
 
 def allocate(
@@ -33,8 +33,9 @@ def allocate(
     allocation
         "global": not shared beforehand, the network's density is returned and the scores decide. "uniform": every layer has the
         network's. "uniform-first-dense": every layer has it but the first, which stays dense, so that the network keeps more
-        (Evci et al. 2020, "RigL", section 3, Uniform). "erk": `erdos_renyi_kernel`. A mapping by layer is returned as it is, once
-        checked: it then says everything, and `density` must be what it amounts to, within half a weight per layer.
+        (Evci et al. 2020, "RigL", section 3, Uniform). "uniform-last-dense": the last one stays dense instead (Zhang et al.
+        2024, Cannistraci-Hebb training). "erk": `erdos_renyi_kernel`. A mapping by layer is returned as it is, once checked: it
+        then says everything, and `density` must be what it amounts to, within half a weight per layer.
 
     Raises
     ------
@@ -58,6 +59,8 @@ def allocate(
         return dict.fromkeys(shapes, density)
     if allocation == "uniform-first-dense":
         return {name: density if number else 1.0 for number, name in enumerate(shapes)}
+    if allocation == "uniform-last-dense":
+        return {**dict.fromkeys(shapes, density), list(shapes)[-1]: 1.0}
     if allocation == "erk":
         return erdos_renyi_kernel(shapes, density)
     raise InputError(f"no allocation of densities is called {allocation!r}{near(str(allocation), ALLOCATIONS)}")

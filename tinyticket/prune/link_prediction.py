@@ -2,14 +2,17 @@
 
 A layer is a bipartite graph of its inputs and its neurons, whose links are the survivors. Cannistraci-Hebb theory expects a new
 link where many paths of length three lead whose inner nodes have few links elsewhere. Zhang et al. (2025, arXiv 2501.19107) train
-so: CHT drops the smallest magnitudes and grows the links that score highest; its soft rule, CHTs, draws them by their scores.
+so: CHT drops the smallest magnitudes and grows the links that score highest; its soft rule, CHTs, draws them by their scores, and
+in its authors' code what stays as well. That code also takes away the links of neurons that lead nowhere.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from tinyticket.errors import InputError
 from tinyticket.prune.counts import removed
@@ -37,8 +40,7 @@ def ch3_l3_scores(links: np.ndarray) -> np.ndarray:
     links of r less those that it shares with u; and likewise for inputs. For a neuron u it is then a product of matrices over the
     neurons that share an input with it, which are few in sparse layers: about neurons * inputs * (links of a node)**2 steps.
     """
-    if links.dtype != bool or links.ndim != 2:
-        raise InputError(f"links are a boolean matrix (neurons, inputs), not {links.dtype} of shape {links.shape}")
+    _check_links(links)
     graph = links.astype(np.float64)
     of_neurons, of_inputs = _outside(graph), _outside(graph.T).T
     scores = np.zeros(graph.shape)
@@ -74,12 +76,108 @@ def cht_masks(weights: Arrays, masks: Arrays, fraction: float, rng: Any, soft: b
         empty = np.flatnonzero(~left)
         score = ch3_l3_scores(left.reshape(len(mask), -1)).ravel()[empty]
         chance = generator.random(len(empty))
-        if soft:  # the first of exponential waiting times, at the scores' rates, are drawn in proportion to them
-            with np.errstate(divide="ignore"):
-                score = np.where(score > 0, np.log(chance) / score, -np.inf)
-        left[empty[np.lexsort((chance, score))[len(empty) - count :]]] = True
+        left[empty[_largest(_waiting(score, chance) if soft else score, chance, count)]] = True
         moved[name] = left.reshape(mask.shape)
     return moved
+
+
+def original_cht_masks(weights: Arrays, masks: Arrays, fraction: float, rng: Any, power: float = 1.0) -> Masks:
+    """Draw the weights that stay, drop the links of dead ends, and draw links by their CH2-L3n scores (the authors' CHTs).
+
+    Parameters
+    ----------
+    weights, masks
+        As in `cht_masks`; layers in the order in which they follow each other.
+    fraction
+        Of a layer's survivors, in (0, 1): all but floor(fraction * survivors + 1/2) are drawn, in proportion to |weight|**power,
+        without putting them back. Then dead ends go (`without_dead_ends`), and the layer grows back to its size.
+    power
+        The inverse of the temperature at which what stays is drawn; the authors' rises from 1 to 3.
+    """
+    check(weights, masks)
+    checked_fraction(fraction)
+    generator, left = np.random.default_rng(rng), {}
+    for name, mask in masks.items():
+        survivors = np.flatnonzero(mask)
+        magnitude, chance = (
+            np.abs(weights[name].ravel()[survivors]).astype(np.float64),
+            generator.random(len(survivors)),
+        )
+        stays = len(survivors) - removed(len(survivors), fraction)
+        kept = np.zeros(mask.size, bool)
+        kept[survivors[_largest(_waiting(magnitude**power, chance), chance, stays)]] = True
+        left[name] = kept.reshape(mask.shape)
+    left = without_dead_ends(left)
+    for name, mask in left.items():
+        empty = np.flatnonzero(~mask)
+        score, chance = ch2_l3n_scores(mask.reshape(len(mask), -1)).ravel()[empty], generator.random(len(empty))
+        count = int(np.count_nonzero(masks[name]) - np.count_nonzero(mask))
+        mask.ravel()[empty[_largest(_waiting(score, chance), chance, count)]] = True
+    return left
+
+
+def ch2_l3n_scores(links: np.ndarray) -> np.ndarray:
+    """Return the CH2-L3n score of every place without a link, and 0 where there is one.
+
+    The score of the nodes u and v is the sum over all nodes r that are linked to v and share i > 0 nodes with u, and likewise over
+    those linked to u that share i > 0 with v, of (1 + i) / (1 + e); e counts the other links of r, to neither v nor what it shares
+    (the code of Zhang et al. 2025). It sums over nodes where `ch3_l3_scores` sums over paths, in the time of a sparse product.
+
+    Parameters
+    ----------
+    links : ndarray of bool, shape (neurons, inputs)
+
+    Returns
+    -------
+    ndarray of float64, shape (neurons, inputs)
+    """
+    _check_links(links)
+    graph = scipy.sparse.csr_array(links.astype(np.float64))
+    scores = (_sharing(graph) @ graph + (_sharing(graph.T.tocsr()) @ graph.T).T).toarray()
+    scores[links] = 0
+    return scores
+
+
+def without_dead_ends(masks: Arrays) -> Masks:
+    """Return masks without the links to neurons that have none to the next layer, and from those that have none from the last.
+
+    Two layers follow each other where both are fully connected, stand side by side, and one has as many neurons as the next has
+    inputs.
+    """
+    left = {name: mask.copy() for name, mask in masks.items()}
+    pairs = [
+        (left[before], left[after])
+        for before, after in itertools.pairwise(left)
+        if left[before].ndim == left[after].ndim == 2 and len(left[before]) == left[after].shape[1]
+    ]
+    for before, after in reversed(pairs):
+        before[~after.any(axis=0)] = False
+    for before, after in pairs:
+        after[:, ~before.any(axis=1)] = False
+    return left
+
+
+def _check_links(links: np.ndarray) -> None:
+    if links.dtype != bool or links.ndim != 2:
+        raise InputError(f"links are a boolean matrix (neurons, inputs), not {links.dtype} of shape {links.shape}")
+
+
+def _waiting(rates: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """Return negative exponential waiting times: the largest are drawn in proportion to the rates, without putting them back."""
+    with np.errstate(divide="ignore"):
+        return np.where(rates > 0, np.log(chance) / rates, -np.inf)
+
+
+def _largest(scores: np.ndarray, chance: np.ndarray, count: int) -> np.ndarray:
+    """Return the indices of the largest scores, and of equal ones of those with the larger chance."""
+    return np.lexsort((chance, scores))[len(scores) - count :]
+
+
+def _sharing(graph: Any) -> Any:
+    """Return (1 + what rows i and j share) / (1 + other links of j but one) at [i, j], and nothing where they share nothing."""
+    shared = (graph @ graph.T).tocoo()
+    others = np.maximum(graph.sum(axis=1)[shared.col] - shared.data, 1)
+    return scipy.sparse.csr_array(((1 + shared.data) / others, (shared.row, shared.col)), shape=shared.shape)
 
 
 def _outside(graph: np.ndarray) -> np.ndarray:

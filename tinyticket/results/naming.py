@@ -58,7 +58,7 @@ METHODS = {
     **dict.fromkeys(
         ("set", "set-original", "rigl", "rigl-original", "rigl-sampled", "srigl", "snfs", "snfs-grow"), MOVING
     ),
-    **dict.fromkeys(("cht", "cht-soft"), MOVING),
+    **dict.fromkeys(("cht", "cht-soft", "cht-original"), MOVING),
     "continuous": CONTINUOUS,
     **dict.fromkeys(("early-bird", "early-bird-original"), EARLY_BIRD),
 }

@@ -14,7 +14,7 @@ import numpy as np
 from tinyticket.errors import InputError, about, printable
 from tinyticket.nn import Connections, Module, build, described_weights, sparse_layers, structure_names
 from tinyticket.nn.sources import CONSTANTS
-from tinyticket.prune import apply_masks
+from tinyticket.prune import apply_masks, scaled_to_fan_in
 from tinyticket.results.frame import frame, rows
 from tinyticket.results.naming import Metric, Networks, metric_of, networks_of
 from tinyticket.results.round import Round, Trial, read_trial
@@ -203,7 +203,8 @@ class Result(Shown):
     def start(self, trial: int, round: int, control: str | None = None) -> dict[str, np.ndarray]:
         """Return the parameters and buffers that a network's training began with, under the mask that it began with.
 
-        They are theta_0, its signed constants, what late rewinding went back to, or the trained weights of the round before.
+        They are theta_0, perhaps scaled, its signed constants, what late rewinding went back to, or the trained weights of the
+        round before.
         InputError says that a control drew or rearranged its weights, which are not in the file.
         """
         chosen = self.round(trial, round, control)
@@ -219,7 +220,8 @@ class Result(Shown):
             if constant is None:
                 raise InputError(f"{self.archive.name} is damaged: its method has no constant weights")
             state = {name: constant(value) if name in chosen.masks else value for name, value in state.items()}
-        return apply_masks(state, chosen.start_masks)
+        under_masks = scaled_to_fan_in if where == "scaled" else apply_masks
+        return under_masks(state, chosen.start_masks)
 
     def model(self, trial: int, round: int, weights: str = "trained", into: Module | None = None) -> Module:
         """Return a network of the experiment, masks set, in evaluation mode.

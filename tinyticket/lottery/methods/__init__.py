@@ -2,7 +2,8 @@
 
     tickets      the paper's: prune what has been trained, reset, train again
     gradual      prune in the course of a training (the setting `gradual`)
-    dynamic      SET, RigL, SRigL, SNFS, CHT: a sparse mask that moves
+    dynamic      SET, RigL, SRigL, SNFS: a sparse mask that moves
+    cht          the same by the mask's shape alone
     moving       the same of connections, where layers were never dense
     early_bird   dense training until masks drawn in its course stop changing
     learned      supermask, edge-popup: masks of weights that are never trained
@@ -17,9 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinyticket.errors import InputError
+from tinyticket.lottery.methods.cht import CHT, OriginalCHT, SoftCHT
 from tinyticket.lottery.methods.continuous import ContinuousSparsification
 from tinyticket.lottery.methods.dynamic import (
-    CHT,
     SET,
     SNFS,
     LayerwiseSNFS,
@@ -27,7 +28,6 @@ from tinyticket.lottery.methods.dynamic import (
     OriginalSET,
     RigL,
     SampledRigL,
-    SoftCHT,
     SRigL,
 )
 from tinyticket.lottery.methods.early_bird import EarlyBird, OriginalEarlyBird
@@ -44,7 +44,7 @@ __all__ = ["METHODS", "Method", "check_device", "check_method", "method_of"]
 
 _OWN = (
     *(Tickets(), SET(), OriginalSET(), RigL(), OriginalRigL(), SampledRigL(), SRigL(), SNFS(), LayerwiseSNFS()),
-    *(CHT(), SoftCHT()),
+    *(CHT(), SoftCHT(), OriginalCHT()),
     *(EarlyBird(), OriginalEarlyBird(), SupermaskMethod(), EdgePopupMethod(), ContinuousSparsification()),
 )
 METHODS = Registry(

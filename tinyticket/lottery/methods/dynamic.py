@@ -1,11 +1,11 @@
 """Dynamic sparse training: a sparse network whose mask moves while it trains.
 
-It starts from theta_0 under a random mask whose layers have the densities of an Erdos-Renyi kernel, and every few iterations drops
-some weights and grows as many (`prune.dynamic`). The fraction dropped falls along a cosine from `drop` to nothing at three quarters
-of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET, RigL and SNFS run this way, as RigL's authors run
-them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new weights drawn as the initial ones were.
-SRigL gives the neurons of a layer equally many weights, and may ablate some (`prune.fan_in`); CHT grows by the shape of the mask
-alone (`prune.link_prediction`). RigL and SRigL spend an iteration on an update, as RigL's paper says; the others update after one.
+It starts from theta_0 under a random mask, or another graph (`prune.graphs`), whose layers have the densities of an Erdos-Renyi
+kernel, and every few iterations drops some weights and grows as many (`prune.dynamic`). The fraction dropped falls along a cosine
+from `drop` to nothing at three quarters of the training, where the mask comes to rest (Evci et al. 2020, section 3). SET, RigL and
+SNFS run this way, as RigL's authors run them; `set-original` as SET's authors do: once an epoch, a constant fraction, by sign, new
+weights drawn as the initial ones were. SRigL gives the neurons of a layer equally many weights, and may ablate some
+(`prune.fan_in`). RigL and SRigL spend an iteration on an update, as RigL's paper says; the others update after one.
 `rigl-original` is RigL as its authors' code runs it: it rounds down what it drops, and updates at the first iteration and at the
 last one of the schedule too.
 
@@ -40,6 +40,9 @@ DECAY, WINDOW = 0.9, 30
 """Momentum is summed over so many gradients before an update: what lies further back weighs DECAY**WINDOW, 4%, at most, and a
 dense gradient costs more than a sparse step."""
 
+FIRST = ("first_graph", "first_weights")
+"""Settings of the network that a training starts with."""
+
 
 class Updates(Regrowth):
     """The updates of one network's mask, which `move` makes."""
@@ -60,7 +63,7 @@ class Updates(Regrowth):
         momentum, self._momentum = {name: self._momentum[name] for name in masks if self._momentum}, {}
         weights = {name: weights[name] for name in masks}
         fraction = self.method.fraction(iteration, self._rest, self._drop)
-        moved = self._move(weights, masks, momentum, fraction, self._rng)
+        moved = self._move(weights, masks, momentum, fraction, self._rng, iteration / self._rest)
         self._grown += sum(int(np.count_nonzero(moved[name] & ~mask)) for name, mask in masks.items())
         return moved
 
@@ -79,14 +82,19 @@ class Dynamic(Method):
     """Moves a sparse mask every `update_every` iterations; `gradients` and `takes_step` are those of `Revision`."""
 
     defaults: ClassVar = {"scope": "erk", "controls": ("static",)}
-    own: tuple[str, ...] = ("update_every", "drop")
+    own: tuple[str, ...] = ("update_every", "drop", *FIRST)
     starts_sparse = True
     gradients, takes_step = 0, False
     draws_weights = False  # whether grown weights are drawn as the initial ones were, instead of starting at 0
     moves_masks, moves_masks_of_connections, moves_all_connections = True, True, False  # what it can do
 
-    def move(self, weights: State, masks: Masks, momentum: State, fraction: float, rng: np.random.Generator) -> Masks:
-        """Return masks of as many weights, of which a fraction has been dropped and as many grown."""
+    def move(
+        self, weights: State, masks: Masks, momentum: State, fraction: float, rng: np.random.Generator, elapsed: float
+    ) -> Masks:
+        """Return masks of as many weights, of which a fraction has been dropped and as many grown.
+
+        `elapsed` is the share of the way to where masks rest, from 0 to 1.
+        """
         raise NotImplementedError
 
     def move_connections(
@@ -99,9 +107,10 @@ class Dynamic(Method):
         """Return `move` with what the settings and the first masks say about it."""
         return self.move
 
-    def first(self, shapes: dict[str, tuple[int, ...]], densities: dict[str, float], rng: np.random.Generator) -> Masks:
-        """Return the random masks with which a network starts."""
-        return prune.random_masks(shapes, densities, rng)
+    def first(self, trial: TrialRun, densities: dict[str, float], rng: np.random.Generator) -> Masks:
+        """Return the masks with which a network starts."""
+        shapes = {name: trial.initial[name].shape for name in densities}
+        return prune.graph_masks(shapes, densities, trial.settings.first_graph, rng, trial.inputs)
 
     def fraction(self, iteration: int, rest: int, drop: float) -> float:
         """Return the fraction that an update drops."""
@@ -116,6 +125,11 @@ class Dynamic(Method):
         super().check(settings)
         prune.drop_fraction(0, 1, settings.drop)  # raises InputError for a fraction that is none
         self.check_layerwise(settings)
+        if settings.first_weights != "init" and (others := [name for name in settings.controls if name != "static"]):
+            raise InputError(
+                f"the control {others[0]} starts with weights of another size than a network whose first weights are "
+                f"{settings.first_weights}: leave it out"
+            )
 
     def networks(self, settings: Settings) -> Networks:
         return MOVING_CONNECTIONS if moves_connections(settings) else super().networks(settings)
@@ -130,7 +144,7 @@ class Dynamic(Method):
             )
 
     def start(self, trial: TrialRun, round: int) -> Start:
-        """Return theta_0 under a random mask, one for the static network beside it and for all methods that draw alike.
+        """Return theta_0 under a mask, one for the static network beside it and for all methods that draw alike.
 
         Where connections move it is theta_0 itself.
         """
@@ -141,11 +155,13 @@ class Dynamic(Method):
             moves = Moves(plan.connected, self, when, rest, settings.drop, stream(*moved))
             return trial.dense_start({"moved": list(moved)}, moves)
         key, first = ((settings.seed, trial.number, purpose, round) for purpose in (self.name, "sparse"))
-        shapes = {name: trial.initial[name].shape for name in plan.sizes}
-        masks = self.first(shapes, layer_densities(plan, round), stream(*first))
-        origin = {"weights": "init", "mask": {"stream": list(first), "moved": list(key)}, "statistics": "init"}
+        masks = self.first(trial, layer_densities(plan, round), stream(*first))
+        scaled = settings.first_weights == "scaled"
+        weights = prune.scaled_to_fan_in(trial.initial, masks) if scaled else reset(trial.initial, masks)
+        mask = {"stream": list(first), "moved": list(key)}
+        origin = {"weights": settings.first_weights, "mask": mask, "statistics": "init"}
         revision = Updates(self.mover(settings, masks), self, when, rest, settings.drop, stream(*key))
-        return Start(masks, reset(trial.initial, masks), origin, revision=revision)
+        return Start(masks, weights, origin, revision=revision)
 
 
 class SET(Dynamic):
@@ -153,7 +169,7 @@ class SET(Dynamic):
 
     name, moves_all_connections = "set", True
 
-    def move(self, weights, masks, momentum, fraction, rng):
+    def move(self, weights, masks, momentum, fraction, rng, elapsed):
         return prune.set_masks(weights, masks, fraction, rng)
 
     def move_connections(self, connections, values, fraction, rng, *found):
@@ -166,9 +182,9 @@ class OriginalSET(Dynamic):
     Those of connections that are new begin at zero, as in the authors' code for CIFAR-10.
     """
 
-    name, own, draws_weights, moves_all_connections = "set-original", ("drop",), True, True
+    name, own, draws_weights, moves_all_connections = "set-original", ("drop", *FIRST), True, True
 
-    def move(self, weights, masks, momentum, fraction, rng):
+    def move(self, weights, masks, momentum, fraction, rng, elapsed):
         return prune.set_masks(weights, masks, fraction, rng, by_sign=True)
 
     def move_connections(self, connections, values, fraction, rng, *found):
@@ -186,7 +202,7 @@ class RigL(Dynamic):
 
     name, gradients, takes_step = "rigl", 1, True
 
-    def move(self, weights, masks, momentum, fraction, rng):
+    def move(self, weights, masks, momentum, fraction, rng, elapsed):
         return prune.rigl_masks(weights, masks, momentum, fraction)
 
 
@@ -195,7 +211,7 @@ class OriginalRigL(RigL):
 
     name = "rigl-original"
 
-    def move(self, weights, masks, momentum, fraction, rng):
+    def move(self, weights, masks, momentum, fraction, rng, elapsed):
         if not fraction:  # at T_end: the iteration is spent all the same
             return masks
         return prune.rigl_masks(weights, masks, momentum, fraction, round_down=True)
@@ -220,7 +236,7 @@ class SNFS(Dynamic):
 
     name, gradients, redistribute = "snfs", WINDOW, True
 
-    def move(self, weights, masks, momentum, fraction, rng):
+    def move(self, weights, masks, momentum, fraction, rng, elapsed):
         return prune.snfs_masks(weights, masks, momentum, fraction, redistribute=self.redistribute)
 
 
@@ -236,7 +252,7 @@ class SRigL(RigL):
     name, own = "srigl", ("update_every", "drop", "salient")
     moves_masks_of_connections, moves_all_connections = False, True
 
-    def move(self, weights, masks, momentum, fraction, rng, salient=0.3, budget=None):
+    def move(self, weights, masks, momentum, fraction, rng, elapsed, salient=0.3, budget=None):
         return prune.srigl_masks(weights, masks, momentum, fraction, salient, budget)
 
     def move_connections(self, connections, values, fraction, rng, *found):
@@ -246,7 +262,8 @@ class SRigL(RigL):
         budget = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
         return functools.partial(self.move, salient=settings.salient, budget=budget)
 
-    def first(self, shapes, densities, rng):
+    def first(self, trial, densities, rng):
+        shapes = {name: trial.initial[name].shape for name in densities}
         return prune.constant_fan_in_masks(shapes, densities, rng)
 
     def plan(self, model: Module, settings: Settings) -> Plan:
@@ -264,18 +281,3 @@ class SRigL(RigL):
     def is_planned(self, settings: Settings) -> bool:
         """Whether no neuron is ablated, so that remainders leave nothing out."""
         return not settings.salient
-
-
-class CHT(Dynamic):
-    """Grows the links that the shape of the mask predicts (Zhang et al. 2025, CHT)."""
-
-    name, soft, takes_matrices = "cht", False, True
-
-    def move(self, weights, masks, momentum, fraction, rng):
-        return prune.cht_masks(weights, masks, fraction, rng, self.soft)
-
-
-class SoftCHT(CHT):
-    """CHT that draws links in proportion to their scores (Zhang et al. 2025, CHTs)."""
-
-    name, soft = "cht-soft", True

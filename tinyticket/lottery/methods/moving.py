@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CANDIDATES = 2
 """Candidates drawn at each output for a connection that it has in the mean."""
 
+OF_MASKS = ("salient", "first_graph", "first_weights")
+"""Settings of masks that move."""
+
 MOVING_CONNECTIONS = Networks(
     "sparse network, moving connections", "winning network", "whose connections moved while it trained"
 )
@@ -110,10 +113,10 @@ def plan_moves(method: Dynamic, model: Module, settings: Settings) -> Plan | Non
             f"{method.name} moves masks, of densities below 1; connections of layers that were never dense move with the methods "
             "set, set-original, rigl-sampled and srigl"
         )
-    if settings.scope != "erk" or settings.salient != type(settings).salient:
+    if settings.scope != "erk" or any(getattr(settings, name) != getattr(type(settings), name) for name in OF_MASKS):
         raise InputError(
-            f"{method.name} keeps all connections, so that no layer gets another density and no neuron is ablated: leave scope and "
-            "salient out"
+            f"{method.name} keeps all connections, so that no layer gets another density, graph or weights, and no neuron is "
+            f"ablated: leave scope, {', '.join(name.replace('_', '-') for name in OF_MASKS)} out"
         )
     if others := [name for name in settings.controls if name != "static"]:
         raise InputError(

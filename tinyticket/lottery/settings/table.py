@@ -29,7 +29,7 @@ from tinyticket.lottery.settings import readers
 from tinyticket.lottery.settings.declare import BySize, Declared, Open, setting, settings_of
 from tinyticket.nn import models
 from tinyticket.optim.schedules import Schedule, to_plain
-from tinyticket.prune import TIES
+from tinyticket.prune import TIES, check_graph
 from tinyticket.results.result import Result
 from tinyticket.results.verdict import MARGIN
 
@@ -73,7 +73,8 @@ class Settings(Declared):
         least=0, expected="the weight decay is at least 0")
     schedule: Schedule = setting(
         "Training", "constant", "How the learning rate changes, in iterations: constant, step:20000,25000 (a tenth from each on), "
-        "cosine:30000, warmup:10000, or warmup:10000+step:20000,25000.", python="Or a schedule of tt.optim.",
+        "cosine:30000, linear:30000 (or linear:30000:0.01), warmup:10000, or warmup:10000+step:20000,25000.",
+        python="Or a schedule of tt.optim.",
         parse=readers.read_schedule, takes="str or Schedule", form="SCHEDULE",
         expected="the schedule is one of tinyticket.optim's, or text such as step:20000,25000")
     prune: dict[str, float] = setting(
@@ -87,7 +88,8 @@ class Settings(Declared):
     scope: str = setting(
         "Pruning", Open("layer; global before training and for early-bird, erk where a mask moves"),
         "Compare scores within each layer or in the global network; with `one_shot` also give all layers one density (uniform), "
-        "all but the first, which stays dense (uniform-first-dense), or those of an Erdos-Renyi kernel (erk).", known=SCOPES)
+        "all but the first or the last, which stays dense (uniform-first-dense, uniform-last-dense), or those of an Erdos-Renyi "
+        "kernel (erk).", known=SCOPES)
     trials: int = setting(
         "Experiment", Open("digits 12, other small data 3, large data 1"), "Independent repetitions.", least=1, below=10**5,
         common=True)
@@ -205,6 +207,13 @@ class Settings(Declared):
     rewind_optimizer: str = setting(
         "Rewinding", REWOUND[0], "What the optimizer remembers where weights go back to a later iteration: what it did then "
         "(rewound), or nothing (new), as in open_lth.", later=True, known=REWOUND, kind="optimizer after rewinding")
+    first_graph: str = setting(
+        "Methods", "random", "Links of the mask that such a method starts with: random, small-world:0.25 (share that is put "
+        "anywhere), scale-free, receptive-field:0.3 (0 to 1: how far), or correlated, of pixels whose values correlate.",
+        later=True, parse=check_graph, form="GRAPH")
+    first_weights: str = setting(
+        "Methods", "init", "Its weights: those of theta_0 (init), or in sparse layers scaled, to a variance of 2 / (weights of a "
+        "neuron).", later=True, known=("init", "scaled"), kind="way to start weights")
     # fmt: on
 
     def __post_init__(self):
