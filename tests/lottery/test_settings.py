@@ -233,6 +233,7 @@ def test_the_table_of_other_settings_is_complete():
         "samples_per_class",
         "first_graph",
         "first_weights",
+        "interpolate_norms",
     }
     assert {*OTHER, *elsewhere} == {field.name for field in dataclasses.fields(Settings)}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DECIDES = (
     *("data", "model", "iterations", "batch_size", "lr", "optimizer", "weight_decay", "schedule", "augment"),
     *("seed", "validation", "evaluate_every", "test_at", "eager", "device", "masks_from"),
-    *("loss", "label_smoothing", "class_weights", "target", "exact_convolutions", "label_noise"),
+    *("loss", "label_smoothing", "class_weights", "target", "exact_convolutions", "label_noise", "interpolate_norms"),
 )
 """The settings on which a dense training depends; `masks_from` stands for initial weights that were not drawn."""
 

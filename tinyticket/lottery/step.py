@@ -42,6 +42,8 @@ def make_step(
     plan = plan or {}
     if settings.eager or plan.get("mode") == "eager":
         return EagerStep(model, optimizer, threads, loss=loss)
+    if settings.interpolate_norms:
+        return EagerStep(model, optimizer, threads, "scales and shifts of normalisation are interpolated", loss)
     if own := own_class(model):  # whose forward() may do more than one look at the tape can tell
         if settings.device != "cpu":
             compiled = f"device {settings.device} runs compiled networks only"

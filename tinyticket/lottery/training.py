@@ -27,7 +27,7 @@ from tinyticket.lottery.start import Start
 from tinyticket.lottery.step import ADAMS, Step, executed, make_optimizer, make_step
 from tinyticket.nn import Connections, Module, Parameter, sparse_layers
 from tinyticket.nn.losses import CrossEntropy, Loss
-from tinyticket.nn.sources import Frozen, Sourced
+from tinyticket.nn.sources import Frozen, Source, Sourced, interpolated_norms
 from tinyticket.store import HISTORY, Course, Progress, Run, by_column
 
 Watch = Callable[[dict[str, Any]], None]
@@ -102,7 +102,7 @@ class Trainer:
             If a loss is not a finite number.
         """
         self._begin(start, dropout)
-        step, last = self._step_of(start), self.settings.iterations if start.trains else start.iteration
+        step, last = self._step_of(start, dropout), self.settings.iterations if start.trains else start.iteration
         settings, revision, keeper = self.settings, start.revision or Revision(), keeper or Keeper()
         course = self._resumed(start, step, dropout, keeper)
         if course is None:
@@ -142,14 +142,21 @@ class Trainer:
             course.masks, state, history, origin, plan, seconds, course.checkpoint, settled, start.hidden_masks, **more
         )
 
-    def _step_of(self, start: Start) -> Step:
-        """Return the step to train with: where pruned weights are not zero, kernels that skip them are of no use."""
-        if not start.frozen:
+    def _step_of(self, start: Start, dropout: np.random.Generator) -> Step:
+        """Return the step to train with: an eager one where parameters come from elsewhere than the optimizer alone."""
+        prunable, reasons = self.model.prunable(), []
+        sources: dict[str, Source] = {name: Frozen(prunable[name], value) for name, value in start.frozen.items()}
+        if sources:
+            reasons.append("pruned weights are frozen, not zero")
+        if self.settings.interpolate_norms:
+            norms = interpolated_norms(self.model, dropout)
+            if not norms:
+                raise InputError("interpolate-norms wants a network with normalisation, and this one has none")
+            sources |= norms
+            reasons.append(self.step.explain())
+        if not sources:
             return self.step
-        prunable = self.model.prunable()
-        sources = {name: Frozen(prunable[name], value) for name, value in start.frozen.items()}
-        network, reason = Sourced(self.model, sources), "pruned weights are frozen, not zero"
-        return EagerStep(network, self.optimizer, reason=reason, loss=self.step.loss)
+        return EagerStep(Sourced(self.model, sources), self.optimizer, reason="; ".join(reasons), loss=self.step.loss)
 
     def _resumed(self, start: Start, step: Step, dropout: np.random.Generator, keeper: Keeper) -> Course | None:
         """Return the course of a training that was interrupted, with the network, its masks and its streams as they were."""
@@ -272,11 +279,13 @@ class Trainer:
                 self.optimizer.penalise([parameter], penalties.get(name, 0.0))
 
     def _pass_over(self, dropout: np.random.Generator, iterations: int) -> None:
-        """Pass over what dropout draws in so many iterations."""
-        if not iterations or not dropouts(self.model):
+        """Pass over what dropout and interpolated normalisation draw in so many iterations."""
+        interpolates = self.settings.interpolate_norms
+        if not iterations or not (dropouts(self.model) or interpolates):
             return
         if self._draws_a_step is None:
-            self._draws_a_step = draws_a_step(self.model, self.examples.train[0][: self.settings.batch_size])
+            batch = self.examples.train[0][: self.settings.batch_size]
+            self._draws_a_step = draws_a_step(self.model, batch) + interpolates
         pass_over(dropout, iterations * self._draws_a_step)
 
 

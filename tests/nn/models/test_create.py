@@ -8,7 +8,7 @@ import pytest
 import tinyticket as tt
 from tests.nn.bits import same_bits
 from tinyticket.errors import InputError
-from tinyticket.nn import Dropout, Linear, Module, ReLU, SReLU, build, describe, models
+from tinyticket.nn import BatchNorm1d, Dropout, Linear, Module, ReLU, SReLU, build, describe, models
 
 
 def weight_counts(model) -> list[int]:
@@ -56,6 +56,16 @@ def test_s_shaped_relus_take_the_place_of_relus(name):
     assert [part.units for part in bent if isinstance(part, SReLU)] == [30, 20]
     assert list(bent.prunable()) == list(plain.prunable())
     assert same_bits(bent.state_dict(), models.create(f"{name}-srelu", (40,), 3, rng=0).state_dict())
+
+
+@pytest.mark.parametrize("name", ["mlp-40-30-20-3", "sparse-mlp-40-30-20-3@0.2"])
+def test_normalisation_stands_before_activations_and_draws_nothing(name):
+    plain, normal = (models.create(name + ending, (40,), 3, rng=0) for ending in ("", "-norm-dropout0.3"))
+    kinds = [type(part) for part in normal]
+    assert kinds[2:5] == kinds[6:9] == [BatchNorm1d, ReLU, Dropout]
+    assert [part.num_features for part in normal if isinstance(part, BatchNorm1d)] == [30, 20]
+    state = normal.state_dict()
+    assert all(np.array_equal(value, state[key]) for key, value in plain.state_dict().items())
 
 
 def test_initial_weights_as_small_as_those_of_a_dense_layer():

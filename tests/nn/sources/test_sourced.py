@@ -64,7 +64,11 @@ def test_convolutions_take_sources_too():
     assert Sourced(model, {"conv.weight": Doubled((2, 1, 3, 3))})(Tensor(image)).data.ravel() == pytest.approx(9)
 
 
-def test_only_weights_that_pruning_may_touch_have_sources():
-    model, source, _ = network()
-    with pytest.raises(ValueError, match=r"no weight 'fc\.bias' of a Linear or Conv2d"):
-        Sourced(model, {"fc.bias": source})
+def test_any_parameter_may_come_from_a_source_and_nothing_else():
+    model, _, _ = network()
+    sourced, own = Sourced(model, {"fc.bias": Doubled(3)}), model.fc.bias
+    hidden = np.maximum(X @ model.fc.weight.data.T + 1, 0)
+    np.testing.assert_allclose(sourced(Tensor(X)).data, hidden @ model.output.weight.data.T, rtol=1e-4, atol=1e-5)
+    assert model.fc.bias is own
+    with pytest.raises(ValueError, match=r"no parameter 'fc\.scale'"):
+        Sourced(model, {"fc.scale": Doubled(3)})

@@ -29,8 +29,8 @@ def reinit_trained_signs(ticket: Ticket, rng: np.random.Generator, origin: dict[
     """Draw new initial weights and give each the sign of the trained weight for which the mask kept it.
 
     theta = m * sign(theta_trained) * |theta_new| (Oh, Baik and Lee 2025, arXiv 2504.05357, whose signs are those of the ticket once
-    it is trained in turn). Biases and normalisation are as newly drawn: the paper's mask with signs, without its training (AWS)
-    that makes normalisation dispensable.
+    it is trained in turn). Biases and normalisation are as newly drawn: the paper's mask with signs. Its training (AWS),
+    which makes normalisation dispensable, is the setting `interpolate_norms`.
     """
     return _under_the_mask(ticket, _with_signs(ticket.draw(rng), ticket.trained, ticket), origin)
 

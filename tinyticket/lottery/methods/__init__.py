@@ -67,6 +67,8 @@ def check_method(settings: Settings) -> None:
     method = method_of(settings)
     check_own(settings, method, METHODS.data)  # not those of packages that nobody has asked for
     method.check(settings)
+    if settings.interpolate_norms and method.name not in ("tickets", "gradual"):
+        raise InputError(f"interpolate-norms is for tickets, not for the method {method.name}")
 
 
 def check_device(settings: Settings) -> None:
@@ -74,6 +76,7 @@ def check_device(settings: Settings) -> None:
     device = settings.device
     eager = {
         "eager": settings.eager,
+        "interpolate-norms": settings.interpolate_norms,
         f"mask-0 {settings.mask_0}": settings.mask_0 != "zero",
         f"method {settings.method}": not method_of(settings).trains_weights,
     }

@@ -56,7 +56,7 @@ class Settings(Declared):
         common=True)
     model: str = setting(
         "Experiment", "lenet-300-100", f"{', '.join(models.names())}, or FILE.py:FUNCTION. Names of mlps may go on with "
-        "-dropout0.3, -srelu or both, in this order, those of sparse ones with -layerfans.", takes="str, Module or function",
+        "-norm, -dropout0.3 and -srelu, in this order, those of sparse ones with -layerfans.", takes="str, Module or function",
         python="Instead of a file's function one of a generator, or a Module, whose initial weights every trial draws anew by "
         "reset_parameters(rng).", common=True)
     rounds: int = setting(
@@ -214,6 +214,9 @@ class Settings(Declared):
     first_weights: str = setting(
         "Methods", "init", "Its weights: those of theta_0 (init), or in sparse layers scaled, to a variance of 2 / (weights of a "
         "neuron).", later=True, known=("init", "scaled"), kind="way to start weights")
+    interpolate_norms: bool = setting(
+        "Training", False, "Compute every training step with scales and shifts of normalisation at random between their initial "
+        "and their present values (AWS: mask and signs then suffice); trained eagerly.", later=True)
     # fmt: on
 
     def __post_init__(self):

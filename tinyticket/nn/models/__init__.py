@@ -19,7 +19,7 @@ from tinyticket.nn.models.resnet import resnet
 from tinyticket.nn.models.vgg import CONVOLUTIONS, vgg
 from tinyticket.nn.module import Module
 
-HIDDEN = r"(-dropout0?\.\d+)?(-srelu)?"
+HIDDEN = r"(-norm)?(-dropout0?\.\d+)?(-srelu)?"
 """What the name of a fully-connected network may say of its hidden layers, behind their sizes."""
 
 FANS = r"(-layerfans)?"
@@ -63,8 +63,9 @@ def create(name: str, input_shape: tuple[int, ...] = (1, 28, 28), classes: int =
     name
         "lenet-300-100", or any fully-connected network as "mlp-" and its layer sizes, such as "mlp-784-200-50-10", or with
         5% of the connections from the start "sparse-mlp-784-200-50-10@0.05", either with a dropout of 0.3 after hidden layers
-        as "mlp-784-200-50-10-dropout0.3", and with SReLU for ReLU as "mlp-784-200-50-10-srelu" (-dropout0.3-srelu; of sparse ones
-        with -layerfans at the end, for initial weights as small as a dense layer's); for images
+        as "mlp-784-200-50-10-dropout0.3", and with SReLU for ReLU as "mlp-784-200-50-10-srelu", and with batch normalisation
+        as "mlp-784-200-50-10-norm" (-norm-dropout0.3-srelu; of sparse ones with -layerfans at the end, for initial weights as
+        small as a dense layer's); for images
         "lenet-5", "conv-2", "conv-4" and "conv-6" (with dropout as "conv-2-dropout"), "vgg-11", "vgg-16" and "vgg-19", and
         "resnet-20" or any other 6n + 2 layers, with projections in its shortcuts or, as "resnet-20-identity", without.
     input_shape

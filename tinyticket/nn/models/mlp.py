@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyticket.errors import InputError
 from tinyticket.nn.connections import Connections
-from tinyticket.nn.layers import Dropout, Flatten, Linear, ReLU, Sequential, SparseLinear, SReLU
+from tinyticket.nn.layers import BatchNorm1d, Dropout, Flatten, Linear, ReLU, Sequential, SparseLinear, SReLU
 from tinyticket.nn.module import Module
 
 LAYER_FANS = "-layerfans"
@@ -27,7 +27,7 @@ def mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.random.Ge
     """Make the network whose layer sizes stand in its name, "mlp-784-200-50-10"; they must fit the data.
 
     "mlp-784-200-50-10-dropout0.3" drops 30% of the activations of each hidden layer while it trains; with "-srelu" at its end,
-    activations are SReLUs.
+    activations are SReLUs; with "-norm" before both, each hidden layer is batch-normalised before its activation.
     """
     plain, hidden = _hidden(name)
     sizes = [int(size) for size in plain.split("-")[1:]]
@@ -39,8 +39,9 @@ def sparse_mlp(name: str, input_shape: tuple[int, ...], classes: int, rng: np.ra
     """Make a network of sparse layers with connections at random, which are drawn first, before all weights.
 
     "sparse-mlp-784-300-100-10@0.05" has 5% of the connections in all layers but the last, which is dense; with "@e20" a layer has
-    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Dropout and SReLU as in `mlp`;
-    with "-layerfans" at its end, initial weights of sparse layers are as small as those of dense ones, and uniform.
+    20 * (inputs + outputs) connections, or all (Mocanu et al. 2018, equation 3 with epsilon 20). Normalisation,
+    dropout and SReLU as in `mlp`; with "-layerfans" at its end, initial weights of sparse layers are as small as those of dense
+    ones, and uniform.
     """
     layers = layer_sizes(name)
     sizes = [layers[0].inputs, *(layer.outputs for layer in layers)]
@@ -88,10 +89,12 @@ def layer_sizes(name: str) -> list[SparseLayer]:
 
 
 def _hidden(name: str) -> tuple[str, dict[str, Any]]:
-    """Return a name without what follows the sizes, and its "-dropout0.3" and "-srelu" as arguments of `fully_connected`."""
+    """Return a name without what follows the sizes, and what that says as arguments of `fully_connected`."""
     name = name.removesuffix(LAYER_FANS)
-    plain, _, rate = name.removesuffix("-srelu").partition("-dropout")
-    return plain, {"dropout": float(rate or 0), "relu": "srelu" if name.endswith("-srelu") else "relu"}
+    rest, _, rate = name.removesuffix("-srelu").partition("-dropout")
+    plain = rest.removesuffix("-norm")
+    relu = "srelu" if name.endswith("-srelu") else "relu"
+    return plain, {"norm": plain != rest, "dropout": float(rate or 0), "relu": relu}
 
 
 def _check(name: str, sizes: list[int], input_shape: tuple[int, ...], classes: int, weights: int) -> None:
@@ -120,9 +123,12 @@ def fully_connected(
     rng: np.random.Generator,
     relu: str = "relu",
     dropout: float = 0.0,
+    norm: bool = False,
     make: Callable[..., Module] = Linear,
 ) -> dict[str, Module]:
-    """Return, by name, Flatten, then linear layers fc1, fc2, ... and `output`, with ReLU and, if wanted, dropout between them.
+    """Return, by name, Flatten, then linear layers fc1, fc2, ... and `output`, with ReLU between them.
+
+    If wanted, batch normalisation stands before each ReLU and dropout behind it.
 
     `relu` is what the activations are called: those called "srelu" are SReLUs.
     """
@@ -130,6 +136,7 @@ def fully_connected(
     for i, (inputs, outputs) in enumerate(pairwise(sizes[:-1]), start=1):
         layers |= {
             f"fc{i}": make(inputs, outputs, rng=rng),
+            **({f"norm{i}": BatchNorm1d(outputs)} if norm else {}),
             f"{relu}{i}": SReLU(outputs, rng) if relu == "srelu" else ReLU(),
         }
         if dropout:  # from a stream of its own, so that the weights are those of the network without

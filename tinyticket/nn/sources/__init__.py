@@ -5,6 +5,7 @@
     supermask    w times Bernoulli(sigmoid(s)): a learned mask of weights that are never trained (Zhou et al. 2019)
     continuous   w sigmoid(beta s), both trained, while beta rises (Savarese et al. 2020)
     edge_popup   w where |s| is among the layer's largest (Ramanujan et al. 2020)
+    interpolated scales and shifts of normalisation on the way back to their start (Oh et al. 2025, AWS)
     constants    weights that are a sign times a constant
 
 Everything is eager and an ordinary part of the tape. The weights of `Supermask` and `EdgePopup` are no parameters: nothing can
@@ -15,6 +16,7 @@ from tinyticket.nn.sources.constants import kaiming_constant, signed_deviation
 from tinyticket.nn.sources.continuous import Continuous
 from tinyticket.nn.sources.edge_popup import EdgePopup, largest
 from tinyticket.nn.sources.frozen import Frozen
+from tinyticket.nn.sources.interpolated import Interpolated, interpolated_norms
 from tinyticket.nn.sources.sourced import Source, Sourced
 from tinyticket.nn.sources.supermask import Supermask
 
@@ -26,9 +28,11 @@ __all__ = [
     "Continuous",
     "EdgePopup",
     "Frozen",
+    "Interpolated",
     "Source",
     "Sourced",
     "Supermask",
+    "interpolated_norms",
     "kaiming_constant",
     "largest",
     "signed_deviation",
