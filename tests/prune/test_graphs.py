@@ -134,7 +134,13 @@ def test_names_are_read_and_written_one_way():
 
 
 def test_the_correlated_graph_says_what_it_lacks():
-    with pytest.raises(InputError, match="asks for training examples"):
+    with pytest.raises(InputError, match="asks for training examples, in a dense array"):
         graph("correlated", (4, 4), 0.5)
     with pytest.raises(InputError, match="once or several times as many as the 4 pixels, not 4 x 6"):
         graph("correlated", (4, 6), 0.5, inputs=np.ones((9, 4)))
+
+
+def test_pixels_may_be_bytes():
+    pixels = np.random.default_rng(2).integers(0, 256, (200, 4), dtype=np.uint8)
+    pixels[:, 3] = 255 - pixels[:, 0]
+    assert np.argwhere(graph("correlated", (4, 4), 2 / 16, inputs=pixels)).tolist() == [[0, 3], [3, 0]]

@@ -64,7 +64,7 @@ def graph_masks(
         As this file's head lists them.
     rng : Generator or int
         Where whatever is drawn comes from; it decides between equal distances and correlations, too.
-    inputs : ndarray, shape (examples, ...), optional
+    inputs : ndarray of numbers, shape (examples, ...), optional
         Training examples, which the graph "correlated" asks for.
 
     Raises
@@ -80,8 +80,8 @@ def graph_masks(
     if kind in NUMBERED:
         links = functools.partial(links, float(number))
     if kind == "correlated":
-        if inputs is None:
-            raise InputError("the graph correlated asks for training examples")
+        if not isinstance(inputs, np.ndarray):
+            raise InputError("the graph correlated asks for training examples, in a dense array")
         links = functools.partial(links, _correlations(inputs.reshape(len(inputs), -1)))
     generator, masks = np.random.default_rng(rng), {}
     for name, shape in shapes.items():
@@ -159,9 +159,7 @@ def _correlated(correlations: np.ndarray, shape: tuple[int, int], count: int, rn
 
 def _correlations(inputs: np.ndarray) -> np.ndarray:
     """Return the magnitudes of the correlations between pixels, rounded; 0 for a pixel with itself, and where all are alike."""
-    if inputs.dtype == object or inputs.ndim != 2:
-        raise InputError("the graph correlated wants inputs that are arrays of numbers")
-    centred = inputs - inputs.mean(axis=0, dtype=np.float64).astype(inputs.dtype)
+    centred = (inputs - inputs.mean(axis=0, dtype=np.float64)).astype(np.float32)
     products = (centred.T @ centred).astype(np.float64)
     deviation = np.sqrt(products.diagonal())
     with np.errstate(divide="ignore", invalid="ignore"):
