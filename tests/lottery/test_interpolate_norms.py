@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.lottery.experiments import DATA, SMALL, contents, differing, find, interrupted
+from tests.lottery.experiments import DATA, SMALL, InterruptAt, contents, differing, find, interrupted
 from tinyticket.autograd import Tensor
 from tinyticket.data import batches
 from tinyticket.errors import InputError
@@ -98,4 +98,4 @@ def test_late_rewinding_goes_on_with_the_draws_of_the_iterations_to_come():
 )
 def test_what_does_not_go_together_is_refused(changes, words):
     with pytest.raises(InputError, match=words):
-        interpolated(**changes)
+        interpolated(callbacks=InterruptAt("training_begun"), **changes)  # before anything is trained

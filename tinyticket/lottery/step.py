@@ -14,6 +14,7 @@ from tinyticket.errors import InputError
 from tinyticket.lottery.settings import Settings
 from tinyticket.nn import Module, own_class
 from tinyticket.nn.losses import Loss
+from tinyticket.nn.sources import interpolated_norms
 from tinyticket.optim import SGD, Adam, AdamW, Optimizer, SignIn
 
 Step = CompiledStep | EagerStep
@@ -43,6 +44,8 @@ def make_step(
     if settings.eager or plan.get("mode") == "eager":
         return EagerStep(model, optimizer, threads, loss=loss)
     if settings.interpolate_norms:
+        if not interpolated_norms(model, None):
+            raise InputError("interpolate-norms wants a network with normalisation, and this one has none")
         return EagerStep(model, optimizer, threads, "scales and shifts of normalisation are interpolated", loss)
     if own := own_class(model):  # whose forward() may do more than one look at the tape can tell
         if settings.device != "cpu":

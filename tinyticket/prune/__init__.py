@@ -39,7 +39,7 @@ from tinyticket.prune.densities import ALLOCATIONS, allocate, collapsed, erdos_r
 from tinyticket.prune.dynamic import drop_fraction, rigl_masks, set_masks, snfs_masks
 from tinyticket.prune.early_bird import EarlyBird
 from tinyticket.prune.fan_in import constant_fan_in_masks, fan_in, srigl_masks
-from tinyticket.prune.graphs import GRAPHS, check_graph, graph_masks
+from tinyticket.prune.graphs import GRAPHS, check_graph, check_pixels, graph_masks
 from tinyticket.prune.initial import METHODS, prune_at_init
 from tinyticket.prune.link_prediction import (
     ch2_l3n_scores,
@@ -79,6 +79,7 @@ __all__ = [
     "ch3_l3_scores",
     "channel_masks",
     "check_graph",
+    "check_pixels",
     "cht_masks",
     "collapsed",
     "constant_fan_in_masks",

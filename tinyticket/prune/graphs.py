@@ -96,6 +96,16 @@ def graph_masks(
     return masks
 
 
+def check_pixels(shape: tuple[int, ...], pixels: int) -> None:
+    """Raise InputError unless the graph "correlated" knows for which of so many pixels a layer's neurons and inputs stand."""
+    sides = shape[0], math.prod(shape[1:])
+    if any(size % pixels for size in sides):
+        raise InputError(
+            f"the graph correlated wants layers whose neurons and inputs are once or several times as many as the {pixels} "
+            f"pixels, not {sides[0]} x {sides[1]}: give such a layer the density 1"
+        )
+
+
 def _small_world(rewiring: float, shape: tuple[int, int], count: int, rng: np.random.Generator) -> np.ndarray:
     """Return the places nearest in the ring, of which about a share is put anywhere instead."""
     near_ones = _first(_distances(shape), count, rng)
@@ -149,11 +159,7 @@ def _scale_free(shape: tuple[int, int], count: int, rng: np.random.Generator) ->
 def _correlated(correlations: np.ndarray, shape: tuple[int, int], count: int, rng: np.random.Generator) -> np.ndarray:
     """Return links between units whose pixels correlate most; unit i stands for pixel i, beyond the last for the first again."""
     pixels = len(correlations)
-    if any(size % pixels for size in shape):
-        raise InputError(
-            f"the graph correlated wants layers whose neurons and inputs are once or several times as many as the {pixels} "
-            f"pixels, not {shape[0]} x {shape[1]}: give such a layer the density 1"
-        )
+    check_pixels(shape, pixels)
     return _first(-np.tile(correlations, (shape[0] // pixels, shape[1] // pixels)), count, rng)
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tests.lottery.experiments import DATA, SMALL, contents, differing, find, interrupted
+from tests.lottery.experiments import DATA, SMALL, InterruptAt, contents, differing, find, interrupted
 from tinyticket import prune
 from tinyticket.data import batches
 from tinyticket.errors import InputError
@@ -127,7 +127,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_bits(out):
 )
 def test_what_does_not_go_together_is_refused(changes, words):
     with pytest.raises(InputError, match=words):
-        original(**changes)
+        original(callbacks=InterruptAt("training_begun"), **changes)  # before anything is trained
 
 
 def test_networks_that_were_never_dense_have_their_own_graph():

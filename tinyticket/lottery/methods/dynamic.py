@@ -135,7 +135,15 @@ class Dynamic(Method):
         return MOVING_CONNECTIONS if moves_connections(settings) else super().networks(settings)
 
     def plan(self, model: Module, settings: Settings) -> Plan:
-        return plan_moves(self, model, settings) or super().plan(model, settings)
+        planned = plan_moves(self, model, settings) or super().plan(model, settings)
+        if settings.first_graph == "correlated":
+            shapes = {name: weight.shape for name, weight in model.prunable().items()}
+            pixels = math.prod(next(iter(shapes.values()))[1:])
+            for round in range(1, len(planned.densities)):
+                for name, density in layer_densities(planned, round).items():
+                    if density < 1:
+                        prune.check_pixels(shapes[name], pixels)
+        return planned
 
     def check_length(self, settings: Settings, epoch: int) -> None:
         if not self.moments(settings, epoch)[0]:
