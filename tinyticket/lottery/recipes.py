@@ -73,11 +73,11 @@ def _set(sizes: str, data: str, **own: Any) -> Options:
     return _never_dense(f"{sizes}@e20-dropout0.3-srelu-layerfans", data, "momentum", 1000, method="set-original", **own)
 
 
-def _cht(sizes: str, data: str) -> Options:
+def _cht(data: str) -> Options:
     """Return the settings of a network of Cannistraci-Hebb training, as its authors' code trains it."""
     epoch, epochs = 1718, 100  # whole batches
     return {
-        **_EVERYWHERE, "model": f"mlp-{sizes}", "data": data, "method": "cht-original", "one_shot": "0.01",
+        **_EVERYWHERE, "model": "mlp-784-784-784-784-10", "data": data, "method": "cht-original", "one_shot": "0.01",
         "scope": "uniform-last-dense", "first_graph": "correlated", "first_weights": "scaled", "controls": "static",
         "optimizer": "momentum", "lr": 0.025, "weight_decay": 5e-4, "batch_size": 32, "iterations": epoch * epochs,
         "schedule": f"linear:{epoch * epochs}:0.01", "evaluate_every": epoch,
@@ -98,8 +98,8 @@ _OWN: dict[str, Options] = {
     "mocanu/set-mnist": _set("784-1000-1000-1000-10", "mnist"),
     "mocanu/set-fashion-mnist": _set("784-1000-1000-1000-10", "fashion-mnist"),
     "mocanu/set-cifar10": _set("3072-4000-1000-4000-10", "cifar10", augment="flip-crop-turn"),
-    "zhang/cht-mnist": _cht("784-784-784-784-10", "mnist"),
-    "zhang/cht-fashion-mnist": _cht("784-784-784-784-10", "fashion-mnist"),
+    "zhang/cht-mnist": _cht("mnist"),
+    "zhang/cht-fashion-mnist": _cht("fashion-mnist"),
     "wesselink/nerva-cifar10": _never_dense(
         "3072-1024-1024-1024-10@0.01", "cifar10", "nesterov", 100, update_every=450
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tinyticket import prune
-from tinyticket.lottery.methods.dynamic import FIRST, Dynamic
+from tinyticket.lottery.methods.dynamic import Dynamic, OnceAnEpoch
 
 COOLING = 2
 """By how much the power of a weight's magnitude rises, from 1, in the course of a training."""
@@ -31,17 +31,11 @@ class SoftCHT(CHT):
     name, soft = "cht-soft", True
 
 
-class OriginalCHT(Dynamic):
+class OriginalCHT(OnceAnEpoch):
     """Once an epoch to the end, draws what stays and what grows, and drops dead ends (the code of Zhang et al. 2025, CHTs)."""
 
-    name, own, takes_matrices = "cht-original", ("drop", *FIRST), True
+    name, takes_matrices = "cht-original", True
     defaults: ClassVar = {**Dynamic.defaults, "scope": "uniform-last-dense"}
 
     def move(self, weights, masks, momentum, fraction, rng, elapsed):
         return prune.original_cht_masks(weights, masks, fraction, rng, 1 + COOLING * elapsed)
-
-    def fraction(self, iteration, rest, drop):
-        return drop
-
-    def moments(self, settings, epoch):
-        return tuple(range(epoch, settings.iterations, epoch)), settings.iterations

@@ -184,25 +184,31 @@ class SET(Dynamic):
         return prune.set_move(connections, values, fraction, rng)
 
 
-class OriginalSET(Dynamic):
-    """Once an epoch to the end, a constant fraction by sign, and new weights are drawn (Mocanu et al. 2018, algorithm 2).
+class OnceAnEpoch(Dynamic):
+    """Moves the mask after every epoch but the last, always by the same fraction."""
 
-    Those of connections that are new begin at zero, as in the authors' code for CIFAR-10.
-    """
-
-    name, own, draws_weights, moves_all_connections = "set-original", ("drop", *FIRST), True, True
-
-    def move(self, weights, masks, momentum, fraction, rng, elapsed):
-        return prune.set_masks(weights, masks, fraction, rng, by_sign=True)
-
-    def move_connections(self, connections, values, fraction, rng, *found):
-        return prune.set_move(connections, values, fraction, rng, by_sign=True)
+    own = ("drop", *FIRST)
 
     def fraction(self, iteration, rest, drop):
         return drop
 
     def moments(self, settings, epoch):
         return tuple(range(epoch, settings.iterations, epoch)), settings.iterations
+
+
+class OriginalSET(OnceAnEpoch):
+    """Once an epoch to the end, a constant fraction by sign, and new weights are drawn (Mocanu et al. 2018, algorithm 2).
+
+    Those of connections that are new begin at zero, as in the authors' code for CIFAR-10.
+    """
+
+    name, draws_weights, moves_all_connections = "set-original", True, True
+
+    def move(self, weights, masks, momentum, fraction, rng, elapsed):
+        return prune.set_masks(weights, masks, fraction, rng, by_sign=True)
+
+    def move_connections(self, connections, values, fraction, rng, *found):
+        return prune.set_move(connections, values, fraction, rng, by_sign=True)
 
 
 class RigL(Dynamic):
