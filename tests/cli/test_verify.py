@@ -1,5 +1,7 @@
 """`tinyticket verify`: a table of checks, and an exit code."""
 
+import re
+
 import h5py
 
 from tests.cli.commands import one_sentence
@@ -26,6 +28,7 @@ def test_a_file_that_was_changed(command, ticket, npz, out):
     outcome = command("verify", out, "--data", npz)
     assert outcome.code == 1
     assert "failed, early stop and accuracies follow from the history: trial 1, round 2: final_test_acc" in outcome.out
+    assert re.search(r"^failed +1 of \d+  early stop and accuracies follow", outcome.out, re.MULTILINE)
     assert command("verify", out, "--quiet").out.count("\n") == 2  # and its digest
 
 

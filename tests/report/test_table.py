@@ -6,8 +6,10 @@ import pytest
 from rich.console import Console
 
 from tests.report.results import one_trial, two_trials
-from tinyticket.report.table import table, title
-from tinyticket.results.naming import UNTOUCHED
+from tinyticket.report.table import comparison_table, table, title
+from tinyticket.results.comparison import Comparison, Side
+from tinyticket.results.intervals import Interval
+from tinyticket.results.naming import ACCURACY, UNTOUCHED
 
 
 def printed(result, width=80):
@@ -62,3 +64,13 @@ def test_the_title_says_where_networks_are_no_tickets():
     result = one_trial()
     result.networks = UNTOUCHED
     assert title(result) == "mlp-[b] on mine[0].npz, 1 trial; below dense: networks whose weights were never trained"
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_sign_of_less():
+    held = Interval(-1e-6, -4e-5, 3e-5, 3)
+    sides = [Side(0.5, 0.98, 0.97, 0.99, 500.0, 3, difference) for difference in (None, held)]
+    comparison = Comparison(["a.h5", "b.h5"], [True, True], [sides], ACCURACY, ["", ""])
+    screen = io.StringIO()
+    Console(file=screen, width=200).print(*comparison_table(comparison))
+    assert "+0.00" in screen.getvalue()
+    assert "-0.00" not in screen.getvalue()

@@ -41,7 +41,8 @@ def verify(file: str, quiet: bool, retrain: int, seed: int | None, digest: str |
         checks = check(load(file), retrain, seed, digest, callbacks=callbacks(quiet), **options)
     if not quiet:
         for found in checks:
-            click.echo(f"{found.standing:11} {found.checked or '':>5}  {found.what}")
+            places = f"{len(found.failures)} of {found.checked}" if found.failures else found.checked or ""
+            click.echo(f"{found.standing:11} {places:>5}  {found.what}")
         for found in checks:
             if found.reason:
                 click.echo(f"not checked, {found.what}: {printable(found.reason)}")

@@ -15,6 +15,7 @@ from tinyticket.results import Result
 from tinyticket.results.analyses import Analysis
 from tinyticket.results.comparison import Comparison, Side
 from tinyticket.results.naming import TICKETS, Metric
+from tinyticket.results.sentence import points
 
 LEAD = ("trial", "round", "density", "mask", "layer", "network")
 """Columns that say what a row is about."""
@@ -99,8 +100,8 @@ def _difference(side: Side | None) -> str:
     if side is None or side.difference is None:
         return ""
     held = side.difference
-    bounds = f"\n[dim]{100 * held.low:+.2f} to {100 * held.high:+.2f}[/dim]" if held.trials > 1 else ""
-    return f"{100 * held.mean:+.2f}{bounds}"
+    bounds = f"\n[dim]{points(held.low)} to {points(held.high)}[/dim]" if held.trials > 1 else ""
+    return f"{points(held.mean)}{bounds}"
 
 
 def _cell(points: list[Point], number: int, form: str, form_of_bounds: str) -> str:
