@@ -170,7 +170,11 @@ def _waiting(rates: np.ndarray, chance: np.ndarray) -> np.ndarray:
 
 def _largest(scores: np.ndarray, chance: np.ndarray, count: int) -> np.ndarray:
     """Return the indices of the largest scores, and of equal ones of those with the larger chance."""
-    return np.lexsort((chance, scores))[len(scores) - count :]
+    if not count:
+        return np.zeros(0, np.intp)
+    least = np.partition(scores, len(scores) - count)[len(scores) - count]
+    some = np.flatnonzero(scores >= least)  # few, of which to sort alone is quicker
+    return some[np.lexsort((chance[some], scores[some]))[len(some) - count :]]
 
 
 def _sharing(graph: Any) -> Any:
