@@ -59,25 +59,21 @@ def _density_curve(path: Path, case: str, rows: Sequence[Row], stamp: str) -> Pa
     from matplotlib.ticker import NullLocator
 
     figure, axes = _figure()
-    threads = rows[0]["threads"]
     lines = _curves(rows)
     sparse = lines.get("tinyticket, sparse kernels") or lines["tinyticket"]
-    for label, points in lines.items():
-        densities, seconds = zip(*points, strict=True)
-        own = label.startswith("tinyticket")
-        axes.plot(densities, [s * 1e3 for s in seconds], "o-" if own else "s--", label=label, lw=2 if own else 1)
+    _plot_times(axes, lines)
     dense = lines.get("tinyticket, dense kernels") or lines.get("numpy") or lines.get("torch")
     if dense and dense is not sparse:
         shared = sorted({d for d, _ in sparse} & {d for d, _ in dense})
         crossing = break_even(shared, [dict(sparse)[d] for d in shared], [dict(dense)[d] for d in shared])
         if crossing:
             axes.axvline(crossing, color="0.6", lw=1, label=f"break-even with dense: {crossing:.2f}")
-    axes.set(xscale="log", yscale="log", xlabel="density (share of weights left)", ylabel="milliseconds", title=case)
+    axes.set(xlabel="density (share of weights left)", title=case)
     densities = sorted({r["density"] for r in rows})
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(densities, [f"{density:.3g}" for density in densities], fontsize=8)
     axes.invert_xaxis()
-    figure.legend(title=f"{threads} thread" + "s" * (threads > 1), fontsize=8, loc="outside right upper")
+    _legend(figure, _threads(rows[0]["threads"]))
     return _save(figure, path, stamp)
 
 
@@ -109,13 +105,9 @@ def _growth_curve(path: Path, title: str, label: str, groups: dict[float, list[R
         for r in found:  # of peers, which are dense, the time beside all weights
             if r["peer_seconds"]:
                 lines.setdefault(r["peer"], {})[place] = r["peer_seconds"]
-    for name, points in lines.items():
-        own, (places, seconds) = name.startswith("tinyticket"), zip(*sorted(points.items()), strict=True)
-        axes.plot(places, [s * 1e3 for s in seconds], "o-" if own else "s--", label=name, lw=2 if own else 1)
-    axes.set(
-        xscale="log", yscale="log", xlabel=label, ylabel="milliseconds", title=f"{title}, forward and both gradients"
-    )
-    figure.legend(title=f"{threads} thread" + "s" * (threads > 1), fontsize=8, loc="outside right upper")
+    _plot_times(axes, {name: sorted(points.items()) for name, points in lines.items()})
+    axes.set(xlabel=label, title=f"{title}, forward and both gradients")
+    _legend(figure, _threads(threads))
     return _save(figure, path, stamp)
 
 
@@ -141,7 +133,7 @@ def _curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
 def _roofline(path: Path, rows: Sequence[Row], threads: int, stamp: str) -> Path:
     from benchmarks.roofline import LEVELS, peaks
 
-    found, many = peaks(threads), f"{threads} thread{'s' * (threads > 1)}"
+    found = peaks(threads)
     figure, axes = _figure()
     span = [10 ** (k / 20) for k in range(-30, 41)]
     for level in LEVELS:
@@ -158,9 +150,9 @@ def _roofline(path: Path, rows: Sequence[Row], threads: int, stamp: str) -> Path
         axes.annotate(f"{r['density']:g}", (x, y), fontsize=6, xytext=(3, 2), textcoords="offset points")
     axes.set(
         xscale="log", yscale="log", xlabel="useful operations per byte between cache and registers", ylabel="GFLOP/s",
-        title=f"roofline, {many}, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
+        title=f"roofline, {_threads(threads)}, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
     )  # fmt: skip
-    figure.legend(fontsize=8, loc="outside right upper")
+    _legend(figure)
     return _save(figure, path, stamp)
 
 
@@ -171,6 +163,23 @@ def _figure() -> tuple[Any, Any]:
     axes = figure.subplots()
     axes.grid(True, which="both", alpha=0.2)
     return figure, axes
+
+
+def _plot_times(axes: Any, lines: dict[str, list[tuple[float, float]]]) -> None:
+    """Draw seconds over what grows, tinyticket's in bold, on logarithmic axes."""
+    for label, points in lines.items():
+        places, seconds = zip(*points, strict=True)
+        own = label.startswith("tinyticket")
+        axes.plot(places, [s * 1e3 for s in seconds], "o-" if own else "s--", label=label, lw=2 if own else 1)
+    axes.set(xscale="log", yscale="log", ylabel="milliseconds")
+
+
+def _legend(figure: Any, title: str | None = None) -> None:
+    figure.legend(title=title, fontsize=8, loc="outside right upper")
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread" + "s" * (count > 1)
 
 
 def _stamp(options: Options, rows: Sequence[Row]) -> str:
