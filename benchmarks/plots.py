@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.arguments import Options
 from benchmarks.probe import Probe
-from benchmarks.rows import Row
+from benchmarks.rows import Row, threads_in_words
 from tinyticket.errors import InputError
 
 QUICK = "--quick: these figures mean nothing"
@@ -73,7 +73,7 @@ def _density_curve(path: Path, case: str, rows: Sequence[Row], stamp: str) -> Pa
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(densities, [f"{density:.3g}" for density in densities], fontsize=8)
     axes.invert_xaxis()
-    _legend(figure, _threads(rows[0]["threads"]))
+    _legend(figure, threads_in_words(rows[0]["threads"]))
     return _save(figure, path, stamp)
 
 
@@ -107,7 +107,7 @@ def _growth_curve(path: Path, title: str, label: str, groups: dict[float, list[R
                 lines.setdefault(r["peer"], {})[place] = r["peer_seconds"]
     _plot_times(axes, {name: sorted(points.items()) for name, points in lines.items()})
     axes.set(xlabel=label, title=f"{title}, forward and both gradients")
-    _legend(figure, _threads(threads))
+    _legend(figure, threads_in_words(threads))
     return _save(figure, path, stamp)
 
 
@@ -133,7 +133,7 @@ def _curves(rows: Sequence[Row]) -> dict[str, list[tuple[float, float]]]:
 def _roofline(path: Path, rows: Sequence[Row], threads: int, stamp: str) -> Path:
     from benchmarks.roofline import LEVELS, peaks
 
-    found = peaks(threads)
+    found, many = peaks(threads), threads_in_words(threads)
     figure, axes = _figure()
     span = [10 ** (k / 20) for k in range(-30, 41)]
     for level in LEVELS:
@@ -150,7 +150,7 @@ def _roofline(path: Path, rows: Sequence[Row], threads: int, stamp: str) -> Path
         axes.annotate(f"{r['density']:g}", (x, y), fontsize=6, xytext=(3, 2), textcoords="offset points")
     axes.set(
         xscale="log", yscale="log", xlabel="useful operations per byte between cache and registers", ylabel="GFLOP/s",
-        title=f"roofline, {_threads(threads)}, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
+        title=f"roofline, {many}, peak {found['flops'] / 1e9:.0f} GFLOP/s; circles forward, squares all passes",
     )  # fmt: skip
     _legend(figure)
     return _save(figure, path, stamp)
@@ -176,10 +176,6 @@ def _plot_times(axes: Any, lines: dict[str, list[tuple[float, float]]]) -> None:
 
 def _legend(figure: Any, title: str | None = None) -> None:
     figure.legend(title=title, fontsize=8, loc="outside right upper")
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread" + "s" * (count > 1)
 
 
 def _stamp(options: Options, rows: Sequence[Row]) -> str:

@@ -49,7 +49,7 @@ def measure(options: Options, discipline: Discipline) -> list[Row]:
         from tinyticket.kernels.cuda import toolkit
 
         print(*(f"{name}: {words}" for name, words in toolkit.describe().items()), sep="\n")
-    many = f"{options.threads} thread" + "s" * (options.threads > 1)
+    many = rows.threads_in_words(options.threads)
     print(f"{many}; medians of {discipline.blocks} alternating blocks of at least {discipline.calls} calls")
     for name, reason in asked.missing.items():
         print(f"peer {name}: {reason}")

@@ -123,5 +123,10 @@ def duration(seconds: float | None) -> str:
     return ""
 
 
+def threads_in_words(count: int) -> str:
+    """Return a number of threads with its noun."""
+    return f"{count} thread" + "s" * (count > 1)
+
+
 def _spread(quartiles: Sequence[float] | None) -> str:
     return "" if quartiles is None else f"{duration(quartiles[0])}-{duration(quartiles[1])}"
